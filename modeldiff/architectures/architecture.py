@@ -1,0 +1,110 @@
+"""The neutral type between the readings of the families and everything that is shown of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from modeldiff.architectures.place import Parameter
+
+FactValue = str | int | float | bool | None
+StepKind = Literal["embedding", "norm", "linear", "parameter", "operation"]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One fact about an architecture.
+
+    ``value`` is for comparing and JSON, ``text`` for reading (``"8,030,261,248"``), ``source``
+    says where it comes from: ``config: num_key_value_heads`` or ``tensor: model.norm.weight``.
+    """
+
+    key: str
+    label: str
+    value: FactValue
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class FactPair:
+    """The same fact of two architectures; a side that has none is None.
+
+    ``meaning`` is one plain sentence on what a difference means; empty where the two are the same.
+    """
+
+    key: str
+    label: str
+    base: Fact | None
+    target: Fact | None
+    same: bool
+    meaning: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One box of the drawing: a component with parameters, or an operation without.
+
+    ``id`` is the component (``self_attn.q_proj``) or the operation (``self_attn.rope``), unique
+    within its layer kind. ``inputs`` are ids of steps of the same sublayer; empty means that it
+    reads the residual stream. ``shape`` and ``detail`` are short texts (``4096 → 1024``,
+    ``32 heads, 8 KV heads``).
+    """
+
+    id: str
+    label: str
+    kind: StepKind
+    inputs: tuple[str, ...] = ()
+    shape: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Sublayer:
+    """A branch off the residual stream: ``rows`` of steps, first row first in data order, the last
+    row's output added back to the stream (``adds``)."""
+
+    name: str
+    rows: tuple[tuple[Step, ...], ...]
+    adds: bool = True
+
+
+@dataclass(frozen=True)
+class LayerKind:
+    """A run of layers built alike. ``parallel``: the sublayers read the same input side by side."""
+
+    name: str
+    layers: tuple[int, ...]
+    sublayers: tuple[Sublayer, ...]
+    parallel: bool = False
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What an opened checkpoint (or a config alone) is, independent of its family's names.
+
+    ``parameters`` has one entry a stored tensor, in the checkpoint's file order, plus one ``tied``
+    entry for each second use. ``columns`` are the heatmap's columns (``Place.column``) of all
+    parameters in layers, in the order in which data passes; ``outside`` the columns of those
+    outside the layers, in the same order. ``stem`` and ``tail`` are the steps before and after
+    the layers.
+    """
+
+    family: str
+    title: str
+    facts: tuple[Fact, ...]
+    parameters: tuple[Parameter, ...]
+    columns: tuple[str, ...]
+    outside: tuple[str, ...]
+    layer_count: int
+    stem: tuple[Step, ...]
+    layer_kinds: tuple[LayerKind, ...]
+    tail: tuple[Step, ...]
+
+    def fact(self, key: str) -> Fact | None:
+        """The fact with this key, or None."""
+        return next((fact for fact in self.facts if fact.key == key), None)
+
+    def layer_kind(self, layer: int) -> LayerKind | None:
+        """How this layer is built; None where no kind names it."""
+        return next((kind for kind in self.layer_kinds if layer in kind.layers), None)

@@ -1,0 +1,144 @@
+"""The values that a comparison is made of: pairs, and what was measured of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from modeldiff.architectures.place import Place
+from modeldiff.checkpoints.checkpoint import TensorInfo
+
+Status = Literal[
+    "compared",
+    "different_shape",
+    "only_in_base",
+    "only_in_target",
+    "tied",
+    "buffer",
+    "unreadable",
+]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Base's and target's tensor at one place; a side that lacks it is None."""
+
+    place: Place
+    status: Status
+    base: TensorInfo | None
+    target: TensorInfo | None
+    reason: str = ""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes to read to measure this pair; 0 where nothing is measured."""
+        if self.status != "compared" or self.base is None or self.target is None:
+            return 0
+        return self.base.nbytes + self.target.nbytes
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Counts of the relative change ``r`` in fixed logarithmic buckets, stored sparsely.
+
+    ``buckets`` are ascending bucket numbers, ``counts`` their counts (see
+    ``modeldiff.changes.histogram`` for the edges). ``zero`` counts ``r == 0`` and ``infinite``
+    ``r == inf``; neither is in a bucket. Two histograms add up.
+    """
+
+    zero: int
+    infinite: int
+    buckets: npt.NDArray[np.uint16]
+    counts: npt.NDArray[np.int64]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Histogram):
+            return NotImplemented
+        return (
+            self.zero == other.zero
+            and self.infinite == other.infinite
+            and np.array_equal(self.buckets, other.buckets)
+            and np.array_equal(self.counts, other.counts)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The sufficient statistics of a pair apart from order: they add up (``max`` by maximum).
+
+    Over finite elements: ``n`` elements, ``unchanged`` with a == b, ``sign_flips`` with a*b < 0,
+    ``base_zeros`` with a == 0; sums of a², b², a*b, (b-a)² and |b-a|; the largest |b-a|.
+    """
+
+    n: int = 0
+    unchanged: int = 0
+    sign_flips: int = 0
+    base_zeros: int = 0
+    nonfinite_base: int = 0
+    nonfinite_target: int = 0
+    base_squared: float = 0.0
+    target_squared: float = 0.0
+    product: float = 0.0
+    delta_squared: float = 0.0
+    abs_delta: float = 0.0
+    max_abs_delta: float = 0.0
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A pair's columns, as defined in docs/statistics.md. None is null; ``inf`` is a value.
+
+    ``*_pct`` are percent. ``sums`` and ``histogram`` are what merges over several tensors.
+    """
+
+    median_pct: float | None = None
+    p05_pct: float | None = None
+    p25_pct: float | None = None
+    p75_pct: float | None = None
+    p95_pct: float | None = None
+    p99_pct: float | None = None
+    rel_frobenius_pct: float | None = None
+    cosine: float | None = None
+    unchanged_pct: float | None = None
+    sign_flip_pct: float | None = None
+    base_zero_pct: float | None = None
+    max_abs_delta: float | None = None
+    mean_abs_delta: float | None = None
+    rms_base: float | None = None
+    rms_target: float | None = None
+    resolution_pct: float | None = None
+    nonfinite_base: int | None = None
+    nonfinite_target: int | None = None
+    sums: Sums | None = field(default=None, repr=False)
+    histogram: Histogram | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row of a change table: a pair and its statistics (None unless ``compared``)."""
+
+    pair: Pair
+    statistics: Statistics | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long act has come.
+
+    ``phase`` is ``"fetching"`` (bytes of a download) or ``"measuring"`` (bytes read of both
+    sides). Bytes are counts since the act began; ``resumed_bytes`` of them were found in a
+    journal and not read again.
+    """
+
+    phase: Literal["fetching", "measuring"]
+    bytes_done: int
+    bytes_total: int
+    tensors_done: int
+    tensors_total: int
+    resumed_bytes: int = 0
+    current: str = ""

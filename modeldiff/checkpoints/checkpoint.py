@@ -1,0 +1,99 @@
+"""What an opened reference is: named tensors, a config, a fingerprint and where the bytes are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+ReferenceKind = Literal["folder", "file", "hub", "demo", "catalog"]
+
+FetchProgress = Callable[[int, int], None]
+"""Called with (bytes here so far, bytes in all) while a file is brought here. May raise
+``Cancelled`` to stop."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a user types, understood: which kind, where, and which revision of it.
+
+    ``text`` is the canonical spelling and parses to the same reference again. ``location`` is an
+    absolute path (folder, file), ``owner/name`` (hub) or a name (demo, catalog).
+    """
+
+    kind: ReferenceKind
+    text: str
+    location: str
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One stored tensor, from its header. ``offset`` counts bytes from the file's start."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    file: str
+    offset: int
+    nbytes: int
+
+    @property
+    def elements(self) -> int:
+        """Number of elements; 1 for a scalar, 0 where a dimension is 0."""
+        count = 1
+        for size in self.shape:
+            count *= size
+        return count
+
+
+class Storage(Protocol):
+    """Where a checkpoint's bytes live."""
+
+    def fetch(self, file: str, progress: FetchProgress | None = None) -> Path:
+        """Bring ``file`` here if it is elsewhere and return its local path.
+
+        Raises ``CheckpointChanged`` when it is no longer the file whose header was read, and the
+        errors of the Hub where it has to be downloaded.
+        """
+        ...
+
+    def is_local(self, file: str) -> bool:
+        """Whether ``fetch`` would return at once, without a download."""
+        ...
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An opened reference. Opening reads headers only, never weights.
+
+    ``tensors`` stand in file order (shards by name, then by offset). ``files`` maps each file that
+    holds tensors to its size in bytes. ``config`` is the parsed ``config.json`` or None.
+    ``metadata`` is the headers' ``__metadata__``. ``fingerprint`` identifies the content: two
+    checkpoints with one fingerprint hold the same bytes as far as can be told without reading
+    them. ``warnings`` are sentences about oddities that did not stop the opening.
+    """
+
+    reference: Reference
+    format: str
+    tensors: tuple[TensorInfo, ...]
+    files: Mapping[str, int]
+    config: Mapping[str, Any] | None
+    metadata: Mapping[str, str]
+    fingerprint: str
+    storage: Storage = field(repr=False, compare=False)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors, headers not counted."""
+        return sum(tensor.nbytes for tensor in self.tensors)
+
+    @property
+    def elements(self) -> int:
+        """Stored elements over all tensors."""
+        return sum(tensor.elements for tensor in self.tensors)
