@@ -1,0 +1,65 @@
+# From nothing but make and Python 3.11 or newer. `make help` lists the commands.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PAIR ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format demo screenshots bench clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+run: $(VENV)/.run-ready ## install what is missing and open the app on the demo pair
+	@echo "modeldiff: starting the app (Ctrl+C stops it)"
+	@$(BIN)/python -m streamlit run streamlit_app.py
+
+test: $(VENV)/.dev-ready ## lint, types and all tests, the browser's included
+	@echo "modeldiff: looking for a Chromium for the browser tests"
+	@sh scripts/ensure_chromium.sh $(BIN)/python
+	@$(MAKE) --no-print-directory check
+	@echo "modeldiff: tests"
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+check: $(VENV)/.dev-ready ## lint and types only
+	@echo "modeldiff: ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "modeldiff: mypy --strict"
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev-ready ## format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+demo: $(VENV)/.run-ready ## what changed between the two demo checkpoints, in the terminal
+	@$(BIN)/python -m modeldiff demo
+
+screenshots: $(VENV)/.dev-ready ## every page, light and dark, wide and narrow, into screenshots/
+	@sh scripts/ensure_chromium.sh $(BIN)/python
+	@$(BIN)/python -m scripts.screenshots
+
+bench: $(VENV)/.dev-ready ## time a diff of two 1B models beside cat and a plain script
+	@$(BIN)/python -m benchmarks $(PAIR)
+
+clean: ## delete the environment and everything made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis screenshots build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps, so that a second call starts at once and a changed pin installs again.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "modeldiff needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 …" >&2; exit 1; }
+	@echo "modeldiff: creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run-ready: requirements.txt | $(VENV)/.created
+	@echo "modeldiff: installing requirements.txt (some minutes the first time; torch is large)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev-ready: requirements-dev.txt requirements.txt | $(VENV)/.created
+	@echo "modeldiff: installing requirements-dev.txt (some minutes the first time; torch is large)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@ $(VENV)/.run-ready
