@@ -1,0 +1,36 @@
+"""Text from outside, made safe to stand in Streamlit's Markdown.
+
+Names of tensors, repositories and folders come from files and links that we do not trust.
+Streamlit shows no HTML, but Markdown in a name would still be drawn: links, images, colours.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+
+_PUNCTUATION = re.compile(f"([{re.escape(string.punctuation)}])")
+_SPACE = re.compile(r"\s+")
+
+
+def plain(text: str) -> str:
+    """``text`` as one line that Markdown draws letter by letter.
+
+    >>> plain("a_b [x](y)")
+    'a\\\\_b \\\\[x\\\\]\\\\(y\\\\)'
+    """
+    return _PUNCTUATION.sub(r"\\\1", _SPACE.sub(" ", text).strip())
+
+
+def code(text: str) -> str:
+    """``text`` as inline code: in a typewriter face, and left alone by Markdown.
+
+    >>> code("demo:base")
+    '`demo:base`'
+    """
+    text = _SPACE.sub(" ", text).strip()
+    if not text:
+        return ""
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{space}{text}{space}{fence}"

@@ -1,0 +1,90 @@
+"""A server of the app on a free loopback port, and a Chromium to look at it: for tests and shots."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, Playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+_START_SECONDS = 60
+
+# Quiet on a machine without a network: nothing of the browser's own looks for updates.
+_CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app. ``cache`` is where its results are, ``log`` what it printed."""
+
+    url: str
+    cache: Path
+    log: Path
+
+
+@contextmanager
+def serve(folder: Path, **environment: str) -> Iterator[Server]:
+    """Serve the app until the block ends, with a cache and a log of its own in ``folder``."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Server(f"http://127.0.0.1:{port}", folder / "cache", folder / "server.log")
+    with server.log.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", f"--server.port={port}"],
+            cwd=ROOT,
+            env={**os.environ, "MODELDIFF_CACHE": str(server.cache), **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_healthy(server, process)
+            yield server
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def launch_chromium(playwright: Playwright) -> Browser:
+    """The machine's Chromium, or Playwright's own where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = next(filter(None, map(shutil.which, names)), None)
+    return playwright.chromium.launch(executable_path=found, args=list(_CHROMIUM_FLAGS))
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and nothing on the page is about to be replaced."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+
+
+def _wait_until_healthy(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"The server stopped at once:\n{server.log.read_text()}")
+        try:
+            with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=1):
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.05)
+    raise TimeoutError(f"No server after {_START_SECONDS} s:\n{server.log.read_text()}")

@@ -1,0 +1,46 @@
+"""modeldiff's app: page config, pages and sidebar. Each page is a script of its own in pages/."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from modeldiff.ui.entry import lead_back
+from modeldiff.ui.sidebar import sidebar
+
+ICON = Path(__file__).parent / "modeldiff" / "ui" / "icon.svg"
+
+st.set_page_config(page_title="modeldiff", page_icon=str(ICON), layout="wide")
+st.logo(str(ICON), size="large")
+
+PAGES = {
+    "compare": st.Page(
+        "pages/compare.py",
+        title="Compare",
+        icon=":material/difference:",
+        default=True,
+        help="What the two checkpoints are, and what changed between them in a few numbers.",
+    ),
+    "architecture": st.Page(
+        "pages/architecture.py",
+        title="Architecture",
+        icon=":material/account_tree:",
+        help="How the two are built, side by side, down to every tensor's shape.",
+    ),
+    "heatmap": st.Page(
+        "pages/heatmap.py",
+        title="Heatmap",
+        icon=":material/grid_on:",
+        help="Where the change is: layers down, components across.",
+    ),
+    "diagram": st.Page(
+        "pages/diagram.py",
+        title="Diagram",
+        icon=":material/schema:",
+        help="One layer as the data passes through it, with each parameter's change.",
+    ),
+}
+
+page = st.navigation(list(PAGES.values()))
+lead_back(PAGES)
+sidebar()
+page.run()
