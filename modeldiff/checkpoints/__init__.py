@@ -1,0 +1,26 @@
+"""READ: what a user types → named tensors, config and fingerprint, with headers read only."""
+
+from modeldiff.checkpoints.checkpoint import (
+    Checkpoint,
+    FetchProgress,
+    Reference,
+    Storage,
+    TensorInfo,
+)
+from modeldiff.checkpoints.opening import open_checkpoint
+from modeldiff.checkpoints.references import demo_names, parse_reference, reference_forms
+from modeldiff.checkpoints.stored_types import STORED_TYPES, StoredType
+
+__all__ = [
+    "STORED_TYPES",
+    "Checkpoint",
+    "FetchProgress",
+    "Reference",
+    "Storage",
+    "StoredType",
+    "TensorInfo",
+    "demo_names",
+    "open_checkpoint",
+    "parse_reference",
+    "reference_forms",
+]

@@ -1,0 +1,47 @@
+"""Which local paths may be opened.
+
+A path that somebody types is read by the machine that runs the app. On a shared server the
+environment variable ``MODELDIFF_ROOTS`` (folders, joined as in ``PATH``) limits that to what lies
+in these folders once links are followed. Where it is unset or empty, every path is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from modeldiff.errors import InvalidReference
+
+ROOTS_VARIABLE = "MODELDIFF_ROOTS"
+
+
+def allowed_roots() -> tuple[Path, ...]:
+    """The folders that the variable names, links followed; empty where all is allowed."""
+    value = os.environ.get(ROOTS_VARIABLE, "")
+    return tuple(Path(os.path.realpath(root)) for root in value.split(os.pathsep) if root.strip())
+
+
+def is_allowed(path: Path) -> bool:
+    """Whether ``path`` may be opened; says nothing about whether it exists."""
+    roots = allowed_roots()
+    return not roots or in_one_of(path, roots)
+
+
+def in_one_of(path: Path, folders: tuple[Path, ...]) -> bool:
+    """Whether ``path``, links followed, is one of ``folders`` or lies in one."""
+    real = Path(os.path.realpath(path))
+    return any(real.is_relative_to(folder) for folder in folders)
+
+
+def require_allowed(path: Path) -> None:
+    """Raise ``InvalidReference`` unless ``path`` may be opened.
+
+    The error is the same whether the path exists or not, so that it can't be used to look around.
+    """
+    if not is_allowed(path):
+        roots = ", ".join(str(root) for root in allowed_roots())
+        raise InvalidReference(
+            f"{path} is outside the folders that may be opened here.",
+            hint=f"Give a path inside {roots}, a Hub repository or a demo. Whoever runs this app "
+            f"sets these folders in {ROOTS_VARIABLE}.",
+        )

@@ -1,0 +1,22 @@
+"""``config.json``: commentary on the weights, so a bad one is worth a warning and no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+CONFIG_NAME = "config.json"
+MAX_CONFIG_BYTES = 5_000_000
+
+
+def parse_config(raw: bytes) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+    """The config and no warning, or None and why it was left aside."""
+    try:
+        parsed = json.loads(raw)
+        json.dumps(parsed, ensure_ascii=False).encode()  # lone surrogates can't be shown
+    except (ValueError, RecursionError):
+        return None, (f"{CONFIG_NAME} is not valid JSON and was left aside.",)
+    if not isinstance(parsed, dict):
+        return None, (f"{CONFIG_NAME} is not a JSON object and was left aside.",)
+    return parsed, ()

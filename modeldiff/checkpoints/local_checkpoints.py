@@ -1,0 +1,131 @@
+"""Opening a folder or a single safetensors file of this machine."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from modeldiff.checkpoints.allowed_paths import ROOTS_VARIABLE, allowed_roots, in_one_of
+from modeldiff.checkpoints.assembly import assemble
+from modeldiff.checkpoints.checkpoint import Checkpoint, Reference
+from modeldiff.checkpoints.config_file import CONFIG_NAME, MAX_CONFIG_BYTES, parse_config
+from modeldiff.checkpoints.fingerprints import local_fingerprint, sha256
+from modeldiff.checkpoints.local_files import (
+    LocalStorage,
+    naming_errors,
+    read_header,
+    read_small_file,
+)
+from modeldiff.checkpoints.quoting import listed
+from modeldiff.checkpoints.safetensors_header import parse_header
+from modeldiff.checkpoints.weight_files import (
+    MAX_INDEX_BYTES,
+    Index,
+    WeightFiles,
+    choose_weights,
+    parse_index,
+    require_present,
+)
+from modeldiff.errors import AccessDenied, CheckpointError, CheckpointNotFound, NoWeights
+
+
+def open_local(reference: Reference, path: Path) -> Checkpoint:
+    """Open the folder or file at ``path``: headers, index and config, no weights.
+
+    Raises ``CheckpointError`` and what stands below it, each naming the file.
+    """
+    with naming_errors(path):
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    if is_folder:
+        folder, (chosen, index) = path, _choose(path)
+    else:
+        folder, chosen, index = path.parent, WeightFiles((path.name,)), None
+
+    headers, states, identities = {}, {}, []
+    for file in chosen.files:
+        where = str(folder / file)
+        raw, state = read_header(folder / file)
+        headers[file] = parse_header(raw, file=file, file_size=state.size, where=where)
+        states[file] = state
+        identities.append((file, sha256(raw), state.size, state.mtime_ns))
+    assembly = assemble(headers, index, str(path))
+    config, config_bytes, config_warnings = _read_config(folder)
+    return Checkpoint(
+        reference=reference,
+        format="safetensors",
+        tensors=assembly.tensors,
+        files={file: state.size for file, state in states.items()},
+        config=config,
+        metadata=assembly.metadata,
+        fingerprint=local_fingerprint(identities, config_bytes),
+        storage=LocalStorage({file: folder / file for file in states}, states),
+        warnings=(*chosen.warnings, *assembly.warnings, *config_warnings),
+    )
+
+
+def _choose(folder: Path) -> tuple[WeightFiles, Index | None]:
+    """The folder's weight files, each a name that leads nowhere else, and the index if used."""
+    with naming_errors(folder):
+        names = [path.name for path in folder.iterdir()]
+    try:
+        chosen = choose_weights(names, str(folder))
+    except NoWeights as error:
+        raise NoWeights(error.message, hint=_subfolders(folder) or error.hint) from None
+    index = None
+    if chosen.index:
+        _require_inside(folder, chosen.index)
+        path = folder / chosen.index
+        index = parse_index(read_small_file(path, MAX_INDEX_BYTES), str(path))
+        present = [file for file in index.files if os.path.lexists(folder / file)]
+        require_present(index.files, present, str(folder))
+        chosen = replace(chosen, files=index.files)
+    for file in chosen.files:
+        _require_inside(folder, file)
+    return chosen, index
+
+
+def _read_config(
+    folder: Path,
+) -> tuple[Mapping[str, Any] | None, bytes | None, tuple[str, ...]]:
+    """The config, its bytes, and a warning where it is there and can't be used."""
+    try:
+        _require_inside(folder, CONFIG_NAME)
+        raw = read_small_file(folder / CONFIG_NAME, MAX_CONFIG_BYTES)
+    except CheckpointNotFound:
+        return None, None, ()
+    except CheckpointError as error:
+        return None, None, (f"{error.message} The config was left aside.",)
+    config, warnings = parse_config(raw)
+    return config, raw, warnings
+
+
+def _require_inside(folder: Path, file: str) -> None:
+    """Raise ``AccessDenied`` if a link leads from ``folder`` to somewhere else.
+
+    A folder from outside may hold links to anything that its reader can read. The Hub's cache is
+    the exception that has to work: its snapshots are links to ``blobs``, beside the snapshots or
+    shared by all repositories.
+    """
+    homes = [Path(os.path.realpath(folder)), *allowed_roots()]
+    for ancestor in homes[0].parents:
+        if ancestor.name == "snapshots" and ancestor.parent.name.startswith("models--"):
+            homes += [ancestor.parent / "blobs", ancestor.parent.parent / "blobs"]
+    if not in_one_of(folder / file, tuple(homes)):
+        raise AccessDenied(
+            f"{folder / file} is a link that leads out of its folder.",
+            hint="Put the file itself there, or give the file that the link leads to. To allow "
+            f"more folders, list them in {ROOTS_VARIABLE}.",
+        )
+
+
+def _subfolders(folder: Path) -> str:
+    """A hint that names subfolders with weights (checkpoints of a training, a Hub cache)."""
+    patterns = ("*/*.safetensors", "snapshots/*/*.safetensors")
+    found = itertools.chain.from_iterable(folder.glob(pattern) for pattern in patterns)
+    names = {str(path.parent) for path in itertools.islice(found, 100)}
+    return f"Give one of its subfolders that hold some: {listed(sorted(names))}." if names else ""

@@ -1,0 +1,119 @@
+"""What a user types, understood: text → reference."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Literal, NoReturn
+
+from modeldiff.checkpoints.allowed_paths import is_allowed, require_allowed
+from modeldiff.checkpoints.checkpoint import Reference
+from modeldiff.checkpoints.quoting import quoted
+from modeldiff.errors import InvalidReference
+
+MAX_LENGTH = 4096
+"""Longest text that is looked at: the longest path that Linux takes."""
+
+# The Hub's own rule for names: letters, digits, "-", "_" and ".", no punctuation at either end.
+_NAME = r"\w(?:[\w.-]{0,94}\w)?"
+_HUB = re.compile(rf"(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[\w./+-]{{1,255}}))?", re.ASCII)
+_LABEL = re.compile(r"[\w.-]{1,100}", re.ASCII)
+
+_DEMO_ROOT = Path(__file__).resolve().parents[2] / "demo"
+
+
+def parse_reference(text: str) -> Reference:
+    """Understand a reference; the forms are those that ``reference_forms`` lists.
+
+    A local folder or file that exists wins over a Hub repository of the same spelling. Text that
+    can only be a path is a reference whether or not something is there: opening it will tell.
+    Raises ``InvalidReference``.
+    """
+    if len(text) > MAX_LENGTH:
+        _refuse(f"A text of {len(text):,} characters is no reference to a checkpoint.")
+    text = text.strip()
+    if not text:
+        _refuse("No checkpoint is named.")
+    if any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in text):
+        _refuse(f"{quoted(text)} holds control characters.")
+    if not _is_unicode(text):
+        _refuse(f"{quoted(text)} is not valid Unicode.")
+
+    scheme, _, name = text.partition(":")
+    if scheme == "demo":
+        return _demo(name)
+    if scheme == "catalog" and _LABEL.fullmatch(name):
+        return Reference("catalog", text, name)
+
+    # Unlike Path's methods these keep links as typed and take "~nobody" for a name like any other.
+    path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
+    hub = _HUB.fullmatch(text)
+    if hub and ("--" in hub["repo"] or ".." in text or hub["repo"].endswith(".git")):
+        hub = None
+    kind = _kind_of(path) if is_allowed(path) else None
+    if kind is None and hub:
+        return Reference("hub", text, hub["repo"], hub["revision"])
+    if kind is None and _is_path(text):
+        require_allowed(path)
+        kind = "file" if path.suffix == ".safetensors" else "folder"
+    if kind is None:
+        _refuse(f"{quoted(text)} is neither something that is here nor a name on the Hub.")
+    return Reference(kind, str(path), str(path))
+
+
+def demo_names() -> tuple[str, ...]:
+    """The names of the demo checkpoints that are there, in alphabetical order."""
+    return tuple(sorted(folder.parent.name for folder in _DEMO_ROOT.glob("*/config.json")))
+
+
+def demo_folder(name: str) -> Path:
+    """Where the demo checkpoint of this name lies."""
+    return _DEMO_ROOT / name
+
+
+def reference_forms() -> str:
+    """What is accepted, in one sentence."""
+    demos = ", ".join(f"demo:{name}" for name in demo_names())
+    return (
+        "A checkpoint is named by a folder (/models/llama, ~/llama, ./llama), one .safetensors "
+        "file, owner/name or owner/name@revision on the Hugging Face Hub"
+        + (f", or a demo ({demos})." if demos else ".")
+    )
+
+
+def _demo(name: str) -> Reference:
+    if name not in demo_names():
+        _refuse(f"There is no demo checkpoint called {quoted(name)}.")
+    return Reference("demo", f"demo:{name}", name)
+
+
+def _kind_of(path: Path) -> Literal["folder", "file"] | None:
+    """What is there; None for nothing, and for what this user may not look at."""
+    try:
+        return "folder" if stat.S_ISDIR(path.stat().st_mode) else "file"
+    except OSError:
+        return None
+
+
+def _is_path(text: str) -> bool:
+    """Whether text that names nothing here can only have been meant as a path."""
+    return (
+        Path(text).is_absolute()
+        or text.startswith(("./", "../", "~"))
+        or text in (".", "..")
+        or text.endswith(".safetensors")
+    )
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _refuse(message: str) -> NoReturn:
+    raise InvalidReference(message, hint=reference_forms())
