@@ -7,14 +7,11 @@ ever goes stale. Weights are not here; they lie in huggingface_hub's own cache.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 
-import platformdirs
+from modeldiff.checkpoints.cache_folder import cache_folder, write_whole
 
 
 def load(*key: str) -> bytes | None:
@@ -26,16 +23,10 @@ def load(*key: str) -> bytes | None:
 
 
 def save(data: bytes, *key: str) -> None:
-    """Keep ``data`` under ``key``, whole or not at all; where nothing can be written, not at all."""
-    path = _path(key)
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(data)
-        Path(file.name).replace(path)
+    """Keep ``data`` under ``key``."""
+    write_whole(_path(key), data)
 
 
 def _path(key: tuple[str, ...]) -> Path:
     """Keys are hashed: a name from outside never becomes a path."""
-    folder = os.environ.get("MODELDIFF_CACHE") or platformdirs.user_cache_path("modeldiff")
-    return Path(folder) / "hub" / hashlib.sha256(json.dumps(key).encode()).hexdigest()
+    return cache_folder("hub") / hashlib.sha256(json.dumps(key).encode()).hexdigest()

@@ -1,4 +1,8 @@
-"""Opening: reference → checkpoint."""
+"""Opening: reference → checkpoint.
+
+What opens each kind is imported where it is used: to read references costs nothing but their text,
+and only those who ask the Hub, or build a config's model, pay for the libraries behind that.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,8 @@ from pathlib import Path
 
 from modeldiff.checkpoints.allowed_paths import require_allowed
 from modeldiff.checkpoints.checkpoint import Checkpoint, Reference
-from modeldiff.checkpoints.references import demo_folder, parse_reference, reference_forms
-from modeldiff.errors import UnsupportedFormat
+from modeldiff.checkpoints.references import demo_folder, parse_reference
+from modeldiff.errors import DamagedCheckpoint
 
 
 def open_checkpoint(reference: str | Reference) -> Checkpoint:
@@ -17,23 +21,38 @@ def open_checkpoint(reference: str | Reference) -> Checkpoint:
     """
     if isinstance(reference, str):
         reference = parse_reference(reference)
-    if reference.kind == "catalog":
-        raise UnsupportedFormat(
-            f"{reference} would be a config without weights; only checkpoints with weights can be "
-            "opened.",
-            hint=reference_forms(),
-        )
-    # Imported where they are used: to read references costs nothing but their text, and only those
-    # who ask the Hub pay for its client.
     if reference.kind == "hub":
         from modeldiff.checkpoints.hub_checkpoints import open_hub
 
         return open_hub(reference)
+    if reference.kind == "catalog":
+        from modeldiff.checkpoints.cache_folder import cache_folder
+        from modeldiff.checkpoints.config_only import catalog_config, open_config
+
+        return open_config(reference, catalog_config(reference.location), cache_folder("configs"))
+    if reference.kind == "demo":
+        path = demo_folder(reference.location)
+    else:
+        path = Path(reference.location)
+        require_allowed(path)
+    if reference.kind == "file" and path.suffix == ".json":
+        return _open_config_file(reference, path)
 
     from modeldiff.checkpoints.local_checkpoints import open_local
 
-    if reference.kind == "demo":
-        return open_local(reference, demo_folder(reference.location))
-    path = Path(reference.location)
-    require_allowed(path)
     return open_local(reference, path)
+
+
+def _open_config_file(reference: Reference, path: Path) -> Checkpoint:
+    from modeldiff.checkpoints.cache_folder import cache_folder
+    from modeldiff.checkpoints.config_file import MAX_CONFIG_BYTES, parse_config
+    from modeldiff.checkpoints.config_only import open_config
+    from modeldiff.checkpoints.local_files import read_small_file
+
+    config, _ = parse_config(read_small_file(path, MAX_CONFIG_BYTES))
+    if config is None or "weight_map" in config:
+        raise DamagedCheckpoint(
+            f"{path} is not the config of a model.",
+            hint="Give the folder that holds the .safetensors files.",
+        )
+    return open_config(reference, config, cache_folder("configs"))

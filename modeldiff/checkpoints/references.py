@@ -19,7 +19,6 @@ MAX_LENGTH = 4096
 # The Hub's own rule for names: letters, digits, "-", "_" and ".", no punctuation at either end.
 _NAME = r"\w(?:[\w.-]{0,94}\w)?"
 _HUB = re.compile(rf"(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[\w./+-]{{1,255}}))?", re.ASCII)
-_LABEL = re.compile(r"[\w.-]{1,100}", re.ASCII)
 
 _DEMO_ROOT = Path(__file__).resolve().parents[2] / "demo"
 
@@ -44,8 +43,8 @@ def parse_reference(text: str) -> Reference:
     scheme, _, name = text.partition(":")
     if scheme == "demo":
         return _demo(name)
-    if scheme == "catalog" and _LABEL.fullmatch(name):
-        return Reference("catalog", text, name)
+    if scheme == "catalog":
+        return _catalog(name)
 
     # Unlike Path's methods these keep links as typed and take "~nobody" for a name like any other.
     path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
@@ -59,7 +58,7 @@ def parse_reference(text: str) -> Reference:
         require_allowed(path)
         kind = "file" if path.suffix == ".safetensors" else "folder"
     if kind is None:
-        _refuse(f"{quoted(text)} is neither something that is here nor a name on the Hub.")
+        _refuse(f"{quoted(text)} is neither something that is here nor written as owner/name.")
     return Reference(kind, str(path), str(path))
 
 
@@ -78,8 +77,9 @@ def reference_forms() -> str:
     demos = ", ".join(f"demo:{name}" for name in demo_names())
     return (
         "A checkpoint is named by a folder (/models/llama, ~/llama, ./llama), one .safetensors "
-        "file, owner/name or owner/name@revision on the Hugging Face Hub"
-        + (f", or a demo ({demos})." if demos else ".")
+        "file, owner/name or owner/name@revision on the Hugging Face Hub, "
+        f"a demo ({demos or 'none is here'}), or, for its architecture without weights, a name "
+        "from the catalog (catalog:llama-3-8b) or a config.json."
     )
 
 
@@ -87,6 +87,18 @@ def _demo(name: str) -> Reference:
     if name not in demo_names():
         _refuse(f"There is no demo checkpoint called {quoted(name)}.")
     return Reference("demo", f"demo:{name}", name)
+
+
+def _catalog(name: str) -> Reference:
+    from modeldiff.checkpoints.config_only import catalog_names
+
+    names = catalog_names()
+    if name not in names:
+        raise InvalidReference(
+            f"The catalog has no model called {quoted(name)}.",
+            hint=f"It has {', '.join(names)}.",
+        )
+    return Reference("catalog", f"catalog:{name}", name)
 
 
 def _kind_of(path: Path) -> Literal["folder", "file"] | None:
