@@ -75,7 +75,7 @@ def _choose(folder: Path) -> tuple[WeightFiles, Index | None]:
     try:
         chosen = choose_weights(names, str(folder))
     except NoWeights as error:
-        raise NoWeights(error.message, hint=_subfolders(folder) or error.hint) from None
+        raise NoWeights(error.message, hint=_elsewhere(folder) or error.hint) from None
     index = None
     if chosen.index:
         _require_inside(folder, chosen.index)
@@ -123,9 +123,12 @@ def _require_inside(folder: Path, file: str) -> None:
         )
 
 
-def _subfolders(folder: Path) -> str:
-    """A hint that names subfolders with weights (checkpoints of a training, a Hub cache)."""
+def _elsewhere(folder: Path) -> str:
+    """A hint for a folder without weights: subfolders that hold some, or the config alone."""
     patterns = ("*/*.safetensors", "snapshots/*/*.safetensors")
     found = itertools.chain.from_iterable(folder.glob(pattern) for pattern in patterns)
     names = {str(path.parent) for path in itertools.islice(found, 100)}
-    return f"Give one of its subfolders that hold some: {listed(sorted(names))}." if names else ""
+    if names:
+        return f"Give one of its subfolders that hold some: {listed(sorted(names))}."
+    config = folder / CONFIG_NAME
+    return f"To see its architecture alone, give {config}." if config.is_file() else ""

@@ -66,7 +66,7 @@ def choose_weights(names: Collection[str], where: str) -> WeightFiles:
         refuse_foreign_names(names, where)
         raise NoWeights(
             f"{where} holds no safetensors file.",
-            hint="Give a folder with model.safetensors or model.safetensors.index.json.",
+            hint="A checkpoint has model.safetensors or model.safetensors.index.json.",
         )
     with_index = [stem for stem in sets if sets[stem].index]
     if "model" in sets:
@@ -78,7 +78,7 @@ def choose_weights(names: Collection[str], where: str) -> WeightFiles:
     else:
         raise UnsupportedFormat(
             f"{where} holds several sets of weights: {listed(sorted(sets), limit=6)}.",
-            hint="Give one of its .safetensors files, or a folder with one set.",
+            hint="Give the path of one of the .safetensors files, or a folder with one set.",
         )
     chosen = sets.pop(stem)
     warnings = []

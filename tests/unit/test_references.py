@@ -1,0 +1,167 @@
+"""Text → reference: every form, what wins where two fit, and what is refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modeldiff.checkpoints import open_checkpoint, parse_reference
+from modeldiff.checkpoints.references import MAX_LENGTH
+from modeldiff.errors import InvalidReference, ModeldiffError
+from tests.support.safetensors_files import simple
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_folders_in_every_spelling_are_one_reference(here: Path) -> None:
+    folder = here / "models" / "llama"
+    folder.mkdir(parents=True)
+    spellings = [str(folder), "~/models/llama", "models/llama", "./models/llama", f" {folder}/ "]
+    references = {parse_reference(text) for text in spellings}
+    assert len(references) == 1
+    (reference,) = references
+    assert (reference.kind, reference.location) == ("folder", str(folder))
+    assert parse_reference(reference.text) == reference
+
+
+def test_a_file_is_known_by_being_there_or_by_its_suffix(here: Path) -> None:
+    (here / "blob").write_bytes(simple("w"))
+    assert parse_reference("./blob").kind == "file"
+    assert parse_reference("no-such.safetensors").kind == "file"
+    assert parse_reference("./no-such").kind == "folder"
+
+
+@pytest.mark.parametrize(
+    ("text", "repo", "revision"),
+    [
+        ("meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-8B", None),
+        ("owner/name@main", "owner/name", "main"),
+        ("owner/name@refs/pr/12", "owner/name", "refs/pr/12"),
+        ("o/n@" + "a" * 40, "o/n", "a" * 40),
+        ("owner/name.safetensors", "owner/name.safetensors", None),
+    ],
+)
+def test_hub(here: Path, text: str, repo: str, revision: str | None) -> None:
+    reference = parse_reference(text)
+    assert (reference.kind, reference.location, reference.revision) == ("hub", repo, revision)
+    assert parse_reference(reference.text) == reference
+
+
+def test_a_local_folder_wins_over_the_hub(here: Path) -> None:
+    (here / "owner" / "name").mkdir(parents=True)
+    assert parse_reference("owner/name").kind == "folder"
+    assert parse_reference("owner/other").kind == "hub"
+
+
+def test_catalog() -> None:
+    reference = parse_reference("catalog:llama-3-8b")
+    assert (reference.kind, reference.location) == ("catalog", "llama-3-8b")
+    with pytest.raises(InvalidReference) as caught:
+        parse_reference("catalog:../catalog/llama-3-8b")
+    assert "llama-3-8b" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "  ",
+        "gpt2",
+        "a/b/c",
+        "owner/",
+        "owner/name@",
+        "owner/name@a..b",
+        "owner/na--me",
+        "-owner/name",
+        "owner/name.git",
+        "owner/../name",
+        "https://huggingface.co/owner/name",
+        "demo:",
+        "demo:../base",
+        "demo:no-such",
+        "<script>alert(1)</script>",
+        "a\nb",
+        "/models/\0",
+        "owner\x85/name",
+        "\ud800/x",
+        "x" * (MAX_LENGTH + 1),
+    ],
+)
+def test_what_is_no_reference(here: Path, text: str) -> None:
+    with pytest.raises(InvalidReference) as caught:
+        parse_reference(text)
+    assert "owner/name" in caught.value.hint
+    assert len(caught.value.message) < 250
+    assert caught.value.message.isprintable()
+
+
+@given(st.text(max_size=60))
+def test_any_text_gets_a_reference_or_a_clear_error(text: str) -> None:
+    try:
+        reference = parse_reference(text)
+    except InvalidReference as error:
+        assert error.hint
+    else:
+        assert parse_reference(reference.text) == reference
+
+
+class TestRoots:
+    """MODELDIFF_ROOTS: what a shared server lets its viewers open."""
+
+    @pytest.fixture
+    def allowed(self, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        allowed, second = here / "allowed", here / "second"
+        for folder in (allowed, second, here / "secret", here / "owner" / "name"):
+            folder.mkdir(parents=True)
+            (folder / "model.safetensors").write_bytes(simple("w"))
+        monkeypatch.setenv("MODELDIFF_ROOTS", f"{allowed}{os.pathsep}{second}")
+        return allowed
+
+    def test_inside_opens(self, here: Path, allowed: Path) -> None:
+        assert open_checkpoint(str(allowed)).elements == 4
+        assert open_checkpoint(str(here / "second" / "model.safetensors")).elements == 4
+
+    def test_outside_says_the_same_whether_it_exists_or_not(
+        self, here: Path, allowed: Path
+    ) -> None:
+        messages = set()
+        for name in ("secret", "nosuch"):
+            with pytest.raises(InvalidReference) as caught:
+                parse_reference(str(here / name))
+            messages.add((caught.value.message.replace(name, ""), caught.value.hint))
+        assert len(messages) == 1
+
+    def test_dots_and_links_do_not_lead_out(self, here: Path, allowed: Path) -> None:
+        (allowed / "link").symlink_to(here / "secret")
+        for text in (f"{allowed}/../secret", f"{allowed}/link", "~/secret", "./secret"):
+            with pytest.raises(InvalidReference):
+                parse_reference(text)
+
+    def test_a_file_in_an_allowed_folder_may_not_be_a_link_out(
+        self, here: Path, allowed: Path
+    ) -> None:
+        (allowed / "model.safetensors").unlink()
+        (allowed / "model.safetensors").symlink_to(here / "secret" / "model.safetensors")
+        with pytest.raises(ModeldiffError, match="leads out"):
+            open_checkpoint(str(allowed))
+
+    def test_a_folder_outside_does_not_hide_the_hub(self, allowed: Path) -> None:
+        assert parse_reference("owner/name").kind == "hub"
+
+    def test_a_reference_made_earlier_is_checked_when_it_is_opened(
+        self, here: Path, monkeypatch: pytest.MonkeyPatch, allowed: Path
+    ) -> None:
+        monkeypatch.delenv("MODELDIFF_ROOTS")
+        reference = parse_reference(str(here / "secret"))
+        monkeypatch.setenv("MODELDIFF_ROOTS", str(allowed))
+        with pytest.raises(InvalidReference):
+            open_checkpoint(reference)

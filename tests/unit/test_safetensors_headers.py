@@ -1,0 +1,293 @@
+"""The header parser against safetensors' own writer and reader, and against every kind of lie."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+import struct
+from typing import Any
+
+import pytest
+import safetensors
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from modeldiff.checkpoints.safetensors_header import Header, header_bytes, parse_header
+from modeldiff.errors import DamagedCheckpoint, ModeldiffError, NoWeights, UnsupportedFormat
+from tests.support.safetensors_files import encode, entry, simple
+
+# The writer's spelling of the types that it can write → ours, and bytes an element.
+WRITABLE = {
+    "float64": ("F64", 8),
+    "float32": ("F32", 4),
+    "float16": ("F16", 2),
+    "bfloat16": ("BF16", 2),
+    "float8_e4m3fn": ("F8_E4M3", 1),
+    "float8_e5m2": ("F8_E5M2", 1),
+    "float8_e8m0fnu": ("F8_E8M0", 1),
+    "int64": ("I64", 8),
+    "int32": ("I32", 4),
+    "int16": ("I16", 2),
+    "int8": ("I8", 1),
+    "uint64": ("U64", 8),
+    "uint32": ("U32", 4),
+    "uint16": ("U16", 2),
+    "uint8": ("U8", 1),
+    "bool": ("BOOL", 1),
+    "complex64": ("C64", 8),
+}
+
+
+def parse(content: bytes, size: int | None = None) -> Header:
+    """Parse a file given as bytes, as an opener does; ``size`` where the file claims another."""
+    size = len(content) if size is None else size
+    length = header_bytes(content[:64], size, "a.safetensors")
+    return parse_header(
+        content[:length], file="a.safetensors", file_size=size, where="a.safetensors"
+    )
+
+
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30).filter(
+    lambda name: name != "__metadata__"
+)
+tensors = st.dictionaries(
+    names,
+    st.tuples(st.sampled_from(sorted(WRITABLE)), st.lists(st.integers(0, 5), max_size=4)),
+    max_size=8,
+)
+# Not empty: for no tensors and empty metadata safetensors 0.8 writes a header that it can't read.
+metadata = st.none() | st.dictionaries(
+    names, st.text(st.characters(codec="utf-8"), max_size=20), min_size=1
+)
+
+
+ZEROS = ctypes.create_string_buffer(8 * 5**4)
+
+
+def write(tensors: dict[str, tuple[str, list[int]]], metadata: dict[str, str] | None) -> bytes:
+    """What safetensors writes for these (name → type and shape), all values zero."""
+    specs = {
+        name: safetensors.TensorSpec(
+            dtype=dtype,
+            shape=shape,
+            data_ptr=ctypes.addressof(ZEROS),
+            data_len=math.prod(shape) * WRITABLE[dtype][1],
+        )
+        for name, (dtype, shape) in tensors.items()
+    }
+    return safetensors.serialize(specs, metadata)
+
+
+@given(tensors, metadata)
+def test_reads_what_safetensors_writes(
+    tensors: dict[str, tuple[str, list[int]]], metadata: dict[str, str] | None
+) -> None:
+    content = write(tensors, metadata)
+    header = parse(content)
+    assert {info.name: (info.dtype, info.shape) for info in header.tensors} == {
+        name: (WRITABLE[dtype][0], tuple(shape)) for name, (dtype, shape) in tensors.items()
+    }
+    assert header.metadata == (metadata or {})
+    assert [info.offset for info in header.tensors] == sorted(t.offset for t in header.tensors)
+    end = header.nbytes
+    for info in header.tensors:
+        assert info.offset == end
+        end += info.nbytes
+    assert end == len(content)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(tensors, metadata, st.data())
+def test_mutations_end_in_a_clear_error_or_in_what_safetensors_accepts_too(
+    tensors: dict[str, tuple[str, list[int]]], metadata: dict[str, str] | None, data: st.DataObject
+) -> None:
+    content = bytearray(write(tensors, metadata))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, max(0, len(content) - 1)))
+        action = data.draw(st.sampled_from(["replace", "insert", "delete", "cut"]))
+        piece = data.draw(
+            st.binary(min_size=1, max_size=4)
+            | st.sampled_from(
+                [b'"', b"{}", b"[[", b"-1", b"true", b"NaN", b"1e9", b"null", b"9" * 30]
+            )
+        )
+        if action == "replace":
+            content[at : at + len(piece)] = piece
+        elif action == "insert":
+            content[at:at] = piece
+        elif action == "delete":
+            del content[at : at + len(piece)]
+        else:
+            del content[at:]
+    try:
+        header = parse(bytes(content))
+    except ModeldiffError as error:
+        assert error.hint
+        return
+    accepted = dict(safetensors.deserialize(bytes(content)))  # type: ignore[no-untyped-call]
+    assert {info.name: list(info.shape) for info in header.tensors} == {
+        name: tensor["shape"] for name, tensor in accepted.items()
+    }
+
+
+def one(**changes: Any) -> dict[str, Any]:
+    """A header of one sound tensor of four bytes, bent."""
+    return {"w": entry("BF16", [2], 0, 4) | changes}
+
+
+LIES: dict[str, tuple[Any, str]] = {
+    "not an object": (b"[1, 2]", "does not begin with a header"),
+    "not JSON": (b"{nonsense}", "not valid JSON"),
+    "not UTF-8": (b'{"\xff": 1}', "not UTF-8"),
+    "UTF-16": ("{}".encode("utf-16-le"), "not valid JSON"),
+    "NaN": (b'{"w": NaN}', "NaN"),
+    "nested deeply": (b'{"w":' + b"[" * 10_000 + b"]" * 10_000 + b"}", "nested too deeply"),
+    "giant number": (
+        b'{"w": {"dtype": "U8", "shape": [' + b"9" * 5000 + b'], "data_offsets": [0, 4]}}',
+        "not valid JSON",
+    ),
+    "entry is a text": ({"w": "BF16"}, "lacks dtype"),
+    "entry is null": ({"w": None}, "lacks dtype"),
+    "no offsets": ({"w": {"dtype": "BF16", "shape": [2]}}, "lacks dtype"),
+    "three offsets": (one(data_offsets=[0, 2, 4]), "lacks dtype"),
+    "offsets are texts": (one(data_offsets="04"), "not two ascending"),
+    "offsets are fractions": (one(data_offsets=[0.0, 4.0]), "not two ascending"),
+    "offsets are truths": (one(data_offsets=[False, 4]), "not two ascending"),
+    "offsets descend": (one(data_offsets=[4, 0]), "not two ascending"),
+    "negative offset": (one(data_offsets=[-4, 0]), "not two ascending"),
+    "dtype is a number": (one(dtype=16), "not a text"),
+    "shape is a number": (one(shape=2), "not a list of sizes"),
+    "shape holds a fraction": (one(shape=[2.0]), "not a list of sizes"),
+    "shape holds a truth": (one(shape=[True, 2]), "not a list of sizes"),
+    "shape is negative": (one(shape=[-1, -2]), "not a list of sizes"),
+    "shape is endless": (one(shape=[2**64, 0]), "not a list of sizes"),
+    "shape overflows to what fits": (one(shape=[2**33, 2**31, 2]), "does not fill"),
+    "many dimensions": (one(shape=[1] * 65), "65 dimensions"),
+    "too few bytes": (one(data_offsets=[0, 2]), "does not fill"),
+    "half a byte": (one(dtype="F4", shape=[7]), "does not fill"),
+    "empty name": ({"": entry("BF16", [2], 0, 4)}, "0 characters"),
+    "endless name": ({"w" * 1_000_000: entry("BF16", [2], 0, 4)}, "1,000,000 characters"),
+    "lone surrogate": (
+        b'{"\\ud800":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}',
+        "not valid Unicode",
+    ),
+    "hole": (
+        {"a": entry("U8", [1], 0, 1), "b": entry("U8", [2], 2, 4)},
+        "leaves a hole",
+    ),
+    "overlap": (
+        {"a": entry("U8", [3], 0, 3), "b": entry("U8", [2], 2, 4)},
+        "overlaps",
+    ),
+    "begins late": ({"a": entry("U8", [3], 1, 4)}, "leaves a hole"),
+    "promises more than there is": (one(shape=[4], data_offsets=[0, 8]), "cut short"),
+    "leaves bytes over": (one(shape=[1], data_offsets=[0, 2]), "belong to no tensor"),
+    "metadata is a list": ({"__metadata__": []} | one(), "not an object of texts"),
+    "metadata holds a number": ({"__metadata__": {"a": 1}} | one(), "not an object of texts"),
+}
+
+
+@pytest.mark.parametrize(("header", "message"), LIES.values(), ids=LIES)
+def test_a_header_that_lies(header: Any, message: str) -> None:
+    with pytest.raises(DamagedCheckpoint, match=message) as caught:
+        parse(encode(header, bytes(4)))
+    assert "a.safetensors" in caught.value.message
+    assert caught.value.hint
+    assert len(caught.value.message) < 400
+
+
+ENTRY = '{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}'
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f'{{"w":{ENTRY},"w":{ENTRY}}}',
+        f'{{"w":{ENTRY},"\\u0077":{ENTRY}}}',
+        '{"w":{"dtype":"F32","dtype":"BF16","shape":[2],"data_offsets":[0,4]}}',
+        '{"w":{"dtype":"BF16","shape":[9],"shape":[2],"data_offsets":[0,4]}}',
+        f'{{"__metadata__":{{"a":"b"}},"__metadata__":{{"c":"d"}},"w":{ENTRY}}}',
+        # One duplicate, and one key spelled so that counting the plain spelling comes out even.
+        f'{{"w":{ENTRY},"w":{{"dtype":"BF16","shape":[2],"data\\u005foffsets":[0,4]}}}}',
+    ],
+)
+def test_keys_that_stand_twice(header: str) -> None:
+    with pytest.raises(DamagedCheckpoint, match="twice"):
+        parse(encode(header.encode(), bytes(4)))
+
+
+def test_names_that_look_like_keys_are_no_duplicates() -> None:
+    names = ["data_offsets", 'a"data_offsets"', "dtype", "shape\\", "__metadata__x", "naïve"]
+    header = parse(simple(*names))
+    assert [info.name for info in header.tensors] == names
+
+
+def test_unknown_element_type_is_not_damage() -> None:
+    with pytest.raises(UnsupportedFormat, match="'F3_NEW'") as caught:
+        parse(encode(one(dtype="F3_NEW"), bytes(4)))
+    assert "BF16" in caught.value.hint
+
+
+def test_tensors_of_less_than_a_byte_an_element() -> None:
+    header = {"a": entry("F4", [3, 4], 0, 6), "b": entry("F6_E2M3", [4], 6, 9)}
+    parsed = parse(encode(header, bytes(9)))
+    assert [(info.shape, info.elements, info.nbytes) for info in parsed.tensors] == [
+        ((3, 4), 12, 6),
+        ((4,), 4, 3),
+    ]
+
+
+def test_empty_tensors_and_scalars_stand_where_their_offsets_say() -> None:
+    header = {
+        "after": entry("U8", [1], 0, 1),
+        "empty": entry("BF16", [0, 7], 0, 0),
+        "scalar": entry("F32", [], 1, 5),
+    }
+    parsed = parse(encode(header, bytes(5)))
+    assert [info.name for info in parsed.tensors] == ["empty", "after", "scalar"]
+    assert [info.elements for info in parsed.tensors] == [0, 1, 1]
+
+
+def test_padding_after_the_header_is_allowed() -> None:
+    raw = json.dumps(one()).encode() + b"   \n"
+    assert parse(encode(raw, bytes(4))).tensors[0].offset == 8 + len(raw)
+
+
+@pytest.mark.parametrize(
+    ("start", "kind", "message"),
+    [
+        (b"", DamagedCheckpoint, "is empty"),
+        (b"\x05", DamagedCheckpoint, "not a safetensors file"),
+        (b"PK\x03\x04" + bytes(60), UnsupportedFormat, "torch.save"),
+        (b"\x80\x02}q\x00." + bytes(60), UnsupportedFormat, "pickle"),
+        (b"GGUF\x03\0\0\0" + bytes(60), UnsupportedFormat, "GGUF"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", NoWeights, "Git LFS"),
+        (b"<!DOCTYPE html><html>", DamagedCheckpoint, "web page"),
+        (b'{"weight_map": {}}', UnsupportedFormat, "JSON"),
+        (struct.pack("<Q", 200) + b'{"w":', DamagedCheckpoint, "cut short inside its header"),
+        (struct.pack("<Q", 2**63) + b'{"w":', DamagedCheckpoint, "not a safetensors file"),
+        (bytes(64), DamagedCheckpoint, "not a safetensors file"),
+    ],
+)
+def test_what_does_not_begin_as_safetensors(
+    start: bytes, kind: type[ModeldiffError], message: str
+) -> None:
+    with pytest.raises(kind, match=message) as caught:
+        header_bytes(start[:64], len(start), "x.safetensors")
+    assert caught.value.hint
+
+
+def test_a_sound_header_may_begin_like_a_pickle() -> None:
+    # 0x0280 bytes of header: the file's first two bytes are those of a protocol-2 pickle.
+    raw = json.dumps(one()).encode()
+    content = encode(raw + b" " * (0x280 - len(raw)), bytes(4))
+    assert content[:2] == b"\x80\x02"
+    assert len(parse(content).tensors) == 1
+
+
+def test_a_header_that_would_take_gigabytes_is_refused_unparsed() -> None:
+    for flood in (b"[],", b"{},", b"999,"):
+        raw = b'{"w":[' + flood * 3_000_000 + b"0]}"
+        with pytest.raises(DamagedCheckpoint, match="far more"):
+            parse(encode(raw))
