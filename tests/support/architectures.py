@@ -1,0 +1,264 @@
+"""Architectures made by hand, so that drawings are tested on values and not on the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
+from modeldiff.architectures.place import Parameter, Place, Role
+from modeldiff.checkpoints.checkpoint import TensorInfo
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def tensor(name: str, shape: tuple[int, ...], dtype: str = "BF16") -> TensorInfo:
+    """A header's entry; the bytes behind it do not exist."""
+    count = 1
+    for size in shape:
+        count *= size
+    return TensorInfo(name, dtype, shape, "model.safetensors", 0, 2 * count)
+
+
+def parameter(
+    layer: int | None,
+    column: str,
+    shape: tuple[int, ...],
+    *,
+    role: Role = "parameter",
+    expert: int | None = None,
+    stored: str | None = None,
+) -> Parameter:
+    """A stored tensor at ``column`` (a component, with ``.bias`` where it is one)."""
+    component, kind = (column[:-5], "bias") if column.endswith(".bias") else (column, "weight")
+    within = "" if expert is None else f".experts.{expert}"
+    prefix = "model" if layer is None else f"model.layers.{layer}"
+    name = stored or f"{prefix}.{component}{within}.{kind}"
+    return Parameter(Place(layer, component, kind, expert), tensor(name, shape), role)
+
+
+def decoder(
+    title: str,
+    layers: int,
+    columns: Shapes,
+    outside: Shapes,
+    sublayers: tuple[Sublayer, ...],
+    *,
+    stem: tuple[Step, ...],
+    tail: tuple[Step, ...],
+    tied: tuple[str, ...] = (),
+    parallel: bool = False,
+) -> Architecture:
+    """A decoder of ``layers`` layers of one kind."""
+    parameters = [
+        parameter(None, column, shape, role="tied", stored="model.embed_tokens.weight")
+        if column in tied
+        else parameter(None, column, shape)
+        for column, shape in outside.items()
+    ]
+    parameters += [
+        parameter(layer, column, shape)
+        for layer in range(layers)
+        for column, shape in columns.items()
+    ]
+    kind = LayerKind("decoder", tuple(range(layers)), sublayers, parallel)
+    return Architecture(
+        family=title.lower(),
+        title=title,
+        facts=(),
+        parameters=tuple(parameters),
+        columns=tuple(columns),
+        outside=tuple(outside),
+        layer_count=layers,
+        stem=stem,
+        layer_kinds=(kind,),
+        tail=tail,
+    )
+
+
+def linear(component: str, reads: tuple[str, ...], shape: str) -> Step:
+    return Step(component, component.rpartition(".")[2], "linear", reads, shape)
+
+
+def operation(name: str, label: str, reads: tuple[str, ...], detail: str = "") -> Step:
+    return Step(name, label, "operation", reads, detail=detail)
+
+
+def llama_like(
+    layers: int = 32,
+    *,
+    width: int = 4096,
+    kv: int = 1024,
+    hidden: int = 14336,
+    vocabulary: int = 128256,
+    qkv_bias: bool = False,
+    tied: bool = False,
+) -> Architecture:
+    """Llama 3 8B's shape unless told otherwise; with ``qkv_bias`` that of Qwen2."""
+    q, k, v, o = (f"self_attn.{letter}_proj" for letter in "qkvo")
+    gate, up, down = (f"mlp.{name}_proj" for name in ("gate", "up", "down"))
+    columns: Shapes = {"input_layernorm": (width,)}
+    for component, out in ((q, width), (k, kv), (v, kv)):
+        columns[component] = (out, width)
+        if qkv_bias:
+            columns[f"{component}.bias"] = (out,)
+    columns |= {
+        o: (width, width),
+        "post_attention_layernorm": (width,),
+        gate: (hidden, width),
+        up: (hidden, width),
+        down: (width, hidden),
+    }
+    attention = Sublayer(
+        "Self-attention",
+        (
+            (Step("input_layernorm", "input_layernorm", "norm", (), str(width), "RMSNorm"),),
+            (
+                linear(q, ("input_layernorm",), f"{width} → {width}"),
+                linear(k, ("input_layernorm",), f"{width} → {kv}"),
+                linear(v, ("input_layernorm",), f"{width} → {kv}"),
+            ),
+            (operation("self_attn.rope", "RoPE", (q, k), "θ 500,000"),),
+            (
+                operation(
+                    "self_attn.attention",
+                    "Attention",
+                    ("self_attn.rope", v),
+                    "32 heads × 128, 8 KV heads",
+                ),
+            ),
+            (linear(o, ("self_attn.attention",), f"{width} → {width}"),),
+        ),
+    )
+    norm = "post_attention_layernorm"
+    mlp = Sublayer(
+        "MLP",
+        (
+            (Step(norm, norm, "norm", (), str(width), "RMSNorm"),),
+            (
+                linear(gate, (norm,), f"{width} → {hidden}"),
+                linear(up, (norm,), f"{width} → {hidden}"),
+            ),
+            (operation("mlp.act", "SiLU", (gate,)),),
+            (operation("mlp.multiply", "×", ("mlp.act", up)),),
+            (linear(down, ("mlp.multiply",), f"{hidden} → {width}"),),
+        ),
+    )
+    outside: Shapes = {
+        "embed_tokens": (vocabulary, width),
+        "norm": (width,),
+        "lm_head": (vocabulary, width),
+    }
+    return decoder(
+        "Llama-like",
+        layers,
+        columns,
+        outside,
+        (attention, mlp),
+        stem=(Step("embed_tokens", "embed_tokens", "embedding", (), f"{vocabulary} × {width}"),),
+        tail=(
+            Step("norm", "norm", "norm", (), str(width), "RMSNorm"),
+            Step("lm_head", "lm_head", "linear", ("norm",), f"{width} → {vocabulary}"),
+        ),
+        tied=("lm_head",) if tied else (),
+    )
+
+
+def gpt2_like(layers: int = 12, width: int = 768) -> Architecture:
+    """GPT-2's shape: fused q, k and v, a bias everywhere, learned positions, a tied head."""
+    fused, o, fc, proj = (
+        "self_attn.qkv_proj",
+        "self_attn.o_proj",
+        "mlp.up_proj",
+        "mlp.down_proj",
+    )
+    matrices: Shapes = {
+        fused: (width, 3 * width),
+        o: (width, width),
+        fc: (width, 4 * width),
+        proj: (4 * width, width),
+    }
+    columns: Shapes = {}
+    for component in ("input_layernorm", fused, o, "post_attention_layernorm", fc, proj):
+        shape = matrices.get(component, (width,))
+        columns |= {component: shape, f"{component}.bias": shape[-1:]}
+    attention = Sublayer(
+        "Self-attention",
+        (
+            (Step("input_layernorm", "input_layernorm", "norm", (), str(width), "LayerNorm"),),
+            (linear(fused, ("input_layernorm",), f"{width} → {3 * width}"),),
+            (operation("self_attn.attention", "Attention", (fused,), "12 heads × 64"),),
+            (linear(o, ("self_attn.attention",), f"{width} → {width}"),),
+        ),
+    )
+    norm = "post_attention_layernorm"
+    mlp = Sublayer(
+        "MLP",
+        (
+            (Step(norm, norm, "norm", (), str(width), "LayerNorm"),),
+            (linear(fc, (norm,), f"{width} → {4 * width}"),),
+            (operation("mlp.act", "GELU", (fc,)),),
+            (linear(proj, ("mlp.act",), f"{4 * width} → {width}"),),
+        ),
+    )
+    return decoder(
+        "GPT-2-like",
+        layers,
+        columns,
+        {
+            "embed_tokens": (50257, width),
+            "embed_positions": (1024, width),
+            "norm": (width,),
+            "norm.bias": (width,),
+            "lm_head": (50257, width),
+        },
+        (attention, mlp),
+        stem=(
+            Step("embed_tokens", "embed_tokens", "embedding", (), f"50257 × {width}"),
+            Step("embed_positions", "embed_positions", "embedding", (), f"1024 × {width}"),
+        ),
+        tail=(
+            Step("norm", "norm", "norm", (), str(width), "LayerNorm"),
+            Step("lm_head", "lm_head", "linear", ("norm",), f"{width} → 50257"),
+        ),
+        tied=("lm_head",),
+    )
+
+
+def strange(layers: int = 3) -> Architecture:
+    """An unknown family: parallel branches, names made to break a page, a lone deep parameter."""
+    evil = '<script>alert("1")</script>&amp;\'"'
+    long = "an_extraordinarily_long_component_name_that_nobody_would_choose_but_somebody_did" * 3
+    columns: Shapes = {evil: (64, 64), long: (64, 64), "mixer.decay": (64,), "mixer.out": (64, 64)}
+    mixer = Sublayer(
+        evil,
+        (
+            (linear(evil, (), "64 → 64"), linear(long, (), "64 → 64" * 20)),
+            (
+                Step("mixer.decay", "decay", "parameter", (), "64"),
+                operation("mixer.scan", "Scan", (evil, long, "mixer.decay", "nowhere")),
+            ),
+        ),
+    )
+    out = Sublayer("Output", ((linear("mixer.out", (), "64 → 64"),),), adds=False)
+    return decoder(
+        "Strange",
+        layers,
+        columns,
+        {"tok_table": (100, 64)},
+        (mixer, out),
+        stem=(Step("tok_table", "tok_table", "embedding", (), "100 × 64"),),
+        tail=(),
+        parallel=True,
+    )
+
+
+ALL: dict[str, Callable[[], Architecture]] = {
+    "llama": llama_like,
+    "qwen2": lambda: llama_like(
+        28, width=3584, kv=512, hidden=18944, vocabulary=152064, qkv_bias=True
+    ),
+    "deep": lambda: llama_like(126, width=16384, hidden=53248),
+    "tied": lambda: llama_like(16, width=2048, kv=512, hidden=8192, tied=True),
+    "gpt2": gpt2_like,
+    "strange": strange,
+}
