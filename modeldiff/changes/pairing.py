@@ -1,0 +1,97 @@
+"""Two architectures' tensors, paired by the place that they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from modeldiff.architectures.architecture import Architecture
+from modeldiff.architectures.place import Parameter, Place
+from modeldiff.architectures.reading import UNKNOWN
+from modeldiff.changes.change import Pair, Status
+
+
+def pair(base: Architecture, target: Architecture) -> tuple[Pair, ...]:
+    """One row for every stored tensor of both sides: base's in file order, then target's own.
+
+    Tensors pair by place, never by position. Only where one side's family is unknown do tensors
+    that found no partner pair by their stored name: between two known families one name may mean
+    two places (``post_attention_layernorm`` in Llama and in Gemma 2).
+
+    A head tied to the embedding is a row of its own beside the embedding's:
+
+    - ``tied`` where no side stores a head (or the other has none at all): it is the embedding
+      again, which is measured once, at the embedding's place;
+    - ``compared`` where the other side stores a head of its own, because that head is measured
+      nowhere else: it is compared with the embedding that stands in for it, and ``reason`` says so.
+    """
+    targets = {parameter.place: parameter for parameter in target.parameters}
+    partners = {
+        parameter.place: found
+        for parameter in base.parameters
+        if (found := targets.get(parameter.place)) is not None
+    }
+    if UNKNOWN in (base.family, target.family):
+        _add_namesakes(partners, base, target)
+    rows = [_row(parameter, partners.get(parameter.place)) for parameter in base.parameters]
+    taken = {found.place for found in partners.values()}
+    rows += [_row(None, found) for found in target.parameters if found.place not in taken]
+    return tuple(rows)
+
+
+def _add_namesakes(
+    partners: dict[Place, Parameter], base: Architecture, target: Architecture
+) -> None:
+    """Pair what is left by stored name; tied second uses have no name of their own."""
+    taken = {found.place for found in partners.values()}
+    left: Mapping[str, Parameter] = {
+        parameter.tensor.name: parameter
+        for parameter in target.parameters
+        if parameter.place not in taken and parameter.role != "tied"
+    }
+    for parameter in base.parameters:
+        if parameter.place not in partners and parameter.role != "tied":
+            found = left.get(parameter.tensor.name)
+            if found is not None and found.place not in taken:
+                partners[parameter.place] = found
+                taken.add(found.place)
+
+
+def _row(base: Parameter | None, target: Parameter | None) -> Pair:
+    status, reason = _status(base, target)
+    place = base.place if base is not None else target.place if target is not None else None
+    assert place is not None, "a row has at least one side"
+    return Pair(
+        place=place,
+        status=status,
+        base=base.tensor if base else None,
+        target=target.tensor if target else None,
+        reason=reason,
+    )
+
+
+def _status(base: Parameter | None, target: Parameter | None) -> tuple[Status, str]:
+    sides = [side for side in (base, target) if side is not None]
+    if any(side.role == "buffer" for side in sides):
+        return "buffer", "not a trained parameter"
+    if all(side.role == "tied" for side in sides):
+        return "tied", f"the same tensor as {sides[0].tensor.name}, measured there"
+    if base is None:
+        return "only_in_target", ""
+    if target is None:
+        return "only_in_base", ""
+    if base.tensor.shape != target.tensor.shape:
+        return "different_shape", _turned(base, target)
+    if base.transposed != target.transposed:
+        return "different_shape", _turned(base, target)
+    for side, name in ((base, "base"), (target, "target")):
+        if side.role == "tied":
+            return "compared", f"{name} stores no head of its own: its embedding stands in for it"
+    return "compared", ""
+
+
+def _turned(base: Parameter, target: Parameter) -> str:
+    """Why equal numbers are not an equal shape: one side stores [in, out], the other [out, in]."""
+    if base.transposed == target.transposed:
+        return ""
+    name = "base" if base.transposed else "target"
+    return f"{name} stores this matrix transposed, as [in, out]"

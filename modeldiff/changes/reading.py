@@ -1,0 +1,112 @@
+"""Bytes of tensors from local files: exactly as many as were asked for, or an error."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from modeldiff.checkpoints import Checkpoint, TensorInfo
+from modeldiff.checkpoints.checkpoint import FetchProgress
+from modeldiff.errors import CheckpointChanged
+
+
+class TensorUnreadable(Exception):
+    """The disk refuses these bytes; the message says why."""
+
+
+class OpenFiles:
+    """A checkpoint's files while tensors are read from them.
+
+    Each is fetched once, opened at its first read and closed after the last of ``tensors`` in it,
+    so that few are open at a time. Any thread may read.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, tensors: Iterable[TensorInfo]) -> None:
+        self._checkpoint = checkpoint
+        self._lock = threading.Lock()
+        self._left: dict[str, int] = {}
+        for tensor in tensors:
+            self._left[tensor.file] = self._left.get(tensor.file, 0) + 1
+        self.names = tuple(self._left)
+        self._paths: dict[str, Path] = {}
+        self._descriptors: dict[str, int] = {}
+
+    def missing_bytes(self, file: str) -> int:
+        """Bytes that have to be downloaded to fetch this file."""
+        if self._checkpoint.storage.is_local(file):
+            return 0
+        return self._checkpoint.files[file]
+
+    def fetch(self, file: str, progress: FetchProgress | None = None) -> None:
+        """Bring a file here, so that it can be read."""
+        self._paths[file] = self._checkpoint.storage.fetch(file, progress)
+
+    def is_fetched(self, tensor: TensorInfo) -> bool:
+        """Whether the tensor can be read now."""
+        return tensor.file in self._paths
+
+    def read(self, tensor: TensorInfo, start: int, buffer: npt.NDArray[np.uint8]) -> None:
+        """Fill the buffer with the tensor's bytes from byte ``start`` on.
+
+        Raises ``CheckpointChanged`` when the file is not what was opened or ends too early, and
+        ``TensorUnreadable`` when the disk fails.
+        """
+        descriptor = self._descriptor(tensor.file)
+        view = buffer.data
+        offset = tensor.offset + start
+        while view:
+            try:
+                count = os.preadv(descriptor, [view], offset)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise TensorUnreadable(f"{tensor.file} cannot be read here: {reason}") from error
+            if count == 0:
+                raise self._changed(tensor.file, "became shorter")
+            view = view[count:]
+            offset += count
+
+    def done(self, tensor: TensorInfo) -> None:
+        """One of the tensors was read; after the last of its file the file is closed.
+
+        Raises ``CheckpointChanged`` when the file is no longer the one that was opened.
+        """
+        with self._lock:
+            self._left[tensor.file] -= 1
+            if self._left[tensor.file]:
+                return
+            descriptor = self._descriptors.pop(tensor.file, None)
+        if descriptor is not None:
+            os.close(descriptor)
+            self._checkpoint.storage.fetch(tensor.file)
+
+    def close(self) -> None:
+        """Close what is still open."""
+        with self._lock:
+            for descriptor in self._descriptors.values():
+                os.close(descriptor)
+            self._descriptors.clear()
+
+    def _descriptor(self, file: str) -> int:
+        with self._lock:
+            descriptor = self._descriptors.get(file)
+            if descriptor is None:
+                try:
+                    descriptor = os.open(self._paths[file], os.O_RDONLY)
+                except OSError as error:
+                    raise self._changed(file, "can no longer be opened") from error
+                self._descriptors[file] = descriptor
+                if os.fstat(descriptor).st_size != self._checkpoint.files[file]:
+                    raise self._changed(file, "has another size")
+            return descriptor
+
+    def _changed(self, file: str, what: str) -> CheckpointChanged:
+        return CheckpointChanged(
+            f"{file} of {self._checkpoint.reference} {what} while it was compared.",
+            hint="Wait until nothing writes to it any more, then compare again: what was measured "
+            "of other files is kept.",
+        )

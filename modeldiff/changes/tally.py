@@ -1,0 +1,207 @@
+"""What has been counted of one pair so far, and what follows from it."""
+
+from __future__ import annotations
+
+import math
+import struct
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from modeldiff.changes.change import Histogram, Statistics, Sums
+from modeldiff.changes.compiled import kernels
+from modeldiff.changes.decoding import Comparison
+from modeldiff.changes.geometry import (
+    EMPTY_COUNTS,
+    HIGHEST_KEY,
+    INFINITE_KEY32,
+    INFINITE_KEY64,
+    KEY64_OFFSET,
+    KEYS32,
+    KEYS64,
+    LEAF,
+    LOWEST_KEY,
+    NO_KEY,
+)
+from modeldiff.changes.histogram import LAST_BUCKET, bucket_of
+from modeldiff.changes.statistics import PERCENTS, Quantiles, quantile_ranks, statistics_of
+
+_MEDIAN = PERCENTS.index(50)
+
+
+@dataclass(frozen=True)
+class Unsettled:
+    """A median of which only the upper bits are known: ``r >> bits == prefix``, and its rank among
+    the elements that share them. ``wide``: ``r`` is a float64."""
+
+    prefix: int
+    bits: int
+    rank: int
+    wide: bool
+
+
+class Tally:
+    """Counts, sums and histogram of one pair; ``geometry`` says what stands in the arrays.
+
+    ``elements`` is the size of the largest tensor that it can take, ``wide`` whether ``r`` is
+    computed in float64. Whoever adds to it from several threads holds ``lock``; the order in which
+    chunks are added changes nothing.
+    """
+
+    def __init__(self, elements: int, wide: bool) -> None:
+        self.wide = wide
+        self.lock = threading.Lock()
+        self.counts = np.zeros(8, np.int64)
+        self.leaves = np.zeros((-(-elements // LEAF), 6))
+        self.histogram = np.zeros(KEYS64 if self.wide else KEYS32, np.int64)
+        self._listed = np.empty(LAST_BUCKET + 2, np.uint16)
+        self._listed_counts = np.empty(LAST_BUCKET + 2, np.int64)
+        self._ranks, self._keys, self._within = np.empty((3, len(PERCENTS)), np.int64)
+        self._rows = len(self.leaves)
+        self._first = 0
+        self.leaves_at = self.leaves.ctypes.data
+        self.histogram_at = self.histogram.ctypes.data
+        self._listing_at = (self._listed.ctypes.data, self._listed_counts.ctypes.data)
+        self._ranks_at = self._ranks.ctypes.data
+        self._found_at = (self._keys.ctypes.data, self._within.ctypes.data)
+        self.begin(elements)
+
+    def begin(self, elements: int) -> None:
+        """Makes an emptied tally ready for a tensor of at most ``elements``."""
+        self.counts[:] = EMPTY_COUNTS
+        self._rows = -(-elements // LEAF)
+        self.leaves[: self._rows] = 0.0
+
+    def add_counts(self, counts: npt.NDArray[np.int64]) -> None:
+        """Adds a chunk's eight counts."""
+        self.counts[:6] += counts[:6]
+        self.counts[LOWEST_KEY] = min(self.counts[LOWEST_KEY], counts[LOWEST_KEY])
+        self.counts[HIGHEST_KEY] = max(self.counts[HIGHEST_KEY], counts[HIGHEST_KEY])
+
+    def find_median(self) -> float | Unsettled | None:
+        """The median of ``r``, or what the histogram tells of it; None without finite elements.
+
+        To be called when all is counted, and before ``statistics``.
+        """
+        n, unchanged, *_, low_key, high_key = self.counts.tolist()
+        ranks = [rank - unchanged for rank in quantile_ranks(n)]
+        self._first = sum(rank < 0 for rank in ranks) if n else len(PERCENTS)
+        wanted = ranks[self._first :]
+        self._ranks[: len(wanted)] = wanted
+        if wanted:
+            kernels().locate(
+                self.histogram_at, low_key, high_key, self._ranks_at, len(wanted), *self._found_at
+            )
+        if n == 0:
+            return None
+        if self._first > _MEDIAN:
+            return 0.0
+        key = int(self._keys[_MEDIAN - self._first])
+        if key == (INFINITE_KEY64 if self.wide else INFINITE_KEY32):
+            return math.inf
+        rank = int(self._within[_MEDIAN - self._first])
+        if self.wide:
+            return Unsettled(key + KEY64_OFFSET, 45, rank, wide=True)
+        return Unsettled(key, 16, rank, wide=False)
+
+    def statistics(self, types: Comparison, median: float | None) -> Statistics:
+        """All columns, given the exact median of ``r``. Empties the tally."""
+        n, unchanged, flips, zeros, nonfinite_base, nonfinite_target, *_ = self.counts.tolist()
+        if types.precision == "equality":
+            return statistics_of(Sums(n=n, unchanged=unchanged), None, None, None)
+        leaves = self.leaves[: self._rows]
+        totals = leaves.sum(axis=0).tolist()
+        sums = Sums(
+            n=n,
+            unchanged=unchanged,
+            sign_flips=flips,
+            base_zeros=zeros,
+            nonfinite_base=nonfinite_base,
+            nonfinite_target=nonfinite_target,
+            base_squared=totals[0],
+            target_squared=totals[1],
+            product=totals[2],
+            delta_squared=totals[3],
+            abs_delta=totals[4],
+            max_abs_delta=float(leaves[:, 5].max(initial=0.0)),
+        )
+        quantiles = None if median is None else self._quantiles(median)
+        return statistics_of(sums, quantiles, self._take_histogram(unchanged), types.resolution_pct)
+
+    def _quantiles(self, median: float) -> Quantiles:
+        """The middles of the keys that hold them, and the median itself for those of its key."""
+        keys = self._keys[: len(PERCENTS) - self._first].tolist()
+        median_key = keys[_MEDIAN - self._first] if self._first <= _MEDIAN else None
+        middles = [median if key == median_key else self._middle(key) for key in keys]
+        p05, p25, p50, p75, p95, p99 = [0.0] * self._first + middles
+        return p05, p25, p50, p75, p95, p99
+
+    def _middle(self, key: int) -> float:
+        if self.wide:
+            return (
+                double((2 * (key + KEY64_OFFSET) + 1) << 44) if key < INFINITE_KEY64 else math.inf
+            )
+        return single((2 * key + 1) << 15) if key < INFINITE_KEY32 else math.inf
+
+    def _take_histogram(self, unchanged: int) -> Histogram:
+        low_key, high_key = self.counts[LOWEST_KEY:].tolist()
+        if low_key == NO_KEY:
+            return Histogram(unchanged, 0, np.zeros(0, np.uint16), np.zeros(0, np.int64))
+        infinite_key = INFINITE_KEY64 if self.wide else INFINITE_KEY32
+        infinite = int(self.histogram[infinite_key])
+        self.histogram[infinite_key] = 0
+        if self.wide:
+            (keys,) = np.nonzero(self.histogram)
+            edges = ((keys + KEY64_OFFSET) << 45).view(np.float64)
+            dense = np.bincount(bucket_of(edges), self.histogram[keys])
+            self.histogram[:] = 0
+            (buckets,) = np.nonzero(dense)
+            counts = dense[buckets].astype(np.int64)
+            return Histogram(unchanged, infinite, buckets.astype(np.uint16), counts)
+        size = kernels().take_buckets(
+            self.histogram_at, low_key, min(high_key, infinite_key - 1), 4, *self._listing_at, 1
+        )
+        listed = self._listed[:size].copy()
+        return Histogram(unchanged, infinite, listed, self._listed_counts[:size].copy())
+
+
+class MedianSearch:
+    """Finds sixteen more bits of a median in a pass over its tensors.
+
+    To be counted in ``fine`` are the sixteen bits at ``shift`` of all ``r`` that have the bits
+    ``prefix`` above them. Whoever adds from several threads holds ``lock``.
+    """
+
+    def __init__(self, place: Unsettled) -> None:
+        self._place = place
+        self.lock = threading.Lock()
+        self.fine = np.zeros(65536, np.int64)
+        self.shift = max(place.bits - 16, 0)
+        self.prefix = place.prefix >> (self.shift + 16 - place.bits)
+
+    def narrow(self) -> float | Unsettled:
+        """The median, when all is counted; where it is to be looked for if bits are missing."""
+        place = self._place
+        # The last step of a float64 has fewer than sixteen unknown bits: the sixteen that were
+        # counted begin with some that are known.
+        new = place.bits - self.shift
+        first = (place.prefix << new) & 0xFFFF if new < 16 else 0
+        upto = np.cumsum(self.fine[first : first + (1 << new)])
+        digit = int(np.searchsorted(upto, place.rank, side="right"))
+        rank = place.rank - (int(upto[digit - 1]) if digit else 0)
+        known = place.prefix << new | digit
+        if self.shift:
+            return Unsettled(known, self.shift, rank, place.wide)
+        return double(known) if place.wide else single(known)
+
+
+def single(bits: int) -> float:
+    """The float32 with these bits."""
+    return float(struct.unpack("<f", struct.pack("<I", bits))[0])
+
+
+def double(bits: int) -> float:
+    """The float64 with these bits."""
+    return float(struct.unpack("<d", struct.pack("<Q", bits))[0])
