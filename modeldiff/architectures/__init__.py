@@ -1,0 +1,28 @@
+"""UNDERSTAND: names, shapes and config → facts, blocks, places."""
+
+from __future__ import annotations
+
+from modeldiff.architectures.architecture import (
+    Architecture,
+    Fact,
+    FactPair,
+    LayerKind,
+    Step,
+    Sublayer,
+)
+from modeldiff.architectures.columns import merge_columns
+from modeldiff.architectures.place import Parameter, Place
+from modeldiff.architectures.understanding import understand
+
+__all__ = [
+    "Architecture",
+    "Fact",
+    "FactPair",
+    "LayerKind",
+    "Parameter",
+    "Place",
+    "Step",
+    "Sublayer",
+    "merge_columns",
+    "understand",
+]

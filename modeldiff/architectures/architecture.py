@@ -46,9 +46,10 @@ class Step:
     """One box of the drawing: a component with parameters, or an operation without.
 
     ``id`` is the component (``self_attn.q_proj``) or the operation (``self_attn.rope``), unique
-    within its layer kind. ``inputs`` are ids of steps of the same sublayer; empty means that it
-    reads the residual stream. ``shape`` and ``detail`` are short texts (``4096 → 1024``,
-    ``32 heads, 8 KV heads``).
+    within its layer kind, with the tower before it where there is one. ``inputs`` are ids of steps
+    of the same sublayer; empty means that it reads the residual stream (a ``parameter`` reads
+    nothing). ``label`` is the name as stored, ``shape`` and ``detail`` are short texts
+    (``4096 → 1024``, ``1024 = 8 KV heads × 128``).
     """
 
     id: str
@@ -62,7 +63,8 @@ class Step:
 @dataclass(frozen=True)
 class Sublayer:
     """A branch off the residual stream: ``rows`` of steps, first row first in data order, the last
-    row's output added back to the stream (``adds``)."""
+    row's output added back to the stream (``adds``). One that does not add only lists what a layer
+    stores beside what its family is known to compute with."""
 
     name: str
     rows: tuple[tuple[Step, ...], ...]
@@ -71,12 +73,16 @@ class Sublayer:
 
 @dataclass(frozen=True)
 class LayerKind:
-    """A run of layers built alike. ``parallel``: the sublayers read the same input side by side."""
+    """The layers built alike. ``parallel``: the sublayers read the same input side by side.
+
+    ``tower`` as in ``Place``; a step's id carries it too.
+    """
 
     name: str
     layers: tuple[int, ...]
     sublayers: tuple[Sublayer, ...]
     parallel: bool = False
+    tower: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,5 +112,5 @@ class Architecture:
         return next((fact for fact in self.facts if fact.key == key), None)
 
     def layer_kind(self, layer: int) -> LayerKind | None:
-        """How this layer is built; None where no kind names it."""
+        """How this layer (of the main tower, named first) is built; None where no kind names it."""
         return next((kind for kind in self.layer_kinds if layer in kind.layers), None)

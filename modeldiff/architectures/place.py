@@ -40,8 +40,10 @@ class Parameter:
     """A stored tensor in its place.
 
     A ``tied`` one is a second use of a tensor that is stored once: the head that is the embedding.
+    ``transposed``: a matrix stored [in, out], as GPT-2's Conv1D does, not [out, in].
     """
 
     place: Place
     tensor: TensorInfo
     role: Role = "parameter"
+    transposed: bool = False

@@ -1,0 +1,77 @@
+"""Where the parameters sit and what storing and running them takes: counts and bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from modeldiff.architectures.place import Parameter, Place
+from modeldiff.architectures.skeleton import NORMS
+
+PARTS = ("embedding", "attention", "mlp", "experts", "norms", "head", "other")
+"""What a parameter can be a part of. ``experts`` are the routed ones of a mixture of experts."""
+
+_SCALES = ("scale_inv", "scales", "weight_scale", "input_scale", "scale_ub", "zeros", "g_idx")
+"""Ends of the names of a quantised matrix's scales: they are not parameters of the model."""
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Trained elements by part, and bytes by stored type (buffers in neither)."""
+
+    parts: dict[str, int]
+    types: dict[str, int]
+    nbytes: int
+
+    @property
+    def parameters(self) -> int:
+        """All trained elements; those used twice count once."""
+        return sum(self.parts.values())
+
+
+def read_composition(parameters: Iterable[Parameter]) -> Composition:
+    """Add up all stored parameters. ``nbytes`` is of everything stored, buffers too."""
+    parts: Counter[str] = Counter()
+    types: Counter[str] = Counter()
+    nbytes = 0
+    for parameter in parameters:
+        if parameter.role == "tied":
+            continue
+        nbytes += parameter.tensor.nbytes
+        if parameter.role == "parameter":
+            types[parameter.tensor.dtype] += parameter.tensor.nbytes
+            parts[part_of(parameter.place)] += _trained_elements(parameter)
+    by_bytes = dict(sorted(types.items(), key=lambda item: (-item[1], item[0])))
+    return Composition({part: parts[part] for part in PARTS if parts[part]}, by_bytes, nbytes)
+
+
+def part_of(place: Place) -> str:
+    """Which of ``PARTS`` a place belongs to, by the words of its component."""
+    component = place.component
+    name = component.lower()
+    words = name.replace("_", ".").split(".")
+    if component in NORMS or "norm" in name or "ln" in words:
+        return "norms"
+    if place.layer is None:
+        if component.startswith("lm_head"):
+            return "head"
+        return "embedding" if "emb" in name or words[-1] in ("wte", "wpe") else "other"
+    if "shared" not in name and "experts" in words:
+        return "experts"
+    if "attn" in name or "attention" in name:
+        return "attention"
+    return (
+        "mlp"
+        if any(word in words for word in ("mlp", "ffn", "moe", "feed", "fc1", "fc2"))
+        else "other"
+    )
+
+
+def _trained_elements(parameter: Parameter) -> int:
+    name = parameter.tensor.name
+    if name.endswith(_SCALES) or name.endswith("_scales"):
+        return 0
+    # MXFP4 packs two values in a byte.
+    packed = name.endswith("_blocks") and parameter.tensor.dtype == "U8"
+    return parameter.tensor.elements * (2 if packed else 1)

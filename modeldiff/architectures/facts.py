@@ -1,0 +1,294 @@
+"""The facts about an architecture, each with where it comes from; tensors win over the config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modeldiff.architectures.architecture import Fact, FactValue
+from modeldiff.architectures.dimensions import Dimension
+from modeldiff.architectures.reading import UNKNOWN, Reading
+from modeldiff.architectures.settings import Setting
+from modeldiff.architectures.shapes import Stored
+
+ACTIVATIONS = {
+    "silu": "SiLU",
+    "swish": "SiLU",
+    "relu": "ReLU",
+    "relu2": "ReLU²",
+    "gelu": "GELU",
+    "gelu_new": "GELU (tanh)",
+    "gelu_fast": "GELU (tanh)",
+    "gelu_pytorch_tanh": "GELU (tanh)",
+}
+"""Names of activations as people write them, by their spelling in configs."""
+
+_BF16_BYTES = 2
+
+_PART_LABELS = {
+    "embedding": "Parameters in embeddings",
+    "attention": "Parameters in attention",
+    "mlp": "Parameters in MLPs",
+    "experts": "Parameters in experts",
+    "norms": "Parameters in norms",
+    "head": "Parameters in the head",
+    "other": "Parameters elsewhere",
+}
+
+
+def read_facts(reading: Reading) -> tuple[Fact, ...]:
+    """All facts that tensors, config or family say, in the order in which they are shown."""
+    return (
+        *_identity(reading),
+        *_sizes(reading),
+        *_attention(reading),
+        *_norms(reading),
+        *_positions(reading),
+        *_mlp(reading),
+        *_vocabulary(reading),
+        *_storage(reading),
+    )
+
+
+def short_count(count: int) -> str:
+    """A large count for reading: 8,030,261,248 → ``8.03 B``, 124,439,808 → ``124 M``."""
+    for size, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K")):
+        if count >= size:
+            return f"{count / size:.3g} {letter}" if count < 1000 * size else f"{count:,}"
+    return str(count)
+
+
+def short_bytes(count: int) -> str:
+    """Bytes for reading, in powers of 1024: 131,072 → ``128 KiB``."""
+    value, unit = float(count), "bytes"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:,.4g} {unit}"
+
+
+def activation_name(spelling: str) -> str:
+    """An activation as people write it; one that we do not know keeps its config's spelling."""
+    return ACTIVATIONS.get(spelling.lower(), spelling)
+
+
+def _number(key: str, label: str, dimension: Dimension | None, unit: str = "") -> Iterator[Fact]:
+    if dimension is not None:
+        text = f"{dimension.value:,}{unit}"
+        if dimension.contradiction:
+            text += f" ({dimension.contradiction})"
+        yield Fact(key, label, dimension.value, text, dimension.source)
+
+
+def _said(key: str, label: str, setting: Setting[str] | None) -> Iterator[Fact]:
+    if setting is not None:
+        yield Fact(key, label, setting.value, setting.value, setting.source)
+
+
+def _stored(key: str, label: str, value: FactValue, text: str, found: Stored | None) -> Fact:
+    return Fact(key, label, value, text, f"tensor: {found.name}" if found else "tensors")
+
+
+def _identity(reading: Reading) -> Iterator[Fact]:
+    source = "config: model_type" if reading.model_type else "tensor names"
+    name = reading.model_type or (reading.family.name if reading.family else UNKNOWN)
+    yield Fact("family", "Family", name, reading.title, source)
+
+
+def _sizes(reading: Reading) -> Iterator[Fact]:
+    dimensions = reading.dimensions
+    yield from _number("layers", "Layers", dimensions.layers)
+    yield from _number("hidden_size", "Hidden size", dimensions.hidden)
+    yield from _number("intermediate_size", "MLP size", dimensions.intermediate)
+
+
+def _attention(reading: Reading) -> Iterator[Fact]:
+    dimensions, shapes = reading.dimensions, reading.shapes
+    yield from _number("heads", "Attention heads", dimensions.heads)
+    yield from _number("kv_heads", "KV heads", dimensions.kv_heads)
+    yield from _number("head_dim", "Head dim", dimensions.head_dim)
+    yield from _attention_kind(reading)
+    window = reading.positions.window
+    if window is not None:
+        text = f"{window.value:,} tokens"
+        kinds = reading.positions.kinds
+        if kinds:
+            text += f" in {sum('sliding' in kind for kind in kinds)} of {len(kinds)} layers"
+        yield Fact("sliding_window", "Sliding window", window.value, text, window.source)
+    projections = ("q_proj", "k_proj", "v_proj", "qkv_proj")
+    weights = [p for p in projections if f"self_attn.{p}" in shapes]
+    if weights:
+        biased = [p for p in projections if f"self_attn.{p}.bias" in shapes]
+        names = ", ".join(", ".join(p.removesuffix("_proj")) for p in biased)
+        text = f"on {names}" if biased else "none"
+        found = shapes.first(f"self_attn.{(biased or weights)[0]}{'.bias' if biased else ''}")
+        yield _stored("qkv_bias", "QKV bias", bool(biased), text, found)
+    if "self_attn.o_proj" in shapes:
+        bias = shapes["self_attn.o_proj.bias"]
+        text = "yes" if bias else "none"
+        found = bias or shapes["self_attn.o_proj"]
+        yield _stored("o_bias", "Attention output bias", bias is not None, text, found)
+    if weights or "self_attn.q_b_proj" in shapes:
+        yield _qk_norm(reading)
+
+
+def _attention_kind(reading: Reading) -> Iterator[Fact]:
+    heads, kv_heads = reading.dimensions.heads, reading.dimensions.kv_heads
+    latent = reading.shapes["self_attn.kv_a_proj"]
+    if latent is not None:
+        yield _stored("attention", "Attention", "MLA", "MLA: keys and values compressed", latent)
+    elif heads is not None and kv_heads is not None:
+        if kv_heads.value == heads.value:
+            kind, text = "MHA", "MHA: each head has its own keys and values"
+        elif kv_heads.value == 1:
+            kind, text = "MQA", f"MQA: {heads.value:,} heads share one KV head"
+        else:
+            kind = "GQA"
+            text = f"GQA: {kv_heads.value:,} KV heads for {heads.value:,} query heads"
+        yield Fact("attention", "Attention", kind, text, kv_heads.source)
+
+
+def _qk_norm(reading: Reading) -> Fact:
+    norm, head_dim = reading.shapes["self_attn.q_norm"], reading.dimensions.head_dim
+    if norm is None:
+        return Fact("qk_norm", "Q and K norms", "none", "none", "tensors")
+    per_head = head_dim is not None and norm.out == head_dim.value
+    text = "one per head" if per_head else "over all heads together"
+    return _stored("qk_norm", "Q and K norms", text, text, norm)
+
+
+def _norms(reading: Reading) -> Iterator[Fact]:
+    shapes, family = reading.shapes, reading.family
+    if reading.norm is not None:
+        norm = shapes.first("norm.bias", "norm", "input_layernorm")
+        text = reading.norm
+        if family is not None and family.bare_norms:
+            text += " without parameters"
+        elif family is not None and family.norm_weight_plus_one:
+            text += ", scaled by 1 + weight"
+        yield _stored("norm", "Norm", reading.norm, text, norm)
+    epsilon = reading.settings.number(
+        "rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps", "norm_eps", "norm_epsilon"
+    )
+    if epsilon is not None:
+        yield Fact("norm_eps", "Norm ε", epsilon.value, f"{epsilon.value:g}", epsilon.source)
+    before = shapes.first("input_layernorm", "post_attention_layernorm")
+    after = shapes.first("post_self_attn_layernorm", "post_mlp_layernorm")
+    placement = {
+        (True, False): "before each sublayer",
+        (False, True): "after each sublayer",
+        (True, True): "before and after each sublayer",
+    }.get((before is not None or bool(family and family.bare_norms), after is not None))
+    if placement is not None:
+        yield _stored("norm_placement", "Norm placement", placement, placement, after or before)
+
+
+def _positions(reading: Reading) -> Iterator[Fact]:
+    positions = reading.positions
+    yield from _said("position", "Positions", positions.kind)
+    if positions.theta is not None:
+        theta = positions.theta
+        yield Fact("rope_theta", "RoPE θ", theta.value, f"{theta.value:,.10g}", theta.source)
+    yield from _said("rope_scaling", "RoPE scaling", positions.scaling)
+
+
+def _mlp(reading: Reading) -> Iterator[Fact]:
+    dimensions, shapes = reading.dimensions, reading.shapes
+    spelling = reading.settings.word(
+        "hidden_activation", "hidden_act", "activation_function", "activation"
+    )
+    if spelling is not None:
+        name = activation_name(spelling.value)
+        yield Fact("activation", "Activation", name, name, spelling.source)
+        if reading.gated is not None:
+            kind = name.partition(" ")[0]
+            glu = {"SiLU": "SwiGLU", "GELU": "GeGLU", "ReLU": "ReGLU"}.get(kind, f"gated {kind}")
+            mlp = glu if reading.gated else f"plain {kind}"
+            found = shapes.first("mlp.gate_proj", "mlp.up_proj", "mlp.experts.gate_proj")
+            yield _stored("mlp", "MLP", mlp, mlp, found)
+    if "mlp.up_proj" in shapes or "mlp.gate_up_proj" in shapes:
+        bias = shapes.first("mlp.up_proj.bias", "mlp.gate_up_proj.bias", "mlp.down_proj.bias")
+        found = bias or shapes.first("mlp.up_proj", "mlp.gate_up_proj")
+        yield _stored("mlp_bias", "MLP bias", bias is not None, "yes" if bias else "none", found)
+    if "mlp.router" in shapes:
+        yield from _number("experts", "Experts", dimensions.experts)
+        yield from _number("experts_per_token", "Experts a token", dimensions.experts_per_token)
+        yield from _number("expert_size", "Expert size", dimensions.expert_width)
+        shared = shapes.first("mlp.shared_expert.up_proj", "mlp.shared_expert.gate_proj")
+        text = f"yes, {shared.out:,} wide" if shared else "none"
+        yield _stored("shared_expert", "Shared expert", shared is not None, text, shared)
+
+
+def _vocabulary(reading: Reading) -> Iterator[Fact]:
+    yield from _number("vocabulary", "Vocabulary", reading.dimensions.vocabulary)
+    yield from _number("context", "Context", reading.dimensions.context, " tokens")
+    head = reading.shapes["lm_head"]
+    if any(parameter.role == "tied" for parameter in reading.parameters):
+        said = reading.settings.flag("tie_word_embeddings")
+        source = said.source if said else "tensors"
+        yield Fact("tied_head", "Tied head", True, "yes, the embedding is the head", source)
+    elif head is not None:
+        yield _stored("tied_head", "Tied head", False, "no, a head of its own", head)
+
+
+def _storage(reading: Reading) -> Iterator[Fact]:
+    composition = reading.composition
+    if composition.types:
+        total = sum(composition.types.values()) or 1
+        texts = [f"{name} ({_share(n, total)})" for name, n in composition.types.items()]
+        names = list(composition.types)
+        text = names[0] if len(names) == 1 else ", ".join(texts)
+        yield Fact("stored_types", "Stored types", ", ".join(sorted(names)), text, "tensors")
+    if not reading.parameters:
+        return
+    parameters = composition.parameters
+    yield _count("parameters", "Parameters", parameters)
+    active = _active(reading)
+    if active is not None:
+        yield _count("parameters_active", "Parameters active a token", active)
+    for part, count in composition.parts.items():
+        yield _count(f"parameters_{part}", _PART_LABELS[part], count)
+    size = composition.nbytes
+    text = f"{size:,} bytes ({short_bytes(size)})"
+    yield Fact("checkpoint_bytes", "Checkpoint size", size, text, "tensors")
+    yield from _kv_cache(reading)
+
+
+def _share(part: int, total: int) -> str:
+    percent = 100 * part / total
+    return "< 0.1 %" if percent < 0.1 else f"{percent:.1f} %"
+
+
+def _count(key: str, label: str, count: int) -> Fact:
+    text = f"{count:,}" if count < 1000 else f"{count:,} ({short_count(count)})"
+    return Fact(key, label, count, text, "tensors")
+
+
+def _active(reading: Reading) -> int | None:
+    """Parameters that one token passes: all but the experts that the router does not choose."""
+    experts, chosen = reading.dimensions.experts, reading.dimensions.experts_per_token
+    routed = reading.composition.parts.get("experts")
+    if experts is None or chosen is None or not routed or chosen.value > experts.value:
+        return None
+    idle = routed - routed * chosen.value // experts.value
+    return reading.composition.parameters - idle
+
+
+def _kv_cache(reading: Reading) -> Iterator[Fact]:
+    """Bytes that one token adds to the KV cache at 2 bytes a number: keys and values of all
+    layers; with latent attention the latent and its rotary part, once."""
+    layers, shapes = reading.dimensions.layers, reading.shapes
+    if layers is None:
+        return
+    latent, width = shapes["self_attn.kv_a_proj"], reading.dimensions.kv_width
+    if latent is not None:
+        each, source = latent.out, f"tensor: {latent.name}"
+    elif width is not None:
+        each, source = 2 * width.value, width.source
+    else:
+        return
+    size = layers.value * each * _BF16_BYTES
+    text = f"{size:,} bytes ({short_bytes(size)}) in bf16"
+    if reading.positions.window is not None:
+        text += ", in sliding layers only within the window"
+    yield Fact("kv_cache_bytes_per_token", "KV cache a token", size, text, source)

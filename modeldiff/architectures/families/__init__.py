@@ -1,0 +1,60 @@
+"""The naming families that are described, and how a checkpoint is told to be of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from modeldiff.architectures.families.gemma import GEMMA, GEMMA2, GEMMA3
+from modeldiff.architectures.families.gpt2 import GPT2
+from modeldiff.architectures.families.llama import LLAMA
+from modeldiff.architectures.families.mixtral import MIXTRAL, QWEN_MOE
+from modeldiff.architectures.families.olmo import OLMO, OLMO2
+from modeldiff.architectures.family import Family
+
+FAMILIES: tuple[Family, ...] = (LLAMA, GPT2, GEMMA, GEMMA2, GEMMA3, OLMO, OLMO2, MIXTRAL, QWEN_MOE)
+"""In the order in which they are tried on names alone: the first of two equals wins."""
+
+_ENOUGH = 0.6
+"""Share of the names that a description must know to be taken on names alone."""
+
+
+def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Family | None:
+    """The family that describes these names, or None where no description fits.
+
+    ``patterns`` are stored names, one of each kind. The config's model type decides if that
+    family's description knows any of them; else the description that knows most, if it knows
+    enough. So a config that lies, or is missing, does not lose the names.
+    """
+    names = tuple(patterns)
+    for said in model_types(config):
+        for family in FAMILIES:
+            if said in family.model_types and _known(family, names) > 0:
+                return family
+    best = max(FAMILIES, key=lambda family: (_known(family, names), -_unused(family, names)))
+    return best if _known(best, names) >= _ENOUGH else None
+
+
+def model_types(config: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """What a config calls its model: of the whole and of the text part."""
+    if not isinstance(config, Mapping):
+        return ()
+    text = config.get("text_config")
+    said = (config, text if isinstance(text, Mapping) else {})
+    return tuple(t for c in said if isinstance(t := c.get("model_type"), str))
+
+
+def _known(family: Family, names: tuple[str, ...]) -> float:
+    found = sum(_look_up(family, name) is not None for name in names)
+    return found / len(names) if names else 0.0
+
+
+def _unused(family: Family, names: tuple[str, ...]) -> int:
+    used = {_look_up(family, name) for name in names}
+    return len(set(family.layer.values()) - used)
+
+
+def _look_up(family: Family, name: str) -> str | None:
+    _, layer, path = family.split(name)
+    found = family.look_up(path, in_layer=layer is not None)
+    return found[0] if found else None

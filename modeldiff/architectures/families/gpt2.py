@@ -1,0 +1,38 @@
+"""GPT-2's names, with and without the ``transformer.`` before them.
+
+Absent: RoPE (positions are learned, ``wpe``), a gate in the MLP, separate q, k and v, q and k
+norms, and nearly always a stored head: it is the embedding. All matrices in the layers are
+``Conv1D``, stored [in, out]; the fused one holds the columns q | k | v. Older files also store the
+causal mask (``attn.bias``) and its fill value, which nothing trained.
+"""
+
+from __future__ import annotations
+
+from modeldiff.architectures.family import Family
+
+GPT2 = Family(
+    name="gpt2",
+    model_types={"gpt2": "GPT-2"},
+    prefixes=("base_model.model.transformer.", "transformer."),
+    lists=("h",),
+    layer={
+        "ln_1": "input_layernorm",
+        "attn.c_attn": "self_attn.qkv_proj",
+        "attn.c_proj": "self_attn.o_proj",
+        "ln_2": "post_attention_layernorm",
+        "mlp.c_fc": "mlp.up_proj",
+        "mlp.c_proj": "mlp.down_proj",
+    },
+    outside={
+        "wte": "embed_tokens",
+        "wpe": "embed_positions",
+        "ln_f": "norm",
+        "lm_head": "lm_head",
+    },
+    transposed=frozenset(
+        {"self_attn.qkv_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj"}
+    ),
+    defaults={"tie_word_embeddings": True, "activation_function": "gelu_new"},
+    norm="LayerNorm",
+    position="learned",
+)

@@ -1,0 +1,120 @@
+"""Stored names → places: every tensor on exactly one, no two tensors on the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from modeldiff.architectures.families.generic import read_names
+from modeldiff.architectures.family import Family, index_of
+from modeldiff.architectures.place import Parameter, Place, Role
+from modeldiff.architectures.settings import Settings
+from modeldiff.checkpoints.checkpoint import TensorInfo
+
+_BUFFER_NAMES = frozenset(
+    {
+        "inv_freq",
+        "original_inv_freq",
+        "cos_cached",
+        "sin_cached",
+        "masked_bias",
+        "position_ids",
+        "num_batches_tracked",
+    }
+)
+_MASKS = ("attn.bias", "attention.bias")
+"""A causal mask is stored as the bias *of the attention*; a trained bias is one of a projection."""
+
+
+def name_patterns(names: Iterable[str]) -> tuple[str, ...]:
+    """One name of each kind: names that differ in their numbers only are the same kind."""
+    kinds: dict[str, str] = {}
+    for name in names:
+        kind = ".".join("#" if index_of(part) is not None else part for part in name.split("."))
+        kinds.setdefault(kind, name)
+    return tuple(kinds.values())
+
+
+def read_parameters(
+    tensors: tuple[TensorInfo, ...], family: Family | None, settings: Settings
+) -> tuple[Parameter, ...]:
+    """Every tensor in its place, in the order given, then the tied head where there is one.
+
+    A second tensor at a place that is taken keeps its whole name as its component, so that none is
+    lost and places stay unique.
+    """
+    places = _described(tensors, family) if family else {}
+    rest = [tensor.name for tensor in tensors if tensor.name not in places]
+    places.update(read_names(rest, main_known=any(p.layer is not None for p in places.values())))
+    taken: set[Place] = set()
+    parameters = []
+    for tensor in tensors:
+        place = _free(places[tensor.name], tensor.name, taken)
+        taken.add(place)
+        transposed = family is not None and place.component in family.transposed
+        parameters.append(
+            Parameter(
+                place, tensor, _role(tensor), transposed=transposed and len(tensor.shape) == 2
+            )
+        )
+    return (*parameters, *_tied_head(parameters, settings))
+
+
+def _described(tensors: Iterable[TensorInfo], family: Family) -> dict[str, Place]:
+    """Places of the names that the description knows, or that stand in its layers."""
+    places: dict[str, Place] = {}
+    looked_up: dict[tuple[bool, str], tuple[str, str, int | None]] = {}
+    for tensor in tensors:
+        tower, layer, path = family.split(tensor.name)
+        key = (layer is not None, path)
+        found = looked_up.get(key) or family.look_up(path, in_layer=layer is not None)
+        if found is None:
+            if layer is None:
+                continue
+            found = _undescribed(path)
+        looked_up[key] = found
+        component, parameter, expert = found
+        places[tensor.name] = Place(layer, component, parameter, expert, tower)
+    return places
+
+
+def _undescribed(path: str) -> tuple[str, str, int | None]:
+    place = read_names([path])[path]
+    return place.component, place.parameter, place.expert
+
+
+def _free(place: Place, name: str, taken: set[Place]) -> Place:
+    if place in taken:
+        place = replace(place, component=name or "unnamed", parameter="weight", expert=None)
+    count = 2
+    while place in taken:
+        place = replace(place, component=f"{name} ({count})")
+        count += 1
+    return place
+
+
+def _role(tensor: TensorInfo) -> Role:
+    path = tensor.name.split(".")
+    if path[-1] in _BUFFER_NAMES or "rotary_emb" in path:
+        return "buffer"
+    is_mask = tensor.name.endswith(_MASKS) and (
+        len(tensor.shape) > 2 or tensor.dtype in ("BOOL", "U8")
+    )
+    return "buffer" if is_mask or tensor.dtype in ("BOOL", "I64") else "parameter"
+
+
+def _tied_head(parameters: list[Parameter], settings: Settings) -> tuple[Parameter, ...]:
+    """The embedding's second use as the head, if the config ties them and no head is stored."""
+    tied = settings.flag("tie_word_embeddings")
+    if tied is None or not tied.value:
+        return ()
+    embedding = None
+    for parameter in parameters:
+        place = parameter.place
+        if place.layer is None and place.component == "lm_head" and place.parameter == "weight":
+            return ()
+        if place == Place(None, "embed_tokens"):
+            embedding = parameter
+    if embedding is None:
+        return ()
+    return (Parameter(Place(None, "lm_head"), embedding.tensor, role="tied"),)

@@ -1,0 +1,207 @@
+"""The common decoder layer: every component that the families have, in the order of the data.
+
+One superset graph in Llama's names, extended where other families have more. A layer is drawn by
+leaving out what it lacks: a norm or an operation that is absent passes its inputs through, a
+matrix that is absent simply is not an input. The same graph gives the order of all columns.
+
+Names beyond Llama's: ``post_self_attn_layernorm`` and ``post_mlp_layernorm`` norm a sublayer's
+*output* (``post_attention_layernorm`` always norms the MLP's *input*, as in Llama, whatever a
+family calls its norms); ``qkv_proj`` and ``gate_up_proj`` are fused matrices; ``q_a_proj``,
+``kv_a_proj`` and their ``_b_`` halves are the low-rank pairs of multi-head latent attention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modeldiff.architectures.architecture import StepKind
+
+
+@dataclass(frozen=True)
+class Node:
+    """A component or operation of the graph, and what it reads when that is there."""
+
+    id: str
+    kind: StepKind
+    inputs: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def passes(self) -> bool:
+        """Whether data goes straight through where this node is absent."""
+        return self.optional or self.kind in ("norm", "operation")
+
+
+Rows = tuple[tuple[Node, ...], ...]
+
+
+def _norm(id: str, *inputs: str) -> Node:
+    return Node(id, "norm", inputs)
+
+
+def _linear(id: str, *inputs: str) -> Node:
+    return Node(id, "linear", inputs)
+
+
+def _operation(id: str, *inputs: str) -> Node:
+    return Node(id, "operation", inputs)
+
+
+def _attention(name: str, norm: str, output_norm: str) -> Rows:
+    """The rows of an attention sublayer whose components begin with ``name``."""
+
+    def at(part: str) -> str:
+        return f"{name}.{part}"
+
+    return (
+        (_norm(norm),),
+        tuple(
+            _linear(at(part), norm)
+            for part in ("q_a_proj", "q_proj", "k_proj", "v_proj", "qkv_proj", "kv_a_proj")
+        ),
+        (
+            _norm(at("q_a_layernorm"), at("q_a_proj")),
+            _norm(at("kv_a_layernorm"), at("kv_a_proj")),
+        ),
+        (
+            _linear(at("q_b_proj"), at("q_a_layernorm")),
+            _linear(at("kv_b_proj"), at("kv_a_layernorm")),
+        ),
+        (
+            _norm(at("q_norm"), at("q_proj"), at("q_b_proj"), at("qkv_proj")),
+            _norm(at("k_norm"), at("k_proj"), at("qkv_proj")),
+        ),
+        (
+            _operation(at("rope"), at("q_norm"), at("k_norm"), at("kv_a_proj")),
+            Node(at("sinks"), "parameter"),
+        ),
+        (
+            _operation(
+                at("attention"),
+                at("rope"),
+                at("v_proj"),
+                at("qkv_proj"),
+                at("kv_b_proj"),
+                at("sinks"),
+            ),
+        ),
+        (_norm(at("o_norm"), at("attention")),),
+        (_linear(at("o_proj"), at("o_norm")),),
+        (_norm(output_norm, at("o_proj")),),
+    )
+
+
+ATTENTION = _attention("self_attn", "input_layernorm", "post_self_attn_layernorm")
+CROSS_ATTENTION = _attention("cross_attn", "cross_attn_layernorm", "post_cross_attn_layernorm")
+
+MIXER: Rows = (
+    (_norm("input_layernorm"),),
+    (_linear("mixer.in_proj", "input_layernorm"),),
+    (_linear("mixer.conv1d", "mixer.in_proj"),),
+    (_linear("mixer.x_proj", "mixer.conv1d"),),
+    (
+        _norm("mixer.dt_layernorm", "mixer.x_proj"),
+        _norm("mixer.b_layernorm", "mixer.x_proj"),
+        _norm("mixer.c_layernorm", "mixer.x_proj"),
+    ),
+    (
+        _linear("mixer.dt_proj", "mixer.dt_layernorm"),
+        Node("mixer.dt_bias", "parameter"),
+        Node("mixer.A_log", "parameter"),
+        Node("mixer.D", "parameter"),
+    ),
+    (
+        _operation(
+            "mixer.scan",
+            "mixer.conv1d",
+            "mixer.dt_proj",
+            "mixer.dt_bias",
+            "mixer.b_layernorm",
+            "mixer.c_layernorm",
+            "mixer.A_log",
+            "mixer.D",
+        ),
+    ),
+    (_norm("mixer.norm", "mixer.scan"),),
+    (_linear("mixer.out_proj", "mixer.norm"),),
+)
+
+_NETWORKS = ("mlp", "mlp.experts", "mlp.shared_expert")
+
+MLP: Rows = (
+    (_norm("post_attention_layernorm"),),
+    (
+        _linear("mlp.router", "post_attention_layernorm"),
+        *(
+            _linear(f"{name}.{part}", "post_attention_layernorm")
+            for name in _NETWORKS
+            for part in ("gate_proj", "up_proj", "gate_up_proj")
+        ),
+        _linear("mlp.shared_expert_gate", "post_attention_layernorm"),
+    ),
+    tuple(
+        _operation(f"{name}.activation", f"{name}.gate_proj", f"{name}.gate_up_proj")
+        for name in _NETWORKS
+    ),
+    tuple(
+        _operation(
+            f"{name}.multiply", f"{name}.activation", f"{name}.up_proj", f"{name}.gate_up_proj"
+        )
+        for name in _NETWORKS
+    ),
+    (_norm("mlp.norm", "mlp.multiply"),),
+    tuple(
+        _linear(f"{name}.down_proj", "mlp.norm" if name == "mlp" else f"{name}.multiply")
+        for name in _NETWORKS
+    ),
+    (
+        _operation(
+            "mlp.combine",
+            "mlp.router",
+            "mlp.experts.down_proj",
+            "mlp.shared_expert.down_proj",
+            "mlp.shared_expert_gate",
+            "mlp.down_proj",
+        ),
+    ),
+    (_norm("post_mlp_layernorm", "mlp.combine"),),
+)
+
+STEM: tuple[Node, ...] = (
+    Node("embed_tokens", "embedding"),
+    _operation("embed.scale", "embed_tokens"),
+    Node("embed_positions", "embedding"),
+    Node("embed_token_types", "embedding"),
+    _operation("embed.add", "embed.scale", "embed_positions", "embed_token_types"),
+    _norm("embed_layernorm", "embed.add"),
+    _linear("project_in", "embed_layernorm"),
+)
+TAIL: tuple[Node, ...] = (
+    _norm("norm"),
+    Node("project_out", "linear", ("norm",), optional=True),
+    _linear("lm_head", "project_out"),
+    _operation("lm_head.softcap", "lm_head"),
+)
+
+
+def _order() -> dict[str, int]:
+    layer = (
+        node for rows in (ATTENTION, MIXER, CROSS_ATTENTION, MLP) for row in rows for node in row
+    )
+    nodes = [*STEM, *layer, *TAIL]
+    return {id: rank for rank, id in enumerate(dict.fromkeys(node.id for node in nodes))}
+
+
+ORDER = _order()
+"""Rank of each known component and operation in the order in which data passes."""
+
+NORMS = frozenset(
+    node.id
+    for node in (
+        *STEM,
+        *TAIL,
+        *(n for r in (*ATTENTION, *MIXER, *CROSS_ATTENTION, *MLP) for n in r),
+    )
+    if node.kind == "norm"
+)
+"""The components that are norms."""

@@ -1,0 +1,34 @@
+"""From an opened checkpoint to its architecture."""
+
+from __future__ import annotations
+
+from modeldiff.architectures.architecture import Architecture
+from modeldiff.architectures.blocks import read_blocks
+from modeldiff.architectures.columns import column_orders
+from modeldiff.architectures.facts import read_facts, short_count
+from modeldiff.architectures.reading import UNKNOWN, read_checkpoint
+from modeldiff.checkpoints.checkpoint import Checkpoint
+
+
+def understand(checkpoint: Checkpoint) -> Architecture:
+    """Places, facts and blocks of a checkpoint, from its headers and its config alone.
+
+    Never raises for what a file or config says: names that no family knows are read by their own
+    pattern, values that make no sense are left out.
+    """
+    reading = read_checkpoint(checkpoint)
+    columns, outside = column_orders(reading.parameters)
+    blocks = read_blocks(reading)
+    parameters = reading.composition.parameters
+    return Architecture(
+        family=reading.family.name if reading.family else UNKNOWN,
+        title=f"{reading.title}, {short_count(parameters)}" if parameters else reading.title,
+        facts=read_facts(reading),
+        parameters=reading.parameters,
+        columns=columns,
+        outside=outside,
+        layer_count=reading.shapes.layers[-1] + 1 if reading.shapes.layers else 0,
+        stem=blocks.stem,
+        layer_kinds=blocks.layer_kinds,
+        tail=blocks.tail,
+    )
