@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
@@ -32,7 +32,7 @@ def measure(
     *,
     device: str = "auto",
     progress: ReportProgress | None = None,
-) -> Iterator[Change]:
+) -> Generator[Change, None, None]:
     """One change for every pair given, in the order given, as they become ready.
 
     Pairs that are not ``compared`` come without statistics. A pair whose bytes cannot be read, or
@@ -53,7 +53,7 @@ def walk(
     target: Checkpoint,
     workshop: Workshop,
     progress: ReportProgress | None = None,
-) -> Iterator[Change]:
+) -> Generator[Change, None, None]:
     """``measure`` in a workshop of one's own: how many threads and how large its chunks are
     changes nothing of what comes out."""
     return _Walk(pairs, base, target, workshop, progress).changes()
@@ -90,7 +90,7 @@ class _Walk:
         self._fetch_done = self._fetch_total = 0
         self._current = ""
 
-    def changes(self) -> Iterator[Change]:
+    def changes(self) -> Generator[Change, None, None]:
         """The changes in order; the threads live while it is iterated."""
         acts = [self._fetch, *[self._work] * self._workshop.threads] if self._tasks else []
         threads = [threading.Thread(target=self._guarded, args=(act,), daemon=True) for act in acts]
