@@ -3,6 +3,7 @@
 from modeldiff.changes.change import Change, Histogram, Pair, Progress, Statistics, Status, Sums
 from modeldiff.changes.devices import available_devices, resolve_device
 from modeldiff.changes.engine import measure
+from modeldiff.changes.pairing import pair
 from modeldiff.changes.statistics import STATISTIC_NAMES, merge_statistics
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "available_devices",
     "measure",
     "merge_statistics",
+    "pair",
     "resolve_device",
 ]
