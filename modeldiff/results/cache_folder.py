@@ -1,0 +1,42 @@
+"""Where results are kept on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from modeldiff.errors import ResultError
+from modeldiff.results.whole_files import try_writing
+
+
+def results_folder() -> Path:
+    """The folder of results, there or not: below ``MODELDIFF_CACHE`` if that is set, else below
+    the platform's folder for caches."""
+    chosen = os.environ.get("MODELDIFF_CACHE")
+    cache = Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("modeldiff")
+    return cache / "results"
+
+
+def ready_results_folder() -> Path:
+    """The folder of results, created if need be and tried by writing to it.
+
+    Raises ``ResultError`` where results can't be kept.
+    """
+    folder = results_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try_writing(folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    return folder
+
+
+def cannot_write(path: Path, error: OSError) -> ResultError:
+    """The error of a cache that can't be written to."""
+    return ResultError(
+        f"Results can't be kept at {path}: {error.strerror or error}.",
+        hint="Make room or permit writing there, set MODELDIFF_CACHE to a folder that can be "
+        "written to, or run the diff with --no-cache.",
+    )

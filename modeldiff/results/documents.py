@@ -1,0 +1,107 @@
+"""Results as plain values: a flat row a pair, and the JSON document of a whole diff."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from modeldiff.changes import STATISTIC_NAMES, Change, Pair, Statistics
+from modeldiff.checkpoints import TensorInfo
+from modeldiff.results.result import Result
+from modeldiff.results.summary import Summary, summarize
+
+PAIR_COLUMNS = (
+    "name",
+    "target_name",
+    "tower",
+    "layer",
+    "component",
+    "parameter",
+    "expert",
+    "status",
+    "reason",
+    "base_shape",
+    "target_shape",
+    "base_dtype",
+    "target_dtype",
+    "elements",
+)
+
+
+def pair_row(pair: Pair) -> dict[str, Any]:
+    """``PAIR_COLUMNS`` of a pair. ``name`` is base's name, or target's where base has no such
+    tensor; ``elements`` is that tensor's."""
+    place, base, target = pair.place, pair.base, pair.target
+    named = base or target
+    values = (
+        named and named.name,
+        target and target.name,
+        place.tower,
+        place.layer,
+        place.component,
+        place.parameter,
+        place.expert,
+        pair.status,
+        pair.reason,
+        _shape(base),
+        _shape(target),
+        base and base.dtype,
+        target and target.dtype,
+        named and named.elements,
+    )
+    return dict(zip(PAIR_COLUMNS, values, strict=True))
+
+
+def statistics_row(statistics: Statistics | None) -> dict[str, Any]:
+    """The scalar columns by their names; infinity stays, missing is None."""
+    return {name: getattr(statistics, name, None) for name in STATISTIC_NAMES}
+
+
+def result_document(result: Result) -> dict[str, Any]:
+    """The result as one JSON document: infinity is ``"inf"``, missing is None.
+
+    Histograms are left out; the Parquet file has them.
+    """
+    header = result.header
+    return {
+        "schema": header.schema,
+        "base": {"reference": header.base_reference, "fingerprint": header.base_fingerprint},
+        "target": {"reference": header.target_reference, "fingerprint": header.target_fingerprint},
+        "options": dict(header.options),
+        "version": header.version,
+        "device": header.device,
+        "seconds": header.seconds,
+        "created": header.created,
+        "summary": _summary(summarize(result.changes)),
+        "tensors": [
+            pair_row(change.pair) | _json_statistics(change.statistics) for change in result.changes
+        ],
+    }
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    return {
+        "statuses": dict(summary.statuses),
+        "elements": summary.elements,
+        "bytes": summary.nbytes,
+        "statistics": _json_statistics(summary.statistics),
+        "most_changed": [_extreme(change) for change in summary.most_changed],
+        "least_changed": [_extreme(change) for change in summary.least_changed],
+    }
+
+
+def _extreme(change: Change) -> dict[str, Any]:
+    row = pair_row(change.pair)
+    median = _json_statistics(change.statistics)["median_pct"]
+    return {"name": row["name"], "target_name": row["target_name"], "median_pct": median}
+
+
+def _json_statistics(statistics: Statistics | None) -> dict[str, Any]:
+    return {
+        name: "inf" if isinstance(value, float) and math.isinf(value) else value
+        for name, value in statistics_row(statistics).items()
+    }
+
+
+def _shape(tensor: TensorInfo | None) -> list[int] | None:
+    return list(tensor.shape) if tensor else None

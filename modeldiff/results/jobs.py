@@ -1,0 +1,241 @@
+"""Diffs in the background: one worker of this process answers one question after the other.
+
+A question that is asked again while it is being answered is joined, however many ask. What those
+who ask see are snapshots: frozen values that never change under them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from modeldiff.changes.change import Change, Progress
+from modeldiff.checkpoints import open_checkpoint, parse_reference
+from modeldiff.errors import Cancelled, InvalidReference, ModeldiffError
+from modeldiff.results.answer import answer
+from modeldiff.results.pace import Pace
+from modeldiff.results.result import result_key
+
+JobState = Literal["queued", "opening", "waiting", "measuring", "done", "failed", "cancelled"]
+
+_KEPT_JOBS = 50
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobSnapshot:
+    """A job at one moment.
+
+    ``state``: ``queued`` behind other jobs, ``opening`` the checkpoints, ``waiting`` for another
+    process that measures the same pair, ``measuring`` (or downloading, see ``progress.phase``),
+    then ``done``, ``failed`` or ``cancelled``. ``elapsed`` is seconds since it was begun, queue not
+    counted. ``key`` is known once the checkpoints are open; when ``done``, ``load_result(key)`` is
+    the result. ``changes`` are the rows finished so far; jobs that are over let go of theirs once
+    another one is over.
+    """
+
+    id: str
+    base_reference: str
+    target_reference: str
+    device: str
+    state: JobState
+    progress: Progress | None
+    bytes_per_second: float | None
+    seconds_left: float | None
+    elapsed: float
+    key: str | None
+    error: ModeldiffError | None
+    changes: tuple[Change, ...]
+
+
+class _Job:
+    """A job as the worker sees it. Everything here changes under the manager's lock only."""
+
+    def __init__(self, base: str, target: str, device: str) -> None:
+        self.id = uuid.uuid4().hex
+        self.base, self.target, self.device = base, target, device
+        self.state: JobState = "queued"
+        self.progress: Progress | None = None
+        self.pace = Pace()
+        self.started: float | None = None
+        self.ended: float | None = None
+        self.key: str | None = None
+        self.error: ModeldiffError | None = None
+        self.rows: list[Change] = []
+        self.stop = False
+        self._seen: tuple[Change, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        """Whether asking the same again would join it."""
+        return self.ended is None and not self.stop
+
+    def snapshot(self) -> JobSnapshot:
+        now = time.monotonic()
+        if len(self._seen) != len(self.rows):
+            self._seen = tuple(self.rows)
+        measuring = self.state == "measuring"
+        return JobSnapshot(
+            id=self.id,
+            base_reference=self.base,
+            target_reference=self.target,
+            device=self.device,
+            state=self.state,
+            progress=self.progress,
+            bytes_per_second=self.pace.bytes_per_second(now) if measuring else None,
+            seconds_left=self.pace.seconds_left(now) if measuring else None,
+            elapsed=0.0 if self.started is None else (self.ended or now) - self.started,
+            key=self.key,
+            error=self.error,
+            changes=self._seen,
+        )
+
+    def report(self, progress: Progress) -> None:
+        self.state = "waiting" if progress.phase == "waiting" else "measuring"
+        self.progress = progress
+        self.pace.update(progress, time.monotonic())
+
+    def forget_rows(self) -> None:
+        self.rows, self._seen = [], ()
+
+
+class JobManager:
+    """A queue of diffs and the daemon thread that works on it, started with the first job."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._queue: deque[_Job] = deque()
+        self._jobs: dict[str, _Job] = {}  # oldest first
+        self._worker: threading.Thread | None = None
+
+    def submit(
+        self, base_reference: str, target_reference: str, *, device: str = "auto"
+    ) -> JobSnapshot:
+        """Ask for a diff, or join the job that is already on it."""
+        base, target = _canonical(base_reference), _canonical(target_reference)
+        with self._condition:
+            for job in self._asked(base, target):
+                if job.active and job.device == device:
+                    return job.snapshot()
+            job = _Job(base, target, device)
+            self._jobs[job.id] = job
+            self._queue.append(job)
+            if self._worker is None:
+                # A daemon: a server that is told to stop does not wait for a diff to end, and the
+                # journal keeps what was measured.
+                self._worker = threading.Thread(
+                    target=self._work, name="modeldiff jobs", daemon=True
+                )
+                self._worker.start()
+            self._condition.notify_all()
+            return job.snapshot()
+
+    def job(self, job_id: str) -> JobSnapshot | None:
+        """The job with this id; None if there is none or it was long ago."""
+        with self._condition:
+            job = self._jobs.get(job_id)
+            return job.snapshot() if job else None
+
+    def find(self, base_reference: str, target_reference: str) -> JobSnapshot | None:
+        """The newest job for this pair, on whatever device; None if there is none."""
+        base, target = _canonical(base_reference), _canonical(target_reference)
+        with self._condition:
+            job = next(self._asked(base, target), None)
+            return job.snapshot() if job else None
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job: at once if it is queued, else as soon as it next reports. One that is over,
+        or unknown, is left as it is."""
+        with self._condition:
+            job = self._jobs.get(job_id)
+            if job is None or job.ended is not None:
+                return
+            job.stop = True
+            if job.state == "queued":
+                self._queue.remove(job)
+                self._end(job, "cancelled")
+
+    def _asked(self, base: str, target: str) -> Iterator[_Job]:
+        """The jobs for this pair, newest first."""
+        newest_first = reversed(self._jobs.values())
+        return (job for job in newest_first if (job.base, job.target) == (base, target))
+
+    def _work(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._queue)
+                job = self._queue.popleft()
+                job.state, job.started = "opening", time.monotonic()
+            state, error = self._outcome(job)
+            with self._condition:
+                self._end(job, state, error)
+
+    def _outcome(self, job: _Job) -> tuple[JobState, ModeldiffError | None]:
+        try:
+            self._answer(job)
+        except Cancelled:
+            return "cancelled", None
+        except ModeldiffError as error:
+            return "failed", error
+        except Exception as error:
+            _log.exception("The diff of %s and %s failed", job.base, job.target)
+            return "failed", ModeldiffError(
+                f"The diff stopped at an error that was not foreseen: "
+                f"{type(error).__name__}: {error}",
+                hint="Please report it, with the lines that the log has about it.",
+            )
+        return "done", None
+
+    def _answer(self, job: _Job) -> None:
+        def on_progress(progress: Progress) -> None:
+            with self._unless_stopped(job):
+                job.report(progress)
+
+        def on_change(change: Change) -> None:
+            with self._unless_stopped(job):
+                job.rows.append(change)
+
+        base, target = open_checkpoint(job.base), open_checkpoint(job.target)
+        with self._unless_stopped(job):
+            job.key = result_key(base, target)
+        result = answer(base, target, device=job.device, progress=on_progress, on_change=on_change)
+        with self._condition:
+            job.rows = list(result.changes)
+
+    @contextmanager
+    def _unless_stopped(self, job: _Job) -> Iterator[None]:
+        """The lock, to change ``job``. Raises ``Cancelled`` if somebody stopped it."""
+        with self._condition:
+            if job.stop:
+                raise Cancelled("The diff was stopped.")
+            yield
+
+    def _end(self, job: _Job, state: JobState, error: ModeldiffError | None = None) -> None:
+        job.state, job.error, job.ended = state, error, time.monotonic()
+        over = [each for each in self._jobs.values() if each.ended is not None and each is not job]
+        for each in over:
+            each.forget_rows()
+        for each in over[: max(0, len(over) + 1 - _KEPT_JOBS)]:
+            del self._jobs[each.id]
+
+
+def _canonical(reference: str) -> str:
+    """One spelling for one reference. What can't be parsed stays: the job will say why."""
+    try:
+        return parse_reference(reference).text
+    except InvalidReference:
+        return reference
+
+
+_manager = JobManager()
+submit = _manager.submit
+job = _manager.job
+find = _manager.find
+cancel = _manager.cancel

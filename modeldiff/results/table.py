@@ -1,0 +1,198 @@
+"""Change tables as Arrow tables, and back without a bit lost.
+
+One row a pair, flat columns: the place, both tensors, the statistics by their names, then what
+merges: ``sums_*`` and the sparse histogram. ``name`` is base's name, or target's where base lacks
+the tensor. Columns are built and read as a whole, so 45,000 rows take well under a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import Field, fields
+from itertools import pairwise, repeat
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from modeldiff.architectures.place import Place
+from modeldiff.changes.change import Change, Histogram, Pair, Statistics, Sums
+from modeldiff.checkpoints import TensorInfo
+
+_MERGED = ("sums", "histogram")
+_SCALARS = tuple(field for field in fields(Statistics) if field.name not in _MERGED)
+_SUMS = fields(Sums)
+_SIDES = ("base", "target")
+
+
+def _number(field: Field[Any]) -> pa.DataType:
+    return pa.int64() if str(field.type).startswith("int") else pa.float64()
+
+
+def _tensor_fields(side: str) -> list[pa.Field]:
+    return [
+        pa.field(f"{side}_dtype", pa.string()),
+        pa.field(f"{side}_shape", pa.list_(pa.int64())),
+        pa.field(f"{side}_file", pa.string()),
+        pa.field(f"{side}_offset", pa.int64()),
+        pa.field(f"{side}_nbytes", pa.int64()),
+    ]
+
+
+TABLE_SCHEMA = pa.schema(
+    [
+        pa.field("name", pa.string()),
+        pa.field("target_name", pa.string()),
+        pa.field("tower", pa.string()),
+        pa.field("layer", pa.int64()),
+        pa.field("component", pa.string()),
+        pa.field("parameter", pa.string()),
+        pa.field("expert", pa.int64()),
+        pa.field("status", pa.string()),
+        pa.field("reason", pa.string()),
+        *(column for side in _SIDES for column in _tensor_fields(side)),
+        pa.field("measured", pa.bool_()),
+        *(pa.field(field.name, _number(field)) for field in _SCALARS),
+        *(pa.field(f"sums_{field.name}", _number(field)) for field in _SUMS),
+        pa.field("histogram_zero", pa.int64()),
+        pa.field("histogram_infinite", pa.int64()),
+        pa.field("histogram_buckets", pa.list_(pa.uint16())),
+        pa.field("histogram_counts", pa.list_(pa.int64())),
+    ]
+)
+
+
+def table_of(changes: Sequence[Change]) -> pa.Table:
+    """The rows as a table of ``TABLE_SCHEMA``."""
+    pairs = [change.pair for change in changes]
+    places = [pair.place for pair in pairs]
+    columns: dict[str, Any] = {
+        "name": [(pair.base or pair.target).name for pair in pairs],  # type: ignore[union-attr]
+        "target_name": [pair.target and pair.target.name for pair in pairs],
+        "tower": [place.tower for place in places],
+        "layer": [place.layer for place in places],
+        "component": [place.component for place in places],
+        "parameter": [place.parameter for place in places],
+        "expert": [place.expert for place in places],
+        "status": [pair.status for pair in pairs],
+        "reason": [pair.reason for pair in pairs],
+        "measured": [change.statistics is not None for change in changes],
+    }
+    for side in _SIDES:
+        tensors: list[TensorInfo | None] = [getattr(pair, side) for pair in pairs]
+        for part in ("dtype", "file", "offset", "nbytes"):
+            columns[f"{side}_{part}"] = _attribute(tensors, part)
+        columns[f"{side}_shape"] = _lists(_attribute(tensors, "shape"), np.dtype(np.int64))
+    statistics = [change.statistics for change in changes]
+    for field in _SCALARS:
+        columns[field.name] = _attribute(statistics, field.name)
+    sums = _attribute(statistics, "sums")
+    for field in _SUMS:
+        columns[f"sums_{field.name}"] = _attribute(sums, field.name)
+    histograms = _attribute(statistics, "histogram")
+    columns["histogram_zero"] = _attribute(histograms, "zero")
+    columns["histogram_infinite"] = _attribute(histograms, "infinite")
+    buckets, counts = _attribute(histograms, "buckets"), _attribute(histograms, "counts")
+    columns["histogram_buckets"] = _lists(buckets, np.dtype(np.uint16))
+    columns["histogram_counts"] = _lists(counts, np.dtype(np.int64))
+    return pa.table(
+        [pa.array(columns[field.name], field.type) for field in TABLE_SCHEMA], schema=TABLE_SCHEMA
+    )
+
+
+def changes_of(table: pa.Table) -> tuple[Change, ...]:
+    """The rows that ``table_of`` was given. Raises ``ValueError`` for a table of another kind."""
+    if not table.schema.equals(TABLE_SCHEMA, check_metadata=False):
+        raise ValueError("its columns are not those of a change table")
+    read = _Columns(table)
+    layers, experts = read("layer"), read("expert")
+    places = map(Place, layers, read("component"), read("parameter"), experts, read("tower"))
+    names, target_names = read("name"), read("target_name")
+    base, target = read.tensors("base", names), read.tensors("target", target_names)
+    pairs = map(Pair, places, read("status"), base, target, read("reason"))
+    sums = read.objects("sums_n", Sums, *(f"sums_{field.name}" for field in _SUMS))
+    histograms = read.histograms()
+    scalars = (read(field.name) for field in _SCALARS)
+    rows = zip(read("measured"), zip(*scalars, sums, histograms, strict=True), strict=True)
+    statistics = (Statistics(*row) if measured else None for measured, row in rows)
+    return tuple(map(Change, pairs, statistics))
+
+
+def _attribute(objects: Iterable[Any], name: str) -> list[Any]:
+    return [None if thing is None else getattr(thing, name) for thing in objects]
+
+
+def _lists(rows: Sequence[Sequence[int] | None], dtype: np.dtype[Any]) -> pa.Array:
+    """Rows of whole numbers as one list array; None is null."""
+    offsets = np.zeros(len(rows) + 1, np.int32)
+    np.cumsum([0 if row is None else len(row) for row in rows], out=offsets[1:])
+    parts = [np.asarray(row, dtype) for row in rows if row is not None and len(row)]
+    values = np.concatenate(parts) if parts else np.empty(0, dtype)
+    missing = np.fromiter((row is None for row in rows), bool, len(rows))
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=pa.array(missing))
+
+
+class _Columns:
+    """A table's columns as Python lists, by name."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table.combine_chunks()
+
+    def __call__(self, name: str) -> list[Any]:
+        """The column's values; null is None. Through NumPy, many times faster than ``to_pylist``
+        where numbers are concerned."""
+        column = self._column(name)
+        if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            values: list[Any] = column.to_pylist()
+            return values
+        missing = column.is_null().to_numpy(zero_copy_only=False)
+        numbers = column.fill_null(0).to_numpy(zero_copy_only=False)
+        if missing.any():
+            numbers = numbers.astype(object)
+            numbers[missing] = None
+        numbers_and_nulls: list[Any] = numbers.tolist()
+        return numbers_and_nulls
+
+    def tensors(self, side: str, names: list[Any]) -> list[TensorInfo | None]:
+        """That side's tensors; None where it has none."""
+        shapes = self.lists(f"{side}_shape", lambda values: tuple(values.tolist()))
+        parts = (self(f"{side}_{part}") for part in ("file", "offset", "nbytes"))
+        return [
+            None if dtype is None else TensorInfo(name, dtype, shape, *rest)
+            for name, dtype, shape, *rest in zip(
+                names, self(f"{side}_dtype"), shapes, *parts, strict=True
+            )
+        ]
+
+    def objects(self, marker: str, make: Callable[..., Any], *names: str) -> list[Any]:
+        """``make(*values)`` a row, None where ``marker``'s column is null."""
+        rows = zip(*(self(name) for name in names), strict=True)
+        return [
+            None if there is None else make(*row)
+            for there, row in zip(self(marker), rows, strict=True)
+        ]
+
+    def histograms(self) -> list[Histogram | None]:
+        """The histograms, as views of one array."""
+        buckets = self.lists("histogram_buckets", lambda values: values)
+        counts = self.lists("histogram_counts", lambda values: values)
+        zeros, infinites = self("histogram_zero"), self("histogram_infinite")
+        return [
+            None if zero is None else Histogram(zero, *rest)
+            for zero, *rest in zip(zeros, infinites, buckets, counts, strict=True)
+        ]
+
+    def lists(self, name: str, make: Callable[[Any], Any]) -> list[Any]:
+        """``make(values)`` a row, None where the list is null."""
+        column = self._column(name)
+        values = column.values.to_numpy(zero_copy_only=False)
+        edges = pairwise(column.offsets.to_numpy().tolist())
+        missing = column.is_null().to_pylist() if column.null_count else repeat(False)
+        return [
+            None if is_missing else make(values[start:end])
+            for (start, end), is_missing in zip(edges, missing, strict=False)
+        ]
+
+    def _column(self, name: str) -> pa.Array:
+        column = self._table.column(name)
+        return column.chunk(0) if column.num_chunks else pa.array([], column.type)
