@@ -4,7 +4,7 @@ ModeldiffError
 ├── InvalidReference        the text is no reference that we know
 ├── CheckpointError         a reference that cannot be opened or read
 │   ├── CheckpointNotFound      no such folder, file, repository or revision
-│   ├── AccessDenied            the Hub repository is gated or private
+│   ├── AccessDenied            a gated or private repository, a file that may not be read
 │   ├── HubUnreachable          the Hub did not answer, or we are offline
 │   ├── NoWeights               nothing in there holds weights
 │   ├── UnsupportedFormat       weights, but in a format that we do not read
@@ -51,7 +51,8 @@ class CheckpointNotFound(CheckpointError):
 
 
 class AccessDenied(CheckpointError):
-    """The Hub repository is gated or private, or the token is not accepted."""
+    """The Hub repository is gated or private, the token is not accepted, or a local file may not
+    be read or leads out of its folder."""
 
 
 class HubUnreachable(CheckpointError):

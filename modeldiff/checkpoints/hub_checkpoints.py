@@ -27,6 +27,7 @@ from modeldiff.checkpoints.weight_files import (
     Index,
     WeightFiles,
     choose_weights,
+    left_aside,
     parse_index,
     require_present,
 )
@@ -67,7 +68,7 @@ def open_hub(reference: Reference) -> Checkpoint:
         pool.shutdown(cancel_futures=True)
     headers, files = {}, {}
     for file, (raw, size) in zip(chosen.files, starts, strict=True):
-        where = f"{repository.repo}/{file}"
+        where = _name(repository, file)
         headers[file] = parse_header(raw, file=file, file_size=size, where=where)
         files[file] = RemoteFile(size, sha256(raw))
     assembly = assemble(headers, index, repository.repo)
@@ -133,21 +134,28 @@ class HubStorage:
 
 def _choose(repository: Repository) -> tuple[WeightFiles, Index | None]:
     chosen = choose_weights(tuple(repository.blobs), repository.repo)
-    if not chosen.index:
-        return chosen, None
-    raw = read_small(repository, chosen.index, MAX_INDEX_BYTES)
-    index = parse_index(raw, f"{repository.repo}/{chosen.index}")
-    require_present(index.files, repository.blobs, repository.repo)
-    return replace(chosen, files=index.files), index
+    index = None
+    if chosen.index:
+        raw = read_small(repository, chosen.index, MAX_INDEX_BYTES)
+        index = parse_index(raw, f"{repository.repo}/{chosen.index}")
+        require_present(index.files, repository.blobs, repository.repo)
+        chosen = replace(chosen, files=index.files)
+    top = [name for name in repository.blobs if "/" not in name]
+    return replace(chosen, warnings=(*chosen.warnings, *left_aside(top, chosen.files))), index
 
 
 def _read_header(repository: Repository, file: str) -> tuple[bytes, int]:
     """A file's header, the eight bytes of its length included, and the file's size."""
     start, size = read_start(repository, file, _FIRST_READ)
-    length = header_bytes(start, size, f"{repository.repo}/{file}")
+    length = header_bytes(start, size, _name(repository, file))
     if length > len(start):
         start, size = read_start(repository, file, length)
     return start[:length], size
+
+
+def _name(repository: Repository, file: str) -> str:
+    """The file as messages name it: where it lies if it was downloaded, else where it came from."""
+    return str(cached_file(repository, file) or f"{repository.repo}/{file}")
 
 
 def _read_config(

@@ -31,7 +31,9 @@ def download(repository: Repository, file: str, size: int, progress: FetchProgre
     ends the download. Raises the Hub's errors as ours.
     """
     transfer = _Transfer()
-    thread = threading.Thread(target=transfer.run, args=(repository, file), daemon=True)
+    thread = threading.Thread(
+        target=transfer.run, args=(repository, file), name=f"download {file}", daemon=True
+    )
     thread.start()
     try:
         while thread.is_alive():

@@ -28,6 +28,7 @@ from modeldiff.checkpoints.weight_files import (
     Index,
     WeightFiles,
     choose_weights,
+    left_aside,
     parse_index,
     require_present,
 )
@@ -86,7 +87,8 @@ def _choose(folder: Path) -> tuple[WeightFiles, Index | None]:
         chosen = replace(chosen, files=index.files)
     for file in chosen.files:
         _require_inside(folder, file)
-    return chosen, index
+    warnings = (*chosen.warnings, *left_aside(names, chosen.files))
+    return replace(chosen, warnings=warnings), index
 
 
 def _read_config(
@@ -127,7 +129,7 @@ def _elsewhere(folder: Path) -> str:
     """A hint for a folder without weights: subfolders that hold some, or the config alone."""
     patterns = ("*/*.safetensors", "snapshots/*/*.safetensors")
     found = itertools.chain.from_iterable(folder.glob(pattern) for pattern in patterns)
-    names = {str(path.parent) for path in itertools.islice(found, 100)}
+    names = {str(path.parent.relative_to(folder)) for path in itertools.islice(found, 100)}
     if names:
         return f"Give one of its subfolders that hold some: {listed(sorted(names))}."
     config = folder / CONFIG_NAME

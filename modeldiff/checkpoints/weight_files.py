@@ -80,19 +80,19 @@ def choose_weights(names: Collection[str], where: str) -> WeightFiles:
             f"{where} holds several sets of weights: {listed(sorted(sets), limit=6)}.",
             hint="Give the path of one of the .safetensors files, or a folder with one set.",
         )
-    chosen = sets.pop(stem)
-    warnings = []
-    others = sorted(other for other in sets if not chosen.index)
-    if others:
-        warnings.append(f"Other weights beside {quoted(stem)} were left aside: {listed(others)}.")
+    chosen = sets[stem]
     if chosen.single:
-        if chosen.index:
-            warnings.append(f"{chosen.single} was read and {chosen.index} beside it was not.")
-        return WeightFiles((chosen.single,), None, tuple(warnings))
+        return WeightFiles((chosen.single,))
     if chosen.index:
-        return WeightFiles((), chosen.index, tuple(warnings))
-    warnings.append("There is no index; the shards were found by their names.")
-    return WeightFiles(_complete(chosen.shards, where), None, tuple(warnings))
+        return WeightFiles((), chosen.index)
+    warning = "There is no index; the shards were found by their names."
+    return WeightFiles(_complete(chosen.shards, where), None, (warning,))
+
+
+def left_aside(names: Collection[str], files: Collection[str]) -> tuple[str, ...]:
+    """A warning that names the folder's other weight files, if it has some."""
+    others = sorted({name for name in names if name.endswith(".safetensors")} - set(files))
+    return (f"Other weights beside these were left aside: {listed(others)}.",) if others else ()
 
 
 def parse_index(raw: bytes, where: str) -> Index:

@@ -43,12 +43,14 @@ class LocalHub:
     ``gated`` maps repositories to the tokens that were granted their files. ``status``, if set, is
     the answer to everything. ``page``, if set, is sent instead of every answer of the Hub's API.
     ``ranges`` off makes the storage ignore ranges. ``chunk_seconds`` is how long it takes to send
-    a mebibyte.
+    a mebibyte. ``requests`` and ``sent`` (bytes of files) tell what was asked and given so far.
     """
 
     def __init__(self, root: Path, port: int = 0) -> None:
         self.root = root
         self.requests: list[Request] = []
+        self.sent = 0
+        self.closed = False
         self.tokens: set[str] = set()
         self.private: set[str] = set()
         self.gated: dict[str, set[str]] = {}
@@ -73,6 +75,7 @@ class LocalHub:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.closed = True
         for server in self._servers:
             server.shutdown()
             server.server_close()
@@ -123,6 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
+        if self.hub.closed:  # connections that were kept alive outlast the server
+            self.close_connection = True
+            return
         url = urlsplit(self.path)
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         self.hub.requests.append(
@@ -178,6 +184,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self.close_connection = True
                     return
                 begin += len(part)
+                self.hub.sent += len(part)
 
 
 class _Hub(_Handler):

@@ -131,6 +131,34 @@ def test_mutations_end_in_a_clear_error_or_in_what_safetensors_accepts_too(
     }
 
 
+values = st.sampled_from(
+    [0, 1, 2, 4, 8, -1, 2**63, 2**64, 1.0, 4.0, True, False, None, "", "BF16", "U8", "F4", "f32"]
+)
+shapes = st.lists(values | st.integers(0, 3), max_size=4) | values
+entries = st.fixed_dictionaries(
+    {},
+    optional={
+        "dtype": st.sampled_from(["BF16", "U8", "F4", "F32", "BOOL"]) | values,
+        "shape": shapes,
+        "data_offsets": st.tuples(st.integers(0, 8), st.integers(0, 8)) | shapes,
+        "more": values,
+    },
+)
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(st.sampled_from("abc"), entries | values, max_size=3), st.integers(0, 16))
+def test_well_formed_nonsense_too(header: dict[str, Any], data_bytes: int) -> None:
+    content = encode(header, bytes(data_bytes))
+    try:
+        parsed = parse(content)
+    except ModeldiffError as error:
+        assert error.hint
+    else:
+        accepted = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]
+        assert accepted.keys() == {info.name for info in parsed.tensors}
+
+
 def one(**changes: Any) -> dict[str, Any]:
     """A header of one sound tensor of four bytes, bent."""
     return {"w": entry("BF16", [2], 0, 4) | changes}

@@ -1,0 +1,327 @@
+"""Folders and files of this machine: what is chosen, what is read, when it counts as the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from modeldiff.checkpoints import Checkpoint, open_checkpoint
+from modeldiff.errors import (
+    CheckpointChanged,
+    CheckpointNotFound,
+    DamagedCheckpoint,
+    NoWeights,
+    UnsupportedFormat,
+)
+from tests.support.safetensors_files import encode, entry, simple, write_sharded
+
+
+def opened(path: Path) -> Checkpoint:
+    return open_checkpoint(str(path))
+
+
+def names(checkpoint: Checkpoint) -> list[str]:
+    return [tensor.name for tensor in checkpoint.tensors]
+
+
+class TestAsTransformersSavesThem:
+    def test_one_file(self, tiny_llama_folder: Path) -> None:
+        checkpoint = opened(tiny_llama_folder)
+        path = tiny_llama_folder / "model.safetensors"
+        assert checkpoint.format == "safetensors"
+        assert checkpoint.files == {"model.safetensors": path.stat().st_size}
+        assert checkpoint.config is not None
+        assert checkpoint.config["num_hidden_layers"] == 3
+        assert checkpoint.metadata == {"format": "pt"}
+        assert checkpoint.warnings == ()
+        with safe_open(path, framework="pt") as file:
+            assert names(checkpoint) == list(file.offset_keys())
+            for tensor in checkpoint.tensors:
+                assert tensor.shape == tuple(file.get_slice(tensor.name).get_shape())
+                stored = path.read_bytes()[tensor.offset : tensor.offset + tensor.nbytes]
+                values = file.get_tensor(tensor.name).view(-1).view(dtype=_torch_bytes())
+                assert stored == values.numpy().tobytes()
+
+    def test_shards_hold_what_the_one_file_holds(
+        self, tiny_llama_folder: Path, sharded_llama_folder: Path
+    ) -> None:
+        single, sharded = opened(tiny_llama_folder), opened(sharded_llama_folder)
+        assert len(sharded.files) > 2
+        assert sharded.warnings == ()
+        assert {(t.name, t.dtype, t.shape) for t in sharded.tensors} == {
+            (t.name, t.dtype, t.shape) for t in single.tensors
+        }
+        order = [(t.file, t.offset) for t in sharded.tensors]
+        assert order == sorted(order)
+
+    def test_one_shard_alone(self, sharded_llama_folder: Path) -> None:
+        shard = sorted(sharded_llama_folder.glob("*.safetensors"))[1]
+        checkpoint = opened(shard)
+        assert {tensor.file for tensor in checkpoint.tensors} == {shard.name}
+        assert checkpoint.config is not None
+        assert checkpoint.storage.fetch(shard.name) == shard
+
+
+def _torch_bytes() -> object:
+    import torch
+
+    return torch.uint8
+
+
+class TestChoice:
+    def test_model_wins_over_its_index_and_over_copies(self, tmp_path: Path) -> None:
+        write_sharded(tmp_path, {"model-00001-of-00001.safetensors": ("sharded",)})
+        (tmp_path / "model.safetensors").write_bytes(simple("single"))
+        (tmp_path / "consolidated.safetensors").write_bytes(simple("copy"))
+        checkpoint = opened(tmp_path)
+        assert names(checkpoint) == ["single"]
+        assert "'consolidated.safetensors', 'model-00001-of-00001" in checkpoint.warnings[0]
+
+    @pytest.mark.parametrize(
+        "file",
+        ["adapter_model.safetensors", "diffusion_pytorch_model.safetensors", "weights.safetensors"],
+    )
+    def test_the_only_file_is_taken_whatever_its_name(self, tmp_path: Path, file: str) -> None:
+        (tmp_path / file).write_bytes(simple("w"))
+        assert list(opened(tmp_path).files) == [file]
+
+    def test_files_that_an_index_lists_may_have_any_name(self, tmp_path: Path) -> None:
+        shards = {"head.safetensors": ("lm_head",), "body.safetensors": ("a", "b")}
+        checkpoint = opened(write_sharded(tmp_path, shards))
+        assert names(checkpoint) == ["a", "b", "lm_head"]
+        assert checkpoint.warnings == ()
+
+    def test_shards_in_a_subfolder(self, tmp_path: Path) -> None:
+        (tmp_path / "parts").mkdir()
+        checkpoint = opened(write_sharded(tmp_path, {"parts/one.safetensors": ("w",)}))
+        assert checkpoint.storage.fetch("parts/one.safetensors").is_file()
+
+    def test_numbered_shards_without_an_index(self, tmp_path: Path) -> None:
+        for number in (1, 2, 3):
+            file = tmp_path / f"model-0000{number}-of-00003.safetensors"
+            file.write_bytes(simple(f"w{number}"))
+        checkpoint = opened(tmp_path)
+        assert names(checkpoint) == ["w1", "w2", "w3"]
+        assert "no index" in checkpoint.warnings[0]
+        file.unlink()
+        with pytest.raises(DamagedCheckpoint, match="2 of 3 shards"):
+            opened(tmp_path)
+
+    def test_several_sets_are_named_in_the_error(self, tmp_path: Path) -> None:
+        for name in ("a", "b"):
+            (tmp_path / f"{name}.safetensors").write_bytes(simple("w"))
+        with pytest.raises(UnsupportedFormat, match="'a', 'b'"):
+            opened(tmp_path)
+        assert names(opened(tmp_path / "b.safetensors")) == ["w"]
+
+    @pytest.mark.parametrize("file", ["pytorch_model.bin", "model.gguf", "x.pt", "model.ckpt"])
+    def test_other_formats_say_how_to_convert(self, tmp_path: Path, file: str) -> None:
+        (tmp_path / file).write_bytes(b"anything")
+        (tmp_path / "training_args.bin").write_bytes(b"no weights")
+        with pytest.raises(UnsupportedFormat, match=file) as caught:
+            opened(tmp_path)
+        assert "training_args" not in caught.value.message
+        assert "save_pretrained" in caught.value.hint
+
+    def test_a_folder_without_weights_points_to_those_inside(self, tmp_path: Path) -> None:
+        with pytest.raises(NoWeights):
+            opened(tmp_path)
+        (tmp_path / "config.json").write_text("{}")
+        with pytest.raises(NoWeights) as caught:
+            opened(tmp_path)
+        assert str(tmp_path / "config.json") in caught.value.hint
+        (tmp_path / "checkpoint-500").mkdir()
+        (tmp_path / "checkpoint-500" / "model.safetensors").write_bytes(simple("w"))
+        with pytest.raises(NoWeights) as caught:
+            opened(tmp_path)
+        assert "checkpoint-500" in caught.value.hint
+
+    def test_a_file_without_tensors(self, tmp_path: Path) -> None:
+        (tmp_path / "model.safetensors").write_bytes(encode({"__metadata__": {"format": "pt"}}))
+        with pytest.raises(NoWeights, match="no tensors"):
+            opened(tmp_path)
+
+    def test_nothing_there(self, tmp_path: Path) -> None:
+        for path in (tmp_path / "nosuch", tmp_path / "nosuch.safetensors"):
+            with pytest.raises(CheckpointNotFound, match="nosuch"):
+                opened(path)
+
+
+SHARDS = {"model-1.safetensors": ("a", "b"), "model-2.safetensors": ("c",)}
+
+
+class TestIndexAtOdds:
+    def test_a_shard_is_missing(self, tmp_path: Path) -> None:
+        write_sharded(tmp_path, SHARDS)
+        (tmp_path / "model-2.safetensors").unlink()
+        with pytest.raises(DamagedCheckpoint, match=r"1 of 2 shards .* 'model-2.safetensors'"):
+            opened(tmp_path)
+
+    def test_a_promised_tensor_is_in_no_shard(self, tmp_path: Path) -> None:
+        write_sharded(tmp_path, SHARDS, weight_map={"ghost": "model-2.safetensors"})
+        with pytest.raises(DamagedCheckpoint, match=r"'ghost \(model-2.safetensors\)'"):
+            opened(tmp_path)
+
+    def test_one_tensor_is_in_two_shards(self, tmp_path: Path) -> None:
+        write_sharded(tmp_path, SHARDS | {"model-2.safetensors": ("b", "c")})
+        with pytest.raises(DamagedCheckpoint, match="'b' is in both"):
+            opened(tmp_path)
+
+    def test_headers_win_where_it_is_harmless(self, tmp_path: Path) -> None:
+        write_sharded(
+            tmp_path,
+            SHARDS | {"model-1.safetensors": ("a", "b", "d")},
+            weight_map={"a": "model-2.safetensors"},
+            drop=["b"],
+            metadata={"total_size": 1},
+        )
+        checkpoint = opened(tmp_path)
+        assert [(t.name, t.file) for t in checkpoint.tensors] == [
+            ("a", "model-1.safetensors"),
+            ("b", "model-1.safetensors"),
+            ("d", "model-1.safetensors"),
+            ("c", "model-2.safetensors"),
+        ]
+        said = " ".join(checkpoint.warnings)
+        assert "1 tensors that the index doesn't list" in said
+        assert "1 tensors are in another shard" in said
+        assert "1 bytes of weights; the shards hold 32" in said
+
+    @pytest.mark.parametrize("metadata", [None, [], {}, {"total_size": 24.0}, {"total_size": "x"}])
+    def test_odd_index_metadata_is_no_error(self, tmp_path: Path, metadata: object) -> None:
+        write_sharded(tmp_path, SHARDS, metadata=metadata)
+        assert opened(tmp_path).warnings == ()
+
+    @pytest.mark.parametrize(
+        "content", ["", "{", "[]", "{}", '{"weight_map": []}', '{"weight_map": {"a": 1}}']
+    )
+    def test_a_broken_index(self, tmp_path: Path, content: str) -> None:
+        (tmp_path / "model.safetensors.index.json").write_text(content)
+        with pytest.raises(DamagedCheckpoint, match=r"index\.json") as caught:
+            opened(tmp_path)
+        assert caught.value.hint
+
+
+class TestConfig:
+    @pytest.mark.parametrize(
+        "content", [b"{", b"[1]", b"\xff\xfe\x00", b"[" * 100_000, b'{"a": "\\ud800"}', b""]
+    )
+    def test_a_bad_one_is_a_warning(self, tmp_path: Path, content: bytes) -> None:
+        (tmp_path / "model.safetensors").write_bytes(simple("w"))
+        (tmp_path / "config.json").write_bytes(content)
+        checkpoint = opened(tmp_path)
+        assert checkpoint.config is None
+        assert "config.json" in checkpoint.warnings[0]
+
+    def test_none_is_no_warning(self, tmp_path: Path) -> None:
+        (tmp_path / "model.safetensors").write_bytes(simple("w"))
+        checkpoint = opened(tmp_path)
+        assert (checkpoint.config, checkpoint.warnings) == (None, ())
+
+    def test_one_alone_opens_as_an_architecture(self, tmp_path: Path) -> None:
+        config = {"model_type": "llama", "hidden_size": 8, "num_hidden_layers": 1}
+        config |= {"num_attention_heads": 2, "intermediate_size": 8, "vocab_size": 16}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        checkpoint = opened(tmp_path / "config.json")
+        assert "model.embed_tokens.weight" in names(checkpoint)
+        index = tmp_path / "model.safetensors.index.json"
+        index.write_text('{"weight_map": {}}')
+        with pytest.raises(DamagedCheckpoint, match="not the config"):
+            opened(index)
+
+
+class TestFingerprint:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        folder = write_sharded(tmp_path / "a", SHARDS)
+        (folder / "config.json").write_text('{"hidden_size": 2}')
+        return folder
+
+    def test_survives_moving_and_copying_with_times(self, tmp_path: Path, folder: Path) -> None:
+        before = opened(folder).fingerprint
+        copied = shutil.copytree(folder, tmp_path / "copied")
+        assert opened(copied).fingerprint == before
+        assert opened(folder.rename(tmp_path / "moved")).fingerprint == before
+
+    def test_files_around_the_weights_do_not_count(self, folder: Path) -> None:
+        before = opened(folder).fingerprint
+        (folder / "README.md").write_text("news")
+        os.utime(folder / "config.json", (1, 1))
+        assert opened(folder).fingerprint == before
+
+    @pytest.mark.parametrize("change", ["time", "header", "config", "no config"])
+    def test_changes_with_content(self, folder: Path, change: str) -> None:
+        before = opened(folder).fingerprint
+        shard = folder / "model-2.safetensors"
+        status = shard.stat()
+        if change == "time":
+            os.utime(shard, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+        elif change == "header":
+            shard.write_bytes(shard.read_bytes().replace(b"[2, 2]", b"[4, 1]"))
+            os.utime(shard, ns=(status.st_atime_ns, status.st_mtime_ns))
+        elif change == "config":
+            (folder / "config.json").write_text('{"hidden_size": 4}')
+        else:
+            (folder / "config.json").unlink()
+        assert opened(folder).fingerprint != before
+
+
+class TestStorage:
+    @pytest.mark.parametrize("change", ["rewrite", "touch", "replace", "remove", "shrink"])
+    def test_a_file_that_changed_since_is_refused(self, tmp_path: Path, change: str) -> None:
+        path = tmp_path / "model.safetensors"
+        path.write_bytes(simple("w"))
+        os.utime(path, ns=(1, 1))
+        storage = opened(tmp_path).storage
+        assert storage.fetch(path.name) == path
+        assert storage.is_local(path.name)
+        if change == "rewrite":
+            path.write_bytes(simple("w", fill=1))
+        elif change == "touch":
+            os.utime(path, ns=(1, 2))
+        elif change == "replace":
+            other = tmp_path / "other"
+            other.write_bytes(simple("w", fill=1))
+            os.utime(other, ns=(1, 1))
+            other.replace(path)
+        elif change == "remove":
+            path.unlink()
+        else:
+            os.truncate(path, 20)
+            os.utime(path, ns=(1, 1))
+        with pytest.raises(CheckpointChanged, match="was changed") as caught:
+            storage.fetch(path.name)
+        assert caught.value.hint
+
+
+def test_a_hub_cache_snapshot_is_a_folder_like_any_other(tmp_path: Path) -> None:
+    repo = tmp_path / "hub" / "models--owner--name"
+    snapshot = repo / "snapshots" / ("a" * 40)
+    (repo / "blobs").mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    (repo / "blobs" / "b1").write_bytes(simple("w"))
+    (snapshot / "model.safetensors").symlink_to("../../blobs/b1")
+    shared = tmp_path / "hub" / "blobs" / "c2"
+    shared.mkdir(parents=True)
+    (shared / "c2ff").write_text('{"hidden_size": 2}')
+    (repo / "blobs" / "c2").symlink_to("../../blobs/c2/c2ff")
+    (snapshot / "config.json").symlink_to("../../blobs/c2")
+    checkpoint = opened(snapshot)
+    assert names(checkpoint) == ["w"]
+    assert checkpoint.config == {"hidden_size": 2}
+    assert names(opened(repo / "blobs" / "b1")) == ["w"]
+    with pytest.raises(NoWeights) as caught:
+        opened(repo)
+    assert f"snapshots/{snapshot.name}" in caught.value.hint
+
+
+def test_sizes_add_up(tmp_path: Path) -> None:
+    header = {"a": entry("BF16", [3, 5], 0, 30), "b": entry("F32", [], 30, 34)}
+    (tmp_path / "model.safetensors").write_bytes(encode(header, bytes(34)))
+    checkpoint = opened(tmp_path)
+    assert (checkpoint.elements, checkpoint.nbytes) == (16, 34)
