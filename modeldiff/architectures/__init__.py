@@ -11,11 +11,14 @@ from modeldiff.architectures.architecture import (
     Sublayer,
 )
 from modeldiff.architectures.columns import merge_columns
+from modeldiff.architectures.comparison import compare_facts
+from modeldiff.architectures.explanations import Explanation, explain
 from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.understanding import understand
 
 __all__ = [
     "Architecture",
+    "Explanation",
     "Fact",
     "FactPair",
     "LayerKind",
@@ -23,6 +26,8 @@ __all__ = [
     "Place",
     "Step",
     "Sublayer",
+    "compare_facts",
+    "explain",
     "merge_columns",
     "understand",
 ]

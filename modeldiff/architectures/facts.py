@@ -215,8 +215,9 @@ def _mlp(reading: Reading) -> Iterator[Fact]:
         yield from _number("experts_per_token", "Experts a token", dimensions.experts_per_token)
         yield from _number("expert_size", "Expert size", dimensions.expert_width)
         shared = shapes.first("mlp.shared_expert.up_proj", "mlp.shared_expert.gate_proj")
-        text = f"yes, {shared.out:,} wide" if shared else "none"
-        yield _stored("shared_expert", "Shared expert", shared is not None, text, shared)
+        if shared is not None:
+            text = f"yes, {shared.out:,} wide"
+            yield _stored("shared_expert", "Shared expert", shared.out, text, shared)
 
 
 def _vocabulary(reading: Reading) -> Iterator[Fact]:

@@ -1,0 +1,324 @@
+"""What a difference between two facts means, in one plain sentence computed from the values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from modeldiff.architectures.architecture import Architecture, Fact
+from modeldiff.architectures.composition import PARTS
+from modeldiff.architectures.facts import short_bytes, short_count
+from modeldiff.checkpoints.stored_types import STORED_TYPES
+
+Meaning = Callable[[Fact, Fact, Architecture, Architecture], str]
+
+
+def meaning_of(
+    base: Fact | None, target: Fact | None, whose: tuple[Architecture, Architecture]
+) -> str:
+    """One sentence on the target as seen from the base; "" where there is nothing to say."""
+    if base is None or target is None:
+        return _one_sided(base, target)
+    find = _MEANINGS.get(base.key)
+    sentence = find(base, target, *whose) if find else ""
+    return sentence or f"{target.text} instead of {base.text}."
+
+
+def times(base: float, target: float, words: str = "large larger smaller") -> str:
+    """How a positive quantity changed; ``words`` are its adjective, more of it and less of it.
+
+    >>> times(8192, 131072, "long longer shorter"), times(32000, 32768), times(4, 1)
+    ('16 times as long', '2.4 % larger', '4 times smaller')
+    """
+    plain, more, less = words.split()
+    ratio = target / base
+    if ratio >= 2:
+        return f"{_ratio(ratio)} times as {plain}"
+    if ratio <= 0.5:
+        return f"{_ratio(1 / ratio)} times {less}"
+    return f"{100 * abs(ratio - 1):.2g} % {more if ratio > 1 else less}"
+
+
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.3g}" if ratio < 1000 else f"{ratio:,.0f}"
+
+
+def _one_sided(base: Fact | None, target: Fact | None) -> str:
+    one = base or target
+    if one is None:
+        return ""
+    who, other = ("The base", "the target") if target is None else ("The target", "the base")
+    sentence = _ONE_SIDED.get(one.key)
+    if sentence:
+        return sentence.format(who=who, other=other, text=one.text)
+    return f"{who} says {one.text}; of {other} nothing is known."
+
+
+def _number(fact: Fact | None) -> float | None:
+    value = fact.value if fact is not None else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        return None
+    return float(value)
+
+
+def _numbers(base: Fact, target: Fact) -> tuple[float, float] | None:
+    before, after = _number(base), _number(target)
+    return (before, after) if before is not None and after is not None else None
+
+
+def _compared(template: str, words: str = "large larger smaller") -> Meaning:
+    """A sentence around how the number changed; ``{times}`` says by how much, in these words."""
+
+    def meaning(base: Fact, target: Fact, *_: Architecture) -> str:
+        both = _numbers(base, target)
+        sentence = template.format(times=times(*both, words)) if both else ""
+        return sentence[:1].upper() + sentence[1:]
+
+    return meaning
+
+
+def _by_value(sentences: Mapping[object, str]) -> Meaning:
+    """A sentence for what the target has."""
+
+    def meaning(_base: Fact, target: Fact, *_: Architecture) -> str:
+        return sentences.get(target.value, "")
+
+    return meaning
+
+
+def _layers(base: Fact, target: Fact, *_: Architecture) -> str:
+    both = _numbers(base, target)
+    if both is None:
+        return ""
+    difference = int(both[1] - both[0])
+    word = "more" if difference > 0 else "fewer"
+    count = abs(difference)
+    return (
+        f"{count:,} {word} layer{'s' if count > 1 else ''}: a token is worked on in "
+        f"{int(both[1]):,} steps, one after the other, instead of {int(both[0]):,}."
+    )
+
+
+def _kv_heads(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
+    kv_heads, heads = _number(target), _number(after.fact("heads"))
+    if kv_heads is None or heads is None:
+        return ""
+    plural = "s" if kv_heads > 1 else ""
+    if kv_heads < heads:
+        saved = f"{heads / kv_heads:.3g} times smaller"
+        verb = "shared" if kv_heads > 1 else "is shared"
+        return (
+            f"{int(kv_heads):,} KV head{plural} {verb} by {int(heads):,} query heads: "
+            f"the KV cache is {saved} than with one for each."
+        )
+    return f"Each of the {int(heads):,} query heads has keys and values of its own."
+
+
+def _vocabulary(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
+    both, width = _numbers(base, target), _number(after.fact("hidden_size"))
+    if both is None:
+        return ""
+    more = abs(int(both[1] - both[0]))
+    sentence = f"{more:,} {'more' if both[1] > both[0] else 'fewer'} tokens to choose from"
+    if both[1] / both[0] > 1.2:
+        sentence += ": the same text takes fewer tokens"
+    if width is None:
+        return sentence + "."
+    tied = after.fact("tied_head")
+    matrices = 1 if tied is not None and tied.value is True else 2
+    cost = int(both[1] * width) * matrices
+    where = "the embedding" if matrices == 1 else "embedding and head"
+    return f"{sentence}, and {where} hold {short_count(cost)} parameters."
+
+
+def _context(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
+    both = _numbers(base, target)
+    if both is None:
+        return ""
+    sentence = f"A text can be {times(*both, 'long longer shorter')}"
+    cache = _number(after.fact("kv_cache_bytes_per_token"))
+    if cache is None:
+        return sentence + "."
+    size = short_bytes(int(cache * both[1]))
+    return f"{sentence}; filled to the end, the KV cache takes {size}."
+
+
+def _rope_scaling(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
+    if target.value == "none":
+        return "Positions turn at their plain rates, not stretched to a longer context."
+    context, start = after.fact("context"), before.fact("context")
+    sentence = f"Slow rotations are stretched ({target.text})"
+    if base.value != "none":
+        return f"{sentence} instead of {base.text}."
+    if context is not None and start is not None and context.value != start.value:
+        return f"{sentence}, so that a model of {start.text} reads {context.text}."
+    return f"{sentence}, so that positions reach further than in the first training."
+
+
+def _rope_theta(base: Fact, target: Fact, *_: Architecture) -> str:
+    both = _numbers(base, target)
+    if both is None:
+        return ""
+    turns = "more slowly: far positions stay apart, which suits a longer context"
+    if both[1] < both[0]:
+        turns = "faster: near positions are told apart more sharply"
+    return f"With θ at {target.text} instead of {base.text}, the rotations turn {turns}."
+
+
+def _intermediate(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
+    both, width = _numbers(base, target), _number(after.fact("hidden_size"))
+    if both is None:
+        return ""
+    room = f", {_ratio(both[1] / width)} times the model's width" if width else ""
+    return f"The MLP's inner layer is {times(*both, 'wide wider narrower')}{room}."
+
+
+def _parameters(base: Fact, target: Fact, *_: Architecture) -> str:
+    both = _numbers(base, target)
+    if both is None:
+        return ""
+    difference = abs(int(both[1] - both[0]))
+    word = "more" if both[1] > both[0] else "fewer"
+    return f"{short_count(difference)} {word} parameters: {times(*both, 'many more fewer')}."
+
+
+def _types(base: Fact, target: Fact, *_: Architecture) -> str:
+    kinds = [STORED_TYPES.get(str(fact.value)) for fact in (base, target)]
+    before, after = kinds
+    if before is None or after is None or not before.resolution_pct or not after.resolution_pct:
+        return ""
+    sentence = f"{after.name} steps by {after.resolution_pct:.2g} % of a value, {before.name} by "
+    sentence += f"{before.resolution_pct:.2g} %: between the two no change below the larger step "
+    sentence += "can be told from rounding"
+    if before.bits == after.bits:
+        return sentence + "."
+    return f"{sentence}; a parameter takes {after.bits // 8} bytes instead of {before.bits // 8}."
+
+
+def _bias(where: str) -> Meaning:
+    return _by_value(
+        {
+            True: f"A learned constant is added to {where}.",
+            False: f"No learned constant is added to {where}.",
+        }
+    )
+
+
+def _part(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
+    whole = _number(before.fact("parameters")), _number(after.fact("parameters"))
+    both = _numbers(base, target)
+    if both is None or whole[0] is None or whole[1] is None:
+        return ""
+    shares = _share(both[0], whole[0]), _share(both[1], whole[1])
+    return f"Of all parameters {shares[1]}, in the base {shares[0]}."
+
+
+def _share(part: float, whole: float) -> str:
+    percent = 100 * part / whole
+    return "less than 0.1 %" if percent < 0.1 else f"{percent:.3g} %"
+
+
+_COUNT = "many more fewer"
+_LENGTH = "long longer shorter"
+_WIDTH = "wide wider narrower"
+
+_MEANINGS: dict[str, Meaning] = {
+    "layers": _layers,
+    "hidden_size": _compared("Each token travels as a vector that is {times}.", _LENGTH),
+    "intermediate_size": _intermediate,
+    "heads": _compared("{times} things that attention can look for at once.", _COUNT),
+    "kv_heads": _kv_heads,
+    "head_dim": _compared("Each head compares queries and keys that are {times}.", _LENGTH),
+    "attention": _by_value(
+        {
+            "MHA": "Every query head has its own keys and values: most exact, largest cache.",
+            "GQA": "Groups of query heads share their keys and values, which shrinks the KV cache.",
+            "MQA": "All query heads share one set of keys and values: the smallest plain KV cache.",
+            "MLA": "Keys and values are kept as one short compressed vector a token.",
+        }
+    ),
+    "sliding_window": _compared("Sliding layers look back over a window that is {times}.", _LENGTH),
+    "qkv_bias": _bias("queries, keys and values"),
+    "o_bias": _bias("the attention's output"),
+    "mlp_bias": _bias("the MLP's matrix products"),
+    "qk_norm": _by_value(
+        {
+            "none": "Queries and keys are compared as they are, without a norm.",
+            "one per head": "Each head's queries and keys are normed, which keeps scores in range.",
+            "over all heads together": "All heads' queries (and keys) are normed as one vector.",
+        }
+    ),
+    "norm": _by_value(
+        {
+            "RMSNorm": "Vectors are only scaled to unit size; their mean is not subtracted.",
+            "LayerNorm": "Vectors are centred as well as scaled to unit size.",
+        }
+    ),
+    "norm_eps": lambda base, target, *_: (
+        f"{target.text} instead of {base.text} keeps the norm from dividing by zero: felt only "
+        "where a vector is nearly zero."
+    ),
+    "norm_placement": _by_value(
+        {
+            "before each sublayer": "Each sublayer reads a normed copy; the stream itself grows.",
+            "after each sublayer": "Each sublayer reads the raw stream; what it adds is normed.",
+            "before and after each sublayer": "Both what a sublayer reads and what it adds is "
+            "normed.",
+        }
+    ),
+    "position": _by_value(
+        {
+            "RoPE": "Positions turn queries and keys, so attention sees distances between tokens.",
+            "learned": "Each position has a learned vector, so no position beyond the last exists.",
+            "ALiBi": "Attention fades with distance by a fixed slope a head, with nothing learned.",
+            "relative": "Attention adds a learned number for each range of distance.",
+            "none": "Positions are not told to the attention at all.",
+        }
+    ),
+    "rope_theta": _rope_theta,
+    "rope_scaling": _rope_scaling,
+    "mlp": _by_value(
+        {
+            "SwiGLU": "The MLP has a gate: three matrices, and a smooth SiLU decides what passes.",
+            "GeGLU": "The MLP has a gate: three matrices, and a smooth GELU decides what passes.",
+            "plain GELU": "The MLP has two matrices with a GELU between them, and no gate.",
+            "plain ReLU": "The MLP has two matrices with a ReLU between them, and no gate.",
+        }
+    ),
+    "experts": _compared("{times} experts to choose from in each such layer.", _COUNT),
+    "experts_per_token": _compared("{times} experts work on one token.", _COUNT),
+    "expert_size": _compared("Each expert's inner layer is {times}.", _WIDTH),
+    "shared_expert": _compared("The expert that sees every token is {times}.", _WIDTH),
+    "vocabulary": _vocabulary,
+    "context": _context,
+    "tied_head": _by_value(
+        {
+            True: "The embedding serves as the head too: one large matrix is stored once.",
+            False: "The head is a matrix of its own, free to differ from the embedding.",
+        }
+    ),
+    "stored_types": _types,
+    "parameters": _parameters,
+    "parameters_active": _compared("The work for one token is {times}."),
+    **{f"parameters_{part}": _part for part in PARTS},
+    "checkpoint_bytes": _compared("The files are {times}."),
+    "kv_cache_bytes_per_token": _compared(
+        "The memory that each token of context takes is {times}."
+    ),
+}
+
+_ONE_SIDED = {
+    "intermediate_size": "{who} has one MLP for all tokens, {other} has experts in its place.",
+    "sliding_window": "{who} looks back over a window of {text} only, {other} over the whole text.",
+    "rope_theta": "{who} turns queries and keys by their position (RoPE), {other} does not.",
+    "rope_scaling": "{who} turns queries and keys by their position (RoPE), {other} does not.",
+    "experts": "{who} has {text} MLPs in a layer where {other} has one; each token takes a few.",
+    "experts_per_token": "{who} sends each token through {text} of its experts.",
+    "expert_size": "{who} has experts with {text} inner numbers each, {other} has none.",
+    "shared_expert": "{who} has an expert that works on every token ({text}), {other} has none.",
+    "mlp_bias": "{who} has a plain MLP (bias: {text}), {other} has experts in its place.",
+    "parameters_active": "{who} uses {text} of its parameters for a token, {other} uses all.",
+    "parameters_experts": "{who} has routed experts, {other} has none.",
+    "parameters_mlp": "{who} has plain MLPs, {other} has none.",
+    "parameters_head": "{who} stores a head of its own, {other} uses its embedding as the head.",
+    "parameters_other": "{who} stores parameters that {other} has no like of.",
+}
