@@ -1,4 +1,4 @@
-"""A server of the app on a free loopback port, and a Chromium to look at it: for tests and shots."""
+"""A server of the app on a free loopback port, and a Chromium to look at it."""
 
 from __future__ import annotations
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from modeldiff.changes import Change
-from modeldiff.drawings import format_bytes, format_duration
+from modeldiff.architectures import Place
+from modeldiff.changes import Change, Pair
+from modeldiff.drawings import format_bytes, format_duration, format_rate
 from modeldiff.results import (
     JobSnapshot,
     Result,
@@ -24,7 +25,7 @@ from modeldiff.results import (
 )
 from modeldiff.ui.messages import show_error
 from modeldiff.ui.opening import Comparison, Opened, pairs_of
-from modeldiff.ui.text import code
+from modeldiff.ui.text import code, plain
 
 SECONDS_BETWEEN_LOOKS = 1.0
 STARTS_BY_ITSELF_BELOW = 1_000_000_000
@@ -57,18 +58,25 @@ def diff_state(comparison: Comparison) -> DiffState:
         return DiffState(None, None if job is not None and job.state == "done" else job)
 
 
+def measured(state: DiffState) -> tuple[Change, ...]:
+    """The rows that are done."""
+    if state.result is not None:
+        return state.result.changes
+    return state.job.changes if state.job is not None else ()
+
+
 def changes_so_far(comparison: Comparison, state: DiffState) -> tuple[Change, ...]:
     """A row for every tensor of both sides; those not measured yet have no statistics."""
     if state.result is not None:
         return state.result.changes
-    finished = {change.pair: change for change in state.job.changes} if state.job else {}
-    return tuple(finished.get(pair, Change(pair)) for pair in pairs_of(comparison))
+    finished = {_names(change.pair): change for change in measured(state)}
+    return tuple(finished.get(_names(pair), Change(pair)) for pair in pairs_of(comparison))
 
 
 def start_small_diff(comparison: Comparison) -> None:
     """Measure a pair of small local checkpoints without being asked, once."""
     state = diff_state(comparison)
-    if state.result is None and state.job is None:
+    if state.result is None and state.job is None and comparison.has_weights:
         read, download = _bytes_to_come(comparison)
         if not download and read < STARTS_BY_ITSELF_BELOW:
             start_diff(comparison)
@@ -109,6 +117,9 @@ def diff_line(state: DiffState) -> None:
 def diff_panel(comparison: Comparison, state: DiffState) -> None:
     """Start, progress and cancel of a diff that has no result yet; nothing once it has one."""
     if state.result is not None:
+        return
+    if not comparison.has_weights:
+        st.info("A config alone has no weights: the architectures are compared, not the numbers.")
         return
     job = state.job
     with st.container(border=True, key="diff_panel"):
@@ -163,11 +174,11 @@ def _pace(job: JobSnapshot) -> str:
         return ""
     parts = [f"{format_bytes(progress.bytes_done)} of {format_bytes(progress.bytes_total)}"]
     if job.bytes_per_second:
-        parts.append(f"{format_bytes(job.bytes_per_second)}/s")
+        parts.append(format_rate(job.bytes_per_second))
     if job.seconds_left is not None:
         parts.append(f"{format_duration(job.seconds_left)} left")
     if progress.current:
-        parts.append(code(progress.current))
+        parts.append(f":gray[{plain(progress.current)}]")
     return " · ".join(parts)
 
 
@@ -187,6 +198,12 @@ def _bytes_to_come(comparison: Comparison) -> tuple[int, int]:
 def _bytes_away(side: Opened) -> int:
     files, storage = side.checkpoint.files, side.checkpoint.storage
     return sum(size for file, size in files.items() if not storage.is_local(file))
+
+
+def _names(pair: Pair) -> tuple[Place, str | None, str | None]:
+    """What tells a pair apart also where measuring found it unreadable."""
+    base, target = pair.base, pair.target
+    return pair.place, base.name if base else None, target.name if target else None
 
 
 def _references(comparison: Comparison) -> tuple[str, str]:

@@ -57,6 +57,11 @@ class Comparison:
         """Whether both references hold the same files, as far as can be told unread."""
         return self.base.checkpoint.fingerprint == self.target.checkpoint.fingerprint
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is something to measure on both sides: a config alone has no weights."""
+        return all(side.checkpoint.format != "config" for side in (self.base, self.target))
+
 
 def open_side(text: str) -> Side:
     """Open what was typed; an error is a value, so that one broken side hides nothing else."""

@@ -22,7 +22,9 @@ PRESETS: tuple[PairPreset, ...] = (
     PairPreset("Llama 3 → 3.1, 8B", "meta-llama/Meta-Llama-3-8B", "meta-llama/Llama-3.1-8B"),
     PairPreset("Llama 2 7B → Llama 3 8B", "meta-llama/Llama-2-7b-hf", "meta-llama/Meta-Llama-3-8B"),
     PairPreset("Llama 3.2, 1B → 3B", "meta-llama/Llama-3.2-1B", "meta-llama/Llama-3.2-3B"),
-    PairPreset("Llama 3.1 8B → Instruct", "meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-8B-Instruct"),
+    PairPreset(
+        "Llama 3.1 8B → Instruct", "meta-llama/Llama-3.1-8B", "meta-llama/Llama-3.1-8B-Instruct"
+    ),
     PairPreset("Qwen2 → Qwen2.5, 7B", "Qwen/Qwen2-7B", "Qwen/Qwen2.5-7B"),
     PairPreset("Qwen2.5 7B → Instruct", "Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-7B-Instruct"),
     PairPreset("Llama 3 8B → Qwen2 7B", "meta-llama/Meta-Llama-3-8B", "Qwen/Qwen2-7B"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from modeldiff.changes import available_devices
@@ -10,10 +12,12 @@ from modeldiff.ui.diffing import diff_line, follow, start_small_diff
 from modeldiff.ui.presets import PRESETS, PairPreset, preset_of
 
 _PRESET = "preset"
-_REFERENCE_HELP = (
-    "A folder, a `.safetensors` file, `owner/name` or `owner/name@revision` on the Hugging Face "
-    "Hub, or `demo:name`."
-)
+_REFERENCE: dict[str, Any] = {
+    "bind": "query-params",
+    "max_chars": 1000,
+    "help": "A folder, a `.safetensors` file, `owner/name` or `owner/name@revision` on the Hugging "
+    "Face Hub, or `demo:name`.",
+}
 
 
 def sidebar() -> None:
@@ -36,10 +40,13 @@ def sidebar() -> None:
 
 
 def _choose_pair() -> None:
+    presets = st.container()
+    base = st.text_input("Base", DEFAULT.base, key=BASE, **_REFERENCE)
+    target = st.text_input("Target", DEFAULT.target, key=TARGET, **_REFERENCE)
+    st.button("Swap", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch")
     # Shown is what the two inputs say, whoever filled them: a link, a preset or a hand.
-    base, target = st.session_state.get(BASE), st.session_state.get(TARGET)
-    st.session_state[_PRESET] = preset_of(base or DEFAULT.base, target or DEFAULT.target)
-    st.selectbox(
+    st.session_state[_PRESET] = preset_of(base, target)
+    presets.selectbox(
         "Pair",
         PRESETS,
         index=None,
@@ -48,18 +55,6 @@ def _choose_pair() -> None:
         placeholder="A pair of your own",
         on_change=_take_preset,
     )
-    st.text_input(
-        "Base", DEFAULT.base, key=BASE, bind="query-params", help=_REFERENCE_HELP, max_chars=1000
-    )
-    st.text_input(
-        "Target",
-        DEFAULT.target,
-        key=TARGET,
-        bind="query-params",
-        help=_REFERENCE_HELP,
-        max_chars=1000,
-    )
-    st.button("Swap", key="swap", icon=":material/swap_vert:", on_click=_swap, width="stretch")
 
 
 def _take_preset() -> None:

@@ -8,12 +8,13 @@ Base, target and device are in the URL too: the sidebar's widgets are bound to i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
-from modeldiff.drawings import METRICS, Metric
+from modeldiff.drawings import METRICS, Metric, metric_named
 
-_NAMES = ("metric", "layer", "component")
+_NAMES = ("metric", "layer", "component", "side")
 _KEPT = "view"
 _PAGE = "view_page"
 
@@ -23,12 +24,14 @@ class View:
     """The metric, and the chosen place as far as one is chosen.
 
     ``layer`` None with a ``component`` is a place outside the layers, such as the embedding.
-    ``component`` is a heatmap column; it comes from the URL and may name nothing in this pair.
+    ``component`` is a heatmap column or a component; it comes from the URL and may name nothing in
+    this pair. ``side`` is whose layers the diagram draws where the two are built differently.
     """
 
     metric: Metric
     layer: int | None
     component: str | None
+    side: Literal["base", "target"] = "base"
 
 
 def current_view(page: str) -> View:
@@ -43,8 +46,12 @@ def current_view(page: str) -> View:
             st.query_params[name] = kept[name]
         else:
             kept.pop(name, None)
-    metric = next((m for m in METRICS if m.key == kept.get("metric")), METRICS[0])
-    return View(metric, _layer(kept.get("layer")), kept.get("component") or None)
+    return View(
+        metric_named(kept.get("metric", "")) or METRICS[0],
+        _layer(kept.get("layer")),
+        kept.get("component") or None,
+        "target" if kept.get("side") == "target" else "base",
+    )
 
 
 def change_view(**changes: str | int | None) -> None:

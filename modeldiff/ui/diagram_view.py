@@ -1,0 +1,97 @@
+"""The diagram with its choosers and the panel of the chosen component."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from modeldiff.architectures import explain
+from modeldiff.drawings import CSS_PALETTE, LIGHT, diagram_svg
+from modeldiff.ui.choosers import choose_layer, choose_metric, choose_side
+from modeldiff.ui.clickable_diagram import clickable_diagram
+from modeldiff.ui.diffing import DiffState, changes_so_far, measured
+from modeldiff.ui.downloads import drawing_downloads
+from modeldiff.ui.opening import Comparison
+from modeldiff.ui.place_panel import explanation_text, place_panel, place_title
+from modeldiff.ui.places import component_of, rows_of_component
+from modeldiff.ui.text import code
+from modeldiff.ui.view import change_view, current_view, link_query
+
+
+def diagram_view(comparison: Comparison, state: DiffState) -> None:
+    """Draw choosers, diagram and panel. Before a diff the boxes have shapes and no numbers."""
+    view = current_view("diagram")
+    changes = changes_so_far(comparison, state)
+    drawing, panel = st.columns([3, 2], gap="medium")
+    with drawing:
+        metric = choose_metric(view)
+        architecture = choose_side(view, comparison).architecture
+        layer = choose_layer(view, architecture.layer_count)
+        component = component_of(changes, view.component) if view.component else None
+        numbers = measured(state)
+        clickable_diagram(
+            diagram_svg(
+                architecture,
+                layer=layer,
+                changes=numbers,
+                metric=metric,
+                palette=CSS_PALETTE,
+                font="inherit",
+            ),
+            selected=component,
+            on_choose=lambda node: change_view(component=node),
+        )
+        name = "all layers" if layer is None else f"layer {layer}"
+        drawing_downloads(
+            f"modeldiff {name}".replace(" ", "-"),
+            lambda: diagram_svg(
+                architecture,
+                layer=layer,
+                changes=numbers,
+                metric=metric,
+                palette=LIGHT,
+                selected=component,
+                title=f"{comparison.base.text} → {comparison.target.text}, {name}",
+                caption=_provenance(comparison, state),
+            ),
+        )
+    with panel, st.container(border=True, key="place_panel"):
+        if component is None:
+            st.markdown("**Choose a box**, by a click or with Tab and Enter, to read what it does.")
+            st.caption(metric.description)
+            return
+        places = rows_of_component(changes, component, layer)
+        layered = any(row.pair.place.layer is not None for place in places for row in place.rows)
+        explanation = explain(component, architecture)
+        place_title(explanation, _where(layer, layered), component)
+        explanation_text(explanation)
+        for place in places:
+            if len(places) > 1:
+                st.markdown(f"**{code(place.column)}**")
+            place_panel(place)
+            if layer is not None or not layered:
+                st.page_link(
+                    "pages/heatmap.py",
+                    label="See it on the heatmap",
+                    icon=":material/grid_on:",
+                    query_params=link_query(
+                        layer=layer if layered else None, component=place.column
+                    ),
+                )
+
+
+def _where(layer: int | None, layered: bool) -> str:
+    if not layered:
+        return "Outside the layers"
+    return "All layers together" if layer is None else f"Layer {layer}"
+
+
+def _provenance(comparison: Comparison, state: DiffState) -> tuple[str, ...]:
+    """What a drawing came from, for its file."""
+    lines = [
+        f"{role}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
+        for role, side in (("Base", comparison.base), ("Target", comparison.target))
+    ]
+    if state.result is not None:
+        header = state.result.header
+        lines.append(f"Measured on {header.device} by modeldiff {header.version}, {header.created}")
+    return tuple(lines)

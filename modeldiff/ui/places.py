@@ -1,0 +1,98 @@
+"""Which rows of a change table stand at a place, and what was measured there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modeldiff.architectures import Architecture, merge_columns
+from modeldiff.changes import Change, Statistics, merge_statistics
+
+Cell = tuple[int | None, str]
+"""A layer (None outside the layers) and a column (``Place.column``)."""
+
+
+@dataclass(frozen=True)
+class PlaceRows:
+    """The rows at one column of one layer, or of all layers. ``statistics`` are theirs, merged."""
+
+    column: str
+    rows: tuple[Change, ...]
+    statistics: Statistics | None
+
+
+def find_cell(changes: Sequence[Change], layer: int | None, name: str) -> Cell:
+    """The cell that a link means by layer and name: a column, or a component of the diagram.
+
+    A name outside the layers is found whatever the layer. The first match in this order counts;
+    what matches nothing comes back as it is.
+    """
+    cells = {(c.pair.place.layer, c.pair.place.column) for c in changes}
+    for cell in ((layer, name), (None, name)):
+        if cell in cells:
+            return cell
+    places = (c.pair.place for c in changes if c.pair.place.component == name)
+    return next(((p.layer, p.column) for p in places if p.layer in (layer, None)), (layer, name))
+
+
+def component_of(changes: Sequence[Change], name: str) -> str:
+    """The component that a column or component name belongs to."""
+    places = (c.pair.place for c in changes)
+    return next((p.component for p in places if name in (p.component, p.column)), name)
+
+
+def in_data_order(
+    changes: Sequence[Change], base: Architecture, target: Architecture
+) -> tuple[Change, ...]:
+    """The rows in the order in which data passes: before the layers, layer by layer, after."""
+    inside = _ranks(merge_columns(base.columns, target.columns))
+    outside = _ranks(merge_columns(base.outside, target.outside))
+    after = {step.id for side in (base, target) for step in side.tail}
+
+    def position(change: Change) -> tuple[int, int, int, int]:
+        place = change.pair.place
+        expert = -1 if place.expert is None else place.expert
+        if place.layer is None:
+            rank = outside.get(place.column, len(outside))
+            return (2 if place.component in after else 0), 0, rank, expert
+        return 1, place.layer, inside.get(place.column, len(inside)), expert
+
+    return tuple(sorted(changes, key=position))
+
+
+def rows_at(changes: Sequence[Change], cell: Cell) -> PlaceRows:
+    """The rows of a cell: one, or one an expert."""
+    places = ((c, c.pair.place) for c in changes)
+    rows = tuple(c for c, place in places if (place.layer, place.column) == cell)
+    return PlaceRows(cell[1], rows, _merged(changes, rows))
+
+
+def rows_of_component(
+    changes: Sequence[Change], component: str, layer: int | None
+) -> tuple[PlaceRows, ...]:
+    """The rows of a component in a layer (None: in all), its weight and its bias apart."""
+    by_column: dict[str, list[Change]] = {}
+    for change in changes:
+        place = change.pair.place
+        if place.component == component and (layer is None or place.layer in (layer, None)):
+            by_column.setdefault(place.column, []).append(change)
+    return tuple(
+        PlaceRows(column, tuple(rows), _merged(changes, rows)) for column, rows in by_column.items()
+    )
+
+
+def _ranks(names: Sequence[str]) -> dict[str, int]:
+    return {name: rank for rank, name in enumerate(names)}
+
+
+def _merged(changes: Sequence[Change], rows: Sequence[Change]) -> Statistics | None:
+    """The rows' statistics; those of a tied row are where the tensor is stored."""
+    found = [row.statistics for row in rows if row.statistics is not None]
+    if not found:
+        tied = {row.pair.base.name for row in rows if row.pair.status == "tied" and row.pair.base}
+        found = [
+            change.statistics
+            for change in changes
+            if change.statistics and change.pair.base and change.pair.base.name in tied
+        ]
+    return found[0] if len(found) == 1 else merge_statistics(found) if found else None

@@ -1,0 +1,35 @@
+"""All statistics of a tensor (or of several, merged), each with what it says."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from modeldiff.changes import Statistics
+from modeldiff.ui.statistic_notes import DETAILS, HEADLINES, QUANTILES
+
+
+def headline_metrics(statistics: Statistics, *, columns: int = 4) -> None:
+    """The four numbers that belong together, as a row of metrics with their explanations."""
+    with st.grid(columns, min_column_width=150):
+        for note in HEADLINES:
+            st.metric(note.label, note.text(statistics), help=note.says, border=True)
+
+
+def detail_tables(statistics: Statistics) -> None:
+    """All others: how the change is spread over the elements, then one a line."""
+    st.table(
+        {note.label: [note.text(statistics)] for note in QUANTILES},
+        border="horizontal",
+        hide_index=True,
+        alt="Quantiles of the relative change: this share of the elements moved by less",
+    )
+    st.table(
+        {
+            "Statistic": [f"{note.label}  \n:gray[{note.says}]" for note in DETAILS],
+            "Value": [note.text(statistics) for note in DETAILS],
+        },
+        border="horizontal",
+        hide_index=True,
+        hide_header=True,
+        alt="Every further statistic with its meaning",
+    )

@@ -1,0 +1,96 @@
+"""Change tables as the app shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from modeldiff.changes import Change, Status
+from modeldiff.drawings import format_shape
+
+STATUS_WORDS: dict[Status, str] = {
+    "compared": "compared",
+    "different_shape": "other shape",
+    "only_in_base": "only in base",
+    "only_in_target": "only in target",
+    "tied": "tied",
+    "buffer": "buffer",
+    "unreadable": "unreadable",
+}
+
+_PCT = "%.2f %%"
+_IF_ANY = {"expert", "reason", "median_pct", "unchanged_pct", "rel_frobenius_pct", "cosine"}
+"""Columns that are left out where no row has anything in them."""
+
+
+def change_frame(changes: Sequence[Change]) -> pd.DataFrame:
+    """One row a tensor: its place, both sides, its status and its headline statistics."""
+    rows = []
+    for change in changes:
+        pair, statistics = change.pair, change.statistics
+        base, target = pair.base, pair.target
+        rows.append(
+            {
+                "layer": pair.place.layer,
+                "component": pair.place.column,
+                "expert": pair.place.expert,
+                "status": STATUS_WORDS[pair.status],
+                "base_shape": format_shape(base.shape if base else None),
+                "target_shape": format_shape(target.shape if target else None),
+                "base_dtype": base.dtype if base else None,
+                "target_dtype": target.dtype if target else None,
+                "median_pct": statistics.median_pct if statistics else None,
+                "unchanged_pct": statistics.unchanged_pct if statistics else None,
+                "rel_frobenius_pct": statistics.rel_frobenius_pct if statistics else None,
+                "cosine": statistics.cosine if statistics else None,
+                "reason": pair.reason or None,
+                "base_name": base.name if base else None,
+                "target_name": target.name if target else None,
+            }
+        )
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+    numbers = {"median_pct": "Float64", "unchanged_pct": "Float64", "rel_frobenius_pct": "Float64"}
+    return frame.astype({"layer": "Int64", "expert": "Int64", "cosine": "Float64", **numbers})
+
+
+def show_changes(
+    frame: pd.DataFrame, *, alt: str, columns: Sequence[str], height: int | None = None
+) -> None:
+    """Draw a frame of ``change_frame`` with these columns."""
+    shown = [name for name in columns if name not in _IF_ANY or frame[name].notna().any()]
+    st.dataframe(
+        frame[shown],
+        column_config={name: _COLUMNS[name] for name in shown},
+        hide_index=True,
+        height=height or "auto",
+        placeholder="–",
+        alt=alt,
+    )
+
+
+_column = st.column_config
+_COLUMNS = {
+    "layer": _column.NumberColumn("Layer", pinned=True, width="small"),
+    "component": _column.TextColumn("Component", pinned=True),
+    "expert": _column.NumberColumn("Expert", width="small"),
+    "status": _column.TextColumn("Status"),
+    "base_shape": _column.TextColumn("Base shape"),
+    "target_shape": _column.TextColumn("Target shape"),
+    "base_dtype": _column.TextColumn("Base type", width="small"),
+    "target_dtype": _column.TextColumn("Target type", width="small"),
+    "median_pct": _column.NumberColumn(
+        "Median", format=_PCT, help="Half of the elements moved by less than this."
+    ),
+    "unchanged_pct": _column.NumberColumn(
+        "Unchanged", format=_PCT, help="Share of elements that are equal bit for bit."
+    ),
+    "rel_frobenius_pct": _column.NumberColumn(
+        "Rel. Frobenius", format=_PCT, help="Length of the difference, of the length of base."
+    ),
+    "cosine": _column.NumberColumn("Cosine", format="%.4f", help="1 is the same direction."),
+    "reason": _column.TextColumn("Reason"),
+    "base_name": _column.TextColumn("Stored in base as"),
+    "target_name": _column.TextColumn("Stored in target as"),
+}

@@ -1,0 +1,58 @@
+"""A server for each module and a fresh tab for each test, which ends with a look at its console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from scripts.serving import Server, launch_chromium, serve
+
+# On a deep link Streamlit's browser side also asks for these below the page's own path.
+EXPECTED_404 = ("/_stcore/health", "/_stcore/host-config")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = launch_chromium(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serve(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+class Watched:
+    """What a tab complained about, and whom it asked."""
+
+    def __init__(self, page: Page) -> None:
+        self.complaints: list[str] = []
+        self.hosts: set[str] = set()
+        page.on("console", lambda m: self._said(m.type, m.text, str(m.location.get("url", ""))))
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname or ""))
+        page.on("websocket", lambda socket: self.hosts.add(urlsplit(socket.url).hostname or ""))
+
+    def _said(self, kind: str, text: str, url: str) -> None:
+        expected = "404" in text and url.endswith(EXPECTED_404)
+        if kind == "error" and not expected:
+            self.complaints.append(f"{text} {url}")
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:
+    """A tab with a session of its own; fails the test that made it complain or ask outside."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    watched = Watched(page)
+    yield page
+    context.close()
+    assert watched.complaints == []
+    assert watched.hosts - {""} <= {"127.0.0.1"}
