@@ -80,6 +80,10 @@ class _Transfer:
         except BaseException as error:
             self._error = error
 
+    def stop_if_cancelled(self) -> None:
+        if self.cancelled:
+            raise Cancelled("The download was cancelled.")
+
     def result(self) -> Path:
         if self._path is None:
             assert self._error is not None
@@ -92,6 +96,7 @@ def _bar_class(transfer: _Transfer) -> Any:
 
     class Bar:
         def __init__(self, *_: Any, total: int | None = None, initial: int = 0, **__: Any) -> None:
+            transfer.stop_if_cancelled()
             self.total, self.n = total, initial
 
         def __enter__(self) -> Bar:
@@ -101,8 +106,7 @@ def _bar_class(transfer: _Transfer) -> Any:
             pass
 
         def update(self, count: int) -> None:
-            if transfer.cancelled:
-                raise Cancelled("The download was cancelled.")
+            transfer.stop_if_cancelled()
             self.n += count
             transfer.received = self.n
 

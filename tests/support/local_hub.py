@@ -43,7 +43,9 @@ class LocalHub:
     ``gated`` maps repositories to the tokens that were granted their files. ``status``, if set, is
     the answer to everything. ``page``, if set, is sent instead of every answer of the Hub's API.
     ``ranges`` off makes the storage ignore ranges. ``chunk_seconds`` is how long it takes to send
-    a mebibyte. ``requests`` and ``sent`` (bytes of files) tell what was asked and given so far.
+    a mebibyte. ``xet`` maps blobs (SHA-256) to their hashes in the Xet storage at ``xet_storage``,
+    from where the client then takes them. ``requests`` and ``sent`` (bytes of files) tell what was
+    asked and given so far.
     """
 
     def __init__(self, root: Path, port: int = 0) -> None:
@@ -58,6 +60,8 @@ class LocalHub:
         self.page: bytes | None = None
         self.ranges = True
         self.chunk_seconds = 0.0
+        self.xet: dict[str, str] = {}
+        self.xet_storage = ""
         self.blobs: dict[str, Path] = {}
         self._digests: dict[tuple[str, int, int], tuple[str, str]] = {}
         self._servers = (
@@ -193,6 +197,13 @@ class _Hub(_Handler):
             self.refuse(401, "", "Invalid credentials in Authorization header")
         elif api := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
             self.model_info(api[1], api[2] or "main", token)
+        elif path == "/xet-read-token":
+            headers = {
+                "X-Xet-Access-Token": "xet",
+                "X-Xet-Token-Expiration": str(int(time.time()) + 3600),
+                "X-Xet-Cas-Url": self.hub.xet_storage,
+            }
+            self.send(200, headers=headers)
         elif file := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self.resolve(file[1], file[2], file[3], token)
         else:
@@ -240,6 +251,9 @@ class _Hub(_Handler):
         if _is_large(name):
             headers["X-Linked-Etag"] = f'"{sha256}"'
             headers["X-Linked-Size"] = str(path.stat().st_size)
+            if sha256 in self.hub.xet:
+                headers["X-Xet-Hash"] = self.hub.xet[sha256]
+                headers["X-Xet-Refresh-Route"] = f"{self.hub.url}/xet-read-token"
             headers["Location"] = f"{self.hub.storage_url}/{sha256}"
             self.send(302, headers=headers)
         else:

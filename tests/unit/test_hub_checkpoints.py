@@ -13,7 +13,6 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
@@ -165,6 +164,13 @@ class TestFetching:
         path = checkpoint.storage.fetch("model.safetensors")
         assert path.read_bytes() == simple("old")
 
+    def test_opened_ones_can_be_kept_and_sent(self, hub: LocalHub) -> None:
+        publish(hub)
+        checkpoint = open_checkpoint("owner/name")
+        copy = pickle.loads(pickle.dumps(checkpoint))
+        assert copy == checkpoint
+        assert copy.storage.fetch("model.safetensors").is_file()
+
     @pytest.fixture
     def slow(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
         """A repository of 24 MB that takes a second to download."""
@@ -197,27 +203,46 @@ class TestFetching:
         hub.chunk_seconds = 0
         assert slow.storage.fetch("model.safetensors").is_file()
 
-    def test_xet_reports_into_the_same_bar(self) -> None:
-        """Xet needs its own servers; this is its reporter, fed as Xet feeds it."""
-        from huggingface_hub.utils._xet_progress_reporting import XetDownloadProgressReporter
+    @pytest.fixture
+    def in_xet(self, hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
+        """A repository whose file is in a Xet storage (here a folder), as most of the Hub's are."""
+        hf_xet = pytest.importorskip("hf_xet")
+        monkeypatch.setenv("HF_XET_CACHE", str(tmp_path / "xet-cache"))
+        size = 32 << 20
+        folder = publish(hub, encode({"w": entry("U8", [size], 0, size)}, os.urandom(size)))
+        path = folder / "model.safetensors"
+        (tmp_path / "xet").mkdir()
+        hub.xet_storage = f"local://{tmp_path / 'xet'}"
+        with hf_xet.XetSession().new_upload_commit(endpoint=hub.xet_storage) as commit:
+            upload = commit.start_upload_file(str(path))
+        hub.xet[hub.digests(path)[0]] = upload.result().xet_info.hash
+        return open_checkpoint("owner/name")
 
-        transfer = hub_download._Transfer()
-        with XetDownloadProgressReporter(
-            reconstruction_desc="x",
-            total=100,
-            log_level=logging.INFO,
-            tqdm_class=hub_download._bar_class(transfer),
-        ) as reporter:
-            for on_disk, received in ((0, 40), (30, 60), (100, 80)):
-                report = SimpleNamespace(
-                    total_bytes=100,
-                    total_bytes_completed=on_disk,
-                    total_bytes_completion_rate=None,
-                    total_transfer_bytes_completed=received,
-                    total_transfer_bytes_completion_rate=None,
-                )
-                reporter.update_progress(report)
-                assert transfer.received == on_disk
+    def test_through_xet(self, hub: LocalHub, in_xet: Checkpoint) -> None:
+        size = in_xet.files["model.safetensors"]
+        sent, seen = hub.sent, list[int]()
+        path = in_xet.storage.fetch("model.safetensors", lambda done, total: seen.append(done))
+        published = hub.root / "owner" / "name" / "model.safetensors"
+        assert path.read_bytes() == published.read_bytes()
+        assert seen == sorted(seen)
+        assert seen[-1] == size
+        assert hub.sent == sent  # nothing of it came over plain HTTP
+
+    @pytest.mark.parametrize("early", [True, False])
+    def test_cancelling_through_xet(
+        self, in_xet: Checkpoint, monkeypatch: pytest.MonkeyPatch, early: bool
+    ) -> None:
+        monkeypatch.setattr(hub_download, "_REPORT_SECONDS", 0.001)
+
+        def cancel(done: int, total: int) -> None:
+            if done or early:
+                raise Cancelled("enough")
+
+        with pytest.raises(Cancelled, match="enough"):
+            in_xet.storage.fetch("model.safetensors", cancel)
+        assert "download model.safetensors" not in {t.name for t in threading.enumerate()}
+        assert list(Path(constants.HF_HUB_CACHE).rglob("*.incomplete")) == []
+        assert in_xet.storage.fetch("model.safetensors").is_file()
 
     def test_a_file_that_is_not_the_one_opened(self, hub: LocalHub) -> None:
         publish(hub)
@@ -286,13 +311,6 @@ class TestErrors:
         (tmp_path / "token").write_text(TOKEN)
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
         assert open_checkpoint("owner/name").elements == 4
-
-    def test_opened_ones_can_be_kept_and_sent(self, hub: LocalHub) -> None:
-        publish(hub)
-        checkpoint = open_checkpoint("owner/name")
-        copy = pickle.loads(pickle.dumps(checkpoint))
-        assert copy == checkpoint
-        assert copy.storage.fetch("model.safetensors").is_file()
 
     def test_a_token_that_is_not_accepted_is_not_shown(
         self,
