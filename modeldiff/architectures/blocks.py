@@ -76,24 +76,33 @@ def _names(
     layers: Mapping[tuple[str, int], list[Parameter]],
     reading: Reading,
 ) -> list[str]:
-    """A name for each kind: what sets it apart from the others, else which layers it has."""
+    """A name for each kind: what sets it apart from the tower's others, else its layers."""
+    marks = [_marks(tower, found[0], layers[tower, found[0]], reading) for tower, found in kinds]
     names = []
-    for tower, found in kinds:
-        marks = []
-        if sum(other == tower for other, _ in kinds) > 1:
-            kind = _attention_kind(reading, found[0]) if tower == reading.shapes.tower else ""
-            columns = {p.place.component for p in layers[tower, found[0]]}
-            marks = [kind.replace("_", " ")] if kind else []
-            if any("experts." in column for column in columns):
-                marks.append("mixture of experts")
-            elif any(p.place.expert is not None for held in layers.values() for p in held):
-                marks.append("dense MLP")
-        name = f"{tower.capitalize() or 'Decoder'} layer"
-        names.append(f"{name}: {', '.join(marks)}" if marks else name)
+    for (tower, _), own in zip(kinds, marks, strict=True):
+        name = f"{tower} layer" if tower else "layer" if reading.family is None else "decoder layer"
+        others = [m for (t, _), m in zip(kinds, marks, strict=True) if t == tower]
+        telling = [mark for at, mark in enumerate(own) if mark and len({m[at] for m in others}) > 1]
+        names.append(": ".join([name[:1].upper() + name[1:], *filter(None, [", ".join(telling)])]))
     return [
         f"{name} ({_ranges(found)})" if names.count(name) > 1 else name
         for name, (_, found) in zip(names, kinds, strict=True)
     ]
+
+
+def _marks(
+    tower: str, layer: int, held: Iterable[Parameter], reading: Reading
+) -> tuple[str, str, str]:
+    """What may set a layer apart: its kind of attention, what stands in its place, its MLP."""
+    components = {parameter.place.component for parameter in held}
+    kind = _attention_kind(reading, layer) if tower == reading.shapes.tower else ""
+    mixes = any(component.startswith("mixer.") for component in components)
+    routed = any("experts." in component for component in components)
+    return (
+        kind.replace("_", " "),
+        "state space" if mixes else "attention",
+        "mixture of experts" if routed else "dense MLP",
+    )
 
 
 def _ranges(layers: tuple[int, ...]) -> str:
@@ -111,7 +120,7 @@ def _sublayers(
 ) -> tuple[tuple[Sublayer, ...], bool]:
     """The layer's branches by the skeleton, and whether they stand side by side."""
     family = reading.family
-    if family is None or not (tower == "" or tower in family.towers.values()):
+    if family is None or tower not in ("", family.beyond, *family.towers.values()):
         return _plain(components, reading, tower), False
     present = set(components) | _operations(components, reading)
     parallel = _is_parallel(reading)

@@ -37,8 +37,7 @@ class Dimensions:
 
 def read_dimensions(shapes: Shapes, settings: Settings, expert_count: int) -> Dimensions:
     """All numbers of the main stack. ``expert_count`` is how many experts the places tell apart."""
-    head_dim, heads = _heads(shapes, settings)
-    kv_heads, kv_width = _kv(shapes, settings, head_dim, heads)
+    head_dim, heads, kv_heads, kv_width = _attention(shapes, settings)
     return Dimensions(
         layers=_weigh(
             _counted(len(shapes.layers), "tensors"),
@@ -80,7 +79,8 @@ def read_dimensions(shapes: Shapes, settings: Settings, expert_count: int) -> Di
             _rows(shapes.first("mlp.experts.up_proj", "mlp.experts.gate_proj"))
             if expert_count
             else None,
-            settings.count("moe_intermediate_size"),
+            settings.count("moe_intermediate_size")
+            or (None if "mlp.down_proj" in shapes else settings.count("intermediate_size")),
         ),
     )
 
@@ -135,6 +135,18 @@ def _is_embedding(column: str) -> bool:
     return ("emb" in name or name.endswith("wte")) and "pos" not in name
 
 
+def _attention(
+    shapes: Shapes, settings: Settings
+) -> tuple[Dimension | None, Dimension | None, Dimension | None, Dimension | None]:
+    """Head dim, heads, KV heads and KV width; a state space's heads are not attention's."""
+    columns = tuple(shapes.stored)
+    mixes = any(column.startswith("mixer.") for column in columns)
+    if mixes and not any(column.startswith("self_attn.") for column in columns):
+        return None, None, None, None
+    head_dim, heads = _heads(shapes, settings)
+    return head_dim, heads, *_kv(shapes, settings, head_dim, heads)
+
+
 def _query(shapes: Shapes) -> Setting[int] | None:
     """The width of all queries of one token: the query's rows, or what the output reads."""
     own = _rows(shapes.first("self_attn.q_proj", "self_attn.q_b_proj"))
@@ -146,7 +158,9 @@ def _query(shapes: Shapes) -> Setting[int] | None:
 
 def _heads(shapes: Shapes, settings: Settings) -> tuple[Dimension | None, Dimension | None]:
     """Head dim and heads: the config counts the heads, the query's rows must hold them."""
-    said = settings.count("num_attention_heads", "n_head", "n_heads", "num_heads")
+    said = settings.count(
+        "num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads"
+    )
     said_dim = settings.count("head_dim", "kv_channels")
     query = _query(shapes)
     per_head = shapes["self_attn.q_norm"]

@@ -148,7 +148,8 @@ EXPLAINED: dict[str, Text] = {
         "One fused matrix whose output is cut into three: what a token looks for (query), what it "
         "is found by (key) and what it hands over (value).",
         "[q, k, v] = W x",
-        "Its number mixes the three: a change of the values alone shows as a third of it.",
+        "Its numbers mix the three: where only the values changed, most elements stand still and "
+        "the median does not see it.",
     ),
     "self_attn.q_a_proj": Text(
         "Query, compressed",
@@ -205,7 +206,7 @@ EXPLAINED: dict[str, Text] = {
         "Turns each query and key by an angle that grows with its position: pairs of numbers "
         "rotate, some fast, some slowly. A query and a key then differ by their distance alone. "
         "Nothing is learned.",
-        "(q₂ᵢ, q₂ᵢ₊₁) turned by position · θ^(−2i/d)",
+        "pair i of q and k turned by position · θ^(−2i/d)",
         "No parameter changes here, but a larger θ or a scaling lets the same weights read longer "
         "texts.",
     ),
@@ -216,11 +217,18 @@ EXPLAINED: dict[str, Text] = {
         "softmax([scores, sink])",
         "A larger sink quiets its head.",
     ),
+    "self_attn.position_bias": Text(
+        "Bias by distance",
+        "A learned number for each range of distance and each head, added to the scores: all that "
+        "tells this attention where tokens stand. One layer's table serves all layers.",
+        "softmax(q kᵀ + bias[distance]) v",
+        "It sets how far each head looks.",
+    ),
     "self_attn.attention": Text(
         "Attention",
-        "Each head compares a token's query with the keys of the tokens before it, turns the scores "
-        "into shares, and takes that mixture of their values. Nothing is learned here: the "
-        "matrices around it are.",
+        "Each head compares a token's query with the keys of all tokens up to it, turns the "
+        "scores into shares, and takes that mixture of their values. Nothing is learned here: "
+        "the matrices around it are.",
         "softmax(q kᵀ / √d + mask) v",
         "What changes here comes from q, k and v.",
     ),
@@ -406,7 +414,7 @@ EXPLAINED: dict[str, Text] = {
     ),
     "mixer.x_proj": Text(
         "State space: what to keep",
-        "Computes from each token how long to remember (Δ), what to write (B) and what to read (C).",
+        "Computes from each token how much to renew (Δ), what to write (B) and what to read (C).",
         "[Δ, B, C] = W x",
         "It makes the memory selective: change here alters what is remembered.",
     ),

@@ -52,7 +52,8 @@ def read_facts(reading: Reading) -> tuple[Fact, ...]:
 def short_count(count: int) -> str:
     """A large count for reading: 8,030,261,248 → ``8.03 B``, 124,439,808 → ``124 M``."""
     for size, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K")):
-        if count >= size:
+        # What rounds to a thousand of the smaller unit is one of the larger.
+        if count >= 0.9995 * size:
             return f"{count / size:.3g} {letter}" if count < 1000 * size else f"{count:,}"
     return str(count)
 
@@ -194,9 +195,7 @@ def _positions(reading: Reading) -> Iterator[Fact]:
 
 def _mlp(reading: Reading) -> Iterator[Fact]:
     dimensions, shapes = reading.dimensions, reading.shapes
-    spelling = reading.settings.word(
-        "hidden_activation", "hidden_act", "activation_function", "activation"
-    )
+    spelling = reading.activation
     if spelling is not None:
         name = activation_name(spelling.value)
         yield Fact("activation", "Activation", name, name, spelling.source)

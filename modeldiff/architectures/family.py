@@ -30,14 +30,16 @@ class Family:
     is a prefix of ``prefixes`` (or none), then either a path in ``outside`` or a list of layers in
     ``lists``, its index and a path in ``layer``; what follows the path is the parameter. In the
     paths ``#`` stands for an expert's index, in the components ``:`` sets the parameter off where
-    the stored name runs the two together (``mlp.experts.down_proj:bias``).
+    the stored name runs the two together (``mlp.experts.down_proj:bias``). A path that begins with
+    a tower and ``:`` holds in that tower only.
 
-    ``towers`` maps a prefix to the tower it opens, for models of more than one stack.
-    ``transposed`` components are stored [in, out]. ``defaults`` are config values that hold when a
-    config does not say them. ``norm``, ``norm_weight_plus_one`` and ``position`` say what neither
-    tensors nor config do. ``bare_norms``: norms that compute but store nothing. ``parallel``:
-    attention and MLP read the same input, always or when the config key of that name is true.
-    ``embedding_scale`` is by what the embedding is multiplied before the first layer.
+    ``towers`` maps a prefix to the tower it opens, for models of more than one stack; ``beyond`` is
+    the tower of layers past those that the config counts. ``transposed`` components are stored
+    [in, out]. ``defaults`` are config values that hold when a config does not say them. ``norm``,
+    ``norm_weight_plus_one`` and ``position`` say what neither tensors nor config do.
+    ``bare_norms``: norms that compute but store nothing. ``parallel``: attention and MLP read the
+    same input, always or when the config key of that name is true. ``embedding_scale`` is by what
+    the embedding is multiplied before the first layer.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Family:
     norm: Literal["RMSNorm", "LayerNorm"] = "RMSNorm"
     norm_weight_plus_one: bool = False
     bare_norms: bool = False
+    beyond: str = ""
     position: Position = "RoPE"
     parallel: bool | str = False
     embedding_scale: str = ""
@@ -76,10 +79,13 @@ class Family:
                     return tower, layer, path
         return tower, None, rest
 
-    def look_up(self, path: str, *, in_layer: bool) -> tuple[str, str, int | None] | None:
+    def look_up(
+        self, path: str, *, in_layer: bool, tower: str = ""
+    ) -> tuple[str, str, int | None] | None:
         """Component, parameter and expert of a path, or None where the description lacks it."""
         table = self.layer if in_layer else self.outside
-        found = _parameter_in(table, path)
+        found = _parameter_in(table, f"{tower}:{path}") if tower else None
+        found = found or _parameter_in(table, path)
         if found is not None:
             return *found, None
         segments = path.split(".")

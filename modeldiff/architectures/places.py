@@ -25,6 +25,8 @@ _BUFFER_NAMES = frozenset(
 _MASKS = ("attn.bias", "attention.bias")
 """A causal mask is stored as the bias *of the attention*; a trained bias is one of a projection."""
 
+_EMBEDDINGS = (Place(None, "embed_tokens"), Place(None, "embed_tokens", tower="decoder"))
+
 
 def name_patterns(names: Iterable[str]) -> tuple[str, ...]:
     """One name of each kind: names that differ in their numbers only are the same kind."""
@@ -43,7 +45,7 @@ def read_parameters(
     A second tensor at a place that is taken keeps its whole name as its component, so that none is
     lost and places stay unique.
     """
-    places = _described(tensors, family) if family else {}
+    places = _described(tensors, family, settings) if family else {}
     rest = [tensor.name for tensor in tensors if tensor.name not in places]
     places.update(read_names(rest, main_known=any(p.layer is not None for p in places.values())))
     taken: set[Place] = set()
@@ -60,14 +62,20 @@ def read_parameters(
     return (*parameters, *_tied_head(parameters, settings))
 
 
-def _described(tensors: Iterable[TensorInfo], family: Family) -> dict[str, Place]:
+def _described(
+    tensors: Iterable[TensorInfo], family: Family, settings: Settings
+) -> dict[str, Place]:
     """Places of the names that the description knows, or that stand in its layers."""
     places: dict[str, Place] = {}
-    looked_up: dict[tuple[bool, str], tuple[str, str, int | None]] = {}
+    looked_up: dict[tuple[str, bool, str], tuple[str, str, int | None]] = {}
+    counted = settings.count("num_hidden_layers") if family.beyond else None
     for tensor in tensors:
         tower, layer, path = family.split(tensor.name)
-        key = (layer is not None, path)
-        found = looked_up.get(key) or family.look_up(path, in_layer=layer is not None)
+        if counted is not None and layer is not None and layer >= counted.value:
+            tower, layer = family.beyond, layer - counted.value
+        key = (tower, layer is not None, path)
+        found = looked_up.get(key)
+        found = found or family.look_up(path, in_layer=layer is not None, tower=tower)
         if found is None:
             if layer is None:
                 continue
@@ -113,8 +121,8 @@ def _tied_head(parameters: list[Parameter], settings: Settings) -> tuple[Paramet
         place = parameter.place
         if place.layer is None and place.component == "lm_head" and place.parameter == "weight":
             return ()
-        if place == Place(None, "embed_tokens"):
-            embedding = parameter
+        if place in _EMBEDDINGS:
+            embedding = embedding or parameter
     if embedding is None:
         return ()
     return (Parameter(Place(None, "lm_head"), embedding.tensor, role="tied"),)

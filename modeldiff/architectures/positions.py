@@ -48,6 +48,8 @@ def _kind(shapes: Shapes, settings: Settings, family: Family | None) -> Setting[
     learned = shapes["embed_positions"]
     if learned is not None:
         return Setting("learned", f"tensor: {learned.name}")
+    if family is not None and family.position in ("none", "relative"):
+        return Setting(family.position, f"family: {family.name}")
     alibi = settings.flag("alibi")
     if alibi is not None and alibi.value:
         return Setting("ALiBi", alibi.source)

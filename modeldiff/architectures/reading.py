@@ -11,7 +11,7 @@ from modeldiff.architectures.family import Family
 from modeldiff.architectures.place import Parameter
 from modeldiff.architectures.places import name_patterns, read_parameters
 from modeldiff.architectures.positions import Positions, read_positions
-from modeldiff.architectures.settings import Settings
+from modeldiff.architectures.settings import Setting, Settings
 from modeldiff.architectures.shapes import Shapes, read_shapes
 from modeldiff.checkpoints.checkpoint import Checkpoint
 
@@ -38,7 +38,14 @@ class Reading:
         if self.family is None:
             return self.model_type or "Unknown family"
         titles = self.family.model_types
-        return titles.get(self.model_type) or next(iter(titles.values()))
+        return titles.get(self.model_type) or self.model_type or next(iter(titles.values()))
+
+    @property
+    def activation(self) -> Setting[str] | None:
+        """The MLP's activation in the config's spelling."""
+        return self.settings.word(
+            "hidden_activation", "hidden_act", "activation_function", "activation", "dense_act_fn"
+        )
 
     @property
     def gated(self) -> bool | None:

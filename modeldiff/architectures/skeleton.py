@@ -74,6 +74,7 @@ def _attention(name: str, norm: str, output_norm: str) -> Rows:
         (
             _operation(at("rope"), at("q_norm"), at("k_norm"), at("kv_a_proj")),
             Node(at("sinks"), "parameter"),
+            Node(at("position_bias"), "parameter"),
         ),
         (
             _operation(
@@ -83,6 +84,7 @@ def _attention(name: str, norm: str, output_norm: str) -> Rows:
                 at("qkv_proj"),
                 at("kv_b_proj"),
                 at("sinks"),
+                at("position_bias"),
             ),
         ),
         (_norm(at("o_norm"), at("attention")),),

@@ -58,7 +58,7 @@ def operation_step(
     elif part == "attention":
         label, detail = "Attention", _heads(reading, layer_kind)
     elif part == "activation":
-        spelling = reading.settings.word("hidden_activation", "hidden_act", "activation_function")
+        spelling = reading.activation
         label = activation_name(spelling.value) if spelling else "Activation"
     elif part == "multiply":
         label = "×"

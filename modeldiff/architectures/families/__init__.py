@@ -5,14 +5,55 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from modeldiff.architectures.families.deepseek import DEEPSEEK
+from modeldiff.architectures.families.encoder_decoder import T5, WHISPER
+from modeldiff.architectures.families.falcon import BLOOM, FALCON
 from modeldiff.architectures.families.gemma import GEMMA, GEMMA2, GEMMA3
-from modeldiff.architectures.families.gpt2 import GPT2
-from modeldiff.architectures.families.llama import LLAMA
+from modeldiff.architectures.families.glm import GLM
+from modeldiff.architectures.families.gpt2 import GPT2, GPT_BIGCODE, GPT_NEO
+from modeldiff.architectures.families.gpt_oss import GPT_OSS
+from modeldiff.architectures.families.granite import GRANITE_MOE
+from modeldiff.architectures.families.llama import LLAMA, STABLELM, STARCODER2
+from modeldiff.architectures.families.mamba import JAMBA, MAMBA
 from modeldiff.architectures.families.mixtral import MIXTRAL, QWEN_MOE
+from modeldiff.architectures.families.neox import GPT_NEOX
 from modeldiff.architectures.families.olmo import OLMO, OLMO2
+from modeldiff.architectures.families.opt import OPT
+from modeldiff.architectures.families.parallel import COHERE, GPTJ
+from modeldiff.architectures.families.phi import PHI, PHI3
 from modeldiff.architectures.family import Family
 
-FAMILIES: tuple[Family, ...] = (LLAMA, GPT2, GEMMA, GEMMA2, GEMMA3, OLMO, OLMO2, MIXTRAL, QWEN_MOE)
+FAMILIES: tuple[Family, ...] = (
+    LLAMA,
+    GPT2,
+    MIXTRAL,
+    QWEN_MOE,
+    DEEPSEEK,
+    GPT_OSS,
+    GRANITE_MOE,
+    PHI3,
+    GLM,
+    OLMO2,
+    GEMMA2,
+    GEMMA3,
+    GEMMA,
+    OLMO,
+    GPT_NEOX,
+    BLOOM,
+    FALCON,
+    OPT,
+    PHI,
+    COHERE,
+    GPTJ,
+    GPT_NEO,
+    GPT_BIGCODE,
+    STARCODER2,
+    STABLELM,
+    JAMBA,
+    MAMBA,
+    T5,
+    WHISPER,
+)
 """In the order in which they are tried on names alone: the first of two equals wins."""
 
 _ENOUGH = 0.6
@@ -31,7 +72,7 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
         for family in FAMILIES:
             if said in family.model_types and _known(family, names) > 0:
                 return family
-    best = max(FAMILIES, key=lambda family: (_known(family, names), -_unused(family, names)))
+    best = max(FAMILIES, key=lambda family: _known(family, names))
     return best if _known(best, names) >= _ENOUGH else None
 
 
@@ -49,12 +90,7 @@ def _known(family: Family, names: tuple[str, ...]) -> float:
     return found / len(names) if names else 0.0
 
 
-def _unused(family: Family, names: tuple[str, ...]) -> int:
-    used = {_look_up(family, name) for name in names}
-    return len(set(family.layer.values()) - used)
-
-
 def _look_up(family: Family, name: str) -> str | None:
-    _, layer, path = family.split(name)
-    found = family.look_up(path, in_layer=layer is not None)
+    tower, layer, path = family.split(name)
+    found = family.look_up(path, in_layer=layer is not None, tower=tower)
     return found[0] if found else None

@@ -106,9 +106,10 @@ def _outside(path: Path, towers: dict[Path, str]) -> Place:
         if tower and head and path[: len(head)] == head and len(path) > len(head):
             component, parameter, expert = _component(path[len(head) :])
             return Place(None, component, parameter, expert, tower)
-    tower = _TOWER_WORDS.get(path[0], "") if len(path) > 2 else ""
-    component, parameter, expert = _component(path[1:] if tower in towers.values() else path)
-    return Place(None, component, parameter, expert, tower if tower in towers.values() else "")
+    named = _TOWER_WORDS.get(path[0]) if len(path) > 2 else None
+    tower = named if named is not None and named in towers.values() else ""
+    component, parameter, expert = _component(path[1:] if tower else path)
+    return Place(None, component, parameter, expert, tower)
 
 
 def _component(path: Path) -> tuple[str, str, int | None]:

@@ -3,10 +3,13 @@
 Absent: RoPE (positions are learned, ``wpe``), a gate in the MLP, separate q, k and v, q and k
 norms, and nearly always a stored head: it is the embedding. All matrices in the layers are
 ``Conv1D``, stored [in, out]; the fused one holds the columns q | k | v. Older files also store the
-causal mask (``attn.bias``) and its fill value, which nothing trained.
+causal mask (``attn.bias``) and its fill value, which nothing trained. GPT-BigCode (StarCoder) and
+GPT-Neo carry the same names, but store their matrices [out, in]; GPT-Neo keeps q, k and v apart.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from modeldiff.architectures.family import Family
 
@@ -35,4 +38,22 @@ GPT2 = Family(
     defaults={"tie_word_embeddings": True, "activation_function": "gelu_new"},
     norm="LayerNorm",
     position="learned",
+)
+
+GPT_BIGCODE = replace(
+    GPT2, name="gpt_bigcode", model_types={"gpt_bigcode": "GPT-BigCode"}, transposed=frozenset()
+)
+
+GPT_NEO = replace(
+    GPT2,
+    name="gpt_neo",
+    model_types={"gpt_neo": "GPT-Neo"},
+    layer={
+        **{name: place for name, place in GPT2.layer.items() if not name.startswith("attn.")},
+        "attn.attention.q_proj": "self_attn.q_proj",
+        "attn.attention.k_proj": "self_attn.k_proj",
+        "attn.attention.v_proj": "self_attn.v_proj",
+        "attn.attention.out_proj": "self_attn.o_proj",
+    },
+    transposed=frozenset(),
 )

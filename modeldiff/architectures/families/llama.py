@@ -2,10 +2,13 @@
 
 Absent: fused matrices, learned positions, norms after a sublayer, norm biases. Only some have
 biases of q, k and v (Qwen2), q and k norms per head (Qwen3), a head of their own (not where tied).
-The multimodal files of these families carry the same names under a longer prefix.
+The multimodal files of these families carry the same names under a longer prefix. StableLM and
+StarCoder2 differ in norm (LayerNorm) and MLP (StarCoder2 has no gate).
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from modeldiff.architectures.family import Family
 
@@ -45,9 +48,32 @@ LLAMA = Family(
         "smollm3": "SmolLM3",
         "seed_oss": "Seed-OSS",
         "llava": "LLaVA",
+        "nemotron": "Nemotron",
         "arcee": "Arcee",
     },
     prefixes=PREFIXES,
     layer={**ATTENTION, **MLP, **PRE_NORMS},
     outside=OUTSIDE,
+)
+
+STABLELM = replace(
+    LLAMA,
+    name="stablelm",
+    model_types={"stablelm": "StableLM"},
+    norm="LayerNorm",
+    parallel="use_parallel_residual",
+)
+
+STARCODER2 = Family(
+    name="starcoder2",
+    model_types={"starcoder2": "StarCoder2"},
+    layer={
+        **ATTENTION,
+        **PRE_NORMS,
+        "mlp.c_fc": "mlp.up_proj",
+        "mlp.c_proj": "mlp.down_proj",
+    },
+    outside=OUTSIDE,
+    defaults={"tie_word_embeddings": True, "hidden_act": "gelu_pytorch_tanh"},
+    norm="LayerNorm",
 )

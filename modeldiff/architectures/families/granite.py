@@ -1,0 +1,26 @@
+"""Granite's names where it has experts (a Granite without them has Llama's).
+
+All experts are stacked in one tensor: ``input_linear`` is gate and up, ``output_linear`` is down.
+Absent: experts one by one, biases, norms after a sublayer.
+"""
+
+from __future__ import annotations
+
+from modeldiff.architectures.families.llama import ATTENTION, OUTSIDE, PRE_NORMS
+from modeldiff.architectures.family import Family
+
+GRANITE_MOE = Family(
+    name="granite_moe",
+    model_types={"granitemoe": "Granite-MoE", "granitemoeshared": "Granite-MoE"},
+    layer={
+        **ATTENTION,
+        **PRE_NORMS,
+        "block_sparse_moe.router.layer": "mlp.router",
+        "block_sparse_moe.input_linear": "mlp.experts.gate_up_proj",
+        "block_sparse_moe.output_linear": "mlp.experts.down_proj",
+        "shared_mlp.input_linear": "mlp.shared_expert.gate_up_proj",
+        "shared_mlp.output_linear": "mlp.shared_expert.down_proj",
+    },
+    outside=OUTSIDE,
+    defaults={"hidden_act": "silu"},
+)
