@@ -72,27 +72,6 @@ def heatmap_chart(
     return painted
 
 
-def heatmap_alt(frame: pd.DataFrame, metric: Metric) -> str:
-    """One sentence with the picture's facts, for who does not see it."""
-    if frame.empty:
-        return f"{metric.label}: there is nothing to compare."
-    layers = frame["layer"].dropna().nunique()
-    columns = frame.loc[frame["region"] == "grid", "column"].nunique()
-    outside = int((frame["region"] != "grid").sum())
-    text = f"{metric.label} of {layers} layers × {columns} columns and {outside} tensors outside"
-    change = frame["value"] if metric.rises else -frame["value"]
-    if change.notna().any():
-        most, least = frame.iloc[change.argmax()], frame.iloc[change.argmin()]
-        text += (
-            f": most changed {most['place']} ({most['reading']}),"
-            f" least {least['place']} ({least['reading']})"
-        )
-    waiting = int((frame["mark"] == "not measured yet").sum())
-    if waiting:
-        text += f"; {waiting} of {len(frame)} cells not measured yet"
-    return f"{text}."
-
-
 def _is_selected(cells: pd.DataFrame, selected: tuple[int | None, str] | None) -> pd.Series[bool]:
     if selected is None:
         return cells["column"].isna()

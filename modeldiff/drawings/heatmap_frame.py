@@ -111,7 +111,7 @@ def heatmap_frame(
         pairs = cells.get((layer, column))
         if pairs is None:
             continue
-        region = "below" if pairs[0].place.component in below else "above"
+        region = "below" if _step(pairs[0].place) in below else "above"
         where = {
             "layer": layer,
             "column": column,
@@ -122,6 +122,27 @@ def heatmap_frame(
         rows.append(where | _cell(layer, column, pairs, measured, by_name, metric))
     frame = pd.DataFrame(rows, columns=[*_WHERE, *_NUMBERS, *_TEXTS])
     return frame.astype({"layer": "Int64"} | dict.fromkeys(_NUMBERS, "float64"))
+
+
+def heatmap_alt(frame: pd.DataFrame, metric: Metric) -> str:
+    """One sentence with the picture's facts, for who does not see it."""
+    if frame.empty:
+        return f"{metric.label}: there is nothing to compare."
+    layers = frame["layer"].dropna().nunique()
+    columns = frame.loc[frame["region"] == "grid", "column"].nunique()
+    outside = int((frame["region"] != "grid").sum())
+    text = f"{metric.label} of {layers} layers × {columns} columns and {outside} tensors outside"
+    change = frame["value"] if metric.rises else -frame["value"]
+    if change.notna().any():
+        most, least = frame.iloc[change.argmax()], frame.iloc[change.argmin()]
+        text += (
+            f": most changed {most['place']} ({most['reading']}),"
+            f" least {least['place']} ({least['reading']})"
+        )
+    waiting = int((frame["mark"] == "not measured yet").sum())
+    if waiting:
+        text += f"; {waiting} of {len(frame)} cells not measured yet"
+    return f"{text}."
 
 
 def _cell(
@@ -255,7 +276,7 @@ def _note(pairs: Sequence[Pair], here: Sequence[Change], status: str) -> str:
 
 def _groups(columns: Sequence[str], architecture: Architecture) -> dict[str, str]:
     """The sublayer of each column, by name; what no sublayer holds goes by its own first part."""
-    component_of = {p.place.column: p.place.component for p in architecture.parameters}
+    step_of = {p.place.column: _step(p.place) for p in architecture.parameters}
     sublayer_of = {
         step.id: sublayer.name
         for kind in reversed(architecture.layer_kinds)
@@ -265,8 +286,12 @@ def _groups(columns: Sequence[str], architecture: Architecture) -> dict[str, str
     }
     groups = {}
     for column in columns:
-        component = component_of.get(column)
-        if component is None:
-            continue
-        groups[column] = sublayer_of.get(component) or component.partition(".")[0]
+        step = step_of.get(column)
+        if step is not None:
+            groups[column] = sublayer_of.get(step) or step.partition(".")[0]
     return groups
+
+
+def _step(place: Place) -> str:
+    """The id of the step that holds a place: the component, with its tower."""
+    return f"{place.tower}.{place.component}" if place.tower else place.component

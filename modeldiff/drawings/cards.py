@@ -1,0 +1,204 @@
+"""The diagram's boxes: what stands in each, and how large it must be for that."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from modeldiff.architectures.architecture import Step
+from modeldiff.drawings.readings import Reading
+from modeldiff.drawings.text_width import shorten, text_width
+
+LABEL, NUMBER, SHAPE, DETAIL = 14.0, 14.0, 12.0, 11.0
+_PAD = 11.0
+_BETWEEN = 10.0
+_LEAST, _MOST = 92.0, 262.0
+_SMALL, _LARGE = 108.0, 172.0
+_GAUGE = 17.0
+_PILL = 26.0
+SYMBOL = 24.0
+STRIP = 13.0
+BAR = 6.0
+
+Role = Literal["label", "number", "words", "shape", "detail", "operation", "symbol"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """One line of text; ``x`` is its anchor, ``y`` its baseline."""
+
+    x: float
+    y: float
+    text: str
+    size: float
+    role: Role
+    anchor: Literal["start", "middle", "end"] = "start"
+
+    @property
+    def bold(self) -> bool:
+        return self.role in ("label", "number", "symbol")
+
+    @property
+    def css(self) -> str:
+        """The class that it is painted by."""
+        if self.role == "number" and self.size < NUMBER:
+            return "number small"
+        return {"operation": "op", "symbol": "sign"}.get(self.role, self.role)
+
+    @property
+    def left(self) -> float:
+        """Where it begins."""
+        share = {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor]
+        return self.x - share * self.width
+
+    @property
+    def width(self) -> float:
+        return text_width(self.text, self.size, bold=self.bold)
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Where a reading's bar, or its strip over the layers, stands in the box."""
+
+    reading: Reading
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """A step as a box of a size, with ``readings`` of its parameters (none for an operation).
+
+    ``lines`` are those of shape and meaning under the label.
+    """
+
+    step: Step
+    kind: Literal["parameters", "operation", "symbol"]
+    label: str
+    detail: str
+    readings: tuple[Reading, ...]
+    numbers: tuple[str, ...]
+    lines: int
+    width: float
+    height: float
+
+    def texts(self, width: float) -> tuple[Text, ...]:
+        """The lines of text, by the box's upper left corner, in a box of this width."""
+        if self.kind == "symbol":
+            return (Text(width / 2, 17.5, self.label, 17, "symbol", "middle"),)
+        if self.kind == "operation":
+            text = f"{self.label} · {self.detail}" if self.detail else self.label
+            text = shorten(text, width - 2 * _PAD, SHAPE)
+            return (Text(width / 2, _PILL / 2 + 4.2, text, SHAPE, "operation", "middle"),)
+        room = width - 2 * _PAD
+        single = len(self.readings) == 1 and bool(self.numbers)
+        number = self.numbers[0] if single else ""
+        role: Role = "number" if single and self.readings[0].value is not None else "words"
+        size = NUMBER if role == "number" else DETAIL
+        taken = text_width(number, size, bold=True) + _BETWEEN if number else 0.0
+        label = shorten(self.label, max(room - taken, 30), LABEL, bold=True)
+        lines = [Text(_PAD, 20, label, LABEL, "label")]
+        if number:
+            lines.append(Text(width - _PAD, 20, number, size, role, "end"))
+        shape = shorten(self.step.shape, room, SHAPE)
+        lines.append(Text(_PAD, 35, shape, SHAPE, "shape"))
+        if self.detail:
+            beside = self.lines == 1
+            x = _PAD + text_width(shape, SHAPE) + _BETWEEN if beside and shape else _PAD
+            detail = shorten(self.detail, width - _PAD - x, DETAIL)
+            lines.append(Text(x, 35 if beside else 50, detail, DETAIL, "detail"))
+        if not single:
+            for reading, gauge, number in zip(
+                self.readings, self.gauges(width), self.numbers, strict=False
+            ):
+                base = gauge.y + gauge.height / 2 + 4
+                words: Role = "number" if reading.value is not None else "words"
+                name = shorten(reading.parameter, _name_room(self.readings), DETAIL)
+                lines.append(Text(_PAD, base, name, DETAIL, "detail"))
+                lines.append(Text(width - _PAD, base, number, DETAIL, words, "end"))
+        return tuple(lines)
+
+    def gauges(self, width: float) -> tuple[Gauge, ...]:
+        """The bars in a box of this width: one below the text, or a row each beside its number."""
+        if not self.numbers:
+            return ()
+        top = 20.0 + 15.0 * self.lines
+        strip = any(reading.spread for reading in self.readings)
+        height = STRIP if strip else BAR
+        if len(self.readings) == 1:
+            y = top + (6.0 if strip else 9.0)
+            return (Gauge(self.readings[0], _PAD, y, width - 2 * _PAD, height),)
+        left = _PAD + _name_room(self.readings) + 6
+        right = width - _PAD - _number_room(self.readings, self.numbers) - 6
+        return tuple(
+            Gauge(
+                reading, left, top + 5 + row * _GAUGE + (_GAUGE - height) / 2, right - left, height
+            )
+            for row, reading in enumerate(self.readings)
+        )
+
+
+def make_card(
+    step: Step, readings: Sequence[Reading], numbers: Sequence[str], largest: int
+) -> Card:
+    """The card of a step. ``numbers`` are the readings' values as text, none without a comparison.
+
+    ``largest`` is the number of elements of the layer's largest component: a box's width grows with
+    the root of its share of that, as far as its text leaves room.
+    """
+    readings = tuple(readings)
+    if not readings:
+        return _operation(step)
+    detail = _meaning(step.detail)
+    numbers = tuple(numbers)
+    elements = sum(reading.elements for reading in readings)
+    share = math.sqrt(min(1.0, elements / largest)) if largest else 0.0
+    wide = text_width(step.label, LABEL, bold=True)
+    bars = 0.0
+    least = max(_LEAST - 2 * _PAD, text_width(step.shape, SHAPE))
+    if len(readings) == 1 and numbers:
+        size = NUMBER if readings[0].value is not None else DETAIL
+        wide += _BETWEEN + text_width(numbers[0], size, bold=True)
+        bars = 6 + STRIP if readings[0].spread else 9 + BAR
+    elif numbers:
+        least = max(least, _name_room(readings) + 12 + 44 + _number_room(readings, numbers))
+        bars = 3 + _GAUGE * len(readings)
+    large = _SMALL + (_LARGE - _SMALL) * share if step.kind != "norm" else 0.0
+    room = max(large - 2 * _PAD, wide, least)
+    meaning = text_width(detail, DETAIL)
+    beside = text_width(step.shape, SHAPE) + _BETWEEN + meaning if step.shape else meaning
+    lines = 1 if not detail or beside <= room else 2
+    if lines == 2:
+        room = max(room, min(meaning, _LARGE - 2 * _PAD))
+    width = math.ceil(min(room + 2 * _PAD, _MOST))
+    height = math.ceil(20.0 + 15.0 * lines + bars + 10)
+    return Card(step, "parameters", step.label, detail, readings, numbers, lines, width, height)
+
+
+def _operation(step: Step) -> Card:
+    if len(step.label) == 1:
+        return Card(step, "symbol", step.label, step.detail, (), (), 0, SYMBOL, SYMBOL)
+    text = f"{step.label} · {step.detail}" if step.detail else step.label
+    width = min(text_width(text, SHAPE) + 2 * _PAD + 8, 1.6 * _MOST)
+    return Card(
+        step, "operation", step.label, step.detail, (), (), 0, math.ceil(max(width, 64)), _PILL
+    )
+
+
+def _meaning(detail: str) -> str:
+    """What the shape means, without repeating its number or what the box itself shows."""
+    text = re.sub(r"^\d+ [=≈] ", "", detail)
+    return ", ".join(part for part in text.split(", ") if part != "with bias")
+
+
+def _name_room(readings: Sequence[Reading]) -> float:
+    return min(64.0, max(text_width(reading.parameter, DETAIL) for reading in readings))
+
+
+def _number_room(readings: Sequence[Reading], numbers: Sequence[str]) -> float:
+    return max(text_width(number, DETAIL, bold=True) for number in numbers)

@@ -1,0 +1,321 @@
+"""Rows of boxes joined by lines: where each box and line goes so that nothing lies on another.
+
+Rows run upward, as data does: ``u`` counts pixels above the block's lower edge. A line that passes
+a row it does not end in gets a lane of its own there, as a box has; lines between two rows turn at
+levels that no other line uses there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from modeldiff.drawings.cards import Card
+
+Point = tuple[float, float]
+Line = tuple[Point, ...]
+
+_APART = 12.0
+_LANE = 8.0
+_GAP = 20.0
+_TRACK = 9.0
+_SWEEPS = 24
+_STRAIGHT = 0.5
+_STIFF = 100.0
+STREAM = ""
+"""The name under which steps that read nothing of their own block read the stream beside it."""
+
+
+@dataclass
+class _Node:
+    """A box, or a lane (``card`` None) on the way of the line from ``source``."""
+
+    id: str
+    row: int
+    width: float
+    card: Card | None
+    source: str = ""
+    x: float = 0.0
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A card's box: centre ``x``, lower edge ``u``, and its size."""
+
+    card: Card
+    x: float
+    u: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of ``width`` and ``height``. All lines run upward in (x, u).
+
+    ``entries`` are the lines that come from the stream, from the lower edge to a box; ``exits``
+    those that leave, from a box to the upper edge; ``lines`` all others.
+    """
+
+    width: float
+    height: float
+    spots: tuple[Spot, ...]
+    lines: tuple[Line, ...]
+    entries: tuple[Line, ...]
+    exits: tuple[Line, ...]
+
+
+def arrange(rows: Sequence[Sequence[Card]], room: float) -> Block:
+    """Lay out rows of cards (first row lowest), each with its step's ``inputs``.
+
+    Rows wider than ``room`` are broken into several. Inputs that are no step of a lower row are
+    left out; a step without inputs reads the stream, unless it is a lone parameter.
+    """
+    graph = _Graph(_broken(rows, room))
+    graph.place()
+    return graph.drawn()
+
+
+def _broken(rows: Sequence[Sequence[Card]], room: float) -> list[list[Card]]:
+    result: list[list[Card]] = []
+    for row in rows:
+        line: list[Card] = []
+        width = 0.0
+        for card in row:
+            if line and width + _APART + card.width > room:
+                result.append(line)
+                line, width = [], 0.0
+            width += card.width + (_APART if line else 0.0)
+            line.append(card)
+        if line:
+            result.append(line)
+    return result
+
+
+class _Graph:
+    def __init__(self, rows: list[list[Card]]) -> None:
+        self.cards = rows
+        row_of = {card.step.id: row for row, cards in enumerate(rows) for card in cards}
+        self.nodes: dict[str, _Node] = {}
+        self.below: dict[str, list[str]] = defaultdict(list)
+        self.above: dict[str, list[str]] = defaultdict(list)
+        self.entries: list[str] = []
+        for row, cards in enumerate(rows):
+            for card in cards:
+                self.nodes[card.step.id] = _Node(card.step.id, row, card.width, card)
+        for row, cards in enumerate(rows):
+            for card in cards:
+                inputs = [i for i in card.step.inputs if row_of.get(i, row) < row]
+                if not card.step.inputs and card.step.kind != "parameter":
+                    inputs = [STREAM]
+                for source in dict.fromkeys(inputs):
+                    self._join(source, card.step.id, row_of.get(source, -1), row)
+        self.order = [self._ordered(row) for row in range(len(rows))]
+
+    def _join(self, source: str, target: str, first: int, last: int) -> None:
+        before = source
+        for row in range(first + 1, last):
+            lane = f"{source}\n{row}"
+            if lane not in self.nodes:
+                self.nodes[lane] = _Node(lane, row, _LANE, None, source)
+                self._link(before, lane)
+            before = lane
+        self._link(before, target)
+
+    def _link(self, lower: str, upper: str) -> None:
+        if lower == STREAM:
+            self.entries.append(upper)
+        else:
+            self.below[upper].append(lower)
+            self.above[lower].append(upper)
+
+    def _ordered(self, row: int) -> list[_Node]:
+        """A row's boxes in their given order, with the lanes where their lines come from."""
+        boxes = [self.nodes[card.step.id] for card in self.cards[row]]
+        self._spread(boxes)
+        for box in boxes:
+            feeding = [self.nodes[name].x for name in self.below[box.id]]
+            if feeding:
+                box.x = sum(feeding) / len(feeding)
+        ordered = list(boxes)
+        lanes = [n for n in self.nodes.values() if n.row == row and n.card is None]
+        for lane in lanes:
+            feeding = [self.nodes[name].x for name in self.below[lane.id]]
+            # A line of the stream goes up beside everything.
+            lane.x = feeding[0] if feeding else float("inf")
+        for lane in sorted(lanes, key=lambda node: node.x):
+            at = next((i for i, node in enumerate(ordered) if node.x > lane.x), len(ordered))
+            ordered.insert(at, lane)
+        self._spread(ordered)
+        return ordered
+
+    def _spread(self, nodes: Sequence[_Node]) -> None:
+        total = sum(node.width for node in nodes) + _APART * (len(nodes) - 1)
+        at = -total / 2
+        for node in nodes:
+            node.x = at + node.width / 2
+            at += node.width + _APART
+
+    def place(self) -> None:
+        """Pull every node to the middle of its neighbours, as far as the row leaves room."""
+        for sweep in range(_SWEEPS):
+            rows = self.order if sweep % 2 == 0 else self.order[::-1]
+            for row in rows:
+                wanted, weights = [], []
+                for node in row:
+                    near = [(self.nodes[n], n, node.id) for n in self.below[node.id]]
+                    near += [(self.nodes[n], node.id, n) for n in self.above[node.id]]
+                    pulls = [self._pull(lower, upper) for _, lower, upper in near]
+                    weights.append(sum(pulls) or 0.01)
+                    total = sum(pull * n.x for pull, (n, _, _) in zip(pulls, near, strict=True))
+                    wanted.append(total / sum(pulls) if pulls else 0.0)
+                for node, x in zip(row, _apart(row, wanted, weights), strict=True):
+                    node.x = x
+        for row in self.order:
+            self._widen(row)
+        left = min((n.x - n.width / 2 for n in self.nodes.values()), default=0.0)
+        for node in self.nodes.values():
+            node.x -= left
+
+    def _pull(self, lower: str, upper: str) -> float:
+        """How much a line wants to be straight: a lane follows its source, a lone box its other."""
+        if self.nodes[upper].card is None:
+            return _STIFF
+        return _STIFF if len(self.below[upper]) == len(self.above[lower]) == 1 else 1.0
+
+    def _widen(self, row: Sequence[_Node]) -> None:
+        """Let an operation on several inputs reach over them, so that their lines run straight."""
+        for at, node in enumerate(row):
+            feeding = [self.nodes[name].x for name in self.below[node.id]]
+            if node.card is None or node.card.kind != "operation" or len(feeding) < 2:
+                continue
+            left = min(*feeding, node.x - node.width / 2 + 18) - 18
+            right = max(*feeding, node.x + node.width / 2 - 18) + 18
+            if at:
+                left = max(left, row[at - 1].x + row[at - 1].width / 2 + _APART)
+            if at + 1 < len(row):
+                right = min(right, row[at + 1].x - row[at + 1].width / 2 - _APART)
+            if right - left >= node.width:
+                node.x, node.width = (left + right) / 2, right - left
+
+    def drawn(self) -> Block:
+        heights = [max((c.height for c in row), default=0.0) for row in self.cards]
+        turns: list[dict[str, float]] = []
+        spots: dict[str, Spot] = {}
+        at = 0.0
+        for row, height in enumerate(heights):
+            levels, count = _tracks(self._ends(row))
+            turns.append({source: at + _GAP / 2 + _TRACK * n for source, n in levels.items()})
+            at += _GAP + _TRACK * max(0, count - 1)
+            for card in self.cards[row]:
+                node = self.nodes[card.step.id]
+                u = at + (height - card.height) / 2
+                spots[node.id] = Spot(card, node.x, u, node.width, card.height)
+            at += height
+        height = at + _GAP
+        entries, lines = self._lines(spots, turns)
+        exits = [
+            ((spot.x, spot.u + spot.height), (spot.x, height))
+            for spot in (spots[card.step.id] for card in (self.cards[-1] if self.cards else ()))
+            if spot.card.step.kind != "parameter"
+        ]
+        width = max((n.x + n.width / 2 for n in self.nodes.values()), default=0.0)
+        return Block(
+            width, height, tuple(spots.values()), tuple(lines), tuple(entries), tuple(exits)
+        )
+
+    def _lines(
+        self, spots: Mapping[str, Spot], turns: Sequence[Mapping[str, float]]
+    ) -> tuple[list[Line], list[Line]]:
+        """The lines from the stream, and those from box to box, each through all of its lanes."""
+        entries: list[Line] = []
+        lines: list[Line] = []
+        ways: dict[str, Line] = {}
+        for name in self.entries:
+            node, spot = self.nodes[name], spots.get(name)
+            if spot is None:
+                ways[name] = ((node.x, 0.0),)
+            else:
+                entries.append(((node.x, 0.0), (node.x, spot.u)))
+        for row in range(1, len(self.cards)):
+            for source, target, start, end in self._ends(row):
+                below, spot = spots.get(source), spots.get(target)
+                way = ways[source] if below is None else ((start, below.u + below.height),)
+                bend: Line = ()
+                if abs(start - end) > _STRAIGHT:
+                    bend = ((start, turns[row][source]), (end, turns[row][source]))
+                if spot is None:
+                    ways[target] = way + bend
+                    continue
+                if spot.card.kind == "symbol" and bend:
+                    # Into the side of a sign, as such a sum or product is drawn by hand.
+                    middle = spot.u + spot.height / 2
+                    side = -spot.width / 2 if start < end else spot.width / 2
+                    line = (*way, (start, middle), (spot.x + side, middle))
+                else:
+                    line = (*way, *bend, (end, spot.u))
+                (entries if line[0][1] == 0 else lines).append(line)
+        return entries, lines
+
+    def _ends(self, row: int) -> list[tuple[str, str, float, float]]:
+        """The lines from the row below to this one: source, target, and both their x."""
+        found = []
+        for node in self.order[row]:
+            sources = sorted((self.nodes[n] for n in self.below[node.id]), key=lambda n: n.x)
+            reach = node.width / 2 - 12
+            step = min(26.0, node.width / (len(sources) + 1))
+            for number, source in enumerate(sources):
+                end = node.x + step * (number - (len(sources) - 1) / 2)
+                # Straight up wherever the box is above its source.
+                if abs(source.x - node.x) <= reach and node.card is not None:
+                    end = source.x
+                found.append((source.id, node.id, source.x, end))
+        return found
+
+
+def _tracks(ends: Sequence[tuple[str, str, float, float]]) -> tuple[dict[str, int], int]:
+    """A level for each source's turn, so that lines of two sources never lie on each other."""
+    spans: dict[str, list[float]] = defaultdict(list)
+    for source, _, start, end in ends:
+        if abs(start - end) > _STRAIGHT:
+            spans[source] += [start, end]
+    levels: dict[str, int] = {}
+    used: list[list[tuple[float, float]]] = []
+    for source, found in sorted(spans.items(), key=lambda item: max(item[1]) - min(item[1])):
+        span = (min(found), max(found))
+        level = next(
+            (
+                number
+                for number, taken in enumerate(used)
+                if all(span[1] <= low + 1 or span[0] >= high - 1 for low, high in taken)
+            ),
+            len(used),
+        )
+        if level == len(used):
+            used.append([])
+        used[level].append(span)
+        levels[source] = level
+    return levels, len(used)
+
+
+def _apart(
+    nodes: Sequence[_Node], wanted: Sequence[float], weights: Sequence[float]
+) -> list[float]:
+    """The places nearest to those wanted (least squares) at which no two nodes touch.
+
+    Shifted by the room that each needs, the places only have to ascend: isotonic regression, by
+    pooling neighbours that are out of order.
+    """
+    shifts = [0.0]
+    for left, right in pairwise(nodes):
+        shifts.append(shifts[-1] + (left.width + right.width) / 2 + _APART)
+    pools: list[tuple[float, float, int]] = []
+    for want, shift, weight in zip(wanted, shifts, weights, strict=True):
+        pools.append((want - shift, weight, 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (a, wa, na), (b, wb, nb) = pools[-2:]
+            pools[-2:] = [((a * wa + b * wb) / (wa + wb), wa + wb, na + nb)]
+    flat = [value for value, _, count in pools for _ in range(count)]
+    return [value + shift for value, shift in zip(flat, shifts, strict=True)]

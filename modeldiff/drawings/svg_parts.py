@@ -1,0 +1,117 @@
+"""How the diagram's colours, lines and letters are written in SVG."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from modeldiff.drawings.lanes import Point
+from modeldiff.drawings.layout import Route
+from modeldiff.drawings.palette import Palette
+
+_CORNER = 7.0
+# What XML cannot hold at all, not even escaped.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+ARROWS = "".join(
+    f'<marker id="arrow-{kind}" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8"'
+    f' markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">'
+    f'<path class="head-{kind}" d="M0,0.6 L8,4 L0,7.4 z"/></marker>'
+    for kind in ("plain", "branch")
+)
+"""The heads of the lines, for an SVG's ``defs``."""
+
+
+def style_sheet(palette: Palette) -> str:
+    """The rules for everything in the diagram; they touch nothing outside of it."""
+    p = palette
+    small = f"font-size:11px;fill:{p.muted}"
+    rules = {
+        "text": f"fill:{p.text}",
+        ".ground": f"fill:{p.surface}",
+        ".heading": "font-size:17px;font-weight:700",
+        ".caption": small,
+        ".tick": small,
+        ".detail": small,
+        ".words": f"{small};font-style:italic",
+        ".layer": f"fill:none;stroke:{p.line};stroke-width:1.5",
+        ".sublayer": f"fill:{p.panel}",
+        ".elided": f"fill:none;stroke:{p.line};stroke-dasharray:5 4",
+        ".title": "font-size:15px;font-weight:700",
+        ".subtitle": f"font-size:13px;font-weight:600;fill:{p.muted}",
+        ".aside": f"font-size:13px;fill:{p.muted}",
+        ".end": f"font-size:13px;font-weight:600;fill:{p.muted}",
+        ".stream": f"fill:none;stroke:{p.accent};stroke-width:4",
+        ".branch": f"fill:none;stroke:{p.accent};stroke-width:1.6",
+        ".plain": f"fill:none;stroke:{p.muted};stroke-width:1.3",
+        ".head-plain": f"fill:{p.muted}",
+        ".head-branch": f"fill:{p.accent}",
+        ".tap": f"fill:{p.accent}",
+        ".sum": f"fill:{p.surface};stroke:{p.accent};stroke-width:2",
+        ".plus": f"stroke:{p.accent};stroke-width:2",
+        ".box": f"fill:{p.surface};stroke:{p.line};stroke-width:1.2",
+        ".operation .box": f"fill:none;stroke:{p.muted};stroke-dasharray:4 3",
+        ".symbol .box": f"fill:{p.surface};stroke:{p.muted};stroke-dasharray:none",
+        ".label": "font-size:14px;font-weight:700",
+        ".number": "font-size:14px;font-weight:700",
+        ".small": "font-size:11px",
+        ".shape": "font-size:12px",
+        ".op": f"font-size:12px;fill:{p.muted}",
+        ".sign": f"font-size:17px;font-weight:700;fill:{p.muted}",
+        ".track": f"fill:{p.track}",
+        ".bar": f"fill:{p.bar}",
+        ".mark": f"stroke:{p.text};stroke-width:1.2",
+        ".node": "cursor:pointer;outline:none",
+        ".node:hover .box": f"stroke:{p.accent};stroke-width:2",
+        ".node:focus-visible .box": f"stroke:{p.accent};stroke-width:3;stroke-dasharray:5 3",
+        ".selected .box": f"stroke:{p.accent};stroke-width:3",
+    }
+    return "".join(f".diagram {name}{{{rule}}}" for name, rule in rules.items())
+
+
+def text_tag(text: str, css: str, x: float, y: float, anchor: str = "start") -> str:
+    """One line of text, whatever its letters are."""
+    at = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return f'<text class="{css}" x="{x:g}" y="{y:g}"{at}>{escape(text)}</text>'
+
+
+def rectangle(css: str, x: float, y: float, width: float, height: float, radius: float) -> str:
+    """A rectangle with round corners."""
+    return (
+        f'<rect class="{css}" x="{x:g}" y="{y:g}" width="{width:.1f}" height="{height:g}"'
+        f' rx="{radius:g}"/>'
+    )
+
+
+def line_tag(route: Route) -> str:
+    """A line with round corners, and a head where it ends in a box or a sum."""
+    points = route.points
+    path = [f"M{points[0][0]:.1f},{points[0][1]:.1f}"]
+    for before, here, after in zip(points, points[1:], points[2:], strict=False):
+        (x, y), (x2, y2) = _towards(here, before), _towards(here, after)
+        path.append(f"L{x:.1f},{y:.1f}Q{here[0]:.1f},{here[1]:.1f} {x2:.1f},{y2:.1f}")
+    path.append(f"L{points[-1][0]:.1f},{points[-1][1]:.1f}")
+    head = "" if route.kind == "stream" else f' marker-end="url(#arrow-{route.kind})"'
+    return f'<path class="{route.kind}" d="{"".join(path)}"{head}/>'
+
+
+def _towards(point: Point, other: Point) -> Point:
+    """Where a round corner at ``point`` begins on the way to ``other``."""
+    dx, dy = other[0] - point[0], other[1] - point[1]
+    length = abs(dx) + abs(dy)
+    share = min(_CORNER, length / 2) / length if length else 0.0
+    return point[0] + dx * share, point[1] + dy * share
+
+
+def sum_tag(at: Point) -> str:
+    """The circled plus where a branch is added to the stream."""
+    x, y = at
+    return (
+        f'<circle class="sum" cx="{x:g}" cy="{y:g}" r="10"/>'
+        f'<path class="plus" d="M{x - 5:g},{y:g}h10M{x:g},{y - 5:g}v10"/>'
+    )
+
+
+def escape(text: str) -> str:
+    """Any text as XML, in an element or an attribute."""
+    return html.escape(_FORBIDDEN.sub("\ufffd", text))
