@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from modeldiff.checkpoints.cache_folder import write_whole
 from modeldiff.checkpoints.checkpoint import Checkpoint, FetchProgress, Reference, TensorInfo
 from modeldiff.checkpoints.stored_types import STORED_TYPES
 from modeldiff.errors import NoWeights
@@ -95,20 +94,8 @@ def _cached_listing(
 
     built = [(name, dtype, list(shape)) for name, dtype, shape in stored_listing(config)]
     if path is not None:
-        _write_atomically(path, json.dumps(built).encode())
+        write_whole(path, json.dumps(built).encode())
     return built
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that a reader sees whole or not at all; a full or read-only disk is no error."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(path)
-    except OSError:
-        return
 
 
 def _warnings(config: Mapping[str, Any]) -> tuple[str, ...]:
