@@ -14,6 +14,7 @@ from modeldiff.changes.compiled import are_compiled
 from modeldiff.changes.cpu import CHUNK_BYTES, CpuBench, chunk_elements
 from modeldiff.changes.decoding import Comparison
 from modeldiff.changes.devices import resolve_device
+from modeldiff.changes.sampling import Bracket
 from modeldiff.changes.tally import MedianSearch, Tally
 
 
@@ -25,6 +26,10 @@ class Bench(Protocol):
 
     def measure_whole(self, types: Comparison, n: int) -> Statistics:
         """The statistics of a tensor of ``n`` elements that stands in the buffers whole."""
+        ...
+
+    def bracket(self, types: Comparison) -> Bracket:
+        """A bracket for the median of a tensor of which a sample stands in the buffers."""
         ...
 
     def measure_part(self, types: Comparison, n: int, tally: Tally, first: int) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from modeldiff.changes.change import Statistics
 from modeldiff.changes.compiled import kernels
 from modeldiff.changes.decoding import Comparison, decoder, equal_elements
 from modeldiff.changes.geometry import (
+    ALL_KEPT,
     BLOCK,
     EMPTY_COUNTS,
     KEYS32,
@@ -16,13 +18,15 @@ from modeldiff.changes.geometry import (
     LOWEST_KEY,
     NO_KEY,
     TABLES,
+    UNCHANGED,
 )
-from modeldiff.changes.tally import MedianSearch, Tally, Unsettled, single
+from modeldiff.changes.sampling import CLUSTER, CLUSTERS, Bracket, bracket_of
+from modeldiff.changes.tally import MedianSearch, Tally, Unsettled
 
 CHUNK_BYTES = 2 << 20
 """Bytes of the wider side that are read and measured at once."""
-_ALL = 0x7F800001
-"""A bracket from 0 of this width keeps every ``r``."""
+_SAMPLED = 8 * LEAF
+"""From this size on a sample costs less than keeping every ``r``."""
 
 
 def chunk_elements(types: Comparison, chunk_bytes: int) -> int:
@@ -50,6 +54,8 @@ class CpuBench:
         self._fine = np.zeros(65536, np.uint32)
         self._counts = np.zeros(8, np.int64)
         self._tallies: dict[bool, Tally] = {}
+        self._sample_tally = Tally(LEAF, wide=False)
+        self._sample = np.empty((2, LEAF * 4), np.uint8)
         self._base_at, self._target_at = self.base.ctypes.data, self.target.ctypes.data
         self._kept_at, self._scratch_at = self._kept.ctypes.data, self._scratch.ctypes.data
         self._tables_at, self._fine_at = self._tables.ctypes.data, self._fine.ctypes.data
@@ -65,15 +71,28 @@ class CpuBench:
         if tally is None:
             tally = self._tallies[wide] = Tally(self.base.size, wide)
         tally.begin(n)
-        kept = self._measure(types, n, tally, 0, _ALL)
+        if n < _SAMPLED or types.precision != "float32":
+            bracket = Bracket(0, ALL_KEPT)
+        else:
+            bracket = self._bracket_from_buffers(types, n)
+        kept = self._measure(types, n, tally, 0, bracket)
         median = tally.find_median()
         if isinstance(median, Unsettled):
-            median = self._pick(median, kept)
+            median = median.pick(kept, bracket)
+        while isinstance(median, Unsettled):
+            search = MedianSearch(median)
+            self.refine(types, n, search)
+            median = search.narrow()
         return tally.statistics(types, median)
+
+    def bracket(self, types: Comparison) -> Bracket:
+        """A bracket for the median of a tensor of which a sample, a leaf in clusters, stands in
+        the buffers."""
+        return self._bracket(types, self._base_at, self._target_at)
 
     def measure_part(self, types: Comparison, n: int, tally: Tally, first: int) -> None:
         """Adds a chunk that begins at element ``first``, on a leaf, to its tensor's tally."""
-        self._measure(types, n, tally, first, 0)
+        tally.keep(self._measure(types, n, tally, first, tally.bracket))
 
     def refine(self, types: Comparison, n: int, search: MedianSearch) -> None:
         """Counts a median's next sixteen bits in the chunk that stands in the buffers."""
@@ -91,42 +110,82 @@ class CpuBench:
     def close(self) -> None:
         """Nothing to give back that does not go with the bench."""
 
-    def _measure(self, types: Comparison, n: int, tally: Tally, first: int, width: int) -> int:
-        """Measures ``n`` elements into the tally; how many ``r < width`` (its bits) were kept."""
+    def _bracket_from_buffers(self, types: Comparison, n: int) -> Bracket:
+        sample = self._sample
+        for side, stored, clusters in (
+            (self.base, types.base, sample[0]),
+            (self.target, types.target, sample[1]),
+        ):
+            width = stored.bits // 8
+            parts = side[: n // CLUSTERS * CLUSTERS * width].reshape(CLUSTERS, -1)
+            clusters[: LEAF * width].reshape(CLUSTERS, -1)[:] = parts[:, : CLUSTER * width]
+        return self._bracket(types, sample[0].ctypes.data, sample[1].ctypes.data)
+
+    def _bracket(self, types: Comparison, base_at: int, target_at: int) -> Bracket:
+        if types.precision != "float32":
+            return Bracket()
+        chunk = (base_at, *decoder(types.base), target_at, *decoder(types.target), LEAF)
+        tally = self._sample_tally
+        tally.begin(LEAF)
+        r_bits = self._measure32(chunk, tally, 0, Bracket(0, ALL_KEPT))
+        tally.histogram[:] = 0
+        return bracket_of(r_bits, int(tally.counts[0]), int(tally.counts[UNCHANGED]))
+
+    def _measure(
+        self, types: Comparison, n: int, tally: Tally, first: int, bracket: Bracket
+    ) -> npt.NDArray[np.unsignedinteger]:
+        """Measures ``n`` elements into the tally; the bits of the ``r`` that were kept, in a buffer
+        that is used again."""
         if types.precision == "equality":
             base = self.base[: n * types.base.bits // 8]
             target = self.target[: n * types.target.bits // 8]
             equal = equal_elements(base, target, types)
             with tally.lock:
                 tally.counts[:2] += n, equal
-            return 0
-        self._counts[:] = EMPTY_COUNTS
+            return self._kept[:0]
         chunk = (self._base_at, *decoder(types.base), self._target_at, *decoder(types.target), n)
-        leaves_at = tally.leaves_at + first // LEAF * tally.leaves.strides[0]
-        sums = (leaves_at, self._counts_at, self._kept_at)
         if types.precision == "float64":
-            kept = self._kernels.measure64(*chunk, self._scratch_at, self._wide_table_at, *sums)
-        else:
-            kept = self._kernels.measure32(
-                *chunk, 0, width, self._scratch_at, self._tables_at, *sums
-            )
+            return self._measure64(chunk, tally, first)
+        return self._measure32(chunk, tally, first, bracket)
+
+    def _measure32(
+        self, chunk: tuple[int, ...], tally: Tally, first: int, bracket: Bracket
+    ) -> npt.NDArray[np.uint32]:
+        self._counts[:] = EMPTY_COUNTS
+        kept = self._kernels.measure32(
+            *chunk,
+            bracket.low,
+            bracket.width,
+            self._scratch_at,
+            self._tables_at,
+            tally.leaf_at(first),
+            self._counts_at,
+            self._kept_at,
+        )
         low, high = self._counts[LOWEST_KEY:].tolist()
         with tally.lock:
-            tally.add_counts(self._counts)
-            if low == NO_KEY:
-                pass
-            elif types.precision == "float64":
-                tally.histogram[low : high + 1] += self._wide_table[low : high + 1]
-                self._wide_table[low : high + 1] = 0
-            else:
-                self._kernels.flush32(self._tables_at, low, high, tally.histogram_at)
-        return kept
+            changed = 0
+            if low != NO_KEY:
+                changed = self._kernels.flush32(self._tables_at, low, high, tally.histogram_at)
+            tally.add_counts(self._counts, changed)
+        return self._kept[:kept]
 
-    def _pick(self, place: Unsettled, kept: int) -> float:
-        """The median, out of all ``r`` of a tensor."""
-        if place.bits > 16:
-            r = self._kept[: 2 * kept].view(np.uint64)
-            r = r[(r >> np.uint64(place.bits)) == place.prefix].view(np.float64)
-            return float(np.partition(r, place.rank)[place.rank])
-        bits = self._kernels.pick32(self._kept_at, kept, place.prefix, place.rank, self._fine_at)
-        return single(place.prefix << 16 | bits)
+    def _measure64(
+        self, chunk: tuple[int, ...], tally: Tally, first: int
+    ) -> npt.NDArray[np.uint64]:
+        self._counts[:] = EMPTY_COUNTS
+        kept = self._kernels.measure64(
+            *chunk,
+            self._scratch_at,
+            self._wide_table_at,
+            tally.leaf_at(first),
+            self._counts_at,
+            self._kept_at,
+        )
+        low, high = self._counts[LOWEST_KEY:].tolist()
+        table = self._wide_table[low : high + 1]
+        with tally.lock:
+            tally.histogram[low : high + 1] += table
+            tally.add_counts(self._counts, kept)
+        table[:] = 0
+        return self._kept[: 2 * kept].view(np.uint64)

@@ -11,12 +11,16 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
+import numpy as np
+import numpy.typing as npt
+
 from modeldiff.changes.benches import Bench, Workshop, workshop_for
 from modeldiff.changes.change import Change, Pair, Progress
 from modeldiff.changes.reading import OpenFiles, TensorUnreadable
+from modeldiff.changes.sampling import CLUSTER, cluster_starts
 from modeldiff.changes.tally import MedianSearch, Unsettled
 from modeldiff.changes.tasks import Job, Piece, Task, chunks, cut, sort_out
-from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints import Checkpoint, StoredType, TensorInfo
 from modeldiff.errors import Cancelled
 
 _REPORT_SECONDS = 0.1
@@ -205,6 +209,9 @@ class _Walk:
     def _do(self, bench: Bench, piece: Piece) -> None:
         """Reads and measures a piece; with the last one of a pass, goes on with the task."""
         task = piece.task
+        if piece.is_sample:
+            self._sample(bench, task)
+            return
         self._current = task.base.name
         n = piece.stop - piece.start
         whole = None
@@ -214,6 +221,7 @@ class _Walk:
                 if task.tally is None:
                     whole = bench.measure_whole(task.types, n)
                 elif task.search is None:
+                    task.sampled.wait()
                     bench.measure_part(task.types, n, task.tally, piece.start)
                 else:
                     bench.refine(task.types, n, task.search)
@@ -227,14 +235,35 @@ class _Walk:
         elif last:
             self._go_on(task)
 
+    def _sample(self, bench: Bench, task: Task) -> None:
+        """Gives a large task's tally its bracket. Whatever happens, its chunks may go on then."""
+        try:
+            starts = cluster_starts(task.elements)
+            for files, tensor, stored, buffer in self._sides(bench, task):
+                width = CLUSTER * stored.bits // 8
+                for number, start in enumerate(starts):
+                    cluster = buffer[number * width : (number + 1) * width]
+                    files.read(tensor, start * stored.bits // 8, cluster)
+            if task.tally is not None:
+                task.tally.bracket = bench.bracket(task.types)
+        except TensorUnreadable as error:
+            task.trouble = str(error)
+        finally:
+            task.sampled.set()
+
+    def _sides(
+        self, bench: Bench, task: Task
+    ) -> tuple[tuple[OpenFiles, TensorInfo, StoredType, npt.NDArray[np.uint8]], ...]:
+        return (
+            (self._base, task.base, task.types.base, bench.base),
+            (self._target, task.target, task.types.target, bench.target),
+        )
+
     def _read(self, bench: Bench, piece: Piece) -> None:
         """Fills the bench's buffers."""
         task = piece.task
         read = 0
-        for files, tensor, stored, buffer in (
-            (self._base, task.base, task.types.base, bench.base),
-            (self._target, task.target, task.types.target, bench.target),
-        ):
+        for files, tensor, stored, buffer in self._sides(bench, task):
             start, stop = piece.start * stored.bits // 8, piece.stop * stored.bits // 8
             files.read(tensor, start, buffer[: stop - start])
             read += stop - start

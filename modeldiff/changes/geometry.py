@@ -19,7 +19,7 @@ column of a leaf's six float64
 place  of the eight int64 counts
 ====== ==================================================
 0      elements, both sides finite
-1      of them unchanged
+1      of them unchanged (what the histogram did not count)
 2      of them with another sign
 3      of them zero in base
 4, 5   not finite in base, in target
@@ -43,6 +43,8 @@ KEY_BITS = 7
 KEYS32 = 0x8000
 """Keys of a float32: its bits without the lower 16."""
 INFINITE_KEY32 = 0x7F80
+ALL_KEPT = 0xFFFFFFFF
+"""In place of a bracket's width: keep every ``r``."""
 TABLES = 4
 """Tables of counts that a kernel fills in turn."""
 
@@ -54,7 +56,7 @@ KEYS64 = INFINITE_KEY64 + 1
 F64, F32, BF16, F16, TABLE8 = range(5)
 """How a kernel decodes an element; TABLE8: through a table of 256 float32."""
 
-LOWEST_KEY, HIGHEST_KEY = 6, 7
+UNCHANGED, LOWEST_KEY, HIGHEST_KEY = 1, 6, 7
 """Places in the counts."""
 NO_KEY = 1 << 62
 """The lowest key where no element changed."""

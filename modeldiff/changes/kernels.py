@@ -7,19 +7,22 @@ can be stored and loaded again without Numba.
 What a kernel does to a chunk of two tensors, block by block so that everything between reading and
 counting stays in the first-level cache:
 
-1. decode both sides to float32 (``_decode``), unless both are bfloat16
+1. decode both sides to float32; two sides of bfloat16, the usual case, are decoded by the next step
 2. run by run (``RUN`` elements): the relative change ``r`` of each element, and the run's sums
 3. count the block's ``r`` in the histogram, and keep those that fall into the bracket
 
 Sums of a run are made in float32 (sixteen or more partial sums side by side, so the rounding error
 is a few units in the eighth digit) and added up in float64, leaf by leaf. Where float32 has no room
-for the squares, and where a value is not finite, the run is done again by ``_careful_run``, element
+for the squares, and where a value is not finite, the run is done again by ``careful_run``, element
 by element with sums in float64. A run is careless or careful by its values alone, and leaves are
 counted from the tensor's start: chunks and threads cannot change a bit of any result.
 
 Of the fast-math flags only those are on that cannot touch ``r``: sums may be reordered and products
 fused into them. Reciprocals, and assumptions about NaN and infinity, stay off.
 """
+
+# What Numba compiles has its types from Numba's inference.
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False
 
 from __future__ import annotations
 
@@ -29,6 +32,7 @@ import numpy as np
 from numba import carray, njit
 
 from modeldiff.changes.geometry import (
+    ALL_KEPT,
     BF16,
     BLOCK,
     F16,
@@ -61,13 +65,13 @@ SIGN = u32(0x80000000)
 TINY = f32(2.0**-90)
 """Below this a float32 sum of squares may have lost squares to underflow."""
 NOT_COUNTED = u32(KEYS32 << 16)
-"""What stands in place of ``r`` for an element that the histogram does not count: unchanged, or not
-finite. Spread over 64 keys past the table's end, since adding to one number again and again is
-slow."""
+"""Stands in place of ``r`` where the histogram does not count: unchanged, or not finite. Its key is
+past the last, and it is spread over 64 keys, since adding to one number again and again is slow."""
+KEEP_ALL = u32(ALL_KEPT)
 
 
 @_inline
-def _decode(raw, code, table, start, m, out):  # type: ignore[no-untyped-def]
+def _decode(raw, code, table, start, m, out):
     """Elements ``start`` to ``start + m`` of a chunk, as float32 in ``out``."""
     bits = out.view(u32)
     if code == BF16:
@@ -97,70 +101,110 @@ def _decode(raw, code, table, start, m, out):  # type: ignore[no-untyped-def]
 
 
 @_inline
-def _fast_run(x_bits, y_bits, shift, out, leaf, counts):  # type: ignore[no-untyped-def]
-    """A run's ``r`` into ``out`` and its sums into ``leaf``; False where it needs care.
-
-    The two sides hold float32 bits, or what becomes float32 bits when shifted left by ``shift``.
-    """
-    base_squared = ZERO
-    target_squared = ZERO
-    product = ZERO
-    delta_squared = ZERO
-    abs_delta = ZERO
-    largest = u32(0)
-    unchanged = i32(0)
-    flips = i32(0)
-    zeros = i32(0)
-    lowest_r = u32(0xFFFFFFFF)
-    highest_r = i32(0)
-    for i in range(x_bits.size):
-        x_word = u32(u32(x_bits[i]) << shift)
-        y_word = u32(u32(y_bits[i]) << shift)
-        x = x_word.view(f32)
-        y = y_word.view(f32)
-        delta = f32(y - x)
-        size = f32(abs(delta))
-        base_squared += x * x
-        target_squared += y * y
-        product += x * y
-        delta_squared += delta * delta
-        abs_delta += size
-        largest = max(largest, size.view(u32))
-        r = f32(size / f32(abs(x))).view(u32)
-        same = x == y
-        x_zero = x == ZERO
-        flipped = (u32(x_word ^ y_word) >= SIGN) & (x != ZERO) & (y != ZERO)
-        unchanged = i32(unchanged + i32(same))
-        zeros = i32(zeros + i32(x_zero))
-        flips = i32(flips + i32(flipped))
-        stored = u32(NOT_COUNTED + u32(u32(i & 63) << u32(16))) if same else r
-        lowest_r = min(lowest_r, stored)
-        highest_r = max(highest_r, i32(stored))
-        out[i] = stored
-    finite = (base_squared < INFINITY) & (target_squared < INFINITY) & (delta_squared < INFINITY)
-    all_zero = (zeros == x_bits.size) & (largest == u32(0))
-    lost = ((base_squared < TINY) | (target_squared < TINY)) & (not all_zero)
-    lost |= (delta_squared < TINY) & (largest != u32(0))
-    if lost | (not finite):
-        return False
-    leaf[0] += f64(base_squared)
-    leaf[1] += f64(target_squared)
-    leaf[2] += f64(product)
-    leaf[3] += f64(delta_squared)
-    leaf[4] += f64(abs_delta)
-    leaf[5] = max(leaf[5], f64(u32(largest).view(f32)))
-    counts[0] += x_bits.size
-    counts[1] += unchanged
-    counts[2] += flips
-    counts[3] += zeros
-    counts[6] = min(counts[6], i64(lowest_r >> u32(16)))
-    counts[7] = max(counts[7], i64(highest_r >> i32(16)))
-    return True
+def _widen_bfloat16(word):
+    return u32(u32(word) << u32(16))
 
 
 @_inline
-def _count_finite(x, y, leaf, counts):  # type: ignore[no-untyped-def]
-    """Adds one finite element to the sums and counts, in float64; True where it is unchanged."""
+def _widen_nothing(word):
+    return word
+
+
+def _make_runs(widen):
+    """The function that measures the runs of one block, for words that ``widen`` makes the bits of
+    a float32."""
+
+    @_inline
+    def fast_run(x_words, y_words, not_counted, out, leaf, counts):
+        """A run's ``r`` into ``out`` and its sums into ``leaf``; False where it needs care."""
+        base_squared = ZERO
+        target_squared = ZERO
+        product = ZERO
+        delta_squared = ZERO
+        abs_delta = ZERO
+        largest = u32(0)
+        zeros = i32(0)
+        flips = i32(0)
+        lowest_r = NOT_COUNTED
+        highest_r = i32(0)
+        for i in range(x_words.size):
+            x_bits = u32(widen(x_words[i]))
+            y_bits = u32(widen(y_words[i]))
+            x = x_bits.view(f32)
+            y = y_bits.view(f32)
+            delta = f32(y - x)
+            size = f32(abs(delta))
+            base_squared += x * x
+            target_squared += y * y
+            product += x * y
+            delta_squared += delta * delta
+            abs_delta += size
+            largest = max(largest, size.view(u32))
+            zero = x == ZERO
+            flipped = (u32(x_bits ^ y_bits) >= SIGN) & (not zero) & (y != ZERO)
+            zeros = i32(zeros + i32(zero))
+            flips = i32(flips + i32(flipped))
+            r = f32(size / f32(abs(x))).view(u32)
+            counted = not_counted[i] if x == y else r
+            lowest_r = min(lowest_r, counted)
+            highest_r = max(highest_r, i32(counted))
+            out[i] = counted
+        finite = (
+            (base_squared < INFINITY) & (target_squared < INFINITY) & (delta_squared < INFINITY)
+        )
+        all_zero = (zeros == x_words.size) & (largest == u32(0))
+        lost = ((base_squared < TINY) | (target_squared < TINY)) & (not all_zero)
+        lost |= (delta_squared < TINY) & (largest != u32(0))
+        if lost | (not finite):
+            return False
+        leaf[0] += f64(base_squared)
+        leaf[1] += f64(target_squared)
+        leaf[2] += f64(product)
+        leaf[3] += f64(delta_squared)
+        leaf[4] += f64(abs_delta)
+        leaf[5] = max(leaf[5], f64(u32(largest).view(f32)))
+        counts[0] += x_words.size
+        counts[2] += flips
+        counts[3] += zeros
+        if lowest_r < NOT_COUNTED:
+            counts[6] = min(counts[6], i64(lowest_r >> u32(16)))
+            counts[7] = max(counts[7], i64(highest_r >> i32(16)))
+        return True
+
+    @_inline
+    def careful_run(x_words, y_words, not_counted, out, leaf, counts):
+        """What ``fast_run`` does, for any values."""
+        for i in range(x_words.size):
+            x = u32(widen(x_words[i])).view(f32)
+            y = u32(widen(y_words[i])).view(f32)
+            out[i] = not_counted[i]
+            if _count(x, y, leaf, counts):
+                r = f32(f32(abs(f32(y - x))) / f32(abs(x))).view(u32)
+                out[i] = r
+                counts[6] = min(counts[6], i64(r >> u32(16)))
+                counts[7] = max(counts[7], i64(r >> u32(16)))
+
+    @_inline
+    def runs(x_words, y_words, not_counted, out, leaf, counts):
+        for start in range(0, x_words.size, RUN):
+            x = x_words[start : start + RUN]
+            y = y_words[start : start + RUN]
+            r = out[start : start + RUN]
+            if not fast_run(x, y, not_counted, r, leaf, counts):
+                careful_run(x, y, not_counted, r, leaf, counts)
+
+    return runs
+
+
+@_inline
+def _count(x, y, leaf, counts):
+    """Adds one element to the sums and counts, in float64; whether it is finite and changed."""
+    x_finite = abs(x) < np.inf
+    y_finite = abs(y) < np.inf
+    counts[4] += not x_finite
+    counts[5] += not y_finite
+    if not (x_finite & y_finite):
+        return False
     wide_x = f64(x)
     wide_y = f64(y)
     delta = wide_y - wide_x
@@ -172,51 +216,18 @@ def _count_finite(x, y, leaf, counts):  # type: ignore[no-untyped-def]
     leaf[4] += size
     leaf[5] = max(leaf[5], size)
     counts[0] += 1
-    counts[1] += x == y
     counts[2] += ((x < 0) & (y > 0)) | ((x > 0) & (y < 0))
     counts[3] += x == 0
-    return x == y
+    return x != y
+
+
+_runs_of_bfloat16 = _make_runs(_widen_bfloat16)
+_runs_of_float32 = _make_runs(_widen_nothing)
 
 
 @_inline
-def _is_finite(x, y, counts):  # type: ignore[no-untyped-def]
-    """Whether both values are finite; counts those that are not."""
-    x_finite = abs(x) < np.inf
-    y_finite = abs(y) < np.inf
-    counts[4] += not x_finite
-    counts[5] += not y_finite
-    return x_finite & y_finite
-
-
-@_inline
-def _careful_run(x_bits, y_bits, shift, out, leaf, counts):  # type: ignore[no-untyped-def]
-    """What ``_fast_run`` does, for any values."""
-    for i in range(x_bits.size):
-        x = u32(u32(x_bits[i]) << shift).view(f32)
-        y = u32(u32(y_bits[i]) << shift).view(f32)
-        out[i] = u32(NOT_COUNTED + u32(u32(i & 63) << u32(16)))
-        if _is_finite(x, y, counts) and not _count_finite(x, y, leaf, counts):
-            r = f32(f32(abs(f32(y - x))) / f32(abs(x))).view(u32)
-            out[i] = r
-            counts[6] = min(counts[6], i64(r >> u32(16)))
-            counts[7] = max(counts[7], i64(r >> u32(16)))
-
-
-@_inline
-def _runs(x_bits, y_bits, shift, m, first, out, leaves, counts):  # type: ignore[no-untyped-def]
-    """The runs of one block; ``first`` is the block's first element within the chunk."""
-    for start in range(0, m, RUN):
-        stop = min(start + RUN, m)
-        x = x_bits[start:stop]
-        y = y_bits[start:stop]
-        leaf = leaves[(first + start) // LEAF]
-        if not _fast_run(x, y, shift, out[start:stop], leaf, counts):
-            _careful_run(x, y, shift, out[start:stop], leaf, counts)
-
-
-@_inline
-def _count_block(r_bits, m, tables):  # type: ignore[no-untyped-def]
-    """Counts a block in four tables side by side, so that neighbours do not wait on each other."""
+def _count_block(r_bits, m, tables):
+    """Counts a block in four tables in turn, so that neighbours do not wait on each other."""
     even = m & ~3
     for i in range(0, even, 4):
         tables[0, r_bits[i] >> u32(16)] += u32(1)
@@ -228,49 +239,75 @@ def _count_block(r_bits, m, tables):  # type: ignore[no-untyped-def]
 
 
 @_inline
-def _keep_block(r_bits, m, low, width, kept, size):  # type: ignore[no-untyped-def]
-    """Appends the ``r`` with ``low <= r < low + width`` to ``kept``; the new size."""
-    for i in range(m):
-        kept[size] = r_bits[i]
-        size += i64(u32(r_bits[i] - low) < width)
+def _count_and_keep_block(r_bits, m, tables, low, width, kept, size):
+    """``_count_block`` that also appends ``low <= r < low + width`` to ``kept``; the new size.
+
+    A jump and not a select: few are kept, and then a jump that is foreseen costs least.
+    """
+    even = m & ~3
+    for start in range(0, even, 4):
+        for table in range(4):
+            r = r_bits[start + table]
+            tables[table, r >> u32(16)] += u32(1)
+            if u32(r - low) < width:
+                kept[size] = r
+                size += 1
+    for i in range(even, m):
+        r = r_bits[i]
+        tables[0, r >> u32(16)] += u32(1)
+        if u32(r - low) < width:
+            kept[size] = r
+            size += 1
     return size
 
 
-def measure32(  # type: ignore[no-untyped-def]
+def measure32(
     a, a_code, a_table, b, b_code, b_table, n, low, width, scratch, tables, leaves, counts, kept
 ):
     """Measures a chunk of ``n`` elements that starts on a leaf; how many ``r`` were kept.
 
-    ``a`` and ``b`` hold the stored bytes, ``*_code`` how to decode them. ``scratch`` has room for
-    6 * BLOCK words, ``kept`` for n + 1. ``tables`` (TABLES x (KEYS32 + 64)), ``leaves`` (six a
-    leaf) and ``counts`` (eight) are added to; see ``geometry`` for what stands in them.
+    ``a`` and ``b`` hold the stored bytes, ``*_code`` how to decode them. Kept are the ``r`` whose
+    bits lie in ``low`` to ``low + width``; with ALL_KEPT for a width one word for each element,
+    be it an ``r`` or not. ``scratch`` has room for 6 * BLOCK words, ``kept`` for n. ``tables``
+    (TABLES x (KEYS32 + 64)), ``leaves`` (six a leaf) and ``counts`` (eight, without the unchanged)
+    are added to; see ``geometry`` for what stands in them.
     """
-    words = carray(scratch, (3, BLOCK), u32)
+    words = carray(scratch, (4, BLOCK), u32)
+    x = words[0]
+    y = words[1]
     r_bits = words[2]
+    not_counted = words[3, :RUN]
+    for i in range(RUN):
+        not_counted[i] = u32(NOT_COUNTED | u32(u32(i & 63) << u32(16)))
     x_table = carray(a_table, 256)
     y_table = carray(b_table, 256)
     counters = carray(tables, (TABLES, KEYS32 + 64))
     leaf_rows = carray(leaves, ((n + LEAF - 1) // LEAF, 6))
     totals = carray(counts, 8)
-    keeps = carray(kept, n + 1)
+    keeps = carray(kept, n)
     size = 0
     for first in range(0, n, BLOCK):
         m = min(n - first, BLOCK)
+        leaf = leaf_rows[first // LEAF]
         if a_code == BF16 and b_code == BF16:
             x_halves = carray(a, n, u16)[first : first + m]
             y_halves = carray(b, n, u16)[first : first + m]
-            _runs(x_halves, y_halves, u32(16), m, first, r_bits, leaf_rows, totals)
+            _runs_of_bfloat16(x_halves, y_halves, not_counted, r_bits, leaf, totals)
         else:
-            _decode(a, a_code, x_table, first, m, words[0].view(f32))
-            _decode(b, b_code, y_table, first, m, words[1].view(f32))
-            _runs(words[0], words[1], u32(0), m, first, r_bits, leaf_rows, totals)
-        _count_block(r_bits, m, counters)
-        if width != u32(0):
-            size = _keep_block(r_bits, m, low, width, keeps, size)
-    return size
+            _decode(a, a_code, x_table, first, m, x.view(f32))
+            _decode(b, b_code, y_table, first, m, y.view(f32))
+            _runs_of_float32(x[:m], y[:m], not_counted, r_bits, leaf, totals)
+        if width == 0 or width == KEEP_ALL:
+            _count_block(r_bits, m, counters)
+        else:
+            size = _count_and_keep_block(r_bits, m, counters, low, width, keeps, size)
+        if width == KEEP_ALL:
+            for i in range(m):
+                keeps[first + i] = r_bits[i]
+    return n if width == KEEP_ALL else size
 
 
-def refine32(a, a_code, a_table, b, b_code, b_table, n, key, scratch, fine):  # type: ignore[no-untyped-def]
+def refine32(a, a_code, a_table, b, b_code, b_table, n, key, scratch, fine):
     """Counts, among the chunk's ``r`` of this key, the sixteen bits below it in ``fine``."""
     words = carray(scratch, (3, BLOCK), u32)
     x = words[0].view(f32)
@@ -293,8 +330,9 @@ def refine32(a, a_code, a_table, b, b_code, b_table, n, key, scratch, fine):  # 
     return 0
 
 
-def flush32(tables, low_key, high_key, histogram):  # type: ignore[no-untyped-def]
-    """Moves the tables' counts of these keys into ``histogram`` (KEYS32 int64)."""
+def flush32(tables, low_key, high_key, histogram):
+    """Moves the tables' counts of these keys into ``histogram`` (KEYS32 int64); how many."""
+    moved = i64(0)
     counters = carray(tables, (TABLES, KEYS32 + 64))
     totals = carray(histogram, KEYS32)
     for key in range(low_key, high_key + 1):
@@ -303,10 +341,11 @@ def flush32(tables, low_key, high_key, histogram):  # type: ignore[no-untyped-de
             count += i64(counters[table, key])
             counters[table, key] = u32(0)
         totals[key] += count
-    return 0
+        moved += count
+    return moved
 
 
-def locate(histogram, low_key, high_key, ranks, rank_count, keys, ranks_within):  # type: ignore[no-untyped-def]
+def locate(histogram, low_key, high_key, ranks, rank_count, keys, ranks_within):
     """Finds the keys that hold the elements of these ascending ranks, and their ranks within."""
     totals = carray(histogram, high_key + 1)
     wanted = carray(ranks, rank_count)
@@ -324,10 +363,10 @@ def locate(histogram, low_key, high_key, ranks, rank_count, keys, ranks_within):
     return next_rank
 
 
-def pick32(kept, size, key, rank, fine):  # type: ignore[no-untyped-def]
+def pick32(kept, size, key, rank, fine):
     """The low 16 bits of the element of this rank among the kept ``r`` of this key.
 
-    Reorders ``kept``; ``fine`` lends 256 counters.
+    Overwrites ``kept``; ``fine`` lends 256 counters.
     """
     values = carray(kept, size)
     digits = carray(fine, 256)
@@ -336,8 +375,9 @@ def pick32(kept, size, key, rank, fine):  # type: ignore[no-untyped-def]
         matching = 0
         for i in range(size):
             value = values[i]
-            values[matching] = value
-            matching += i64((value >> u32(shift)) == prefix)
+            if (value >> u32(shift)) == prefix:
+                values[matching] = value
+                matching += 1
         size = matching
         if shift == 0:
             break
@@ -353,7 +393,7 @@ def pick32(kept, size, key, rank, fine):  # type: ignore[no-untyped-def]
     return i64(prefix & u32(0xFFFF))
 
 
-def take_buckets(histogram, low_key, high_key, keys_a_bucket, buckets, counts, clear):  # type: ignore[no-untyped-def]
+def take_buckets(histogram, low_key, high_key, keys_a_bucket, buckets, counts, clear):
     """Sums neighbouring keys to buckets and lists those that hold something; how many.
 
     With ``clear`` the histogram is zero afterwards.
@@ -376,7 +416,7 @@ def take_buckets(histogram, low_key, high_key, keys_a_bucket, buckets, counts, c
 
 
 @_inline
-def _decode64(raw, code, table, start, m, words, out):  # type: ignore[no-untyped-def]
+def _decode64(raw, code, table, start, m, words, out):
     """Elements ``start`` to ``start + m`` of a chunk, as float64 in ``out``."""
     if code == F64:
         doubles = carray(raw, start + m, f64)
@@ -388,9 +428,7 @@ def _decode64(raw, code, table, start, m, words, out):  # type: ignore[no-untype
             out[i] = f64(words[i])
 
 
-def measure64(  # type: ignore[no-untyped-def]
-    a, a_code, a_table, b, b_code, b_table, n, scratch, tables, leaves, counts, kept
-):
+def measure64(a, a_code, a_table, b, b_code, b_table, n, scratch, tables, leaves, counts, kept):
     """``measure32`` in float64, for a pair with a float64 side; keeps every ``r``.
 
     ``tables`` has KEYS64 counters, ``kept`` room for n.
@@ -412,7 +450,7 @@ def measure64(  # type: ignore[no-untyped-def]
         for i in range(m):
             x = sides[1, i]
             y = sides[2, i]
-            if _is_finite(x, y, totals) and not _count_finite(x, y, leaf, totals):
+            if _count(x, y, leaf, totals):
                 r = f64(abs(y - x) / abs(x)).view(u64)
                 key = max(i64(r >> u64(45)) - KEY64_OFFSET, 0)
                 counters[key] += u32(1)
@@ -423,9 +461,7 @@ def measure64(  # type: ignore[no-untyped-def]
     return size
 
 
-def refine64(  # type: ignore[no-untyped-def]
-    a, a_code, a_table, b, b_code, b_table, n, prefix, shift, scratch, fine
-):
+def refine64(a, a_code, a_table, b, b_code, b_table, n, prefix, shift, scratch, fine):
     """Counts, among the ``r`` with ``r >> (shift + 16) == prefix``, the sixteen bits below."""
     x_table = carray(a_table, 256)
     y_table = carray(b_table, 256)

@@ -24,10 +24,14 @@ from modeldiff.changes.geometry import (
     LEAF,
     LOWEST_KEY,
     NO_KEY,
+    UNCHANGED,
 )
 from modeldiff.changes.histogram import LAST_BUCKET, bucket_of
+from modeldiff.changes.sampling import Bracket
 from modeldiff.changes.statistics import PERCENTS, Quantiles, quantile_ranks, statistics_of
 
+_KEPT_LIMIT = 1 << 23
+"""How many ``r`` in a bracket are kept: 32 MiB."""
 _MEDIAN = PERCENTS.index(50)
 
 
@@ -40,6 +44,22 @@ class Unsettled:
     bits: int
     rank: int
     wide: bool
+
+    def pick(self, r_bits: npt.NDArray[np.unsignedinteger], bracket: Bracket) -> float | Unsettled:
+        """The median, if these are the bits of all ``r`` in a bracket that holds it.
+
+        Overwrites ``r_bits``, which may have bits of no ``r`` among them.
+        """
+        if self.wide:
+            r = r_bits[(r_bits >> np.uint64(self.bits)) == self.prefix].view(np.float64)
+            return float(np.partition(r, self.rank)[self.rank]) if self.rank < r.size else self
+        if not bracket.holds(self.prefix):
+            return self
+        fine = np.empty(256, np.uint32)
+        low_bits = kernels().pick32(
+            r_bits.ctypes.data, r_bits.size, self.prefix, self.rank, fine.ctypes.data
+        )
+        return single(self.prefix << 16 | low_bits)
 
 
 class Tally:
@@ -61,7 +81,7 @@ class Tally:
         self._ranks, self._keys, self._within = np.empty((3, len(PERCENTS)), np.int64)
         self._rows = len(self.leaves)
         self._first = 0
-        self.leaves_at = self.leaves.ctypes.data
+        self._leaves_at = self.leaves.ctypes.data
         self.histogram_at = self.histogram.ctypes.data
         self._listing_at = (self._listed.ctypes.data, self._listed_counts.ctypes.data)
         self._ranks_at = self._ranks.ctypes.data
@@ -73,12 +93,32 @@ class Tally:
         self.counts[:] = EMPTY_COUNTS
         self._rows = -(-elements // LEAF)
         self.leaves[: self._rows] = 0.0
+        self.bracket = Bracket()
+        self._kept: list[npt.NDArray[np.uint32]] = []
+        self._kept_size = 0
 
-    def add_counts(self, counts: npt.NDArray[np.int64]) -> None:
-        """Adds a chunk's eight counts."""
+    def leaf_at(self, first: int) -> int:
+        """The address of the sums of the leaf that begins with element ``first``."""
+        return self._leaves_at + first // LEAF * self.leaves.itemsize * 6
+
+    def add_counts(self, counts: npt.NDArray[np.int64], changed: int) -> None:
+        """Adds a chunk's eight counts, of which the unchanged follow from the changed."""
         self.counts[:6] += counts[:6]
+        self.counts[UNCHANGED] += counts[0] - changed
         self.counts[LOWEST_KEY] = min(self.counts[LOWEST_KEY], counts[LOWEST_KEY])
         self.counts[HIGHEST_KEY] = max(self.counts[HIGHEST_KEY], counts[HIGHEST_KEY])
+
+    def keep(self, r_bits: npt.NDArray[np.unsignedinteger]) -> None:
+        """Adds a chunk's ``r`` in the bracket; gives the bracket up if they become too many."""
+        if r_bits.size == 0 or self.bracket.width == 0:
+            return
+        with self.lock:
+            self._kept_size += r_bits.size
+            if self._kept_size > _KEPT_LIMIT:
+                self.bracket = Bracket()
+                self._kept = []
+            else:
+                self._kept.append(r_bits.astype(np.uint32))
 
     def find_median(self) -> float | Unsettled | None:
         """The median of ``r``, or what the histogram tells of it; None without finite elements.
@@ -104,7 +144,8 @@ class Tally:
         rank = int(self._within[_MEDIAN - self._first])
         if self.wide:
             return Unsettled(key + KEY64_OFFSET, 45, rank, wide=True)
-        return Unsettled(key, 16, rank, wide=False)
+        place = Unsettled(key, 16, rank, wide=False)
+        return place.pick(np.concatenate(self._kept), self.bracket) if self._kept else place
 
     def statistics(self, types: Comparison, median: float | None) -> Statistics:
         """All columns, given the exact median of ``r``. Empties the tally."""

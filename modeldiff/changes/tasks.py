@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,6 +14,8 @@ from modeldiff.checkpoints import TensorInfo
 
 _BATCH_BYTES = 2 << 20
 """Bytes of neighbouring small pairs that a thread takes in one go."""
+_AHEAD = 8
+"""By how many jobs a sample is taken early."""
 
 ChunkElements = Callable[[Comparison], int]
 """How many elements of these types are measured at once."""
@@ -24,7 +27,8 @@ class Task:
 
     A tensor of one chunk is measured whole. A larger one has a ``tally``, filled by the first
     pass, and perhaps a ``search`` for its median's lower bits, fed by further passes. ``left``
-    pieces of the current pass are still to be done. ``trouble`` says why it cannot be read.
+    pieces of the current pass are still to be done. ``sampled`` is set when the tally has its
+    bracket. ``trouble`` says why the tensor cannot be read.
     """
 
     index: int
@@ -37,6 +41,7 @@ class Task:
     search: MedianSearch | None = None
     trouble: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    sampled: threading.Event = field(default_factory=threading.Event)
 
     @property
     def elements(self) -> int:
@@ -46,11 +51,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Piece:
-    """Elements ``start`` to ``stop`` of a task's tensors."""
+    """Elements ``start`` to ``stop`` of a task's tensors; or their sample, before all others."""
 
     task: Task
     start: int
     stop: int
+    is_sample: bool = False
 
 
 Job = list[Piece]
@@ -75,7 +81,20 @@ def sort_out(pairs: Sequence[Pair]) -> tuple[list[Task], dict[int, Change]]:
 
 
 def cut(tasks: Iterable[Task], chunk_elements: ChunkElements) -> Iterator[Job]:
-    """All tasks as jobs, in order. A large task gets its tally when its turn comes."""
+    """All tasks as jobs, in order, but a large task's sample some jobs before its first chunk, so
+    that no thread has to wait for it."""
+    waiting: deque[Job] = deque()
+    for job in _in_order(tasks, chunk_elements):
+        if job[0].is_sample:
+            yield job
+            continue
+        waiting.append(job)
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _in_order(tasks: Iterable[Task], chunk_elements: ChunkElements) -> Iterator[Job]:
     batch: Job = []
     batch_bytes = 0
     for task in tasks:
@@ -88,6 +107,10 @@ def cut(tasks: Iterable[Task], chunk_elements: ChunkElements) -> Iterator[Job]:
             batch, batch_bytes = [], 0
         if not small:
             task.tally = Tally(task.elements, task.types.precision == "float64")
+            if task.types.precision == "float32":
+                yield [Piece(task, 0, 0, is_sample=True)]
+            else:
+                task.sampled.set()
             yield from chunks(task, chunk_elements)
     if batch:
         yield batch
