@@ -38,12 +38,17 @@ def chunk_elements(types: Comparison, chunk_bytes: int) -> int:
 class CpuBench:
     """Measures chunks that stand in its two buffers. Belongs to one thread at a time.
 
-    ``base`` and ``target`` are the buffers, of ``chunk_bytes`` each.
+    ``base`` and ``target`` are the buffers, ``room`` bytes each (a leaf of float64 at least), its
+    own or lent to it.
     """
 
-    def __init__(self, chunk_bytes: int = CHUNK_BYTES) -> None:
-        self.base = np.empty(max(chunk_bytes, LEAF * 8), np.uint8)
-        self.target = np.empty_like(self.base)
+    def __init__(
+        self,
+        room: int = CHUNK_BYTES,
+        buffers: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]] | None = None,
+    ) -> None:
+        room = max(room, LEAF * 8)
+        self.base, self.target = buffers or (np.empty(room, np.uint8), np.empty(room, np.uint8))
         self._kernels = kernels()
         # Room for every r of a chunk: four bytes for each element of at least one byte, or eight
         # for each of eight. Memory that is never written is never taken.

@@ -51,7 +51,9 @@ def resolve_device(device: str) -> str:
         return device
     name = f"{device}:0" if device in ("cuda", "xpu") else device
     if not _works(name):
-        raise InvalidOption(f"PyTorch finds no device {name} here.", hint=_choices())
+        raise InvalidOption(
+            f"PyTorch finds no device {name} here that computes exactly.", hint=_choices()
+        )
     return name
 
 
@@ -60,14 +62,17 @@ def _choices() -> str:
 
 
 def _works(name: str) -> bool:
-    """Whether torch can compute on this accelerator."""
+    """Whether torch can compute on this accelerator, and as exactly as the CPU."""
     import torch
+
+    from modeldiff.changes.accelerator import divides_exactly
 
     kind, _, index = name.partition(":")
     if kind == "mps":
-        return bool(torch.backends.mps.is_available())
+        return bool(torch.backends.mps.is_available()) and divides_exactly(name)
     module = torch.cuda if kind == "cuda" else torch.xpu
-    return bool(module.is_available()) and int(index) < module.device_count()
+    here = bool(module.is_available()) and int(index) < module.device_count()
+    return here and divides_exactly(name)
 
 
 def _accelerators() -> list[str]:
