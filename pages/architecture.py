@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from modeldiff.ui.diffing import follow
+from modeldiff.ui.diffing import diff_panel, follow
 from modeldiff.ui.entry import enter
 from modeldiff.ui.fact_table import fact_table
 from modeldiff.ui.opening import fact_pairs
@@ -19,4 +19,5 @@ st.subheader(title, anchor=False)
 fact_table(facts)
 
 st.subheader("Tensors", anchor=False)
+follow(comparison, lambda state: diff_panel(comparison, state))
 follow(comparison, lambda state: tensor_table(comparison, state))

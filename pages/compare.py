@@ -17,5 +17,8 @@ for role, side, column in zip(
     with column:
         side_card(role, side)
 
+if comparison.same_content:
+    st.info("By their fingerprints both references hold the same files.")
+
 follow(comparison, lambda state: diff_panel(comparison, state))
 follow(comparison, summary_panel)

@@ -31,7 +31,7 @@ def choose_layer(view: View, layers: int) -> int | None:
     options: list[int | None] = [None, *range(layers)]
     layer = view.layer if view.layer in options else None
     st.session_state[_LAYER] = layer
-    before, chooser, after = st.columns([2, 7, 2], vertical_alignment="bottom")
+    before, chooser, after = st.columns([2, 5, 2], vertical_alignment="bottom", wrap=False)
     chooser.select_slider(
         "Layer",
         options,

@@ -21,13 +21,16 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
     """Draw choosers, diagram and panel. Before a diff the boxes have shapes and no numbers."""
     view = current_view("diagram")
     changes = changes_so_far(comparison, state)
-    drawing, panel = st.columns([3, 2], gap="medium")
-    with drawing:
+    component = component_of(changes, view.component) if view.component else None
+    numbers = measured(state)
+    what, which = st.columns([2, 3], gap="medium")
+    with what:
         metric = choose_metric(view)
+    with which:
         architecture = choose_side(view, comparison).architecture
         layer = choose_layer(view, architecture.layer_count)
-        component = component_of(changes, view.component) if view.component else None
-        numbers = measured(state)
+    drawing, panel = st.columns([3, 2], gap="medium")
+    with drawing:
         clickable_diagram(
             diagram_svg(
                 architecture,

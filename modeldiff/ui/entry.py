@@ -15,20 +15,21 @@ from streamlit.navigation.page import Page
 
 ENTRYPOINT = "streamlit_app.py"
 _ENTERED = "entered"
-_WANTED = "wanted"
+WANTED = "wanted"
+"""Where in the session a page and its query wait while the entrypoint runs first."""
 
 
 def enter(page: str) -> None:
     """First statement of a page: go on only if the entrypoint has run for this session."""
     if _ENTERED not in st.session_state:
-        st.session_state[_WANTED] = (page, st.query_params.to_dict())
+        st.session_state[WANTED] = (page, st.query_params.to_dict())
         st.switch_page(ENTRYPOINT)
 
 
 def lead_back(pages: Mapping[str, Page]) -> None:
     """In the entrypoint, after ``st.navigation``: mark the session and return a deep link."""
     st.session_state[_ENTERED] = True
-    wanted = st.session_state.pop(_WANTED, None)
+    wanted = st.session_state.pop(WANTED, None)
     if wanted is not None:
         page, query = wanted
         st.switch_page(pages[page], query_params=query)

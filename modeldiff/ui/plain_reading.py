@@ -49,16 +49,18 @@ def _change(statistics: Statistics, median: float) -> Iterator[str]:
     if math.isinf(median):
         yield f"**Most base values are zero**, so the median is infinite; {unchanged} are equal."
         return
-    yield (
-        f"**Half of all elements moved by less than {format_pct(median)} of their base value,** "
-        f"half by more; {unchanged} are equal, bit for bit."
-    )
+    if median == 0:
+        yield f"**{unchanged} of all elements are equal, bit for bit,** and so the median is 0."
+    else:
+        yield (
+            f"**Half of all elements moved by less than {format_pct(median)} of their base "
+            f"value,** half by more; {unchanged} are equal, bit for bit."
+        )
     resolution = statistics.resolution_pct
     if resolution is not None and median < resolution:
         yield (
-            f"The stored type can move in steps of {format_pct(resolution)} at best. The median "
-            "lies below one step, so a smaller update rounds away: the share of equal elements "
-            "says more here."
+            f"The stored type moves in steps of {format_pct(resolution)} at the finest: a smaller "
+            "update rounds away, so here the share of equal elements says more than the median."
         )
     if median >= 0.7 * _UNRELATED_PCT:
         yield (

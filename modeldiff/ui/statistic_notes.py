@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from modeldiff.changes import Statistics
 from modeldiff.drawings import format_count, format_pct, format_small
+from modeldiff.drawings.wording import MISSING
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,16 @@ class StatisticNote:
     def _format(self) -> Callable[[float | None], str]:
         if self.name.endswith("_pct"):
             return format_pct
+        if self.name == "cosine":
+            return _cosine
         return _whole if self.name.startswith("nonfinite") else format_small
+
+
+def _cosine(value: float | None) -> str:
+    """Five digits, as between related models all that tells is in the last ones."""
+    if value is None:
+        return MISSING
+    return ">0.99999" if 0.999995 <= value < 1 else f"{min(value, 1.0):.5f}"
 
 
 def _whole(value: float | None) -> str:
@@ -59,14 +69,15 @@ HEADLINES: tuple[StatisticNote, ...] = (
     ),
 )
 
-QUANTILES: tuple[StatisticNote, ...] = (
-    StatisticNote("p05_pct", "5 %", "One element in twenty moved by less."),
-    StatisticNote("p25_pct", "25 %", "A quarter of the elements moved by less."),
-    StatisticNote("median_pct", "50 %", "Half of the elements moved by less."),
-    StatisticNote("p75_pct", "75 %", "A quarter of the elements moved by more."),
-    StatisticNote("p95_pct", "95 %", "One element in twenty moved by more."),
-    StatisticNote("p99_pct", "99 %", "One element in a hundred moved by more."),
-)
+PERCENTILES: Mapping[str, str] = {
+    "p05_pct": "5th",
+    "p25_pct": "25th",
+    "median_pct": "50th",
+    "p75_pct": "75th",
+    "p95_pct": "95th",
+    "p99_pct": "99th",
+}
+"""Statistics that are percentiles of the relative change, and which."""
 
 DETAILS: tuple[StatisticNote, ...] = (
     StatisticNote("sign_flip_pct", "Sign flips", "Share of elements that changed their sign."),

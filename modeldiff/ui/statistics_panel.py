@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from modeldiff.changes import Statistics
-from modeldiff.ui.statistic_notes import DETAILS, HEADLINES, QUANTILES
+from modeldiff.drawings import format_number
+from modeldiff.ui.statistic_notes import DETAILS, HEADLINES, PERCENTILES
 
 
 def headline_metrics(statistics: Statistics, *, columns: int = 4) -> None:
@@ -17,11 +18,15 @@ def headline_metrics(statistics: Statistics, *, columns: int = 4) -> None:
 
 def detail_tables(statistics: Statistics) -> None:
     """All others: how the change is spread over the elements, then one a line."""
+    st.caption("Percentiles of the relative change, in %: that share of the elements moved by less")
     st.table(
-        {note.label: [note.text(statistics)] for note in QUANTILES},
+        {
+            ordinal: [format_number(getattr(statistics, name))]
+            for name, ordinal in PERCENTILES.items()
+        },
         border="horizontal",
         hide_index=True,
-        alt="Quantiles of the relative change: this share of the elements moved by less",
+        alt="Percentiles of the relative change in percent",
     )
     st.table(
         {

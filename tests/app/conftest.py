@@ -1,0 +1,59 @@
+"""The app run without a browser, on a cache of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from modeldiff.checkpoints import open_checkpoint
+from modeldiff.results import answer
+from modeldiff.ui import diffing
+from modeldiff.ui.entry import WANTED
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("compare", "architecture", "heatmap", "diagram")
+
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No result is stored, none is kept in memory, and nothing is measured without being asked."""
+    monkeypatch.setenv("MODELDIFF_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(diffing, "STARTS_BY_ITSELF_BELOW", 0)
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page(fresh: None) -> OpenPage:
+    """Opens a page as a link with this query does, and checks that nothing was raised."""
+
+    def open_page(page: str, **query: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+        # AppTest's own switch_page would run the page without the entrypoint and its sidebar.
+        app.session_state[WANTED] = (page, query)
+        app.run()
+        assert not app.exception, [error.value for error in app.exception]
+        return app
+
+    return open_page
+
+
+@pytest.fixture
+def measure(fresh: None) -> Callable[[str, str], None]:
+    """Measures a pair, so that its result is there when a page is opened."""
+
+    def measure(base: str, target: str) -> None:
+        answer(open_checkpoint(base), open_checkpoint(target), device="cpu")
+
+    return measure
+
+
+def words(app: AppTest) -> str:
+    """All text of the page, for looking whether it says something."""
+    elements = [*app.markdown, *app.caption, *app.title, *app.subheader, *app.error, *app.info]
+    return "\n".join(str(element.value) for element in elements)

@@ -1,0 +1,174 @@
+"""Each page, before and after a diff, for pairs of all kinds and for links of all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.app.conftest import PAGES, OpenPage, words
+from tests.app.small_models import write_llama
+
+Measure = Callable[[str, str], None]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> dict[str, str]:
+    """Two models of one shape; target differs by about 5 %."""
+    base = write_llama(tmp_path / "base")
+    target = write_llama(tmp_path / "target", noise=0.05)
+    return {"base": str(base), "target": str(target)}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_before_a_diff(page: str, open_page: OpenPage, pair: dict[str, str]) -> None:
+    app = open_page(page, **pair)
+    assert app.title[0].value == page.capitalize()
+    assert app.sidebar.text_input(key="base").value == pair["base"]
+    assert app.button(key="start_diff").label == "Start the diff"
+    assert "reads 45.7 kB of weights" in words(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_after_a_diff(
+    page: str, open_page: OpenPage, measure: Measure, pair: dict[str, str]
+) -> None:
+    measure(pair["base"], pair["target"])
+    app = open_page(page, **pair)
+    assert "Measured on `cpu`" in app.sidebar.caption[-1].value
+    assert all(button.key != "start_diff" for button in app.button)
+
+
+def test_compare_says_what_changed(
+    open_page: OpenPage, measure: Measure, pair: dict[str, str]
+) -> None:
+    measure(pair["base"], pair["target"])
+    app = open_page("compare", **pair)
+    metrics = {metric.label: metric.value for metric in app.metric}
+    assert metrics["Median change"].startswith("3.")
+    assert metrics["Relative Frobenius"].startswith("5.")
+    most, least = (table.value for table in app.dataframe)
+    assert most["median_pct"].iloc[0] > least["median_pct"].iloc[0]
+    assert most["median_pct"].is_monotonic_decreasing
+
+
+def test_a_model_against_itself(
+    open_page: OpenPage, measure: Measure, pair: dict[str, str]
+) -> None:
+    measure(pair["base"], pair["base"])
+    app = open_page("compare", base=pair["base"], target=pair["base"])
+    assert "The weights are identical" in words(app)
+    assert "both references hold the same files" in words(app)
+    assert "All facts are the same" in words(
+        open_page("architecture", base=pair["base"], target=pair["base"])
+    )
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_models_of_other_depth_and_vocabulary(
+    page: str, open_page: OpenPage, measure: Measure, pair: dict[str, str], tmp_path: Path
+) -> None:
+    other = str(write_llama(tmp_path / "other", layers=3, vocabulary=40, noise=0.1))
+    measure(pair["base"], other)
+    link = {"layer": "2", "component": "mlp.up_proj", "side": "target"}
+    app = open_page(page, base=pair["base"], target=other, **link)
+    if page == "compare":
+        assert "9 only in target" in words(app)
+        assert "2 of another shape" in words(app)
+    if page == "architecture":
+        table = app.dataframe[0].value
+        assert (table["status"] == "only in target").sum() == 9
+        assert app.table[0].value["Base"].str.contains(r"\*\*2\*\*").any()
+    if page in ("heatmap", "diagram"):
+        assert "Base has nothing at this place." in words(app)
+
+
+def test_the_tensor_table_filters(open_page: OpenPage, pair: dict[str, str]) -> None:
+    app = open_page("architecture", **pair)
+    assert len(app.dataframe[0].value) == 21
+    app.selectbox(key="filter_layer").select(1)
+    app.text_input(key="filter_name").set_value("Q_PROJ").run()
+    table = app.dataframe[0].value
+    assert table[["layer", "component"]].values.tolist() == [[1, "self_attn.q_proj"]]
+    app.text_input(key="filter_name").set_value("no such tensor").run()
+    assert len(app.dataframe[0].value) == 0
+    assert not app.exception
+
+
+@pytest.mark.parametrize("page", ["heatmap", "diagram"])
+def test_a_link_opens_what_its_sender_saw(
+    page: str, open_page: OpenPage, measure: Measure, pair: dict[str, str]
+) -> None:
+    measure(pair["base"], pair["target"])
+    app = open_page(page, **pair, metric="cosine_distance", layer="1", component="self_attn.k_proj")
+    assert "Layer 1 · `self_attn.k_proj`" in words(app)
+    assert "`model.layers.1.self_attn.k_proj.weight`" in words(app)
+    assert app.session_state["metric_chooser"].key == "cosine_distance"
+    assert app.query_params["layer"] == "1"
+
+
+def test_a_component_of_the_diagram_is_found_on_the_heatmap_and_back(
+    open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    assert "Outside the layers · `lm_head`" in words(
+        open_page("heatmap", **pair, layer="1", component="lm_head")
+    )
+    assert "Outside the layers · `lm_head`" in words(
+        open_page("diagram", **pair, layer="1", component="lm_head")
+    )
+
+
+@pytest.mark.parametrize("page", ["heatmap", "diagram"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"layer": "abc", "metric": "<script>alert(1)</script>", "component": "<img src=x>"},
+        {"layer": "-1", "metric": "", "component": ""},
+        {"layer": "99999999999999999999", "component": "../../x", "side": "nobody"},
+        {"layer": "٣", "component": "self_attn.q_proj", "device": "toaster"},
+    ],
+)
+def test_hostile_links(
+    page: str, query: dict[str, str], open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    app = open_page(page, **pair, **query)
+    assert app.title[0].value == page.capitalize()
+
+
+@pytest.mark.parametrize(
+    "broken", ["../../x", "", "<b>bold</b>", "/etc/passwd", "a\nb", "x" * 5000]
+)
+def test_a_broken_reference_is_a_message(
+    broken: str, open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    app = open_page("compare", base=broken, target=pair["target"])
+    assert "Base cannot be opened" in app.error[0].value
+    assert app.sidebar.text_input(key="target").value == pair["target"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_one_broken_side_hides_nothing(
+    page: str, open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    app = open_page(page, base=pair["base"], target="demo:nothing")
+    assert len(app.error) == 1
+    assert "Target cannot be opened" in app.error[0].value
+    assert "Llama" in words(app), "the side that can be opened is shown"
+
+
+def test_names_from_files_are_text(open_page: OpenPage, tmp_path: Path) -> None:
+    name = "model.layers.1.<img src=x onerror=alert(1)>[a](http://b).weight"
+    folder = str(write_llama(tmp_path / "hostile", extra={name: (4, 4)}))
+    for page in PAGES:
+        app = open_page(page, base=folder, target=folder, layer="1")
+        assert not any(element.proto.allow_html for element in app.markdown)
+    column = next(
+        c
+        for c in open_page("architecture", base=folder, target=folder)
+        .dataframe[0]
+        .value["component"]
+        if "<img" in c
+    )
+    app = open_page("heatmap", base=folder, target=folder, layer="1", component=column)
+    assert f"`{name}`" in words(app)
