@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.architectures.architecture import Step
-from modeldiff.drawings.readings import Reading
+from modeldiff.drawings.readings import NOT_MEASURED, Reading
 from modeldiff.drawings.text_width import shorten, text_width
 
 LABEL, NUMBER, SHAPE, DETAIL = 14.0, 14.0, 12.0, 11.0
 _PAD = 11.0
 _BETWEEN = 10.0
-_LEAST, _MOST = 92.0, 262.0
+_LEAST, _MOST = 92.0, 310.0
 _SMALL, _LARGE = 108.0, 172.0
+_WORDS = 200.0
 _GAUGE = 17.0
 _PILL = 26.0
 SYMBOL = 24.0
@@ -144,27 +145,36 @@ class Card:
 
 
 def make_card(
-    step: Step, readings: Sequence[Reading], numbers: Sequence[str], largest: int
+    step: Step,
+    label: str,
+    readings: Sequence[Reading],
+    numbers: Sequence[str],
+    *,
+    largest: int,
+    alone: bool,
 ) -> Card:
     """The card of a step. ``numbers`` are the readings' values as text, none without a comparison.
 
     ``largest`` is the number of elements of the layer's largest component: a box's width grows with
-    the root of its share of that, as far as its text leaves room.
+    the root of its share of that, as far as its text leaves room. A card that is ``alone`` in its
+    row may be wide rather than high.
     """
     readings = tuple(readings)
     if not readings:
         return _operation(step)
-    detail = _meaning(step.detail)
+    detail = _meaning(step.detail, _WORDS)
     numbers = tuple(numbers)
     elements = sum(reading.elements for reading in readings)
     share = math.sqrt(min(1.0, elements / largest)) if largest else 0.0
-    wide = text_width(step.label, LABEL, bold=True)
+    wide = text_width(label, LABEL, bold=True)
     bars = 0.0
     least = max(_LEAST - 2 * _PAD, text_width(step.shape, SHAPE))
     if len(readings) == 1 and numbers:
         size = NUMBER if readings[0].value is not None else DETAIL
         wide += _BETWEEN + text_width(numbers[0], size, bold=True)
-        bars = 6 + STRIP if readings[0].spread else 9 + BAR
+        # What is yet to be measured has room for its bar already: the picture fills in, unmoved.
+        if readings[0].value is not None or readings[0].words == NOT_MEASURED:
+            bars = 6 + STRIP if readings[0].spread else 9 + BAR
     elif numbers:
         least = max(least, _name_room(readings) + 12 + 44 + _number_room(readings, numbers))
         bars = 3 + _GAUGE * len(readings)
@@ -172,12 +182,14 @@ def make_card(
     room = max(large - 2 * _PAD, wide, least)
     meaning = text_width(detail, DETAIL)
     beside = text_width(step.shape, SHAPE) + _BETWEEN + meaning if step.shape else meaning
-    lines = 1 if not detail or beside <= room else 2
+    lines = 1 if not detail or beside <= max(room, _WORDS if alone else 0.0) else 2
+    if lines == 1:
+        room = max(room, beside)
     if lines == 2:
-        room = max(room, min(meaning, _LARGE - 2 * _PAD))
+        room = max(room, min(meaning, _WORDS))
     width = math.ceil(min(room + 2 * _PAD, _MOST))
     height = math.ceil(20.0 + 15.0 * lines + bars + 10)
-    return Card(step, "parameters", step.label, detail, readings, numbers, lines, width, height)
+    return Card(step, "parameters", label, detail, readings, numbers, lines, width, height)
 
 
 def _operation(step: Step) -> Card:
@@ -190,10 +202,13 @@ def _operation(step: Step) -> Card:
     )
 
 
-def _meaning(detail: str) -> str:
-    """What the shape means, without repeating its number or what the box itself shows."""
+def _meaning(detail: str, room: float) -> str:
+    """What the shape means, without its number or what the box shows anyway, as far as it fits."""
     text = re.sub(r"^\d+ [=≈] ", "", detail)
-    return ", ".join(part for part in text.split(", ") if part != "with bias")
+    parts = [part for part in text.split(", ") if part != "with bias"]
+    while len(parts) > 1 and text_width(", ".join(parts), DETAIL) > room:
+        parts.pop()
+    return ", ".join(parts)
 
 
 def _name_room(readings: Sequence[Reading]) -> float:

@@ -5,6 +5,7 @@ One SVG, for the page (colours are CSS variables, boxes are buttons) and for fil
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from modeldiff.architectures.architecture import Architecture, Step
@@ -13,11 +14,9 @@ from modeldiff.drawings.cards import Card, make_card
 from modeldiff.drawings.layout import lay_out
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.painter import Painter
-from modeldiff.drawings.palette import Palette
+from modeldiff.drawings.palette import FILE_FONT, Palette
 from modeldiff.drawings.readings import Reading, Readings
 from modeldiff.drawings.scale import choose_scale
-
-FILE_FONT = "'Source Sans 3', 'Source Sans Pro', Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 
 def diagram_svg(
@@ -41,27 +40,45 @@ def diagram_svg(
     """
     changes = tuple(changes)
     readings = Readings(architecture, changes, metric)
-    values = (metric.value(change.statistics) for change in changes)
-    scale = choose_scale(
-        [value for value in values if value is not None],
-        metric,
-        {
-            change.statistics.resolution_pct
-            for change in changes
-            if change.statistics is not None and change.statistics.resolution_pct is not None
-        },
-    )
+    measured = [change.statistics for change in changes if change.statistics is not None]
+    values = [value for one in measured if (value := metric.value(one)) is not None]
+    floors = {one.resolution_pct for one in measured if one.resolution_pct is not None}
+    scale = choose_scale(values, metric, floors)
     largest = _largest(architecture)
 
-    def card(step: Step, layers: Sequence[int | None]) -> Card:
-        found = readings.of(step.id, layers)
-        numbers = [_number(reading, metric) for reading in found] if readings.compared else []
-        return make_card(step, found, numbers, largest)
+    def cards(row: Sequence[Step], layers: Sequence[int | None]) -> list[Card]:
+        labels = Counter(step.label for step in row)
+        made = []
+        for step in row:
+            found = readings.of(step, layers)
+            made.append(
+                make_card(
+                    step,
+                    step.label if labels[step.label] == 1 else _longer(step),
+                    found,
+                    [_number(reading, metric) for reading in found] if readings.compared else [],
+                    largest=largest,
+                    alone=len(row) == 1,
+                )
+            )
+        return made
 
     where = f"layer {layer}" if layer is not None else "all layers"
-    painter = Painter(palette, scale, selected, readings.compared, font)
-    layout = lay_out(architecture, layer, card)
+    painter = Painter(palette, scale, selected, bool(values), font)
+    layout = lay_out(architecture, layer, cards)
+    elsewhere = readings.not_here()
+    if elsewhere:
+        caption = (f"Not drawn, for only the other side has it: {', '.join(elsewhere)}", *caption)
     return painter.svg(layout, f"{architecture.title}, {where}", title, caption)
+
+
+def _longer(step: Step) -> str:
+    """A label for one of several of the same name: with the network that it belongs to."""
+    parts = step.id.split(".")
+    # The many experts are the ones drawn as a stack.
+    if len(parts) < 2 or len(step.label) == 1 or parts[-2] == "experts":
+        return step.label
+    return f"{parts[-2].removesuffix('_expert')} {step.label}"
 
 
 def _number(reading: Reading, metric: Metric) -> str:

@@ -14,7 +14,7 @@ import altair as alt
 from modeldiff.drawings.heatmap_grid import Grid, place_cells
 from modeldiff.drawings.heatmap_words import GREY, Paint, headings, legend, marks, numbers, words
 from modeldiff.drawings.metrics import Metric
-from modeldiff.drawings.palette import Palette
+from modeldiff.drawings.palette import FILE_FONT, Palette
 from modeldiff.drawings.scale import Scale, choose_scale
 
 if TYPE_CHECKING:
@@ -46,28 +46,30 @@ def heatmap_chart(
         data=cells,
         layer=[
             _rectangles(metric, scale, grid, notes=bool((cells["note"] != "").any())),
-            *legend(metric, scale, paint),
+            *(legend(metric, scale, paint) if frame["value"].notna().any() else ()),
             *headings(grid, paint),
             *numbers(grid),
-            *words(cells, paint),
+            *words(cells, grid, paint),
             *marks(cells, paint),
             _outline(),
         ],
         height=grid.height,
-        padding={"left": 0, "right": 3, "top": 3, "bottom": 3},
+        padding={"left": 0, "right": 3, "top": 3, "bottom": 3} if palette is None else 16,
+        # As wide as there is room, and as high as the layers need.
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
     if palette is None:
         return chart
     ramp = list(palette.ramp)
     painted: alt.LayerChart = chart.configure(
         background=palette.surface,
-        font="Source Sans 3, Helvetica, Arial, Liberation Sans, sans-serif",
+        font=FILE_FONT,
         range={"heatmap": ramp, "ramp": ramp},
         mark=alt.MarkConfig(color=palette.accent),
         view=alt.ViewConfig(strokeWidth=0),
         axis=alt.AxisConfig(labelColor=palette.muted, titleColor=palette.muted),
         legend=alt.LegendConfig(labelColor=palette.text, labelFontSize=12),
-        autosize=alt.AutoSizeParams(type="fit", contains="padding"),
+        title=alt.TitleConfig(color=palette.text, subtitleColor=palette.muted),
     )
     return painted
 

@@ -72,7 +72,7 @@ def numbers(grid: Grid) -> list[alt.Chart]:
     ]
 
 
-def words(cells: pd.DataFrame, paint: Paint) -> list[alt.Chart]:
+def words(cells: pd.DataFrame, grid: Grid, paint: Paint) -> list[alt.Chart]:
     """Name and number on the broad bars outside the layers."""
     if not 0 < int((cells["region"] != "grid").sum()) <= _MOST_WORDS:
         return []
@@ -91,6 +91,7 @@ def words(cells: pd.DataFrame, paint: Paint) -> list[alt.Chart]:
         "baseline": "middle",
         "dx": 8,
         "fontSize": 12,
+        "limit": alt.ExprRef(f"(datum.x2 - datum.x) * width / {grid.width:.2f} - 26"),
     }
     at = {"x": alt.X("x:Q"), "y": alt.Y("ym:Q"), "text": alt.Text("words:N")}
     ink = alt.value(alt.ExprRef(_INK.format(value="datum.value")))
@@ -135,6 +136,7 @@ def marks(cells: pd.DataFrame, paint: Paint) -> list[alt.Chart]:
                     columns=alt.ExprRef("max(1, floor(width / 165))"),
                     symbolStrokeColor="#808080",
                     symbolFillColor="transparent",
+                    symbolStrokeWidth=1.6,
                     symbolSize=80,
                     offset=8,
                     labelLimit=220,

@@ -7,6 +7,7 @@ levels that no other line uses there.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _TRACK = 9.0
 _SWEEPS = 24
 _STRAIGHT = 0.5
 _STIFF = 100.0
+_OVER = 18.0
 STREAM = ""
 """The name under which steps that read nothing of their own block read the stream beside it."""
 
@@ -171,9 +173,13 @@ class _Graph:
                     weights.append(sum(pulls) or 0.01)
                     total = sum(pull * n.x for pull, (n, _, _) in zip(pulls, near, strict=True))
                     wanted.append(total / sum(pulls) if pulls else 0.0)
+                    if self._joins(node):
+                        weights[-1], wanted[-1] = _STIFF, sum(self._reach(node)) / 2
                 for node, x in zip(row, _apart(row, wanted, weights), strict=True):
                     node.x = x
+                self._widen(row)
         for row in self.order:
+            self._straighten(row)
             self._widen(row)
         left = min((n.x - n.width / 2 for n in self.nodes.values()), default=0.0)
         for node in self.nodes.values():
@@ -185,14 +191,43 @@ class _Graph:
             return _STIFF
         return _STIFF if len(self.below[upper]) == len(self.above[lower]) == 1 else 1.0
 
+    def _straighten(self, row: Sequence[_Node]) -> None:
+        """Put each lane exactly over where its line comes from, if its neighbours leave room."""
+        for at, node in enumerate(row):
+            below = self.below[node.id]
+            if len(below) != 1 or self._pull(below[0], node.id) != _STIFF:
+                continue
+            low, high = -math.inf, math.inf
+            if at:
+                low = row[at - 1].x + (row[at - 1].width + node.width) / 2 + _APART
+            if at + 1 < len(row):
+                high = row[at + 1].x - (row[at + 1].width + node.width) / 2 - _APART
+            if low <= high:
+                node.x = min(max(self.nodes[below[0]].x, low), high)
+
+    def _joins(self, node: _Node) -> bool:
+        """Whether a node is an operation on several inputs."""
+        return (
+            node.card is not None
+            and node.card.kind != "parameters"
+            and len(self.below[node.id]) > 1
+        )
+
+    def _reach(self, node: _Node) -> tuple[float, float]:
+        """From where to where a node's inputs stand."""
+        edges = []
+        for source in (self.nodes[name] for name in self.below[node.id]):
+            joined = source.card is not None and source.card.kind == "operation"
+            half = source.width / 2 if joined else _OVER
+            edges += [source.x - half, source.x + half]
+        return min(edges), max(edges)
+
     def _widen(self, row: Sequence[_Node]) -> None:
         """Let an operation on several inputs reach over them, so that their lines run straight."""
         for at, node in enumerate(row):
-            feeding = [self.nodes[name].x for name in self.below[node.id]]
-            if node.card is None or node.card.kind != "operation" or len(feeding) < 2:
+            if not self._joins(node) or node.card is None or node.card.kind == "symbol":
                 continue
-            left = min(*feeding, node.x - node.width / 2 + 18) - 18
-            right = max(*feeding, node.x + node.width / 2 - 18) + 18
+            left, right = self._reach(node)
             if at:
                 left = max(left, row[at - 1].x + row[at - 1].width / 2 + _APART)
             if at + 1 < len(row):

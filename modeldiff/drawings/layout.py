@@ -30,7 +30,9 @@ _MOST_KINDS = 6
 TITLE_SIZE = 13.0
 _PARALLEL_X = STREAM_X + 16
 
-CardMaker = Callable[[Step, Sequence[int | None]], Card]
+Layers = Sequence[int | None]
+CardMaker = Callable[[Sequence[Step], Layers], Sequence[Card]]
+"""Makes the cards of a row of steps that stand for these layers."""
 
 
 @dataclass(frozen=True)
@@ -83,28 +85,21 @@ class Layout:
     ends: tuple[tuple[float, float, str], ...]
 
 
-def lay_out(architecture: Architecture, layer: int | None, card: CardMaker) -> Layout:
+def lay_out(architecture: Architecture, layer: int | None, cards: CardMaker) -> Layout:
     """The layout of an architecture with one layer drawn, or with ``layer`` None of every kind.
 
-    ``card`` makes a step's card from the layers that it stands for (``(None,)`` outside of them).
+    ``cards`` gets ``(None,)`` as the layers of what is outside of them.
     """
     drawn = _drawn_kinds(architecture, layer)
-    stem = arrange([[card(s, (None,)) for s in row] for row in _depths(architecture.stem)], _ROOM)
-    tail = arrange([[card(s, (None,)) for s in row] for row in _depths(architecture.tail)], _ROOM)
+    stem = arrange([cards(row, (None,)) for row in _depths(architecture.stem)], _ROOM)
+    tail = arrange([cards(row, (None,)) for row in _depths(architecture.tail)], _ROOM)
     kinds = []
     for kind in drawn:
-        layers: Sequence[int | None] = kind.layers if layer is None else (layer,)
-        kinds.append(
-            (
-                kind,
-                [
-                    (s, arrange([[card(step, layers) for step in row] for row in s.rows], _ROOM))
-                    for s in kind.sublayers
-                ],
-            )
-        )
-    blocks = [stem, tail, *(block for _, sublayers in kinds for _, block in sublayers)]
-    inner = max(_NARROWEST, *(block.width + 2 * _INSIDE for block in blocks))
+        layers: Layers = kind.layers if layer is None else (layer,)
+        blocks = [arrange([cards(row, layers) for row in s.rows], _ROOM) for s in kind.sublayers]
+        kinds.append((kind, list(zip(kind.sublayers, blocks, strict=True))))
+    every = [stem, tail, *(block for _, sublayers in kinds for _, block in sublayers)]
+    inner = max(_NARROWEST, *(block.width + 2 * _INSIDE for block in every))
     page = _Page(inner)
     page.begin(stem)
     elided = {n for kind in architecture.layer_kinds for n in kind.layers} - {

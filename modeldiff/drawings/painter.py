@@ -27,6 +27,7 @@ _MARGIN = 14.0
 _SCALE_WIDTH = 220.0
 _NAMES_SHOWN = 3
 _LONGEST_NAME = 200
+_ABOUT_STRIPS = ("Numbers: all these layers together.", "Strips: a column a layer, first to last.")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Painter:
         parts.append("</g>")
         y = layout.height + head
         if self.legend:
-            parts.append(self._legend(y))
+            strips = any(reading.spread for box in layout.boxes for reading in box.card.readings)
+            parts.append(self._legend(y, strips))
             y += _LEGEND
         for number, line in enumerate(caption):
             text = shorten(line, room, 11)
@@ -92,6 +94,12 @@ class Painter:
             card.step.id,
             *(f"{card.step.id}.{reading.parameter}" for reading in card.readings),
         )
+        if ".experts." in f".{card.step.id}.":
+            # Many of a kind: a stack of cards.
+            inner = (
+                "".join(rectangle("box", n, -n, box.width, box.height, radius) for n in (6, 3))
+                + inner
+            )
         return (
             f'<g class="node{" selected" if chosen else ""}" {place}'
             f' data-node="{escape(card.step.id)}" role="button" tabindex="0"'
@@ -159,13 +167,18 @@ class Painter:
             lines.append(line)
         return "\n".join(lines)
 
-    def _legend(self, y: float) -> str:
+    def _legend(self, y: float, strips: bool) -> str:
+        """The bars' scale, and what a number and a strip over several layers are."""
         metric = self.scale.metric
         name = metric.label + (", %" if metric.unit else "")
         parts = [
             text_tag(name, "shape", _MARGIN, y + 12),
             rectangle("track", _MARGIN, y + 20, _SCALE_WIDTH, 6, 2),
         ]
+        if strips:
+            for number, line in enumerate(_ABOUT_STRIPS):
+                x = 2 * _MARGIN + _SCALE_WIDTH + 10
+                parts.append(text_tag(line, "tick", x, y + 26 + 14 * number))
         for tick in self.scale.ticks():
             x = _MARGIN + _SCALE_WIDTH * tick.position
             parts.append(f'<path class="mark" d="M{x:.1f},{y + 18:g}V{y + 29:g}"/>')

@@ -6,17 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from modeldiff.architectures.architecture import Architecture
+from modeldiff.architectures.architecture import Architecture, Step
 from modeldiff.architectures.place import Parameter, Place
 from modeldiff.changes.change import Change, Statistics
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.wording import format_shape
 
+NOT_MEASURED = "not measured yet"
 _WORDS = {
     "only_in_base": "only in base",
     "only_in_target": "only in target",
     "unreadable": "unreadable",
-    "compared": "not measured yet",
+    "compared": NOT_MEASURED,
 }
 
 
@@ -45,6 +46,7 @@ class Readings:
         self, architecture: Architecture, changes: Iterable[Change], metric: Metric
     ) -> None:
         self.metric = metric
+        self._architecture = architecture
         self._parameters: dict[str, dict[str, dict[int | None, list[Parameter]]]] = {}
         for parameter in architecture.parameters:
             if parameter.role == "buffer":
@@ -67,23 +69,33 @@ class Readings:
         """Whether there is any change to show."""
         return bool(self._changes)
 
-    def of(self, id: str, layers: Sequence[int | None]) -> tuple[Reading, ...]:
-        """One reading a parameter of the step ``id``, its weight first; none for an operation."""
+    def not_here(self) -> tuple[str, ...]:
+        """The columns that only the other architecture has, in the order of the changes."""
+        here = {p.place.column for p in self._architecture.parameters}
+        columns = (
+            change.pair.place.column
+            for change in self._changes.values()
+            if change.pair.status in ("only_in_base", "only_in_target")
+        )
+        return tuple(dict.fromkeys(column for column in columns if column not in here))
+
+    def of(self, step: Step, layers: Sequence[int | None]) -> tuple[Reading, ...]:
+        """One reading a parameter of the step, its weight first; none for an operation."""
         found = []
-        for name, by_layer in self._parameters.get(id, {}).items():
+        for name, by_layer in self._parameters.get(step.id, {}).items():
             groups = [by_layer[layer] for layer in layers if layer in by_layer]
             if groups:
-                found.append(self._reading(name, groups))
+                found.append(self._reading(name, groups, step))
         return tuple(sorted(found, key=lambda reading: reading.parameter != "weight"))
 
-    def _reading(self, name: str, groups: Sequence[Sequence[Parameter]]) -> Reading:
+    def _reading(self, name: str, groups: Sequence[Sequence[Parameter]], step: Step) -> Reading:
         layers = [_merged([s for p in group if (s := self._statistics(p))]) for group in groups]
         merged = _merged([statistics for statistics in layers if statistics is not None])
         every = [parameter for group in groups for parameter in group]
         return Reading(
             parameter=name,
             value=self.metric.value(merged),
-            words=self._why(every, merged),
+            words=self._why(every, merged, step),
             spread=tuple(self.metric.value(s) for s in layers) if len(groups) > 1 else (),
             names=tuple(parameter.tensor.name for parameter in every),
             elements=sum(parameter.tensor.elements for parameter in groups[0]),
@@ -96,24 +108,29 @@ class Readings:
         change = self._changes.get(parameter.place)
         return change.statistics if change is not None else None
 
-    def _why(self, parameters: Sequence[Parameter], merged: Statistics | None) -> str:
+    def _why(self, parameters: Sequence[Parameter], merged: Statistics | None, step: Step) -> str:
         if parameters[0].role == "tied":
             return "tied"
         if merged is not None or not self.compared:
             return ""
-        words = Counter(self._word(parameter) for parameter in parameters)
+        words = Counter(self._word(parameter, step) for parameter in parameters)
         return words.most_common(1)[0][0]
 
-    def _word(self, parameter: Parameter) -> str:
+    def _word(self, parameter: Parameter, step: Step) -> str:
         change = self._changes.get(parameter.place)
         if change is None:
-            return "not measured yet"
+            return NOT_MEASURED
         pair = change.pair
         if pair.status == "different_shape" and pair.base is not None and pair.target is not None:
             here = pair.base.name == parameter.tensor.name
             here = here and pair.base.shape == parameter.tensor.shape
-            other = pair.target if here else pair.base
-            return f"{'target' if here else 'base'} has {format_shape(other.shape)}"
+            side, other = ("target", pair.target) if here else ("base", pair.base)
+            shape = other.shape
+            if step.kind == "linear" and len(shape) == 2:
+                # As the step writes its own: from what goes in to what comes out.
+                into, out = shape if parameter.transposed else shape[::-1]
+                return f"{side} has {into} → {out}"
+            return f"{side} has {format_shape(shape)}"
         return _WORDS.get(pair.status, pair.status)
 
 
