@@ -42,7 +42,7 @@ class Server:
 
 
 @contextmanager
-def serve(folder: Path, **environment: str) -> Iterator[Server]:
+def serve(folder: Path) -> Iterator[Server]:
     """Serve the app until the block ends, with a cache and a log of its own in ``folder``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -52,7 +52,7 @@ def serve(folder: Path, **environment: str) -> Iterator[Server]:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", f"--server.port={port}"],
             cwd=ROOT,
-            env={**os.environ, "MODELDIFF_CACHE": str(server.cache), **environment},
+            env={**os.environ, "MODELDIFF_CACHE": str(server.cache)},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -36,45 +36,35 @@ class View:
 
 def current_view(page: str) -> View:
     """The view of this page: from the URL, or brought along from the page before."""
-    kept = st.session_state.setdefault(_KEPT, {})
-    arrived = st.session_state.get(_PAGE) != page
-    st.session_state[_PAGE] = page
-    for name in _NAMES:
-        if name in st.query_params:
-            kept[name] = st.query_params[name]
-        elif arrived and name in kept:
-            st.query_params[name] = kept[name]
-        else:
-            kept.pop(name, None)
+    said = {name: value for name in _NAMES if (value := st.query_params.get(name))}
+    if st.session_state.get(_PAGE) != page:
+        st.session_state[_PAGE] = page
+        brought = {n: v for n, v in st.session_state.get(_KEPT, {}).items() if n not in said}
+        if brought:
+            st.query_params.update(brought)
+        said |= brought
+    st.session_state[_KEPT] = said
     return View(
-        metric_named(kept.get("metric", "")) or METRICS[0],
-        _layer(kept.get("layer")),
-        kept.get("component") or None,
-        "target" if kept.get("side") == "target" else "base",
+        metric_named(said.get("metric", "")) or METRICS[0],
+        _layer(said.get("layer")),
+        said.get("component"),
+        "target" if said.get("side") == "target" else "base",
     )
 
 
 def change_view(**changes: str | int | None) -> None:
     """Set or (with None) remove parts of the view. For callbacks: the script then runs anew."""
-    kept = st.session_state.setdefault(_KEPT, {})
-    for name, value in changes.items():
-        if value is None:
-            kept.pop(name, None)
-            st.query_params.pop(name, None)
-        else:
-            kept[name] = str(value)
-            st.query_params[name] = str(value)
+    # In one update, so that the browser's history has no place in between; an empty list is the
+    # way to remove a part within it.
+    st.query_params.update(
+        {name: [] if value is None else str(value) for name, value in changes.items()}
+    )
 
 
 def link_query(**changes: str | int | None) -> dict[str, str]:
     """The query of a link to another page that keeps the pair and the view, with changes."""
-    query = {**st.query_params.to_dict()}
-    for name, value in changes.items():
-        if value is None:
-            query.pop(name, None)
-        else:
-            query[name] = str(value)
-    return query
+    query: dict[str, str | int | None] = {**st.query_params.to_dict(), **changes}
+    return {name: str(value) for name, value in query.items() if value not in (None, "")}
 
 
 def _layer(text: str | None) -> int | None:

@@ -1,0 +1,103 @@
+"""Every page of the app, light and dark, wide and narrow: `python -m scripts.screenshots`.
+
+Writes into screenshots/, which git ignores; with ``--docs`` only the few that the README shows,
+into docs/images/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlencode
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from scripts.serving import ROOT, launch_chromium, serve, settle
+
+Theme = Literal["light", "dark"]
+
+_WIDTHS = {"wide": 1440, "narrow": 430}
+_LEAST_HEIGHT, _MOST_HEIGHT = 900, 5000
+_DEFAULT_PAIR = {"base": "demo:base", "target": "demo:continued"}
+
+
+@dataclass(frozen=True)
+class View:
+    """A page with what is chosen on it."""
+
+    name: str
+    page: str
+    query: dict[str, str]
+
+
+VIEWS = (
+    View("compare", "", {}),
+    View("architecture", "architecture", {}),
+    View("heatmap", "heatmap", {}),
+    View("heatmap-cell", "heatmap", {"layer": "3", "component": "self_attn.v_proj"}),
+    View("diagram", "diagram", {}),
+    View("diagram-layer", "diagram", {"layer": "3", "component": "self_attn.v_proj"}),
+)
+README_SHOTS = {("heatmap-cell", "light"), ("diagram-layer", "dark")}
+
+
+def shoot(browser: Browser, url: str, view: View, theme: Theme, width: int, path: Path) -> None:
+    """One page, whole, after its diff is there and its drawing stands still."""
+    query = {**_DEFAULT_PAIR, **view.query, "embed_options": f"{theme}_theme"}
+    with browser.new_context(viewport={"width": width, "height": _LEAST_HEIGHT}) as context:
+        page = context.new_page()
+        page.goto(f"{url}/{view.page}?{urlencode(query)}")
+        _wait_for_diff(page)
+        main = page.get_by_test_id("stMain")
+        height = int(main.evaluate("element => element.scrollHeight"))
+        page.set_viewport_size(
+            {"width": width, "height": min(max(height, _LEAST_HEIGHT), _MOST_HEIGHT)}
+        )
+        settle(page)
+        page.wait_for_function("() => document.fonts.status === 'loaded'")
+        page.screenshot(path=path, animations="disabled")
+
+
+def _wait_for_diff(page: Page) -> None:
+    # On a narrow screen the sidebar is there too, though folded away.
+    measured = page.get_by_test_id("stSidebar").get_by_text("Measured on")
+    expect(measured).to_be_attached(timeout=180_000)
+    settle(page)
+
+
+def _wanted(docs: bool) -> Iterator[tuple[View, Theme, str, Path]]:
+    themes: tuple[Theme, ...] = ("light", "dark")
+    for view in VIEWS:
+        for theme in themes:
+            if docs:
+                if (view.name, theme) in README_SHOTS:
+                    yield view, theme, "wide", ROOT / "docs" / "images" / f"{view.name}.png"
+                continue
+            for width in _WIDTHS:
+                yield view, theme, width, ROOT / "screenshots" / f"{view.name}-{theme}-{width}.png"
+
+
+def main() -> None:
+    """Start a server with an empty cache, shoot, stop it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--docs", action="store_true", help="only the README's, into docs/images/")
+    docs = parser.parse_args().docs
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serve(Path(folder)) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = launch_chromium(playwright)
+        for view, theme, width, path in _wanted(docs):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shoot(browser, server.url, view, theme, _WIDTHS[width], path)
+            print(path.relative_to(ROOT))
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

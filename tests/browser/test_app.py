@@ -1,0 +1,156 @@
+"""What a reader does in a browser, on servers that were just started."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scripts.serving import Server, settle
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+def query(tab: Page) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(urlsplit(tab.url).query).items()}
+
+
+def open_measured(tab: Page, url: str) -> None:
+    """Open a page and wait until its diff is there."""
+    tab.goto(url)
+    expect(tab.get_by_test_id("stSidebar").get_by_text("Measured on")).to_be_visible(
+        timeout=120_000
+    )
+    settle(tab)
+
+
+def test_a_diff_runs_by_itself_and_shows_its_progress(server: Server, tab: Page) -> None:
+    tab.goto(server.url)
+    expect(tab.get_by_role("heading", name="Compare")).to_be_visible()
+    expect(tab.get_by_role("heading", name="What changed")).to_be_visible(timeout=120_000)
+    expect(tab.get_by_test_id("stMetric")).to_have_count(4)
+    expect(tab.get_by_test_id("stSidebar").get_by_text("Measured on")).to_be_visible()
+
+
+def test_a_click_on_a_cell_goes_to_the_url_and_stays(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/heatmap")
+    panel = tab.locator(".st-key-place_panel")
+    expect(panel).to_contain_text("Click a cell")
+    tab.get_by_label(re.compile(r"^layer 3 · self_attn\.v_proj:")).click()
+    expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
+    expect(panel.get_by_test_id("stMetric")).to_have_count(4)
+    assert query(tab) == {"layer": "3", "component": "self_attn.v_proj"}
+
+    tab.get_by_label(re.compile(r"^layer 5 · mlp\.up_proj:")).click()
+    expect(panel).to_contain_text("Layer 5 · mlp.up_proj")
+    tab.reload()
+    expect(panel).to_contain_text("Layer 5 · mlp.up_proj")
+    tab.go_back()
+    expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
+
+    panel.get_by_role("link", name="See it in the diagram").click()
+    expect(tab.get_by_role("heading", name="Diagram")).to_be_visible()
+    expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
+    expect(tab.locator("[data-node='self_attn.v_proj']")).to_have_attribute("aria-pressed", "true")
+    panel.get_by_role("link", name="See it on the heatmap").click()
+    expect(tab.get_by_role("heading", name="Heatmap")).to_be_visible()
+    expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
+
+
+def test_the_metric_comes_along_to_the_next_page(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/heatmap?layer=2&component=mlp.down_proj")
+    tab.locator(".st-key-metric_chooser").get_by_role("combobox").click()
+    tab.get_by_role("option", name="Cosine distance").click()
+    expect(tab.locator(".st-key-heatmap")).to_contain_text("Cosine distance")
+    tab.get_by_role("link", name="Diagram", exact=True).click()
+    expect(tab.get_by_role("heading", name="Diagram")).to_be_visible()
+    settle(tab)
+    assert query(tab)["metric"] == "cosine_distance"
+    expect(tab.locator(".st-key-place_panel")).to_contain_text("Layer 2 · mlp.down_proj")
+
+
+def test_the_diagram_by_mouse_and_by_keyboard(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/diagram?layer=4")
+    panel = tab.locator(".st-key-place_panel")
+    query_box = tab.locator("[data-node='self_attn.q_proj']")
+    query_box.click()
+    expect(panel).to_contain_text("Layer 4 · self_attn.q_proj")
+    expect(query_box).to_have_attribute("aria-pressed", "true")
+    assert query(tab) == {"layer": "4", "component": "self_attn.q_proj"}
+
+    tab.keyboard.press("Tab")
+    focused = tab.evaluate(
+        "() => { const host = document.querySelector('.st-key-diagram *:has(> .host)') "
+        "?? [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.activeElement);"
+        " return (host.shadowRoot ?? document).activeElement.dataset.node }"
+    )
+    assert focused not in (None, "self_attn.q_proj")
+    tab.keyboard.press("Enter")
+    expect(panel).to_contain_text(f"· {focused}")
+    expect(query_box).to_have_attribute("aria-pressed", "false")
+    tab.keyboard.press(" ")
+    expect(panel).to_contain_text("Choose a box")
+    assert "component" not in query(tab)
+
+    tab.get_by_role("button", name="Next").click()
+    expect(tab.locator(".st-key-diagram")).to_contain_text("Layer 5")
+    assert query(tab)["layer"] == "5"
+
+
+def test_the_pair_is_chosen_in_the_sidebar_and_kept_in_the_url(server: Server, tab: Page) -> None:
+    open_measured(tab, server.url)
+    sidebar = tab.get_by_test_id("stSidebar")
+    sidebar.locator(".st-key-preset").get_by_role("combobox").click()
+    tab.get_by_role("option", name="Demo: lightly tuned").click()
+    expect(sidebar.get_by_label("Target", exact=True)).to_have_value("demo:tuned")
+    sidebar.get_by_role("button", name="Swap").click()
+    expect(sidebar.get_by_label("Base", exact=True)).to_have_value("demo:tuned")
+    expect(sidebar.get_by_label("Target", exact=True)).to_have_value("demo:base")
+    settle(tab)
+    assert query(tab) == {"base": "demo:tuned", "target": "demo:base"}
+
+    sidebar.get_by_label("Target", exact=True).fill("/no/such/folder")
+    sidebar.get_by_label("Target", exact=True).press("Enter")
+    expect(tab.get_by_text("Target cannot be opened.")).to_be_visible()
+    expect(tab.get_by_test_id("stMain").get_by_text("demo:tuned").first).to_be_visible()
+    tab.reload()
+    expect(tab.get_by_text("Target cannot be opened.")).to_be_visible()
+    expect(sidebar.get_by_label("Target", exact=True)).to_have_value("/no/such/folder")
+
+
+def test_the_downloads(server: Server, tab: Page, tmp_path: Path) -> None:
+    open_measured(tab, server.url)
+    starts = {"CSV": b"name,", "JSON": b"{", "Parquet": b"PAR1"}
+    for name, start in starts.items():
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name=name, exact=True).click()
+        assert Path(download.value.path()).read_bytes().startswith(start)
+    open_measured(tab, f"{server.url}/diagram?layer=1")
+    for name, start in {"SVG": b"<svg", "PNG": b"\x89PNG"}.items():
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name=name, exact=True).click()
+        assert Path(download.value.path()).read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_both_themes_reach_the_drawings(server: Server, tab: Page, theme: str) -> None:
+    tab.emulate_media(color_scheme="light" if theme == "dark" else "dark")
+    open_measured(tab, f"{server.url}/diagram?layer=1&embed_options={theme}_theme")
+    background = tab.get_by_test_id("stApp").evaluate("e => getComputedStyle(e).backgroundColor")
+    assert background == {"light": "rgb(251, 250, 247)", "dark": "rgb(16, 20, 23)"}[theme]
+    text = tab.locator("[data-node='self_attn.q_proj'] text").first
+    shade = re.findall(r"\d+", text.evaluate("e => getComputedStyle(e).fill"))
+    assert (sum(map(int, shade[:3])) > 382) == (theme == "dark"), "text stands out from the ground"
+
+
+@pytest.mark.parametrize("page", ["", "architecture", "heatmap", "diagram"])
+def test_nothing_is_wider_than_a_phone(server: Server, tab: Page, page: str) -> None:
+    tab.set_viewport_size({"width": 430, "height": 900})
+    tab.goto(f"{server.url}/{page}")
+    expect(tab.get_by_role("heading", level=1)).to_be_visible()
+    settle(tab)
+    main = tab.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")

@@ -1,0 +1,42 @@
+"""A deep link as the very first request of a server, and one question asked by many at once."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from scripts.serving import Server, settle
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+@pytest.mark.parametrize("page", ["architecture", "heatmap", "diagram"])
+def test_a_deep_link_on_a_fresh_server(page: str, fresh_server: Server, tab: Page) -> None:
+    link = {"target": "demo:lora", "layer": "2", "component": "mlp.up_proj"}
+    tab.goto(f"{fresh_server.url}/{page}?{urlencode(link)}")
+    expect(tab.get_by_role("heading", level=1, name=page.capitalize())).to_be_visible()
+    sidebar = tab.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_label("Target", exact=True)).to_have_value("demo:lora")
+    expect(sidebar.get_by_role("link", name=page.capitalize())).to_be_visible()
+    if page != "architecture":
+        expect(tab.locator(".st-key-place_panel")).to_contain_text("Layer 2 · mlp.up_proj")
+    expect(sidebar.get_by_text("Measured on")).to_be_visible(timeout=120_000)
+    settle(tab)
+    assert dict(parse_qsl(urlsplit(tab.url).query)) == link
+
+
+def test_three_tabs_and_one_diff(fresh_server: Server, browser: Browser) -> None:
+    with browser.new_context() as context:
+        tabs = [context.new_page() for _ in range(3)]
+        for tab, page in zip(tabs, ("", "heatmap", "diagram"), strict=True):
+            tab.goto(f"{fresh_server.url}/{page}", wait_until="commit")
+        said = set()
+        for tab in tabs:
+            measured = tab.get_by_test_id("stSidebar").get_by_text("Measured on")
+            expect(measured).to_be_visible(timeout=120_000)
+            said.add(measured.inner_text())
+        assert len(said) == 1, "one time that it took"
+        results = list(fresh_server.cache.rglob("*.parquet"))
+        assert len(results) == 1
