@@ -1,6 +1,6 @@
 """KEEP: a question is measured once; its result stays, and what was measured survives a kill."""
 
-from modeldiff.results.answer import answer
+from modeldiff.results.answering import answer
 from modeldiff.results.documents import pair_row, result_document
 from modeldiff.results.exports import require_writable, result_table, write_result
 from modeldiff.results.jobs import JobSnapshot, JobState, cancel, find, job, submit

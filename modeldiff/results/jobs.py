@@ -19,7 +19,7 @@ from typing import Literal
 from modeldiff.changes.change import Change, Progress
 from modeldiff.checkpoints import open_checkpoint, parse_reference
 from modeldiff.errors import Cancelled, InvalidReference, ModeldiffError
-from modeldiff.results.answer import answer
+from modeldiff.results.answering import answer
 from modeldiff.results.pace import Pace
 from modeldiff.results.result import result_key
 

@@ -9,6 +9,7 @@ are JSON, and numbers come back with the bits that they had.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -17,10 +18,13 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from modeldiff import __version__
 from modeldiff.changes.change import Histogram, Pair, Statistics, Sums
-from modeldiff.results.cache_folder import cannot_write
+from modeldiff.results.results_folder import cannot_write
+
+_BUCKETS, _COUNTS = np.dtype("<u2"), np.dtype("<i8")
 
 PairId = tuple[str, int | None, str, str, int | None, str | None, str | None]
 
@@ -101,7 +105,7 @@ def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int]:
             try:
                 pair, entry = _entry(json.loads(line))
                 entries[pair] = entry
-            except (ValueError, TypeError, KeyError, OverflowError):
+            except (ValueError, TypeError, KeyError):
                 break
             end += len(line)
     return entries, end
@@ -113,8 +117,8 @@ def _plain(entry: Entry) -> dict[str, Any]:
     if statistics.sums is not None:
         fields["sums"] = asdict(statistics.sums)
     if (histogram := statistics.histogram) is not None:
-        counts = (histogram.buckets.tolist(), histogram.counts.tolist())
-        fields["histogram"] = (histogram.zero, histogram.infinite, *counts)
+        arrays = _text(histogram.buckets, _BUCKETS), _text(histogram.counts, _COUNTS)
+        fields["histogram"] = (histogram.zero, histogram.infinite, *arrays)
     return {"device": entry.device, "seconds": entry.seconds, "statistics": fields}
 
 
@@ -125,8 +129,17 @@ def _entry(line: Mapping[str, Any]) -> tuple[PairId, Entry]:
     if "histogram" in fields:
         zero, infinite, buckets, counts = fields["histogram"]
         fields["histogram"] = Histogram(
-            zero, infinite, np.array(buckets, np.uint16), np.array(counts, np.int64)
+            zero, infinite, _array(buckets, _BUCKETS), _array(counts, _COUNTS)
         )
     tower, layer, component, parameter, expert, base, target = line["pair"]
     pair = (tower, layer, component, parameter, expert, base, target)
     return pair, Entry(Statistics(**fields), line["device"], line["seconds"])
+
+
+def _text(array: npt.NDArray[Any], kind: np.dtype[Any]) -> str:
+    """An array in base64: many times as fast as its numbers in JSON, and shorter."""
+    return base64.b64encode(array.astype(kind).tobytes()).decode()
+
+
+def _array(text: str, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    return np.frombuffer(base64.b64decode(text, validate=True), kind).astype(kind.newbyteorder("="))

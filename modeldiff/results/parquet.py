@@ -17,6 +17,7 @@ _REPEATED_TEXT = [
     *("tower", "component", "parameter", "status", "reason"),
     *("base_dtype", "base_file", "target_dtype", "target_file"),
 ]
+_COUNTS = [f"histogram_{part}.list.element" for part in ("buckets", "counts")]
 
 
 def encode(result: Result) -> bytes:
@@ -25,7 +26,12 @@ def encode(result: Result) -> bytes:
     table = table_of(result.changes).replace_schema_metadata({_METADATA_KEY: header})
     sink = pa.BufferOutputStream()
     pq.write_table(
-        table, sink, compression="zstd", use_dictionary=_REPEATED_TEXT, write_page_checksum=True
+        table,
+        sink,
+        compression="zstd",
+        use_dictionary=_REPEATED_TEXT,
+        column_encoding=dict.fromkeys(_COUNTS, "DELTA_BINARY_PACKED"),
+        write_page_checksum=True,
     )
     content: bytes = sink.getvalue().to_pybytes()
     return content

@@ -9,12 +9,12 @@ import logging
 import re
 from pathlib import Path
 
-from modeldiff.results.cache_folder import (
+from modeldiff.results.result import Result, ResultHeader
+from modeldiff.results.results_folder import (
     cannot_write,
     ready_results_folder,
     results_folder,
 )
-from modeldiff.results.result import Result, ResultHeader
 from modeldiff.results.whole_files import write_whole
 
 _log = logging.getLogger(__name__)

@@ -37,14 +37,13 @@ def summarize(changes: Sequence[Change], *, extremes: int = 5) -> Summary:
     for change in changes:
         statuses[change.pair.status] = statuses.get(change.pair.status, 0) + 1
     compared = [change for change in changes if change.statistics is not None]
-    ordered = _by_median(compared)
     return Summary(
         statuses=statuses,
         elements=sum(change.pair.base.elements for change in compared if change.pair.base),
         nbytes=sum(change.pair.nbytes for change in compared),
         statistics=merge_by(compared, lambda _: None).get(None),
-        most_changed=tuple(ordered[::-1][:extremes]),
-        least_changed=tuple(ordered[:extremes]),
+        most_changed=_by_median(compared, extremes, most=True),
+        least_changed=_by_median(compared, extremes, most=False),
     )
 
 
@@ -53,18 +52,21 @@ def merge_by(
 ) -> dict[Group, Statistics]:
     """The merged statistics of each group of rows, groups in the order in which they first occur.
 
-    Rows without statistics belong to no group. Quantiles carry the precision of the histogram's
-    buckets.
+    Rows without statistics belong to no group. Quantiles of several rows carry the precision of
+    the histogram's buckets; a row alone in its group keeps its own.
     """
     members: dict[Group, list[Statistics]] = {}
     for change in changes:
         if change.statistics is not None:
             members.setdefault(group(change), []).append(change.statistics)
-    return {name: merge_statistics(statistics) for name, statistics in members.items()}
+    return {
+        name: statistics[0] if len(statistics) == 1 else merge_statistics(statistics)
+        for name, statistics in members.items()
+    }
 
 
-def _by_median(compared: Iterable[Change]) -> list[Change]:
-    """Rows that have a median, least changed first. Infinity is the largest.
+def _by_median(compared: Iterable[Change], count: int, *, most: bool) -> tuple[Change, ...]:
+    """The ``count`` rows with the largest or smallest medians; infinity is the largest.
 
     Many medians of a light fine-tune are 0 (below the resolution of bf16): among equals the
     relative Frobenius change decides, then the order of the table.
@@ -81,4 +83,4 @@ def _by_median(compared: Iterable[Change]) -> list[Change]:
         for change in compared
         if change.statistics is not None and change.statistics.median_pct is not None
     )
-    return sorted(with_median, key=extent)
+    return tuple(sorted(with_median, key=extent, reverse=most)[:count])

@@ -1,22 +1,17 @@
-"""Where results are kept on this machine."""
+"""The folder in which results are kept on this machine."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import platformdirs
-
+from modeldiff.checkpoints.cache_folder import cache_folder
 from modeldiff.errors import ResultError
 from modeldiff.results.whole_files import try_writing
 
 
 def results_folder() -> Path:
-    """The folder of results, there or not: below ``MODELDIFF_CACHE`` if that is set, else below
-    the platform's folder for caches."""
-    chosen = os.environ.get("MODELDIFF_CACHE")
-    cache = Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("modeldiff")
-    return cache / "results"
+    """Where results are, below ``MODELDIFF_CACHE`` or the user's cache; it may not exist yet."""
+    return cache_folder("results")
 
 
 def ready_results_folder() -> Path:

@@ -12,10 +12,10 @@ from modeldiff import __version__
 from modeldiff.architectures import understand
 from modeldiff.changes import Change, Pair, Progress, measure, pair, resolve_device
 from modeldiff.checkpoints import Checkpoint
-from modeldiff.results.cache_folder import ready_results_folder
 from modeldiff.results.journal import Entry, Journal, PairId, pair_id
 from modeldiff.results.lock import held_alone
 from modeldiff.results.result import SCHEMA, Result, ResultHeader, result_key
+from modeldiff.results.results_folder import ready_results_folder
 from modeldiff.results.store import load_result, save_result
 
 

@@ -1,0 +1,101 @@
+"""What the command line takes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from modeldiff import __version__
+
+_REFERENCES = (
+    "A reference is a folder, one .safetensors file, owner/name[@revision] on the Hugging Face "
+    "Hub, or a demo checkpoint (demo:base)."
+)
+_EXIT_CODES = (
+    "Exit codes: 0 done; 1 an error that the message says how to mend; 2 wrong usage; 130 "
+    "interrupted: the next run of the same diff goes on from there."
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser. What it parses has ``command``, and what that command takes."""
+    top = argparse.ArgumentParser(
+        prog="python -m modeldiff",
+        description="What changed between two language-model checkpoints, and where?",
+        epilog=f"{_REFERENCES} {_EXIT_CODES}",
+    )
+    top.add_argument("--version", action="version", version=f"modeldiff {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    inspect = commands.add_parser(
+        "inspect",
+        help="what a checkpoint is: facts and tensors (reads headers only)",
+        description="What a checkpoint is: facts and tensors. Reads headers only.",
+        epilog=_REFERENCES,
+    )
+    inspect.add_argument("reference", metavar="REF", help="the checkpoint")
+    _add_json(inspect)
+
+    compare = commands.add_parser(
+        "compare",
+        help="how two architectures differ (reads headers only)",
+        description="How two architectures differ: facts side by side, and which tensors pair up. "
+        "Reads headers only.",
+        epilog=_REFERENCES,
+    )
+    _add_pair(compare)
+    _add_json(compare)
+
+    diff = commands.add_parser(
+        "diff",
+        help="how much each tensor changed from BASE to TARGET",
+        description="How much each tensor changed from BASE to TARGET, in percent of BASE. Results "
+        "are kept: the same question is answered at once the second time.",
+        epilog=f"{_REFERENCES} {_EXIT_CODES}",
+    )
+    _add_pair(diff)
+    _add_measuring(diff)
+
+    demo = commands.add_parser(
+        "demo",
+        help="a diff of two small checkpoints that come along",
+        description="A diff of demo:base and demo:continued, two small models that come along.",
+    )
+    _add_measuring(demo)
+    return top
+
+
+def _add_pair(command: argparse.ArgumentParser) -> None:
+    command.add_argument("base", metavar="BASE", help="the checkpoint that change is measured from")
+    command.add_argument("target", metavar="TARGET", help="the checkpoint that it became")
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--json", action="store_true", help="print one JSON document on standard output"
+    )
+
+
+def _add_measuring(command: argparse.ArgumentParser) -> None:
+    _add_json(command)
+    command.add_argument(
+        "--device",
+        default="auto",
+        help="auto (an accelerator if there is one), cpu, cuda, cuda:1, mps, xpu, torch:cpu",
+    )
+    command.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="also write the result to a .parquet, .csv or .json file",
+    )
+    command.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="neither use nor keep results; an interrupted diff then starts from zero",
+    )
+    command.add_argument(
+        "--quiet",
+        action="store_true",
+        help="print nothing but errors (and the document, with --json)",
+    )

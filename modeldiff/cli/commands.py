@@ -1,0 +1,82 @@
+"""The four commands: each opens, asks, and prints for people or as JSON."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from modeldiff.architectures import compare_facts, understand
+from modeldiff.changes import pair
+from modeldiff.checkpoints import Checkpoint, open_checkpoint
+from modeldiff.cli.documents import comparison_document, inspection_document
+from modeldiff.cli.progress_bar import ProgressBar
+from modeldiff.cli.reports import report_comparison, report_diff, report_inspection
+from modeldiff.cli.terminal import Terminal
+from modeldiff.results import answer, require_writable, result_document, write_result
+
+
+def inspect(options: Namespace, terminal: Terminal) -> None:
+    """What a checkpoint is."""
+    checkpoint = _open(options.reference, terminal)
+    architecture = understand(checkpoint)
+    if options.json:
+        terminal.document(inspection_document(checkpoint, architecture))
+    else:
+        report_inspection(checkpoint, architecture, terminal)
+
+
+def compare(options: Namespace, terminal: Terminal) -> None:
+    """How two architectures differ."""
+    base, target = _open(options.base, terminal), _open(options.target, terminal)
+    architectures = understand(base), understand(target)
+    facts, pairs = compare_facts(*architectures), pair(*architectures)
+    if options.json:
+        terminal.document(comparison_document(facts, pairs))
+    else:
+        report_comparison(base, target, facts, pairs, terminal)
+
+
+def diff(options: Namespace, terminal: Terminal) -> None:
+    """How much each tensor changed."""
+    output: Path | None = options.output
+    if output is not None:
+        require_writable(output)
+    base, target = _open(options.base, terminal), _open(options.target, terminal)
+    with ProgressBar(terminal, sys.stderr) as progress:
+        result = answer(
+            base, target, device=options.device, cache=not options.no_cache, progress=progress
+        )
+    if options.json:
+        terminal.document(result_document(result))
+    else:
+        report_diff(result, (understand(base), understand(target)), terminal)
+    if output is not None:
+        write_result(result, output)
+        terminal.talk(f"Written to {output}")
+
+
+def demo(options: Namespace, terminal: Terminal) -> None:
+    """A diff of two checkpoints that come along."""
+    if not options.json:
+        terminal.line("Two small language models, trained for this: demo:continued is demo:base")
+        terminal.line("trained on with other text. How much did each of its tensors move? Try also")
+        terminal.line("demo:tuned, demo:lora and demo:unrelated as the target of a diff.")
+        terminal.line()
+    diff(Namespace(**vars(options), base="demo:base", target="demo:continued"), terminal)
+
+
+COMMANDS: Mapping[str, Callable[[Namespace, Terminal], None]] = {
+    "inspect": inspect,
+    "compare": compare,
+    "diff": diff,
+    "demo": demo,
+}
+
+
+def _open(reference: str, terminal: Terminal) -> Checkpoint:
+    checkpoint = open_checkpoint(reference)
+    for warning in checkpoint.warnings:
+        terminal.talk(f"warning: {checkpoint.reference}: {warning}")
+    return checkpoint
