@@ -14,10 +14,12 @@ from modeldiff.drawings.text_width import shorten, text_width
 
 LABEL, NUMBER, SHAPE, DETAIL = 14.0, 14.0, 12.0, 11.0
 _PAD = 11.0
-_BETWEEN = 10.0
+BETWEEN = 10.0
 _LEAST, _MOST = 92.0, 310.0
 _SMALL, _LARGE = 108.0, 172.0
 _WORDS = 200.0
+_SHORTEST = 60.0
+_MOST_NUMBER = 150.0
 _GAUGE = 17.0
 _PILL = 26.0
 SYMBOL = 24.0
@@ -29,7 +31,10 @@ Role = Literal["label", "number", "words", "shape", "detail", "operation", "symb
 
 @dataclass(frozen=True)
 class Text:
-    """One line of text; ``x`` is its anchor, ``y`` its baseline."""
+    """One line of text; ``x`` is its anchor, ``y`` its baseline.
+
+    ``after`` follows on the same line as a ``detail``, wherever a font lets ``text`` end.
+    """
 
     x: float
     y: float
@@ -37,6 +42,7 @@ class Text:
     size: float
     role: Role
     anchor: Literal["start", "middle", "end"] = "start"
+    after: str = ""
 
     @property
     def bold(self) -> bool:
@@ -57,7 +63,8 @@ class Text:
 
     @property
     def width(self) -> float:
-        return text_width(self.text, self.size, bold=self.bold)
+        own = text_width(self.text, self.size, bold=self.bold)
+        return own + BETWEEN + text_width(self.after, DETAIL) if self.after else own
 
 
 @dataclass(frozen=True)
@@ -98,30 +105,34 @@ class Card:
             return (Text(width / 2, _PILL / 2 + 4.2, text, SHAPE, "operation", "middle"),)
         room = width - 2 * _PAD
         single = len(self.readings) == 1 and bool(self.numbers)
-        number = self.numbers[0] if single else ""
-        role: Role = "number" if single and self.readings[0].value is not None else "words"
-        size = NUMBER if role == "number" else DETAIL
-        taken = text_width(number, size, bold=True) + _BETWEEN if number else 0.0
-        label = shorten(self.label, max(room - taken, 30), LABEL, bold=True)
-        lines = [Text(_PAD, 20, label, LABEL, "label")]
-        if number:
+        lines = []
+        taken = 0.0
+        if single:
+            size, role = _look(self.readings[0])
+            number = shorten(self.numbers[0], room - _SHORTEST, size, bold=True)
             lines.append(Text(width - _PAD, 20, number, size, role, "end"))
+            taken = lines[0].width + BETWEEN
+        label = shorten(self.label, room - taken, LABEL, bold=True)
+        lines.insert(0, Text(_PAD, 20, label, LABEL, "label"))
         shape = shorten(self.step.shape, room, SHAPE)
-        lines.append(Text(_PAD, 35, shape, SHAPE, "shape"))
-        if self.detail:
-            beside = self.lines == 1
-            x = _PAD + text_width(shape, SHAPE) + _BETWEEN if beside and shape else _PAD
-            detail = shorten(self.detail, width - _PAD - x, DETAIL)
-            lines.append(Text(x, 35 if beside else 50, detail, DETAIL, "detail"))
+        if shape and self.lines == 1:
+            left = room - text_width(shape, SHAPE) - BETWEEN
+            after = shorten(self.detail, left, DETAIL) if left > 2 * DETAIL else ""
+            lines.append(Text(_PAD, 35, shape, SHAPE, "shape", after=after))
+        else:
+            if shape:
+                lines.append(Text(_PAD, 35, shape, SHAPE, "shape"))
+            if self.detail:
+                y = 20.0 + 15 * self.lines
+                lines.append(Text(_PAD, y, shorten(self.detail, room, DETAIL), DETAIL, "detail"))
         if not single:
-            for reading, gauge, number in zip(
-                self.readings, self.gauges(width), self.numbers, strict=False
-            ):
-                base = gauge.y + gauge.height / 2 + 4
-                words: Role = "number" if reading.value is not None else "words"
+            rows = zip(self.readings, self.gauges(width), self.numbers, strict=False)
+            for reading, gauge, number in rows:
+                y = gauge.y + gauge.height / 2 + 4
                 name = shorten(reading.parameter, _name_room(self.readings), DETAIL)
-                lines.append(Text(_PAD, base, name, DETAIL, "detail"))
-                lines.append(Text(width - _PAD, base, number, DETAIL, words, "end"))
+                shown = shorten(number, _MOST_NUMBER, DETAIL, bold=True)
+                lines.append(Text(_PAD, y, name, DETAIL, "detail"))
+                lines.append(Text(width - _PAD, y, shown, DETAIL, _look(reading)[1], "end"))
         return tuple(lines)
 
     def gauges(self, width: float) -> tuple[Gauge, ...]:
@@ -135,7 +146,7 @@ class Card:
             y = top + (6.0 if strip else 9.0)
             return (Gauge(self.readings[0], _PAD, y, width - 2 * _PAD, height),)
         left = _PAD + _name_room(self.readings) + 6
-        right = width - _PAD - _number_room(self.readings, self.numbers) - 6
+        right = width - _PAD - _number_room(self.numbers) - 6
         return tuple(
             Gauge(
                 reading, left, top + 5 + row * _GAUGE + (_GAUGE - height) / 2, right - left, height
@@ -170,18 +181,17 @@ def make_card(
     bars = 0.0
     least = max(_LEAST - 2 * _PAD, text_width(step.shape, SHAPE))
     if len(readings) == 1 and numbers:
-        size = NUMBER if readings[0].value is not None else DETAIL
-        wide += _BETWEEN + text_width(numbers[0], size, bold=True)
+        wide += BETWEEN + text_width(numbers[0], _look(readings[0])[0], bold=True)
         # What is yet to be measured has room for its bar already: the picture fills in, unmoved.
         if readings[0].value is not None or readings[0].words == NOT_MEASURED:
             bars = 6 + STRIP if readings[0].spread else 9 + BAR
     elif numbers:
-        least = max(least, _name_room(readings) + 12 + 44 + _number_room(readings, numbers))
+        least = max(least, _name_room(readings) + 12 + 44 + _number_room(numbers))
         bars = 3 + _GAUGE * len(readings)
     large = _SMALL + (_LARGE - _SMALL) * share if step.kind != "norm" else 0.0
     room = max(large - 2 * _PAD, wide, least)
     meaning = text_width(detail, DETAIL)
-    beside = text_width(step.shape, SHAPE) + _BETWEEN + meaning if step.shape else meaning
+    beside = text_width(step.shape, SHAPE) + BETWEEN + meaning if step.shape else meaning
     lines = 1 if not detail or beside <= max(room, _WORDS if alone else 0.0) else 2
     if lines == 1:
         room = max(room, beside)
@@ -215,5 +225,10 @@ def _name_room(readings: Sequence[Reading]) -> float:
     return min(64.0, max(text_width(reading.parameter, DETAIL) for reading in readings))
 
 
-def _number_room(readings: Sequence[Reading], numbers: Sequence[str]) -> float:
-    return max(text_width(number, DETAIL, bold=True) for number in numbers)
+def _number_room(numbers: Sequence[str]) -> float:
+    return min(_MOST_NUMBER, max(text_width(number, DETAIL, bold=True) for number in numbers))
+
+
+def _look(reading: Reading) -> tuple[float, Role]:
+    """Size and role of a reading's number, or of the words that stand in its place."""
+    return (NUMBER, "number") if reading.value is not None else (DETAIL, "words")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from modeldiff.architectures.architecture import Architecture, Step
 from modeldiff.changes.change import Change
 from modeldiff.drawings.cards import Card, make_card
-from modeldiff.drawings.layout import lay_out
+from modeldiff.drawings.layout import CardMaker, Layers, lay_out
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.painter import Painter
 from modeldiff.drawings.palette import FILE_FONT, Palette
@@ -44,9 +44,22 @@ def diagram_svg(
     values = [value for one in measured if (value := metric.value(one)) is not None]
     floors = {one.resolution_pct for one in measured if one.resolution_pct is not None}
     scale = choose_scale(values, metric, floors)
-    largest = _largest(architecture)
 
-    def cards(row: Sequence[Step], layers: Sequence[int | None]) -> list[Card]:
+    where = f"layer {layer}" if layer is not None else "all layers"
+    painter = Painter(palette, scale, selected, bool(values), font)
+    layout = lay_out(architecture, layer, card_maker(architecture, readings))
+    elsewhere = readings.not_here()
+    if elsewhere:
+        caption = (f"Not drawn, for only the other side has it: {', '.join(elsewhere)}", *caption)
+    return painter.svg(layout, f"{architecture.title}, {where}", title, caption)
+
+
+def card_maker(architecture: Architecture, readings: Readings) -> CardMaker:
+    """What makes a row's cards from the changes that were read."""
+    inside = [p.tensor.elements for p in architecture.parameters if p.place.layer is not None]
+    largest = max(inside, default=0)
+
+    def cards(row: Sequence[Step], layers: Layers) -> list[Card]:
         labels = Counter(step.label for step in row)
         made = []
         for step in row:
@@ -56,20 +69,14 @@ def diagram_svg(
                     step,
                     step.label if labels[step.label] == 1 else _longer(step),
                     found,
-                    [_number(reading, metric) for reading in found] if readings.compared else [],
+                    [_number(one, readings.metric) for one in found] if readings.compared else (),
                     largest=largest,
                     alone=len(row) == 1,
                 )
             )
         return made
 
-    where = f"layer {layer}" if layer is not None else "all layers"
-    painter = Painter(palette, scale, selected, bool(values), font)
-    layout = lay_out(architecture, layer, cards)
-    elsewhere = readings.not_here()
-    if elsewhere:
-        caption = (f"Not drawn, for only the other side has it: {', '.join(elsewhere)}", *caption)
-    return painter.svg(layout, f"{architecture.title}, {where}", title, caption)
+    return cards
 
 
 def _longer(step: Step) -> str:
@@ -86,9 +93,3 @@ def _number(reading: Reading, metric: Metric) -> str:
         return reading.words or "no value"
     number = metric.format(reading.value)
     return f"{number} · {reading.words}" if reading.words else number
-
-
-def _largest(architecture: Architecture) -> int:
-    """Elements of the largest tensor within the layers: what the boxes' widths relate to."""
-    inside = [p.tensor.elements for p in architecture.parameters if p.place.layer is not None]
-    return max(inside, default=0)

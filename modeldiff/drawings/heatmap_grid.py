@@ -69,7 +69,7 @@ def place_cells(frame: pd.DataFrame) -> Grid:
     layers = tuple(sorted(int(layer) for layer in inside["layer"].unique()))
     columns, groups, width = _across(inside)
     # Enough for a number while there are few layers; a page or so high while there are many.
-    row_height = float(min(24, max(7, 760 // max(len(layers), 1))))
+    row_height = float(min(28, max(7, 760 // max(len(layers), 1))))
     spots: dict[object, tuple[float, float, float, float]] = {}
     top = float(SCALE_HEIGHT)
     above = frame.index[frame["region"] == "above"]

@@ -284,7 +284,7 @@ class _Graph:
                 if spot is None:
                     ways[target] = way + bend
                     continue
-                if spot.card.kind == "symbol" and bend:
+                if spot.card.kind == "symbol" and bend and self._free(target, start):
                     # Into the side of a sign, as such a sum or product is drawn by hand.
                     middle = spot.u + spot.height / 2
                     side = -spot.width / 2 if start < end else spot.width / 2
@@ -294,12 +294,25 @@ class _Graph:
                 (entries if line[0][1] == 0 else lines).append(line)
         return entries, lines
 
+    def _free(self, id: str, x: float) -> bool:
+        """Whether ``x`` is beside a node, with no other box of its row between them."""
+        node = self.nodes[id]
+        low, high = sorted((node.x, x))
+        return high - low > node.width / 2 + _LANE / 2 and not any(
+            other is not node
+            and other.card is not None
+            and other.x - other.width / 2 < high + _LANE
+            and other.x + other.width / 2 > low - _LANE
+            for other in self.order[node.row]
+        )
+
     def _ends(self, row: int) -> list[tuple[str, str, float, float]]:
         """The lines from the row below to this one: source, target, and both their x."""
         found = []
         for node in self.order[row]:
             sources = sorted((self.nodes[n] for n in self.below[node.id]), key=lambda n: n.x)
-            reach = node.width / 2 - 12
+            sign = node.card is not None and node.card.kind == "symbol"
+            reach = node.width / 2 - (3 if sign else 12)
             step = min(26.0, node.width / (len(sources) + 1))
             for number, source in enumerate(sources):
                 end = node.x + step * (number - (len(sources) - 1) / 2)

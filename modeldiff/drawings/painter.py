@@ -82,7 +82,7 @@ class Painter:
         card = box.card
         radius = 7.0 if card.kind == "parameters" else box.height / 2
         inner = rectangle("box", 0, 0, box.width, box.height, radius) + "".join(
-            text_tag(text.text, text.css, text.x, text.y, text.anchor)
+            text_tag(text.text, text.css, text.x, text.y, text.anchor, text.after)
             for text in card.texts(box.width)
         )
         place = f'transform="translate({box.x:.1f} {box.y:.1f})"'
@@ -133,7 +133,7 @@ class Painter:
         bottom = gauge.y + gauge.height
         path = []
         for number, value in enumerate(values):
-            if value is not None:
+            if value:
                 rise = max(gauge.height * self.scale.position(value), 0.8)
                 left = gauge.x + number * step
                 path.append(f"M{left:.1f},{bottom:g}v{-rise:.1f}h{step - gap:.1f}v{rise:.1f}z")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+from modeldiff.drawings.cards import BETWEEN
 from modeldiff.drawings.lanes import Point
 from modeldiff.drawings.layout import Route
 from modeldiff.drawings.palette import Palette
@@ -69,10 +70,13 @@ def style_sheet(palette: Palette) -> str:
     return "".join(f".diagram {name}{{{rule}}}" for name, rule in rules.items())
 
 
-def text_tag(text: str, css: str, x: float, y: float, anchor: str = "start") -> str:
-    """One line of text, whatever its letters are."""
+def text_tag(
+    text: str, css: str, x: float, y: float, anchor: str = "start", after: str = ""
+) -> str:
+    """One line of text, whatever its letters are; ``after`` follows it as a detail."""
     at = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text class="{css}" x="{x:g}" y="{y:g}"{at}>{escape(text)}</text>'
+    more = f'<tspan class="detail" dx="{BETWEEN:g}">{escape(after)}</tspan>' if after else ""
+    return f'<text class="{css}" x="{x:g}" y="{y:g}"{at}>{escape(text)}{more}</text>'
 
 
 def rectangle(css: str, x: float, y: float, width: float, height: float, radius: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
 from modeldiff.architectures.place import Parameter, Place, Role
@@ -252,6 +253,72 @@ def strange(layers: int = 3) -> Architecture:
     )
 
 
+def moe_like(layers: int = 4, experts: int = 3) -> Architecture:
+    """One layer with a dense MLP, the others with a router, experts and a shared expert."""
+    dense = llama_like(1, width=64, kv=16, hidden=128, vocabulary=100)
+    norm, router = "post_attention_layernorm", "mlp.router"
+
+    def network(name: str) -> tuple[tuple[Step, ...], ...]:
+        at = f"mlp.{name}"
+        gate, up, down = (f"{at}.{part}_proj" for part in ("gate", "up", "down"))
+        return (
+            (linear(gate, (norm,), "64 → 32"), linear(up, (norm,), "64 → 32")),
+            (operation(f"{at}.activation", "SiLU", (gate,)),),
+            (operation(f"{at}.multiply", "×", (f"{at}.activation", up)),),
+            (linear(down, (f"{at}.multiply",), "32 → 64"),),
+        )
+
+    rows = tuple(
+        many + shared
+        for many, shared in zip(network("experts"), network("shared_expert"), strict=True)
+    )
+    routed = Sublayer(
+        "MLP",
+        (
+            (Step(norm, norm, "norm", (), "64", "RMSNorm"),),
+            (linear(router, (norm,), f"64 → {experts}"), *rows[0]),
+            *rows[1:],
+            (
+                operation(
+                    "mlp.combine",
+                    "Weighted sum",
+                    (router, "mlp.experts.down_proj", "mlp.shared_expert.down_proj"),
+                ),
+            ),
+        ),
+    )
+    attention, plain = dense.layer_kinds[0].sublayers
+    within = [c for c in dense.columns if not c.startswith("mlp.")]
+    parameters = list(dense.parameters)
+    for layer in range(1, layers):
+        parameters += [
+            parameter(layer, c, p.tensor.shape)
+            for c in within
+            for p in dense.parameters
+            if p.place.column == c
+        ]
+        parameters.append(parameter(layer, router, (experts, 64)))
+        parameters.append(parameter(layer, f"{router}.bias", (experts,)))
+        for part, shape in (("gate", (32, 64)), ("up", (32, 64)), ("down", (64, 32))):
+            parameters.append(parameter(layer, f"mlp.shared_expert.{part}_proj", shape))
+            parameters += [
+                parameter(layer, f"mlp.experts.{part}_proj", shape, expert=expert)
+                for expert in range(experts)
+            ]
+    columns = dict.fromkeys(p.place.column for p in parameters if p.place.layer is not None)
+    return replace(
+        dense,
+        title="MoE-like",
+        parameters=tuple(parameters),
+        columns=tuple(columns),
+        layer_count=layers,
+        layer_kinds=(
+            LayerKind("Dense layer", (0,), (attention, plain)),
+            LayerKind("Mixture of experts", tuple(range(1, layers)), (attention, routed)),
+        ),
+    )
+
+
 ALL: dict[str, Callable[[], Architecture]] = {
     "llama": llama_like,
     "qwen2": lambda: llama_like(
@@ -260,5 +327,6 @@ ALL: dict[str, Callable[[], Architecture]] = {
     "deep": lambda: llama_like(126, width=16384, hidden=53248),
     "tied": lambda: llama_like(16, width=2048, kv=512, hidden=8192, tied=True),
     "gpt2": gpt2_like,
+    "moe": moe_like,
     "strange": strange,
 }

@@ -12,13 +12,13 @@ from modeldiff.changes.change import Histogram
 from modeldiff.changes.histogram import bucket_of
 from modeldiff.changes.statistics import quantile_ranks, statistics_of
 
-_QUANTILES = (np.arange(1000) + 0.5) / 1000
+_QUANTILES = (np.arange(1001) + 0.5) / 1001
 _UNIT = np.tan(_QUANTILES * np.pi / 2)
 """Relative changes of a dense change: the folded Cauchy distribution, its median 1."""
 
 
 def made_statistics(median_pct: float, *, unchanged: float = 0.0) -> Statistics:
-    """Statistics with this median (infinite: most base values are zero), over 1000 elements."""
+    """Statistics with this median (infinite: most base values are zero), over 1001 elements."""
     n = len(_UNIT)
     same = round(unchanged * n)
     finite = median_pct if np.isfinite(median_pct) else 0.0

@@ -1,0 +1,266 @@
+"""The heatmap: each cell once and in its place, marks that tell the truth, a chart that works."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+import vl_convert
+
+from modeldiff.architectures import Architecture
+from modeldiff.changes import Change, Pair, merge_statistics
+from modeldiff.drawings import DARK, LIGHT, METRICS, heatmap_alt, heatmap_chart, heatmap_frame
+from modeldiff.drawings.files import chart_to_svg, svg_to_png
+from modeldiff.drawings.heatmap_grid import place_cells
+from tests.support.architectures import ALL, llama_like, moe_like, strange
+from tests.support.changes import continued, made_changes, made_statistics
+
+MEDIAN, UNCHANGED = METRICS[0], METRICS[1]
+
+
+def frame_of(
+    base: Architecture, target: Architecture | None = None, changes: object = None
+) -> pd.DataFrame:
+    target = target or base
+    made = made_changes(base, target, continued) if changes is None else changes
+    assert isinstance(made, tuple)
+    return heatmap_frame(made, base, target, MEDIAN)
+
+
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def cell(frame: pd.DataFrame, layer: int | None, column: str) -> dict[str, Any]:
+    there = frame["layer"].isna() if layer is None else frame["layer"] == layer
+    (row,) = rows(frame[there & (frame["column"] == column)])
+    return row
+
+
+def rendered(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg)
+
+
+def labelled(svg: str) -> list[str]:
+    """What a screen reader hears of the cells."""
+    found = (one.get("aria-label") or "" for one in rendered(svg).iter())
+    return [label for label in found if ": median relative change" in label]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_cell_once_and_none_on_another(name: str) -> None:
+    architecture = ALL[name]()
+    frame = frame_of(architecture)
+    places = {(p.place.layer, p.place.column) for p in architecture.parameters}
+    assert len(frame) == len(places)
+    grid = place_cells(frame)
+    boxes = [(box["x"], box["x2"], box["y"], box["y2"]) for box in rows(grid.cells)]
+    for x, x2, y, y2 in boxes:
+        assert 0 <= x < x2 <= grid.width + 1e-9
+        assert 0 <= y < y2 <= grid.height + 1e-9
+    for (x, x2, y, y2), (u, u2, v, v2) in combinations(boxes, 2):
+        beside = u >= x2 - 1e-9 or x >= u2 - 1e-9
+        assert beside or v >= y2 - 1e-9 or y >= v2 - 1e-9
+
+
+def test_cells_stand_in_the_order_of_the_data() -> None:
+    architecture = llama_like(4)
+    frame = frame_of(architecture)
+    at = frame.join(place_cells(frame).cells)
+    first = at[at["layer"] == 0].sort_values("x")
+    assert tuple(first["column"]) == architecture.columns
+    tops = [
+        cell(at, None, "embed_tokens")["y"],
+        *(cell(at, layer, "mlp.up_proj")["y"] for layer in range(4)),
+        cell(at, None, "norm")["y"],
+    ]
+    assert tops == sorted(tops)
+    assert set(first["group"]) == {"Self-attention", "MLP"}
+
+
+def test_columns_that_only_later_layers_have_keep_their_place() -> None:
+    frame = frame_of(moe_like())
+    at = frame.join(place_cells(frame).cells)
+    order = at[at["region"] == "grid"].drop_duplicates("column").sort_values("x")["column"]
+    places = list(order)
+    assert places.index("post_attention_layernorm") < places.index("mlp.router")
+
+
+def test_what_differs_is_marked_and_not_coloured() -> None:
+    base = llama_like(3, hidden=64)
+    target = llama_like(4, hidden=96, qkv_bias=True)
+    frame = frame_of(base, target)
+    assert cell(frame, 0, "mlp.up_proj")["mark"] == "other shape"
+    assert cell(frame, 0, "mlp.up_proj")["base_shape"].startswith("64 × 4096")
+    assert cell(frame, 0, "mlp.up_proj")["target_shape"].startswith("96 × 4096")
+    assert cell(frame, 1, "self_attn.q_proj.bias")["mark"] == "only in target"
+    assert cell(frame, 3, "self_attn.q_proj")["mark"] == "only in target"
+    assert math.isnan(cell(frame, 3, "self_attn.q_proj")["value"])
+    assert cell(frame, 0, "self_attn.q_proj")["mark"] == ""
+    backward = frame_of(target, base)
+    assert cell(backward, 3, "self_attn.q_proj")["mark"] == "only in base"
+
+
+def test_what_is_not_measured_yet_is_marked_until_it_is() -> None:
+    architecture = llama_like(2)
+    changes = made_changes(architecture, architecture, continued)
+    before = frame_of(architecture, changes=())
+    half = frame_of(architecture, changes=changes[: len(changes) // 2])
+    assert set(before["mark"]) == {"not measured yet"}
+    assert 0 < (half["mark"] == "not measured yet").sum() < len(half)
+    assert "not measured yet" in heatmap_alt(half, MEDIAN)
+    assert set(frame_of(architecture, changes=changes)["mark"]) == {""}
+
+
+def test_experts_are_merged_and_not_averaged() -> None:
+    architecture = moe_like(experts=3)
+    medians = {0: 1.0, 1: 1.0, 2: 100.0}
+    changes = made_changes(architecture, architecture, lambda p: medians[p.place.expert or 0])
+    frame = frame_of(architecture, changes=changes)
+    merged = merge_statistics([made_statistics(median) for median in medians.values()])
+    found = cell(frame, 1, "mlp.experts.up_proj")
+    assert found["value"] == merged.median_pct
+    assert found["value"] < 10
+    assert "3 experts merged" in found["note"]
+    some = tuple(c for c in changes if c.pair.place.expert != 2)
+    assert (
+        "2 of 3 experts" in cell(frame_of(architecture, changes=some), 1, found["column"])["note"]
+    )
+
+
+def test_a_tied_head_shows_what_was_measured_of_the_embedding() -> None:
+    frame = frame_of(llama_like(2, tied=True))
+    head, embedding = cell(frame, None, "lm_head"), cell(frame, None, "embed_tokens")
+    assert head["mark"] == "tied"
+    assert head["value"] == embedding["value"]
+
+
+def test_infinity_is_a_mark_of_its_own_and_leaves_the_scale_alone() -> None:
+    architecture = llama_like(2)
+
+    def mostly_zero(pair: Pair) -> float:
+        return math.inf if pair.place.component == "mlp.down_proj" else 2.0
+
+    frame = frame_of(architecture, changes=made_changes(architecture, architecture, mostly_zero))
+    found = cell(frame, 0, "mlp.down_proj")
+    assert found["mark"] == "infinite" and found["shown"] == "∞" and math.isnan(found["value"])
+    chart = heatmap_chart(frame, MEDIAN).to_dict()
+    assert chart["layer"][0]["encoding"]["color"]["condition"]["scale"]["domain"][1] < 10
+
+
+def test_what_could_not_be_read_gives_its_reason() -> None:
+    architecture = llama_like(1)
+    changes = tuple(
+        Change(replace(c.pair, status="unreadable", reason="cut off <b>"))
+        if c.pair.place.component == "norm"
+        else c
+        for c in made_changes(architecture, architecture, continued)
+    )
+    found = cell(frame_of(architecture, changes=changes), None, "norm")
+    assert found["mark"] == "unreadable" and found["note"] == "cut off <b>"
+
+
+def test_less_unchanged_is_more_heat_and_is_named_the_most_changed() -> None:
+    architecture = llama_like(2)
+    changes = tuple(
+        Change(c.pair, made_statistics(1.0, unchanged=0.1 if c.pair.place.layer == 1 else 0.9))
+        for c in made_changes(architecture, architecture, continued)
+    )
+    frame = heatmap_frame(changes, architecture, architecture, UNCHANGED)
+    colour = heatmap_chart(frame, UNCHANGED).to_dict()["layer"][0]["encoding"]["color"]
+    assert colour["condition"]["scale"]["reverse"] is True
+    assert "most changed layer 1" in heatmap_alt(frame, UNCHANGED)
+
+
+def test_the_sentence_for_the_picture_names_its_extremes() -> None:
+    text = heatmap_alt(frame_of(llama_like(8)), MEDIAN)
+    assert "8 layers × 9 columns" in text
+    assert re.search(r"most changed layer 0 · self_attn\.[qk]_proj \(\d", text)
+    assert "norm" in text.partition("least")[2]
+
+
+@pytest.mark.parametrize("palette", [None, LIGHT, DARK])
+@pytest.mark.parametrize("name", ["llama", "gpt2", "strange"])
+def test_the_chart_draws_every_cell_with_its_description(name: str, palette: object) -> None:
+    frame = frame_of(ALL[name]())
+    chart = heatmap_chart(frame, MEDIAN, palette=palette)  # type: ignore[arg-type]
+    svg = vl_convert.vegalite_to_svg(chart.properties(width=900).to_dict())
+    assert sorted(labelled(svg)) == sorted(frame["description"])
+
+
+def test_cells_without_a_value_are_drawn_too() -> None:
+    frame = frame_of(llama_like(2), changes=())
+    svg = vl_convert.vegalite_to_svg(heatmap_chart(frame, MEDIAN).properties(width=900).to_dict())
+    assert len(labelled(svg)) == len(frame)
+    assert "not measured yet" in svg
+
+
+def test_only_marks_that_occur_are_in_the_legend() -> None:
+    def signs(frame: pd.DataFrame) -> list[str]:
+        for layer in heatmap_chart(frame, MEDIAN).to_dict()["layer"]:
+            if "shape" in layer["encoding"]:
+                return list(layer["encoding"]["shape"]["scale"]["domain"])
+        return []
+
+    assert signs(frame_of(llama_like(2))) == []
+    assert signs(frame_of(llama_like(2), llama_like(3))) == ["only in target"]
+
+
+def test_choosing_another_cell_changes_the_data_and_not_the_drawing() -> None:
+    frame = frame_of(llama_like(2))
+
+    def drawing(selected: tuple[int | None, str] | None) -> tuple[str, list[tuple[object, str]]]:
+        spec = heatmap_chart(frame, MEDIAN, selected=selected).to_dict()
+        name = spec.pop("data")["name"]
+        cells = spec["datasets"].pop(name)
+        chosen = [(one["layer"], one["column"]) for one in cells if one["selected"]]
+        return re.sub(r"view_\w+", "view", json.dumps(spec)), chosen
+
+    none, first, outside = drawing(None), drawing((1, "mlp.up_proj")), drawing((None, "norm"))
+    assert none[0] == first[0] == outside[0]
+    assert none[1] == []
+    assert first[1] == [(1, "mlp.up_proj")]
+    assert outside[1] == [(None, "norm")]
+
+
+def test_the_selection_has_the_name_and_fields_that_pages_rely_on() -> None:
+    (param,) = heatmap_chart(frame_of(llama_like(1)), MEDIAN).to_dict()["params"]
+    assert param["name"] == "cell"
+    assert param["select"]["fields"] == ["layer", "column"]
+
+
+def test_numbers_give_way_where_there_are_too_many_rows() -> None:
+    def has_numbers(layers: int) -> bool:
+        spec = heatmap_chart(frame_of(llama_like(layers)), MEDIAN).to_dict()
+        return any(
+            layer["encoding"].get("text", {}).get("field") == "shown" for layer in spec["layer"]
+        )
+
+    assert has_numbers(32) and not has_numbers(126)
+
+
+def test_hostile_names_stay_text() -> None:
+    frame = frame_of(strange())
+    svg = chart_to_svg(
+        heatmap_chart(frame, MEDIAN, palette=LIGHT), title="a <b> & c", caption=("'\"<i>",)
+    )
+    tags = {element.tag.rpartition("}")[2] for element in rendered(svg).iter()}
+    assert not tags & {"script", "b", "i"}
+    assert "alert" in "".join(rendered(svg).itertext())
+    assert svg_to_png(svg, scale=1).startswith(b"\x89PNG")
+
+
+def test_nothing_to_compare_is_an_empty_picture() -> None:
+    empty = replace(strange(0), parameters=(), outside=(), columns=())
+    frame = frame_of(empty, changes=())
+    assert heatmap_alt(frame, MEDIAN) == "Median relative change: there is nothing to compare."
+    assert vl_convert.vegalite_to_svg(
+        heatmap_chart(frame, MEDIAN, selected=(1, "x")).properties(width=300).to_dict()
+    )
