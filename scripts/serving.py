@@ -31,6 +31,16 @@ _CHROMIUM_FLAGS = (
     "--disable-sync",
 )
 
+# Nothing waits for its code, is about to be replaced, or grew since the last look.
+_STANDS_STILL = """() => {
+  if (document.querySelector('[data-testid=stSkeleton], [data-stale=true]')) return false
+  const sizes = [...document.querySelectorAll('[data-testid=stElementContainer]')]
+    .map((element) => Math.round(element.getBoundingClientRect().height)).join()
+  const still = sizes === window.sizesBefore
+  window.sizesBefore = sizes
+  return still
+}"""
+
 
 @dataclass(frozen=True)
 class Server:
@@ -72,9 +82,9 @@ def launch_chromium(playwright: Playwright) -> Browser:
 
 
 def settle(page: Page) -> None:
-    """Wait until the script has run and nothing on the page is about to be replaced."""
+    """Wait until the script has run and all that it asked for is drawn and stands still."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+    page.wait_for_function(_STANDS_STILL, polling=100)
 
 
 def _wait_until_healthy(server: Server, process: subprocess.Popen[bytes]) -> None:

@@ -31,26 +31,26 @@ def choose_layer(view: View, layers: int) -> int | None:
     options: list[int | None] = [None, *range(layers)]
     layer = view.layer if view.layer in options else None
     st.session_state[_LAYER] = layer
-    before, chooser, after = st.columns([2, 5, 2], vertical_alignment="bottom", wrap=False)
-    chooser.select_slider(
+    slider, steps = st.columns([5, 3], vertical_alignment="bottom")
+    slider.select_slider(
         "Layer",
         options,
         key=_LAYER,
         format_func=lambda option: "all" if option is None else str(option),
         on_change=lambda: change_view(layer=st.session_state[_LAYER]),
     )
-    for column, label, step in ((before, "Previous", -1), (after, "Next", 1)):
-        place = options.index(layer) + step
-        possible = 0 <= place < len(options)
-        column.button(
-            label,
-            key=f"{label.lower()}_layer",
-            help=f"{label} layer",
-            disabled=not possible,
-            width="stretch",
-            on_click=change_view,
-            kwargs={"layer": options[place] if possible else None},
-        )
+    with steps, st.container(horizontal=True, horizontal_alignment="right"):
+        for label, step in (("Previous", -1), ("Next", 1)):
+            place = options.index(layer) + step
+            possible = 0 <= place < len(options)
+            st.button(
+                label,
+                key=f"{label.lower()}_layer",
+                help=f"{label} layer",
+                disabled=not possible,
+                on_click=change_view,
+                kwargs={"layer": options[place] if possible else None},
+            )
     return layer
 
 

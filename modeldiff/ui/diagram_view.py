@@ -9,7 +9,7 @@ from modeldiff.drawings import CSS_PALETTE, LIGHT, diagram_svg
 from modeldiff.ui.choosers import choose_layer, choose_metric, choose_side
 from modeldiff.ui.clickable_diagram import clickable_diagram
 from modeldiff.ui.diffing import DiffState, changes_so_far, measured
-from modeldiff.ui.downloads import drawing_downloads
+from modeldiff.ui.downloads import drawing_downloads, provenance
 from modeldiff.ui.opening import Comparison
 from modeldiff.ui.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.places import component_of, rows_of_component
@@ -43,6 +43,7 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
             selected=component,
             on_choose=lambda node: change_view(component=node),
         )
+        st.caption(metric.description)
         name = "all layers" if layer is None else f"layer {layer}"
         drawing_downloads(
             f"modeldiff {name}".replace(" ", "-"),
@@ -54,13 +55,12 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
                 palette=LIGHT,
                 selected=component,
                 title=f"{comparison.base.text} → {comparison.target.text}, {name}",
-                caption=_provenance(comparison, state),
+                caption=provenance(comparison, state),
             ),
         )
     with panel, st.container(border=True, key="place_panel"):
         if component is None:
             st.markdown("**Choose a box**, by a click or with Tab and Enter, to read what it does.")
-            st.caption(metric.description)
             return
         places = rows_of_component(changes, component, layer)
         layered = any(row.pair.place.layer is not None for place in places for row in place.rows)
@@ -86,15 +86,3 @@ def _where(layer: int | None, layered: bool) -> str:
     if not layered:
         return "Outside the layers"
     return "All layers together" if layer is None else f"Layer {layer}"
-
-
-def _provenance(comparison: Comparison, state: DiffState) -> tuple[str, ...]:
-    """What a drawing came from, for its file."""
-    lines = [
-        f"{role}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
-        for role, side in (("Base", comparison.base), ("Target", comparison.target))
-    ]
-    if state.result is not None:
-        header = state.result.header
-        lines.append(f"Measured on {header.device} by modeldiff {header.version}, {header.created}")
-    return tuple(lines)

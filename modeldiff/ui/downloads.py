@@ -8,7 +8,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from modeldiff.drawings.files import svg_to_png
 from modeldiff.results import Result, write_result
+from modeldiff.ui.diffing import DiffState
+from modeldiff.ui.opening import Comparison
 
 _TYPES = {
     "csv": "text/csv",
@@ -33,26 +36,33 @@ def result_downloads(result: Result) -> None:
 
 
 def drawing_downloads(name: str, draw: Callable[[], str]) -> None:
-    """A drawing as SVG and PNG. ``draw`` returns the SVG in plain colours."""
+    """A drawing as SVG and PNG. ``draw`` returns the SVG in concrete colours."""
     with st.container(horizontal=True):
-        st.download_button(
-            "SVG",
-            draw,
-            file_name=f"{name}.svg",
-            mime="image/svg+xml",
-            key="download_svg",
-            icon=":material/download:",
-            on_click="ignore",
-        )
-        st.download_button(
-            "PNG",
-            lambda: _png(draw()),
-            file_name=f"{name}.png",
-            mime="image/png",
-            key="download_png",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        for suffix, mime, data in (
+            ("svg", "image/svg+xml", draw),
+            ("png", "image/png", lambda: svg_to_png(draw())),
+        ):
+            st.download_button(
+                suffix.upper(),
+                data,
+                file_name=f"{name}.{suffix}",
+                mime=mime,
+                key=f"download_{suffix}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+def provenance(comparison: Comparison, state: DiffState) -> tuple[str, ...]:
+    """What a drawing came from, in lines for its file."""
+    lines = [
+        f"{role}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
+        for role, side in (("Base", comparison.base), ("Target", comparison.target))
+    ]
+    if state.result is not None:
+        header = state.result.header
+        lines.append(f"Measured on {header.device} by modeldiff {header.version}, {header.created}")
+    return tuple(lines)
 
 
 def _written(result: Result, suffix: str) -> Callable[[], bytes]:
@@ -63,10 +73,3 @@ def _written(result: Result, suffix: str) -> Callable[[], bytes]:
             return path.read_bytes()
 
     return write
-
-
-def _png(svg: str) -> bytes:
-    import vl_convert
-
-    png: bytes = vl_convert.svg_to_png(svg, scale=2)
-    return png

@@ -5,9 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from modeldiff.architectures import explain
-from modeldiff.drawings import heatmap_alt, heatmap_chart, heatmap_frame
+from modeldiff.drawings import LIGHT, heatmap_alt, heatmap_chart, heatmap_frame
+from modeldiff.drawings.files import chart_to_svg
 from modeldiff.ui.choosers import choose_metric
 from modeldiff.ui.diffing import DiffState, changes_so_far, measured
+from modeldiff.ui.downloads import drawing_downloads, provenance
 from modeldiff.ui.opening import Comparison
 from modeldiff.ui.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.places import find_cell, rows_at
@@ -35,10 +37,18 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
             selection_mode="cell",
             alt=heatmap_alt(frame, metric),
         )
+        st.caption(metric.description)
+        drawing_downloads(
+            "modeldiff-heatmap",
+            lambda: chart_to_svg(
+                heatmap_chart(frame, metric, selected=cell, palette=LIGHT),
+                title=f"{comparison.base.text} → {comparison.target.text}",
+                caption=provenance(comparison, state),
+            ),
+        )
     with panel_side, st.container(border=True, key="place_panel"):
         if cell is None:
             st.markdown("**Click a cell** to read what stands there and how it changed.")
-            st.caption(metric.description)
             return
         layer, column = cell
         place = rows_at(changes, cell)

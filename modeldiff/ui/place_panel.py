@@ -51,7 +51,7 @@ def place_panel(place: PlaceRows) -> None:
             f"{len(place.rows):,} tensors merged: their sums and histograms are added, and "
             "quantiles are within 1.6 % of their value."
         )
-    headline_metrics(place.statistics, columns=2)
+    headline_metrics(place.statistics)
     detail_tables(place.statistics)
     if len(place.rows) > 1:
         columns = ("layer", "expert", "status", "median_pct", "unchanged_pct", "rel_frobenius_pct")

@@ -24,8 +24,7 @@ def side_card(role: str, side: Opened) -> None:
     """Draw the card. ``role`` is Base or Target."""
     checkpoint, architecture = side.checkpoint, side.architecture
     with st.container(border=True, height="stretch"):
-        st.caption(role)
-        st.subheader(plain(architecture.title), anchor=False)
+        st.subheader(f":gray[{role} ·] {plain(architecture.title)}", anchor=False)
         st.markdown(code(side.text))
         facts = {fact.key: fact for fact in architecture.facts}
         lines = {plain(facts[key].label): plain(facts[key].text) for key in _GLANCE if key in facts}

@@ -9,9 +9,17 @@ from modeldiff.drawings import format_number
 from modeldiff.ui.statistic_notes import DETAILS, HEADLINES, PERCENTILES
 
 
-def headline_metrics(statistics: Statistics, *, columns: int = 4) -> None:
-    """The four numbers that belong together, as a row of metrics with their explanations."""
-    with st.grid(columns, min_column_width=150):
+def headline_metrics(statistics: Statistics, *, tensors: str = "") -> None:
+    """The four numbers that belong together, each with its explanation; and how many tensors they
+    are of, where that is to be said."""
+    with st.grid(5 if tensors else 2, min_column_width=150):
+        if tensors:
+            st.metric(
+                "Tensors compared",
+                tensors,
+                help="The others have no partner of the same shape, or hold nothing trained.",
+                border=True,
+            )
         for note in HEADLINES:
             st.metric(note.label, note.text(statistics), help=note.says, border=True)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -56,13 +57,33 @@ def change_frame(changes: Sequence[Change]) -> pd.DataFrame:
 
 
 def show_changes(
-    frame: pd.DataFrame, *, alt: str, columns: Sequence[str], height: int | None = None
+    frame: pd.DataFrame,
+    *,
+    alt: str,
+    columns: Sequence[str],
+    height: int | None = None,
+    open_cell: Callable[[int], None] | None = None,
+    key: str = "",
 ) -> None:
-    """Draw a frame of ``change_frame`` with these columns."""
+    """Draw a frame of ``change_frame`` with these columns.
+
+    With ``open_cell`` and a ``key``, each row ends in a button that calls it with the row's number.
+    """
     shown = [name for name in columns if name not in _IF_ANY or frame[name].notna().any()]
+    drawn, config = frame[shown], {name: _COLUMNS[name] for name in shown}
+    if open_cell is not None:
+        drawn = drawn.assign(heatmap=":material/grid_on:")
+        config["heatmap"] = st.column_config.ButtonColumn(
+            "Map",
+            type="tertiary",
+            width=50,
+            help="Show the cell on the heatmap",
+            key=key,
+            on_click=lambda: open_cell(st.session_state[key]["row"]),
+        )
     st.dataframe(
-        frame[shown],
-        column_config={name: _COLUMNS[name] for name in shown},
+        drawn,
+        column_config=config,
         hide_index=True,
         height=height or "auto",
         placeholder="–",
@@ -71,8 +92,8 @@ def show_changes(
 
 
 _column = st.column_config
-_COLUMNS = {
-    "layer": _column.NumberColumn("Layer", pinned=True, width="small"),
+_COLUMNS: dict[str, Any] = {
+    "layer": _column.NumberColumn("Layer", pinned=True, width=60),
     "component": _column.TextColumn("Component", pinned=True),
     "expert": _column.NumberColumn("Expert", width="small"),
     "status": _column.TextColumn("Status"),
@@ -87,7 +108,7 @@ _COLUMNS = {
         "Unchanged", format=_PCT, help="Share of elements that are equal bit for bit."
     ),
     "rel_frobenius_pct": _column.NumberColumn(
-        "Rel. Frobenius", format=_PCT, help="Length of the difference, of the length of base."
+        "Frobenius", format=_PCT, help="Length of the difference, of the length of base."
     ),
     "cosine": _column.NumberColumn("Cosine", format="%.4f", help="1 is the same direction."),
     "reason": _column.TextColumn("Reason"),

@@ -128,11 +128,12 @@ def test_the_downloads(server: Server, tab: Page, tmp_path: Path) -> None:
         with tab.expect_download() as download:
             tab.get_by_role("button", name=name, exact=True).click()
         assert Path(download.value.path()).read_bytes().startswith(start)
-    open_measured(tab, f"{server.url}/diagram?layer=1")
-    for name, start in {"SVG": b"<svg", "PNG": b"\x89PNG"}.items():
-        with tab.expect_download() as download:
-            tab.get_by_role("button", name=name, exact=True).click()
-        assert Path(download.value.path()).read_bytes().startswith(start)
+    for page in ("diagram", "heatmap"):
+        open_measured(tab, f"{server.url}/{page}?layer=1")
+        for name, start in {"SVG": b"<svg", "PNG": b"\x89PNG"}.items():
+            with tab.expect_download() as download:
+                tab.get_by_role("button", name=name, exact=True).click()
+            assert Path(download.value.path()).read_bytes().startswith(start)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
