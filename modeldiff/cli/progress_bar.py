@@ -35,18 +35,21 @@ class ProgressBar:
     def __call__(self, progress: Progress) -> None:
         """Take note of it, and draw it if the last drawing is a moment ago."""
         if progress.phase == "waiting":
-            self._say_once("Another process is measuring this pair: waiting for its result.")
+            self._say_once(
+                "waiting", "Another process is measuring this pair: waiting for its result."
+            )
         elif progress.resumed_bytes:
             self._say_once(
+                "resumed",
                 f"Going on from an interrupted diff: {progress.tensors_done:,} of "
-                f"{progress.tensors_total:,} tensors are measured already."
+                f"{progress.tensors_total:,} tensors are measured already.",
             )
         now = time.monotonic()
         self._pace.update(progress, now)
         if self._draws and now - self._drawn >= _SECONDS_BETWEEN_DRAWINGS:
             self._drawn = now
             columns = shutil.get_terminal_size().columns
-            self._stream.write(f"\r\x1b[K{cut(self._text(progress, now), columns - 1)}")
+            self._stream.write(f"\r\x1b[K{self._text(progress, now, columns - 1)}")
             self._stream.flush()
 
     def __enter__(self) -> Self:
@@ -60,7 +63,7 @@ class ProgressBar:
     ) -> None:
         self._wipe()
 
-    def _text(self, progress: Progress, now: float) -> str:
+    def _text(self, progress: Progress, now: float, width: int) -> str:
         share = progress.bytes_done / progress.bytes_total if progress.bytes_total else 0.0
         full = round(share * _BAR)
         parts = [
@@ -69,11 +72,13 @@ class ProgressBar:
         ]
         if rate := self._pace.bytes_per_second(now):
             parts += [format_rate(rate), f"{format_duration(self._pace.seconds_left(now))} left"]
-        return printable("  ".join([*parts, progress.current]))
+        numbers = "  ".join([*parts, ""])
+        room = max(width - len(numbers), 0)
+        return f"{numbers}{cut(printable(progress.current), room)}"[:width]
 
-    def _say_once(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
+    def _say_once(self, occasion: str, text: str) -> None:
+        if occasion not in self._said:
+            self._said.add(occasion)
             self._wipe()
             self._terminal.talk(text)
 
