@@ -109,7 +109,8 @@ class Card:
         taken = 0.0
         if single:
             size, role = _look(self.readings[0])
-            number = shorten(self.numbers[0], room - _SHORTEST, size, bold=True)
+            least = min(text_width(self.label, LABEL, bold=True), _SHORTEST)
+            number = shorten(self.numbers[0], room - least - BETWEEN, size, bold=True)
             lines.append(Text(width - _PAD, 20, number, size, role, "end"))
             taken = lines[0].width + BETWEEN
         label = shorten(self.label, room - taken, LABEL, bold=True)
@@ -214,8 +215,8 @@ def _operation(step: Step) -> Card:
 
 def _meaning(detail: str, room: float) -> str:
     """What the shape means, without its number or what the box shows anyway, as far as it fits."""
-    text = re.sub(r"^\d+ [=≈] ", "", detail)
-    parts = [part for part in text.split(", ") if part != "with bias"]
+    parts = [re.sub(r"^\d+ [=≈] ", "", part) for part in detail.split(", ")]
+    parts = [part for part in parts if part != "with bias"]
     while len(parts) > 1 and text_width(", ".join(parts), DETAIL) > room:
         parts.pop()
     return ", ".join(parts)

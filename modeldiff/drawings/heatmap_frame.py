@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.place import Place
-from modeldiff.changes.change import Change, Pair, Statistics
+from modeldiff.changes.change import Change, Pair, Statistics, Status
 from modeldiff.checkpoints.checkpoint import TensorInfo
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.wording import (
     MISSING,
-    format_count,
     format_pct,
     format_shape,
     format_small,
@@ -58,7 +57,6 @@ _TEXTS = (
     "frobenius",
     "cosine",
     "floor",
-    "elements",
     "base_name",
     "target_name",
     "base_shape",
@@ -67,7 +65,8 @@ _TEXTS = (
     "description",
 )
 _CellKey = tuple[int | None, str]
-_PairKey = tuple[Place, str, str]
+_PairKey = tuple[str, str, bool]
+_Found = tuple[Pair, Change | None]
 
 
 def heatmap_frame(
@@ -77,27 +76,28 @@ def heatmap_frame(
 
     ``changes`` may be any part of the comparison: what is not in it yet is marked so. Columns:
     ``layer`` (Int64, NA outside the layers), ``column`` (``Place.column``), ``rank`` (the column's
-    number in data order), ``region`` (``above``
-    the layers, ``grid`` or ``below``), ``group`` (the sublayer it belongs to), ``status``, ``mark``
-    (empty where the colour says all), ``value`` (of the metric, NaN where there is none, finite),
-    ``resolution`` (``resolution_pct``), and as text ``place``, ``shown`` (the cell's number),
-    ``reading`` (the value with its unit, or the mark), ``median``, ``unchanged``, ``frobenius``,
-    ``cosine``, ``floor``, ``elements``, ``base_name``, ``target_name``, ``base_shape``,
-    ``target_shape``, ``note`` and ``description`` (one sentence for screen readers).
+    number in data order), ``region`` (``above`` the layers, ``grid`` or ``below``), ``group`` (the
+    sublayer it belongs to); ``value`` (of the metric, NaN where it is none or infinite) and
+    ``resolution`` (``resolution_pct``); and as text ``status``, ``mark`` (empty where the colour
+    says all), ``place``, ``shown`` (the cell's number), ``reading`` (the value with its unit, or
+    the mark), ``median``, ``unchanged``, ``frobenius``, ``cosine``, ``floor``, ``base_name``,
+    ``target_name``, ``base_shape``, ``target_shape``, ``note``, and ``description`` (one sentence
+    for screen readers).
     """
     import pandas as pd
 
     from modeldiff.architectures import merge_columns
     from modeldiff.changes.pairing import pair
 
-    measured = {_pair_key(change.pair): change for change in changes}
-    cells: dict[_CellKey, list[Pair]] = defaultdict(list)
-    by_name: dict[str, Change] = {}
+    measured = {_key(change.pair): change for change in changes}
+    stored = {
+        change.pair.base.name: change.statistics
+        for change in measured.values()
+        if change.statistics is not None and change.pair.base is not None
+    }
+    cells: dict[_CellKey, list[_Found]] = defaultdict(list)
     for one in pair(base, target):
-        cells[one.place.layer, one.place.column].append(one)
-    for change in measured.values():
-        if change.statistics is not None and change.pair.base is not None:
-            by_name[change.pair.base.name] = change
+        cells[one.place.layer, one.place.column].append((one, measured.get(_key(one))))
     columns = merge_columns(base.columns, target.columns)
     outside = merge_columns(base.outside, target.outside)
     groups = _groups(columns, target) | _groups(columns, base)
@@ -108,10 +108,10 @@ def heatmap_frame(
     keys += [(layer, column) for layer in layers for column in columns]
     rows: list[dict[str, object]] = []
     for layer, column in keys:
-        pairs = cells.get((layer, column))
-        if pairs is None:
+        found = cells.get((layer, column))
+        if found is None:
             continue
-        region = "below" if _step(pairs[0].place) in below else "above"
+        region = "below" if _step(found[0][0].place) in below else "above"
         where = {
             "layer": layer,
             "column": column,
@@ -119,7 +119,7 @@ def heatmap_frame(
             "region": region if layer is None else "grid",
             "group": "" if layer is None else groups.get(column, ""),
         }
-        rows.append(where | _cell(layer, column, pairs, measured, by_name, metric))
+        rows.append(where | _cell(layer, column, found, stored, metric))
     frame = pd.DataFrame(rows, columns=[*_WHERE, *_NUMBERS, *_TEXTS])
     return frame.astype({"layer": "Int64"} | dict.fromkeys(_NUMBERS, "float64"))
 
@@ -148,86 +148,74 @@ def heatmap_alt(frame: pd.DataFrame, metric: Metric) -> str:
 def _cell(
     layer: int | None,
     column: str,
-    pairs: Sequence[Pair],
-    measured: dict[_PairKey, Change],
-    by_name: dict[str, Change],
+    found: Sequence[_Found],
+    stored: Mapping[str, Statistics],
     metric: Metric,
 ) -> dict[str, object]:
-    found = [_statistics(one, measured, by_name) for one in pairs]
-    statistics = _merged([each for each in found if each is not None])
-    here = [measured.get(_pair_key(one)) for one in pairs]
-    first = pairs[0]
-    # Measuring can show that a pair cannot be read, which pairing did not know.
-    status = next((change.pair.status for change in here if change is not None), first.status)
-    if any(one.status == "compared" for one in pairs) and statistics is not None:
-        status = "compared"
-    pending = any(
-        one.status == "compared" and change is None for one, change in zip(pairs, here, strict=True)
-    ) or (first.status == "tied" and statistics is None)
+    first = found[0][0]
+    known = [change.statistics for _, change in found if change is not None]
+    statistics = _merged([each for each in known if each is not None])
+    if first.status == "tied" and first.base is not None:
+        # Measured once, where it is stored; shown at both places.
+        statistics = stored.get(first.base.name)
     value = metric.value(statistics)
-    infinite = value is not None and math.isinf(value)
-    if infinite:
-        mark = "infinite"
-    elif statistics is not None:
-        mark = "tied" if first.status == "tied" else "" if value is not None else "no value"
-    elif pending:
-        mark = "not measured yet"
-    else:
-        mark = _MARK_OF_STATUS.get(status, "no value")
+    finite = value is not None and math.isfinite(value)
+    status, mark = _status_and_mark(found, statistics, value)
     place = column if layer is None else f"layer {layer} · {column}"
-    reading = metric.format(value) if statistics is not None else mark
-    if infinite:
-        reading = "∞: most base values are zero" if metric.key == "median_pct" else "∞"
-    note = _note(pairs, [change for change in here if change is not None], status)
+    reading = metric.format(value) if value is not None else mark
+    if mark == "infinite" and metric.key == "median_pct":
+        reading = "∞: most base values are zero"
+    note = _note(found, status)
+    unchanged = _text(statistics, "unchanged_pct")
+    description = [f"{place}: {metric.label.lower()} {reading}", note]
+    if statistics is not None and metric.key != "unchanged_pct":
+        description.append(f"{unchanged} unchanged")
     return {
         "status": status,
         "mark": mark,
-        "value": value if value is not None and not infinite else math.nan,
+        "value": value if finite else None,
         "resolution": statistics.resolution_pct if statistics is not None else None,
         "place": place,
-        "shown": metric.number(value) if statistics is not None else "",
+        "shown": metric.number(value) if value is not None else "",
         "reading": reading,
         "median": _text(statistics, "median_pct"),
-        "unchanged": _text(statistics, "unchanged_pct"),
+        "unchanged": unchanged,
         "frobenius": _text(statistics, "rel_frobenius_pct"),
         "cosine": format_small(statistics.cosine) if statistics is not None else MISSING,
         "floor": _text(statistics, "resolution_pct"),
-        "elements": format_count(sum((one.base or one.target or _NONE).elements for one in pairs)),
-        "base_name": _names([one.base for one in pairs]),
-        "target_name": _names([one.target for one in pairs]),
-        "base_shape": _shapes([one.base for one in pairs]),
-        "target_shape": _shapes([one.target for one in pairs]),
+        "base_name": _names([one.base for one, _ in found]),
+        "target_name": _names([one.target for one, _ in found]),
+        "base_shape": _shapes([one.base for one, _ in found]),
+        "target_shape": _shapes([one.target for one, _ in found]),
         "note": note,
-        "description": f"{place}: {metric.label.lower()} {reading}"
-        + (f", {note}" if note else "")
-        + (
-            f", {_text(statistics, 'unchanged_pct')} unchanged"
-            if statistics is not None and metric.key != "unchanged_pct"
-            else ""
-        ),
+        "description": ", ".join(part for part in description if part),
     }
 
 
-_NONE = TensorInfo("", "", (0,), "", 0, 0)
+def _status_and_mark(
+    found: Sequence[_Found], statistics: Statistics | None, value: float | None
+) -> tuple[Status, str]:
+    """A cell's status (of several experts, the one that says most), and its mark."""
+    # Measuring can show that a pair cannot be read, which pairing did not know.
+    statuses = [one.status if change is None else change.pair.status for one, change in found]
+    status: Status = "compared" if "compared" in statuses else statuses[0]
+    if value is not None:
+        return status, "infinite" if math.isinf(value) else "tied" if status == "tied" else ""
+    if statistics is not None:
+        return status, "no value"
+    waiting = any(one.status == "compared" and change is None for one, change in found)
+    if waiting or status == "tied":
+        return status, "not measured yet"
+    return status, _MARK_OF_STATUS.get(status, "no value")
 
 
-def _pair_key(pair: Pair) -> _PairKey:
+def _key(pair: Pair) -> _PairKey:
+    """What tells a pair from all others: its names, which a tied one has in common with another."""
     return (
-        pair.place,
         pair.base.name if pair.base is not None else "",
         pair.target.name if pair.target is not None else "",
+        pair.status == "tied",
     )
-
-
-def _statistics(
-    pair: Pair, measured: dict[_PairKey, Change], by_name: dict[str, Change]
-) -> Statistics | None:
-    """What was measured of a pair; of a tied one, what was measured where it is stored."""
-    if pair.status == "tied" and pair.base is not None:
-        twin = by_name.get(pair.base.name)
-        return twin.statistics if twin is not None else None
-    change = measured.get(_pair_key(pair))
-    return change.statistics if change is not None else None
 
 
 def _merged(found: Sequence[Statistics]) -> Statistics | None:
@@ -257,20 +245,20 @@ def _shapes(tensors: Sequence[TensorInfo | None]) -> str:
     return text if len(there) == 1 else f"{len(there):,} of {text}"
 
 
-def _note(pairs: Sequence[Pair], here: Sequence[Change], status: str) -> str:
+def _note(found: Sequence[_Found], status: Status) -> str:
     """What a reader should know besides the number."""
     parts = []
-    if len(pairs) > 1:
-        done = sum(change.statistics is not None for change in here)
+    if len(found) > 1:
+        done = sum(change is not None and change.statistics is not None for _, change in found)
         parts.append(
-            f"{len(pairs):,} experts merged"
-            if done == len(pairs)
-            else f"{done:,} of {len(pairs):,} experts measured"
+            f"{done:,} experts merged"
+            if done == len(found)
+            else f"{done:,} of {len(found):,} experts measured"
         )
     if status == "tied":
         parts.append("stored once, used twice")
-    reasons = [change.pair.reason for change in here if change.pair.reason]
-    parts += list(dict.fromkeys(reasons or [one.reason for one in pairs if one.reason]))[:2]
+    reasons = (one.reason if change is None else change.pair.reason for one, change in found)
+    parts += list(dict.fromkeys(reason for reason in reasons if reason))[:2]
     return "; ".join(parts)
 
 

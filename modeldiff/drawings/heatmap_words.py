@@ -5,6 +5,8 @@ These layers take no clicks (they have no tooltip), so a click on a number choos
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -151,11 +153,14 @@ def headings(grid: Grid, paint: Paint) -> list[alt.Chart]:
     """The columns' names, upright where there is room and rotated where not, and the sublayers'."""
     if not grid.columns:
         return []
+    short: dict[str, str] = {}
+    for group in grid.groups:
+        short |= _short_names([one.name for one in grid.columns if group.x <= one.x < group.x2])
     names = [
         {
             "x": (one.x + one.x2) / 2,
-            "wide": "\n".join(_lines(_short(one.name))),
-            "narrow": _clip(_abbreviated(_short(one.name)), 14),
+            "wide": "\n".join(_lines(short[one.name])),
+            "narrow": _clip(_abbreviated(short[one.name]), 14),
             "y": grid.header_bottom,
         }
         for one in grid.columns
@@ -247,10 +252,21 @@ def legend(metric: Metric, scale: Scale, paint: Paint) -> list[alt.Chart]:
     ]
 
 
-def _short(column: str) -> str:
-    """A column's name without the module that its group already names."""
-    head, dot, tail = column.partition(".")
-    return tail if dot and tail not in ("bias", "weight") else f"{head}{dot}{tail}"
+def _short_names(columns: Sequence[str]) -> dict[str, str]:
+    """The last parts of each name that tell it from the others of its group."""
+    # A parameter's own name says nothing without the component that it belongs to.
+    depth = {
+        name: 2 if name.endswith(".bias") or name.rpartition(".")[0] in columns else 1
+        for name in columns
+    }
+    while True:
+        short = {name: ".".join(name.split(".")[-depth[name] :]) for name in columns}
+        count = Counter(short.values())
+        unclear = [name for name in columns if count[short[name]] > 1 and short[name] != name]
+        if not unclear:
+            return short
+        for name in unclear:
+            depth[name] += 1
 
 
 def _abbreviated(name: str) -> str:
@@ -269,4 +285,7 @@ def _lines(name: str) -> list[str]:
 
 
 def _clip(name: str, most: int) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """The name with its middle left out where it is longer than ``most`` letters."""
+    if len(name) <= most:
+        return name
+    return f"{name[: (most - 1) // 2]}…{name[-(most // 2) :]}"

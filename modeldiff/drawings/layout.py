@@ -150,10 +150,11 @@ def _depths(steps: Sequence[Step]) -> list[list[Step]]:
 
 def _comes_in(id: str) -> str:
     """What the steps before the layers read."""
-    component = id.rpartition(".")[2]
-    if "position" in component:
+    if "position" in id:
         return "positions"
-    return "token types" if "type" in component else "tokens"
+    if "type" in id:
+        return "token types"
+    return "tokens" if id.startswith("embed") or "tok" in id else "input"
 
 
 @dataclass
@@ -185,10 +186,11 @@ class _Page:
         self.u += 18
         base, left = self._put(stem)
         names = {round(spot.x): spot.card.step.id for spot in stem.spots}
+        inputs: dict[float, str] = {}
         for entry in stem.entries:
             self._route((), entry, base, left, "plain")
-            x = entry[-1][0]
-            self.ends.append((x + left, base - 13, _comes_in(names.get(round(x), ""))))
+            inputs.setdefault(entry[0][0] + left, _comes_in(names.get(round(entry[-1][0]), "")))
+        self.ends += [(x, base - 13, text) for x, text in inputs.items()]
         top = base + stem.height
         for line in stem.exits:
             x = line[0][0] + left

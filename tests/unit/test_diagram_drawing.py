@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from modeldiff.architectures.architecture import Step
 from modeldiff.changes import Pair
-from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, METRICS, diagram_svg
+from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, METRICS, Palette, diagram_svg
 from modeldiff.drawings.cards import Card, make_card
 from modeldiff.drawings.diagram import card_maker
 from modeldiff.drawings.files import svg_to_pdf, svg_to_png
@@ -88,6 +88,8 @@ def test_no_text_is_wider_than_its_box_or_runs_into_another(name: str, layer: in
     for box in layout_of(name, layer).boxes:
         texts = box.card.texts(box.width)
         gauges = box.card.gauges(box.width)
+        numbers = [text.text for text in texts if text.role == "number"]
+        assert all(number in box.card.numbers for number in numbers), "a number was cut"
         for text in texts:
             assert text.left >= 0 and text.left + text.width <= box.width, text
             assert text.y <= box.height
@@ -126,14 +128,14 @@ def test_all_layers_together_draw_every_kind() -> None:
 
 @pytest.mark.parametrize("palette", [CSS_PALETTE, LIGHT, DARK])
 @pytest.mark.parametrize("name", ALL)
-def test_the_drawing_is_valid_xml_whatever_the_names(name: str, palette: object) -> None:
+def test_the_drawing_is_valid_xml_whatever_the_names(name: str, palette: Palette) -> None:
     architecture = ALL[name]()
     svg = diagram_svg(
         architecture,
         layer=1,
         changes=made_changes(architecture, architecture, continued),
         metric=MEDIAN,
-        palette=palette,  # type: ignore[arg-type]
+        palette=palette,
         title="a <b> \x00 & \ud800",
         caption=("'\"<i>",),
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import re
+import tomllib
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,7 +18,15 @@ import vl_convert
 
 from modeldiff.architectures import Architecture
 from modeldiff.changes import Change, Pair, merge_statistics
-from modeldiff.drawings import DARK, LIGHT, METRICS, heatmap_alt, heatmap_chart, heatmap_frame
+from modeldiff.drawings import (
+    DARK,
+    LIGHT,
+    METRICS,
+    Palette,
+    heatmap_alt,
+    heatmap_chart,
+    heatmap_frame,
+)
 from modeldiff.drawings.files import chart_to_svg, svg_to_png
 from modeldiff.drawings.heatmap_grid import place_cells
 from tests.support.architectures import ALL, llama_like, moe_like, strange
@@ -188,9 +198,11 @@ def test_the_sentence_for_the_picture_names_its_extremes() -> None:
 
 @pytest.mark.parametrize("palette", [None, LIGHT, DARK])
 @pytest.mark.parametrize("name", ["llama", "gpt2", "strange"])
-def test_the_chart_draws_every_cell_with_its_description(name: str, palette: object) -> None:
+def test_the_chart_draws_every_cell_with_its_description(
+    name: str, palette: Palette | None
+) -> None:
     frame = frame_of(ALL[name]())
-    chart = heatmap_chart(frame, MEDIAN, palette=palette)  # type: ignore[arg-type]
+    chart = heatmap_chart(frame, MEDIAN, palette=palette)
     svg = vl_convert.vegalite_to_svg(chart.properties(width=900).to_dict())
     assert sorted(labelled(svg)) == sorted(frame["description"])
 
@@ -264,3 +276,31 @@ def test_nothing_to_compare_is_an_empty_picture() -> None:
     assert vl_convert.vegalite_to_svg(
         heatmap_chart(frame, MEDIAN, selected=(1, "x")).properties(width=300).to_dict()
     )
+
+
+def test_columns_are_headed_by_names_that_tell_them_apart() -> None:
+    spec = heatmap_chart(frame_of(moe_like()), MEDIAN).to_dict()
+    heads = next(
+        [value["wide"].replace("\n", "") for value in data]
+        for data in spec["datasets"].values()
+        if "wide" in data[0]
+    )
+    assert len(set(heads)) == len(heads)
+    assert {"q_proj", "experts.up_proj", "shared_expert.up_proj", "router.bias"} <= set(heads)
+
+
+@pytest.mark.parametrize(("theme", "palette"), [("light", LIGHT), ("dark", DARK)])
+def test_files_have_the_colours_of_the_app_and_read_without_colour_vision(
+    theme: str, palette: Palette
+) -> None:
+    config = tomllib.loads(
+        (Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+    )
+    assert tuple(config["theme"][theme]["chartSequentialColors"]) == palette.ramp
+
+    def lightness(colour: str) -> float:
+        red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        return float(0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2)
+
+    steps = [lightness(colour) for colour in palette.ramp]
+    assert steps == sorted(steps, reverse=theme == "light")
