@@ -91,7 +91,8 @@ class _Diff:
         entries = journal.entries if journal else {}
         finished: dict[PairId, Change] = {}
         for each in self._pairs:
-            if (entry := entries.get(pair_id(each))) is not None:
+            entry = entries.get(pair_id(each)) if each.status == "compared" else None
+            if entry is not None:
                 finished[pair_id(each)] = Change(each, entry.statistics)
         missing = [each for each in self._pairs if pair_id(each) not in finished]
         self._resume_from([change.pair for change in finished.values()])
