@@ -18,7 +18,7 @@ from modeldiff.ui.text import code
 from modeldiff.ui.view import link_query
 
 _EXTREMES = 8
-_COLUMNS = ("layer", "component", "expert", "median_pct", "unchanged_pct", "rel_frobenius_pct")
+_COLUMNS = ("layer", "component", "expert", "median_pct", "unchanged_pct")
 
 
 def summary_panel(state: DiffState) -> None:
@@ -36,11 +36,12 @@ def summary_panel(state: DiffState) -> None:
         "added, and percentiles are within 1.6 % of their value. "
         f"{_measured(result)}"
     )
-    left, right = st.columns(2)
-    with left:
-        _extremes("Most changed", summary.most_changed)
-    with right:
-        _extremes("Least changed", summary.least_changed)
+    if summary.statistics is not None and summary.statistics.unchanged_pct != 100:
+        left, right = st.columns(2)
+        with left:
+            _extremes("Most changed", summary.most_changed)
+        with right:
+            _extremes("Least changed", summary.least_changed)
     result_downloads(result)
 
 

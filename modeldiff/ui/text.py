@@ -10,16 +10,20 @@ import re
 import string
 
 _PUNCTUATION = re.compile(f"([{re.escape(string.punctuation)}])")
+# What becomes a link or an emoji although it is escaped: ://, www., name@host, :tada:
+_MAGIC = re.compile(r"(?<=:)(?=\S)|(?<=@)|(?<=www)(?=\.)", re.IGNORECASE)
+_WORD_JOINER = "\N{WORD JOINER}"
 _SPACE = re.compile(r"\s+")
 
 
 def plain(text: str) -> str:
-    """``text`` as one line that Markdown draws letter by letter.
+    """``text`` as one line that Markdown draws letter by letter, and makes no link of.
 
     >>> plain("a_b [x](y)")
     'a\\\\_b \\\\[x\\\\]\\\\(y\\\\)'
     """
-    return _PUNCTUATION.sub(r"\\\1", _SPACE.sub(" ", text).strip())
+    text = _MAGIC.sub(_WORD_JOINER, _SPACE.sub(" ", text).strip())
+    return _PUNCTUATION.sub(r"\\\1", text)
 
 
 def code(text: str) -> str:

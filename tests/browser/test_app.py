@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -31,7 +31,7 @@ def test_a_diff_runs_by_itself_and_shows_its_progress(server: Server, tab: Page)
     tab.goto(server.url)
     expect(tab.get_by_role("heading", name="Compare")).to_be_visible()
     expect(tab.get_by_role("heading", name="What changed")).to_be_visible(timeout=120_000)
-    expect(tab.get_by_test_id("stMetric")).to_have_count(4)
+    expect(tab.get_by_test_id("stMetric")).to_have_count(5)
     expect(tab.get_by_test_id("stSidebar").get_by_text("Measured on")).to_be_visible()
 
 
@@ -119,6 +119,22 @@ def test_the_pair_is_chosen_in_the_sidebar_and_kept_in_the_url(server: Server, t
     tab.reload()
     expect(tab.get_by_text("Target cannot be opened.")).to_be_visible()
     expect(sidebar.get_by_label("Target", exact=True)).to_have_value("/no/such/folder")
+
+
+def test_a_hostile_reference_is_shown_as_it_is(server: Server, tab: Page) -> None:
+    text = (
+        "./<img src=x onerror=alert(1)> **bold** [a](http://evil.example) ![b](x.png) $x^2$ "
+        ":tada: :red[c] :material/star: https://evil.example www.evil.example me@evil.example"
+    )
+    tab.goto(f"{server.url}/?{urlencode({'base': text})}")
+    message = tab.get_by_test_id("stAlert")
+    expect(message).to_contain_text("Base cannot be opened.")
+    shown = message.inner_text().replace("\N{WORD JOINER}", "")
+    # As a path it is shown in its shortest spelling.
+    assert text.removeprefix("./").replace("//", "/") in shown
+    strong = message.locator("strong")
+    assert strong.all_inner_texts() == ["Base cannot be opened."]
+    assert message.locator("img, a, .katex").count() == 0
 
 
 def test_the_downloads(server: Server, tab: Page, tmp_path: Path) -> None:
