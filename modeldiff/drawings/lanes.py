@@ -11,19 +11,16 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
+from modeldiff.drawings.block import Block, Line, Spot
 from modeldiff.drawings.cards import Card
-
-Point = tuple[float, float]
-Line = tuple[Point, ...]
+from modeldiff.drawings.spacing import STRAIGHT, apart, tracks
 
 _APART = 12.0
 _LANE = 8.0
 _GAP = 20.0
 _TRACK = 9.0
 _SWEEPS = 24
-_STRAIGHT = 0.5
 _STIFF = 100.0
 _OVER = 18.0
 STREAM = ""
@@ -40,33 +37,6 @@ class _Node:
     card: Card | None
     source: str = ""
     x: float = 0.0
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A card's box: centre ``x``, lower edge ``u``, and its size."""
-
-    card: Card
-    x: float
-    u: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True)
-class Block:
-    """A block of ``width`` and ``height``. All lines run upward in (x, u).
-
-    ``entries`` are the lines that come from the stream, from the lower edge to a box; ``exits``
-    those that leave, from a box to the upper edge; ``lines`` all others.
-    """
-
-    width: float
-    height: float
-    spots: tuple[Spot, ...]
-    lines: tuple[Line, ...]
-    entries: tuple[Line, ...]
-    exits: tuple[Line, ...]
 
 
 def arrange(rows: Sequence[Sequence[Card]], room: float) -> Block:
@@ -175,7 +145,8 @@ class _Graph:
                     wanted.append(total / sum(pulls) if pulls else 0.0)
                     if self._joins(node):
                         weights[-1], wanted[-1] = _STIFF, sum(self._reach(node)) / 2
-                for node, x in zip(row, _apart(row, wanted, weights), strict=True):
+                places = apart([node.width for node in row], wanted, weights, _APART)
+                for node, x in zip(row, places, strict=True):
                     node.x = x
                 self._widen(row)
         for row in self.order:
@@ -241,7 +212,7 @@ class _Graph:
         spots: dict[str, Spot] = {}
         at = 0.0
         for row, height in enumerate(heights):
-            levels, count = _tracks(self._ends(row))
+            levels, count = tracks(self._ends(row))
             turns.append({source: at + _GAP / 2 + _TRACK * n for source, n in levels.items()})
             at += _GAP + _TRACK * max(0, count - 1)
             for card in self.cards[row]:
@@ -279,7 +250,7 @@ class _Graph:
                 below, spot = spots.get(source), spots.get(target)
                 way = ways[source] if below is None else ((start, below.u + below.height),)
                 bend: Line = ()
-                if abs(start - end) > _STRAIGHT:
+                if abs(start - end) > STRAIGHT:
                     bend = ((start, turns[row][source]), (end, turns[row][source]))
                 if spot is None:
                     ways[target] = way + bend
@@ -321,49 +292,3 @@ class _Graph:
                     end = source.x
                 found.append((source.id, node.id, source.x, end))
         return found
-
-
-def _tracks(ends: Sequence[tuple[str, str, float, float]]) -> tuple[dict[str, int], int]:
-    """A level for each source's turn, so that lines of two sources never lie on each other."""
-    spans: dict[str, list[float]] = defaultdict(list)
-    for source, _, start, end in ends:
-        if abs(start - end) > _STRAIGHT:
-            spans[source] += [start, end]
-    levels: dict[str, int] = {}
-    used: list[list[tuple[float, float]]] = []
-    for source, found in sorted(spans.items(), key=lambda item: max(item[1]) - min(item[1])):
-        span = (min(found), max(found))
-        level = next(
-            (
-                number
-                for number, taken in enumerate(used)
-                if all(span[1] <= low + 1 or span[0] >= high - 1 for low, high in taken)
-            ),
-            len(used),
-        )
-        if level == len(used):
-            used.append([])
-        used[level].append(span)
-        levels[source] = level
-    return levels, len(used)
-
-
-def _apart(
-    nodes: Sequence[_Node], wanted: Sequence[float], weights: Sequence[float]
-) -> list[float]:
-    """The places nearest to those wanted (least squares) at which no two nodes touch.
-
-    Shifted by the room that each needs, the places only have to ascend: isotonic regression, by
-    pooling neighbours that are out of order.
-    """
-    shifts = [0.0]
-    for left, right in pairwise(nodes):
-        shifts.append(shifts[-1] + (left.width + right.width) / 2 + _APART)
-    pools: list[tuple[float, float, int]] = []
-    for want, shift, weight in zip(wanted, shifts, weights, strict=True):
-        pools.append((want - shift, weight, 1))
-        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
-            (a, wa, na), (b, wb, nb) = pools[-2:]
-            pools[-2:] = [((a * wa + b * wb) / (wa + wb), wa + wb, na + nb)]
-    flat = [value for value, _, count in pools for _ in range(count)]
-    return [value + shift for value, shift in zip(flat, shifts, strict=True)]

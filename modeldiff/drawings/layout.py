@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
+from modeldiff.drawings.block import Block, Line
 from modeldiff.drawings.cards import Card
-from modeldiff.drawings.lanes import Block, Line, arrange
+from modeldiff.drawings.lanes import arrange
+from modeldiff.drawings.picture import Box, Layout, Panel, Route
 from modeldiff.drawings.text_width import text_width
 from modeldiff.drawings.wording import format_layers
 
@@ -33,56 +35,6 @@ _PARALLEL_X = STREAM_X + 16
 Layers = Sequence[int | None]
 CardMaker = Callable[[Sequence[Step], Layers], Sequence[Card]]
 """Makes the cards of a row of steps that stand for these layers."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A card in its place; ``key`` tells apart the same component of two kinds of layers."""
-
-    card: Card
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A titled frame: around a layer, around a sublayer, or a dashed one for layers not drawn."""
-
-    level: Literal["layer", "sublayer", "elided"]
-    title: str
-    aside: str
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True)
-class Route:
-    """A line through points, in data's direction. A ``stream`` is the residual stream itself."""
-
-    points: Line
-    kind: Literal["stream", "branch", "plain"]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Everything that is drawn, in pixels from the upper left corner.
-
-    ``sums`` are where a branch is added to the stream, ``taps`` where one leaves it; ``ends`` the
-    names of what goes in and comes out.
-    """
-
-    width: float
-    height: float
-    boxes: tuple[Box, ...]
-    panels: tuple[Panel, ...]
-    routes: tuple[Route, ...]
-    sums: tuple[tuple[float, float], ...]
-    taps: tuple[tuple[float, float], ...]
-    ends: tuple[tuple[float, float, str], ...]
 
 
 def lay_out(architecture: Architecture, layer: int | None, cards: CardMaker) -> Layout:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modeldiff.drawings.cards import Card, Gauge
-from modeldiff.drawings.layout import PANEL_X, Box, Layout, Panel
+from modeldiff.drawings.layout import PANEL_X
 from modeldiff.drawings.palette import CSS_PALETTE, Palette
+from modeldiff.drawings.picture import Box, Layout, Panel
 from modeldiff.drawings.scale import Scale
 from modeldiff.drawings.svg_parts import (
     ARROWS,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 import re
 
+from modeldiff.drawings.block import Point
 from modeldiff.drawings.cards import BETWEEN
-from modeldiff.drawings.lanes import Point
-from modeldiff.drawings.layout import Route
 from modeldiff.drawings.palette import Palette
+from modeldiff.drawings.picture import Route
 
 _CORNER = 7.0
 # What XML cannot hold at all, not even escaped.

@@ -20,7 +20,8 @@ from modeldiff.drawings.cards import Card, make_card
 from modeldiff.drawings.diagram import card_maker
 from modeldiff.drawings.files import svg_to_pdf, svg_to_png
 from modeldiff.drawings.lanes import arrange
-from modeldiff.drawings.layout import Box, Layout, lay_out
+from modeldiff.drawings.layout import lay_out
+from modeldiff.drawings.picture import Box, Layout
 from modeldiff.drawings.readings import Readings
 from modeldiff.drawings.text_width import shorten, text_width
 from tests.support.architectures import ALL, gpt2_like, llama_like, moe_like, strange

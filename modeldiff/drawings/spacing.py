@@ -1,0 +1,56 @@
+"""Keeping apart what stands or runs side by side."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+
+STRAIGHT = 0.5
+"""Ends nearer than this many pixels are one above the other."""
+
+
+def tracks(ends: Sequence[tuple[str, str, float, float]]) -> tuple[dict[str, int], int]:
+    """A level for each source's turn, so that lines of two sources never lie on each other."""
+    spans: dict[str, list[float]] = defaultdict(list)
+    for source, _, start, end in ends:
+        if abs(start - end) > STRAIGHT:
+            spans[source] += [start, end]
+    levels: dict[str, int] = {}
+    used: list[list[tuple[float, float]]] = []
+    for source, found in sorted(spans.items(), key=lambda item: max(item[1]) - min(item[1])):
+        span = (min(found), max(found))
+        level = next(
+            (
+                number
+                for number, taken in enumerate(used)
+                if all(span[1] <= low + 1 or span[0] >= high - 1 for low, high in taken)
+            ),
+            len(used),
+        )
+        if level == len(used):
+            used.append([])
+        used[level].append(span)
+        levels[source] = level
+    return levels, len(used)
+
+
+def apart(
+    widths: Sequence[float], wanted: Sequence[float], weights: Sequence[float], gap: float
+) -> list[float]:
+    """The places nearest to those wanted (least squares) at which boxes of these widths keep a gap.
+
+    Shifted by the room that each needs, the places only have to ascend: isotonic regression, by
+    pooling neighbours that are out of order.
+    """
+    shifts = [0.0]
+    for left, right in pairwise(widths):
+        shifts.append(shifts[-1] + (left + right) / 2 + gap)
+    pools: list[tuple[float, float, int]] = []
+    for want, shift, weight in zip(wanted, shifts, weights, strict=True):
+        pools.append((want - shift, weight, 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (a, wa, na), (b, wb, nb) = pools[-2:]
+            pools[-2:] = [((a * wa + b * wb) / (wa + wb), wa + wb, na + nb)]
+    flat = [value for value, _, count in pools for _ in range(count)]
+    return [value + shift for value, shift in zip(flat, shifts, strict=True)]
