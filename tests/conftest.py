@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 from hypothesis import settings
 
@@ -24,6 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_CACHES] = tempfile.mkdtemp(prefix="modeldiff-tests-")
     caches = Path(config.stash[_CACHES])
     os.environ["MODELDIFF_CACHE"] = str(caches / "modeldiff")
+    # Compiling the kernels takes seconds, so it is done once a machine and not once a run.
+    kernels = platformdirs.user_cache_path("modeldiff-tests")
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(kernels))
     os.environ["HF_HOME"] = str(caches / "huggingface")
     os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

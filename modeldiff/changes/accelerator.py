@@ -106,11 +106,7 @@ class TorchBench:
         """The statistics of a tensor that stands in the buffers whole."""
         if n <= self._small or not self._can_compute(types):
             return self._cpu.measure_whole(types, n)
-        wide = types.precision == "float64"
-        tally = self._tallies.get(wide)
-        if tally is None:
-            tally = self._tallies[wide] = Tally(self.base.size, wide)
-        tally.begin(n)
+        tally = self._tally(n, types)
         with self._on_stream():
             kept = self._measure(types, n, tally, 0, Bracket(0, ALL_KEPT))
             median = tally.find_median()
@@ -119,7 +115,7 @@ class TorchBench:
                 for r_bits in kept:
                     search.fine += _digits(r_bits, search)
                 median = search.narrow()
-        return tally.statistics(types, median)
+        return tally.statistics(median)
 
     def bracket(self, types: Comparison) -> Bracket:
         """A bracket for the median of a tensor of which a sample stands in the buffers."""
@@ -156,6 +152,14 @@ class TorchBench:
         self._stream = None
         if self._device.type != "cpu":
             torch.accelerator.empty_cache()
+
+    def _tally(self, n: int, types: Comparison) -> Tally:
+        """The bench's own tally for tensors that are measured whole, empty."""
+        wide = types.precision == "float64"
+        if wide not in self._tallies:
+            self._tallies[wide] = Tally(self.base.size, types)
+        self._tallies[wide].begin(n, types)
+        return self._tallies[wide]
 
     def _can_compute(self, types: Comparison) -> bool:
         if types.precision == "float64":

@@ -103,9 +103,10 @@ def are_compiled() -> bool:
 
 
 def _cache_folder() -> Path:
-    chosen = os.environ.get("MODELDIFF_CACHE")
-    if chosen:
-        return Path(chosen).expanduser() / "kernels"
+    """Where Numba is told to cache, else beside the results, else the user's folder for caches."""
+    for variable in ("NUMBA_CACHE_DIR", "MODELDIFF_CACHE"):
+        if os.environ.get(variable):
+            return Path(os.environ[variable]).expanduser() / "kernels"
     import platformdirs
 
     return platformdirs.user_cache_path("modeldiff") / "kernels"

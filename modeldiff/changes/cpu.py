@@ -59,7 +59,6 @@ class CpuBench:
         self._fine = np.zeros(65536, np.uint32)
         self._counts = np.zeros(8, np.int64)
         self._tallies: dict[bool, Tally] = {}
-        self._sample_tally = Tally(LEAF, wide=False)
         self._sample = np.empty((2, LEAF * 4), np.uint8)
         self._base_at, self._target_at = self.base.ctypes.data, self.target.ctypes.data
         self._kept_at, self._scratch_at = self._kept.ctypes.data, self._scratch.ctypes.data
@@ -71,15 +70,11 @@ class CpuBench:
 
     def measure_whole(self, types: Comparison, n: int) -> Statistics:
         """The statistics of a tensor that stands in the buffers whole."""
-        wide = types.precision == "float64"
-        tally = self._tallies.get(wide)
-        if tally is None:
-            tally = self._tallies[wide] = Tally(self.base.size, wide)
-        tally.begin(n)
         if n < _SAMPLED or types.precision != "float32":
             bracket = Bracket(0, ALL_KEPT)
         else:
             bracket = self._bracket_from_buffers(types, n)
+        tally = self._tally(n, types)
         kept = self._measure(types, n, tally, 0, bracket)
         median = tally.find_median()
         if isinstance(median, Unsettled):
@@ -88,7 +83,7 @@ class CpuBench:
             search = MedianSearch(median)
             self.refine(types, n, search)
             median = search.narrow()
-        return tally.statistics(types, median)
+        return tally.statistics(median)
 
     def bracket(self, types: Comparison) -> Bracket:
         """A bracket for the median of a tensor of which a sample, a leaf in clusters, stands in
@@ -115,6 +110,14 @@ class CpuBench:
     def close(self) -> None:
         """Nothing to give back that does not go with the bench."""
 
+    def _tally(self, n: int, types: Comparison) -> Tally:
+        """The bench's own tally for tensors that are measured whole, empty."""
+        wide = types.precision == "float64"
+        if wide not in self._tallies:
+            self._tallies[wide] = Tally(self.base.size, types)
+        self._tallies[wide].begin(n, types)
+        return self._tallies[wide]
+
     def _bracket_from_buffers(self, types: Comparison, n: int) -> Bracket:
         sample = self._sample
         for side, stored, clusters in (
@@ -130,8 +133,7 @@ class CpuBench:
         if types.precision != "float32":
             return Bracket()
         chunk = (base_at, *decoder(types.base), target_at, *decoder(types.target), LEAF)
-        tally = self._sample_tally
-        tally.begin(LEAF)
+        tally = self._tally(LEAF, types)
         r_bits = self._measure32(chunk, tally, 0, Bracket(0, ALL_KEPT))
         tally.histogram[:] = 0
         return bracket_of(r_bits, int(tally.counts[0]), int(tally.counts[UNCHANGED]))

@@ -285,7 +285,7 @@ class _Walk:
                 self._urgent.extend(passes)
                 self._state.notify_all()
             return
-        self._finish(task, Change(task.pair, task.tally.statistics(task.types, median)))
+        self._finish(task, Change(task.pair, task.tally.statistics(median)))
 
     def _finish(self, task: Task, change: Change) -> None:
         self._base.done(task.base)

@@ -65,17 +65,16 @@ class Unsettled:
 class Tally:
     """Counts, sums and histogram of one pair; ``geometry`` says what stands in the arrays.
 
-    ``elements`` is the size of the largest tensor that it can take, ``wide`` whether ``r`` is
-    computed in float64. Whoever adds to it from several threads holds ``lock``; the order in which
-    chunks are added changes nothing.
+    ``elements`` is the size of the largest tensor that it can take. Whoever adds to it from several
+    threads holds ``lock``; the order in which chunks are added changes nothing.
     """
 
-    def __init__(self, elements: int, wide: bool) -> None:
-        self.wide = wide
+    def __init__(self, elements: int, types: Comparison) -> None:
+        self._wide = types.precision == "float64"
         self.lock = threading.Lock()
         self.counts = np.zeros(8, np.int64)
         self.leaves = np.zeros((-(-elements // LEAF), 6))
-        self.histogram = np.zeros(KEYS64 if self.wide else KEYS32, np.int64)
+        self.histogram = np.zeros(KEYS64 if self._wide else KEYS32, np.int64)
         self._listed = np.empty(LAST_BUCKET + 2, np.uint16)
         self._listed_counts = np.empty(LAST_BUCKET + 2, np.int64)
         self._ranks, self._keys, self._within = np.empty((3, len(PERCENTS)), np.int64)
@@ -86,10 +85,11 @@ class Tally:
         self._listing_at = (self._listed.ctypes.data, self._listed_counts.ctypes.data)
         self._ranks_at = self._ranks.ctypes.data
         self._found_at = (self._keys.ctypes.data, self._within.ctypes.data)
-        self.begin(elements)
+        self.begin(elements, types)
 
-    def begin(self, elements: int) -> None:
-        """Makes an emptied tally ready for a tensor of at most ``elements``."""
+    def begin(self, elements: int, types: Comparison) -> None:
+        """Makes an emptied tally ready for another tensor, of the same precision."""
+        self._types = types
         self.counts[:] = EMPTY_COUNTS
         self._rows = -(-elements // LEAF)
         self.leaves[: self._rows] = 0.0
@@ -121,10 +121,12 @@ class Tally:
                 self._kept.append(r_bits.astype(np.uint32))
 
     def find_median(self) -> float | Unsettled | None:
-        """The median of ``r``, or what the histogram tells of it; None without finite elements.
+        """The median of ``r``, or what the histogram tells of it; None where there is none.
 
         To be called when all is counted, and before ``statistics``.
         """
+        if self._types.precision == "equality":
+            return None
         n, unchanged, *_, low_key, high_key = self.counts.tolist()
         ranks = [rank - unchanged for rank in quantile_ranks(n)]
         self._first = sum(rank < 0 for rank in ranks) if n else len(PERCENTS)
@@ -139,18 +141,18 @@ class Tally:
         if self._first > _MEDIAN:
             return 0.0
         key = int(self._keys[_MEDIAN - self._first])
-        if key == (INFINITE_KEY64 if self.wide else INFINITE_KEY32):
+        if key == (INFINITE_KEY64 if self._wide else INFINITE_KEY32):
             return math.inf
         rank = int(self._within[_MEDIAN - self._first])
-        if self.wide:
+        if self._wide:
             return Unsettled(key + KEY64_OFFSET, 45, rank, wide=True)
         place = Unsettled(key, 16, rank, wide=False)
         return place.pick(np.concatenate(self._kept), self.bracket) if self._kept else place
 
-    def statistics(self, types: Comparison, median: float | None) -> Statistics:
+    def statistics(self, median: float | None) -> Statistics:
         """All columns, given the exact median of ``r``. Empties the tally."""
         n, unchanged, flips, zeros, nonfinite_base, nonfinite_target, *_ = self.counts.tolist()
-        if types.precision == "equality":
+        if self._types.precision == "equality":
             return statistics_of(Sums(n=n, unchanged=unchanged), None, None, None)
         leaves = self.leaves[: self._rows]
         totals = leaves.sum(axis=0).tolist()
@@ -169,7 +171,9 @@ class Tally:
             max_abs_delta=float(leaves[:, 5].max(initial=0.0)),
         )
         quantiles = None if median is None else self._quantiles(median)
-        return statistics_of(sums, quantiles, self._take_histogram(unchanged), types.resolution_pct)
+        return statistics_of(
+            sums, quantiles, self._take_histogram(unchanged), self._types.resolution_pct
+        )
 
     def _quantiles(self, median: float) -> Quantiles:
         """The middles of the keys that hold them, and the median itself for those of its key."""
@@ -180,7 +184,7 @@ class Tally:
         return p05, p25, p50, p75, p95, p99
 
     def _middle(self, key: int) -> float:
-        if self.wide:
+        if self._wide:
             return (
                 double((2 * (key + KEY64_OFFSET) + 1) << 44) if key < INFINITE_KEY64 else math.inf
             )
@@ -190,10 +194,10 @@ class Tally:
         low_key, high_key = self.counts[LOWEST_KEY:].tolist()
         if low_key == NO_KEY:
             return Histogram(unchanged, 0, np.zeros(0, np.uint16), np.zeros(0, np.int64))
-        infinite_key = INFINITE_KEY64 if self.wide else INFINITE_KEY32
+        infinite_key = INFINITE_KEY64 if self._wide else INFINITE_KEY32
         infinite = int(self.histogram[infinite_key])
         self.histogram[infinite_key] = 0
-        if self.wide:
+        if self._wide:
             (keys,) = np.nonzero(self.histogram)
             edges = ((keys + KEY64_OFFSET) << 45).view(np.float64)
             dense = np.bincount(bucket_of(edges), self.histogram[keys])

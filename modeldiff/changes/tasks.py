@@ -106,7 +106,7 @@ def _in_order(tasks: Iterable[Task], chunk_elements: ChunkElements) -> Iterator[
             yield batch
             batch, batch_bytes = [], 0
         if not small:
-            task.tally = Tally(task.elements, task.types.precision == "float64")
+            task.tally = Tally(task.elements, task.types)
             if task.types.precision == "float32":
                 yield [Piece(task, 0, 0, is_sample=True)]
             else:
