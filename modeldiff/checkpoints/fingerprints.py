@@ -1,9 +1,11 @@
 """What identifies a checkpoint's content without reading its weights.
 
-Local files: names, headers' hashes, sizes and modification times. A folder that was moved or
-copied with its times keeps its fingerprint; no absolute path is part of it. Hub files: the commit
-and the blobs' hashes. The config's content counts in both, because how tensors are paired may
-depend on it.
+Local files: names, headers' hashes, sizes, times and which files of their disk they are. Two
+models of one shape have equal headers and sizes, and an archive or a build may set equal
+modification times, so a copy counts as another checkpoint: to measure it again costs time, to
+show another pair's result would be wrong. A folder that was renamed keeps its fingerprint. Hub
+files: the commit and the blobs' hashes. The config's content counts in both, because how tensors
+are paired may depend on it.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ import json
 from collections.abc import Iterable
 
 
-def local_fingerprint(files: Iterable[tuple[str, str, int, int]], config: bytes | None) -> str:
-    """``files``: (name, SHA-256 of the header in hex, size in bytes, mtime in ns) of each file."""
+def local_fingerprint(
+    files: Iterable[tuple[str, str, int, int, int, int]], config: bytes | None
+) -> str:
+    """``files``: (name, SHA-256 of the header in hex, size in bytes, mtime and ctime in ns, inode)
+    of each file."""
     return f"local:{_digest(files, config)}"
 
 

@@ -53,7 +53,9 @@ def open_local(reference: Reference, path: Path) -> Checkpoint:
         raw, state = read_header(folder / file)
         headers[file] = parse_header(raw, file=file, file_size=state.size, where=where)
         states[file] = state
-        identities.append((file, sha256(raw), state.size, state.mtime_ns))
+        identities.append(
+            (file, sha256(raw), state.size, state.mtime_ns, state.ctime_ns, state.inode)
+        )
     assembly = assemble(headers, index, str(path))
     config, config_bytes, config_warnings = _read_config(folder)
     return Checkpoint(

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,11 +33,16 @@ _KINDS = {
 @dataclass(frozen=True)
 class FileState:
     """What tells whether a file is still the one that was read: size in bytes, time of the last
-    change in nanoseconds, and which file of its disk it is."""
+    change in nanoseconds, and which file of its disk it is.
+
+    ``ctime_ns`` tells files apart whose other times were set; it does not count when a state is
+    compared with a later one, because a change of permissions moves it.
+    """
 
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int = field(compare=False)
 
 
 @contextmanager
@@ -144,7 +149,7 @@ def _read(file: BinaryIO, count: int, path: Path) -> bytes:
 
 
 def _state(status: os.stat_result) -> FileState:
-    return FileState(status.st_size, status.st_mtime_ns, status.st_ino)
+    return FileState(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
 
 
 def _require_regular(status: os.stat_result, path: Path) -> None:

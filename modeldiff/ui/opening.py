@@ -16,7 +16,7 @@ from modeldiff.changes import Change, Pair, pair
 from modeldiff.checkpoints import Checkpoint, Reference, open_checkpoint, parse_reference
 from modeldiff.errors import ModeldiffError
 
-_Stamp = tuple[tuple[str, int, int], ...]
+_Stamp = tuple[tuple[str | int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -120,4 +120,7 @@ def _stamp(reference: Reference) -> _Stamp:
         states = [(entry.name, entry.stat()) for entry in entries]
     except OSError:
         return ()  # opening it will say what is wrong
-    return tuple((name, state.st_size, state.st_mtime_ns) for name, state in states)
+    return tuple(
+        (name, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+        for name, state in states
+    )
