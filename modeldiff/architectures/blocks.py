@@ -9,7 +9,7 @@ from itertools import zip_longest
 
 from modeldiff.architectures import skeleton
 from modeldiff.architectures.architecture import LayerKind, Step, Sublayer
-from modeldiff.architectures.columns import layer_rank, outside_rank
+from modeldiff.architectures.columns import is_before_layers, layer_rank, outside_rank
 from modeldiff.architectures.place import Parameter
 from modeldiff.architectures.reading import Reading
 from modeldiff.architectures.skeleton import Node, Rows
@@ -283,7 +283,7 @@ def _outside(
         for component in sorted(set(components) - known, key=lambda c: (outside_rank(c), c)):
             node = plain_node(component, components[component])
             step = component_step(node, components[component], (), reading, tower)
-            late = tower in ("", main) and outside_rank(component) > (len(skeleton.STEM),)
+            late = tower in ("", main) and not is_before_layers(component)
             (tail if late else stem).append(step)
     return tuple(stem), tuple(tail)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.skeleton import ORDER, STEM, TAIL
@@ -31,6 +31,7 @@ _TURNS: tuple[tuple[str, ...], ...] = (
 _STAGE_STARTS = ("self_attn.q_a_proj", "post_attention_layernorm", "mlp.router")
 _OUTSIDE = {node.id: rank for rank, node in enumerate((*STEM, *TAIL))}
 _MIDDLE = len(STEM) - 0.5
+_BEFORE_LAYERS = ("emb", "wte", "wpe", "token", "patch", "conv", "projector")
 
 Key = tuple[float, ...]
 
@@ -41,31 +42,29 @@ def column_orders(parameters: Iterable[Parameter]) -> tuple[tuple[str, ...], tup
     Components that a family describes stand in the skeleton's order. Others are placed by their
     words, then in file order. A bias stands right after its weight, the towers apart.
     """
-    places: dict[str, Place] = {}
-    in_layers: set[str] = set()
+    inside: dict[str, Place] = {}
+    outside: dict[str, Place] = {}
     for parameter in parameters:
         if parameter.role != "buffer":
-            column = parameter.place.column
-            places.setdefault(column, parameter.place)
-            if parameter.place.layer is not None:
-                in_layers.add(column)
-    towers = list(dict.fromkeys(place.tower for place in places.values()))
+            place = parameter.place
+            (outside if place.layer is None else inside).setdefault(place.column, place)
+    return _ordered(inside, layer_rank), _ordered(outside, outside_rank)
 
-    def ordered(columns: Iterable[str], *, outside: bool) -> tuple[str, ...]:
-        seen = list(columns)
-        first = {places[column].component: rank for rank, column in reversed([*enumerate(seen)])}
 
-        def key(column: str) -> tuple[int, Key, int, int]:
-            place = places[column]
-            rank = outside_rank(place.component) if outside else layer_rank(place.component)
-            return (towers.index(place.tower), rank, first[place.component], _turn(place.parameter))
+def _ordered(places: Mapping[str, Place], rank: Callable[[str], Key]) -> tuple[str, ...]:
+    """Columns by tower, then component, then parameter; equals stay in file order."""
+    towers: dict[str, int] = {}
+    first: dict[str, int] = {}
+    for place in places.values():
+        towers.setdefault(place.tower, len(towers))
+        first.setdefault(place.component, len(first))
 
-        return tuple(sorted(seen, key=key))
+    def key(column: str) -> tuple[int, Key, int, int]:
+        place = places[column]
+        component = place.component
+        return towers[place.tower], rank(component), first[component], _turn(place.parameter)
 
-    return (
-        ordered((column for column in places if column in in_layers), outside=False),
-        ordered((column for column in places if column not in in_layers), outside=True),
-    )
+    return tuple(sorted(places, key=key))
 
 
 def layer_rank(component: str) -> Key:
@@ -82,16 +81,19 @@ def layer_rank(component: str) -> Key:
 
 
 def outside_rank(component: str) -> Key:
-    """Where a component outside the layers stands; unknown ones between the stem and the tail,
-    unless their words say embedding or head."""
+    """Where a component outside the layers stands; see ``is_before_layers`` for unknown ones."""
     if component in _OUTSIDE:
         return (_OUTSIDE[component],)
     name = component.lower()
-    if "emb" in name or name in ("wte", "wpe"):
+    if any(word in name for word in _BEFORE_LAYERS):
         return (0.5,)
-    if "head" in name:
-        return (len(_OUTSIDE),)
-    return (_MIDDLE + (0.25 if "norm" in name or "ln" in name else 0),)
+    return (_MIDDLE + 0.25 if "norm" in name or "ln" in name else len(_OUTSIDE),)
+
+
+def is_before_layers(component: str) -> bool:
+    """Whether a component outside the layers comes before them: embeddings and what leads data in
+    by its words; anything else that is not known is taken to come after."""
+    return outside_rank(component) < (_MIDDLE,)
 
 
 def _turn(parameter: str) -> int:

@@ -485,14 +485,15 @@ def _crossed(text: Text) -> Text:
 
 EXPLAINED |= {
     name.replace("self_attn", "cross_attn"): _crossed(EXPLAINED[name])
-    for name in (
-        "self_attn.q_proj",
-        "self_attn.k_proj",
-        "self_attn.v_proj",
-        "self_attn.o_proj",
-        "self_attn.attention",
-    )
+    for name in tuple(EXPLAINED)
+    if name.startswith("self_attn.")
 }
+EXPLAINED["post_cross_attn_layernorm"] = Text(
+    "Norm after the cross-attention",
+    "Norms what the cross-attention gives, before it is added to the residual stream.",
+    "norm",
+    "It sets how loudly the encoder's output speaks in this layer.",
+)
 EXPLAINED["cross_attn_layernorm"] = Text(
     "Norm before the cross-attention",
     "Norms the residual stream before the cross-attention asks the encoder's output.",

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-WEIGHT_NAMES = frozenset({"weight", "bias"})
-"""Last parts of a name that are a parameter of the component before them."""
+WEIGHT_NAMES = frozenset({"weight", "bias", "scale", "gamma", "beta", "kernel"})
+"""Last parts of a name that are a parameter of the component before them, whoever wrote it."""
 
 MAX_INDEX = 9_999
 """A larger number in a name is no layer or expert: nobody builds that many, hostile files do."""
@@ -17,6 +17,7 @@ Position = Literal["RoPE", "learned", "ALiBi", "relative", "none"]
 
 def index_of(segment: str) -> int | None:
     """The layer or expert that a name's segment says, or None: ``"31"`` → 31, ``"007"`` → None."""
+    # The length is looked at first: a name from a file may be as long as it likes.
     if not (segment.isascii() and segment.isdigit() and len(segment) <= len(str(MAX_INDEX))):
         return None
     return int(segment) if str(int(segment)) == segment else None

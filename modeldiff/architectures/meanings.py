@@ -20,7 +20,7 @@ def meaning_of(
         return _one_sided(base, target)
     find = _MEANINGS.get(base.key)
     sentence = find(base, target, *whose) if find else ""
-    return sentence or f"{target.text} instead of {base.text}."
+    return sentence or f"{base.label}: {target.text} instead of {base.text}."
 
 
 def times(base: float, target: float, words: str = "large larger smaller") -> str:

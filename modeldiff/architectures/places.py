@@ -77,7 +77,7 @@ def _described(
         found = looked_up.get(key)
         found = found or family.look_up(path, in_layer=layer is not None, tower=tower)
         if found is None:
-            if layer is None:
+            if layer is None and not tower:
                 continue
             found = _undescribed(path)
         looked_up[key] = found

@@ -123,7 +123,7 @@ def _meaning(node: Node, main: Parameter, component: Component, reading: Reading
         return f"{shape[0]:,} tokens, {shape[1]} numbers each"
     if node.id == "embed_positions" and len(shape) == 2:
         return f"{shape[0]:,} positions, {shape[1]} numbers each"
-    if node.id == "lm_head":
+    if node.id == "lm_head" and len(shape) == 2:
         return f"a score for each of {shape[0]:,} tokens"
     if node.id == "mlp.router":
         return _routing(reading)

@@ -21,8 +21,9 @@ def pair(base: Architecture, target: Architecture) -> tuple[Pair, ...]:
 
     - ``tied`` where no side stores a head (or the other has none at all): it is the embedding
       again, which is measured once, at the embedding's place;
-    - ``compared`` where the other side stores a head of its own, because that head is measured
-      nowhere else: it is compared with the embedding that stands in for it, and ``reason`` says so.
+    - ``compared`` (or ``different_shape``) where the other side stores a head of its own, because
+      that head is measured nowhere else: it is compared with the embedding that stands in for it,
+      and ``reason`` says so. This embedding then is in two rows, each against another tensor.
     """
     targets = {parameter.place: parameter for parameter in target.parameters}
     partners = {
@@ -79,19 +80,12 @@ def _status(base: Parameter | None, target: Parameter | None) -> tuple[Status, s
         return "only_in_target", ""
     if target is None:
         return "only_in_base", ""
-    if base.tensor.shape != target.tensor.shape:
-        return "different_shape", _turned(base, target)
     if base.transposed != target.transposed:
-        return "different_shape", _turned(base, target)
+        name = "base" if base.transposed else "target"
+        return "different_shape", f"{name} stores this matrix transposed, as [in, out]"
+    same = base.tensor.shape == target.tensor.shape
     for side, name in ((base, "base"), (target, "target")):
         if side.role == "tied":
-            return "compared", f"{name} stores no head of its own: its embedding stands in for it"
-    return "compared", ""
-
-
-def _turned(base: Parameter, target: Parameter) -> str:
-    """Why equal numbers are not an equal shape: one side stores [in, out], the other [out, in]."""
-    if base.transposed == target.transposed:
-        return ""
-    name = "base" if base.transposed else "target"
-    return f"{name} stores this matrix transposed, as [in, out]"
+            reason = f"{name} stores no head of its own: its embedding stands in for it"
+            return "compared" if same else "different_shape", reason
+    return "compared" if same else "different_shape", ""

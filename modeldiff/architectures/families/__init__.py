@@ -64,16 +64,18 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
     """The family that describes these names, or None where no description fits.
 
     ``patterns`` are stored names, one of each kind. The config's model type decides if that
-    family's description knows any of them; else the description that knows most, if it knows
-    enough. So a config that lies, or is missing, does not lose the names.
+    family's description knows the names about as well as the one that knows most of them; else
+    that one is taken, if it knows enough. So a config that lies, or is missing, does not lose the
+    names.
     """
     names = tuple(patterns)
+    best = max(FAMILIES, key=lambda family: _known(family, names))
+    most = _known(best, names)
     for said in model_types(config):
         for family in FAMILIES:
-            if said in family.model_types and _known(family, names) > 0:
+            if said in family.model_types and _known(family, names) > most / 2:
                 return family
-    best = max(FAMILIES, key=lambda family: _known(family, names))
-    return best if _known(best, names) >= _ENOUGH else None
+    return best if most >= _ENOUGH else None
 
 
 def model_types(config: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -1,0 +1,308 @@
+"""Facts about an architecture and what their differences mean."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modeldiff.architectures import Architecture, FactPair, compare_facts, understand
+from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.checkpoints.config_only import CATALOG, catalog_config
+from tests.support.named_shapes import (
+    checkpoint,
+    gpt2_shapes,
+    invented,
+    llama_shapes,
+    published,
+    tiny,
+    tiny_names,
+)
+
+
+def values(source: Checkpoint) -> dict[str, Any]:
+    return {fact.key: fact.value for fact in understand(source).facts}
+
+
+def gpt2() -> Checkpoint:
+    return checkpoint(gpt2_shapes(), catalog_config("gpt2-124m"))
+
+
+def test_llama_3_8b() -> None:
+    facts = values(published("llama-3-8b"))
+    expected = {
+        "family": "llama",
+        "layers": 32,
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "heads": 32,
+        "kv_heads": 8,
+        "head_dim": 128,
+        "attention": "GQA",
+        "qkv_bias": False,
+        "qk_norm": "none",
+        "norm": "RMSNorm",
+        "norm_eps": 1e-5,
+        "norm_placement": "before each sublayer",
+        "position": "RoPE",
+        "rope_theta": 500_000.0,
+        "rope_scaling": "none",
+        "activation": "SiLU",
+        "mlp": "SwiGLU",
+        "vocabulary": 128_256,
+        "context": 8192,
+        "tied_head": False,
+        "stored_types": "BF16",
+        "parameters": 8_030_261_248,
+        "checkpoint_bytes": 16_060_522_496,
+        "kv_cache_bytes_per_token": 131_072,
+    }
+    assert {key: facts.get(key) for key in expected} == expected
+    parts = [value for key, value in facts.items() if key.startswith("parameters_")]
+    assert sum(parts) == facts["parameters"]
+
+
+def test_gpt2() -> None:
+    facts = values(gpt2())
+    expected = {
+        "layers": 12,
+        "hidden_size": 768,
+        "intermediate_size": 3072,
+        "heads": 12,
+        "kv_heads": 12,
+        "head_dim": 64,
+        "attention": "MHA",
+        "qkv_bias": True,
+        "norm": "LayerNorm",
+        "position": "learned",
+        "mlp": "plain GELU",
+        "vocabulary": 50_257,
+        "context": 1024,
+        "tied_head": True,
+        "parameters": 124_439_808,
+        "kv_cache_bytes_per_token": 2 * 12 * 768 * 2,
+    }
+    assert {key: facts.get(key) for key in expected} == expected
+    assert "rope_theta" not in facts
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llama-2-7b",
+        "llama-3.1-8b",
+        "llama-3.1-405b",
+        "llama-3.2-1b",
+        "llama-3.2-3b",
+        "llama-3.3-70b",
+        "qwen2-7b",
+        "qwen3-8b",
+        "mistral-7b-v0.1",
+    ],
+)
+def test_parameters_are_the_published_ones(name: str) -> None:
+    told = json.loads((CATALOG / "provenance.json").read_text(encoding="utf-8"))[name]
+    source = published(name, head=not told.get("tied_lm_head", False))
+    facts = values(source)
+    if "parameters" in told:
+        assert facts["parameters"] == told["parameters"]
+        assert len(source.tensors) == told["names_on_disk"]
+    assert facts["tied_head"] is told.get("tied_lm_head", False)
+
+
+@pytest.mark.parametrize(
+    ("family", "expected"),
+    [
+        ("gemma2", {"norm_placement": "before and after each sublayer", "mlp": "GeGLU"}),
+        ("olmo2", {"norm_placement": "after each sublayer", "qk_norm": "over all heads together"}),
+        ("qwen3_moe", {"qk_norm": "one per head", "experts": 4, "expert_size": 16, "kv_heads": 2}),
+        ("qwen2_moe", {"shared_expert": 24, "experts_per_token": 2, "qkv_bias": True}),
+        ("falcon", {"attention": "MQA", "kv_heads": 1, "position": "RoPE"}),
+        ("bloom", {"position": "ALiBi", "norm": "LayerNorm"}),
+        ("deepseek_v3", {"attention": "MLA", "kv_cache_bytes_per_token": 2 * 12 * 2}),
+        ("gpt_oss", {"experts": 4, "expert_size": 48, "qkv_bias": True}),
+        ("opt", {"position": "learned", "mlp": "plain ReLU", "context": 64, "tied_head": True}),
+        ("phi3", {"mlp": "SwiGLU", "intermediate_size": 48, "kv_heads": 2}),
+        ("jamba", {"position": "none", "experts": 4}),
+    ],
+)
+def test_facts_of_other_families(family: str, expected: dict[str, object]) -> None:
+    facts = values(tiny(family))
+    assert {key: facts.get(key) for key in expected} == expected
+
+
+def test_a_state_space_has_no_attention_heads() -> None:
+    assert not {"heads", "attention", "kv_cache_bytes_per_token"} & set(values(tiny("mamba2")))
+
+
+def test_experts_that_no_token_needs_at_once_are_not_active() -> None:
+    facts = values(tiny("mixtral"))
+    routed = 2 * 4 * 3 * 32 * 48
+    assert facts["parameters_experts"] == routed
+    assert facts["parameters_active"] == facts["parameters"] - routed // 2
+
+
+def test_rope_in_the_old_spelling_and_in_the_new() -> None:
+    old = catalog_config("llama-3.1-8b")
+    scaling = old["rope_scaling"]
+    new = {key: value for key, value in old.items() if not key.startswith("rope_")}
+    new["rope_parameters"] = {**scaling, "rope_theta": old["rope_theta"]}
+    shapes = llama_shapes(old)
+    before, after = values(checkpoint(shapes, old)), values(checkpoint(shapes, new))
+    assert before["rope_scaling"] == after["rope_scaling"] == "llama3 ×8 from 8,192"
+    assert before["rope_theta"] == after["rope_theta"] == 500_000.0
+
+
+def test_sliding_windows() -> None:
+    every = understand(published("mistral-7b-v0.1")).fact("sliding_window")
+    assert every is not None and every.value == 4096
+    assert understand(published("qwen2-7b")).fact("sliding_window") is None
+    some = understand(tiny("gemma2")).fact("sliding_window")
+    assert some is not None and some.text.endswith("in 1 of 2 layers")
+
+
+def test_every_fact_says_where_it_comes_from() -> None:
+    facts = {fact.key: fact for fact in understand(published("llama-3-8b")).facts}
+    assert facts["kv_heads"].source == "config: num_key_value_heads"
+    assert facts["hidden_size"].source == "tensor: model.layers.0.input_layernorm.weight"
+    assert facts["context"].source == "config: max_position_embeddings"
+    tied = understand(gpt2()).fact("tied_head")
+    assert tied is not None and tied.source == "gpt2's default: tie_word_embeddings"
+    for name in tiny_names():
+        assert all(fact.source and fact.text for fact in understand(tiny(name)).facts)
+
+
+def test_tensors_win_over_a_config_that_contradicts_them() -> None:
+    config = catalog_config("llama-3.2-1b")
+    lying = {
+        **config,
+        "num_hidden_layers": 40,
+        "hidden_size": 99,
+        "num_key_value_heads": 3,
+        "head_dim": 32,
+        "vocab_size": 7,
+    }
+    architecture = understand(checkpoint(llama_shapes(config), lying))
+    facts = {fact.key: fact for fact in architecture.facts}
+    assert facts["layers"].value == 16
+    assert facts["layers"].text == "16 (config says 40)"
+    assert (facts["hidden_size"].value, facts["vocabulary"].value) == (2048, 128_256)
+    assert (facts["kv_heads"].value, facts["head_dim"].value) == (8, 64)
+    assert facts["kv_cache_bytes_per_token"].value == 32_768
+
+
+def test_heads_that_do_not_divide_the_query_are_reported_as_such() -> None:
+    config = {**catalog_config("llama-3.2-1b"), "num_attention_heads": 7, "head_dim": None}
+    fact = understand(checkpoint(llama_shapes(catalog_config("llama-3.2-1b")), config)).fact(
+        "heads"
+    )
+    assert fact is not None and "does not divide the 2,048 rows" in fact.text
+
+
+def test_tensors_alone_still_give_facts() -> None:
+    facts = values(checkpoint(llama_shapes(catalog_config("llama-3-8b"))))
+    assert (facts["layers"], facts["parameters"]) == (32, 8_030_261_248)
+    assert facts["kv_cache_bytes_per_token"] == 131_072
+    assert "heads" not in facts and "context" not in facts
+    assert values(invented())["vocabulary"] == 100
+    assert values(checkpoint({}, None)) == {"family": "unknown"}
+
+
+def test_quantised_experts_count_values_not_bytes() -> None:
+    shapes: dict[str, tuple[int, ...]] = {}
+    shapes |= {f"model.layers.{n}.mlp.experts.down_proj_blocks": (4, 8, 2, 16) for n in range(2)}
+    shapes |= {f"model.layers.{n}.mlp.experts.down_proj_scales": (4, 8, 2) for n in range(2)}
+    facts = values(
+        checkpoint(shapes, {"model_type": "gpt_oss"}, dtypes=dict.fromkeys(shapes, "U8"))
+    )
+    assert facts["parameters"] == 2 * 2 * 4 * 8 * 2 * 16
+
+
+HOSTILE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.just(10**400),
+    st.floats(),
+    st.text(max_size=5),
+    st.lists(st.integers(), max_size=3),
+    st.lists(st.text(max_size=3), max_size=3),
+    st.dictionaries(st.sampled_from(["rope_type", "factor", "rope_theta", "type"]), st.floats()),
+)
+KEYS = sorted(
+    {
+        *catalog_config("llama-3.1-8b"),
+        *catalog_config("gemma-2-9b"),
+        *catalog_config("qwen3-30b-a3b"),
+        *catalog_config("gpt2-124m"),
+        *("layer_types", "rope_parameters", "text_config", "head_dim", "multi_query", "alibi"),
+    }
+)
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), HOSTILE), st.sampled_from(["llama", "gpt2", "mamba"]))
+def test_no_config_can_break_the_reading(config: dict[str, Any], family: str) -> None:
+    shapes = llama_shapes({**catalog_config("llama-3.2-1b"), "num_hidden_layers": 2})
+    sources = [
+        checkpoint(shapes, {"model_type": family, **config}),
+        checkpoint(gpt2_shapes(layers=1), {"text_config": config}),
+        checkpoint(
+            {"model.layers.0.self_attn.q_proj.weight": (0, 0), "lm_head.weight": ()}, config
+        ),
+    ]
+    for source in sources:
+        architecture = understand(source)
+        for fact in architecture.facts:
+            assert not isinstance(fact.value, float) or math.isfinite(fact.value)
+        compare_facts(architecture, understand(sources[0]))
+
+
+def meanings(base: Architecture, target: Architecture) -> dict[str, FactPair]:
+    return {pair.key: pair for pair in compare_facts(base, target)}
+
+
+def test_the_step_from_llama_2_to_3_is_explained() -> None:
+    pairs = meanings(understand(published("llama-2-7b")), understand(published("llama-3-8b")))
+    assert pairs["kv_heads"].meaning == (
+        "8 KV heads shared by 32 query heads: the KV cache is 4 times smaller than with one "
+        "for each."
+    )
+    assert pairs["vocabulary"].meaning.startswith("96,256 more tokens to choose from")
+    assert "1.05 B parameters" in pairs["vocabulary"].meaning
+    assert pairs["layers"].same and pairs["layers"].meaning == ""
+
+
+def test_the_step_from_llama_3_to_3_1_is_context_and_scaling_alone() -> None:
+    pairs = meanings(understand(published("llama-3-8b")), understand(published("llama-3.1-8b")))
+    different = {key: pair.meaning for key, pair in pairs.items() if not pair.same}
+    assert different == {
+        "rope_scaling": "Slow rotations are stretched (llama3 ×8 from 8,192), so that a model of "
+        "8,192 tokens reads 131,072 tokens.",
+        "context": "A text can be 16 times as long; filled to the end, the KV cache takes 16 GiB.",
+    }
+
+
+def test_a_fact_that_one_side_lacks_says_so() -> None:
+    pairs = meanings(understand(gpt2()), understand(published("llama-2-7b")))
+    theta = pairs["rope_theta"]
+    assert theta.base is None and not theta.same
+    assert theta.meaning == (
+        "The target turns queries and keys by their position (RoPE), the base does not."
+    )
+
+
+@pytest.mark.parametrize("other", tiny_names())
+def test_every_difference_has_one_sentence(other: str) -> None:
+    base, target = understand(gpt2()), understand(tiny(other))
+    for one, two in ((base, target), (target, base)):
+        for pair in compare_facts(one, two):
+            assert pair.same == (pair.meaning == "")
+            if pair.meaning:
+                assert pair.meaning[0].isupper() or not pair.meaning[0].isalpha()
+                assert pair.meaning.endswith(".")
+                assert "None" not in pair.meaning and "{" not in pair.meaning
+        assert {p.key for p in compare_facts(one, one) if not p.same} == set()
