@@ -269,7 +269,8 @@ def _outside(
     stem: list[Step] = []
     tail: list[Step] = []
     main = reading.shapes.tower
-    for tower, held in by_tower.items():
+    # Another tower's end leads into the main one, so it comes first.
+    for tower, held in sorted(by_tower.items(), key=lambda item: item[0] in ("", main)):
         components = components_of(held)
         present = set(components) | (
             _outside_operations(components, reading) if not tower else set()

@@ -103,8 +103,9 @@ EXPLAINED: dict[str, Text] = {
     ),
     "post_attention_layernorm": Text(
         "Norm before the MLP",
-        "Brings the residual stream, which now holds the attention's result, to unit size before "
-        "the MLP reads it, and scales every dimension by a learned weight.",
+        "Brings the residual stream (by now with the attention's result in it, unless both work "
+        "side by side) to unit size before the MLP reads it, and scales every dimension by a "
+        "learned weight.",
         "norm",
         "One number a dimension, each scaling what the MLP sees of it. A shift in a few of them "
         "turns whole features of the MLP up or down.",

@@ -116,6 +116,9 @@ def _attention(reading: Reading) -> Iterator[Fact]:
         if kinds:
             text += f" in {sum('sliding' in kind for kind in kinds)} of {len(kinds)} layers"
         yield Fact("sliding_window", "Sliding window", window.value, text, window.source)
+    sinks = shapes["self_attn.sinks"]
+    if sinks is not None:
+        yield _stored("sinks", "Attention sinks", True, "one learned score a head", sinks)
     projections = ("q_proj", "k_proj", "v_proj", "qkv_proj")
     weights = [p for p in projections if f"self_attn.{p}" in shapes]
     if weights:
@@ -190,6 +193,10 @@ def _positions(reading: Reading) -> Iterator[Fact]:
     if positions.theta is not None:
         theta = positions.theta
         yield Fact("rope_theta", "RoPE θ", theta.value, f"{theta.value:,.10g}", theta.source)
+    own = positions.sliding_theta
+    if own is not None:
+        label = "RoPE θ in sliding layers"
+        yield Fact("rope_theta_sliding", label, own.value, f"{own.value:,.10g}", own.source)
     yield from _said("rope_scaling", "RoPE scaling", positions.scaling)
 
 

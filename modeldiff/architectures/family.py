@@ -12,13 +12,15 @@ WEIGHT_NAMES = frozenset({"weight", "bias", "scale", "gamma", "beta", "kernel"})
 MAX_INDEX = 9_999
 """A larger number in a name is no layer or expert: nobody builds that many, hostile files do."""
 
+_MAX_DIGITS = len(str(MAX_INDEX))
+
 Position = Literal["RoPE", "learned", "ALiBi", "relative", "none"]
 
 
 def index_of(segment: str) -> int | None:
     """The layer or expert that a name's segment says, or None: ``"31"`` → 31, ``"007"`` → None."""
-    # The length is looked at first: a name from a file may be as long as it likes.
-    if not (segment.isascii() and segment.isdigit() and len(segment) <= len(str(MAX_INDEX))):
+    # The cheap looks come first: a name may be as long as it likes, and there may be many.
+    if len(segment) > _MAX_DIGITS or not (segment.isdigit() and segment.isascii()):
         return None
     return int(segment) if str(int(segment)) == segment else None
 

@@ -275,6 +275,7 @@ _MEANINGS: dict[str, Meaning] = {
         }
     ),
     "rope_theta": _rope_theta,
+    "rope_theta_sliding": _rope_theta,
     "rope_scaling": _rope_scaling,
     "mlp": _by_value(
         {
@@ -309,6 +310,9 @@ _MEANINGS: dict[str, Meaning] = {
 _ONE_SIDED = {
     "intermediate_size": "{who} has one MLP for all tokens, {other} has experts in its place.",
     "sliding_window": "{who} looks back over a window of {text} only, {other} over the whole text.",
+    "sinks": "{who} lets a head attend to nothing, {other} does not.",
+    "rope_theta_sliding": "{who} turns positions at another rate in sliding layers, {other} has "
+    "one rate for all.",
     "rope_theta": "{who} turns queries and keys by their position (RoPE), {other} does not.",
     "rope_scaling": "{who} turns queries and keys by their position (RoPE), {other} does not.",
     "experts": "{who} has {text} MLPs in a layer where {other} has one; each token takes a few.",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 from modeldiff.architectures.families.generic import read_names
-from modeldiff.architectures.family import Family, index_of
+from modeldiff.architectures.family import Family
 from modeldiff.architectures.place import Parameter, Place, Role
 from modeldiff.architectures.settings import Settings
 from modeldiff.checkpoints.checkpoint import TensorInfo
@@ -25,6 +26,8 @@ _BUFFER_NAMES = frozenset(
 _MASKS = ("attn.bias", "attention.bias")
 """A causal mask is stored as the bias *of the attention*; a trained bias is one of a projection."""
 
+_NUMBER = re.compile(r"(?<=\.)[0-9]+(?=\.)")
+
 _EMBEDDINGS = (Place(None, "embed_tokens"), Place(None, "embed_tokens", tower="decoder"))
 
 
@@ -32,8 +35,7 @@ def name_patterns(names: Iterable[str]) -> tuple[str, ...]:
     """One name of each kind: names that differ in their numbers only are the same kind."""
     kinds: dict[str, str] = {}
     for name in names:
-        kind = ".".join("#" if index_of(part) is not None else part for part in name.split("."))
-        kinds.setdefault(kind, name)
+        kinds.setdefault(_NUMBER.sub("#", name), name)
     return tuple(kinds.values())
 
 

@@ -17,12 +17,14 @@ _DEFAULT_THETA = 10_000.0
 class Positions:
     """``theta`` and ``scaling`` are None where there is no RoPE; an unscaled RoPE says ``none``.
 
-    ``window`` is the sliding window in tokens; ``kinds`` one word a layer (``sliding_attention``,
+    ``sliding_theta`` is the θ of sliding layers where they have one of their own. ``window``
+    is the sliding window in tokens; ``kinds`` one word a layer (``sliding_attention``,
     ``full_attention``) where layers differ or the config lists them.
     """
 
     kind: Setting[str] | None
     theta: Setting[float] | None
+    sliding_theta: Setting[float] | None
     scaling: Setting[str] | None
     window: Setting[int] | None
     kinds: tuple[str, ...]
@@ -38,6 +40,7 @@ def read_positions(
     return Positions(
         kind=kind,
         theta=_theta(settings) if rotary else None,
+        sliding_theta=_sliding_theta(settings) if rotary else None,
         scaling=_scaling(settings) if rotary else None,
         window=_window(settings, kinds),
         kinds=kinds,
@@ -77,6 +80,17 @@ def _theta(settings: Settings) -> Setting[float]:
         inner = Settings(rope.value).number("rope_theta")
         found = Setting(inner.value, f"{rope.source}.rope_theta") if inner else None
     return found or Setting(_DEFAULT_THETA, "default: rope_theta")
+
+
+def _sliding_theta(settings: Settings) -> Setting[float] | None:
+    said = settings.number("rope_local_base_freq")
+    both = settings.mapping("rope_parameters")
+    if said is not None or both is None:
+        return said
+    sliding = Settings(both.value).mapping("sliding_attention")
+    inner = Settings(sliding.value).number("rope_theta") if sliding else None
+    source = f"{both.source}.sliding_attention.rope_theta"
+    return Setting(inner.value, source) if inner else None
 
 
 def _scaling(settings: Settings) -> Setting[str]:

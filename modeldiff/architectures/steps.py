@@ -54,7 +54,7 @@ def operation_step(
     part = node.id.rpartition(".")[2]
     label, detail = part.capitalize(), ""
     if part == "rope":
-        label, detail = "RoPE", _rope(reading)
+        label, detail = "RoPE", _rope(reading, layer_kind)
     elif part == "attention":
         label, detail = "Attention", _heads(reading, layer_kind)
     elif part == "activation":
@@ -191,8 +191,11 @@ def _heads(reading: Reading, layer_kind: str) -> str:
     return ", ".join(words)
 
 
-def _rope(reading: Reading) -> str:
+def _rope(reading: Reading, layer_kind: str) -> str:
     theta, scaling = reading.positions.theta, reading.positions.scaling
+    own = reading.positions.sliding_theta
+    if own is not None and "sliding" in layer_kind:
+        theta, scaling = own, None
     words = [f"θ {theta.value:,.10g}"] if theta else []
     if scaling and scaling.value != "none":
         words.append(scaling.value)

@@ -157,6 +157,22 @@ def test_rope_in_the_old_spelling_and_in_the_new() -> None:
     assert before["rope_theta"] == after["rope_theta"] == 500_000.0
 
 
+def test_sliding_layers_may_turn_at_a_rate_of_their_own() -> None:
+    old = {"model_type": "gemma3_text", "rope_theta": 1e6, "rope_local_base_freq": 1e4}
+    new = {
+        "model_type": "gemma3_text",
+        "rope_parameters": {
+            "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6},
+            "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+        },
+    }
+    shapes = {tensor.name: tensor.shape for tensor in tiny("gemma3_text").tensors}
+    for config in (old, new):
+        facts = values(checkpoint(shapes, config))
+        assert (facts["rope_theta"], facts["rope_theta_sliding"]) == (1e6, 1e4)
+    assert values(checkpoint(shapes, new))["rope_scaling"] == "linear ×8"
+
+
 def test_sliding_windows() -> None:
     every = understand(published("mistral-7b-v0.1")).fact("sliding_window")
     assert every is not None and every.value == 4096
