@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from modeldiff.architectures import skeleton
 from modeldiff.architectures.architecture import LayerKind, Step, Sublayer
 from modeldiff.architectures.columns import is_before_layers, layer_rank, outside_rank
+from modeldiff.architectures.layer_names import attention_kind, layer_names
 from modeldiff.architectures.place import Parameter
 from modeldiff.architectures.reading import Reading
 from modeldiff.architectures.skeleton import Node, Rows
@@ -55,64 +56,17 @@ def _layer_kinds(
     alike: dict[tuple[str, str, frozenset[tuple[str, tuple[int, ...]]]], list[int]] = {}
     for tower, layer in sorted(layers, key=lambda key: (key[0] != main, key[0], key[1])):
         shapes = frozenset((p.place.column, p.tensor.shape) for p in layers[tower, layer])
-        kind = _attention_kind(reading, layer) if tower == main else ""
+        kind = attention_kind(reading, layer) if tower == main else ""
         alike.setdefault((tower, kind, shapes), []).append(layer)
-    names = _names([(tower, tuple(found)) for (tower, *_), found in alike.items()], layers, reading)
+    names = layer_names(
+        [(tower, tuple(found)) for (tower, *_), found in alike.items()], layers, reading
+    )
     kinds = []
     for ((tower, kind, _), found), name in zip(alike.items(), names, strict=True):
         components = components_of(layers[tower, found[0]])
         sublayers, parallel = _sublayers(components, reading, tower, kind)
         kinds.append(LayerKind(name, tuple(found), sublayers, parallel, tower))
     return tuple(kinds)
-
-
-def _attention_kind(reading: Reading, layer: int) -> str:
-    kinds = reading.positions.kinds
-    return kinds[layer] if layer < len(kinds) and len(set(kinds)) > 1 else ""
-
-
-def _names(
-    kinds: Sequence[tuple[str, tuple[int, ...]]],
-    layers: Mapping[tuple[str, int], list[Parameter]],
-    reading: Reading,
-) -> list[str]:
-    """A name for each kind: what sets it apart from the tower's others, else its layers."""
-    marks = [_marks(tower, found[0], layers[tower, found[0]], reading) for tower, found in kinds]
-    names = []
-    for (tower, _), own in zip(kinds, marks, strict=True):
-        name = f"{tower} layer" if tower else "layer" if reading.family is None else "decoder layer"
-        others = [m for (t, _), m in zip(kinds, marks, strict=True) if t == tower]
-        telling = [mark for at, mark in enumerate(own) if mark and len({m[at] for m in others}) > 1]
-        names.append(": ".join([name[:1].upper() + name[1:], *filter(None, [", ".join(telling)])]))
-    return [
-        f"{name} ({_ranges(found)})" if names.count(name) > 1 else name
-        for name, (_, found) in zip(names, kinds, strict=True)
-    ]
-
-
-def _marks(
-    tower: str, layer: int, held: Iterable[Parameter], reading: Reading
-) -> tuple[str, str, str]:
-    """What may set a layer apart: its kind of attention, what stands in its place, its MLP."""
-    components = {parameter.place.component for parameter in held}
-    kind = _attention_kind(reading, layer) if tower == reading.shapes.tower else ""
-    mixes = any(component.startswith("mixer.") for component in components)
-    routed = any("experts." in component for component in components)
-    return (
-        kind.replace("_", " "),
-        "state space" if mixes else "attention",
-        "mixture of experts" if routed else "dense MLP",
-    )
-
-
-def _ranges(layers: tuple[int, ...]) -> str:
-    runs: list[list[int]] = []
-    for layer in layers:
-        if runs and layer == runs[-1][-1] + 1:
-            runs[-1].append(layer)
-        else:
-            runs.append([layer])
-    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs)
 
 
 def _sublayers(

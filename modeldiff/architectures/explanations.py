@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Architecture, Step
-from modeldiff.architectures.explained import (
+from modeldiff.architectures.skeleton import NORMS
+from modeldiff.architectures.words import EXPLAINED
+from modeldiff.architectures.words.text import (
     ACTIVATION_FORMULAS,
     BIAS,
-    EXPLAINED,
     LAYER_NORM,
     NORM_BIAS,
     PLUS_ONE_NORM,
     RMS_NORM,
     Text,
 )
-from modeldiff.architectures.skeleton import NORMS
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,10 @@ from collections.abc import Iterator
 
 from modeldiff.architectures.architecture import Fact, FactValue
 from modeldiff.architectures.dimensions import Dimension
+from modeldiff.architectures.quantities import activation_name, short_bytes, short_count
 from modeldiff.architectures.reading import UNKNOWN, Reading
 from modeldiff.architectures.settings import Setting
 from modeldiff.architectures.shapes import Stored
-
-ACTIVATIONS = {
-    "silu": "SiLU",
-    "swish": "SiLU",
-    "relu": "ReLU",
-    "relu2": "ReLU²",
-    "gelu": "GELU",
-    "gelu_new": "GELU (tanh)",
-    "gelu_fast": "GELU (tanh)",
-    "gelu_pytorch_tanh": "GELU (tanh)",
-}
-"""Names of activations as people write them, by their spelling in configs."""
 
 _BF16_BYTES = 2
 
@@ -47,30 +36,6 @@ def read_facts(reading: Reading) -> tuple[Fact, ...]:
         *_vocabulary(reading),
         *_storage(reading),
     )
-
-
-def short_count(count: int) -> str:
-    """A large count for reading: 8,030,261,248 → ``8.03 B``, 124,439,808 → ``124 M``."""
-    for size, letter in ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K")):
-        # What rounds to a thousand of the smaller unit is one of the larger.
-        if count >= 0.9995 * size:
-            return f"{count / size:.3g} {letter}" if count < 1000 * size else f"{count:,}"
-    return str(count)
-
-
-def short_bytes(count: int) -> str:
-    """Bytes for reading, in powers of 1024: 131,072 → ``128 KiB``."""
-    value, unit = float(count), "bytes"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return f"{value:,.4g} {unit}"
-
-
-def activation_name(spelling: str) -> str:
-    """An activation as people write it; one that we do not know keeps its config's spelling."""
-    return ACTIVATIONS.get(spelling.lower(), spelling)
 
 
 def _number(key: str, label: str, dimension: Dimension | None, unit: str = "") -> Iterator[Fact]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from modeldiff.architectures.architecture import Architecture, Fact
 from modeldiff.architectures.composition import PARTS
-from modeldiff.architectures.facts import short_bytes, short_count
+from modeldiff.architectures.quantities import ratio_text, short_bytes, short_count, times
 from modeldiff.checkpoints.stored_types import STORED_TYPES
 
 Meaning = Callable[[Fact, Fact, Architecture, Architecture], str]
@@ -21,25 +21,6 @@ def meaning_of(
     find = _MEANINGS.get(base.key)
     sentence = find(base, target, *whose) if find else ""
     return sentence or f"{base.label}: {target.text} instead of {base.text}."
-
-
-def times(base: float, target: float, words: str = "large larger smaller") -> str:
-    """How a positive quantity changed; ``words`` are its adjective, more of it and less of it.
-
-    >>> times(8192, 131072, "long longer shorter"), times(32000, 32768), times(4, 1)
-    ('16 times as long', '2.4 % larger', '4 times smaller')
-    """
-    plain, more, less = words.split()
-    ratio = target / base
-    if ratio >= 2:
-        return f"{_ratio(ratio)} times as {plain}"
-    if ratio <= 0.5:
-        return f"{_ratio(1 / ratio)} times {less}"
-    return f"{100 * abs(ratio - 1):.2g} % {more if ratio > 1 else less}"
-
-
-def _ratio(ratio: float) -> str:
-    return f"{ratio:.3g}" if ratio < 1000 else f"{ratio:,.0f}"
 
 
 def _one_sided(base: Fact | None, target: Fact | None) -> str:
@@ -168,7 +149,7 @@ def _intermediate(base: Fact, target: Fact, before: Architecture, after: Archite
     both, width = _numbers(base, target), _number(after.fact("hidden_size"))
     if both is None:
         return ""
-    room = f", {_ratio(both[1] / width)} times the model's width" if width else ""
+    room = f", {ratio_text(both[1] / width)} times the model's width" if width else ""
     return f"The MLP's inner layer is {times(*both, 'wide wider narrower')}{room}."
 
 

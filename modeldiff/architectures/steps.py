@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from modeldiff.architectures.architecture import Step, StepKind
-from modeldiff.architectures.facts import activation_name
 from modeldiff.architectures.family import index_of
 from modeldiff.architectures.place import Parameter
+from modeldiff.architectures.quantities import activation_name
 from modeldiff.architectures.reading import Reading
 from modeldiff.architectures.shapes import oriented
 from modeldiff.architectures.skeleton import NORMS, Node

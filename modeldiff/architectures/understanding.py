@@ -5,7 +5,8 @@ from __future__ import annotations
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.blocks import read_blocks
 from modeldiff.architectures.columns import column_orders
-from modeldiff.architectures.facts import read_facts, short_count
+from modeldiff.architectures.facts import read_facts
+from modeldiff.architectures.quantities import short_count
 from modeldiff.architectures.reading import UNKNOWN, read_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
 
