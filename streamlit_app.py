@@ -9,7 +9,8 @@ from modeldiff.ui.sidebar import sidebar
 
 ICON = Path(__file__).parent / "modeldiff" / "ui" / "icon.svg"
 
-st.set_page_config(page_title="modeldiff", page_icon=str(ICON), layout="wide")
+# Before the navigation: a page's own icon would else be the tab's, fetched from a host of fonts.
+st.set_page_config(page_icon=str(ICON), layout="wide")
 st.logo(str(ICON), size="large")
 
 PAGES = {
@@ -41,6 +42,7 @@ PAGES = {
 }
 
 page = st.navigation(list(PAGES.values()))
+st.set_page_config(page_title=f"{page.title} · modeldiff")
 lead_back(PAGES)
 sidebar()
 page.run()

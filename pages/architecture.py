@@ -15,9 +15,9 @@ comparison = page_head("Architecture")
 facts = fact_pairs(comparison)
 different = sum(not pair.same for pair in facts)
 title = f"{different} of {len(facts)} facts differ" if different else "All facts are the same"
-st.subheader(title, anchor=False)
+st.header(title, anchor=False)
 fact_table(facts)
 
-st.subheader("Tensors", anchor=False)
+st.header("Tensors", anchor=False)
 follow(comparison, lambda state: diff_panel(comparison, state))
 follow(comparison, lambda state: tensor_table(comparison, state))

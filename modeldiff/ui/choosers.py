@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from modeldiff.changes import Change
 from modeldiff.drawings import METRICS, Metric
 from modeldiff.ui.opening import Comparison, Opened
+from modeldiff.ui.places import Cell
 from modeldiff.ui.view import View, change_view
 
 _METRIC = "metric_chooser"
 _LAYER = "layer_chooser"
 _SIDE = "side_chooser"
+_CELL = "cell_chooser"
 
 
 def choose_metric(view: View) -> Metric:
@@ -52,6 +57,32 @@ def choose_layer(view: View, layers: int) -> int | None:
                 kwargs={"layer": options[place] if possible else None},
             )
     return layer
+
+
+def choose_cell(cell: Cell | None) -> None:
+    """Carry a chosen cell to the URL. For callbacks."""
+    layer, column = cell or (None, None)
+    change_view(layer=layer, component=column)
+
+
+def choose_from_list(changes: Sequence[Change], cell: Cell | None) -> None:
+    """The cells of these rows as a list to type into: the heatmap for those without a mouse."""
+    cells = list(dict.fromkeys((c.pair.place.layer, c.pair.place.column) for c in changes))
+    st.session_state[_CELL] = cell if cell in cells else None
+    st.selectbox(
+        "Cell",
+        cells,
+        index=None,
+        key=_CELL,
+        format_func=_cell_name,
+        placeholder="Click one, or choose here",
+        on_change=lambda: choose_cell(st.session_state[_CELL]),
+    )
+
+
+def _cell_name(cell: Cell) -> str:
+    layer, column = cell
+    return column if layer is None else f"layer {layer} · {column}"
 
 
 def choose_side(view: View, comparison: Comparison) -> Opened:

@@ -7,16 +7,17 @@ import streamlit as st
 from modeldiff.architectures import explain
 from modeldiff.drawings import LIGHT, heatmap_alt, heatmap_chart, heatmap_frame
 from modeldiff.drawings.files import chart_to_svg
-from modeldiff.ui.choosers import choose_metric
+from modeldiff.ui.choosers import choose_cell, choose_from_list, choose_metric
 from modeldiff.ui.diffing import DiffState, changes_so_far, measured
 from modeldiff.ui.downloads import drawing_downloads, provenance
 from modeldiff.ui.opening import Comparison
 from modeldiff.ui.place_panel import explanation_text, place_panel, place_title
-from modeldiff.ui.places import find_cell, rows_at
+from modeldiff.ui.places import Cell, find_cell, in_data_order, rows_at
 from modeldiff.ui.text import code
-from modeldiff.ui.view import change_view, current_view, link_query
+from modeldiff.ui.view import current_view, link_query
 
-_CHART = "heatmap"
+_CHART = "heatmap_chart"
+_TURN = "heatmap_turn"
 
 
 def heatmap_view(comparison: Comparison, state: DiffState) -> None:
@@ -24,19 +25,20 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
     view = current_view("heatmap")
     changes = changes_so_far(comparison, state)
     cell = find_cell(changes, view.layer, view.component) if view.component else None
+    architectures = comparison.base.architecture, comparison.target.architecture
     chart_side, panel_side = st.columns([3, 2], gap="medium")
     with chart_side:
         metric = choose_metric(view)
-        frame = heatmap_frame(
-            measured(state), comparison.base.architecture, comparison.target.architecture, metric
-        )
-        st.altair_chart(
-            heatmap_chart(frame, metric, selected=cell),
-            key=_CHART,
-            on_select=_clicked,
-            selection_mode="cell",
-            alt=heatmap_alt(frame, metric),
-        )
+        frame = heatmap_frame(measured(state), *architectures, metric)
+        key = _chart_key(cell)
+        with st.container(key="heatmap"):
+            st.altair_chart(
+                heatmap_chart(frame, metric, selected=cell),
+                key=key,
+                on_select=lambda: choose_cell(_clicked(key)),
+                selection_mode="cell",
+                alt=heatmap_alt(frame, metric),
+            )
         st.caption(metric.description)
         drawing_downloads(
             "modeldiff-heatmap",
@@ -47,8 +49,8 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
             ),
         )
     with panel_side, st.container(border=True, key="place_panel"):
+        choose_from_list(in_data_order(changes, *architectures), cell)
         if cell is None:
-            st.markdown("**Click a cell** to read what stands there and how it changed.")
             return
         layer, column = cell
         place = rows_at(changes, cell)
@@ -70,11 +72,23 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
         )
 
 
-def _clicked() -> None:
-    """Carry the click to the URL: a cell, or nothing after a double click."""
-    cells = st.session_state[_CHART]["selection"]["cell"]
-    if cells:
-        layer = cells[0].get("layer")
-        change_view(layer=None if layer is None else int(layer), component=cells[0]["column"])
-    else:
-        change_view(layer=None, component=None)
+def _chart_key(cell: Cell | None) -> str:
+    """The chart's key, a new one where its last click is no longer what is chosen.
+
+    The choice also moves without the chart: by the list, by a link, by the browser's Back. The
+    chart would still hold its own last click then, and the same click again would be no change.
+    """
+    turn = st.session_state.setdefault(_TURN, 0)
+    if _clicked(f"{_CHART}_{turn}") not in (None, cell):
+        turn = st.session_state[_TURN] = turn + 1
+    return f"{_CHART}_{turn}"
+
+
+def _clicked(key: str) -> Cell | None:
+    """The cell that was clicked last on the chart; None where none was, or a double click."""
+    state = st.session_state.get(key)
+    cells = state["selection"]["cell"] if state else []
+    if not cells:
+        return None
+    layer = cells[-1].get("layer")
+    return None if layer is None else int(layer), cells[-1]["column"]

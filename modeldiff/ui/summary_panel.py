@@ -27,7 +27,7 @@ def summary_panel(state: DiffState) -> None:
     if result is None:
         return
     summary = summarize(result.changes, extremes=_EXTREMES)
-    st.subheader("What changed", anchor=False)
+    st.header("What changed", anchor=False)
     if summary.statistics is not None:
         headline_metrics(summary.statistics, tensors=_compared(summary))
     st.markdown(" ".join(read_summary(summary)))

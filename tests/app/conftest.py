@@ -55,5 +55,13 @@ def measure(fresh: None) -> Callable[[str, str], None]:
 
 def words(app: AppTest) -> str:
     """All text of the page, for looking whether it says something."""
-    elements = [*app.markdown, *app.caption, *app.title, *app.subheader, *app.error, *app.info]
+    elements = [
+        *app.markdown,
+        *app.caption,
+        *app.title,
+        *app.header,
+        *app.subheader,
+        *app.error,
+        *app.info,
+    ]
     return "\n".join(str(element.value) for element in elements)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from modeldiff.checkpoints import open_checkpoint
+from modeldiff.results import find, result_key
+from modeldiff.results.lock import held_alone
+from modeldiff.results.results_folder import ready_results_folder
 from tests.app.conftest import PAGES, OpenPage, words
 from tests.app.small_models import write_llama
 
@@ -172,3 +177,47 @@ def test_names_from_files_are_text(open_page: OpenPage, tmp_path: Path) -> None:
     )
     app = open_page("heatmap", base=folder, target=folder, layer="1", component=column)
     assert f"`{name}`" in words(app)
+
+
+def test_a_diff_is_started_and_cancelled(open_page: OpenPage, pair: dict[str, str]) -> None:
+    key = result_key(open_checkpoint(pair["base"]), open_checkpoint(pair["target"]))
+    # While somebody else holds the pair's lock the diff waits, for as long as this test likes.
+    with held_alone(ready_results_folder() / f"{key}.lock", lambda: None):
+        app = open_page("compare", **pair)
+        app.button(key="start_diff").click().run()
+        wait_for(pair, "waiting")
+        app.run()
+        assert "Another process is measuring this pair" in app.get("progress")[0].text
+        app.button(key="cancel_diff").click().run()
+        wait_for(pair, "cancelled")
+    app.run()
+    assert "Stopped." in words(app)
+    app.button(key="start_diff").click().run()
+    wait_for(pair, "done")
+    app.run()
+    assert "What changed" in words(app)
+
+
+def test_a_diff_that_fails_says_why(
+    open_page: OpenPage, pair: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_the_way = tmp_path / "in the way"
+    in_the_way.touch()
+    monkeypatch.setenv("MODELDIFF_CACHE", str(in_the_way))
+    app = open_page("compare", **pair)
+    app.button(key="start_diff").click().run()
+    wait_for(pair, "failed")
+    app.run()
+    assert "in the way" in app.error[0].value
+    assert app.button(key="start_diff").label == "Start again"
+
+
+def wait_for(pair: dict[str, str], state: str) -> None:
+    """Wait until the newest job of the pair is in this state."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        job = find(pair["base"], pair["target"])
+        if job is not None and job.state == state:
+            return
+        time.sleep(0.02)
+    raise TimeoutError(f"{state}: {job}")

@@ -17,6 +17,7 @@ def test_a_deep_link_on_a_fresh_server(page: str, fresh_server: Server, tab: Pag
     link = {"target": "demo:lora", "layer": "2", "component": "mlp.up_proj"}
     tab.goto(f"{fresh_server.url}/{page}?{urlencode(link)}")
     expect(tab.get_by_role("heading", level=1, name=page.capitalize())).to_be_visible()
+    expect(tab).to_have_title(f"{page.capitalize()} · modeldiff")
     sidebar = tab.get_by_test_id("stSidebar")
     expect(sidebar.get_by_label("Target", exact=True)).to_have_value("demo:lora")
     expect(sidebar.get_by_role("link", name=page.capitalize())).to_be_visible()
