@@ -12,7 +12,7 @@ which a device does not make faster, and types that it cannot compute with are l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -77,21 +77,24 @@ class TorchWorkshop:
         """Elements of a chunk of these types: whole leaves."""
         return chunk_elements(types, self.chunk_bytes)
 
+    def batched(self, types: Comparison) -> int:
+        """Tensors of up to so many elements are measured in batches: by the CPU."""
+        return self.small if types.precision == "float32" else -1
+
     def preparation(self) -> str:
         """Says so where the CPU's kernels have to be compiled."""
         return "" if are_compiled() else "compiling the kernels for this processor, once"
 
     def bench(self) -> TorchBench:
         """A new bench."""
-        return TorchBench(torch.device(self.device), self.chunk_bytes, self.small)
+        return TorchBench(torch.device(self.device), self.chunk_bytes)
 
 
 class TorchBench:
     """Measures chunks that stand in its two buffers, on a device. Belongs to one thread."""
 
-    def __init__(self, device: torch.device, chunk_bytes: int, small: int) -> None:
+    def __init__(self, device: torch.device, chunk_bytes: int) -> None:
         self._device = device
-        self._small = small
         room = max(chunk_bytes, LEAF * 8)
         pinned = device.type == "cuda"
         self._raw = [torch.empty(room, dtype=torch.uint8, pin_memory=pinned) for _ in range(2)]
@@ -102,9 +105,13 @@ class TorchBench:
         self._tallies: dict[bool, Tally] = {}
         self._tables: dict[str, torch.Tensor] = {}
 
+    def measure_batch(self, types: Comparison, sizes: Sequence[int]) -> list[Statistics]:
+        """The statistics of small tensors, by the CPU."""
+        return self._cpu.measure_batch(types, sizes)
+
     def measure_whole(self, types: Comparison, n: int) -> Statistics:
         """The statistics of a tensor that stands in the buffers whole."""
-        if n <= self._small or not self._can_compute(types):
+        if not self._can_compute(types):
             return self._cpu.measure_whole(types, n)
         tally = self._tally(n, types)
         with self._on_stream():

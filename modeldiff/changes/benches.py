@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from modeldiff.changes.change import Statistics
 from modeldiff.changes.compiled import are_compiled
-from modeldiff.changes.cpu import CHUNK_BYTES, CpuBench, chunk_elements
+from modeldiff.changes.cpu import BATCHED, CHUNK_BYTES, CpuBench, chunk_elements
 from modeldiff.changes.decoding import Comparison
 from modeldiff.changes.devices import resolve_device
 from modeldiff.changes.sampling import Bracket
@@ -23,6 +24,10 @@ class Bench(Protocol):
 
     base: npt.NDArray[np.uint8]
     target: npt.NDArray[np.uint8]
+
+    def measure_batch(self, types: Comparison, sizes: Sequence[int]) -> list[Statistics]:
+        """The statistics of small tensors that stand in the buffers one after the other."""
+        ...
 
     def measure_whole(self, types: Comparison, n: int) -> Statistics:
         """The statistics of a tensor of ``n`` elements that stands in the buffers whole."""
@@ -57,6 +62,10 @@ class Workshop(Protocol):
         """Elements of a chunk of these types: whole leaves."""
         ...
 
+    def batched(self, types: Comparison) -> int:
+        """Tensors of up to so many elements are measured in batches; -1: none."""
+        ...
+
     def preparation(self) -> str:
         """What has to be done before the first bench is ready, in words; empty if nothing."""
         ...
@@ -76,6 +85,10 @@ class CpuWorkshop:
     def chunk_elements(self, types: Comparison) -> int:
         """Elements of a chunk of these types: whole leaves."""
         return chunk_elements(types, self.chunk_bytes)
+
+    def batched(self, types: Comparison) -> int:
+        """Tensors of up to so many elements are measured in batches; -1: none."""
+        return min(BATCHED, self.chunk_elements(types)) if types.precision == "float32" else -1
 
     def preparation(self) -> str:
         """Says so where the kernels have to be compiled."""

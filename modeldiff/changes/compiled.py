@@ -22,19 +22,26 @@ from typing import Any
 
 logger = logging.getLogger("modeldiff")
 
-_CHUNK = "raw i64 u32* raw i64 u32* i64"
-"""The two sides of a chunk: (bytes, how to decode, table) twice, and the number of elements."""
+_SIDES = "raw i64 u32* raw i64 u32*"
+"""The two sides of a chunk: bytes, how to decode them, and a table for that."""
 SIGNATURES: dict[str, str] = {
-    "measure32": f"{_CHUNK} u32 u32 raw u32* f64* i64* u32*",
-    "refine32": f"{_CHUNK} u32 raw u32*",
+    "measure32": f"{_SIDES} i64 u32 u32 raw u32* f64* i64* u32*",
+    "measure_batch": f"{_SIDES} i64* i64 raw u32* i64* u32* u32* f64* i64* f64* i64* u16* i64*",
+    "refine32": f"{_SIDES} i64 u32 raw u32*",
     "pick32": "u32* i64 i64 i64 u32*",
     "flush32": "u32* i64 i64 i64*",
-    "locate": "i64* i64 i64 i64* i64 i64* i64*",
-    "take_buckets": "i64* i64 i64 i64 u16* i64* i64",
-    "measure64": f"{_CHUNK} raw u32* f64* i64* u64*",
-    "refine64": f"{_CHUNK} u64 i64 raw u32*",
+    "locate": "i64* i64 i64 i64 i64 i64*",
+    "take_buckets": "i64* i64 i64 u16* i64*",
+    "measure64": f"{_SIDES} i64 raw u32* f64* i64* u64*",
+    "refine64": f"{_SIDES} i64 u64 i64 raw u32*",
 }
 """The kernels and their arguments; each returns an int64."""
+
+_FROM_C = ("memset", "memcpy", "memmove")
+"""What a compiler may call for a loop that it recognises; nothing else is called."""
+_NO_DESTRUCTOR = "define void @NRT_MemInfo_call_dtor(ptr %memory) { ret void }"
+"""Numba destroys an array's memory with its last reference. The kernels' arrays are views of memory
+that is not theirs, so this is never called; but it has to be there."""
 
 _CTYPES: dict[str, Any] = {"i64": ctypes.c_int64, "u32": ctypes.c_uint32, "u64": ctypes.c_uint64}
 
@@ -52,10 +59,15 @@ class Kernels:
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
+        library = ctypes.CDLL(None)
+        for name in _FROM_C:
+            address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+            llvm.add_symbol(name, address)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
         self._engine.finalize_object()
         self.measure32 = self._function("measure32")
+        self.measure_batch = self._function("measure_batch")
         self.refine32 = self._function("refine32")
         self.pick32 = self._function("pick32")
         self.flush32 = self._function("flush32")
@@ -186,7 +198,7 @@ def _compile() -> bytes:
     ):
         numba_types[word] = kind
         numba_types[f"{word}*"] = types.CPointer(kind)
-    linked = llvm.parse_assembly("")
+    linked = llvm.parse_assembly(_NO_DESTRUCTOR)
     for name, words in SIGNATURES.items():
         signature = types.int64(*[numba_types[word] for word in words.split()])
         dispatcher = numba.njit(signature, **source.OPTIONS)(getattr(source, name))
@@ -203,4 +215,11 @@ def _compile() -> bytes:
     passes = llvm.create_new_module_pass_manager()
     passes.add_global_dead_code_eliminate_pass()
     passes.run(linked, builder)
+    called = {
+        function.name
+        for function in linked.functions
+        if function.is_declaration and not function.name.startswith("llvm.")
+    }
+    if not called <= set(_FROM_C):
+        raise AssertionError(f"the kernels call {sorted(called)}")
     return bytes(machine.emit_object(linked))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.changes.change import Statistics
+from modeldiff.changes.change import Histogram, Statistics
 from modeldiff.changes.compiled import kernels
 from modeldiff.changes.decoding import Comparison, decoder, equal_elements
 from modeldiff.changes.geometry import (
@@ -17,16 +19,17 @@ from modeldiff.changes.geometry import (
     LEAF,
     LOWEST_KEY,
     NO_KEY,
+    QUANTILES,
     TABLES,
     UNCHANGED,
 )
 from modeldiff.changes.sampling import CLUSTER, CLUSTERS, Bracket, bracket_of
-from modeldiff.changes.tally import MedianSearch, Tally, Unsettled
+from modeldiff.changes.tally import MedianSearch, Tally, Unsettled, pair_statistics
 
 CHUNK_BYTES = 2 << 20
 """Bytes of the wider side that are read and measured at once."""
-_SAMPLED = 8 * LEAF
-"""From this size on a sample costs less than keeping every ``r``."""
+BATCHED = 8 * LEAF
+"""Up to so many elements keeping every ``r`` costs less than a sample."""
 
 
 def chunk_elements(types: Comparison, chunk_bytes: int) -> int:
@@ -60,6 +63,8 @@ class CpuBench:
         self._counts = np.zeros(8, np.int64)
         self._tallies: dict[bool, Tally] = {}
         self._sample = np.empty((2, LEAF * 4), np.uint8)
+        self._batch_histogram = np.zeros(KEYS32, np.int64)
+        self._batch_leaves = np.empty((BATCHED // LEAF, 6))
         self._base_at, self._target_at = self.base.ctypes.data, self.target.ctypes.data
         self._kept_at, self._scratch_at = self._kept.ctypes.data, self._scratch.ctypes.data
         self._tables_at, self._fine_at = self._tables.ctypes.data, self._fine.ctypes.data
@@ -68,11 +73,61 @@ class CpuBench:
             self._counts.ctypes.data,
         )
 
+    def measure_batch(self, types: Comparison, sizes: Sequence[int]) -> list[Statistics]:
+        """The statistics of small tensors that stand in the buffers one after the other.
+
+        ``sizes`` are their elements, at most BATCHED each. The types' precision is float32.
+        """
+        batch, elements = len(sizes), sum(sizes)
+        wanted = np.array(sizes, np.int64)
+        sums = np.empty((batch, 6))
+        counts, found = np.empty((batch, 8), np.int64), np.empty((batch, QUANTILES + 1), np.int64)
+        buckets, bucket_counts = np.empty(elements, np.uint16), np.empty(elements, np.int64)
+        arrays = (sums, counts, found, buckets, bucket_counts)
+        sums_at, counts_at, found_at, buckets_at, bucket_counts_at = (
+            array.ctypes.data for array in arrays
+        )
+        listed = self._kernels.measure_batch(
+            *self._sides(types, self._base_at, self._target_at),
+            wanted.ctypes.data,
+            batch,
+            self._scratch_at,
+            self._tables_at,
+            self._batch_histogram.ctypes.data,
+            self._kept_at,
+            self._fine_at,
+            self._batch_leaves.ctypes.data,
+            counts_at,
+            sums_at,
+            found_at,
+            buckets_at,
+            bucket_counts_at,
+        )
+        buckets, bucket_counts = buckets[:listed].copy(), bucket_counts[:listed].copy()
+        medians = found[:, QUANTILES].astype(np.uint32).view(np.float32).tolist()
+        columns = zip(counts.tolist(), sums.tolist(), found.tolist(), medians, strict=True)
+        results = []
+        start = 0
+        for own_counts, own_sums, own_found, median in columns:
+            n, unchanged, *_, own_listed, infinite = own_counts
+            stop = start + own_listed
+            histogram = Histogram(
+                unchanged, infinite, buckets[start:stop], bucket_counts[start:stop]
+            )
+            results.append(
+                pair_statistics(
+                    types, own_counts, own_sums, own_found[:-1], median if n else None, histogram
+                )
+            )
+            start = stop
+        return results
+
     def measure_whole(self, types: Comparison, n: int) -> Statistics:
         """The statistics of a tensor that stands in the buffers whole."""
-        if n < _SAMPLED or types.precision != "float32":
-            bracket = Bracket(0, ALL_KEPT)
-        else:
+        if n <= BATCHED and types.precision == "float32":
+            return self.measure_batch(types, [n])[0]
+        bracket = Bracket(0, ALL_KEPT)
+        if types.precision == "float32":
             bracket = self._bracket_from_buffers(types, n)
         tally = self._tally(n, types)
         kept = self._measure(types, n, tally, 0, bracket)
@@ -97,7 +152,7 @@ class CpuBench:
     def refine(self, types: Comparison, n: int, search: MedianSearch) -> None:
         """Counts a median's next sixteen bits in the chunk that stands in the buffers."""
         self._fine[:] = 0
-        chunk = (self._base_at, *decoder(types.base), self._target_at, *decoder(types.target), n)
+        chunk = (*self._sides(types, self._base_at, self._target_at), n)
         if types.precision == "float64":
             self._kernels.refine64(
                 *chunk, search.prefix, search.shift, self._scratch_at, self._fine_at
@@ -109,6 +164,9 @@ class CpuBench:
 
     def close(self) -> None:
         """Nothing to give back that does not go with the bench."""
+
+    def _sides(self, types: Comparison, base_at: int, target_at: int) -> tuple[int, ...]:
+        return base_at, *decoder(types.base), target_at, *decoder(types.target)
 
     def _tally(self, n: int, types: Comparison) -> Tally:
         """The bench's own tally for tensors that are measured whole, empty."""
@@ -132,7 +190,7 @@ class CpuBench:
     def _bracket(self, types: Comparison, base_at: int, target_at: int) -> Bracket:
         if types.precision != "float32":
             return Bracket()
-        chunk = (base_at, *decoder(types.base), target_at, *decoder(types.target), LEAF)
+        chunk = (*self._sides(types, base_at, target_at), LEAF)
         tally = self._tally(LEAF, types)
         r_bits = self._measure32(chunk, tally, 0, Bracket(0, ALL_KEPT))
         tally.histogram[:] = 0
@@ -150,7 +208,7 @@ class CpuBench:
             with tally.lock:
                 tally.counts[:2] += n, equal
             return self._kept[:0]
-        chunk = (self._base_at, *decoder(types.base), self._target_at, *decoder(types.target), n)
+        chunk = (*self._sides(types, self._base_at, self._target_at), n)
         if types.precision == "float64":
             return self._measure64(chunk, tally, first)
         return self._measure32(chunk, tally, first, bracket)

@@ -11,16 +11,13 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
-import numpy as np
-import numpy.typing as npt
-
 from modeldiff.changes.benches import Bench, Workshop, workshop_for
 from modeldiff.changes.change import Change, Pair, Progress
+from modeldiff.changes.loading import load_batch, load_chunk, load_sample
 from modeldiff.changes.reading import OpenFiles, TensorUnreadable
-from modeldiff.changes.sampling import CLUSTER, cluster_starts
 from modeldiff.changes.tally import MedianSearch, Unsettled
-from modeldiff.changes.tasks import Job, Piece, Task, chunks, cut, sort_out
-from modeldiff.checkpoints import Checkpoint, StoredType, TensorInfo
+from modeldiff.changes.tasks import Chunk, Job, Sample, Task, Whole, chunks, cut, sort_out
+from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import Cancelled
 
 _REPORT_SECONDS = 0.1
@@ -81,10 +78,10 @@ class _Walk:
         self._tasks, self._ready = sort_out(pairs)
         self._base = OpenFiles(base, [task.base for task in self._tasks])
         self._target = OpenFiles(target, [task.target for task in self._tasks])
-        self._results: queue.SimpleQueue[tuple[int, Change] | BaseException] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[dict[int, Change] | BaseException] = queue.SimpleQueue()
         # The condition guards all below; it is notified when there may be more to do, or nothing.
         self._state = threading.Condition()
-        self._jobs = cut(self._tasks, workshop.chunk_elements)
+        self._jobs = cut(self._tasks, workshop)
         self._next: Job | None = None
         self._urgent: deque[Job] = deque()
         self._unfinished = len(self._tasks)
@@ -122,7 +119,7 @@ class _Walk:
                     result = self._results.get(timeout=max(due - time.monotonic(), 0.0))
                     if isinstance(result, BaseException):
                         raise result
-                    self._ready[result[0]] = result[1]
+                    self._ready |= result
             yield self._ready.pop(index)
         self._report()
 
@@ -178,16 +175,19 @@ class _Walk:
         self._current = self._workshop.preparation()
         bench = self._workshop.bench()
         try:
-            while job := self._next_job():
-                for piece in job:
-                    if self._stopping:
-                        break
-                    self._do(bench, piece)
+            while (job := self._next_job()) is not None:
+                self._current = job.tasks[0].base.name
+                if isinstance(job, Whole):
+                    self._do_whole(bench, job)
+                elif isinstance(job, Sample):
+                    self._do_sample(bench, job.task)
+                else:
+                    self._do_chunk(bench, job)
         finally:
             bench.close()
 
-    def _next_job(self) -> Job:
-        """The next pieces whose files are here; none when all is done or to be stopped."""
+    def _next_job(self) -> Job | None:
+        """The next job whose files are here; none when all is done or to be stopped."""
         with self._state:
             while self._unfinished and not self._stopping:
                 if self._urgent:
@@ -198,52 +198,42 @@ class _Walk:
                     job, self._next = self._next, None
                     return job
                 self._state.wait()
-        return []
+        return None
 
     def _is_here(self, job: Job) -> bool:
         return all(
-            self._base.is_fetched(piece.task.base) and self._target.is_fetched(piece.task.target)
-            for piece in job
+            self._base.is_fetched(task.base) and self._target.is_fetched(task.target)
+            for task in job.tasks
         )
 
-    def _do(self, bench: Bench, piece: Piece) -> None:
-        """Reads and measures a piece; with the last one of a pass, goes on with the task."""
-        task = piece.task
-        if piece.is_sample:
-            self._sample(bench, task)
-            return
-        self._current = task.base.name
-        n = piece.stop - piece.start
-        whole = None
+    def _do_whole(self, bench: Bench, job: Whole) -> None:
+        """Measures tensors from beginning to end. If one of several cannot be read, each is
+        tried on its own."""
+        types = job.tasks[0].types
+        sizes = [task.elements for task in job.tasks]
         try:
-            if not task.trouble:
-                self._read(bench, piece)
-                if task.tally is None:
-                    whole = bench.measure_whole(task.types, n)
-                elif task.search is None:
-                    task.sampled.wait()
-                    bench.measure_part(task.types, n, task.tally, piece.start)
-                else:
-                    bench.refine(task.types, n, task.search)
+            load_batch(bench, job.tasks, self._base, self._target)
         except TensorUnreadable as error:
-            task.trouble = str(error)
-        with task.lock:
-            task.left -= 1
-            last = task.left == 0
-        if whole is not None:
-            self._finish(task, Change(task.pair, whole))
-        elif last:
-            self._go_on(task)
+            if len(job.tasks) == 1:
+                self._finish([(job.tasks[0], _unreadable(job.tasks[0], str(error)))])
+            for task in job.tasks if len(job.tasks) > 1 else ():
+                self._do_whole(bench, Whole((task,), job.batch))
+            return
+        found = (
+            bench.measure_batch(types, sizes) if job.batch else [bench.measure_whole(types, *sizes)]
+        )
+        self._count_bytes(sum(task.pair.nbytes for task in job.tasks))
+        self._finish(
+            [
+                (task, Change(task.pair, statistics))
+                for task, statistics in zip(job.tasks, found, strict=True)
+            ]
+        )
 
-    def _sample(self, bench: Bench, task: Task) -> None:
+    def _do_sample(self, bench: Bench, task: Task) -> None:
         """Gives a large task's tally its bracket. Whatever happens, its chunks may go on then."""
         try:
-            starts = cluster_starts(task.elements)
-            for files, tensor, stored, buffer in self._sides(bench, task):
-                width = CLUSTER * stored.bits // 8
-                for number, start in enumerate(starts):
-                    cluster = buffer[number * width : (number + 1) * width]
-                    files.read(tensor, start * stored.bits // 8, cluster)
+            load_sample(bench, task, self._base, self._target)
             if task.tally is not None:
                 task.tally.bracket = bench.bracket(task.types)
         except TensorUnreadable as error:
@@ -251,48 +241,56 @@ class _Walk:
         finally:
             task.sampled.set()
 
-    def _sides(
-        self, bench: Bench, task: Task
-    ) -> tuple[tuple[OpenFiles, TensorInfo, StoredType, npt.NDArray[np.uint8]], ...]:
-        return (
-            (self._base, task.base, task.types.base, bench.base),
-            (self._target, task.target, task.types.target, bench.target),
-        )
-
-    def _read(self, bench: Bench, piece: Piece) -> None:
-        """Fills the bench's buffers."""
-        task = piece.task
-        read = 0
-        for files, tensor, stored, buffer in self._sides(bench, task):
-            start, stop = piece.start * stored.bits // 8, piece.stop * stored.bits // 8
-            files.read(tensor, start, buffer[: stop - start])
-            read += stop - start
-        if task.search is None:
-            with self._state:
-                self._bytes_done += read
+    def _do_chunk(self, bench: Bench, job: Chunk) -> None:
+        """Measures a chunk, or looks in it for the median; the last of a pass goes on with the
+        task."""
+        task, n = job.task, job.stop - job.start
+        try:
+            if task.tally is not None and not task.trouble:
+                load_chunk(bench, task, job.start, job.stop, self._base, self._target)
+                task.sampled.wait()
+                if task.search is None:
+                    bench.measure_part(task.types, n, task.tally, job.start)
+                    self._count_bytes(n * (task.types.base.bits + task.types.target.bits) // 8)
+                else:
+                    bench.refine(task.types, n, task.search)
+        except TensorUnreadable as error:
+            task.trouble = str(error)
+        with task.lock:
+            task.left -= 1
+            if task.left:
+                return
+        self._go_on(task)
 
     def _go_on(self, task: Task) -> None:
         """After a pass: finishes the task or queues its next pass."""
         if task.trouble or task.tally is None:
-            pair = replace(task.pair, status="unreadable", reason=task.trouble)
-            self._finish(task, Change(pair))
+            self._finish([(task, _unreadable(task, task.trouble))])
             return
         median = task.search.narrow() if task.search else task.tally.find_median()
         if isinstance(median, Unsettled):
             task.search = MedianSearch(median)
-            passes = chunks(task, self._workshop.chunk_elements)
             with self._state:
-                self._urgent.extend(passes)
+                self._urgent.extend(chunks(task, self._workshop))
                 self._state.notify_all()
             return
-        self._finish(task, Change(task.pair, task.tally.statistics(median)))
+        self._finish([(task, Change(task.pair, task.tally.statistics(median)))])
 
-    def _finish(self, task: Task, change: Change) -> None:
-        self._base.done(task.base)
-        self._target.done(task.target)
-        task.tally = task.search = None
-        self._results.put((task.index, change))
+    def _count_bytes(self, nbytes: int) -> None:
         with self._state:
-            self._unfinished -= 1
+            self._bytes_done += nbytes
+
+    def _finish(self, finished: list[tuple[Task, Change]]) -> None:
+        for task, _ in finished:
+            self._base.done(task.base)
+            self._target.done(task.target)
+            task.tally = task.search = None
+        self._results.put({task.index: change for task, change in finished})
+        with self._state:
+            self._unfinished -= len(finished)
             if not self._unfinished:
                 self._state.notify_all()
+
+
+def _unreadable(task: Task, reason: str) -> Change:
+    return Change(replace(task.pair, status="unreadable", reason=reason))

@@ -43,6 +43,12 @@ KEY_BITS = 7
 KEYS32 = 0x8000
 """Keys of a float32: its bits without the lower 16."""
 INFINITE_KEY32 = 0x7F80
+KEYS_A_BUCKET = 4
+"""Keys of a float32 in a bucket of the histogram that is kept: 32 buckets an octave."""
+PERCENTS = (5, 25, 50, 75, 95, 99)
+"""The quantiles of ``r`` that are looked for; 50 is the median."""
+QUANTILES = len(PERCENTS)
+MEDIAN = PERCENTS.index(50)
 ALL_KEPT = 0xFFFFFFFF
 """In place of a bracket's width: keep every ``r``."""
 TABLES = 4

@@ -38,10 +38,16 @@ from modeldiff.changes.geometry import (
     F16,
     F32,
     F64,
+    INFINITE_KEY32,
     KEY64_OFFSET,
     KEYS32,
     KEYS64,
+    KEYS_A_BUCKET,
     LEAF,
+    MEDIAN,
+    NO_KEY,
+    PERCENTS,
+    QUANTILES,
     RUN,
     TABLES,
 )
@@ -53,7 +59,7 @@ OPTIONS: dict[str, Any] = {
     "no_cfunc_wrapper": True,
 }
 
-_inline = njit(error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+_inline = njit(**OPTIONS)
 
 u16, u32, u64 = np.uint16, np.uint32, np.uint64
 i32, i64 = np.int32, np.int64
@@ -261,17 +267,25 @@ def _count_and_keep_block(r_bits, m, tables, low, width, kept, size):
     return size
 
 
-def measure32(
-    a, a_code, a_table, b, b_code, b_table, n, low, width, scratch, tables, leaves, counts, kept
+@_inline
+def _measure(
+    a,
+    a_code,
+    a_table,
+    b,
+    b_code,
+    b_table,
+    begin,
+    n,
+    low,
+    width,
+    scratch,
+    counters,
+    leaves,
+    counts,
+    keeps,
 ):
-    """Measures a chunk of ``n`` elements that starts on a leaf; how many ``r`` were kept.
-
-    ``a`` and ``b`` hold the stored bytes, ``*_code`` how to decode them. Kept are the ``r`` whose
-    bits lie in ``low`` to ``low + width``; with ALL_KEPT for a width one word for each element,
-    be it an ``r`` or not. ``scratch`` has room for 6 * BLOCK words, ``kept`` for n. ``tables``
-    (TABLES x (KEYS32 + 64)), ``leaves`` (six a leaf) and ``counts`` (eight, without the unchanged)
-    are added to; see ``geometry`` for what stands in them.
-    """
+    """Measures ``n`` elements from ``begin`` on; how many words were kept. See ``measure32``."""
     words = carray(scratch, (4, BLOCK), u32)
     x = words[0]
     y = words[1]
@@ -279,24 +293,19 @@ def measure32(
     not_counted = words[3, :RUN]
     for i in range(RUN):
         not_counted[i] = u32(NOT_COUNTED | u32(u32(i & 63) << u32(16)))
-    x_table = carray(a_table, 256)
-    y_table = carray(b_table, 256)
-    counters = carray(tables, (TABLES, KEYS32 + 64))
-    leaf_rows = carray(leaves, ((n + LEAF - 1) // LEAF, 6))
-    totals = carray(counts, 8)
-    keeps = carray(kept, n)
     size = 0
     for first in range(0, n, BLOCK):
         m = min(n - first, BLOCK)
-        leaf = leaf_rows[first // LEAF]
+        start = begin + first
+        leaf = leaves[first // LEAF]
         if a_code == BF16 and b_code == BF16:
-            x_halves = carray(a, n, u16)[first : first + m]
-            y_halves = carray(b, n, u16)[first : first + m]
-            _runs_of_bfloat16(x_halves, y_halves, not_counted, r_bits, leaf, totals)
+            x_halves = carray(a, start + m, u16)[start:]
+            y_halves = carray(b, start + m, u16)[start:]
+            _runs_of_bfloat16(x_halves, y_halves, not_counted, r_bits, leaf, counts)
         else:
-            _decode(a, a_code, x_table, first, m, x.view(f32))
-            _decode(b, b_code, y_table, first, m, y.view(f32))
-            _runs_of_float32(x[:m], y[:m], not_counted, r_bits, leaf, totals)
+            _decode(a, a_code, a_table, start, m, x.view(f32))
+            _decode(b, b_code, b_table, start, m, y.view(f32))
+            _runs_of_float32(x[:m], y[:m], not_counted, r_bits, leaf, counts)
         if width == 0 or width == KEEP_ALL:
             _count_block(r_bits, m, counters)
         else:
@@ -305,6 +314,127 @@ def measure32(
             for i in range(m):
                 keeps[first + i] = r_bits[i]
     return n if width == KEEP_ALL else size
+
+
+def measure32(
+    a, a_code, a_table, b, b_code, b_table, n, low, width, scratch, tables, leaves, counts, kept
+):
+    """Measures a chunk of ``n`` elements that starts on a leaf; how many words were kept.
+
+    ``a`` and ``b`` hold the stored bytes, ``*_code`` how to decode them. Kept are the ``r`` whose
+    bits lie in ``low`` to ``low + width``; with ALL_KEPT for a width one word for each element,
+    be it an ``r`` or not. ``scratch`` has room for 6 * BLOCK words, ``kept`` for n. ``tables``
+    (TABLES x (KEYS32 + 64)), ``leaves`` (six a leaf) and ``counts`` (eight, without the unchanged)
+    are added to; see ``geometry`` for what stands in them.
+    """
+    return _measure(
+        a,
+        a_code,
+        carray(a_table, 256),
+        b,
+        b_code,
+        carray(b_table, 256),
+        0,
+        n,
+        low,
+        width,
+        scratch,
+        carray(tables, (TABLES, KEYS32 + 64)),
+        carray(leaves, ((n + LEAF - 1) // LEAF, 6)),
+        carray(counts, 8),
+        carray(kept, n),
+    )
+
+
+def measure_batch(
+    a,
+    a_code,
+    a_table,
+    b,
+    b_code,
+    b_table,
+    sizes,
+    batch,
+    scratch,
+    tables,
+    histogram,
+    kept,
+    fine,
+    leaves,
+    counts,
+    sums,
+    found,
+    buckets,
+    bucket_counts,
+):
+    """Measures ``batch`` tensors of ``sizes`` elements that stand one after the other, wholly; the
+    number of buckets listed.
+
+    For each, ``counts`` gets its first six counts, the number of its buckets and of infinite ``r``;
+    ``sums`` its six sums; ``found`` the keys at its quantiles (see ``locate``) and its median's
+    bits; its buckets and their counts stand one after the other. ``kept`` and ``leaves`` have room
+    for the largest tensor, ``histogram`` is all zero, before and after.
+    """
+    x_table = carray(a_table, 256)
+    y_table = carray(b_table, 256)
+    wanted_sizes = carray(sizes, batch)
+    counters = carray(tables, (TABLES, KEYS32 + 64))
+    totals = carray(histogram, KEYS32)
+    digits = carray(fine, 256)
+    all_counts = carray(counts, (batch, 8))
+    all_sums = carray(sums, (batch, 6))
+    all_found = carray(found, (batch, QUANTILES + 1))
+    begin = 0
+    listed = 0
+    for tensor in range(batch):
+        n = wanted_sizes[tensor]
+        own = all_counts[tensor]
+        own[:] = 0
+        own[6] = NO_KEY
+        rows = carray(leaves, ((n + LEAF - 1) // LEAF, 6))
+        rows[:] = 0.0
+        keeps = carray(kept, n)
+        size = _measure(
+            a,
+            a_code,
+            x_table,
+            b,
+            b_code,
+            y_table,
+            begin,
+            n,
+            u32(0),
+            KEEP_ALL,
+            scratch,
+            counters,
+            rows,
+            own,
+            keeps,
+        )
+        begin += n
+        low_key = own[6]
+        high_key = own[7]
+        own[1] = own[0] - _flush(counters, low_key, high_key, totals)
+        own_found = all_found[tensor]
+        rank = _locate(totals, low_key, high_key, own[0], own[1], own_found)
+        median_key = own_found[MEDIAN]
+        own_found[QUANTILES] = 0
+        if median_key >= 0:
+            own_found[QUANTILES] = median_key << 16
+            if median_key < INFINITE_KEY32:
+                own_found[QUANTILES] |= _pick(keeps, size, median_key, rank, digits)
+        own[7] = totals[INFINITE_KEY32]
+        totals[INFINITE_KEY32] = 0
+        more = _take_buckets(totals, low_key, high_key, buckets, bucket_counts, listed)
+        own[6] = more - listed
+        listed = more
+        own_sums = all_sums[tensor]
+        own_sums[:] = 0.0
+        for row in range(rows.shape[0]):
+            for column in range(5):
+                own_sums[column] += rows[row, column]
+            own_sums[5] = max(own_sums[5], rows[row, 5])
+    return listed
 
 
 def refine32(a, a_code, a_table, b, b_code, b_table, n, key, scratch, fine):
@@ -330,11 +460,9 @@ def refine32(a, a_code, a_table, b, b_code, b_table, n, key, scratch, fine):
     return 0
 
 
-def flush32(tables, low_key, high_key, histogram):
-    """Moves the tables' counts of these keys into ``histogram`` (KEYS32 int64); how many."""
+@_inline
+def _flush(counters, low_key, high_key, totals):
     moved = i64(0)
-    counters = carray(tables, (TABLES, KEYS32 + 64))
-    totals = carray(histogram, KEYS32)
     for key in range(low_key, high_key + 1):
         count = i64(0)
         for table in range(TABLES):
@@ -345,31 +473,42 @@ def flush32(tables, low_key, high_key, histogram):
     return moved
 
 
-def locate(histogram, low_key, high_key, ranks, rank_count, keys, ranks_within):
-    """Finds the keys that hold the elements of these ascending ranks, and their ranks within."""
-    totals = carray(histogram, high_key + 1)
-    wanted = carray(ranks, rank_count)
-    found = carray(keys, rank_count)
-    within = carray(ranks_within, rank_count)
-    below = i64(0)
-    next_rank = 0
+def flush32(tables, low_key, high_key, histogram):
+    """Moves the tables' counts of these keys into ``histogram`` (KEYS32 int64); how many."""
+    counters = carray(tables, (TABLES, KEYS32 + 64))
+    return _flush(counters, low_key, high_key, carray(histogram, KEYS32))
+
+
+@_inline
+def _locate(totals, low_key, high_key, n, unchanged, keys):
+    quantile = 0
+    below = unchanged
+    median_below = i64(0)
+    while quantile < QUANTILES and (n == 0 or PERCENTS[quantile] * (n - 1) // 100 < unchanged):
+        keys[quantile] = -1
+        quantile += 1
     for key in range(low_key, high_key + 1):
-        count = totals[key]
-        while next_rank < rank_count and wanted[next_rank] < below + count:
-            found[next_rank] = key
-            within[next_rank] = wanted[next_rank] - below
-            next_rank += 1
-        below += count
-    return next_rank
+        upto = below + totals[key]
+        while quantile < QUANTILES and PERCENTS[quantile] * (n - 1) // 100 < upto:
+            keys[quantile] = key
+            if quantile == MEDIAN:
+                median_below = below
+            quantile += 1
+        below = upto
+    return (n - 1) // 2 - median_below
 
 
-def pick32(kept, size, key, rank, fine):
-    """The low 16 bits of the element of this rank among the kept ``r`` of this key.
+def locate(histogram, low_key, high_key, n, unchanged, keys):
+    """Finds the keys of ``r`` at the quantiles, -1 for unchanged; the median's rank in its key.
 
-    Overwrites ``kept``; ``fine`` lends 256 counters.
+    ``n`` elements are finite and ``unchanged`` of them not in the histogram: they come first.
     """
-    values = carray(kept, size)
-    digits = carray(fine, 256)
+    totals = carray(histogram, high_key + 1)
+    return _locate(totals, low_key, high_key, n, unchanged, carray(keys, QUANTILES))
+
+
+@_inline
+def _pick(values, size, key, rank, digits):
     prefix = u32(key)
     for shift in (16, 8, 0):
         matching = 0
@@ -393,26 +532,41 @@ def pick32(kept, size, key, rank, fine):
     return i64(prefix & u32(0xFFFF))
 
 
-def take_buckets(histogram, low_key, high_key, keys_a_bucket, buckets, counts, clear):
-    """Sums neighbouring keys to buckets and lists those that hold something; how many.
+def pick32(kept, size, key, rank, fine):
+    """The low 16 bits of the element of this rank among the kept ``r`` of this key.
 
-    With ``clear`` the histogram is zero afterwards.
+    Overwrites ``kept``; ``fine`` lends 256 counters.
     """
-    totals = carray(histogram, high_key + 1)
-    listed = carray(buckets, high_key // keys_a_bucket + 1)
-    listed_counts = carray(counts, high_key // keys_a_bucket + 1)
-    size = 0
-    for bucket in range(low_key // keys_a_bucket, high_key // keys_a_bucket + 1):
+    return _pick(carray(kept, size), size, key, rank, carray(fine, 256))
+
+
+@_inline
+def _take_buckets(totals, low_key, high_key, buckets, counts, listed):
+    if low_key > high_key:
+        return listed
+    first = low_key // KEYS_A_BUCKET
+    last = high_key // KEYS_A_BUCKET
+    numbers = carray(buckets, listed + last - first + 1)
+    sizes = carray(counts, listed + last - first + 1)
+    for bucket in range(first, last + 1):
         count = i64(0)
-        for key in range(bucket * keys_a_bucket, min((bucket + 1) * keys_a_bucket, high_key + 1)):
+        for key in range(bucket * KEYS_A_BUCKET, (bucket + 1) * KEYS_A_BUCKET):
             count += totals[key]
-            if clear:
-                totals[key] = 0
+            totals[key] = 0
         if count:
-            listed[size] = bucket
-            listed_counts[size] = count
-            size += 1
-    return size
+            numbers[listed] = bucket
+            sizes[listed] = count
+            listed += 1
+    return listed
+
+
+def take_buckets(histogram, low_key, high_key, buckets, counts):
+    """Takes these keys out of the histogram, and lists the buckets that held something; how many.
+
+    The lists have room for all buckets between the two keys.
+    """
+    totals = carray(histogram, KEYS32)
+    return _take_buckets(totals, low_key, high_key, buckets, counts, 0)
 
 
 @_inline

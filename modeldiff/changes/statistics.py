@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from modeldiff.changes.change import Histogram, Statistics, Sums
+from modeldiff.changes.geometry import PERCENTS
 from modeldiff.changes.histogram import add_histograms, histogram_quantile
 
 STATISTIC_NAMES: tuple[str, ...] = tuple(
@@ -15,16 +16,8 @@ STATISTIC_NAMES: tuple[str, ...] = tuple(
 )
 """The scalar columns of ``Statistics``, in order."""
 
-PERCENTS = (5, 25, 50, 75, 95, 99)
-"""The quantiles of ``r``; 50 is the median."""
-
 Quantiles = tuple[float, float, float, float, float, float]
-"""The ``r`` at ``PERCENTS``: 0.1 is ten percent."""
-
-
-def quantile_ranks(n: int) -> tuple[int, ...]:
-    """Ranks ``floor(q * (n - 1))``, from 0; the median's is ``(n - 1) // 2``."""
-    return tuple(percent * (n - 1) // 100 for percent in PERCENTS)
+"""The ``r`` at the quantiles of ``geometry.PERCENTS``: 0.1 is ten percent."""
 
 
 def statistics_of(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,18 +23,19 @@ from modeldiff.changes.geometry import (
     KEY64_OFFSET,
     KEYS32,
     KEYS64,
+    KEYS_A_BUCKET,
     LEAF,
     LOWEST_KEY,
-    NO_KEY,
+    MEDIAN,
+    QUANTILES,
     UNCHANGED,
 )
-from modeldiff.changes.histogram import LAST_BUCKET, bucket_of
+from modeldiff.changes.histogram import bucket_of
 from modeldiff.changes.sampling import Bracket
-from modeldiff.changes.statistics import PERCENTS, Quantiles, quantile_ranks, statistics_of
+from modeldiff.changes.statistics import Quantiles, statistics_of
 
 _KEPT_LIMIT = 1 << 23
 """How many ``r`` in a bracket are kept: 32 MiB."""
-_MEDIAN = PERCENTS.index(50)
 
 
 @dataclass(frozen=True)
@@ -75,16 +78,9 @@ class Tally:
         self.counts = np.zeros(8, np.int64)
         self.leaves = np.zeros((-(-elements // LEAF), 6))
         self.histogram = np.zeros(KEYS64 if self._wide else KEYS32, np.int64)
-        self._listed = np.empty(LAST_BUCKET + 2, np.uint16)
-        self._listed_counts = np.empty(LAST_BUCKET + 2, np.int64)
-        self._ranks, self._keys, self._within = np.empty((3, len(PERCENTS)), np.int64)
-        self._rows = len(self.leaves)
-        self._first = 0
+        self._keys = np.empty(QUANTILES, np.int64)
         self._leaves_at = self.leaves.ctypes.data
         self.histogram_at = self.histogram.ctypes.data
-        self._listing_at = (self._listed.ctypes.data, self._listed_counts.ctypes.data)
-        self._ranks_at = self._ranks.ctypes.data
-        self._found_at = (self._keys.ctypes.data, self._within.ctypes.data)
         self.begin(elements, types)
 
     def begin(self, elements: int, types: Comparison) -> None:
@@ -128,22 +124,16 @@ class Tally:
         if self._types.precision == "equality":
             return None
         n, unchanged, *_, low_key, high_key = self.counts.tolist()
-        ranks = [rank - unchanged for rank in quantile_ranks(n)]
-        self._first = sum(rank < 0 for rank in ranks) if n else len(PERCENTS)
-        wanted = ranks[self._first :]
-        self._ranks[: len(wanted)] = wanted
-        if wanted:
-            kernels().locate(
-                self.histogram_at, low_key, high_key, self._ranks_at, len(wanted), *self._found_at
-            )
+        rank = kernels().locate(
+            self.histogram_at, low_key, high_key, n, unchanged, self._keys.ctypes.data
+        )
+        key = int(self._keys[MEDIAN])
         if n == 0:
             return None
-        if self._first > _MEDIAN:
+        if key < 0:
             return 0.0
-        key = int(self._keys[_MEDIAN - self._first])
         if key == (INFINITE_KEY64 if self._wide else INFINITE_KEY32):
             return math.inf
-        rank = int(self._within[_MEDIAN - self._first])
         if self._wide:
             return Unsettled(key + KEY64_OFFSET, 45, rank, wide=True)
         place = Unsettled(key, 16, rank, wide=False)
@@ -151,49 +141,18 @@ class Tally:
 
     def statistics(self, median: float | None) -> Statistics:
         """All columns, given the exact median of ``r``. Empties the tally."""
-        n, unchanged, flips, zeros, nonfinite_base, nonfinite_target, *_ = self.counts.tolist()
+        counts = self.counts.tolist()
         if self._types.precision == "equality":
-            return statistics_of(Sums(n=n, unchanged=unchanged), None, None, None)
+            return statistics_of(Sums(n=counts[0], unchanged=counts[1]), None, None, None)
         leaves = self.leaves[: self._rows]
-        totals = leaves.sum(axis=0).tolist()
-        sums = Sums(
-            n=n,
-            unchanged=unchanged,
-            sign_flips=flips,
-            base_zeros=zeros,
-            nonfinite_base=nonfinite_base,
-            nonfinite_target=nonfinite_target,
-            base_squared=totals[0],
-            target_squared=totals[1],
-            product=totals[2],
-            delta_squared=totals[3],
-            abs_delta=totals[4],
-            max_abs_delta=float(leaves[:, 5].max(initial=0.0)),
-        )
-        quantiles = None if median is None else self._quantiles(median)
-        return statistics_of(
-            sums, quantiles, self._take_histogram(unchanged), self._types.resolution_pct
-        )
-
-    def _quantiles(self, median: float) -> Quantiles:
-        """The middles of the keys that hold them, and the median itself for those of its key."""
-        keys = self._keys[: len(PERCENTS) - self._first].tolist()
-        median_key = keys[_MEDIAN - self._first] if self._first <= _MEDIAN else None
-        middles = [median if key == median_key else self._middle(key) for key in keys]
-        p05, p25, p50, p75, p95, p99 = [0.0] * self._first + middles
-        return p05, p25, p50, p75, p95, p99
-
-    def _middle(self, key: int) -> float:
-        if self._wide:
-            return (
-                double((2 * (key + KEY64_OFFSET) + 1) << 44) if key < INFINITE_KEY64 else math.inf
-            )
-        return single((2 * key + 1) << 15) if key < INFINITE_KEY32 else math.inf
+        sums = leaves.sum(axis=0)
+        sums[5] = leaves[:, 5].max(initial=0.0)
+        histogram = self._take_histogram(counts[UNCHANGED])
+        keys = self._keys.tolist()
+        return pair_statistics(self._types, counts, sums.tolist(), keys, median, histogram)
 
     def _take_histogram(self, unchanged: int) -> Histogram:
         low_key, high_key = self.counts[LOWEST_KEY:].tolist()
-        if low_key == NO_KEY:
-            return Histogram(unchanged, 0, np.zeros(0, np.uint16), np.zeros(0, np.int64))
         infinite_key = INFINITE_KEY64 if self._wide else INFINITE_KEY32
         infinite = int(self.histogram[infinite_key])
         self.histogram[infinite_key] = 0
@@ -205,11 +164,45 @@ class Tally:
             (buckets,) = np.nonzero(dense)
             counts = dense[buckets].astype(np.int64)
             return Histogram(unchanged, infinite, buckets.astype(np.uint16), counts)
+        listed = np.empty(KEYS32 // KEYS_A_BUCKET, np.uint16)
+        listed_counts = np.empty(KEYS32 // KEYS_A_BUCKET, np.int64)
         size = kernels().take_buckets(
-            self.histogram_at, low_key, min(high_key, infinite_key - 1), 4, *self._listing_at, 1
+            self.histogram_at, low_key, high_key, listed.ctypes.data, listed_counts.ctypes.data
         )
-        listed = self._listed[:size].copy()
-        return Histogram(unchanged, infinite, listed, self._listed_counts[:size].copy())
+        return Histogram(unchanged, infinite, listed[:size].copy(), listed_counts[:size].copy())
+
+
+def pair_statistics(
+    types: Comparison,
+    counts: Sequence[int],
+    sums: Sequence[float],
+    keys: Sequence[int],
+    median: float | None,
+    histogram: Histogram,
+) -> Statistics:
+    """The columns of a pair from its counts and sums in the order of ``geometry``, the keys at its
+    quantiles (-1: unchanged) and its exact median.
+
+    Quantiles are the middles of their keys, at most 1/256 off; those in the median's key are it.
+    """
+    total = Sums(*counts[:6], *sums)
+    quantiles: Quantiles | None = None
+    if median is not None:
+        middle = _middle64 if types.precision == "float64" else _middle32
+        p05, p25, p50, p75, p95, p99 = [
+            median if key == keys[MEDIAN] else middle(key) if key >= 0 else 0.0 for key in keys
+        ]
+        quantiles = p05, p25, p50, p75, p95, p99
+    return statistics_of(total, quantiles, histogram, types.resolution_pct)
+
+
+@cache
+def _middle32(key: int) -> float:
+    return single((2 * key + 1) << 15) if key < INFINITE_KEY32 else math.inf
+
+
+def _middle64(key: int) -> float:
+    return double((2 * (key + KEY64_OFFSET) + 1) << 44) if key < INFINITE_KEY64 else math.inf
 
 
 class MedianSearch:

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from modeldiff.changes.benches import Workshop
 from modeldiff.changes.change import Change, Pair
 from modeldiff.changes.decoding import Comparison, comparison
 from modeldiff.changes.tally import MedianSearch, Tally
 from modeldiff.checkpoints import TensorInfo
 
-_BATCH_BYTES = 2 << 20
-"""Bytes of neighbouring small pairs that a thread takes in one go."""
 _AHEAD = 8
 """By how many jobs a sample is taken early."""
-
-ChunkElements = Callable[[Comparison], int]
-"""How many elements of these types are measured at once."""
 
 
 @dataclass(eq=False)
 class Task:
     """A pair that is being measured.
 
-    A tensor of one chunk is measured whole. A larger one has a ``tally``, filled by the first
+    A tensor of at most a chunk is measured whole. A larger one has a ``tally``, filled by the first
     pass, and perhaps a ``search`` for its median's lower bits, fed by further passes. ``left``
-    pieces of the current pass are still to be done. ``sampled`` is set when the tally has its
-    bracket. ``trouble`` says why the tensor cannot be read.
+    chunks of the current pass are still to be done. ``sampled`` is set when the tally has its
+    bracket. ``trouble`` says why a tensor cannot be read.
     """
 
     index: int
@@ -36,7 +32,7 @@ class Task:
     base: TensorInfo
     target: TensorInfo
     types: Comparison
-    left: int = 1
+    left: int = 0
     tally: Tally | None = None
     search: MedianSearch | None = None
     trouble: str = ""
@@ -50,16 +46,40 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Elements ``start`` to ``stop`` of a task's tensors; or their sample, before all others."""
+class Whole:
+    """Tensors of at most a chunk: one, or in a ``batch`` small ones of the same types."""
+
+    tasks: tuple[Task, ...]
+    batch: bool
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A large tensor's sample, which gives its tally a bracket."""
+
+    task: Task
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The one."""
+        return (self.task,)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Elements ``start`` to ``stop`` of a large tensor."""
 
     task: Task
     start: int
     stop: int
-    is_sample: bool = False
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The one."""
+        return (self.task,)
 
 
-Job = list[Piece]
+Job = Whole | Sample | Chunk
 """What a thread takes at a time."""
 
 
@@ -80,12 +100,12 @@ def sort_out(pairs: Sequence[Pair]) -> tuple[list[Task], dict[int, Change]]:
     return tasks, ready
 
 
-def cut(tasks: Iterable[Task], chunk_elements: ChunkElements) -> Iterator[Job]:
+def cut(tasks: Iterable[Task], workshop: Workshop) -> Iterator[Job]:
     """All tasks as jobs, in order, but a large task's sample some jobs before its first chunk, so
     that no thread has to wait for it."""
     waiting: deque[Job] = deque()
-    for job in _in_order(tasks, chunk_elements):
-        if job[0].is_sample:
+    for job in _in_order(tasks, workshop):
+        if isinstance(job, Sample):
             yield job
             continue
         waiting.append(job)
@@ -94,31 +114,37 @@ def cut(tasks: Iterable[Task], chunk_elements: ChunkElements) -> Iterator[Job]:
     yield from waiting
 
 
-def _in_order(tasks: Iterable[Task], chunk_elements: ChunkElements) -> Iterator[Job]:
-    batch: Job = []
-    batch_bytes = 0
+def _in_order(tasks: Iterable[Task], workshop: Workshop) -> Iterator[Job]:
+    """Neighbours that are small and of the same types make a job together, as many as a bench's
+    buffers hold. A large task gets its tally when its turn comes."""
+    batch: list[Task] = []
+    room = 0
     for task in tasks:
-        small = task.elements <= chunk_elements(task.types)
+        small = task.elements <= workshop.batched(task.types)
+        room -= task.elements
+        if batch and (not small or room < 0 or batch[0].types != task.types):
+            yield Whole(tuple(batch), batch=True)
+            batch = []
         if small:
-            batch.append(Piece(task, 0, task.elements))
-            batch_bytes += task.pair.nbytes
-        if batch and (not small or batch_bytes >= _BATCH_BYTES):
-            yield batch
-            batch, batch_bytes = [], 0
-        if not small:
+            if not batch:
+                room = workshop.chunk_elements(task.types) - task.elements
+            batch.append(task)
+        elif task.elements <= workshop.chunk_elements(task.types):
+            yield Whole((task,), batch=False)
+        else:
             task.tally = Tally(task.elements, task.types)
             if task.types.precision == "float32":
-                yield [Piece(task, 0, 0, is_sample=True)]
+                yield Sample(task)
             else:
                 task.sampled.set()
-            yield from chunks(task, chunk_elements)
+            yield from chunks(task, workshop)
     if batch:
-        yield batch
+        yield Whole(tuple(batch), batch=True)
 
 
-def chunks(task: Task, chunk_elements: ChunkElements) -> list[Job]:
+def chunks(task: Task, workshop: Workshop) -> list[Chunk]:
     """A large task's next pass."""
-    size = chunk_elements(task.types)
+    size = workshop.chunk_elements(task.types)
     starts = range(0, task.elements, size)
     task.left = len(starts)
-    return [[Piece(task, start, min(start + size, task.elements))] for start in starts]
+    return [Chunk(task, start, min(start + size, task.elements)) for start in starts]
