@@ -145,7 +145,7 @@ class TestWhatIsNoFloat:
         assert found.unchanged_pct == 50.0
         assert found.sums is not None
         assert found.sums.n == 4
-        assert found.median_pct is found.histogram is found.nonfinite_base is None
+        assert (found.median_pct, found.histogram, found.nonfinite_base) == (None, None, None)
 
     def test_signed_and_unsigned_are_compared_by_value(self) -> None:
         found = Measurement.of(np.array([-1], np.int8), np.array([255], np.uint8)).finish()

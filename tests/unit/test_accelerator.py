@@ -1,0 +1,154 @@
+"""The accelerators' program on the processor: the same numbers as the CPU's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+
+from modeldiff.changes import Statistics, Sums, measure
+from modeldiff.changes import accelerator as accelerator_module
+from modeldiff.changes.accelerator import TorchBench, TorchWorkshop, divides_exactly
+from modeldiff.changes.cpu import CpuBench
+from modeldiff.changes.decoding import Comparison, comparison
+from modeldiff.changes.engine import walk
+from modeldiff.changes.geometry import LEAF
+from modeldiff.checkpoints import Checkpoint
+from tests.support.slow_statistics import SUMS_TOLERANCE, encode
+from tests.support.small_checkpoints import normal, open_pair, pairs_by_name
+from tests.support.stored_values import StoredPair, stored_pairs
+
+ROOM = 9 * LEAF * 8
+
+
+def load(bench: TorchBench | CpuBench, pair: StoredPair) -> tuple[Comparison, int]:
+    types = comparison(*pair.types)
+    assert types is not None
+    bench.base[: len(pair.base)] = pair.base
+    bench.target[: len(pair.target)] = pair.target
+    return types, types.elements(len(pair.base))
+
+
+def expect_same(found: Statistics, wanted: Statistics) -> None:
+    """Bit for bit where order cannot matter, within a millionth where sums are rounded."""
+    assert found.sums is not None
+    assert wanted.sums is not None
+    for field in fields(Sums):
+        one, other = getattr(found.sums, field.name), getattr(wanted.sums, field.name)
+        if isinstance(other, int):
+            assert one == other, field.name
+        elif field.name == "product":
+            scale = math.sqrt(wanted.sums.base_squared) * math.sqrt(wanted.sums.target_squared)
+            assert abs(one - other) <= SUMS_TOLERANCE * scale
+        else:
+            assert math.isclose(one, other, rel_tol=SUMS_TOLERANCE), field.name
+    assert found.histogram == wanted.histogram
+    for name in ("median_pct", "p05_pct", "p25_pct", "p75_pct", "p95_pct", "p99_pct"):
+        assert getattr(found, name) == getattr(wanted, name), name
+    for name in ("unchanged_pct", "sign_flip_pct", "base_zero_pct", "resolution_pct"):
+        assert getattr(found, name) == getattr(wanted, name), name
+
+
+@given(stored_pairs())
+@settings(max_examples=150)
+def test_it_measures_what_the_cpu_measures(pair: StoredPair) -> None:
+    torch_bench, cpu_bench = TorchBench(torch.device("cpu"), ROOM), CpuBench(ROOM)
+    wanted = cpu_bench.measure_whole(*load(cpu_bench, pair))
+    expect_same(torch_bench.measure_whole(*load(torch_bench, pair)), wanted)
+
+
+@given(stored_pairs(sizes=(3 * LEAF + 5,)))
+@settings(max_examples=15)
+def test_slices_of_a_chunk_change_no_count(pair: StoredPair) -> None:
+    whole, sliced = (TorchBench(torch.device("cpu"), ROOM) for _ in range(2))
+    sliced._slice = LEAF
+    expect_same(sliced.measure_whole(*load(sliced, pair)), whole.measure_whole(*load(whole, pair)))
+
+
+def sizable(seed: int) -> dict[str, tuple[str, object]]:
+    sizes = {"a": 70, "b": 5 * LEAF + 3, "c": 2 * LEAF, "d": 0, "e": 4 * LEAF}
+    dtypes = {"a": "BF16", "b": "BF16", "c": "F32", "d": "BF16", "e": "F64"}
+    return {
+        name: (dtypes[name], encode(normal(size, 1) + normal(size, 5 + seed, 0.1), dtypes[name]))
+        for name, size in sizes.items()
+    }
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> tuple[Checkpoint, Checkpoint]:
+    return open_pair(tmp_path, sizable(0), sizable(1))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("small", [-1, LEAF])
+@pytest.mark.parametrize("chunk_bytes", [LEAF * 2, 32 << 20])
+def test_a_walk_on_it_yields_the_same(
+    opened: tuple[Checkpoint, Checkpoint], small: int, chunk_bytes: int
+) -> None:
+    pairs = pairs_by_name(*opened)
+    workshop = TorchWorkshop("cpu", chunk_bytes, small)
+    wanted = measure(pairs, *opened, device="cpu")
+    for change, other in zip(walk(pairs, *opened, workshop), wanted, strict=True):
+        assert change.statistics is not None
+        assert other.statistics is not None
+        expect_same(change.statistics, other.statistics)
+
+
+def test_it_is_chosen_by_name(opened: tuple[Checkpoint, Checkpoint]) -> None:
+    pairs = pairs_by_name(*opened)
+    changes = list(measure(pairs, *opened, device="torch:cpu"))
+    assert [change.pair for change in changes] == pairs
+
+
+def test_out_of_memory_halves_the_slice_and_goes_on(
+    opened: tuple[Checkpoint, Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = pairs_by_name(*opened)
+    wanted = list(measure(pairs, *opened, device="cpu"))
+    measured = accelerator_module._measured
+    sizes: list[int] = []
+
+    def scarce(base: torch.Tensor, target: torch.Tensor, size: int, bracket: object) -> object:
+        sizes.append(size)
+        if size > 2 * LEAF:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate much.")
+        return measured(base, target, size, bracket)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(accelerator_module, "_measured", scarce)
+    monkeypatch.setattr(torch.accelerator, "empty_cache", lambda: None)
+    changes = list(walk(pairs, *opened, TorchWorkshop("cpu", small=-1)))
+    assert max(sizes) > 2 * LEAF
+    for change, other in zip(changes, wanted, strict=True):
+        assert change.statistics is not None
+        assert other.statistics is not None
+        expect_same(change.statistics, other.statistics)
+
+
+def test_other_errors_are_not_taken_for_want_of_memory(
+    opened: tuple[Checkpoint, Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Sequence[object]) -> object:
+        raise RuntimeError("device-side assert triggered")
+
+    monkeypatch.setattr(accelerator_module, "_measured", broken)
+    with pytest.raises(RuntimeError, match="device-side"):
+        list(walk(pairs_by_name(*opened), *opened, TorchWorkshop("cpu", small=-1)))
+
+
+def test_without_float64_on_the_device_the_cpu_does_it(
+    opened: tuple[Checkpoint, Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accelerator_module, "_has_float64", lambda _: False)
+    pairs = pairs_by_name(*opened)
+    wanted = list(measure(pairs, *opened, device="cpu"))
+    for chunk_bytes in (LEAF * 8, 32 << 20):
+        changes = list(walk(pairs, *opened, TorchWorkshop("cpu", chunk_bytes, small=-1)))
+        assert changes[4] == wanted[4]
+
+
+def test_the_processor_divides_exactly() -> None:
+    assert divides_exactly("cpu")
