@@ -74,13 +74,14 @@ def choose_from_list(changes: Sequence[Change], cell: Cell | None) -> None:
         cells,
         index=None,
         key=_CELL,
-        format_func=_cell_name,
+        format_func=cell_name,
         placeholder="Click one, or choose here",
         on_change=lambda: choose_cell(st.session_state[_CELL]),
     )
 
 
-def _cell_name(cell: Cell) -> str:
+def cell_name(cell: Cell) -> str:
+    """A cell in words: ``layer 3 · self_attn.v_proj``."""
     layer, column = cell
     return column if layer is None else f"layer {layer} · {column}"
 

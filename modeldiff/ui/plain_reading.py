@@ -68,7 +68,7 @@ def _change(statistics: Statistics, median: float) -> Iterator[str]:
             "by this number the two have nothing in common."
         )
     frobenius = statistics.rel_frobenius_pct
-    if frobenius and 0 < median < 0.5 * frobenius:
+    if frobenius is not None and frobenius > max(2 * median, resolution or 0.0):
         yield (
             f"Measured by length the change is {format_pct(frobenius)}, well above the median: "
             "a part of the elements carries most of it."

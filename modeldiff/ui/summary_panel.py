@@ -7,18 +7,17 @@ from collections.abc import Sequence
 import streamlit as st
 
 from modeldiff.changes import Change
-from modeldiff.drawings import format_count, format_duration
+from modeldiff.drawings import format_count, format_duration, format_pct
 from modeldiff.results import Result, Summary, summarize
+from modeldiff.ui.choosers import cell_name
 from modeldiff.ui.diffing import DiffState
 from modeldiff.ui.downloads import result_downloads
 from modeldiff.ui.plain_reading import read_summary
 from modeldiff.ui.statistics_panel import headline_metrics
-from modeldiff.ui.tables import change_frame, show_changes
-from modeldiff.ui.text import code
+from modeldiff.ui.text import code, plain
 from modeldiff.ui.view import link_query
 
 _EXTREMES = 8
-_COLUMNS = ("layer", "component", "expert", "median_pct", "unchanged_pct")
 
 
 def summary_panel(state: DiffState) -> None:
@@ -51,19 +50,25 @@ def _compared(summary: Summary) -> str:
 
 
 def _extremes(title: str, changes: Sequence[Change]) -> None:
+    """Rows that each lead to their cell on the heatmap."""
     st.subheader(title, anchor=False)
-    cells = [(change.pair.place.layer, change.pair.place.column) for change in changes]
-    show_changes(
-        change_frame(changes),
-        columns=_COLUMNS,
-        alt=f"{title} tensors by median",
-        open_cell=lambda row: _open_cell(*cells[row]),
-        key=title.lower().replace(" ", "_"),
-    )
+    with st.container(border=True, gap="xsmall"):
+        st.caption("Median :gray[· unchanged]", text_alignment="right")
+        for change in changes:
+            place, statistics = change.pair.place, change.statistics
+            if statistics is not None:
+                _row(
+                    cell_name((place.layer, place.column)),
+                    link_query(layer=place.layer, component=place.column),
+                    f"{format_pct(statistics.median_pct)} "
+                    f":gray[· {format_pct(statistics.unchanged_pct)}]",
+                )
 
 
-def _open_cell(layer: int | None, column: str) -> None:
-    st.switch_page("pages/heatmap.py", query_params=link_query(layer=layer, component=column))
+def _row(name: str, query: dict[str, str], numbers: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", wrap=False):
+        st.page_link("pages/heatmap.py", label=plain(name), query_params=query, width="stretch")
+        st.markdown(numbers, width="content")
 
 
 def _measured(result: Result) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -57,33 +57,13 @@ def change_frame(changes: Sequence[Change]) -> pd.DataFrame:
 
 
 def show_changes(
-    frame: pd.DataFrame,
-    *,
-    alt: str,
-    columns: Sequence[str],
-    height: int | None = None,
-    open_cell: Callable[[int], None] | None = None,
-    key: str = "",
+    frame: pd.DataFrame, *, alt: str, columns: Sequence[str], height: int | None = None
 ) -> None:
-    """Draw a frame of ``change_frame`` with these columns.
-
-    With ``open_cell`` and a ``key``, each row ends in a button that calls it with the row's number.
-    """
+    """Draw a frame of ``change_frame`` with these columns."""
     shown = [name for name in columns if name not in _IF_ANY or frame[name].notna().any()]
-    drawn, config = frame[shown], {name: _COLUMNS[name] for name in shown}
-    if open_cell is not None:
-        drawn = drawn.assign(heatmap=":material/grid_on:")
-        config["heatmap"] = st.column_config.ButtonColumn(
-            "Map",
-            type="tertiary",
-            width=50,
-            help="Show the cell on the heatmap",
-            key=key,
-            on_click=lambda: open_cell(st.session_state[key]["row"]),
-        )
     st.dataframe(
-        drawn,
-        column_config=config,
+        frame[shown],
+        column_config={name: _COLUMNS[name] for name in shown},
         hide_index=True,
         height=height or "auto",
         placeholder="–",

@@ -143,6 +143,18 @@ def test_a_hostile_reference_is_shown_as_it_is(server: Server, tab: Page) -> Non
     assert message.locator("img, a, .katex").count() == 0
 
 
+def test_the_most_changed_tensor_is_a_link_to_its_cell(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/?target=demo:lora")
+    tab.get_by_test_id("stMain").get_by_role("link", name="v_proj").first.click()
+    expect(tab.get_by_role("heading", level=1, name="Heatmap")).to_be_visible()
+    expect(tab.locator(".st-key-place_panel")).to_contain_text("self_attn.v_proj")
+    expect(tab.get_by_test_id("stSidebar").get_by_label("Target", exact=True)).to_have_value(
+        "demo:lora"
+    )
+    settle(tab)
+    assert set(query(tab)) == {"target", "layer", "component"}
+
+
 def test_the_downloads(server: Server, tab: Page, tmp_path: Path) -> None:
     open_measured(tab, server.url)
     starts = {"CSV": b"name,", "JSON": b"{", "Parquet": b"PAR1"}
