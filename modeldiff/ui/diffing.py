@@ -76,7 +76,7 @@ def changes_so_far(comparison: Comparison, state: DiffState) -> tuple[Change, ..
 def start_small_diff(comparison: Comparison) -> None:
     """Measure a pair of small local checkpoints without being asked, once."""
     state = diff_state(comparison)
-    if state.result is None and state.job is None and comparison.has_weights:
+    if state.result is None and state.job is None:
         read, download = _bytes_to_come(comparison)
         if not download and read < STARTS_BY_ITSELF_BELOW:
             start_diff(comparison)

@@ -33,7 +33,7 @@ def explanation_text(explanation: Explanation) -> None:
     """What a component does, as a formula too, and why a change there matters."""
     st.markdown(plain(explanation.what))
     if explanation.formula:
-        st.latex(explanation.formula)
+        st.code(explanation.formula, language=None, wrap_lines=True)
     if explanation.why:
         st.markdown(f"**A change here.** {plain(explanation.why)}")
 

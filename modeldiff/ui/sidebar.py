@@ -34,6 +34,8 @@ def sidebar() -> None:
         comparison = chosen_comparison()
         if comparison is None:
             st.caption(":material/radio_button_unchecked: Two readable checkpoints make a diff")
+        elif not comparison.has_weights:
+            st.caption(":material/radio_button_unchecked: A config has no weights to measure")
         else:
             start_small_diff(comparison)
             follow(comparison, diff_line)
