@@ -30,8 +30,7 @@ SIGNATURES: dict[str, str] = {
     "refine32": f"{_SIDES} i64 u32 raw u32*",
     "pick32": "u32* i64 i64 i64 u32*",
     "flush32": "u32* i64 i64 i64*",
-    "locate": "i64* i64 i64 i64 i64 i64*",
-    "take_buckets": "i64* i64 i64 u16* i64*",
+    "summarize32": "i64* i64* i64* u16* i64*",
     "measure64": f"{_SIDES} i64 raw u32* f64* i64* u64*",
     "refine64": f"{_SIDES} i64 u64 i64 raw u32*",
 }
@@ -71,8 +70,7 @@ class Kernels:
         self.refine32 = self._function("refine32")
         self.pick32 = self._function("pick32")
         self.flush32 = self._function("flush32")
-        self.locate = self._function("locate")
-        self.take_buckets = self._function("take_buckets")
+        self.summarize32 = self._function("summarize32")
         self.measure64 = self._function("measure64")
         self.refine64 = self._function("refine64")
 

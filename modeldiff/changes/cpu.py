@@ -28,7 +28,7 @@ from modeldiff.changes.tally import MedianSearch, Tally, Unsettled, pair_statist
 
 CHUNK_BYTES = 2 << 20
 """Bytes of the wider side that are read and measured at once."""
-BATCHED = 8 * LEAF
+BATCHED = 4 * LEAF
 """Up to so many elements keeping every ``r`` costs less than a sample."""
 
 
@@ -193,8 +193,9 @@ class CpuBench:
         chunk = (*self._sides(types, base_at, target_at), LEAF)
         tally = self._tally(LEAF, types)
         r_bits = self._measure32(chunk, tally, 0, Bracket(0, ALL_KEPT))
+        bracket = bracket_of(r_bits, tally.histogram, int(tally.counts[UNCHANGED]))
         tally.histogram[:] = 0
-        return bracket_of(r_bits, int(tally.counts[0]), int(tally.counts[UNCHANGED]))
+        return bracket
 
     def _measure(
         self, types: Comparison, n: int, tally: Tally, first: int, bracket: Bracket

@@ -46,7 +46,7 @@ INFINITE_KEY32 = 0x7F80
 KEYS_A_BUCKET = 4
 """Keys of a float32 in a bucket of the histogram that is kept: 32 buckets an octave."""
 PERCENTS = (5, 25, 50, 75, 95, 99)
-"""The quantiles of ``r`` that are looked for; 50 is the median."""
+"""The quantiles of ``r`` that are looked for, ascending; 50 is the median."""
 QUANTILES = len(PERCENTS)
 MEDIAN = PERCENTS.index(50)
 ALL_KEPT = 0xFFFFFFFF

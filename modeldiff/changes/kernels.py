@@ -371,9 +371,9 @@ def measure_batch(
     number of buckets listed.
 
     For each, ``counts`` gets its first six counts, the number of its buckets and of infinite ``r``;
-    ``sums`` its six sums; ``found`` the keys at its quantiles (see ``locate``) and its median's
-    bits; its buckets and their counts stand one after the other. ``kept`` and ``leaves`` have room
-    for the largest tensor, ``histogram`` is all zero, before and after.
+    ``sums`` its six sums; ``found`` the keys at its quantiles (see ``summarize32``) and its
+    median's bits; its buckets and their counts stand one after the other. ``kept`` and
+    ``leaves`` have room for the largest tensor, ``histogram`` is all zero, before and after.
     """
     x_table = carray(a_table, 256)
     y_table = carray(b_table, 256)
@@ -416,18 +416,17 @@ def measure_batch(
         high_key = own[7]
         own[1] = own[0] - _flush(counters, low_key, high_key, totals)
         own_found = all_found[tensor]
-        rank = _locate(totals, low_key, high_key, own[0], own[1], own_found)
+        more = _summarize(totals, own, own_found, buckets, bucket_counts, listed)
         median_key = own_found[MEDIAN]
-        own_found[QUANTILES] = 0
-        if median_key >= 0:
-            own_found[QUANTILES] = median_key << 16
-            if median_key < INFINITE_KEY32:
-                own_found[QUANTILES] |= _pick(keeps, size, median_key, rank, digits)
-        own[7] = totals[INFINITE_KEY32]
-        totals[INFINITE_KEY32] = 0
-        more = _take_buckets(totals, low_key, high_key, buckets, bucket_counts, listed)
+        rank = own_found[QUANTILES]
+        own_found[QUANTILES] = max(median_key, 0) << 16
+        if 0 <= median_key < INFINITE_KEY32:
+            own_found[QUANTILES] |= _pick(keeps, size, median_key, rank, digits)
         own[6] = more - listed
         listed = more
+        own[7] = totals[INFINITE_KEY32]
+        if low_key <= high_key:
+            totals[low_key : high_key + 1] = 0
         own_sums = all_sums[tensor]
         own_sums[:] = 0.0
         for row in range(rows.shape[0]):
@@ -462,14 +461,23 @@ def refine32(a, a_code, a_table, b, b_code, b_table, n, key, scratch, fine):
 
 @_inline
 def _flush(counters, low_key, high_key, totals):
+    if low_key > high_key:
+        return i64(0)
+    # Rows of their own, so that the loop is done for many keys at once.
+    one = counters[0, low_key : high_key + 1]
+    two = counters[1, low_key : high_key + 1]
+    three = counters[2, low_key : high_key + 1]
+    four = counters[3, low_key : high_key + 1]
+    own = totals[low_key : high_key + 1]
     moved = i64(0)
-    for key in range(low_key, high_key + 1):
-        count = i64(0)
-        for table in range(TABLES):
-            count += i64(counters[table, key])
-            counters[table, key] = u32(0)
-        totals[key] += count
+    for key in range(own.size):
+        count = i64(one[key]) + i64(two[key]) + i64(three[key]) + i64(four[key])
+        own[key] += count
         moved += count
+    one[:] = 0
+    two[:] = 0
+    three[:] = 0
+    four[:] = 0
     return moved
 
 
@@ -480,31 +488,51 @@ def flush32(tables, low_key, high_key, histogram):
 
 
 @_inline
-def _locate(totals, low_key, high_key, n, unchanged, keys):
+def _summarize(totals, own, found, buckets, bucket_counts, listed):
+    n = own[0]
+    unchanged = own[1]
     quantile = 0
-    below = unchanged
-    median_below = i64(0)
     while quantile < QUANTILES and (n == 0 or PERCENTS[quantile] * (n - 1) // 100 < unchanged):
-        keys[quantile] = -1
+        found[quantile] = -1
         quantile += 1
-    for key in range(low_key, high_key + 1):
-        upto = below + totals[key]
-        while quantile < QUANTILES and PERCENTS[quantile] * (n - 1) // 100 < upto:
-            keys[quantile] = key
-            if quantile == MEDIAN:
-                median_below = below
-            quantile += 1
-        below = upto
-    return (n - 1) // 2 - median_below
+    wanted = PERCENTS[min(quantile, QUANTILES - 1)] * (n - 1) // 100
+    found[QUANTILES] = 0
+    below = unchanged
+    first = own[6] // KEYS_A_BUCKET if own[6] < NO_KEY else 1
+    last = own[7] // KEYS_A_BUCKET if own[6] < NO_KEY else 0
+    numbers = carray(buckets, listed + last - first + 1)
+    sizes = carray(bucket_counts, listed + last - first + 1)
+    for bucket in range(first, last + 1):
+        keys = totals[bucket * KEYS_A_BUCKET : (bucket + 1) * KEYS_A_BUCKET]
+        count = keys[0] + keys[1] + keys[2] + keys[3]
+        if below + count > wanted:
+            within = below
+            for key in range(KEYS_A_BUCKET):
+                while quantile < QUANTILES and wanted < within + keys[key]:
+                    found[quantile] = bucket * KEYS_A_BUCKET + key
+                    if quantile == MEDIAN:
+                        found[QUANTILES] = wanted - within
+                    quantile += 1
+                    wanted = PERCENTS[min(quantile, QUANTILES - 1)] * (n - 1) // 100
+                within += keys[key]
+        below += count
+        if count != 0 and bucket != INFINITE_KEY32 // KEYS_A_BUCKET:
+            numbers[listed] = bucket
+            sizes[listed] = count
+            listed += 1
+    return listed
 
 
-def locate(histogram, low_key, high_key, n, unchanged, keys):
-    """Finds the keys of ``r`` at the quantiles, -1 for unchanged; the median's rank in its key.
+def summarize32(histogram, counts, found, buckets, bucket_counts):
+    """Lists the buckets that hold something, but for infinity's; how many.
 
-    ``n`` elements are finite and ``unchanged`` of them not in the histogram: they come first.
+    ``counts`` are a tensor's, complete. ``found`` gets the keys of ``r`` at the quantiles, -1 for
+    unchanged, and the median's rank within its key. The lists have room for all buckets between
+    the lowest and the highest key.
     """
-    totals = carray(histogram, high_key + 1)
-    return _locate(totals, low_key, high_key, n, unchanged, carray(keys, QUANTILES))
+    found_keys = carray(found, QUANTILES + 1)
+    totals = carray(histogram, KEYS32)
+    return _summarize(totals, carray(counts, 8), found_keys, buckets, bucket_counts, 0)
 
 
 @_inline
@@ -538,35 +566,6 @@ def pick32(kept, size, key, rank, fine):
     Overwrites ``kept``; ``fine`` lends 256 counters.
     """
     return _pick(carray(kept, size), size, key, rank, carray(fine, 256))
-
-
-@_inline
-def _take_buckets(totals, low_key, high_key, buckets, counts, listed):
-    if low_key > high_key:
-        return listed
-    first = low_key // KEYS_A_BUCKET
-    last = high_key // KEYS_A_BUCKET
-    numbers = carray(buckets, listed + last - first + 1)
-    sizes = carray(counts, listed + last - first + 1)
-    for bucket in range(first, last + 1):
-        count = i64(0)
-        for key in range(bucket * KEYS_A_BUCKET, (bucket + 1) * KEYS_A_BUCKET):
-            count += totals[key]
-            totals[key] = 0
-        if count:
-            numbers[listed] = bucket
-            sizes[listed] = count
-            listed += 1
-    return listed
-
-
-def take_buckets(histogram, low_key, high_key, buckets, counts):
-    """Takes these keys out of the histogram, and lists the buckets that held something; how many.
-
-    The lists have room for all buckets between the two keys.
-    """
-    totals = carray(histogram, KEYS32)
-    return _take_buckets(totals, low_key, high_key, buckets, counts, 0)
 
 
 @_inline

@@ -47,25 +47,25 @@ def cluster_starts(elements: int) -> list[int]:
     ]
 
 
-def bracket_of(r_bits: npt.NDArray[np.uint32], finite: int, unchanged: int) -> Bracket:
+def bracket_of(
+    r_bits: npt.NDArray[np.uint32], histogram: npt.NDArray[np.int64], unchanged: int
+) -> Bracket:
     """A bracket that holds the median but for rare cases.
 
     ``r_bits`` is a sample of a leaf, cluster by cluster, with something past the last key where an
-    element is unchanged or not finite; ``finite`` and ``unchanged`` count its elements.
+    element is unchanged or not finite; ``histogram`` counts its changed elements by key.
     """
-    keys = (r_bits >> np.uint32(16)).astype(np.uint16)
-    counts = np.bincount(keys, minlength=KEYS32)[:KEYS32]
-    upto = unchanged + np.cumsum(counts)
-    middle = (finite - 1) // 2
-    if finite == 0 or middle < 0:
+    upto = unchanged + np.cumsum(histogram)
+    middle = (int(upto[-1]) - 1) // 2
+    if middle < 0:
         return Bracket()
     median_key = int(np.searchsorted(upto, middle, side="right")) if middle >= unchanged else -1
-    # Unchanged elements sort first; their keys are past the last, so shift them round to zero.
-    turned = (keys + np.uint16(KEYS32)).reshape(CLUSTERS, CLUSTER)
-    turned_median = median_key + KEYS32 if median_key >= 0 else KEYS32 - 1
-    below = (turned < turned_median).sum(axis=1) + (turned == turned_median).sum(axis=1) / 2
+    # Unchanged elements sort first: what is past the last key is turned round to the beginning.
+    turned = (r_bits + np.uint32(KEYS32 << 16)).reshape(CLUSTERS, CLUSTER)
+    edge = KEYS32 + median_key << 16
+    below = np.count_nonzero(turned < np.uint32(edge), axis=1)
     spread = float(below.std()) * CLUSTERS**0.5 * _STANDARD_ERRORS
-    first, last = middle - spread - 1, min(middle + spread + 1, finite - 1)
+    first, last = middle - spread - 1, min(middle + spread + 1, int(upto[-1]) - 1)
     if last < unchanged:
         return Bracket()
     low_key = int(np.searchsorted(upto, first, side="right")) if first >= unchanged else 0

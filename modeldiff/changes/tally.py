@@ -27,10 +27,11 @@ from modeldiff.changes.geometry import (
     LEAF,
     LOWEST_KEY,
     MEDIAN,
+    PERCENTS,
     QUANTILES,
     UNCHANGED,
 )
-from modeldiff.changes.histogram import bucket_of
+from modeldiff.changes.histogram import bucket_of, empty_histogram
 from modeldiff.changes.sampling import Bracket
 from modeldiff.changes.statistics import Quantiles, statistics_of
 
@@ -78,7 +79,8 @@ class Tally:
         self.counts = np.zeros(8, np.int64)
         self.leaves = np.zeros((-(-elements // LEAF), 6))
         self.histogram = np.zeros(KEYS64 if self._wide else KEYS32, np.int64)
-        self._keys = np.empty(QUANTILES, np.int64)
+        self._found = np.empty(QUANTILES + 1, np.int64)
+        self._summary = empty_histogram()
         self._leaves_at = self.leaves.ctypes.data
         self.histogram_at = self.histogram.ctypes.data
         self.begin(elements, types)
@@ -123,11 +125,11 @@ class Tally:
         """
         if self._types.precision == "equality":
             return None
-        n, unchanged, *_, low_key, high_key = self.counts.tolist()
-        rank = kernels().locate(
-            self.histogram_at, low_key, high_key, n, unchanged, self._keys.ctypes.data
-        )
-        key = int(self._keys[MEDIAN])
+        if self._wide:
+            self._summarize_wide()
+        else:
+            self._summarize()
+        n, key, rank = (int(x) for x in (self.counts[0], self._found[MEDIAN], self._found[-1]))
         if n == 0:
             return None
         if key < 0:
@@ -147,29 +149,49 @@ class Tally:
         leaves = self.leaves[: self._rows]
         sums = leaves.sum(axis=0)
         sums[5] = leaves[:, 5].max(initial=0.0)
-        histogram = self._take_histogram(counts[UNCHANGED])
-        keys = self._keys.tolist()
-        return pair_statistics(self._types, counts, sums.tolist(), keys, median, histogram)
+        self.histogram[:] = 0
+        keys = self._found[:QUANTILES].tolist()
+        return pair_statistics(self._types, counts, sums.tolist(), keys, median, self._summary)
 
-    def _take_histogram(self, unchanged: int) -> Histogram:
-        low_key, high_key = self.counts[LOWEST_KEY:].tolist()
-        infinite_key = INFINITE_KEY64 if self._wide else INFINITE_KEY32
-        infinite = int(self.histogram[infinite_key])
-        self.histogram[infinite_key] = 0
-        if self._wide:
-            (keys,) = np.nonzero(self.histogram)
-            edges = ((keys + KEY64_OFFSET) << 45).view(np.float64)
-            dense = np.bincount(bucket_of(edges), self.histogram[keys])
-            self.histogram[:] = 0
-            (buckets,) = np.nonzero(dense)
-            counts = dense[buckets].astype(np.int64)
-            return Histogram(unchanged, infinite, buckets.astype(np.uint16), counts)
-        listed = np.empty(KEYS32 // KEYS_A_BUCKET, np.uint16)
-        listed_counts = np.empty(KEYS32 // KEYS_A_BUCKET, np.int64)
-        size = kernels().take_buckets(
-            self.histogram_at, low_key, high_key, listed.ctypes.data, listed_counts.ctypes.data
+    def _summarize(self) -> None:
+        """Finds the keys at the quantiles, the median's rank in its key, and the histogram."""
+        buckets = np.empty(KEYS32 // KEYS_A_BUCKET, np.uint16)
+        sizes = np.empty(KEYS32 // KEYS_A_BUCKET, np.int64)
+        listed = kernels().summarize32(
+            self.histogram_at,
+            self.counts.ctypes.data,
+            self._found.ctypes.data,
+            buckets.ctypes.data,
+            sizes.ctypes.data,
         )
-        return Histogram(unchanged, infinite, listed[:size].copy(), listed_counts[:size].copy())
+        self._summary = Histogram(
+            int(self.counts[UNCHANGED]),
+            int(self.histogram[INFINITE_KEY32]),
+            buckets[:listed].copy(),
+            sizes[:listed].copy(),
+        )
+
+    def _summarize_wide(self) -> None:
+        """The same for float64."""
+        n, unchanged = self.counts[:2].tolist()
+        upto = unchanged + np.cumsum(self.histogram)
+        for quantile, percent in enumerate(PERCENTS):
+            rank = percent * (n - 1) // 100
+            key = int(np.searchsorted(upto, rank, side="right")) if rank >= unchanged else -1
+            self._found[quantile] = key
+            if quantile == MEDIAN:
+                below = int(upto[key] - self.histogram[key])
+                self._found[QUANTILES] = rank - below
+        (keys,) = np.nonzero(self.histogram[:INFINITE_KEY64])
+        edges = ((keys + KEY64_OFFSET) << 45).view(np.float64)
+        dense = np.bincount(bucket_of(edges), self.histogram[keys])
+        (buckets,) = np.nonzero(dense)
+        self._summary = Histogram(
+            unchanged,
+            int(self.histogram[INFINITE_KEY64]),
+            buckets.astype(np.uint16),
+            dense[buckets].astype(np.int64),
+        )
 
 
 def pair_statistics(
