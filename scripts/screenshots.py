@@ -7,6 +7,7 @@ into docs/images/.
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,24 +43,39 @@ VIEWS = (
     View("diagram", "diagram", {}),
     View("diagram-layer", "diagram", {"layer": "3", "component": "self_attn.v_proj"}),
 )
-README_SHOTS = {("heatmap-cell", "light"), ("diagram-layer", "dark")}
+# What the README shows, and how high: a window's height, or the whole page.
+_README_SHOTS: dict[tuple[str, Theme], int] = {
+    ("heatmap-cell", "light"): 1000,
+    ("diagram-layer", "dark"): _MOST_HEIGHT,
+}
 
 
-def shoot(browser: Browser, url: str, view: View, theme: Theme, width: int, path: Path) -> None:
-    """One page, whole, after its diff is there and its drawing stands still."""
-    query = {**_DEFAULT_PAIR, **view.query, "embed_options": f"{theme}_theme"}
-    with browser.new_context(viewport={"width": width, "height": _LEAST_HEIGHT}) as context:
+@dataclass(frozen=True)
+class Shot:
+    """A view as it is to be drawn, no higher than ``most_height``, and the file it goes to."""
+
+    view: View
+    theme: Theme
+    width: int
+    path: Path
+    most_height: int = _MOST_HEIGHT
+
+
+def shoot(browser: Browser, url: str, shot: Shot) -> None:
+    """One page, after its diff is there and its drawing stands still."""
+    query = {**_DEFAULT_PAIR, **shot.view.query, "embed_options": f"{shot.theme}_theme"}
+    with browser.new_context(viewport={"width": shot.width, "height": _LEAST_HEIGHT}) as context:
         page = context.new_page()
-        page.goto(f"{url}/{view.page}?{urlencode(query)}")
+        page.goto(f"{url}/{shot.view.page}?{urlencode(query)}")
         _wait_for_diff(page)
         main = page.get_by_test_id("stMain")
         height = int(main.evaluate("element => element.scrollHeight"))
-        page.set_viewport_size(
-            {"width": width, "height": min(max(height, _LEAST_HEIGHT), _MOST_HEIGHT)}
-        )
+        height = min(max(height, _LEAST_HEIGHT), shot.most_height)
+        page.set_viewport_size({"width": shot.width, "height": height})
         settle(page)
         page.wait_for_function("() => document.fonts.status === 'loaded'")
-        page.screenshot(path=path, animations="disabled")
+        shot.path.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=shot.path, animations="disabled")
 
 
 def _wait_for_diff(page: Page) -> None:
@@ -69,16 +85,16 @@ def _wait_for_diff(page: Page) -> None:
     settle(page)
 
 
-def _wanted(docs: bool) -> Iterator[tuple[View, Theme, str, Path]]:
+def _wanted(docs: bool) -> Iterator[Shot]:
     themes: tuple[Theme, ...] = ("light", "dark")
-    for view in VIEWS:
-        for theme in themes:
-            if docs:
-                if (view.name, theme) in README_SHOTS:
-                    yield view, theme, "wide", ROOT / "docs" / "images" / f"{view.name}.png"
-                continue
-            for width in _WIDTHS:
-                yield view, theme, width, ROOT / "screenshots" / f"{view.name}-{theme}-{width}.png"
+    for view, theme in itertools.product(VIEWS, themes):
+        if not docs:
+            for name, width in _WIDTHS.items():
+                path = ROOT / "screenshots" / f"{view.name}-{theme}-{name}.png"
+                yield Shot(view, theme, width, path)
+        elif (view.name, theme) in _README_SHOTS:
+            path = ROOT / "docs" / "images" / f"{view.name}.png"
+            yield Shot(view, theme, _WIDTHS["wide"], path, _README_SHOTS[view.name, theme])
 
 
 def main() -> None:
@@ -92,10 +108,9 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = launch_chromium(playwright)
-        for view, theme, width, path in _wanted(docs):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shoot(browser, server.url, view, theme, _WIDTHS[width], path)
-            print(path.relative_to(ROOT))
+        for shot in _wanted(docs):
+            shoot(browser, server.url, shot)
+            print(shot.path.relative_to(ROOT))
         browser.close()
 
 
