@@ -30,6 +30,9 @@ PRESETS: tuple[PairPreset, ...] = (
     PairPreset("Llama 3 8B → Qwen2 7B", "meta-llama/Meta-Llama-3-8B", "Qwen/Qwen2-7B"),
     PairPreset("Mistral 7B, v0.1 → v0.3", "mistralai/Mistral-7B-v0.1", "mistralai/Mistral-7B-v0.3"),
     PairPreset("GPT-2 → GPT-2 medium", "openai-community/gpt2", "openai-community/gpt2-medium"),
+    PairPreset("Configs: GPT-2 → Llama 3 8B", "catalog:gpt2-124m", "catalog:llama-3-8b"),
+    PairPreset("Configs: Llama 3 → 3.1, 8B", "catalog:llama-3-8b", "catalog:llama-3.1-8b"),
+    PairPreset("Configs: Llama 3 8B → Qwen2 7B", "catalog:llama-3-8b", "catalog:qwen2-7b"),
 )
 
 
