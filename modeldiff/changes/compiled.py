@@ -128,8 +128,9 @@ def _fingerprint() -> str:
     import llvmlite.binding as llvm
 
     digest = hashlib.sha256()
-    for module in ("kernels.py", "geometry.py", "compiled.py"):
-        digest.update((Path(__file__).parent / module).read_bytes())
+    here = Path(__file__).parent
+    for module in (here / "geometry.py", here / "compiled.py", *sorted(here.glob("kernels/*.py"))):
+        digest.update(module.read_bytes())
     digest.update(llvmlite.__version__.encode())
     digest.update(llvm.get_process_triple().encode())
     digest.update(llvm.get_host_cpu_name().encode())
@@ -184,7 +185,8 @@ def _compile() -> bytes:
     import numba
     from numba import types
 
-    from modeldiff.changes import kernels as source
+    from modeldiff.changes.kernels import entries
+    from modeldiff.changes.kernels.language import OPTIONS
 
     numba_types: dict[str, Any] = {"raw": types.voidptr}
     for word, kind in (
@@ -199,7 +201,7 @@ def _compile() -> bytes:
     linked = llvm.parse_assembly(_NO_DESTRUCTOR)
     for name, words in SIGNATURES.items():
         signature = types.int64(*[numba_types[word] for word in words.split()])
-        dispatcher = numba.njit(signature, **source.OPTIONS)(getattr(source, name))
+        dispatcher = numba.njit(signature, **OPTIONS)(getattr(entries, name))
         (compiled,) = dispatcher.overloads.values()
         module = llvm.parse_assembly(compiled.library.get_llvm_str())
         for function in module.functions:

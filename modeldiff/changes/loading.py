@@ -28,9 +28,8 @@ def load_sample(bench: Bench, task: Task, base: OpenFiles, target: OpenFiles) ->
     starts = cluster_starts(task.elements)
     for files, tensor, stored, buffer in _sides(bench, task, base, target):
         width = stored.bits // 8
-        for number, start in enumerate(starts):
-            cluster = buffer[number * CLUSTER * width : (number + 1) * CLUSTER * width]
-            files.read(tensor, start * width, cluster)
+        places = [start * width for start in starts]
+        files.read_pieces(tensor, places, buffer[: len(starts) * CLUSTER * width])
 
 
 def load_batch(bench: Bench, tasks: Sequence[Task], base: OpenFiles, target: OpenFiles) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,19 +56,28 @@ class OpenFiles:
         Raises ``CheckpointChanged`` when the file is not what was opened or ends too early, and
         ``TensorUnreadable`` when the disk fails.
         """
+        self.read_pieces(tensor, [start], buffer)
+
+    def read_pieces(
+        self, tensor: TensorInfo, starts: Sequence[int], buffer: npt.NDArray[np.uint8]
+    ) -> None:
+        """Fill the buffer with as many equal pieces of the tensor, each from a byte on."""
         descriptor = self._descriptor(tensor.file)
-        view = buffer.data
-        offset = tensor.offset + start
-        while view:
-            try:
-                count = os.preadv(descriptor, [view], offset)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise TensorUnreadable(f"{tensor.file} cannot be read here: {reason}") from error
-            if count == 0:
-                raise self._changed(tensor.file, "became shorter")
-            view = view[count:]
-            offset += count
+        width = buffer.size // len(starts)
+        for number, start in enumerate(starts):
+            view = buffer.data[number * width : (number + 1) * width]
+            offset = tensor.offset + start
+            while view:
+                try:
+                    count = os.preadv(descriptor, [view], offset)
+                except OSError as error:
+                    reason = error.strerror or str(error)
+                    message = f"{tensor.file} cannot be read here: {reason}"
+                    raise TensorUnreadable(message) from error
+                if count == 0:
+                    raise self._changed(tensor.file, "became shorter")
+                view = view[count:]
+                offset += count
 
     def done(self, tensor: TensorInfo) -> None:
         """One of the tensors was read; after the last of its file the file is closed.

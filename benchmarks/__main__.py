@@ -1,0 +1,70 @@
+"""``python -m benchmarks [1b | 8b | many]``: builds the pair, runs all programs in turn, prints one
+table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.pairs import SIZES, make_pair
+from benchmarks.programs import Program, programs
+from benchmarks.report import keep, table
+from benchmarks.running import ProgramFailed, Run, forget, run
+
+TITLES = {
+    "1b": "A pair shaped like Llama 3.2 1B: 1.24 billion values a side, 4.94 GB",
+    "8b": "A pair shaped like Llama 3 8B: 8.03 billion values a side, 32 GB",
+    "many": "20,000 pairs of 64 × 64: 82 million values a side, 0.33 GB",
+}
+
+
+def main() -> int:
+    """Runs the benchmark; 1 if a program failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("size", nargs="?", choices=SIZES, default="1b")
+    parser.add_argument("--runs", type=int, default=5, help="of each but the slow ones (5)")
+    parser.add_argument("--device", action="append", help="cpu, cuda … ; may be given repeatedly")
+    parser.add_argument("--cold", action="store_true", help="empty the page cache before each run")
+    parser.add_argument("--only-ours", action="store_true", help="leave out script and peers")
+    parser.add_argument("--keep", action="store_true", help="put the table into the README")
+    parser.add_argument("--folder", type=Path, default=Path(__file__).with_name("pairs"))
+    options = parser.parse_args()
+
+    devices = tuple(options.device or ["cpu"])
+    print(f"Building the {options.size} pair below {options.folder} …", file=sys.stderr)
+    base, target = make_pair(options.size, options.folder)
+    files = [*base.glob("*.safetensors"), *target.glob("*.safetensors")]
+    runs: dict[Program, list[Run]] = {
+        program: [] for program in programs(base, target, devices, all_of=not options.only_ours)
+    }
+    failed = False
+    if not options.cold:  # so that all find the page cache warm, and kernels compiled
+        for program in runs:
+            if not program.slow:
+                run(program)
+    for turn in range(options.runs):
+        for program, measured in runs.items():
+            if program.slow and turn:
+                continue
+            if options.cold:
+                forget(files)
+            try:
+                measured.append(run(program))
+            except ProgramFailed as error:
+                print(error, file=sys.stderr)
+                failed = True
+            else:
+                print(f"{turn + 1}: {program.name}: {measured[-1].seconds:.2f} s", file=sys.stderr)
+    done = {program: measured for program, measured in runs.items() if measured}
+    title = TITLES[options.size] + (", read cold" if options.cold else "")
+    text = table(title, done)
+    print(text)
+    if options.keep:
+        name = "-".join([options.size, *(["cold"] if options.cold else []), *devices])
+        keep(name.replace(":", ""), text)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
