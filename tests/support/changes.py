@@ -9,8 +9,9 @@ import numpy as np
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes import Change, Pair, Statistics, Sums, pair
 from modeldiff.changes.change import Histogram
+from modeldiff.changes.geometry import PERCENTS
 from modeldiff.changes.histogram import bucket_of
-from modeldiff.changes.statistics import quantile_ranks, statistics_of
+from modeldiff.changes.statistics import statistics_of
 
 _QUANTILES = (np.arange(1001) + 0.5) / 1001
 _UNIT = np.tan(_QUANTILES * np.pi / 2)
@@ -40,7 +41,7 @@ def made_statistics(median_pct: float, *, unchanged: float = 0.0) -> Statistics:
         abs_delta=n * share * 0.8,
         max_abs_delta=share * 5,
     )
-    p05, p25, p50, p75, p95, p99 = (float(r[rank]) for rank in quantile_ranks(n))
+    p05, p25, p50, p75, p95, p99 = (float(r[percent * (n - 1) // 100]) for percent in PERCENTS)
     histogram = Histogram(zero, infinite, buckets, counts.astype(np.int64))
     return statistics_of(sums, (p05, p25, p50, p75, p95, p99), histogram, 0.390625)
 

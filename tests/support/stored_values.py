@@ -62,7 +62,8 @@ def _changed(
     if kind == "tiny":
         return base * (1 + 1e-7 * random.standard_normal(n))
     if kind == "unrelated":
-        return random.permutation(base) * random.choice([-1.0, 1.0], n)
+        signs: npt.NDArray[np.float64] = random.choice(np.array([-1.0, 1.0]), n)
+        return random.permutation(base) * signs
     if kind == "scaled":
         return base * 1.5
     if kind == "sparse":
