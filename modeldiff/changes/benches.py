@@ -18,6 +18,9 @@ from modeldiff.changes.devices import resolve_device
 from modeldiff.changes.sampling import Bracket
 from modeldiff.changes.tally import MedianSearch, Tally
 
+MOST_THREADS = 16
+"""More would not read faster, and each takes its buffers."""
+
 
 class Bench(Protocol):
     """Measures chunks that were read into its buffers; belongs to one thread at a time."""
@@ -77,9 +80,9 @@ class Workshop(Protocol):
 
 @dataclass(frozen=True)
 class CpuWorkshop:
-    """A thread for each core that this process may use."""
+    """A thread for each core that this process may use, up to where memory is the limit."""
 
-    threads: int = field(default_factory=lambda: usable_cores())
+    threads: int = field(default_factory=lambda: min(usable_cores(), MOST_THREADS))
     chunk_bytes: int = CHUNK_BYTES
 
     def chunk_elements(self, types: Comparison) -> int:

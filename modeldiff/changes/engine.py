@@ -128,10 +128,10 @@ class _Walk:
             return
         tasks = len(self._tasks)
         with self._state:
+            done = tasks - self._unfinished
             if self._fetch_done < self._fetch_total:
-                report = Progress("fetching", self._fetch_done, self._fetch_total, 0, tasks)
+                report = Progress("fetching", self._fetch_done, self._fetch_total, done, tasks)
             else:
-                done = tasks - self._unfinished
                 report = Progress("measuring", self._bytes_done, self._bytes_total, done, tasks)
         self._progress(replace(report, current=self._current))
 
@@ -214,21 +214,22 @@ class _Walk:
         try:
             load_batch(bench, job.tasks, self._base, self._target)
         except TensorUnreadable as error:
-            if len(job.tasks) == 1:
-                self._finish([(job.tasks[0], _unreadable(job.tasks[0], str(error)))])
-            for task in job.tasks if len(job.tasks) > 1 else ():
-                self._do_whole(bench, Whole((task,), job.batch))
-            return
-        found = (
-            bench.measure_batch(types, sizes) if job.batch else [bench.measure_whole(types, *sizes)]
-        )
-        self._count_bytes(sum(task.pair.nbytes for task in job.tasks))
-        self._finish(
-            [
-                (task, Change(task.pair, statistics))
+            if len(job.tasks) > 1:
+                for task in job.tasks:
+                    self._do_whole(bench, Whole((task,), job.batch))
+                return
+            changes = [_unreadable(job.tasks[0], str(error))]
+        else:
+            if job.batch:
+                found = bench.measure_batch(types, sizes)
+            else:
+                found = [bench.measure_whole(types, *sizes)]
+            changes = [
+                Change(task.pair, statistics)
                 for task, statistics in zip(job.tasks, found, strict=True)
             ]
-        )
+        self._count_bytes(sum(task.pair.nbytes for task in job.tasks))
+        self._finish(list(zip(job.tasks, changes, strict=True)))
 
     def _do_sample(self, bench: Bench, task: Task) -> None:
         """Gives a large task's tally its bracket. Whatever happens, its chunks may go on then."""
@@ -251,11 +252,12 @@ class _Walk:
                 task.sampled.wait()
                 if task.search is None:
                     bench.measure_part(task.types, n, task.tally, job.start)
-                    self._count_bytes(n * (task.types.base.bits + task.types.target.bits) // 8)
                 else:
                     bench.refine(task.types, n, task.search)
         except TensorUnreadable as error:
             task.trouble = str(error)
+        if task.search is None:
+            self._count_bytes(n * (task.types.base.bits + task.types.target.bits) // 8)
         with task.lock:
             task.left -= 1
             if task.left:

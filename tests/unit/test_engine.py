@@ -306,7 +306,9 @@ class TestDisksThatFail:
         wanted: list[Change] = list(measure(pairs_by_name(*opened), *opened, device="cpu"))
         self.fail_at(monkeypatch, bad.offset, bad.offset)
         workshop = CpuWorkshop(2, SMALLEST_CHUNK)
-        changes = list(walk(pairs_by_name(*opened), *opened, workshop))
+        seen: list[Progress] = []
+        changes = list(walk(pairs_by_name(*opened), *opened, workshop, seen.append))
+        assert seen[-1].bytes_done == seen[-1].bytes_total
         assert changes[number].pair.status == "unreadable"
         assert "Input/output error" in changes[number].pair.reason
         assert changes[number].statistics is None

@@ -1,0 +1,71 @@
+"""The benchmarks' own parts: the pairs that they build, and the table that they print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import modeldiff
+from benchmarks import pairs, report
+from benchmarks.programs import Program, programs
+from benchmarks.running import ProgramFailed, Run, run
+from modeldiff.checkpoints import open_checkpoint
+
+
+def test_a_pair_is_a_checkpoint_that_changed_as_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = pairs.Shape(2, 64, 96, 16, 4, 1000, tied=False, shard_bytes=150_000)
+    monkeypatch.setitem(pairs.SHAPES, "tiny", tiny)
+    base, target = pairs.make_pair("tiny", tmp_path)
+    assert pairs.make_pair("tiny", tmp_path) == (base, target)
+    checkpoint = open_checkpoint(str(base))
+    assert len(checkpoint.files) > 1
+    assert {tensor.name: tensor.shape for tensor in checkpoint.tensors} == tiny.tensors()
+    medians = {
+        change.pair.base.name: change.statistics.median_pct
+        for change in modeldiff.diff(base, target, device="cpu")
+        if change.pair.base and change.statistics
+    }
+    assert medians["model.layers.0.mlp.up_proj.weight"] == pytest.approx(40, rel=0.1)
+    assert medians["model.layers.1.mlp.up_proj.weight"] == pytest.approx(20, rel=0.1)
+
+
+def test_values_are_rounded_as_torch_rounds_them() -> None:
+    values = np.random.default_rng(1).standard_normal(10_000).astype(np.float32)
+    rounded = torch.from_numpy(values).bfloat16().view(torch.uint16).numpy()
+    np.testing.assert_array_equal(pairs._bfloat16(values), rounded)
+
+
+def test_a_program_s_time_and_memory_are_its_own() -> None:
+    hungry = "bytearray(200_000_000); import time; time.sleep(0.2)"
+    measured = run(Program("hungry", (sys.executable, "-c", hungry), ""))
+    assert measured.seconds >= 0.2
+    assert 200e6 < measured.memory < 1e9
+    with pytest.raises(ProgramFailed, match="oh no"):
+        run(Program("failing", (sys.executable, "-c", "raise SystemExit('oh no')"), ""))
+
+
+def test_what_is_run_beside_each_other(tmp_path: Path) -> None:
+    found = programs(tmp_path, tmp_path, ("cpu", "cuda"), all_of=True)
+    names = " ".join(program.name for program in found)
+    for expected in ("cat", "modeldiff", "copying to cuda", "plain torch script"):
+        assert expected in names
+
+
+def test_the_table_replaces_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("above\n<!-- x -->\nold\n<!-- end of x -->\nbelow\n")
+    monkeypatch.setattr(report, "README", readme)
+    floor, ours = (Program(name, (), "all") for name in ("cat", "ours"))
+    runs = {floor: [Run(2.0, 10**6)], ours: [Run(3.0, 10**8), Run(9.0, 10**8), Run(5.0, 10**7)]}
+    report.keep("x", report.table("A pair", runs))
+    text = readme.read_text()
+    assert text.startswith("above\n")
+    assert text.endswith("below\n")
+    assert "old" not in text
+    assert "| ours | 5.00 s | 2.50 × | 100 MB | 3 | all |" in text
