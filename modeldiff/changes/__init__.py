@@ -3,6 +3,7 @@
 from modeldiff.changes.change import Change, Histogram, Pair, Progress, Statistics, Status, Sums
 from modeldiff.changes.devices import available_devices, resolve_device
 from modeldiff.changes.engine import measure
+from modeldiff.changes.measurement import Measurement
 from modeldiff.changes.pairing import pair
 from modeldiff.changes.statistics import STATISTIC_NAMES, merge_statistics
 
@@ -10,6 +11,7 @@ __all__ = [
     "STATISTIC_NAMES",
     "Change",
     "Histogram",
+    "Measurement",
     "Pair",
     "Progress",
     "Statistics",

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,26 +28,24 @@ from modeldiff.changes.cpu import CpuBench, chunk_elements
 from modeldiff.changes.decoding import Comparison, table8
 from modeldiff.changes.geometry import (
     ALL_KEPT,
-    EMPTY_COUNTS,
-    HIGHEST_KEY,
-    KEY64_OFFSET,
-    KEYS32,
-    KEYS64,
     LEAF,
-    LOWEST_KEY,
-    RUN,
 )
 from modeldiff.changes.sampling import Bracket
 from modeldiff.changes.tally import MedianSearch, Tally, Unsettled
+from modeldiff.changes.torch_kernels import (
+    Measured,
+    bits_type,
+    count_digits,
+    has_float64,
+    measure_slice,
+)
 from modeldiff.checkpoints import StoredType
 
 CHUNK_BYTES = 32 << 20
 """Bytes of the wider side that are read, copied and measured at once."""
 SMALL = LEAF
 """Tensors of up to so many elements are measured on the CPU."""
-_SPREAD = 1024
-"""Counters that share the elements which the histogram does not count: adding to one number from
-thousands of threads is slow."""
+_Result = TypeVar("_Result")
 _TORCH_TYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -120,7 +117,7 @@ class TorchBench:
             while isinstance(median, Unsettled):
                 search = MedianSearch(median)
                 for r_bits in kept:
-                    search.fine += _digits(r_bits, search)
+                    search.fine += count_digits(r_bits, search)
                 median = search.narrow()
         return tally.statistics(median)
 
@@ -145,7 +142,7 @@ class TorchBench:
 
         def count(start: int, size: int) -> npt.NDArray[np.int64]:
             base, target = self._decoded(types, start, size)
-            return _digits(((target - base).abs() / base.abs()).view(_bits_of(base)), search)
+            return count_digits(((target - base).abs() / base.abs()).view(bits_type(base)), search)
 
         with self._on_stream():
             for _, digits in self._in_slices(n, count):
@@ -157,8 +154,11 @@ class TorchBench:
         self._raw.clear()
         self._tables.clear()
         self._stream = None
+        self.base = self.target = np.empty(0, np.uint8)
+        del self._cpu
         if self._device.type != "cpu":
             torch.accelerator.empty_cache()
+            torch.accelerator.empty_host_cache()
 
     def _tally(self, n: int, types: Comparison) -> Tally:
         """The bench's own tally for tensors that are measured whole, empty."""
@@ -170,7 +170,7 @@ class TorchBench:
 
     def _can_compute(self, types: Comparison) -> bool:
         if types.precision == "float64":
-            return _has_float64(self._device)
+            return has_float64(self._device)
         return types.precision == "float32"
 
     def _on_stream(self) -> AbstractContextManager[Any]:
@@ -199,8 +199,8 @@ class TorchBench:
     ) -> list[torch.Tensor]:
         """Adds the chunk to the tally; the bits of the ``r`` in the bracket, on the device."""
 
-        def measure(start: int, size: int) -> _Measured:
-            return _measured(*self._decoded(types, start, size), size, bracket)
+        def measure(start: int, size: int) -> Measured:
+            return measure_slice(*self._decoded(types, start, size), size, bracket)
 
         kept = []
         for start, measured in self._in_slices(n, measure):
@@ -223,7 +223,9 @@ class TorchBench:
             width = stored.bits // 8
             stored_bytes = raw[start * width : (start + size) * width]
             values = self._values(stored_bytes.to(self._device, non_blocking=True), stored)
-            sides.append(torch.nn.functional.pad(values.to(working), (0, -size % LEAF)))
+            values = values.to(working)
+            filling = -size % LEAF
+            sides.append(torch.nn.functional.pad(values, (0, filling)) if filling else values)
         return sides[0], sides[1]
 
     def _values(self, raw: torch.Tensor, stored: StoredType) -> torch.Tensor:
@@ -235,117 +237,3 @@ class TorchBench:
             table = torch.from_numpy(table8(stored.name)).to(self._device)
             self._tables[stored.name] = table
         return table[raw.long()]
-
-
-_Result = TypeVar("_Result")
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """What a slice adds to a tally, and the bits of the ``r`` that fell into the bracket."""
-
-    counts: npt.NDArray[np.int64]
-    histogram: npt.NDArray[np.int64]
-    leaves: npt.NDArray[np.float64]
-    kept: torch.Tensor
-
-
-def _measured(base: torch.Tensor, target: torch.Tensor, size: int, bracket: Bracket) -> _Measured:
-    """Measures a slice of ``size`` elements, followed by zeros up to whole leaves."""
-    wide = base.dtype == torch.float64
-    r_bits = ((target - base).abs() / base.abs()).view(_bits_of(base))
-    base_finite, target_finite = base.isfinite(), target.isfinite()
-    finite = base_finite & target_finite
-    changed = finite & (base != target)
-    keys = (r_bits >> 45) - KEY64_OFFSET if wide else r_bits >> 16
-    key_count = KEYS64 if wide else KEYS32
-    not_counted = torch.arange(key_count, key_count + _SPREAD, device=base.device).to(keys.dtype)
-    keys = torch.where(changed, keys, not_counted.repeat(len(keys) // _SPREAD))
-    histogram = torch.bincount(keys, minlength=key_count + _SPREAD)[:key_count]
-    if bracket.width == ALL_KEPT:
-        kept = r_bits[changed]
-    else:
-        inside = (r_bits >= bracket.low) & (r_bits < bracket.low + bracket.width)
-        kept = r_bits[inside & changed]
-    base, target = base.where(finite, 0), target.where(finite, 0)
-    flips = ((base < 0) & (target > 0)) | ((base > 0) & (target < 0))
-    counted = [finite, flips, (base == 0) & finite, ~base_finite, ~target_finite]
-    totals = torch.stack([torch.count_nonzero(mask) for mask in counted]).tolist()
-    filling = len(base) - size
-    counts = EMPTY_COUNTS.copy()
-    counts[[0, 2, 3, 4, 5]] = totals
-    counts[[0, 3]] -= filling
-    found = histogram.cpu().numpy()
-    (used,) = np.nonzero(found)
-    if used.size:
-        counts[[LOWEST_KEY, HIGHEST_KEY]] = used[0], used[-1]
-    return _Measured(counts, found, _leaf_sums(base, target), kept)
-
-
-def _leaf_sums(base: torch.Tensor, target: torch.Tensor) -> npt.NDArray[np.float64]:
-    """The six columns of each leaf's sums.
-
-    Values are first brought near 1 by exact powers of two, so that float32 holds their squares;
-    then runs of 512 are added in float32, and those in float64.
-    """
-    base_scale, target_scale = _scale(base), _scale(target)
-    common = torch.minimum(base_scale, target_scale)
-    delta = target * common - base * common
-    delta_scale = _scale(delta)
-    x, y, d = base * base_scale, target * target_scale, delta * delta_scale
-    size = d.abs()
-    runs = torch.stack(
-        [values.view(-1, RUN).sum(dim=1) for values in (x * x, y * y, x * y, d * d, size)], dim=1
-    )
-    largest = size.view(-1, LEAF).amax(dim=1)
-    scales = torch.stack([base_scale, target_scale, delta_scale, common])
-    a, b, c, e = scales.cpu().numpy().astype(np.float64)
-    sums = runs.cpu().numpy().astype(np.float64).reshape(-1, LEAF // RUN, 5).sum(axis=1)
-    peaks = largest.cpu().numpy().astype(np.float64)[:, None]
-    units = np.array([a * a, b * b, a * b, (c * e) ** 2, c * e, c * e])
-    leaves: npt.NDArray[np.float64] = np.hstack([sums, peaks]) / units
-    return leaves
-
-
-def _scale(values: torch.Tensor) -> torch.Tensor:
-    """A power of two that brings the largest of these finite values to about 1."""
-    largest = values.abs().amax()
-    if values.dtype == torch.float64:
-        return torch.ones_like(largest)
-    # Without its fraction bits a float is the power of two below it.
-    power = ((largest.view(torch.int32) >> 23) << 23).view(torch.float32)
-    return 1 / power.clamp(2.0**-100, 2.0**100)
-
-
-def _digits(r_bits: torch.Tensor, search: MedianSearch) -> npt.NDArray[np.int64]:
-    """Counts of the sixteen bits that the search asks for."""
-    matching = r_bits[(r_bits >> (search.shift + 16)) == search.prefix]
-    digits = torch.bincount((matching >> search.shift) & 0xFFFF, minlength=65536)
-    return digits.cpu().numpy()
-
-
-def _bits_of(values: torch.Tensor) -> torch.dtype:
-    return torch.int64 if values.dtype == torch.float64 else torch.int32
-
-
-@cache
-def _has_float64(device: torch.device) -> bool:
-    try:
-        torch.ones(1, dtype=torch.float64, device=device).sum().item()
-    except (RuntimeError, TypeError):
-        return False
-    return True
-
-
-@cache
-def divides_exactly(device: str) -> bool:
-    """Whether the device rounds float32 differences and quotients as IEEE 754 asks for, subnormal
-    numbers included: else its medians would not be those of the other devices."""
-    random = torch.Generator().manual_seed(1)
-    bits = torch.randint(-(2**31), 2**31, (2, 1 << 18), dtype=torch.int64, generator=random)
-    base, target = bits.to(torch.int32).view(torch.float32).nan_to_num(1.0, 1.0, 1.0)
-    here, there = (
-        ((y - x).abs() / x.abs()).cpu()
-        for x, y in ((base, target), (base.to(device), target.to(device)))
-    )
-    return torch.equal(here.view(torch.int32), there.view(torch.int32))

@@ -65,7 +65,7 @@ def _works(name: str) -> bool:
     """Whether torch can compute on this accelerator, and as exactly as the CPU."""
     import torch
 
-    from modeldiff.changes.accelerator import divides_exactly
+    from modeldiff.changes.torch_kernels import divides_exactly
 
     kind, _, index = name.partition(":")
     if kind == "mps":

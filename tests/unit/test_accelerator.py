@@ -11,13 +11,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from modeldiff.changes import Statistics, Sums, measure
+from modeldiff.changes import Statistics, Sums, measure, torch_kernels
 from modeldiff.changes import accelerator as accelerator_module
-from modeldiff.changes.accelerator import TorchBench, TorchWorkshop, divides_exactly
+from modeldiff.changes.accelerator import TorchBench, TorchWorkshop
 from modeldiff.changes.cpu import CpuBench
 from modeldiff.changes.decoding import Comparison, comparison
 from modeldiff.changes.engine import walk
 from modeldiff.changes.geometry import LEAF
+from modeldiff.changes.torch_kernels import divides_exactly
 from modeldiff.checkpoints import Checkpoint
 from tests.support.slow_statistics import SUMS_TOLERANCE, encode
 from tests.support.small_checkpoints import normal, open_pair, pairs_by_name
@@ -109,16 +110,16 @@ def test_out_of_memory_halves_the_slice_and_goes_on(
 ) -> None:
     pairs = pairs_by_name(*opened)
     wanted = list(measure(pairs, *opened, device="cpu"))
-    measured = accelerator_module._measured
+    really = torch_kernels.measure_slice
     sizes: list[int] = []
 
     def scarce(base: torch.Tensor, target: torch.Tensor, size: int, bracket: object) -> object:
         sizes.append(size)
         if size > 2 * LEAF:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate much.")
-        return measured(base, target, size, bracket)  # type: ignore[arg-type]
+        return really(base, target, size, bracket)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(accelerator_module, "_measured", scarce)
+    monkeypatch.setattr(accelerator_module, "measure_slice", scarce)
     monkeypatch.setattr(torch.accelerator, "empty_cache", lambda: None)
     changes = list(walk(pairs, *opened, TorchWorkshop("cpu", small=-1)))
     assert max(sizes) > 2 * LEAF
@@ -134,7 +135,7 @@ def test_other_errors_are_not_taken_for_want_of_memory(
     def broken(*_: Sequence[object]) -> object:
         raise RuntimeError("device-side assert triggered")
 
-    monkeypatch.setattr(accelerator_module, "_measured", broken)
+    monkeypatch.setattr(accelerator_module, "measure_slice", broken)
     with pytest.raises(RuntimeError, match="device-side"):
         list(walk(pairs_by_name(*opened), *opened, TorchWorkshop("cpu", small=-1)))
 
@@ -142,7 +143,7 @@ def test_other_errors_are_not_taken_for_want_of_memory(
 def test_without_float64_on_the_device_the_cpu_does_it(
     opened: tuple[Checkpoint, Checkpoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accelerator_module, "_has_float64", lambda _: False)
+    monkeypatch.setattr(accelerator_module, "has_float64", lambda _: False)
     pairs = pairs_by_name(*opened)
     wanted = list(measure(pairs, *opened, device="cpu"))
     for chunk_bytes in (LEAF * 8, 32 << 20):
