@@ -81,7 +81,7 @@ SHAPES = {
 }
 """Llama 3.2 1B (4.94 GB a pair) and Llama 3 8B (32 GB a pair)."""
 SIZES = (*SHAPES, "many")
-"""``many``: 20,000 matrices of 64 × 64, in one file a side."""
+"""``many``: 20,000 matrices of 64 × 64, in one file a side, named as a mixture of experts'."""
 
 
 def make_pair(size: str, folder: Path) -> tuple[Path, Path]:
@@ -90,9 +90,7 @@ def make_pair(size: str, folder: Path) -> tuple[Path, Path]:
     if (target / "config.json").is_file():
         return base, target
     if size == "many":
-        names: Shapes = {
-            f"model.layers.0.mlp.experts.{i}.up_proj.weight": (64, 64) for i in range(20_000)
-        }
+        names: Shapes = dict.fromkeys(_names_of_many(), (64, 64))
         config: dict[str, object] = {"model_type": "synthetic", "torch_dtype": "bfloat16"}
         shards = [names]
     else:
@@ -104,6 +102,15 @@ def make_pair(size: str, folder: Path) -> tuple[Path, Path]:
     for side in (base, target):
         (side / "config.json").write_text(json.dumps(config, indent=1))
     return base, target
+
+
+def _names_of_many() -> Iterator[str]:
+    """50 layers of a router and 133 experts of three matrices."""
+    for layer in range(50):
+        yield f"model.layers.{layer}.mlp.gate.weight"
+        for expert in range(133):
+            for part in ("gate_proj", "up_proj", "down_proj"):
+                yield f"model.layers.{layer}.mlp.experts.{expert}.{part}.weight"
 
 
 def _split(tensors: Shapes, shard_bytes: int) -> list[Shapes]:

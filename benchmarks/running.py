@@ -29,6 +29,9 @@ class ProgramFailed(Exception):
 def run(program: Program) -> Run:
     """Runs the program once, its output thrown away.
 
+    Python may keep its bytecode, as after an ordinary installation, whatever the caller's
+    environment says: else every start would compile every module again.
+
     Raises ``ProgramFailed``.
     """
     with tempfile.TemporaryFile() as errors:
@@ -39,6 +42,7 @@ def run(program: Program) -> Run:
             stdout=subprocess.DEVNULL,
             stderr=errors,
             cwd=Path(__file__).parents[1],
+            env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
         )
         _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - started

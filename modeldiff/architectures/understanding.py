@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.blocks import read_blocks
 from modeldiff.architectures.columns import column_orders
@@ -10,13 +12,22 @@ from modeldiff.architectures.quantities import short_count
 from modeldiff.architectures.reading import UNKNOWN, read_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
 
+_understood: WeakKeyDictionary[Checkpoint, Architecture] = WeakKeyDictionary()
+
 
 def understand(checkpoint: Checkpoint) -> Architecture:
     """Places, facts and blocks of a checkpoint, from its headers and its config alone.
 
     Never raises for what a file or config says: names that no family knows are read by their own
-    pattern, values that make no sense are left out.
+    pattern, values that make no sense are left out. Asked again, as long as the checkpoint is in
+    use, the answer is at hand.
     """
+    if checkpoint not in _understood:
+        _understood[checkpoint] = _understand(checkpoint)
+    return _understood[checkpoint]
+
+
+def _understand(checkpoint: Checkpoint) -> Architecture:
     reading = read_checkpoint(checkpoint)
     columns, outside = column_orders(reading.parameters)
     blocks = read_blocks(reading)

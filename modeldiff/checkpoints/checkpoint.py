@@ -67,9 +67,12 @@ class Storage(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Checkpoint:
     """An opened reference. Opening reads headers only, never weights.
+
+    Each opening is a checkpoint of its own, equal to itself alone: ``fingerprint`` compares
+    contents.
 
     ``tensors`` stand in file order (shards by name, then by offset). ``files`` maps each file that
     holds tensors to its size in bytes. ``config`` is the parsed ``config.json`` or None.
@@ -85,7 +88,7 @@ class Checkpoint:
     config: Mapping[str, Any] | None
     metadata: Mapping[str, str]
     fingerprint: str
-    storage: Storage = field(repr=False, compare=False)
+    storage: Storage = field(repr=False)
     warnings: tuple[str, ...] = ()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -33,6 +34,9 @@ class _LogLines(logging.Handler):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage raises ``SystemExit(2)``."""
+    # A change table of tens of thousands of rows is no garbage: looking through it again and again,
+    # as the collector does after every 700 new objects, costs a sixth of the time.
+    gc.set_threshold(100_000, 50, 50)
     options = parser().parse_args(arguments)
     terminal = Terminal(quiet=getattr(options, "quiet", False))
     log_lines = _LogLines(terminal)
