@@ -12,11 +12,13 @@ from modeldiff.architectures.architecture import (
 )
 from modeldiff.architectures.columns import merge_columns
 from modeldiff.architectures.comparison import compare_facts
+from modeldiff.architectures.composition import PARTS, parameters_by_part
 from modeldiff.architectures.explanations import Explanation, explain
 from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.understanding import understand
 
 __all__ = [
+    "PARTS",
     "Architecture",
     "Explanation",
     "Fact",
@@ -29,5 +31,6 @@ __all__ = [
     "compare_facts",
     "explain",
     "merge_columns",
+    "parameters_by_part",
     "understand",
 ]

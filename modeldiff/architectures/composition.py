@@ -6,14 +6,27 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.skeleton import NORMS
 
-PARTS = ("embedding", "attention", "mlp", "experts", "norms", "head", "other")
-"""What a parameter can be a part of. ``experts`` are the routed ones of a mixture of experts."""
+PARTS: dict[str, str] = {
+    "embedding": "embeddings",
+    "attention": "attention",
+    "mixer": "state spaces",
+    "mlp": "MLPs",
+    "experts": "experts",
+    "norms": "norms",
+    "head": "the head",
+    "other": "other parts",
+}
+"""What a parameter can be a part of, in the order in which data passes, with its name as people
+read it. ``experts`` are the routed ones of a mixture of experts."""
 
 _SCALES = ("scale_inv", "scales", "weight_scale", "input_scale", "scale_ub", "zeros", "g_idx")
 """Ends of the names of a quantised matrix's scales: they are not parameters of the model."""
+
+_HEADS = ("lm_head", "classifier", "score")
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,15 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
     return Composition({part: parts[part] for part in PARTS if parts[part]}, by_bytes, nbytes)
 
 
+def parameters_by_part(architecture: Architecture) -> dict[str, int]:
+    """How many trained parameters sit in each of ``PARTS``, in that order; absent ones left out.
+
+    The counts add up to the ``parameters`` fact. A mixture counts all its experts, a tied head
+    counts as embedding, and towers beside the main one count in the same parts.
+    """
+    return read_composition(architecture.parameters).parts
+
+
 def part_of(place: Place) -> str:
     """Which of ``PARTS`` a place belongs to, by the words of its component."""
     component = place.component
@@ -54,11 +76,13 @@ def part_of(place: Place) -> str:
     if component in NORMS or "norm" in name or "ln" in words:
         return "norms"
     if place.layer is None:
-        if component.startswith("lm_head"):
+        if component.startswith(_HEADS):
             return "head"
         return "embedding" if "emb" in name or words[-1] in ("wte", "wpe") else "other"
     if "shared" not in name and "experts" in words:
         return "experts"
+    if words[0] == "mixer":
+        return "mixer"
     if "attn" in name or "attention" in name:
         return "attention"
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modeldiff.architectures.architecture import Fact, FactValue
+from modeldiff.architectures.composition import PARTS
 from modeldiff.architectures.dimensions import Dimension
 from modeldiff.architectures.quantities import activation_name, short_bytes, short_count
 from modeldiff.architectures.reading import UNKNOWN, Reading
@@ -12,16 +13,6 @@ from modeldiff.architectures.settings import Setting
 from modeldiff.architectures.shapes import Stored
 
 _BF16_BYTES = 2
-
-_PART_LABELS = {
-    "embedding": "Parameters in embeddings",
-    "attention": "Parameters in attention",
-    "mlp": "Parameters in MLPs",
-    "experts": "Parameters in experts",
-    "norms": "Parameters in norms",
-    "head": "Parameters in the head",
-    "other": "Parameters elsewhere",
-}
 
 
 def read_facts(reading: Reading) -> tuple[Fact, ...]:
@@ -219,7 +210,7 @@ def _storage(reading: Reading) -> Iterator[Fact]:
     if active is not None:
         yield _count("parameters_active", "Parameters active a token", active)
     for part, count in composition.parts.items():
-        yield _count(f"parameters_{part}", _PART_LABELS[part], count)
+        yield _count(f"parameters_{part}", f"Parameters in {PARTS[part]}", count)
     size = composition.nbytes
     text = f"{size:,} bytes ({short_bytes(size)})"
     yield Fact("checkpoint_bytes", "Checkpoint size", size, text, "tensors")

@@ -304,6 +304,8 @@ _ONE_SIDED = {
     "parameters_active": "{who} uses {text} of its parameters for a token, {other} uses all.",
     "parameters_experts": "{who} has routed experts, {other} has none.",
     "parameters_mlp": "{who} has plain MLPs, {other} has none.",
+    "parameters_attention": "{who} has attention, {other} has none.",
+    "parameters_mixer": "{who} has state spaces, {other} has none.",
     "parameters_head": "{who} stores a head of its own, {other} uses its embedding as the head.",
     "parameters_other": "{who} stores parameters that {other} has no like of.",
 }
