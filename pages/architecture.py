@@ -1,13 +1,16 @@
-"""Architecture: both models' facts side by side, and every tensor with its shapes."""
+"""Architecture: how two models differ, in facts, in parameters and tensor by tensor; and how a
+line of models came about."""
 
 import streamlit as st
 
 from modeldiff.ui.diffing import diff_panel, follow
 from modeldiff.ui.entry import enter
+from modeldiff.ui.evolution_view import evolution_view
 from modeldiff.ui.fact_table import fact_table
+from modeldiff.ui.layer_view import layer_view
 from modeldiff.ui.opening import fact_pairs
 from modeldiff.ui.page_head import page_head
-from modeldiff.ui.tensor_table import tensor_table
+from modeldiff.ui.parts_view import parts_view
 
 enter("architecture")
 comparison = page_head("Architecture")
@@ -18,6 +21,10 @@ title = f"{different} of {len(facts)} facts differ" if different else "All facts
 st.header(title, anchor=False)
 fact_table(facts)
 
+parts_view(comparison)
+
 st.header("Tensors", anchor=False)
 follow(comparison, lambda state: diff_panel(comparison, state))
-follow(comparison, lambda state: tensor_table(comparison, state))
+follow(comparison, lambda state: layer_view(comparison, state))
+
+evolution_view()

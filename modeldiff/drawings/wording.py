@@ -86,6 +86,11 @@ def format_shape(shape: Sequence[int] | None) -> str:
     return " × ".join(str(size) for size in shape) if shape else "scalar"
 
 
+def format_printed(shape: Sequence[int]) -> str:
+    """A tensor's shape as a program prints it: ``[4096, 1024]``."""
+    return f"[{', '.join(map(str, shape))}]"
+
+
 def format_duration(seconds: float | None) -> str:
     """A span of time in its two largest units: ``0.4 s``, ``3 min 20 s``, ``2 h 5 min``."""
     if seconds is None or not math.isfinite(seconds):

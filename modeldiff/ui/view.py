@@ -14,7 +14,7 @@ import streamlit as st
 
 from modeldiff.drawings import METRICS, Metric, metric_named
 
-_NAMES = ("metric", "layer", "component", "side")
+_NAMES = ("metric", "layer", "component", "side", "rows", "steps")
 _KEPT = "view"
 _PAGE = "view_page"
 
@@ -26,12 +26,16 @@ class View:
     ``layer`` None with a ``component`` is a place outside the layers, such as the embedding.
     ``component`` is a heatmap column or a component; it comes from the URL and may name nothing in
     this pair. ``side`` is whose layers the diagram draws where the two are built differently.
+    ``rows`` is what the layer table shows if not a layer, ``steps`` the line of models whose
+    evolution is told; both as the URL has them, empty where it says nothing.
     """
 
     metric: Metric
     layer: int | None
     component: str | None
     side: Literal["base", "target"] = "base"
+    rows: str = ""
+    steps: str = ""
 
 
 def current_view(page: str) -> View:
@@ -49,6 +53,8 @@ def current_view(page: str) -> View:
         _layer(said.get("layer")),
         said.get("component"),
         "target" if said.get("side") == "target" else "base",
+        said.get("rows", ""),
+        said.get("steps", ""),
     )
 
 

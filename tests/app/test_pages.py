@@ -84,7 +84,7 @@ def test_models_of_other_depth_and_vocabulary(
 ) -> None:
     other = str(write_llama(tmp_path / "other", layers=3, vocabulary=40, noise=0.1))
     measure(pair["base"], other)
-    link = {"layer": "2", "component": "mlp.up_proj", "side": "target"}
+    link = {"layer": "2", "component": "mlp.up_proj", "side": "target", "rows": "every"}
     app = open_page(page, base=pair["base"], target=other, **link)
     if page == "compare":
         assert "9 only in target" in words(app)
@@ -98,7 +98,7 @@ def test_models_of_other_depth_and_vocabulary(
 
 
 def test_the_tensor_table_filters(open_page: OpenPage, pair: dict[str, str]) -> None:
-    app = open_page("architecture", **pair)
+    app = open_page("architecture", **pair, rows="every")
     assert len(app.dataframe[0].value) == 21
     app.selectbox(key="filter_layer").select(1)
     app.text_input(key="filter_name").set_value("Q_PROJ").run()
@@ -178,7 +178,7 @@ def test_names_from_files_are_text(open_page: OpenPage, tmp_path: Path) -> None:
         assert not any(element.proto.allow_html for element in app.markdown)
     column = next(
         c
-        for c in open_page("architecture", base=folder, target=folder)
+        for c in open_page("architecture", base=folder, target=folder, rows="every")
         .dataframe[0]
         .value["component"]
         if "<img" in c

@@ -1,0 +1,120 @@
+"""The evolution of a line of models: a card a step, with what changed from the one before."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from modeldiff.architectures import Fact, FactPair
+from modeldiff.architectures.evolution import EvolutionStep, evolution
+from modeldiff.architectures.quantities import short_count
+from modeldiff.checkpoints.config_only import catalog_names
+from modeldiff.ui.messages import show_error
+from modeldiff.ui.opening import NotOpened, Opened, open_side
+from modeldiff.ui.text import code, plain
+from modeldiff.ui.view import change_view, current_view, link_query
+
+STORY = (
+    "catalog:gpt2-124m",
+    "catalog:llama-2-7b",
+    "catalog:llama-3-8b",
+    "catalog:llama-3.1-8b",
+    "catalog:llama-3.2-3b",
+)
+MOST_STEPS = 12
+_CHOOSER = "evolution_steps"
+_CARD_WIDTH = 344
+_LOUD = 8
+"""Differences that a card tells in full; the others are under a lid."""
+
+
+def evolution_view() -> None:
+    """Draw the chooser and the cards of what it says."""
+    st.header("Evolution", anchor=False)
+    line = _choose()
+    sides = [open_side(text) for text in line]
+    steps = evolution([side.architecture if isinstance(side, Opened) else None for side in sides])
+    with st.container(horizontal=True, gap="small", key="evolution"):
+        before: Opened | None = None
+        for number, (side, step) in enumerate(zip(sides, steps, strict=True), start=1):
+            with st.container(border=True, width=_CARD_WIDTH, key=f"evolution_{number}"):
+                st.markdown(f":gray[{number} {'→' if before else '·'}] {code(side.text)}")
+                if isinstance(side, NotOpened):
+                    show_error(side.error, about="This step cannot be opened.")
+                elif step is not None:
+                    _card(side, step, before)
+                    before = side
+
+
+def written(line: list[str]) -> str:
+    """A list of references for the URL: commas between them, those within them escaped."""
+    return ",".join(text.replace("%", "%25").replace(",", "%2C") for text in line)
+
+
+def read(text: str) -> list[str]:
+    """The references that ``written`` wrote; the story's line where there are none."""
+    parts = (part.strip() for part in text[:10_000].split(","))
+    line = [part.replace("%2C", ",").replace("%25", "%") for part in parts if part]
+    return list(dict.fromkeys(line))[:MOST_STEPS] or list(STORY)
+
+
+def _choose() -> list[str]:
+    st.session_state[_CHOOSER] = line = read(current_view("architecture").steps)
+    st.multiselect(
+        "Models, in their order",
+        list(dict.fromkeys([*(f"catalog:{name}" for name in catalog_names()), *line])),
+        key=_CHOOSER,
+        accept_new_options=True,
+        max_selections=MOST_STEPS,
+        select_all=False,
+        placeholder="A reference: catalog:…, a folder, owner/name",
+        on_change=_take_choice,
+        help="From the catalog, or any reference that the sidebar takes, too. The list stands in "
+        "the page's address: whoever opens the link sees the same.",
+    )
+    return line
+
+
+def _take_choice() -> None:
+    line = st.session_state[_CHOOSER]
+    change_view(steps=written(line) if line and line != list(STORY) else None)
+
+
+def _card(side: Opened, step: EvolutionStep, before: Opened | None) -> None:
+    st.subheader(plain(step.architecture.title), anchor=False)
+    if before is None:
+        st.markdown("\n".join(f"- {_fact(fact)}" for fact in step.start))
+        return
+    if not step.telling and not step.rest:
+        st.markdown(f"Built the same: all {step.same} facts stayed.")
+    for pair in step.telling[:_LOUD]:
+        st.markdown(f"{_change(pair)}\n\n:small[:gray[{plain(pair.meaning)}]]")
+    lid = (*step.telling[_LOUD:], *step.rest)
+    if lid:
+        with st.expander(f"{len(lid)} more, {step.same} the same"):
+            st.markdown("\n".join(f"- {_change(pair)}" for pair in lid))
+    elif step.telling:
+        st.caption(f"{step.same} facts stayed the same.")
+    st.page_link(
+        "pages/architecture.py",
+        label="Compare it with the one before",
+        icon=":material/difference:",
+        query_params=link_query(base=before.text, target=side.text),
+    )
+
+
+def _fact(fact: Fact) -> str:
+    return f"{plain(fact.label)} **{plain(_value(fact))}**"
+
+
+def _change(pair: FactPair) -> str:
+    """``**Positions** learned → **RoPE**``; of the old value only what it is called."""
+    old = "none" if pair.base is None else _value(pair.base).partition(": ")[0].partition(", ")[0]
+    new = "none" if pair.target is None else _value(pair.target)
+    return f"**{plain(pair.label)}** {plain(old)} → **{plain(new)}**"
+
+
+def _value(fact: Fact) -> str:
+    """A fact as short as a card needs it."""
+    if fact.key.startswith("parameters") and isinstance(fact.value, int):
+        return short_count(fact.value)
+    return fact.text
