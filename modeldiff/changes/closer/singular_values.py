@@ -1,0 +1,274 @@
+"""The singular values of a change: all of them where the matrix allows it, else the leading ones.
+
+===============  =================================================================================
+method           when, and how far it is off
+===============  =================================================================================
+``lapack``       up to 1024 on the smaller side: LAPACK's gesdd in float64
+``gram``         up to ``Algebra.side``: the root of the eigenvalues of DᵀD (or DDᵀ), formed in
+                 float64; values below about 1e-6 of the largest drown in rounding
+``randomized``   beyond: block subspace iteration from random vectors (Halko, Martinsson and Tropp,
+                 "Finding structure with randomness", 2011), which reads the pair several times
+                 and holds only the vectors. Each Ritz value θ with residual ρ has a true eigenvalue
+                 of DᵀD within ρ (Parlett, "The symmetric eigenvalue problem", theorem 4.5.1), and
+                 is never above the true one of its rank; the error follows from the largest ρ
+===============  =================================================================================
+
+All three compute D = target − base element by element in the working type, which is off by at most
+2⁻²⁴ of each element.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from modeldiff.changes.change import Pair
+from modeldiff.changes.closer.algebra import Algebra, algebra_for
+from modeldiff.changes.closer.matrices import (
+    MatrixPair,
+    PairReader,
+    ReportProgress,
+    Values,
+    matrix_pair,
+    require_floats,
+)
+from modeldiff.changes.closer.spectrum import RoundingNoise, SingularValues
+from modeldiff.checkpoints import Checkpoint
+from modeldiff.errors import InvalidOption
+
+_SMALL_SIDE = 1024
+_SMALL_FLOPS = 4e9
+_PANEL = 1 << 22
+"""Elements that a product takes at once."""
+_LEADING = 128
+"""How many values are kept where not all are computed."""
+_OVERSAMPLING = 32
+_ITERATIONS = 4
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a matrix's singular values will be computed, and how often that reads the pair."""
+
+    exact: bool
+    small: bool
+    passes: int
+
+
+def measure_singular_values(
+    pair: Pair,
+    base: Checkpoint,
+    target: Checkpoint,
+    *,
+    device: str = "auto",
+    progress: ReportProgress | None = None,
+) -> SingularValues:
+    """The singular values of target − base, for a matrix of floats.
+
+    Raises ``InvalidOption`` for a pair that is none or a device that is not here, and what
+    ``PairReader`` raises.
+    """
+    matrix = matrix_pair(pair)
+    require_floats(matrix)
+    if len(matrix.base.shape) != 2 or not matrix.rows or not matrix.columns:
+        raise InvalidOption(
+            f"{matrix.base.name} is no matrix: its shape is {list(matrix.base.shape)}.",
+            hint="Singular values are those of a matrix; choose one.",
+        )
+    algebra = algebra_for(device)
+    plan = plan_for(matrix, algebra)
+    with PairReader(matrix, base, target, progress, passes=plan.passes) as reader:
+        if not plan.exact:
+            return _randomized(reader, algebra)
+        return _exact(reader, algebra, plan.small)
+
+
+def plan_for(matrix: MatrixPair, algebra: Algebra) -> Plan:
+    """All values where that takes seconds, by size."""
+    side = min(matrix.rows, matrix.columns)
+    flops = float(matrix.rows) * matrix.columns * side
+    if side <= _SMALL_SIDE and flops <= _SMALL_FLOPS:
+        return Plan(exact=True, small=True, passes=1)
+    if side <= algebra.side and flops <= algebra.flops:
+        return Plan(exact=True, small=False, passes=1)
+    return Plan(exact=False, small=False, passes=_ITERATIONS + 1)
+
+
+class _Totals:
+    """What one pass adds up beside the products."""
+
+    def __init__(self, matrix: MatrixPair) -> None:
+        self._matrix = matrix
+        self.energy = self.base_energy = 0.0
+        self.nonfinite = 0
+        self._noise_energy = 0.0
+        self._row_noise = 0.0
+        self._column_noise = np.zeros(matrix.columns)
+
+    def noise(self) -> RoundingNoise:
+        columns = float(self._column_noise.max(initial=0.0))
+        return RoundingNoise(self._noise_energy, math.sqrt(self._row_noise) + math.sqrt(columns))
+
+    def add(self, panel: _Panel) -> None:
+        self.energy += panel.energy
+        self.base_energy += panel.base_energy
+        self.nonfinite += panel.nonfinite
+        self._noise_energy += float(panel.column_noise.sum())
+        self._row_noise = max(self._row_noise, panel.row_noise)
+        self._column_noise += panel.column_noise
+
+
+@dataclass(frozen=True, eq=False)
+class _Panel:
+    """Some rows of the change, and what they add to the totals."""
+
+    start: int
+    delta: Values
+    energy: float
+    base_energy: float
+    nonfinite: int
+    row_noise: float
+    column_noise: Floats
+
+
+def _panels(reader: PairReader, totals: _Totals | None = None) -> Iterator[_Panel]:
+    """The change, panel by panel in one pass; the totals are added to if given."""
+
+    def act(start: int, stop: int) -> _Panel:
+        return _panel(reader, start, stop, totals is not None)
+
+    for panel in reader.walk(reader.blocks(_PANEL), act):
+        if totals is not None:
+            totals.add(panel)
+        yield panel
+
+
+def _panel(reader: PairReader, start: int, stop: int, measured: bool) -> _Panel:
+    base, target = reader.rows(start, stop)
+    with np.errstate(all="ignore"):
+        delta = target - base
+    finite = np.isfinite(base) & np.isfinite(target) & np.isfinite(delta)
+    nonfinite = finite.size - int(np.count_nonzero(finite))
+    if nonfinite:
+        for values in (delta, base, target):
+            values[~finite] = 0
+    if not measured:
+        return _Panel(start, delta, 0.0, 0.0, nonfinite, 0.0, np.zeros(0))
+    with np.errstate(all="ignore"):
+        squared = _step_squared(target, reader.matrix.types.target.significand)
+        rows = squared.sum(axis=1, dtype=np.float64)
+        columns = squared.sum(axis=0, dtype=np.float64)
+    return _Panel(
+        start,
+        delta,
+        _energy(delta),
+        _energy(base),
+        nonfinite,
+        float(rows.max(initial=0.0)) / 12,
+        columns / 12,
+    )
+
+
+def _energy(values: Values) -> float:
+    """The sum of squares."""
+    return float(np.square(values).sum(axis=1).sum(dtype=np.float64))
+
+
+def _step_squared(values: Values, significand: int) -> Values:
+    """The square of the last place of each value's significand; 0 for 0."""
+    if values.dtype == np.float64:
+        powers: Values = (values.view(np.uint64) & np.uint64(0x7FF0 << 48)).view(np.float64)
+    else:
+        powers = (values.view(np.uint32) & np.uint32(0x7F800000)).view(np.float32)
+    powers *= 2.0 ** (1 - significand)
+    squared: Values = np.multiply(powers, powers, out=powers)
+    return squared
+
+
+def _exact(reader: PairReader, algebra: Algebra, small: bool) -> SingularValues:
+    """All of them. A wide matrix is held whole, in the working type."""
+    matrix = reader.matrix
+    totals = _Totals(matrix)
+    tall = matrix.rows >= matrix.columns
+    held = None if tall and not small else np.empty((matrix.rows, matrix.columns), matrix.working)
+    gram = None
+    for panel in _panels(reader, totals):
+        if held is not None:
+            held[panel.start : panel.start + len(panel.delta)] = panel.delta
+        else:
+            gram = algebra.add_gram(gram, panel.delta)
+    side = min(matrix.rows, matrix.columns)
+    rounding = 2.0**-24 * math.sqrt(totals.energy)
+    if small and held is not None:
+        reader.report("singular values")
+        values = np.linalg.svd(held.astype(np.float64), compute_uv=False)
+        return _found(reader, totals, values, error=rounding, method="lapack")
+    if held is not None:
+        step = max(_PANEL // matrix.rows, 1)
+        for start in range(0, matrix.columns, step):
+            reader.report("Gram matrix")
+            gram = algebra.add_gram(gram, np.ascontiguousarray(held[:, start : start + step].T))
+    reader.report("singular values")
+    squares = algebra.eigenvalues(gram)[::-1]
+    values = np.sqrt(np.maximum(squares, 0.0))
+    error = float(values[0]) * math.sqrt(side * np.finfo(np.float64).eps) + rounding
+    return _found(reader, totals, values, error=error, method="gram")
+
+
+def _randomized(reader: PairReader, algebra: Algebra) -> SingularValues:
+    """The leading ones, by subspace iteration on DᵀD: a pass multiplies the vectors by it once."""
+    matrix = reader.matrix
+    width = min(_LEADING + _OVERSAMPLING, matrix.rows, matrix.columns)
+    vectors = np.random.default_rng(0).standard_normal((matrix.columns, width))
+    for _ in range(_ITERATIONS):
+        vectors = np.linalg.qr(_multiplied(reader, algebra, vectors))[0]
+    totals = _Totals(matrix)
+    product = _multiplied(reader, algebra, vectors, totals)
+    ritz, turn = np.linalg.eigh((vectors.T @ product + product.T @ vectors) / 2)
+    ritz, turn = np.maximum(ritz[::-1][:_LEADING], 0.0), turn[:, ::-1][:, :_LEADING]
+    residual = np.linalg.norm(product @ turn - (vectors @ turn) * ritz, axis=0)
+    values = np.sqrt(ritz)
+    error = float((np.sqrt(ritz + residual) - values).max(initial=0.0))
+    error += 2e-6 * float(values[0])
+    return _found(reader, totals, values, error=error, method="randomized")
+
+
+def _multiplied(
+    reader: PairReader, algebra: Algebra, vectors: Floats, totals: _Totals | None = None
+) -> Floats:
+    """DᵀD times the vectors."""
+    total = None
+    sent = algebra.sent(vectors)
+    for panel in _panels(reader, totals):
+        total = algebra.add_power(total, panel.delta, sent)
+    return algebra.fetched(total)
+
+
+def _found(
+    reader: PairReader,
+    totals: _Totals,
+    values: Floats,
+    *,
+    error: float,
+    method: Literal["lapack", "gram", "randomized"],
+) -> SingularValues:
+    matrix = reader.matrix
+    return SingularValues(
+        values=np.ascontiguousarray(values),
+        rows=matrix.rows,
+        columns=matrix.columns,
+        energy=totals.energy,
+        base_energy=totals.base_energy,
+        noise=totals.noise(),
+        exact=method != "randomized",
+        error=error,
+        method=method,
+        nonfinite=totals.nonfinite,
+    )
