@@ -230,7 +230,7 @@ class TestRows:
                     [frobenius_pct(a, b) for a, b in zip(*r, strict=True)]
                     for r in zip(sides[0][..., None], sides[1][..., None], strict=True)
                 ]
-                np.testing.assert_allclose(image.pct, np.float32(each), rtol=3e-6)
+                np.testing.assert_allclose(image.pct, np.array(each, np.float32), rtol=3e-6)
 
 
 class TestImage:
@@ -336,7 +336,7 @@ class TestSingularValues:
 
     def test_the_demo_shows_its_rank(self) -> None:
         one, other = open_checkpoint("demo:base"), open_checkpoint("demo:lora")
-        ranks = {}
+        ranks: dict[str, set[int | None]] = {}
         for each in pair(understand(one), understand(other)):
             if each.place.layer is not None and each.place.component.startswith("self_attn"):
                 got = measure_singular_values(each, one, other, device="cpu")
@@ -356,7 +356,7 @@ def test_progress_counts_the_bytes_and_may_stop_it(tmp_path: Path) -> None:
 
     for measured in (measure_rows, measure_image, measure_singular_values):
         with pytest.raises(Cancelled):
-            measured(found, one, other, progress=stop)  # type: ignore[operator]
+            measured(found, one, other, progress=stop)
 
 
 def test_what_cannot_be_seen_closer_is_refused(tmp_path: Path) -> None:
@@ -364,7 +364,7 @@ def test_what_cannot_be_seen_closer_is_refused(tmp_path: Path) -> None:
     assert len(measure_rows(found, one, other)) == 0
     for measured in (measure_image, measure_singular_values):
         with pytest.raises(InvalidOption):
-            measured(found, one, other)  # type: ignore[operator]
+            measured(found, one, other)
     alone = Pair(found.place, "only_in_base", found.base, None)
     with pytest.raises(InvalidOption):
         measure_rows(alone, one, other)

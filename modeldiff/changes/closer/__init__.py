@@ -1,4 +1,4 @@
-"""CLOSER: what lies behind one row of a change table, from a new read of that one pair.
+"""What lies behind one row of a change table, from a new read of that one pair.
 
 ``measure_units`` cuts a matrix into heads or blocks of neurons, ``expert_changes`` picks a layer's
 experts from rows that are there, ``measure_rows`` tells the tokens of an embedding or head apart,

@@ -31,14 +31,13 @@ class BlockSums:
     max_abs_delta: Sums
 
 
-def block_sums(reader: PairReader, start: int, stop: int, edges: Counts) -> BlockSums:
-    """The sums of rows ``start`` to ``stop``, in segments that begin at the columns ``edges``.
+def block_sums(reader: PairReader, base: Values, target: Values, edges: Counts) -> BlockSums:
+    """The sums of rows that were just read, in segments that begin at the columns ``edges``.
 
     As in the kernels, squares are added in float32 (pairwise, so that the error is a few units in
     the seventh digit), and where that has no room for them, or a value is not finite, in float64.
     The pair has columns.
     """
-    base, target = reader.rows(start, stop)
     delta = reader.scratch("delta", base.shape)
     squares = reader.scratch("squares", base.shape)
     columns = base.shape[1]
@@ -81,7 +80,8 @@ def _add(values: Values, edges: Counts) -> Values:
 
 def _count(true: npt.NDArray[np.bool_], edges: Counts) -> Counts:
     if len(edges) == 1:
-        return np.count_nonzero(true, axis=1)[:, None].astype(np.int64)
+        whole: Counts = np.count_nonzero(true, axis=1).reshape(-1, 1).astype(np.int64)
+        return whole
     counts: Counts = np.add.reduceat(true, edges, axis=1, dtype=np.int64)
     return counts
 

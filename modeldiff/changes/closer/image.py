@@ -71,7 +71,8 @@ def measure_image(
 
     def act(start: int, stop: int) -> tuple[int, npt.NDArray[np.float64]]:
         """The first block row that these rows are in, and what they add to it and the next."""
-        sums = block_sums(reader, start, stop, edges)
+        one, other = reader.rows(start, stop)
+        sums = block_sums(reader, one, other, edges)
         first, last = np.searchsorted(starts, [start, stop - 1], side="right") - 1
         within = np.maximum(starts[first : last + 1] - start, 0)
         parts = (sums.base_squared, sums.delta_squared, sums.n)

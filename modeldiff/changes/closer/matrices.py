@@ -175,10 +175,13 @@ class PairReader:
     def rows(self, start: int, stop: int) -> tuple[Values, Values]:
         """The values of rows ``start`` to ``stop`` of both sides in the working type, each
         [rows, columns], in buffers of this thread, until it reads again."""
-        raw = self.raw(start, stop)
-        shape = stop - start, self.matrix.columns
+        return self.decoded(*self.raw(start, stop))
+
+    def decoded(self, base: Bytes, target: Bytes) -> tuple[Values, Values]:
+        """The values of rows of stored bytes; see ``rows``."""
+        shape = len(base), self.matrix.columns
         sides = []
-        for side, (content, stored) in enumerate(zip(raw, self._stored, strict=True)):
+        for side, (content, stored) in enumerate(zip((base, target), self._stored, strict=True)):
             values = self.scratch(f"values {side}", shape)
             decode_into(content.reshape(-1), stored, values.reshape(-1))
             sides.append(values)

@@ -91,9 +91,9 @@ def measure_rows(
     whole_row = np.zeros(1, np.int64)
 
     def act(start: int, stop: int) -> tuple[BlockSums, Numbers]:
-        sums = block_sums(reader, start, stop, whole_row)
-        raw, _ = reader.raw(start, stop)
-        return sums, np.fromiter(map(zlib.crc32, raw), np.int64, stop - start)
+        raw = reader.raw(start, stop)
+        sums = block_sums(reader, *reader.decoded(*raw), whole_row)
+        return sums, np.fromiter(map(zlib.crc32, raw[0]), np.int64, stop - start)
 
     with PairReader(matrix, base, target, progress) as reader:
         found = list(reader.walk(reader.blocks(), act))
