@@ -22,7 +22,7 @@ STORY = (
 )
 MOST_STEPS = 12
 _CHOOSER = "evolution_steps"
-_CARD_WIDTH = 344
+_CARD_WIDTH = 316
 _LOUD = 8
 """Differences that a card tells in full; the others are under a lid."""
 
@@ -87,7 +87,8 @@ def _card(side: Opened, step: EvolutionStep, before: Opened | None) -> None:
     if not step.telling and not step.rest:
         st.markdown(f"Built the same: all {step.same} facts stayed.")
     for pair in step.telling[:_LOUD]:
-        st.markdown(f"{_change(pair)}\n\n:small[:gray[{plain(pair.meaning)}]]")
+        # Two spaces: a new line in the same paragraph.
+        st.markdown(f"{_change(pair)}  \n:small[:gray[{plain(pair.meaning)}]]")
     lid = (*step.telling[_LOUD:], *step.rest)
     if lid:
         with st.expander(f"{len(lid)} more, {step.same} the same"):
@@ -108,7 +109,9 @@ def _fact(fact: Fact) -> str:
 
 def _change(pair: FactPair) -> str:
     """``**Positions** learned → **RoPE**``; of the old value only what it is called."""
-    old = "none" if pair.base is None else _value(pair.base).partition(": ")[0].partition(", ")[0]
+    old = "none" if pair.base is None else _value(pair.base).partition(": ")[0]
+    if old.startswith(("yes, ", "no, ")):
+        old = old.partition(",")[0]
     new = "none" if pair.target is None else _value(pair.target)
     return f"**{plain(pair.label)}** {plain(old)} → **{plain(new)}**"
 
