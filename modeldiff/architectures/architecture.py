@@ -89,11 +89,11 @@ class LayerKind:
 class Architecture:
     """What an opened checkpoint (or a config alone) is, independent of its family's names.
 
-    ``parameters`` has one entry a stored tensor, in the checkpoint's file order, plus one ``tied``
-    entry for each second use. ``columns`` are the heatmap's columns (``Place.column``) of all
-    parameters in layers, in the order in which data passes; ``outside`` the columns of those
-    outside the layers, in the same order. ``stem`` and ``tail`` are the steps before and after
-    the layers.
+    ``parameters`` has one entry a stored tensor, or one a part where it is fused, in the
+    checkpoint's file order, plus one ``tied`` entry for each second use. ``columns`` are the
+    heatmap's columns (``Place.column``) of all parameters in layers, in the order in which data
+    passes; ``outside`` the columns of those outside the layers, in the same order. ``stem`` and
+    ``tail`` are the steps before and after the layers.
     """
 
     family: str

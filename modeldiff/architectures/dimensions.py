@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modeldiff.architectures.settings import Setting, Settings
+from modeldiff.architectures.settings import (
+    EXPERT_KEYS,
+    HEAD_KEYS,
+    WIDTH_KEYS,
+    Setting,
+    Settings,
+)
 from modeldiff.architectures.shapes import Shapes, Stored
 
 
@@ -43,7 +49,7 @@ def read_dimensions(shapes: Shapes, settings: Settings, expert_count: int) -> Di
             _counted(len(shapes.layers), "tensors"),
             settings.count("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
         ),
-        hidden=_weigh(_hidden(shapes), settings.count("hidden_size", "n_embd", "d_model", "dim")),
+        hidden=_weigh(_hidden(shapes), settings.count(*WIDTH_KEYS)),
         intermediate=_weigh(
             _rows(shapes.first("mlp.up_proj", "mlp.gate_proj"))
             or _rows(shapes["mlp.gate_up_proj"], divisor=2),
@@ -70,7 +76,7 @@ def read_dimensions(shapes: Shapes, settings: Settings, expert_count: int) -> Di
         or _weigh(_rows(shapes["embed_positions"]), None),
         experts=_weigh(
             _counted(expert_count, "tensors") or _rows(shapes["mlp.router"]),
-            settings.count("num_local_experts", "num_experts", "n_routed_experts"),
+            settings.count(*EXPERT_KEYS),
         ),
         experts_per_token=_weigh(
             None, settings.count("num_experts_per_tok", "experts_per_token", "moe_topk")
@@ -158,9 +164,7 @@ def _query(shapes: Shapes) -> Setting[int] | None:
 
 def _heads(shapes: Shapes, settings: Settings) -> tuple[Dimension | None, Dimension | None]:
     """Head dim and heads: the config counts the heads, the query's rows must hold them."""
-    said = settings.count(
-        "num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads"
-    )
+    said = settings.count(*HEAD_KEYS)
     said_dim = settings.count("head_dim", "kv_channels")
     query = _query(shapes)
     per_head = shapes["self_attn.q_norm"]
@@ -188,7 +192,7 @@ def _heads_said(
     said: Setting[int] | None, said_dim: Setting[int] | None, settings: Settings
 ) -> tuple[Dimension | None, Dimension | None]:
     """Without a query to measure: what the config says."""
-    hidden = settings.count("hidden_size", "n_embd", "d_model", "dim")
+    hidden = settings.count(*WIDTH_KEYS)
     if said_dim is None and said and hidden and hidden.value % said.value == 0:
         said_dim = Setting(hidden.value // said.value, f"{hidden.source} ÷ {said.source}")
     return _weigh(None, said_dim), _weigh(None, said)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from modeldiff.architectures.fused import Fused
+
 WEIGHT_NAMES = frozenset({"weight", "bias", "scale", "gamma", "beta", "kernel"})
 """Last parts of a name that are a parameter of the component before them, whoever wrote it."""
 
@@ -38,8 +40,10 @@ class Family:
 
     ``towers`` maps a prefix to the tower it opens, for models of more than one stack; ``beyond`` is
     the tower of layers past those that the config counts. ``transposed`` components are stored
-    [in, out]. ``defaults`` are config values that hold when a config does not say them. ``norm``,
-    ``norm_weight_plus_one`` and ``position`` say what neither tensors nor config do.
+    [in, out]; ``fused`` says how the parts stand in a component that holds several. A component of
+    ``mlp.experts`` whose path has no ``#`` is a stack of all experts. ``defaults`` are config
+    values that hold when a config does not say them. ``norm``, ``norm_weight_plus_one`` and
+    ``position`` say what neither tensors nor config do.
     ``bare_norms``: norms that compute but store nothing. ``parallel``: attention and MLP read the
     same input, always or when the config key of that name is true. ``embedding_scale`` is by what
     the embedding is multiplied before the first layer.
@@ -53,6 +57,7 @@ class Family:
     lists: tuple[str, ...] = ("layers",)
     towers: Mapping[str, str] = field(default_factory=dict)
     transposed: frozenset[str] = frozenset()
+    fused: Mapping[str, Fused] = field(default_factory=dict)
     defaults: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     norm: Literal["RMSNorm", "LayerNorm"] = "RMSNorm"
     norm_weight_plus_one: bool = False

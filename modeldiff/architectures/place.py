@@ -37,7 +37,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A stored tensor in its place.
+    """A stored tensor, or a part of a fused one, in its place.
 
     A ``tied`` one is a second use of a tensor that is stored once: the head that is the embedding.
     ``transposed``: a matrix stored [in, out], as GPT-2's Conv1D does, not [out, in].

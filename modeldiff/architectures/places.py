@@ -1,4 +1,4 @@
-"""Stored names → places: every tensor on exactly one, no two tensors on the same."""
+"""Stored names → places: every tensor, or every part of a fused one, on a place of its own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from modeldiff.architectures.cutting import Cutter
 from modeldiff.architectures.families.generic import read_names
 from modeldiff.architectures.family import Family
 from modeldiff.architectures.place import Parameter, Place, Role
@@ -44,23 +45,26 @@ def read_parameters(
 ) -> tuple[Parameter, ...]:
     """Every tensor in its place, in the order given, then the tied head where there is one.
 
-    A second tensor at a place that is taken keeps its whole name as its component, so that none is
-    lost and places stay unique.
+    A fused tensor's parts stand in their own places, one after the other. A second tensor at a
+    place that is taken keeps its whole name as its component, so that none is lost and places stay
+    unique.
     """
     places = _described(tensors, family, settings) if family else {}
     rest = [tensor.name for tensor in tensors if tensor.name not in places]
     places.update(read_names(rest, main_known=any(p.layer is not None for p in places.values())))
+    cutter = Cutter(family, settings, ((places[tensor.name], tensor) for tensor in tensors))
+    turned = family.transposed if family else frozenset()
     taken: set[Place] = set()
     parameters = []
     for tensor in tensors:
-        place = _free(places[tensor.name], tensor.name, taken)
-        taken.add(place)
-        transposed = family is not None and place.component in family.transposed
-        parameters.append(
-            Parameter(
-                place, tensor, _role(tensor), transposed=transposed and len(tensor.shape) == 2
-            )
-        )
+        place, role = _free(places[tensor.name], tensor.name, taken), _role(tensor)
+        parts = cutter.cut(place, tensor) if role == "parameter" else ()
+        if any(own in taken for own, _ in parts):
+            parts = ()
+        transposed = place.component in turned and place.parameter == "weight"
+        for own, part in parts or ((place, tensor),):
+            taken.add(own)
+            parameters.append(Parameter(own, part, role, transposed and len(part.shape) == 2))
     return (*parameters, *_tied_head(parameters, settings))
 
 

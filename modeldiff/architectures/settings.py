@@ -14,6 +14,11 @@ MAX_COUNT = 10**12
 
 _TEXT_CONFIGS = ("text_config", "llm_config", "language_config")
 
+HEAD_KEYS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads")
+WIDTH_KEYS = ("hidden_size", "n_embd", "d_model", "dim")
+EXPERT_KEYS = ("num_local_experts", "num_experts", "n_routed_experts")
+"""What configs call the attention heads, the model's width and the experts of a layer."""
+
 T = TypeVar("T")
 U = TypeVar("U")
 

@@ -82,5 +82,5 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
         column = place.column.removeprefix(f"{tower}.") if tower else place.column
         rank = (-1 if place.layer is None else place.layer, place.expert or 0)
         if column not in stored or rank < stored[column][0]:
-            stored[column] = (rank, Stored(parameter.tensor.name, oriented(parameter)))
+            stored[column] = (rank, Stored(parameter.tensor.label, oriented(parameter)))
     return Shapes(tower, tuple(sorted(layers)), {c: s for c, (_, s) in stored.items()})

@@ -91,11 +91,15 @@ def plain_node(component: str, parameters: Component) -> Node:
 
 
 def stored_label(parameter: Parameter) -> str:
-    """The last word of the stored name that is no parameter and no number: ``c_attn``, ``w1``."""
-    words = parameter.tensor.name.split(".")
-    if len(words) > 1 and words[-1] == parameter.place.parameter:
+    """The last word of the stored name that is no parameter and no number, with its part where the
+    tensor is fused: ``w1``, ``c_attn (k)``."""
+    tensor, place = parameter.tensor, parameter.place
+    words = tensor.name.split(".")
+    if len(words) > 1 and words[-1] == place.parameter:
         words.pop()
-    return next((w for w in reversed(words) if w and index_of(w) is None), parameter.tensor.name)
+    label = next((w for w in reversed(words) if w and index_of(w) is None), tensor.name)
+    part = place.component.rpartition(".")[2].removesuffix("_proj")
+    return f"{label} ({part})" if part and tensor.part.startswith(part) else label
 
 
 def _main(component: Component) -> Parameter:

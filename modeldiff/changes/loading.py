@@ -41,11 +41,13 @@ def load_batch(bench: Bench, tasks: Sequence[Task], base: OpenFiles, target: Ope
 def _load_tensors(
     files: OpenFiles, tensors: Sequence[TensorInfo], buffer: npt.NDArray[np.uint8]
 ) -> None:
-    """Neighbours in a file are read at once: tensors of a mixture of experts are many and small."""
+    """Neighbours in a file are read at once: tensors of a mixture of experts are many and small.
+    A part whose elements lie apart is nobody's neighbour."""
     begin = size = 0
     first = tensors[0]
     for tensor in tensors:
-        if tensor.file != first.file or tensor.offset != first.offset + size:
+        apart = tensor.layout or first.layout or tensor.file != first.file
+        if apart or tensor.offset != first.offset + size:
             files.read(first, 0, buffer[begin : begin + size])
             begin, size = begin + size, 0
             first = tensor

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modeldiff.architectures.architecture import Architecture
+from modeldiff.architectures.layouts import turned
 from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.reading import UNKNOWN
 from modeldiff.changes.change import Pair, Status
+from modeldiff.checkpoints.checkpoint import TensorInfo
 
 
 def pair(base: Architecture, target: Architecture) -> tuple[Pair, ...]:
@@ -24,6 +26,9 @@ def pair(base: Architecture, target: Architecture) -> tuple[Pair, ...]:
     - ``compared`` (or ``different_shape``) where the other side stores a head of its own, because
       that head is measured nowhere else: it is compared with the embedding that stands in for it,
       and ``reason`` says so. This embedding then is in two rows, each against another tensor.
+
+    Where one side stores a matrix as [in, out] and the other as [out, in], the former stands in
+    the row as a view that is turned to [out, in], and ``reason`` says so.
     """
     targets = {parameter.place: parameter for parameter in target.parameters}
     partners = {
@@ -45,32 +50,38 @@ def _add_namesakes(
     """Pair what is left by stored name; tied second uses have no name of their own."""
     taken = {found.place for found in partners.values()}
     left: Mapping[str, Parameter] = {
-        parameter.tensor.name: parameter
+        parameter.tensor.label: parameter
         for parameter in target.parameters
         if parameter.place not in taken and parameter.role != "tied"
     }
     for parameter in base.parameters:
         if parameter.place not in partners and parameter.role != "tied":
-            found = left.get(parameter.tensor.name)
+            found = left.get(parameter.tensor.label)
             if found is not None and found.place not in taken:
                 partners[parameter.place] = found
                 taken.add(found.place)
 
 
 def _row(base: Parameter | None, target: Parameter | None) -> Pair:
-    status, reason = _status(base, target)
     place = base.place if base is not None else target.place if target is not None else None
     assert place is not None, "a row has at least one side"
-    return Pair(
-        place=place,
-        status=status,
-        base=base.tensor if base else None,
-        target=target.tensor if target else None,
-        reason=reason,
-    )
+    sides = (base.tensor if base else None, target.tensor if target else None)
+    reason = ""
+    if base is not None and target is not None and base.transposed != target.transposed:
+        if base.transposed:
+            sides, name = (turned(base.tensor), target.tensor), "base"
+        else:
+            sides, name = (base.tensor, turned(target.tensor)), "target"
+        reason = f"{name} stores this matrix as [in, out]; here it is turned"
+    status, more = _status(base, target, sides)
+    return Pair(place, status, *sides, reason=more or reason)
 
 
-def _status(base: Parameter | None, target: Parameter | None) -> tuple[Status, str]:
+def _status(
+    base: Parameter | None,
+    target: Parameter | None,
+    tensors: tuple[TensorInfo | None, TensorInfo | None],
+) -> tuple[Status, str]:
     sides = [side for side in (base, target) if side is not None]
     if any(side.role == "buffer" for side in sides):
         return "buffer", "not a trained parameter"
@@ -80,10 +91,8 @@ def _status(base: Parameter | None, target: Parameter | None) -> tuple[Status, s
         return "only_in_target", ""
     if target is None:
         return "only_in_base", ""
-    if base.transposed != target.transposed:
-        name = "base" if base.transposed else "target"
-        return "different_shape", f"{name} stores this matrix transposed, as [in, out]"
-    same = base.tensor.shape == target.tensor.shape
+    one, other = tensors
+    same = one is not None and other is not None and one.shape == other.shape
     for side, name in ((base, "base"), (target, "target")):
         if side.role == "tied":
             reason = f"{name} stores no head of its own: its embedding stands in for it"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from modeldiff.changes.gathering import gather
 from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.checkpoints.checkpoint import FetchProgress
 from modeldiff.errors import CheckpointChanged
@@ -64,20 +65,29 @@ class OpenFiles:
         """Fill the buffer with as many equal pieces of the tensor, each from a byte on."""
         descriptor = self._descriptor(tensor.file)
         width = buffer.size // len(starts)
+
+        def fill(view: memoryview, start: int) -> None:
+            self._fill(descriptor, tensor.file, view, tensor.offset + start)
+
         for number, start in enumerate(starts):
-            view = buffer.data[number * width : (number + 1) * width]
-            offset = tensor.offset + start
-            while view:
-                try:
-                    count = os.preadv(descriptor, [view], offset)
-                except OSError as error:
-                    reason = error.strerror or str(error)
-                    message = f"{tensor.file} cannot be read here: {reason}"
-                    raise TensorUnreadable(message) from error
-                if count == 0:
-                    raise self._changed(tensor.file, "became shorter")
-                view = view[count:]
-                offset += count
+            piece = buffer[number * width : (number + 1) * width]
+            if tensor.layout:
+                each = tensor.nbytes // tensor.elements
+                gather(fill, tensor.layout, start // each, piece, each)
+            else:
+                fill(piece.data, start)
+
+    def _fill(self, descriptor: int, file: str, view: memoryview, offset: int) -> None:
+        while view:
+            try:
+                count = os.preadv(descriptor, [view], offset)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise TensorUnreadable(f"{file} cannot be read here: {reason}") from error
+            if count == 0:
+                raise self._changed(file, "became shorter")
+            view = view[count:]
+            offset += count
 
     def done(self, tensor: TensorInfo) -> None:
         """One of the tensors was read; after the last of its file the file is closed.

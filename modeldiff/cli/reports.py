@@ -222,7 +222,7 @@ def _table(
 
 def _name(pair: Pair) -> str:
     tensor = pair.base or pair.target
-    return tensor.name if tensor else ""
+    return tensor.label if tensor else ""
 
 
 def _described(tensor: TensorInfo | None) -> str:

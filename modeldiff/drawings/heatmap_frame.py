@@ -212,8 +212,8 @@ def _status_and_mark(
 def _key(pair: Pair) -> _PairKey:
     """What tells a pair from all others: its names, which a tied one has in common with another."""
     return (
-        pair.base.name if pair.base is not None else "",
-        pair.target.name if pair.target is not None else "",
+        pair.base.label if pair.base is not None else "",
+        pair.target.label if pair.target is not None else "",
         pair.status == "tied",
     )
 
@@ -231,7 +231,7 @@ def _text(statistics: Statistics | None, name: str) -> str:
 
 
 def _names(tensors: Sequence[TensorInfo | None]) -> str:
-    names = [tensor.name for tensor in tensors if tensor is not None]
+    names = [tensor.label for tensor in tensors if tensor is not None]
     if not names:
         return MISSING
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Architecture, Step
 from modeldiff.architectures.place import Parameter, Place
+from modeldiff.architectures.shapes import oriented
 from modeldiff.changes.change import Change, Statistics
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.wording import format_shape
@@ -122,13 +123,16 @@ class Readings:
             return NOT_MEASURED
         pair = change.pair
         if pair.status == "different_shape" and pair.base is not None and pair.target is not None:
-            here = pair.base.name == parameter.tensor.name
-            here = here and pair.base.shape == parameter.tensor.shape
+            own = parameter.tensor
+            here = pair.base.label == own.label
+            here = here and pair.base.shape in (own.shape, oriented(parameter))
             side, other = ("target", pair.target) if here else ("base", pair.base)
             shape = other.shape
             if step.kind == "linear" and len(shape) == 2:
-                # As the step writes its own: from what goes in to what comes out.
-                into, out = shape if parameter.transposed else shape[::-1]
+                # As the step writes its own: from what goes in to what comes out. Only where both
+                # sides are stored [in, out] does the pair show them so.
+                as_stored = (pair.base if here else pair.target).layout == own.layout
+                into, out = shape if parameter.transposed and as_stored else shape[::-1]
                 return f"{side} has {into} → {out}"
             return f"{side} has {format_shape(shape)}"
         return _WORDS.get(pair.status, pair.status)

@@ -12,7 +12,9 @@ from modeldiff.results.summary import Summary, summarize
 
 PAIR_COLUMNS = (
     "name",
+    "part",
     "target_name",
+    "target_part",
     "tower",
     "layer",
     "component",
@@ -30,12 +32,14 @@ PAIR_COLUMNS = (
 
 def pair_row(pair: Pair) -> dict[str, Any]:
     """``PAIR_COLUMNS`` of a pair. ``name`` is base's name, or target's where base has no such
-    tensor; ``elements`` is that tensor's."""
+    tensor; ``elements`` is that tensor's. ``part`` is what of a fused tensor it is, or empty."""
     place, base, target = pair.place, pair.base, pair.target
     named = base or target
     values = (
         named and named.name,
+        named and named.part,
         target and target.name,
+        target and target.part,
         place.tower,
         place.layer,
         place.component,
@@ -93,7 +97,8 @@ def _summary(summary: Summary) -> dict[str, Any]:
 def _extreme(change: Change) -> dict[str, Any]:
     row = pair_row(change.pair)
     median = _json_statistics(change.statistics)["median_pct"]
-    return {"name": row["name"], "target_name": row["target_name"], "median_pct": median}
+    names = ("name", "part", "target_name", "target_part")
+    return {name: row[name] for name in names} | {"median_pct": median}
 
 
 def _json_statistics(statistics: Statistics | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from modeldiff.results.table import changes_of, table_of
 _METADATA_KEY = b"modeldiff"
 _REPEATED_TEXT = [
     *("tower", "component", "parameter", "status", "reason"),
-    *("base_dtype", "base_file", "target_dtype", "target_file"),
+    *("base_dtype", "base_file", "base_part", "target_dtype", "target_file", "target_part"),
 ]
 _COUNTS = [f"histogram_{part}.list.element" for part in ("buckets", "counts")]
 

@@ -11,7 +11,7 @@ from typing import Any
 from modeldiff.changes.change import Change
 from modeldiff.checkpoints import Checkpoint
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the columns and of how they are computed. Raise it when either changes: results of
 another version are measured again."""
 

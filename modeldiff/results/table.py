@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, fields
-from itertools import pairwise, repeat
+from itertools import chain, pairwise, repeat
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from modeldiff.architectures.place import Place
 from modeldiff.changes.change import Change, Histogram, Pair, Statistics, Sums
 from modeldiff.checkpoints import TensorInfo
+from modeldiff.checkpoints.checkpoint import Layout
 
 _MERGED = ("sums", "histogram")
 _SCALARS = tuple(field for field in fields(Statistics) if field.name not in _MERGED)
@@ -40,6 +42,9 @@ def _tensor_fields(side: str) -> list[pa.Field]:
         pa.field(f"{side}_file", pa.string()),
         pa.field(f"{side}_offset", pa.int64()),
         pa.field(f"{side}_nbytes", pa.int64()),
+        # Count and distance of each axis; empty where the elements lie one after the other.
+        pa.field(f"{side}_layout", _list(pa.int64()), nullable=False),
+        pa.field(f"{side}_part", pa.string()),
     ]
 
 
@@ -85,8 +90,10 @@ def table_of(changes: Sequence[Change]) -> pa.Table:
     }
     for side in _SIDES:
         tensors: list[TensorInfo | None] = [getattr(pair, side) for pair in pairs]
-        for part in ("dtype", "file", "offset", "nbytes"):
+        for part in ("dtype", "file", "offset", "nbytes", "part"):
             columns[f"{side}_{part}"] = _attribute(tensors, part)
+        layouts = [() if t is None else tuple(chain.from_iterable(t.layout)) for t in tensors]
+        columns[f"{side}_layout"] = _lists(layouts, f"{side}_layout")
         columns[f"{side}_shape"] = _lists(_attribute(tensors, "shape"), f"{side}_shape")
     statistics = [change.statistics for change in changes]
     for field in _SCALARS:
@@ -139,6 +146,11 @@ def _lists(rows: Sequence[Sequence[int] | None], column: str) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), type=kind, mask=missing)
 
 
+def _axes(values: npt.NDArray[np.int64]) -> Layout:
+    numbers = values.tolist()
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
 class _Columns:
     """A table's columns as Python lists, by name."""
 
@@ -163,7 +175,9 @@ class _Columns:
     def tensors(self, side: str, names: list[Any]) -> list[TensorInfo | None]:
         """That side's tensors; None where it has none."""
         shapes = self.lists(f"{side}_shape", lambda values: tuple(values.tolist()))
-        parts = (self(f"{side}_{part}") for part in ("file", "offset", "nbytes"))
+        layouts = self.lists(f"{side}_layout", _axes)
+        parts = [self(f"{side}_{part}") for part in ("file", "offset", "nbytes")]
+        parts += [layouts, self(f"{side}_part")]
         return [
             None if dtype is None else TensorInfo(name, dtype, shape, *rest)
             for name, dtype, shape, *rest in zip(

@@ -71,6 +71,6 @@ def _sides(place: PlaceRows) -> None:
             lines.append(f"{role}: nothing")
         else:
             lines.append(
-                f"{role}: {code(tensor.name)}, {format_shape(tensor.shape)}, {plain(tensor.dtype)}"
+                f"{role}: {code(tensor.label)}, {format_shape(tensor.shape)}, {plain(tensor.dtype)}"
             )
     st.caption("  \n".join(lines))

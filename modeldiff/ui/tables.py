@@ -47,8 +47,8 @@ def change_frame(changes: Sequence[Change]) -> pd.DataFrame:
                 "rel_frobenius_pct": statistics.rel_frobenius_pct if statistics else None,
                 "cosine": statistics.cosine if statistics else None,
                 "reason": pair.reason or None,
-                "base_name": base.name if base else None,
-                "target_name": target.name if target else None,
+                "base_name": base.label if base else None,
+                "target_name": target.label if target else None,
             }
         )
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))

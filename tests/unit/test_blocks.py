@@ -121,9 +121,9 @@ def test_shapes_read_from_in_to_out_and_say_what_their_numbers_mean() -> None:
     assert found(llama, "embed_tokens").shape == "128256 × 4096"
     assert found(llama, "norm").shape == "4096"
     gpt2 = understand(SOURCES["gpt2"])
-    fused = found(gpt2, "self_attn.qkv_proj")
-    assert (fused.label, fused.shape) == ("c_attn", "768 → 2304")
-    assert fused.detail == "2304 = q 768 + k 768 + v 768, with bias, stored [in, out]"
+    part = found(gpt2, "self_attn.k_proj")
+    assert (part.label, part.shape) == ("c_attn (k)", "768 → 768")
+    assert part.detail == "768 = 12 heads × 64, with bias, stored [in, out]"
     head = found(gpt2, "lm_head")
     assert head.detail.endswith("the same matrix as wte")
 
@@ -133,7 +133,7 @@ def test_gpt2s_layer_has_no_gate_and_no_rope() -> None:
     attention, mlp = kind.sublayers
     assert rows(attention) == [
         ["input_layernorm"],
-        ["self_attn.qkv_proj"],
+        ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
         ["self_attn.attention"],
         ["self_attn.o_proj"],
     ]

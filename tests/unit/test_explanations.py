@@ -46,7 +46,7 @@ def test_numbers_of_the_architecture_are_in_the_sentences() -> None:
 
 def test_stored_names_are_told_where_they_are_others() -> None:
     gpt2 = understand(checkpoint(gpt2_shapes()))
-    assert "In the file it is called c_attn." in explain("self_attn.qkv_proj", gpt2).what
+    assert "In the file it is called c_attn (v)." in explain("self_attn.v_proj", gpt2).what
     llama = explain("self_attn.q_proj", understand(published("llama-3-8b")))
     assert "In the file" not in llama.what
 

@@ -9,6 +9,7 @@ embedding). The fused matrix holds [q, k, v] head by head or group by group.
 from __future__ import annotations
 
 from modeldiff.architectures.family import Family
+from modeldiff.architectures.fused import QKV_BY_HEAD
 
 _LAYER = {
     "input_layernorm": "input_layernorm",
@@ -20,6 +21,7 @@ _LAYER = {
     "mlp.dense_h_to_4h": "mlp.up_proj",
     "mlp.dense_4h_to_h": "mlp.down_proj",
 }
+_FUSED = {"self_attn.qkv_proj": QKV_BY_HEAD}
 _OUTSIDE = {"word_embeddings": "embed_tokens", "ln_f": "norm", "lm_head": "lm_head"}
 
 FALCON = Family(
@@ -29,6 +31,7 @@ FALCON = Family(
     lists=("h",),
     layer=_LAYER,
     outside=_OUTSIDE,
+    fused=_FUSED,
     defaults={
         "tie_word_embeddings": True,
         "activation": "gelu",
@@ -46,6 +49,7 @@ BLOOM = Family(
     lists=("h",),
     layer=_LAYER,
     outside={**_OUTSIDE, "word_embeddings_layernorm": "embed_layernorm"},
+    fused=_FUSED,
     defaults={"tie_word_embeddings": True, "activation": "gelu_new", "alibi": True},
     norm="LayerNorm",
     position="ALiBi",

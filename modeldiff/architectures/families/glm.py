@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from modeldiff.architectures.families.llama import ATTENTION, OUTSIDE, PRE_NORMS
 from modeldiff.architectures.family import Family
+from modeldiff.architectures.fused import GATE_UP
 
 GLM = Family(
     name="glm",
@@ -21,5 +22,6 @@ GLM = Family(
         "mlp.down_proj": "mlp.down_proj",
     },
     outside=OUTSIDE,
+    fused={"mlp.gate_up_proj": GATE_UP},
     defaults={"hidden_act": "silu"},
 )

@@ -4,7 +4,8 @@ Absent: RoPE (positions are learned, ``wpe``), a gate in the MLP, separate q, k 
 norms, and nearly always a stored head: it is the embedding. All matrices in the layers are
 ``Conv1D``, stored [in, out]; the fused one holds the columns q | k | v. Older files also store the
 causal mask (``attn.bias``) and its fill value, which nothing trained. GPT-BigCode (StarCoder) and
-GPT-Neo carry the same names, but store their matrices [out, in]; GPT-Neo keeps q, k and v apart.
+GPT-Neo carry the same names, but store their matrices [out, in]; the fused one of GPT-BigCode
+holds [q, k, v] head by head where its heads share no key, GPT-Neo keeps q, k and v apart.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modeldiff.architectures.family import Family
+from modeldiff.architectures.fused import QKV, QKV_BY_HEAD
 
 GPT2 = Family(
     name="gpt2",
@@ -35,13 +37,18 @@ GPT2 = Family(
     transposed=frozenset(
         {"self_attn.qkv_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj"}
     ),
+    fused={"self_attn.qkv_proj": QKV},
     defaults={"tie_word_embeddings": True, "activation_function": "gelu_new"},
     norm="LayerNorm",
     position="learned",
 )
 
 GPT_BIGCODE = replace(
-    GPT2, name="gpt_bigcode", model_types={"gpt_bigcode": "GPT-BigCode"}, transposed=frozenset()
+    GPT2,
+    name="gpt_bigcode",
+    model_types={"gpt_bigcode": "GPT-BigCode"},
+    transposed=frozenset(),
+    fused={"self_attn.qkv_proj": QKV_BY_HEAD},
 )
 
 GPT_NEO = replace(

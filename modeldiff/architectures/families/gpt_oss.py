@@ -1,14 +1,15 @@
 """gpt-oss's names: experts stacked in one tensor each, sinks in the attention, biases everywhere.
 
 Absent: experts one by one, shared experts, q and k norms. Gate and up are fused, even columns gate,
-odd columns up. Published files store the experts in MXFP4: ``…_blocks`` with two values in a byte
-and ``…_scales`` beside them.
+odd columns up, and the experts' matrices are stored [in, out]. Published files store the experts in
+MXFP4, [out, in]: ``…_blocks`` with two values in a byte and ``…_scales`` beside them.
 """
 
 from __future__ import annotations
 
 from modeldiff.architectures.families.llama import ATTENTION, OUTSIDE, PRE_NORMS
 from modeldiff.architectures.family import Family
+from modeldiff.architectures.fused import GATE_UP_IN_TURN
 
 GPT_OSS = Family(
     name="gpt_oss",
@@ -30,5 +31,7 @@ GPT_OSS = Family(
         },
     },
     outside=OUTSIDE,
+    transposed=frozenset({"mlp.experts.gate_up_proj", "mlp.experts.down_proj"}),
+    fused={"mlp.experts.gate_up_proj": GATE_UP_IN_TURN},
     defaults={"hidden_act": "silu"},
 )

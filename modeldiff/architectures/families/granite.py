@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from modeldiff.architectures.families.llama import ATTENTION, OUTSIDE, PRE_NORMS
 from modeldiff.architectures.family import Family
+from modeldiff.architectures.fused import GATE_UP
 
 GRANITE_MOE = Family(
     name="granite_moe",
@@ -22,5 +23,6 @@ GRANITE_MOE = Family(
         "shared_mlp.output_linear": "mlp.shared_expert.down_proj",
     },
     outside=OUTSIDE,
+    fused={"mlp.experts.gate_up_proj": GATE_UP, "mlp.shared_expert.gate_up_proj": GATE_UP},
     defaults={"hidden_act": "silu"},
 )

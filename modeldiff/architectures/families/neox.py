@@ -8,6 +8,7 @@ store the causal mask and the rotary frequencies.
 from __future__ import annotations
 
 from modeldiff.architectures.family import Family
+from modeldiff.architectures.fused import QKV_BY_HEAD
 
 GPT_NEOX = Family(
     name="gpt_neox",
@@ -22,6 +23,7 @@ GPT_NEOX = Family(
         "mlp.dense_4h_to_h": "mlp.down_proj",
     },
     outside={"embed_in": "embed_tokens", "final_layer_norm": "norm", "embed_out": "lm_head"},
+    fused={"self_attn.qkv_proj": QKV_BY_HEAD},
     defaults={"use_parallel_residual": True, "hidden_act": "gelu"},
     norm="LayerNorm",
     parallel="use_parallel_residual",

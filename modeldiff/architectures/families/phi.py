@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from modeldiff.architectures.families.llama import ATTENTION, OUTSIDE, PRE_NORMS, PREFIXES
 from modeldiff.architectures.family import Family
+from modeldiff.architectures.fused import GATE_UP, QKV
 
 PHI = Family(
     name="phi",
@@ -40,4 +41,5 @@ PHI3 = Family(
         "mlp.down_proj": "mlp.down_proj",
     },
     outside=OUTSIDE,
+    fused={"self_attn.qkv_proj": QKV, "mlp.gate_up_proj": GATE_UP},
 )

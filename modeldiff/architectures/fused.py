@@ -1,0 +1,34 @@
+"""How several matrices can stand in one tensor, in words that a family's description uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Fused:
+    """The layout of a fused matrix along its outputs (its rows, or columns where it is stored
+    [in, out]); its bias, and the blocks and scales of a packed one, are laid out alike.
+
+    ``parts`` are the components in the order in which they stand, without what the fused one's
+    name has before them. They take turns: ``once`` each as a whole; a ``kv_head`` at a time, each
+    KV head's queries, its key and its value; or an ``output`` at a time.
+    """
+
+    parts: tuple[str, ...]
+    turns: Literal["once", "kv_head", "output"] = "once"
+
+
+QKV = Fused(("q_proj", "k_proj", "v_proj"))
+"""q | k | v: GPT-2, Phi-3."""
+
+QKV_BY_HEAD = Fused(QKV.parts, "kv_head")
+"""[q, k, v] head by head (GPT-NeoX, BLOOM) or group by group (Falcon 40B); with a single KV head
+(Falcon 7B) that is q | k | v."""
+
+GATE_UP = Fused(("gate_proj", "up_proj"))
+"""gate | up: Phi-3, GLM, Granite-MoE."""
+
+GATE_UP_IN_TURN = Fused(GATE_UP.parts, "output")
+"""Even outputs gate, odd ones up: gpt-oss."""

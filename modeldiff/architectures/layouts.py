@@ -1,0 +1,60 @@
+"""How the elements of a part lie in a stored tensor, worked out from shapes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from math import prod
+
+from modeldiff.checkpoints.checkpoint import Layout, TensorInfo
+
+
+def part_layout(shape: tuple[int, ...], axis: int, turns: int, size: int) -> Layout:
+    """A part's elements in a tensor of this shape: ``size`` rows of ``axis`` in each of the
+    ``turns`` in which the parts take turns along it.
+
+    >>> part_layout((6, 4), 0, 1, 2), part_layout((6, 4), 0, 3, 1), part_layout((4, 6), 1, 1, 2)
+    ((), ((3, 8), (4, 1)), ((4, 6), (2, 1)))
+    """
+    inner = prod(shape[axis + 1 :])
+    return _merged(
+        [
+            (prod(shape[:axis]), shape[axis] * inner),
+            (turns, shape[axis] // turns * inner),
+            (size, inner),
+            (inner, 1),
+        ]
+    )
+
+
+def turned(tensor: TensorInfo) -> TensorInfo:
+    """The transpose of a matrix, as a view of the same bytes."""
+    rows, columns = tensor.shape
+    if not tensor.elements:
+        return replace(tensor, shape=(columns, rows))
+    inner: list[tuple[int, int]] = []
+    outer: list[tuple[int, int]] = []
+    left = columns
+    for count, distance in reversed(tensor.layout or ((rows * columns, 1),)):
+        # The columns take the innermost axes; one that holds rows as well is cut between them.
+        taken = min(count, left)
+        if count % taken or left % taken:
+            raise ValueError(f"rows of {columns} elements do not fit the layout {tensor.layout}")
+        inner.insert(0, (taken, distance))
+        outer.insert(0, (count // taken, distance * taken))
+        left //= taken
+    return replace(tensor, shape=(columns, rows), layout=_merged([*inner, *outer]))
+
+
+def _merged(axes: Iterable[tuple[int, int]]) -> Layout:
+    """The same layout in as few axes as can be."""
+    found: list[tuple[int, int]] = []
+    for count, distance in axes:
+        if count == 1:
+            continue
+        if found and found[-1][1] == count * distance:
+            count *= found.pop()[0]
+        found.append((count, distance))
+    if not found or (len(found) == 1 and found[0][1] == 1):
+        return ()
+    return tuple(found)
