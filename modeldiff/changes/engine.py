@@ -14,7 +14,7 @@ from itertools import zip_longest
 from modeldiff.changes.benches import Bench, Workshop, workshop_for
 from modeldiff.changes.change import Change, Pair, Progress
 from modeldiff.changes.loading import load_batch, load_chunk, load_sample
-from modeldiff.changes.reading import OpenFiles, TensorUnreadable
+from modeldiff.changes.reading import OpenFiles, TensorUnreadable, physical_memory
 from modeldiff.changes.tally import MedianSearch, Unsettled
 from modeldiff.changes.tasks import Chunk, Job, Sample, Task, Whole, chunks, cut, sort_out
 from modeldiff.checkpoints import Checkpoint
@@ -22,6 +22,10 @@ from modeldiff.errors import Cancelled
 
 _REPORT_SECONDS = 0.1
 """How often progress is reported."""
+_KEPT_SHARE = 0.75
+"""A pair that is larger than this share of memory cannot stay in the page cache until it is read
+again; to make room for it costs more than half of the time of reading it, and everything else in
+there."""
 
 ReportProgress = Callable[[Progress], None]
 
@@ -76,8 +80,11 @@ class _Walk:
         self._workshop = workshop
         self._progress = progress
         self._tasks, self._ready = sort_out(pairs)
-        self._base = OpenFiles(base, [task.base for task in self._tasks])
-        self._target = OpenFiles(target, [task.target for task in self._tasks])
+        self._bytes_done = 0
+        self._bytes_total = sum(task.pair.nbytes for task in self._tasks)
+        passing = self._bytes_total > _KEPT_SHARE * physical_memory()
+        self._base = OpenFiles(base, [task.base for task in self._tasks], passing=passing)
+        self._target = OpenFiles(target, [task.target for task in self._tasks], passing=passing)
         self._results: queue.SimpleQueue[dict[int, Change] | BaseException] = queue.SimpleQueue()
         # The condition guards all below; it is notified when there may be more to do, or nothing.
         self._state = threading.Condition()
@@ -86,8 +93,6 @@ class _Walk:
         self._urgent: deque[Job] = deque()
         self._unfinished = len(self._tasks)
         self._stopping = False
-        self._bytes_done = 0
-        self._bytes_total = sum(task.pair.nbytes for task in self._tasks)
         self._fetch_done = self._fetch_total = 0
         self._current = ""
 

@@ -20,15 +20,24 @@ class TensorUnreadable(Exception):
     """The disk refuses these bytes; the message says why."""
 
 
+def physical_memory() -> int:
+    """Bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 class OpenFiles:
     """A checkpoint's files while tensors are read from them.
 
     Each is fetched once, opened at its first read and closed after the last of ``tensors`` in it,
-    so that few are open at a time. Any thread may read.
+    so that few are open at a time. Any thread may read. ``passing``: what was read is not to stay
+    in the system's memory.
     """
 
-    def __init__(self, checkpoint: Checkpoint, tensors: Iterable[TensorInfo]) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, tensors: Iterable[TensorInfo], *, passing: bool = False
+    ) -> None:
         self._checkpoint = checkpoint
+        self._passing = passing and hasattr(os, "posix_fadvise")
         self._lock = threading.Lock()
         self._left: dict[str, int] = {}
         for tensor in tensors:
@@ -58,6 +67,10 @@ class OpenFiles:
         ``TensorUnreadable`` when the disk fails.
         """
         self.read_pieces(tensor, [start], buffer)
+        # Elements that lie apart lie between others, which are wanted next.
+        if self._passing and not tensor.layout:
+            descriptor, offset = self._descriptor(tensor.file), tensor.offset + start
+            os.posix_fadvise(descriptor, offset, buffer.size, os.POSIX_FADV_DONTNEED)
 
     def read_pieces(
         self, tensor: TensorInfo, starts: Sequence[int], buffer: npt.NDArray[np.uint8]

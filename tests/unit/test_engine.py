@@ -109,6 +109,23 @@ def test_a_bracket_that_misses_costs_only_time(
     ] == wanted
 
 
+def test_what_memory_cannot_hold_is_read_alike(
+    opened: tuple[Checkpoint, Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [change.statistics for change in measure(pairs_by_name(*opened), *opened)]
+    dropped: list[int] = []
+
+    def advise(descriptor: int, offset: int, size: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_DONTNEED
+        dropped.append(size)
+
+    monkeypatch.setattr("modeldiff.changes.engine.physical_memory", lambda: 1)
+    monkeypatch.setattr("os.posix_fadvise", advise)
+    pairs = pairs_by_name(*opened)
+    assert [change.statistics for change in measure(pairs, *opened)] == wanted
+    assert sum(dropped) == sum(pair.nbytes for pair in pairs)
+
+
 def test_a_bracket_that_holds_too_much_is_given_up(
     opened: tuple[Checkpoint, Checkpoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
