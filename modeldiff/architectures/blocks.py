@@ -248,10 +248,8 @@ def _outside_operations(components: Mapping[str, Component], reading: Reading) -
     family = reading.family
     if family is not None and family.embedding_scale:
         found.add("embed.scale")
-    if (
-        sum(name in components for name in ("embed_tokens", "embed_positions", "embed_token_types"))
-        > 1
-    ):
+    added = ("tokens", "positions", "token_types", "patches", "class")
+    if sum(f"embed_{name}" in components for name in added) > 1:
         found.add("embed.add")
     if family is not None and family.bare_norms:
         found.add("norm")

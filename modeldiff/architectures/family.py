@@ -11,6 +11,9 @@ from modeldiff.architectures.fused import Fused
 WEIGHT_NAMES = frozenset({"weight", "bias", "scale", "gamma", "beta", "kernel"})
 """Last parts of a name that are a parameter of the component before them, whoever wrote it."""
 
+_SPELLINGS = {"gamma": "weight", "beta": "bias"}
+"""What the oldest files call a norm's parameters."""
+
 MAX_INDEX = 9_999
 """A larger number in a name is no layer or expert: nobody builds that many, hostile files do."""
 
@@ -44,9 +47,12 @@ class Family:
     ``mlp.experts`` whose path has no ``#`` is a stack of all experts. ``defaults`` are config
     values that hold when a config does not say them. ``norm``, ``norm_weight_plus_one`` and
     ``position`` say what neither tensors nor config do.
-    ``bare_norms``: norms that compute but store nothing. ``parallel``: attention and MLP read the
-    same input, always or when the config key of that name is true. ``embedding_scale`` is by what
-    the embedding is multiplied before the first layer.
+    ``bare_norms``: norms that compute but store nothing. ``norm_after_addition``: norms stand after
+    a sublayer's result was added to the stream, always or when the config key of that name is
+    false. ``head_optional``: a head tied to the embedding is there only beside something stored of
+    it. ``writes``: whether it writes token by token, and so keeps keys and values. ``parallel``:
+    attention and MLP read the same input, always or when the config key of that name is true.
+    ``embedding_scale`` is by what the embedding is multiplied before the first layer.
     """
 
     name: str
@@ -62,6 +68,9 @@ class Family:
     norm: Literal["RMSNorm", "LayerNorm"] = "RMSNorm"
     norm_weight_plus_one: bool = False
     bare_norms: bool = False
+    norm_after_addition: bool | str = False
+    head_optional: bool = False
+    writes: bool = True
     beyond: str = ""
     position: Position = "RoPE"
     parallel: bool | str = False
@@ -113,4 +122,5 @@ def _parameter_in(table: Mapping[str, str], path: str) -> tuple[str, str] | None
         return component, parameter or "weight"
     module, _, parameter = path.rpartition(".")
     component = table.get(module, "")
+    parameter = _SPELLINGS.get(parameter, parameter)
     return (component, parameter) if component and ":" not in component else None

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from modeldiff.architectures.cutting import Cutter
+from modeldiff.architectures.families import tower_beside
 from modeldiff.architectures.families.generic import read_names
 from modeldiff.architectures.family import Family
 from modeldiff.architectures.place import Parameter, Place, Role
@@ -22,6 +23,7 @@ _BUFFER_NAMES = frozenset(
         "masked_bias",
         "position_ids",
         "num_batches_tracked",
+        "final_logits_bias",
     }
 )
 _MASKS = ("attn.bias", "attention.bias")
@@ -50,6 +52,10 @@ def read_parameters(
     unique.
     """
     places = _described(tensors, family, settings) if family else {}
+    if family:
+        left = tuple(tensor for tensor in tensors if tensor.name not in places)
+        beside = tower_beside(name_patterns(tensor.name for tensor in left))
+        places.update(_described(left, beside, settings) if beside else {})
     rest = [tensor.name for tensor in tensors if tensor.name not in places]
     places.update(read_names(rest, main_known=any(p.layer is not None for p in places.values())))
     cutter = Cutter(family, settings, ((places[tensor.name], tensor) for tensor in tensors))
@@ -65,7 +71,7 @@ def read_parameters(
         for own, part in parts or ((place, tensor),):
             taken.add(own)
             parameters.append(Parameter(own, part, role, transposed and len(part.shape) == 2))
-    return (*parameters, *_tied_head(parameters, settings))
+    return (*parameters, *_tied_head(parameters, settings, family))
 
 
 def _described(
@@ -117,18 +123,21 @@ def _role(tensor: TensorInfo) -> Role:
     return "buffer" if is_mask or tensor.dtype in ("BOOL", "I64") else "parameter"
 
 
-def _tied_head(parameters: list[Parameter], settings: Settings) -> tuple[Parameter, ...]:
+def _tied_head(
+    parameters: list[Parameter], settings: Settings, family: Family | None
+) -> tuple[Parameter, ...]:
     """The embedding's second use as the head, if the config ties them and no head is stored."""
     tied = settings.flag("tie_word_embeddings")
     if tied is None or not tied.value:
         return ()
-    embedding = None
+    embedding, headless = None, family is not None and family.head_optional
     for parameter in parameters:
         place = parameter.place
+        headless = headless and not place.component.startswith("lm_head")
         if place.layer is None and place.component == "lm_head" and place.parameter == "weight":
             return ()
         if place in _EMBEDDINGS:
             embedding = embedding or parameter
-    if embedding is None:
+    if embedding is None or headless:
         return ()
     return (Parameter(Place(None, "lm_head"), embedding.tensor, role="tied"),)

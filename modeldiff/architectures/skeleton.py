@@ -170,18 +170,29 @@ MLP: Rows = (
 )
 
 STEM: tuple[Node, ...] = (
+    _linear("embed_patches"),
+    Node("embed_class", "parameter"),
     Node("embed_tokens", "embedding"),
     _operation("embed.scale", "embed_tokens"),
     Node("embed_positions", "embedding"),
     Node("embed_token_types", "embedding"),
-    _operation("embed.add", "embed.scale", "embed_positions", "embed_token_types"),
+    _operation(
+        "embed.add",
+        "embed_patches",
+        "embed_class",
+        "embed.scale",
+        "embed_positions",
+        "embed_token_types",
+    ),
     _norm("embed_layernorm", "embed.add"),
     _linear("project_in", "embed_layernorm"),
 )
 TAIL: tuple[Node, ...] = (
     _norm("norm"),
     Node("project_out", "linear", ("norm",), optional=True),
-    _linear("lm_head", "project_out"),
+    Node("lm_head.dense", "linear", ("project_out",), optional=True),
+    _norm("lm_head.norm", "lm_head.dense"),
+    _linear("lm_head", "lm_head.norm"),
     _operation("lm_head.softcap", "lm_head"),
 )
 

@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from modeldiff.architectures.families.bert import BERT, DISTILBERT
 from modeldiff.architectures.families.deepseek import DEEPSEEK
-from modeldiff.architectures.families.encoder_decoder import T5, WHISPER
+from modeldiff.architectures.families.encoder_decoder import BART, T5, WHISPER
 from modeldiff.architectures.families.falcon import BLOOM, FALCON
 from modeldiff.architectures.families.gemma import GEMMA, GEMMA2, GEMMA3
 from modeldiff.architectures.families.glm import GLM
 from modeldiff.architectures.families.gpt2 import GPT2, GPT_BIGCODE, GPT_NEO
 from modeldiff.architectures.families.gpt_oss import GPT_OSS
-from modeldiff.architectures.families.granite import GRANITE_MOE
+from modeldiff.architectures.families.granite import GRANITE_HYBRID, GRANITE_MOE
 from modeldiff.architectures.families.llama import LLAMA, STABLELM, STARCODER2
-from modeldiff.architectures.families.mamba import JAMBA, MAMBA
+from modeldiff.architectures.families.llama_beyond import LLAMA4, LLAMA_VISION
+from modeldiff.architectures.families.mamba import BAMBA, JAMBA, MAMBA
 from modeldiff.architectures.families.mixtral import MIXTRAL, QWEN_MOE
+from modeldiff.architectures.families.mpt import MPT
 from modeldiff.architectures.families.neox import GPT_NEOX
 from modeldiff.architectures.families.olmo import OLMO, OLMO2
 from modeldiff.architectures.families.opt import OPT
 from modeldiff.architectures.families.parallel import COHERE, GPTJ
 from modeldiff.architectures.families.phi import PHI, PHI3
+from modeldiff.architectures.families.vision import BESIDE, CLIP, VIT
 from modeldiff.architectures.family import Family
 
 FAMILIES: tuple[Family, ...] = (
@@ -53,11 +57,24 @@ FAMILIES: tuple[Family, ...] = (
     MAMBA,
     T5,
     WHISPER,
+    BART,
+    BERT,
+    DISTILBERT,
+    VIT,
+    CLIP,
+    MPT,
+    BAMBA,
+    GRANITE_HYBRID,
+    LLAMA4,
+    LLAMA_VISION,
 )
 """In the order in which they are tried on names alone: the first of two equals wins."""
 
 _ENOUGH = 0.6
 """Share of the names that a description must know to be taken on names alone."""
+
+
+_HALF = 0.5
 
 
 def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Family | None:
@@ -69,6 +86,9 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
     names.
     """
     names = tuple(patterns)
+    beside = tower_beside(names)
+    if beside is not None:
+        names = tuple(n for n in names if beside.split(n)[0] == "") or names
     best = max(FAMILIES, key=lambda family: _known(family, names))
     most = _known(best, names)
     for said in model_types(config):
@@ -76,6 +96,15 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
             if said in family.model_types and _known(family, names) > most / 2:
                 return family
     return best if most >= _ENOUGH else None
+
+
+def tower_beside(patterns: Iterable[str]) -> Family | None:
+    """The description of the tower that looks at pictures, for the names of a multimodal model."""
+    for tower in BESIDE:
+        opened = [name for name in patterns if tower.split(name)[0]]
+        if opened and _known(tower, tuple(opened)) > _HALF:
+            return tower
+    return None
 
 
 def model_types(config: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 Multi-head latent attention: low-rank pairs in place of q, k and v (the small V2 has a plain
 q_proj). The first layers are dense, the others hold experts, shared experts and a router with a
 correction that is added to its scores. Absent: biases, fused matrices. Published V3 files end with
-a layer beyond those that the config counts: it predicts the token after the next (``mtp`` here).
+a layer beyond those that the config counts: it predicts the token after the next (``mtp`` here)
+from the last layer's result and the next token's embedding, each normed (``hnorm``, ``enorm``) and
+joined by ``eh_proj``; it stores embedding and head a second time.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ DEEPSEEK = Family(
         "self_attn.kv_a_layernorm": "self_attn.kv_a_layernorm",
         "self_attn.kv_b_proj": "self_attn.kv_b_proj",
         "mlp.gate": "mlp.router",
+        **{part: part for part in ("embed_tokens", "enorm", "hnorm", "eh_proj")},
+        "shared_head.norm": "shared_head.norm",
+        "shared_head.head": "shared_head.head",
         **{
             f"mlp.shared_experts.{part}": f"mlp.shared_expert.{part}"
             for part in ("gate_proj", "up_proj", "down_proj")

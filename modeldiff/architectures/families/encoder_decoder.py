@@ -1,11 +1,15 @@
-"""Models of two towers: T5 and Whisper (whose layers also carry BART's names).
+"""Models of two towers, an encoder and a decoder that also attends to it: T5, Whisper, BART.
 
-The trap: T5 counts the parts of a layer, so ``layer.1`` is the MLP in the encoder and the
-cross-attention in the decoder. T5 has no absolute positions but a learned bias by distance in its
-first layers; Whisper's encoder begins with two convolutions over sound.
+The traps: T5 counts the parts of a layer, so ``layer.1`` is the MLP in the encoder and the
+cross-attention in the decoder. BART has Whisper's names, but its norms stand after the addition to
+the stream and there is no last one. T5 has no absolute positions but a learned bias by distance in
+its first layers; Whisper's encoder begins with two convolutions over sound. Absent in all: RoPE,
+fused matrices; a gate in the MLP but in later T5s; a bias of the key in Whisper, any bias in T5.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from modeldiff.architectures.family import Family
 
@@ -48,7 +52,7 @@ T5 = Family(
 
 WHISPER = Family(
     name="whisper",
-    model_types={"whisper": "Whisper", "bart": "BART"},
+    model_types={"whisper": "Whisper"},
     towers={
         "model.encoder.": "encoder",
         "model.decoder.": "decoder",
@@ -81,4 +85,17 @@ WHISPER = Family(
     defaults={"tie_word_embeddings": True, "activation_function": "gelu"},
     norm="LayerNorm",
     position="learned",
+)
+
+BART = replace(
+    WHISPER,
+    name="bart",
+    model_types={"bart": "BART"},
+    layer={
+        **WHISPER.layer,
+        "self_attn_layer_norm": "post_self_attn_layernorm",
+        "encoder_attn_layer_norm": "post_cross_attn_layernorm",
+        "final_layer_norm": "post_mlp_layernorm",
+    },
+    norm_after_addition=True,
 )

@@ -1,12 +1,17 @@
 """Granite's names where it has experts (a Granite without them has Llama's).
 
 All experts are stacked in one tensor: ``input_linear`` is gate and up, ``output_linear`` is down.
-Absent: experts one by one, biases, norms after a sublayer.
+Absent: experts one by one, biases, norms after a sublayer. Granite 4 has the same names, with a
+state space in place of the attention in most layers; its smaller models have the shared expert
+alone.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from modeldiff.architectures.families.llama import ATTENTION, OUTSIDE, PRE_NORMS
+from modeldiff.architectures.families.mamba import MIXER
 from modeldiff.architectures.family import Family
 from modeldiff.architectures.fused import GATE_UP
 
@@ -25,4 +30,11 @@ GRANITE_MOE = Family(
     outside=OUTSIDE,
     fused={"mlp.experts.gate_up_proj": GATE_UP, "mlp.shared_expert.gate_up_proj": GATE_UP},
     defaults={"hidden_act": "silu"},
+)
+
+GRANITE_HYBRID = replace(
+    GRANITE_MOE,
+    name="granite_hybrid",
+    model_types={"granitemoehybrid": "Granite 4"},
+    layer={**GRANITE_MOE.layer, **{f"mamba.{part}": f"mixer.{part}" for part in MIXER}},
 )

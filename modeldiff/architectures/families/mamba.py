@@ -1,16 +1,19 @@
 """Mamba's names, and Jamba's, which puts attention and experts between them.
 
 A mixer (state space) stands where others have attention. Absent in Mamba: attention, an MLP,
-positions. In Jamba: positions, and in most layers attention.
+positions. In Jamba: positions, and in most layers attention. Bamba has Jamba's names, no experts,
+and turns queries and keys (RoPE).
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from modeldiff.architectures.families.llama import ATTENTION
 from modeldiff.architectures.families.mixtral import EXPERTS
 from modeldiff.architectures.family import Family
 
-_MIXER = (
+MIXER = (
     "in_proj",
     "conv1d",
     "x_proj",
@@ -29,7 +32,7 @@ MAMBA = Family(
     name="mamba",
     model_types={"mamba": "Mamba", "mamba2": "Mamba-2", "falcon_mamba": "Falcon-Mamba"},
     prefixes=("backbone.",),
-    layer={"norm": "input_layernorm", **{f"mixer.{part}": f"mixer.{part}" for part in _MIXER}},
+    layer={"norm": "input_layernorm", **{f"mixer.{part}": f"mixer.{part}" for part in MIXER}},
     outside={"embeddings": "embed_tokens", "norm_f": "norm", "lm_head": "lm_head"},
     defaults={"tie_word_embeddings": True, "hidden_act": "silu"},
     position="none",
@@ -40,7 +43,7 @@ JAMBA = Family(
     model_types={"jamba": "Jamba"},
     layer={
         **ATTENTION,
-        **{f"mamba.{part}": f"mixer.{part}" for part in _MIXER},
+        **{f"mamba.{part}": f"mixer.{part}" for part in MIXER},
         "input_layernorm": "input_layernorm",
         "pre_ff_layernorm": "post_attention_layernorm",
         **{f"feed_forward.{part}": f"mlp.{part}" for part in ("gate_proj", "up_proj", "down_proj")},
@@ -51,3 +54,5 @@ JAMBA = Family(
     defaults={"hidden_act": "silu"},
     position="none",
 )
+
+BAMBA = replace(JAMBA, name="bamba", model_types={"bamba": "Bamba"}, position="RoPE")

@@ -2,8 +2,8 @@
 
 The trap: ``final_layer_norm`` is the MLP's norm within a layer and the last norm outside. Absent: a
 gate in the MLP, RoPE (positions are learned, two rows more than the context), usually a stored
-head. The smallest but one norms after the addition, not before the sublayer; it is drawn as the
-others are.
+head. The smallest but one norms after the addition, not before the sublayer (its config says
+``do_layer_norm_before: false``); it is drawn as the others are.
 """
 
 from __future__ import annotations
@@ -34,5 +34,6 @@ OPT = Family(
     },
     defaults={"tie_word_embeddings": True, "activation_function": "relu"},
     norm="LayerNorm",
+    norm_after_addition="do_layer_norm_before",
     position="learned",
 )

@@ -82,4 +82,94 @@ OUTSIDE: dict[str, Text] = {
         "c · tanh(logits / c)",
         "Nothing is learned here.",
     ),
+    "lm_head.dense": Text(
+        "Transform before the head",
+        "One more matrix and activation that turn the last vector into one that the embedding, "
+        "used as the head, can be compared with.",
+        "h = activation(W x + b)",
+        "Only the guess of a hidden word reads it: a change here leaves the layers' results as "
+        "they are.",
+    ),
+    "lm_head.norm": Text(
+        "Norm before the head",
+        "Brings the transformed vector to unit size before the head reads it.",
+        "norm",
+        "It scales every token's score.",
+    ),
+    "embed_patches": Text(
+        "Patch embedding",
+        "Cuts a picture into squares and turns the colours of each into one vector, which then "
+        "goes the way of a token.",
+        "x = W · pixels(patch)",
+        "All that the tower sees of the picture comes through it, so a change here changes every "
+        "patch.",
+    ),
+    "embed_class": Text(
+        "Vector of the whole picture",
+        "One learned vector put before the patches. What it has gathered after the last layer "
+        "stands for the whole picture.",
+        "x = [c, patches]",
+        "It is the same for every picture: a change shifts where the gathering starts.",
+    ),
+    "pooler": Text(
+        "Pooler",
+        "Takes the first token's last vector as that of the whole text, through one more matrix.",
+        "p = tanh(W x + b)",
+        "Only what judges whole texts reads it.",
+    ),
+    "classifier": Text(
+        "Classifier",
+        "One row for each class: the scores say which it is.",
+        _MATRIX,
+        "It is usually new in a fine-tuned model, so it tends to change most.",
+    ),
+    "conv1": Text(
+        "First convolution over sound",
+        "Reads the loudness of each pitch over a few moments and turns it into a vector.",
+        "y = gelu(W ∗ sound)",
+        "All that the model hears comes through it.",
+    ),
+    "conv2": Text(
+        "Second convolution over sound",
+        "Joins neighbouring moments and halves their number.",
+        "y = gelu(W ∗ x)",
+        "All that the model hears comes through it.",
+    ),
+    "text_projection": Text(
+        "Projection of the text",
+        "Brings what stands for the text into the space that texts and pictures share.",
+        _MATRIX,
+        "It decides which pictures a text is near to.",
+    ),
+    "visual_projection": Text(
+        "Projection of the picture",
+        "Brings what stands for the picture into the space that texts and pictures share.",
+        _MATRIX,
+        "It decides which texts a picture is near to.",
+    ),
+    "logit_scale": Text(
+        "Scale of the scores",
+        "One number: how sharply near and far pairs of text and picture are told apart.",
+        "score = exp(s) · cosine(text, picture)",
+        "It scales all scores alike and leaves their order as it is.",
+    ),
+    "enorm": Text(
+        "Norm of the next token",
+        "Norms the embedding of the next token, from which the token after it is predicted.",
+        "norm",
+        "It belongs to the extra prediction only, which a plain run leaves out.",
+    ),
+    "hnorm": Text(
+        "Norm of the last result",
+        "Norms the last layer's vector before the extra prediction reads it.",
+        "norm",
+        "It belongs to the extra prediction only, which a plain run leaves out.",
+    ),
+    "eh_proj": Text(
+        "Joining projection",
+        "Joins the next token's embedding and the last layer's vector into what the extra layer "
+        "reads.",
+        "y = W [enorm(e), hnorm(h)]",
+        "It belongs to the extra prediction only, which a plain run leaves out.",
+    ),
 }
