@@ -98,7 +98,7 @@ def _numbers(name: str, architecture: Architecture | None) -> str:
         theta, scaling = architecture.fact("rope_theta"), architecture.fact("rope_scaling")
         if theta is not None:
             scaled = scaling is not None and scaling.value != "none"
-            stretched = f", stretched: {scaling.text}" if scaling is not None and scaled else ""
+            stretched = f", stretched: {scaling.value}" if scaling is not None and scaled else ""
             return f"Here θ is {theta.text}{stretched}."
     if name == "mlp.router":
         experts, chosen = (

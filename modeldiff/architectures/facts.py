@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from modeldiff.architectures.architecture import Fact, FactValue
-from modeldiff.architectures.composition import PARTS
 from modeldiff.architectures.dimensions import Dimension
-from modeldiff.architectures.quantities import activation_name, short_bytes, short_count
+from modeldiff.architectures.footprint import footprint_facts
+from modeldiff.architectures.quantities import activation_name, short_count
 from modeldiff.architectures.reading import UNKNOWN, Reading
 from modeldiff.architectures.settings import Setting
 from modeldiff.architectures.shapes import Stored
-
-_BF16_BYTES = 2
 
 
 def read_facts(reading: Reading) -> tuple[Fact, ...]:
@@ -25,7 +24,7 @@ def read_facts(reading: Reading) -> tuple[Fact, ...]:
         *_positions(reading),
         *_mlp(reading),
         *_vocabulary(reading),
-        *_storage(reading),
+        *footprint_facts(reading),
     )
 
 
@@ -57,6 +56,26 @@ def _sizes(reading: Reading) -> Iterator[Fact]:
     yield from _number("layers", "Layers", dimensions.layers)
     yield from _number("hidden_size", "Hidden size", dimensions.hidden)
     yield from _number("intermediate_size", "MLP size", dimensions.intermediate)
+    yield from _towers(reading)
+
+
+def _towers(reading: Reading) -> Iterator[Fact]:
+    """The stacks beside the one that all other facts speak of."""
+    layers: dict[str, set[int]] = {}
+    held: Counter[str] = Counter()
+    for parameter in reading.parameters:
+        place = parameter.place
+        if place.tower not in ("", reading.shapes.tower) and parameter.role == "parameter":
+            held[place.tower] += parameter.tensor.elements
+            if place.layer is not None:
+                layers.setdefault(place.tower, set()).add(place.layer)
+    if layers:
+        texts = [
+            f"{tower}: {len(found):,} layers, {short_count(held[tower])} parameters"
+            for tower, found in sorted(layers.items())
+        ]
+        value = ", ".join(f"{tower} {len(found)}" for tower, found in sorted(layers.items()))
+        yield Fact("towers", "Other towers", value, "; ".join(texts), "tensors")
 
 
 def _attention(reading: Reading) -> Iterator[Fact]:
@@ -90,13 +109,24 @@ def _attention(reading: Reading) -> Iterator[Fact]:
         yield _stored("o_bias", "Attention output bias", bias is not None, text, found)
     if weights or "self_attn.q_b_proj" in shapes:
         yield _qk_norm(reading)
+    yield from _cap(
+        "attention_softcap", "Cap of attention scores", "attn_logit_softcapping", reading
+    )
+
+
+def _cap(key: str, label: str, setting: str, reading: Reading) -> Iterator[Fact]:
+    """A limit to which scores are bent."""
+    cap = reading.settings.number(setting)
+    if cap is not None:
+        yield Fact(key, label, cap.value, f"± {cap.value:g}", cap.source)
 
 
 def _attention_kind(reading: Reading) -> Iterator[Fact]:
     heads, kv_heads = reading.dimensions.heads, reading.dimensions.kv_heads
     latent = reading.shapes["self_attn.kv_a_proj"]
     if latent is not None:
-        yield _stored("attention", "Attention", "MLA", "MLA: keys and values compressed", latent)
+        text = f"MLA: keys and values compressed to {latent.out:,} numbers for all heads"
+        yield _stored("attention", "Attention", "MLA", text, latent)
     elif heads is not None and kv_heads is not None:
         if kv_heads.value == heads.value:
             kind, text = "MHA", "MHA: each head has its own keys and values"
@@ -134,6 +164,10 @@ def _norms(reading: Reading) -> Iterator[Fact]:
         yield Fact("norm_eps", "Norm ε", epsilon.value, f"{epsilon.value:g}", epsilon.source)
     before = shapes.first("input_layernorm", "post_attention_layernorm")
     after = shapes.first("post_self_attn_layernorm", "post_mlp_layernorm")
+    if _norms_the_stream(reading):
+        text = "after each addition"
+        yield _stored("norm_placement", "Norm placement", text, text, after or before)
+        return
     placement = {
         (True, False): "before each sublayer",
         (False, True): "after each sublayer",
@@ -141,6 +175,14 @@ def _norms(reading: Reading) -> Iterator[Fact]:
     }.get((before is not None or bool(family and family.bare_norms), after is not None))
     if placement is not None:
         yield _stored("norm_placement", "Norm placement", placement, placement, after or before)
+
+
+def _norms_the_stream(reading: Reading) -> bool:
+    key = reading.family.norm_after_addition if reading.family else False
+    if isinstance(key, bool):
+        return key
+    before = reading.settings.flag(key)
+    return before is not None and not before.value
 
 
 def _positions(reading: Reading) -> Iterator[Fact]:
@@ -153,7 +195,14 @@ def _positions(reading: Reading) -> Iterator[Fact]:
     if own is not None:
         label = "RoPE θ in sliding layers"
         yield Fact("rope_theta_sliding", label, own.value, f"{own.value:,.10g}", own.source)
-    yield from _said("rope_scaling", "RoPE scaling", positions.scaling)
+    scaling = positions.scaling
+    if scaling is not None:
+        text = ": ".join(word for word in (scaling.value, positions.scaling_words) if word)
+        yield Fact("rope_scaling", "RoPE scaling", scaling.value, text, scaling.source)
+    share = positions.share
+    if share is not None and share.value < 1:
+        text = f"{100 * share.value:g} % of each head is turned, the rest is not"
+        yield Fact("rope_share", "RoPE share", share.value, text, share.source)
 
 
 def _mlp(reading: Reading) -> Iterator[Fact]:
@@ -176,15 +225,26 @@ def _mlp(reading: Reading) -> Iterator[Fact]:
         yield from _number("experts", "Experts", dimensions.experts)
         yield from _number("experts_per_token", "Experts a token", dimensions.experts_per_token)
         yield from _number("expert_size", "Expert size", dimensions.expert_width)
+        routed = {
+            p.place.layer
+            for p in reading.parameters
+            if p.place.component == "mlp.router" and p.place.tower == shapes.tower
+        }
+        layers = len(shapes.layers)
+        text = f"{len(routed)} of {layers}" if len(routed) < layers else f"all {layers}"
+        found = shapes["mlp.router"]
+        yield _stored("expert_layers", "Layers with experts", len(routed), text, found)
         shared = shapes.first("mlp.shared_expert.up_proj", "mlp.shared_expert.gate_proj")
         if shared is not None:
-            text = f"yes, {shared.out:,} wide"
+            count = reading.settings.count("n_shared_experts", "num_shared_experts")
+            text = f"{count.value if count else 1:,}, together {shared.out:,} wide"
             yield _stored("shared_expert", "Shared expert", shared.out, text, shared)
 
 
 def _vocabulary(reading: Reading) -> Iterator[Fact]:
     yield from _number("vocabulary", "Vocabulary", reading.dimensions.vocabulary)
     yield from _number("context", "Context", reading.dimensions.context, " tokens")
+    yield from _cap("logit_softcap", "Cap of final scores", "final_logit_softcapping", reading)
     head = reading.shapes["lm_head"]
     if any(parameter.role == "tied" for parameter in reading.parameters):
         said = reading.settings.flag("tie_word_embeddings")
@@ -192,66 +252,3 @@ def _vocabulary(reading: Reading) -> Iterator[Fact]:
         yield Fact("tied_head", "Tied head", True, "yes, the embedding is the head", source)
     elif head is not None:
         yield _stored("tied_head", "Tied head", False, "no, a head of its own", head)
-
-
-def _storage(reading: Reading) -> Iterator[Fact]:
-    composition = reading.composition
-    if composition.types:
-        total = sum(composition.types.values()) or 1
-        texts = [f"{name} ({_share(n, total)})" for name, n in composition.types.items()]
-        names = list(composition.types)
-        text = names[0] if len(names) == 1 else ", ".join(texts)
-        yield Fact("stored_types", "Stored types", ", ".join(sorted(names)), text, "tensors")
-    if not reading.parameters:
-        return
-    parameters = composition.parameters
-    yield _count("parameters", "Parameters", parameters)
-    active = _active(reading)
-    if active is not None:
-        yield _count("parameters_active", "Parameters active a token", active)
-    for part, count in composition.parts.items():
-        yield _count(f"parameters_{part}", f"Parameters in {PARTS[part]}", count)
-    size = composition.nbytes
-    text = f"{size:,} bytes ({short_bytes(size)})"
-    yield Fact("checkpoint_bytes", "Checkpoint size", size, text, "tensors")
-    yield from _kv_cache(reading)
-
-
-def _share(part: int, total: int) -> str:
-    percent = 100 * part / total
-    return "< 0.1 %" if percent < 0.1 else f"{percent:.1f} %"
-
-
-def _count(key: str, label: str, count: int) -> Fact:
-    text = f"{count:,}" if count < 1000 else f"{count:,} ({short_count(count)})"
-    return Fact(key, label, count, text, "tensors")
-
-
-def _active(reading: Reading) -> int | None:
-    """Parameters that one token passes: all but the experts that the router does not choose."""
-    experts, chosen = reading.dimensions.experts, reading.dimensions.experts_per_token
-    routed = reading.composition.parts.get("experts")
-    if experts is None or chosen is None or not routed or chosen.value > experts.value:
-        return None
-    idle = routed - routed * chosen.value // experts.value
-    return reading.composition.parameters - idle
-
-
-def _kv_cache(reading: Reading) -> Iterator[Fact]:
-    """Bytes that one token adds to the KV cache at 2 bytes a number: keys and values of all
-    layers; with latent attention the latent and its rotary part, once."""
-    layers, shapes = reading.dimensions.layers, reading.shapes
-    if layers is None:
-        return
-    latent, width = shapes["self_attn.kv_a_proj"], reading.dimensions.kv_width
-    if latent is not None:
-        each, source = latent.out, f"tensor: {latent.name}"
-    elif width is not None:
-        each, source = 2 * width.value, width.source
-    else:
-        return
-    size = layers.value * each * _BF16_BYTES
-    text = f"{size:,} bytes ({short_bytes(size)}) in bf16"
-    if reading.positions.window is not None:
-        text += ", in sliding layers only within the window"
-    yield Fact("kv_cache_bytes_per_token", "KV cache a token", size, text, source)

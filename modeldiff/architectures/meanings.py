@@ -127,9 +127,10 @@ def _rope_scaling(base: Fact, target: Fact, before: Architecture, after: Archite
     if target.value == "none":
         return "Positions turn at their plain rates, not stretched to a longer context."
     context, start = after.fact("context"), before.fact("context")
-    sentence = f"Slow rotations are stretched ({target.text})"
+    which = "Slow" if str(target.value).startswith(("llama3", "yarn")) else "All"
+    sentence = f"{which} rotations are stretched ({target.value})"
     if base.value != "none":
-        return f"{sentence} instead of {base.text}."
+        return f"{sentence} instead of {base.value}."
     if context is not None and start is not None and context.value != start.value:
         return f"{sentence}, so that a model of {start.text} reads {context.text}."
     return f"{sentence}, so that positions reach further than in the first training."
@@ -143,6 +144,18 @@ def _rope_theta(base: Fact, target: Fact, *_: Architecture) -> str:
     if both[1] < both[0]:
         turns = "faster: near positions are told apart more sharply"
     return f"With θ at {target.text} instead of {base.text}, the rotations turn {turns}."
+
+
+def _cap(base: Fact, target: Fact, *_: Architecture) -> str:
+    return f"Scores are bent so that none passes {target.text}, instead of {base.text}."
+
+
+def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
+    both, size = _numbers(base, target), _number(target)
+    if both is None or size is None:
+        return ""
+    whole = short_bytes(int(size))
+    return f"By estimate it needs {whole}: {times(*both, 'much more less')} memory."
 
 
 def _intermediate(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
@@ -242,6 +255,7 @@ _MEANINGS: dict[str, Meaning] = {
         {
             "before each sublayer": "Each sublayer reads a normed copy; the stream itself grows.",
             "after each sublayer": "Each sublayer reads the raw stream; what it adds is normed.",
+            "after each addition": "The stream itself is normed after each sublayer.",
             "before and after each sublayer": "Both what a sublayer reads and what it adds is "
             "normed.",
         }
@@ -258,6 +272,12 @@ _MEANINGS: dict[str, Meaning] = {
     "rope_theta": _rope_theta,
     "rope_theta_sliding": _rope_theta,
     "rope_scaling": _rope_scaling,
+    "rope_share": _compared("The part of each head that positions turn is {times}."),
+    "attention_softcap": _cap,
+    "logit_softcap": _cap,
+    "activation": lambda base, target, *_: (
+        f"The MLP bends its features by {target.text} instead of {base.text}."
+    ),
     "mlp": _by_value(
         {
             "SwiGLU": "The MLP has a gate: three matrices, and a smooth SiLU decides what passes.",
@@ -267,6 +287,7 @@ _MEANINGS: dict[str, Meaning] = {
         }
     ),
     "experts": _compared("{times} experts to choose from in each such layer.", _COUNT),
+    "expert_layers": _compared("{times} layers choose among experts.", _COUNT),
     "experts_per_token": _compared("{times} experts work on one token.", _COUNT),
     "expert_size": _compared("Each expert's inner layer is {times}.", _WIDTH),
     "shared_expert": _compared("The expert that sees every token is {times}.", _WIDTH),
@@ -286,9 +307,23 @@ _MEANINGS: dict[str, Meaning] = {
     "kv_cache_bytes_per_token": _compared(
         "The memory that each token of context takes is {times}."
     ),
+    "memory_bytes": _memory,
 }
 
+_ATTENDS = "{who} has attention ({text}), {other} has none."
+
 _ONE_SIDED = {
+    **dict.fromkeys(("heads", "kv_heads", "head_dim", "attention"), _ATTENDS),
+    "qkv_bias": _ATTENDS.replace("{text}", "bias: {text}"),
+    "o_bias": _ATTENDS.replace("{text}", "bias of its output: {text}"),
+    "qk_norm": _ATTENDS.replace("{text}", "norms of queries and keys: {text}"),
+    "attention_softcap": "{who} bends attention scores to stay within {text}, {other} does not.",
+    "logit_softcap": "{who} bends its final scores to stay within {text}, {other} does not.",
+    "rope_share": "{who} tells positions to a part of each head ({text}), {other} to all of it.",
+    "towers": "{who} has more than one stack of layers ({text}), {other} has one.",
+    "expert_layers": "{who} has experts in {text} layers, {other} has none.",
+    "kv_cache_bytes_per_token": "{who} keeps {text} of each token, {other} keeps none.",
+    "parameters_embedding": "{who} has embeddings, {other} has none.",
     "intermediate_size": "{who} has one MLP for all tokens, {other} has experts in its place.",
     "sliding_window": "{who} looks back over a window of {text} only, {other} over the whole text.",
     "sinks": "{who} lets a head attend to nothing, {other} does not.",

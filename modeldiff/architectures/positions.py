@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.architectures.family import Family
+from modeldiff.architectures.rope_scaling import in_short, spelled_out
 from modeldiff.architectures.settings import Setting, Settings
 from modeldiff.architectures.shapes import Shapes
 
@@ -26,6 +27,8 @@ class Positions:
     theta: Setting[float] | None
     sliding_theta: Setting[float] | None
     scaling: Setting[str] | None
+    scaling_words: str
+    share: Setting[float] | None
     window: Setting[int] | None
     kinds: tuple[str, ...]
 
@@ -42,6 +45,8 @@ def read_positions(
         theta=_theta(settings) if rotary else None,
         sliding_theta=_sliding_theta(settings) if rotary else None,
         scaling=_scaling(settings) if rotary else None,
+        scaling_words=_scaling_words(settings) if rotary else "",
+        share=_share(settings) if rotary else None,
         window=_window(settings, kinds),
         kinds=kinds,
     )
@@ -95,18 +100,23 @@ def _sliding_theta(settings: Settings) -> Setting[float] | None:
 
 def _scaling(settings: Settings) -> Setting[str]:
     rope = _rope(settings)
-    inner = Settings(rope.value if rope else None)
-    kind = inner.word("rope_type", "type")
-    if rope is None or kind is None or kind.value == "default":
-        return Setting("none", rope.source if rope else "default: rope_scaling")
-    factor = inner.number("factor")
-    start = inner.count("original_max_position_embeddings")
-    words = [kind.value]
-    if factor is not None:
-        words.append(f"×{factor.value:g}")
-    if start is not None:
-        words.append(f"from {start.value:,}")
-    return Setting(" ".join(words), rope.source)
+    said = in_short(Settings(rope.value if rope else None))
+    return Setting(said, rope.source if rope else "default: rope_scaling")
+
+
+def _scaling_words(settings: Settings) -> str:
+    rope = _rope(settings)
+    start = settings.count("original_max_position_embeddings")
+    return spelled_out(Settings(rope.value if rope else None), start.value if start else None)
+
+
+def _share(settings: Settings) -> Setting[float] | None:
+    found = settings.number("partial_rotary_factor", "rotary_pct")
+    rope = _rope(settings)
+    if found is None and rope is not None:
+        inner = Settings(rope.value).number("partial_rotary_factor")
+        found = Setting(inner.value, f"{rope.source}.partial_rotary_factor") if inner else None
+    return found
 
 
 def _layer_kinds(settings: Settings, layers: int) -> tuple[str, ...]:

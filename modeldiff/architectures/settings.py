@@ -68,6 +68,10 @@ class Settings:
         """A list of short texts."""
         return self._find(keys, _words)
 
+    def numbers(self, *keys: str) -> Setting[tuple[float, ...]] | None:
+        """A list of finite positive numbers."""
+        return self._find(keys, _numbers)
+
     def mapping(self, *keys: str) -> Setting[Mapping[str, Any]] | None:
         """A nested table."""
         return self._find(keys, lambda value: value if isinstance(value, Mapping) else None)
@@ -98,3 +102,10 @@ def _words(value: object) -> tuple[str, ...] | None:
     if not isinstance(value, list | tuple) or not value or len(value) > 10_000:
         return None
     return tuple(value) if all(isinstance(v, str) and len(v) <= 100 for v in value) else None
+
+
+def _numbers(value: object) -> tuple[float, ...] | None:
+    if not isinstance(value, list | tuple) or not value or len(value) > 10_000:
+        return None
+    numbers = [_number(v) for v in value]
+    return tuple(n for n in numbers if n is not None) if None not in numbers else None
