@@ -16,6 +16,9 @@ CACHE_BYTES = 2
 ESTIMATE_TOKENS = 8_192
 """The length of text for which the memory is estimated, or the model's context if that is less."""
 
+_WHOLE_TYPES = frozenset({"BF16", "F16", "F32", "F64"})
+"""Stored types of weights that nobody quantised."""
+
 _KEYS = frozenset(f"self_attn.{part}" for part in ("k_proj", "qkv_proj", "kv_a_proj"))
 
 
@@ -54,11 +57,10 @@ def footprint_facts(reading: Reading) -> Iterator[Fact]:
     for part, count in composition.parts.items():
         yield _count(f"parameters_{part}", f"Parameters in {PARTS[part]}", count)
     size = composition.nbytes
-    text = f"{size:,} bytes ({short_bytes(size)})"
-    yield Fact("checkpoint_bytes", "Checkpoint size", size, text, "tensors")
+    yield Fact("checkpoint_bytes", "Checkpoint size", size, _bytes(size), "tensors")
     cache = read_cache(reading)
     if cache is not None:
-        yield _cache_fact(cache)
+        yield from _cache_facts(reading, cache)
     yield _memory(reading, cache)
 
 
@@ -113,14 +115,24 @@ def _active(reading: Reading) -> int | None:
     return reading.composition.parameters - idle
 
 
-def _cache_fact(cache: Cache) -> Fact:
-    size = cache.nbytes(1)
-    text = f"{size:,} bytes ({short_bytes(size)}) in bf16"
-    layers = cache.full + cache.sliding
+def _cache_facts(reading: Reading, cache: Cache) -> Iterator[Fact]:
+    """Bytes of one token, and of a text that fills the context."""
+    size, layers = cache.nbytes(1), cache.full + cache.sliding
+    text = f"{_bytes(size)} in bf16"
     if cache.sliding:
-        text += f", in {cache.sliding} of {layers} layers only of the last {cache.window:,} tokens"
+        where = f"{cache.sliding} of {layers}" if cache.full else f"all {layers}"
+        text += f", in {where} layers only of the last {cache.window:,} tokens"
     source = f"{layers} layers × {cache.each:,} numbers × {CACHE_BYTES} bytes, {cache.source}"
-    return Fact("kv_cache_bytes_per_token", "KV cache a token", size, text, source)
+    yield Fact("kv_cache_bytes_per_token", "KV cache a token", size, text, source)
+    context = reading.dimensions.context
+    if context is not None:
+        full = cache.nbytes(context.value)
+        source = f"KV cache a token × context, {context.source}"
+        yield Fact("kv_cache_bytes", "KV cache of a full context", full, _bytes(full), source)
+
+
+def _bytes(size: int) -> str:
+    return f"{size:,} bytes ({short_bytes(size)})" if size >= 1024 else f"{size:,} bytes"
 
 
 def _memory(reading: Reading, cache: Cache | None) -> Fact:
@@ -136,5 +148,8 @@ def _memory(reading: Reading, cache: Cache | None) -> Fact:
     text = f"about {short_bytes(weights + kept)}: {' + '.join(words)}"
     if "experts" in reading.composition.parts:
         text += "; all experts, since any may be chosen"
+    quantised = reading.settings.mapping("quantization_config")
+    if quantised is not None and reading.composition.types.keys() <= _WHOLE_TYPES:
+        text += "; the published files are quantised and need less"
     source = f"estimate: {' + '.join(formula)}, without what is computed on the way"
     return Fact("memory_bytes", "Memory to run it", weights + kept, text, source)

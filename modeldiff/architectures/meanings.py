@@ -83,6 +83,9 @@ def _kv_heads(base: Fact, target: Fact, before: Architecture, after: Architectur
     kv_heads, heads = _number(target), _number(after.fact("heads"))
     if kv_heads is None or heads is None:
         return ""
+    kind = after.fact("attention")
+    if kind is not None and kind.value == "MLA":
+        return f"Keys and values of all {int(heads):,} heads come out of one compressed vector."
     plural = "s" if kv_heads > 1 else ""
     if kv_heads < heads:
         saved = f"{heads / kv_heads:.3g} times smaller"
@@ -116,11 +119,10 @@ def _context(base: Fact, target: Fact, before: Architecture, after: Architecture
     if both is None:
         return ""
     sentence = f"A text can be {times(*both, 'long longer shorter')}"
-    cache = _number(after.fact("kv_cache_bytes_per_token"))
+    cache = _number(after.fact("kv_cache_bytes"))
     if cache is None:
         return sentence + "."
-    size = short_bytes(int(cache * both[1]))
-    return f"{sentence}; filled to the end, the KV cache takes {size}."
+    return f"{sentence}; filled to the end, the KV cache takes {short_bytes(int(cache))}."
 
 
 def _rope_scaling(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
@@ -307,6 +309,7 @@ _MEANINGS: dict[str, Meaning] = {
     "kv_cache_bytes_per_token": _compared(
         "The memory that each token of context takes is {times}."
     ),
+    "kv_cache_bytes": _compared("Filled to the end of the context, the KV cache is {times}."),
     "memory_bytes": _memory,
 }
 
@@ -314,7 +317,8 @@ _ATTENDS = "{who} has attention ({text}), {other} has none."
 
 _ONE_SIDED = {
     **dict.fromkeys(("heads", "kv_heads", "head_dim", "attention"), _ATTENDS),
-    "qkv_bias": _ATTENDS.replace("{text}", "bias: {text}"),
+    "qkv_bias": "{who} has plain matrices for queries, keys and values (bias: {text}), {other} has "
+    "none.",
     "o_bias": _ATTENDS.replace("{text}", "bias of its output: {text}"),
     "qk_norm": _ATTENDS.replace("{text}", "norms of queries and keys: {text}"),
     "attention_softcap": "{who} bends attention scores to stay within {text}, {other} does not.",
@@ -323,8 +327,10 @@ _ONE_SIDED = {
     "towers": "{who} has more than one stack of layers ({text}), {other} has one.",
     "expert_layers": "{who} has experts in {text} layers, {other} has none.",
     "kv_cache_bytes_per_token": "{who} keeps {text} of each token, {other} keeps none.",
+    "kv_cache_bytes": "{who} needs {text} for a text that fills its context, {other} none.",
     "parameters_embedding": "{who} has embeddings, {other} has none.",
-    "intermediate_size": "{who} has one MLP for all tokens, {other} has experts in its place.",
+    "intermediate_size": "{who} has an MLP for all tokens ({text} wide), {other} has none.",
+    "mlp": "{who} has an MLP ({text}), {other} has none.",
     "sliding_window": "{who} looks back over a window of {text} only, {other} over the whole text.",
     "sinks": "{who} lets a head attend to nothing, {other} does not.",
     "rope_theta_sliding": "{who} turns positions at another rate in sliding layers, {other} has "
@@ -335,7 +341,7 @@ _ONE_SIDED = {
     "experts_per_token": "{who} sends each token through {text} of its experts.",
     "expert_size": "{who} has experts with {text} inner numbers each, {other} has none.",
     "shared_expert": "{who} has an expert that works on every token ({text}), {other} has none.",
-    "mlp_bias": "{who} has a plain MLP (bias: {text}), {other} has experts in its place.",
+    "mlp_bias": "{who} has an MLP for all tokens (bias: {text}), {other} has none.",
     "parameters_active": "{who} uses {text} of its parameters for a token, {other} uses all.",
     "parameters_experts": "{who} has routed experts, {other} has none.",
     "parameters_mlp": "{who} has plain MLPs, {other} has none.",

@@ -6,7 +6,6 @@ The kinds and their keys are transformers' (``rope_scaling``, since version 5 ``
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from modeldiff.architectures.settings import Settings
 
@@ -65,8 +64,9 @@ def _yarn(rope: Settings, start: int | None) -> str:
     if factor is None:
         return ""
     within = f"in {start:,} tokens" if start else "in the first training's context"
+    least = f"{slow.value:g} turns" if slow and slow.value != 1 else "one turn"
     words = (
-        f"rotations of less than {slow.value if slow else 1:g} turns {within} are "
+        f"rotations of less than {least} {within} are "
         f"{factor.value:g} times slower, those of more than {fast.value if fast else 32:g} stay, "
         "between them both are blended"
     )
@@ -95,7 +95,7 @@ def _range(factors: tuple[float, ...]) -> str:
     return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
 
 
-_KINDS: dict[str, Callable[[Settings, int | None], Any]] = {
+_KINDS: dict[str, Callable[[Settings, int | None], str]] = {
     "linear": _linear,
     "dynamic": _dynamic,
     "llama3": _llama3,

@@ -14,7 +14,7 @@ from modeldiff.checkpoints.stored_types import STORED_TYPES
 from modeldiff.errors import NoWeights
 
 CATALOG = Path(__file__).with_name("catalog")
-_LISTING_VERSION = 1
+_LISTING_VERSION = 2
 
 
 class NoStorage:

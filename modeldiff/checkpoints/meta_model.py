@@ -79,7 +79,8 @@ def stored_listing(config: Mapping[str, Any]) -> Listing:
     try:
         with tempfile.TemporaryDirectory() as folder:
             # The library resolves defaults only on the way through a file.
-            Path(folder, "config.json").write_text(json.dumps(dict(config)), encoding="utf-8")
+            path = Path(folder, "config.json")
+            path.write_text(json.dumps(_with_type(config)), encoding="utf-8")
             resolved = AutoConfig.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
@@ -115,6 +116,16 @@ def refuse_absurd(config: Mapping[str, Any]) -> None:
         _absurd(f"{layers:,} layers are more than the {MAX_LAYERS:,} that are built")
     if layers * experts > MAX_MODULES:
         _absurd(f"{layers:,} layers of {experts:,} experts are too many to build")
+
+
+def _with_type(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config, which names bf16 where it is of a quantised model and names no type: the library
+    would take float32, which nobody quantises from."""
+    text = config.get("text_config")
+    said = (config, text if isinstance(text, Mapping) else {})
+    named = any(part.get(key) for part in said for key in ("dtype", "torch_dtype"))
+    own = dict(config)
+    return own if named or not config.get("quantization_config") else own | {"dtype": "bfloat16"}
 
 
 def _numbers(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:

@@ -181,6 +181,76 @@ def test_sliding_windows() -> None:
     assert some is not None and some.text.endswith("in 1 of 2 layers")
 
 
+def test_rope_scaling_is_spelled_out() -> None:
+    scalings: dict[str, dict[str, Any]] = {
+        "linear ×8: every position divided by 8": {"rope_type": "linear", "factor": 8.0},
+        "llama3 ×8 from 8,192: rotations slower than one turn in 8,192 tokens are 8 times slower, "
+        "those faster than one in 2,048 stay, between them both are blended": catalog_config(
+            "llama-3.1-8b"
+        )["rope_scaling"],
+        "yarn ×40 from 4,096: rotations of less than one turn in 4,096 tokens are 40 times slower, "
+        "those of more than 32 stay, between them both are blended": catalog_config("deepseek-v3")[
+            "rope_scaling"
+        ],
+        "longrope: each of 3 rotations has a factor of its own: 1 times slower up to 4,096 tokens, "
+        "1.5 to 64 beyond": {
+            "type": "longrope",
+            "short_factor": [1.0, 1.0, 1.0],
+            "long_factor": [1.5, 8, 64.0],
+        },
+        "dynamic ×2: θ grows with the text's length beyond 4,096 tokens": {
+            "type": "dynamic",
+            "factor": 2.0,
+        },
+        "sideways ×2": {"rope_type": "sideways", "factor": 2.0},
+    }
+    shapes = llama_shapes(catalog_config("llama-3.2-1b"))
+    for words, scaling in scalings.items():
+        config = {
+            "model_type": "llama",
+            "original_max_position_embeddings": 4096,
+            "rope_scaling": scaling,
+        }
+        fact = understand(checkpoint(shapes, config)).fact("rope_scaling")
+        assert fact is not None and fact.text == words
+
+
+def test_the_cache_counts_layers_that_attend_and_sliding_ones_within_their_window() -> None:
+    jamba = values(tiny("jamba"))
+    assert jamba["expert_layers"] < jamba["layers"]
+    attending = sum(t.name.endswith("k_proj.weight") for t in tiny("jamba").tensors)
+    assert attending < jamba["layers"]
+    assert jamba["kv_cache_bytes_per_token"] == attending * 2 * 16 * 2
+    config = {**catalog_config("mistral-7b-v0.1"), "num_hidden_layers": 4}
+    config["layer_types"] = ["sliding_attention"] * 3 + ["full_attention"]
+    facts = values(checkpoint(llama_shapes(config), config))
+    a_token_and_layer = 2 * 1024 * 2
+    assert facts["kv_cache_bytes_per_token"] == 4 * a_token_and_layer
+    assert facts["kv_cache_bytes"] == (3 * 4096 + 32_768) * a_token_and_layer
+    kept = (3 * 4096 + 8192) * a_token_and_layer
+    assert facts["memory_bytes"] == facts["checkpoint_bytes"] + kept
+
+
+def test_memory_is_an_estimate_with_its_formula() -> None:
+    fact = understand(published("llama-3-8b")).fact("memory_bytes")
+    assert fact is not None and fact.value == 16_060_522_496 + 8192 * 131_072
+    assert fact.text == (
+        "about 15.96 GiB: weights 14.96 GiB + KV cache 1 GiB for a text of 8,192 tokens"
+    )
+    assert fact.source.startswith("estimate: checkpoint size + KV cache of 8,192 tokens in bf16")
+    every = understand(tiny("mixtral")).fact("memory_bytes")
+    assert every is not None and every.text.endswith("all experts, since any may be chosen")
+    mamba = understand(tiny("mamba")).fact("memory_bytes")
+    assert mamba is not None and mamba.value == sum(t.nbytes for t in tiny("mamba").tensors)
+
+
+def test_latent_keys_and_values_are_not_said_to_be_one_for_each_head() -> None:
+    pairs = meanings(understand(published("llama-3-8b")), understand(tiny("deepseek_v3")))
+    assert pairs["kv_heads"].meaning == (
+        "Keys and values of all 4 heads come out of one compressed vector."
+    )
+
+
 def test_every_fact_says_where_it_comes_from() -> None:
     facts = {fact.key: fact for fact in understand(published("llama-3-8b")).facts}
     assert facts["kv_heads"].source == "config: num_key_value_heads"
@@ -299,6 +369,7 @@ def test_the_step_from_llama_3_to_3_1_is_context_and_scaling_alone() -> None:
         "rope_scaling": "Slow rotations are stretched (llama3 ×8 from 8,192), so that a model of "
         "8,192 tokens reads 131,072 tokens.",
         "context": "A text can be 16 times as long; filled to the end, the KV cache takes 16 GiB.",
+        "kv_cache_bytes": "Filled to the end of the context, the KV cache is 16 times as large.",
     }
 
 

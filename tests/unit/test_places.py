@@ -251,6 +251,26 @@ def test_a_vision_tower_beside_a_described_decoder_stays_apart() -> None:
     assert architecture.layer_count == 16
 
 
+def test_the_first_published_berts_spell_their_norms_otherwise() -> None:
+    layer = "bert.encoder.layer.0.attention"
+    norm = f"{layer}.output.LayerNorm"
+    shapes: dict[str, tuple[int, ...]] = {
+        "bert.embeddings.word_embeddings.weight": (10, 8),
+        f"{layer}.self.query.weight": (8, 8),
+        f"{norm}.gamma": (8,),
+        f"{norm}.beta": (8,),
+    }
+    config = {"model_type": "bert", "tie_word_embeddings": True}
+    body = understand(checkpoint(shapes, config))
+    assert places(body)[f"{norm}.gamma"] == Place(0, "post_self_attn_layernorm")
+    assert places(body)[f"{norm}.beta"] == Place(0, "post_self_attn_layernorm", "bias")
+    # A head is tied to the embedding only where the file holds something of a head.
+    assert not any(p.role == "tied" for p in body.parameters)
+    whole = understand(checkpoint(shapes | {"cls.predictions.bias": (10,)}, config))
+    assert any(p.role == "tied" for p in whole.parameters)
+    assert whole.fact("kv_cache_bytes_per_token") is None
+
+
 def test_masks_and_frequencies_are_buffers_and_have_no_column() -> None:
     shapes = gpt2_shapes(masks=True, layers=2)
     shapes["h.0.attn.rotary_emb.inv_freq"] = (32,)
