@@ -15,6 +15,11 @@ from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.checkpoints.checkpoint import FetchProgress
 from modeldiff.errors import CheckpointChanged
 
+_BEHIND = 8 << 20
+"""How much of what lies before the bytes just read is given up: more than was read at once, since
+the system holds a file in pieces of up to 2 MiB, gives up whole ones only, and takes long over
+those that are cut."""
+
 
 class TensorUnreadable(Exception):
     """The disk refuses these bytes; the message says why."""
@@ -69,8 +74,11 @@ class OpenFiles:
         self.read_pieces(tensor, [start], buffer)
         # Elements that lie apart lie between others, which are wanted next.
         if self._passing and not tensor.layout:
-            descriptor, offset = self._descriptor(tensor.file), tensor.offset + start
-            os.posix_fadvise(descriptor, offset, buffer.size, os.POSIX_FADV_DONTNEED)
+            begin = max(tensor.offset + start - _BEHIND, 0)
+            stretch = tensor.offset + start - begin
+            if stretch:
+                descriptor = self._descriptor(tensor.file)
+                os.posix_fadvise(descriptor, begin, stretch, os.POSIX_FADV_DONTNEED)
 
     def read_pieces(
         self, tensor: TensorInfo, starts: Sequence[int], buffer: npt.NDArray[np.uint8]
