@@ -9,33 +9,25 @@ exported at the top of the library; they are used in this module only. Tested wi
 from __future__ import annotations
 
 import json
-import math
+import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from modeldiff.checkpoints.absurd_configs import refuse_absurd
 from modeldiff.checkpoints.quoting import quoted
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
 
 Listing = tuple[tuple[str, str, tuple[int, ...]], ...]
 """(name, stored type in safetensors' spelling, shape) of each tensor."""
 
-MAX_LAYERS = 1_000
-MAX_MODULES = 200_000
-MAX_SIZE = 1 << 31
-_MAX_DEPTH = 8
-
-_LAYER_KEYS = (
-    "num_hidden_layers",
-    "n_layer",
-    "n_layers",
-    "num_layers",
-    "encoder_layers",
-    "decoder_layers",
-    "num_decoder_layers",
+_LEFT_OUT = re.compile(
+    "auto_map|quantization_config|use_kernels|kernel_config|distributed_config|_name_or_path"
+    "|_?(attn|experts)_implementation.*"
 )
-_EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+"""What would make the library run or fetch something, and says nothing of names and shapes."""
 
 _STORED = {
     "torch.bfloat16": "BF16",
@@ -55,9 +47,10 @@ _STORED = {
 def stored_listing(config: Mapping[str, Any]) -> Listing:
     """The tensors that a checkpoint with this config stores, tied copies left out.
 
-    Imports torch and transformers (seconds). No code from the config is run: ``auto_map`` is
-    ignored. Raises ``DamagedCheckpoint`` for a config whose numbers are absurd or contradict each
-    other, ``UnsupportedFormat`` for a model type that the library does not know.
+    Imports torch and transformers (seconds), but not before the config's numbers were looked at.
+    No code that the config names is run or fetched: not that of ``auto_map``, nor kernels. Raises
+    ``DamagedCheckpoint`` for a config whose numbers are absurd or contradict each other,
+    ``UnsupportedFormat`` for a model type that the library does not know.
     """
     refuse_absurd(config)
     model_type = config.get("model_type")
@@ -66,21 +59,20 @@ def stored_listing(config: Mapping[str, Any]) -> Listing:
             "The config names no model_type, so its tensors cannot be known.",
             hint="Add model_type (such as llama), or give a folder with weights.",
         )
+    if not _may_be_known(model_type):
+        _refuse_type(model_type, config)
     import torch
     from transformers import AutoConfig
     from transformers.core_model_loading import revert_weight_conversion
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
     if model_type not in CONFIG_MAPPING:
-        raise UnsupportedFormat(
-            f"The model type {quoted(model_type)} is not known to the installed transformers.",
-            hint="Give a folder with weights: its headers are read whatever the model type.",
-        )
+        _refuse_type(model_type, config)
     try:
         with tempfile.TemporaryDirectory() as folder:
             # The library resolves defaults only on the way through a file.
             path = Path(folder, "config.json")
-            path.write_text(json.dumps(_with_type(config)), encoding="utf-8")
+            path.write_text(json.dumps(_harmless(config)), encoding="utf-8")
             resolved = AutoConfig.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=True
             )
@@ -102,54 +94,44 @@ def stored_listing(config: Mapping[str, Any]) -> Listing:
     )
 
 
-def refuse_absurd(config: Mapping[str, Any]) -> None:
-    """Raise ``DamagedCheckpoint`` for sizes that would take minutes or gigabytes to build."""
-    layers = experts = 1
-    for key, value in _numbers(config):
-        if not math.isfinite(value) or abs(value) > MAX_SIZE:
-            _absurd(f"{key} is {value:g}")
-        if key in _LAYER_KEYS:
-            layers = max(layers, int(value))
-        if key in _EXPERT_KEYS:
-            experts = max(experts, int(value))
-    if layers > MAX_LAYERS:
-        _absurd(f"{layers:,} layers are more than the {MAX_LAYERS:,} that are built")
-    if layers * experts > MAX_MODULES:
-        _absurd(f"{layers:,} layers of {experts:,} experts are too many to build")
+def _may_be_known(model_type: str) -> bool:
+    """False where the library's list of model types does not hold this one, which costs a look at
+    its text and no import; True where it might."""
+    spec = find_spec("transformers")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    texts = [path for folder in folders for path in Path(folder, "models", "auto").glob("*.py")]
+    literal = f'"{model_type}"'
+    return not texts or any(literal in path.read_text(encoding="utf-8") for path in texts)
 
 
-def _with_type(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config, which names bf16 where it is of a quantised model and names no type: the library
-    would take float32, which nobody quantises from."""
+def _refuse_type(model_type: str, config: Mapping[str, Any]) -> NoReturn:
+    own = "; the code that its auto_map names is not run" if "auto_map" in config else ""
+    raise UnsupportedFormat(
+        f"The model type {quoted(model_type)} is not known to the installed transformers{own}.",
+        hint="Give a folder with weights: its headers are read whatever the model type.",
+    )
+
+
+def _harmless(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config without what names code. One of a quantised model that names no type gets bf16:
+    the library would take float32, which nobody quantises from."""
+    own: dict[str, Any] = _without(config)
     text = config.get("text_config")
     said = (config, text if isinstance(text, Mapping) else {})
     named = any(part.get(key) for part in said for key in ("dtype", "torch_dtype"))
-    own = dict(config)
-    return own if named or not config.get("quantization_config") else own | {"dtype": "bfloat16"}
+    if config.get("quantization_config") and not named:
+        own["dtype"] = "bfloat16"
+    classes = own.get("architectures")
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        own.pop("architectures", None)
+    return own
 
 
-def _numbers(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, float]]:
-    """Every number in a config with the key it stands at."""
-    if depth > _MAX_DEPTH:
-        _absurd("it is nested too deeply")
+def _without(value: Any) -> Any:
     if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _numbers(inner, str(name), depth + 1)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _numbers(inner, key, depth + 1)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            yield key, float(value)
-        except OverflowError:
-            _absurd(f"{quoted(key)} has {len(str(value)):,} digits")
-
-
-def _absurd(what: str) -> None:
-    raise DamagedCheckpoint(
-        f"This config is not built: {what}.",
-        hint="Check its numbers against the config that the model was published with.",
-    )
+        kept = ((str(key), inner) for key, inner in value.items())
+        return {key: _without(inner) for key, inner in kept if not _LEFT_OUT.fullmatch(key)}
+    return [_without(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _model_class(config: Any, model_type: str) -> Any:
