@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -68,7 +69,7 @@ def expected(
 @given(views(), st.sampled_from([1, 2, 4, 8]), st.integers(0, 400), st.integers(16, 600))
 def test_any_layout_in_any_memory(view: View, width: int, gap: int, scratch: int) -> None:
     stored = np.arange(view.size).astype(f"u{width}")
-    limits = {"GAP": gap, "SCRATCH": scratch, "_own": threading.local()}
+    limits: dict[str, Any] = {"GAP": gap, "SCRATCH": scratch, "_own": threading.local()}
     with patch.multiple("modeldiff.changes.gathering", **limits):
         found = read(stored, view.layout, view.start, view.stop)
     np.testing.assert_array_equal(found, expected(stored, view.layout)[view.start : view.stop])
