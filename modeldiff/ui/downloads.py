@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from modeldiff.drawings.files import svg_to_png
+from modeldiff.drawings.files import svg_to_pdf, svg_to_png
 from modeldiff.results import Result, write_result
 from modeldiff.ui.diffing import DiffState
 from modeldiff.ui.opening import Comparison
@@ -35,19 +35,23 @@ def result_downloads(result: Result) -> None:
             )
 
 
-def drawing_downloads(name: str, draw: Callable[[], str]) -> None:
-    """A drawing as SVG and PNG. ``draw`` returns the SVG in concrete colours."""
+def drawing_downloads(name: str, draw: Callable[[], str], *, key: str = "drawing") -> None:
+    """A drawing as SVG, PNG and PDF. ``draw`` returns the SVG in concrete colours.
+
+    ``key`` tells the buttons apart where a page has several drawings.
+    """
     with st.container(horizontal=True):
         for suffix, mime, data in (
             ("svg", "image/svg+xml", draw),
             ("png", "image/png", lambda: svg_to_png(draw())),
+            ("pdf", "application/pdf", lambda: svg_to_pdf(draw())),
         ):
             st.download_button(
                 suffix.upper(),
                 data,
                 file_name=f"{name}.{suffix}",
                 mime=mime,
-                key=f"download_{suffix}",
+                key=f"{key}_{suffix}",
                 icon=":material/download:",
                 on_click="ignore",
             )
