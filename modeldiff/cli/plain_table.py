@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from modeldiff.cli.terminal import printable
 
 _GAP = "  "
 _LEAST = 8
+_WORD = 24
+"""Of longer words the middle may be cut before sentences become narrower than this."""
 
 
 def table_lines(
@@ -17,34 +21,63 @@ def table_lines(
     right: Sequence[int] = (),
     width: int | None = None,
 ) -> list[str]:
-    """A header line and a line a row, columns aligned, those numbered in ``right`` to the right.
+    """A header line and the rows, columns aligned, those numbered in ``right`` to the right.
 
-    Where ``width`` is given and too small, the widest of the other columns are cut until a line
-    fits, but never below 8 characters.
+    Where ``width`` is given and too small, the widest of the other columns are narrowed until a
+    line fits, but never below 8 characters: sentences go on in a line below, what has no blank is
+    cut in its middle. Sentences are narrowed first, names only when these are as narrow as can be.
     """
     cells = [[printable(cell) for cell in row] for row in [headers, *rows]]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    columns = list(zip(*cells, strict=True))
+    widths = [max(map(len, column)) for column in columns]
     if width is not None:
-        _narrow(widths, [i for i in range(len(widths)) if i not in right], width)
-    return [_line(row, widths, right) for row in cells]
+        words = [max(map(_longest_word, column)) for column in columns]
+        may_shrink = [i for i in range(len(widths)) if i not in right]
+        _narrow(widths, may_shrink, [min(max(each, _LEAST), _WORD) for each in words], width)
+        _narrow(widths, may_shrink, [_LEAST] * len(words), width)
+    return [line for row in cells for line in _lines(row, widths, right)]
 
 
-def _narrow(widths: list[int], may_shrink: Sequence[int], width: int) -> None:
+def sentence_lines(text: str, width: int | None, indent: int) -> list[str]:
+    """A sentence in lines of at most ``width``, all but the first set in by ``indent`` blanks."""
+    if width is None:
+        return [text]
+    return textwrap.wrap(
+        text, max(width, 2 * indent), subsequent_indent=" " * indent, break_on_hyphens=False
+    )
+
+
+def _narrow(widths: list[int], may_shrink: Sequence[int], least: Sequence[int], width: int) -> None:
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
     while excess > 0:
-        widest = max(may_shrink, key=lambda i: widths[i], default=None)
-        if widest is None or widths[widest] <= _LEAST:
+        wide = (i for i in may_shrink if widths[i] > least[i])
+        widest = max(wide, key=lambda i: widths[i], default=None)
+        if widest is None:
             return
         widths[widest] -= 1
         excess -= 1
 
 
-def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> str:
-    cells = []
-    for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        fitting = cut(cell, width)
-        cells.append(fitting.rjust(width) if i in right else fitting.ljust(width))
-    return _GAP.join(cells).rstrip()
+def _longest_word(cell: str) -> int:
+    return max(map(len, cell.split()), default=0)
+
+
+def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> list[str]:
+    broken = [_broken(cell, width) for cell, width in zip(row, widths, strict=True)]
+    return [
+        _GAP.join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in zip_longest(*broken, fillvalue="")
+    ]
+
+
+def _broken(cell: str, width: int) -> list[str]:
+    if len(cell) <= width:
+        return [cell]
+    fitting = " ".join(cut(word, width) for word in cell.split(" "))
+    return textwrap.wrap(fitting, width, break_on_hyphens=False) or [""]
 
 
 def cut(text: str, width: int) -> str:

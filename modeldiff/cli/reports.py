@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modeldiff.architectures import Architecture, FactPair
-from modeldiff.changes import Change, Pair, Statistics
+from modeldiff.changes import Change, Pair, Statistics, Status
 from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.cli.documents import parameter_count
 from modeldiff.cli.grouping import grouped, layers_text, order_of_data
-from modeldiff.cli.plain_table import table_lines
+from modeldiff.cli.plain_table import sentence_lines, table_lines
 from modeldiff.cli.terminal import Terminal
 from modeldiff.drawings.wording import (
     format_bytes,
@@ -22,7 +22,10 @@ from modeldiff.drawings.wording import (
 from modeldiff.results import Result, merge_by, summarize
 
 _LISTED = 40
-_STATUS_WORDS = {
+_PAGE = 120
+"""Columns that facts take where no terminal says how many there are: one long sentence would set
+all that stands beside it far apart."""
+_STATUS_WORDS: Mapping[Status, str] = {
     "compared": "compared",
     "different_shape": "of another shape",
     "only_in_base": "only in base",
@@ -31,23 +34,27 @@ _STATUS_WORDS = {
     "buffer": "buffers (not measured)",
     "unreadable": "unreadable",
 }
+_NOT_COMPARED: tuple[Status, ...] = (
+    "different_shape",
+    "only_in_base",
+    "only_in_target",
+    "unreadable",
+)
 
 
 def report_inspection(
     checkpoint: Checkpoint, architecture: Architecture, terminal: Terminal
 ) -> None:
     """Facts, then the tensors, those alike in all layers on one line."""
-    files = len(checkpoint.files)
     terminal.line(f"{checkpoint.reference}: {architecture.title}")
     terminal.line(
         f"{format_count(parameter_count(architecture))} parameters, "
-        f"{format_bytes(checkpoint.nbytes)} in {files:,} {checkpoint.format} "
-        f"file{'' if files == 1 else 's'}, {len(checkpoint.tensors):,} tensors"
+        f"{format_bytes(checkpoint.nbytes)} {_kept_in(checkpoint)}, "
+        f"{len(checkpoint.tensors):,} tensors"
     )
     terminal.heading("Architecture")
-    _table(
-        terminal, ("fact", "", "from"), [(f.label, f.text, f.source) for f in architecture.facts]
-    )
+    facts = [(fact.label, fact.text, fact.source) for fact in architecture.facts]
+    _table(terminal, ("fact", "", "from"), facts, at_most=_PAGE)
     terminal.heading("Tensors")
     order = order_of_data(architecture, architecture)
     groups = grouped(
@@ -89,10 +96,13 @@ def report_comparison(
         )
         for fact in facts
     ]
-    _table(terminal, ("", "fact", "base", "target"), rows)
+    _table(terminal, ("", "fact", "base", "target"), rows, at_most=_PAGE)
     for fact in facts:
         if fact.meaning:
-            terminal.line(f"* {fact.label}: {fact.meaning}")
+            named = fact.meaning.startswith(f"{fact.label}: ")
+            meaning = fact.meaning if named else f"{fact.label}: {fact.meaning}"
+            for line in sentence_lines(f"* {meaning}", terminal.width, 2):
+                terminal.line(line)
     terminal.heading("Tensors")
     _report_statuses(pairs, terminal)
     _report_not_compared(pairs, terminal)
@@ -177,6 +187,13 @@ def _report_extremes(title: str, changes: Sequence[Change], terminal: Terminal) 
     _table(terminal, ("tensor", "shape", *_NUMBERS), rows, right=range(2, 7))
 
 
+def _kept_in(checkpoint: Checkpoint) -> str:
+    files = len(checkpoint.files)
+    if not files:
+        return "by its config"
+    return f"in {files:,} {checkpoint.format} file{'' if files == 1 else 's'}"
+
+
 def _report_statuses(pairs: Sequence[Pair], terminal: Terminal) -> None:
     counts = {status: sum(pair.status == status for pair in pairs) for status in _STATUS_WORDS}
     parts = [f"{count:,} {_STATUS_WORDS[status]}" for status, count in counts.items() if count]
@@ -184,30 +201,24 @@ def _report_statuses(pairs: Sequence[Pair], terminal: Terminal) -> None:
 
 
 def _report_not_compared(pairs: Sequence[Pair], terminal: Terminal) -> None:
-    """What has no statistics, rows that differ in their layer only on one line."""
-    groups = grouped(
-        (pair for pair in pairs if pair.status not in ("compared", "tied", "buffer")),
-        lambda p: (p.status, p.place.column, _described(p.base), _described(p.target), p.reason),
-    )
-    if not groups:
-        return
-    terminal.heading("Not compared")
-    rows = [
-        (
-            _STATUS_WORDS[status],
-            column,
-            layers_text(pair.place for pair in group),
-            f"{len(group):,}",
-            base,
-            target,
-            reason,
+    """What has no statistics, a table a status, rows that differ in their layer only on one
+    line."""
+    for status in _NOT_COMPARED:
+        groups = grouped(
+            (pair for pair in pairs if pair.status == status),
+            lambda p: (p.place.column, _described(p.base), _described(p.target), p.reason),
         )
-        for (status, column, base, target, reason), group in groups.items()
-    ]
-    headers = ("", "component", "layers", "tensors", "base", "target", "")
-    _table(terminal, headers, rows[:_LISTED], right=(3,))
-    if len(rows) > _LISTED:
-        terminal.line(f"… and {len(rows) - _LISTED:,} more lines: --json lists every tensor.")
+        if not groups:
+            continue
+        terminal.heading(f"Not compared: {_STATUS_WORDS[status]}")
+        rows = [
+            (column, layers_text(pair.place for pair in group), f"{len(group):,}", *sides)
+            for (column, *sides), group in groups.items()
+        ]
+        headers = ("component", "layers", "tensors", "base", "target", "")
+        _table(terminal, headers, rows[:_LISTED], right=(2,))
+        if len(rows) > _LISTED:
+            terminal.line(f"… and {len(rows) - _LISTED:,} more lines: --json lists every tensor.")
 
 
 def _table(
@@ -215,8 +226,10 @@ def _table(
     headers: Sequence[str],
     rows: Sequence[Sequence[str]],
     right: Sequence[int] = (),
+    at_most: int | None = None,
 ) -> None:
-    for line in table_lines(headers, rows, right=right, width=terminal.width):
+    """A table as wide as the terminal allows, or ``at_most`` so wide where there is none."""
+    for line in table_lines(headers, rows, right=right, width=terminal.width or at_most):
         terminal.line(line)
 
 
