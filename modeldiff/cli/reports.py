@@ -11,7 +11,8 @@ from modeldiff.cli.documents import parameter_count
 from modeldiff.cli.grouping import grouped, layers_text, order_of_data
 from modeldiff.cli.plain_table import sentence_lines, table_lines
 from modeldiff.cli.terminal import Terminal
-from modeldiff.drawings.wording import (
+from modeldiff.results import Result, merge_by, summarize
+from modeldiff.wording import (
     format_bytes,
     format_count,
     format_duration,
@@ -19,7 +20,6 @@ from modeldiff.drawings.wording import (
     format_pct,
     format_shape,
 )
-from modeldiff.results import Result, merge_by, summarize
 
 _LISTED = 40
 _PAGE = 120

@@ -6,7 +6,7 @@ from modeldiff.drawings.diagram import diagram_svg
 from modeldiff.drawings.heatmap_frame import heatmap_alt, heatmap_frame
 from modeldiff.drawings.metrics import METRICS, Metric, metric_named
 from modeldiff.drawings.palette import CSS_PALETTE, DARK, LIGHT, Palette
-from modeldiff.drawings.wording import (
+from modeldiff.wording import (
     format_bytes,
     format_count,
     format_duration,

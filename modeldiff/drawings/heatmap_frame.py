@@ -16,7 +16,7 @@ from modeldiff.architectures.place import Place
 from modeldiff.changes.change import Change, Pair, Statistics, Status
 from modeldiff.checkpoints.checkpoint import TensorInfo
 from modeldiff.drawings.metrics import Metric
-from modeldiff.drawings.wording import (
+from modeldiff.wording import (
     MISSING,
     format_pct,
     format_shape,

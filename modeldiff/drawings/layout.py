@@ -16,7 +16,7 @@ from modeldiff.drawings.cards import Card
 from modeldiff.drawings.lanes import arrange
 from modeldiff.drawings.picture import Box, Layout, Panel, Route
 from modeldiff.drawings.text_width import text_width
-from modeldiff.drawings.wording import format_layers
+from modeldiff.wording import format_layers
 
 MARGIN = 14.0
 STREAM_X = MARGIN + 30

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from modeldiff.changes.change import Statistics
-from modeldiff.drawings.wording import format_number, format_pct, format_small
+from modeldiff.wording import format_number, format_pct, format_small
 
 # Two unrelated matrices of one scale, a and b independent and normal: b/a is Cauchy, so that r =
 # |b/a - 1| has P(r <= x) = (atan(x + 1) + atan(x - 1)) / pi, which is q at the positive root of

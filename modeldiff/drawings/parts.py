@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modeldiff.architectures.composition import PARTS
 from modeldiff.drawings.palette import FILE_FONT, Palette
-from modeldiff.drawings.wording import format_count
+from modeldiff.wording import format_count
 
 if TYPE_CHECKING:
     import altair as alt

@@ -11,7 +11,7 @@ from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.shapes import oriented
 from modeldiff.changes.change import Change, Statistics
 from modeldiff.drawings.metrics import Metric
-from modeldiff.drawings.wording import format_shape
+from modeldiff.wording import format_shape
 
 NOT_MEASURED = "not measured yet"
 _WORDS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from modeldiff.changes import Statistics
 from modeldiff.drawings import format_count, format_pct, format_small
-from modeldiff.drawings.wording import MISSING
+from modeldiff.wording import MISSING
 
 
 @dataclass(frozen=True)

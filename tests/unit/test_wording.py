@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modeldiff import wording
 from modeldiff.drawings import (
     METRICS,
     format_bytes,
@@ -18,7 +19,6 @@ from modeldiff.drawings import (
     format_pct,
     format_rate,
     format_shape,
-    wording,
 )
 from modeldiff.drawings.scale import Scale, choose_scale
 from tests.support.changes import made_statistics

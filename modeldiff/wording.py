@@ -1,0 +1,137 @@
+"""Numbers as people read them: one way of writing each kind, on every page and in every export."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+MISSING = "–"
+
+
+def format_pct(value: float | None) -> str:
+    """A percentage with three digits at most: ``0.39 %``, ``12.3 %``, ``141 %``.
+
+    A change that is there never reads as nothing: below 0.005 it is ``<0.01 %``. Likewise what is
+    not quite everything never reads as ``100 %``. ``∞`` for infinity, ``–`` for None.
+
+    >>> format_pct(0.0), format_pct(0.0004), format_pct(99.999), format_pct(None)
+    ('0.00 %', '<0.01 %', '99.99 %', '–')
+    """
+    return _with_unit(format_number(value), "%") if value is not None else MISSING
+
+
+def format_number(value: float | None) -> str:
+    """The number of ``format_pct`` without its unit, for where the unit is said once."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    size = abs(value)
+    if 0 < size < 0.005:
+        return "<0.01"
+    if size < 9.995:
+        return f"{value:.2f}"
+    if size < 99.95:
+        return f"{value:.1f}"
+    if size < 100:
+        return f"{math.floor(value * 100) / 100:.2f}"
+    if size < 1e6:
+        return f"{value:,.0f}"
+    return f"{value:.2g}"
+
+
+def format_small(value: float | None) -> str:
+    """A number without unit, three digits at any order of magnitude: ``0.0123``, ``4.1e-06``."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.3g}"
+
+
+def format_count(value: int | None) -> str:
+    """A count: exact below a million (``128,256``), then with three digits (``8.03 B``)."""
+    if value is None:
+        return MISSING
+    if abs(value) < 1_000_000:
+        return f"{value:,}"
+    for size, name in ((10**12, "T"), (10**9, "B"), (10**6, "M")):
+        # From where rounding to three digits would give the larger unit's 1.00.
+        if abs(value) >= size * 0.9995:
+            return f"{_three_digits(value / size)} {name}"
+    raise AssertionError("unreachable: every count from a million on has a unit")
+
+
+def format_bytes(value: int | None) -> str:
+    """Bytes in decimal units, as disks and downloads are sold: ``16.1 GB``."""
+    if value is None:
+        return MISSING
+    for size, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if abs(value) >= size * 0.9995:
+            return f"{_three_digits(value / size)} {name}"
+    return f"{value} B"
+
+
+def format_rate(bytes_per_second: float | None) -> str:
+    """A speed in bytes a second: ``1.2 GB/s``."""
+    if bytes_per_second is None or not math.isfinite(bytes_per_second):
+        return MISSING
+    return f"{format_bytes(round(bytes_per_second))}/s"
+
+
+def format_shape(shape: Sequence[int] | None) -> str:
+    """A tensor's shape: ``4096 × 1024``; ``scalar`` where there is no dimension."""
+    if shape is None:
+        return MISSING
+    return " × ".join(str(size) for size in shape) if shape else "scalar"
+
+
+def format_printed(shape: Sequence[int]) -> str:
+    """A tensor's shape as a program prints it: ``[4096, 1024]``."""
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def format_duration(seconds: float | None) -> str:
+    """A span of time in its two largest units: ``0.4 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if seconds is None or not math.isfinite(seconds):
+        return MISSING
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def format_layers(layers: Sequence[int]) -> str:
+    """Layer numbers as ranges: ``layers 0–2, 5 and 7–31``, ``layer 4``."""
+    ordered = sorted(set(layers))
+    runs: list[list[int]] = []
+    for layer in ordered:
+        if runs and layer == runs[-1][-1] + 1:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    parts = [str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs]
+    if not parts:
+        return "no layers"
+    if len(parts) > 4:
+        parts = [*parts[:2], "…", parts[-1]]
+        text = ", ".join(parts)
+    else:
+        text = ", ".join(parts[:-1]) + (" and " if len(parts) > 1 else "") + parts[-1]
+    return f"layer {text}" if len(ordered) == 1 else f"layers {text}"
+
+
+def _with_unit(number: str, unit: str) -> str:
+    return number if number in (MISSING, "∞", "−∞") else f"{number} {unit}"
+
+
+def _three_digits(value: float) -> str:
+    size = abs(value)
+    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{value:,.{digits}f}"
