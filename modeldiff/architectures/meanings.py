@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from modeldiff.architectures.architecture import Architecture, Fact
 from modeldiff.architectures.composition import PARTS
-from modeldiff.architectures.quantities import ratio_text, short_bytes, short_count, times
+from modeldiff.architectures.one_sided import one_sided
+from modeldiff.architectures.quantities import (
+    ratio_text,
+    share_text,
+    short_bytes,
+    short_count,
+    times,
+)
+from modeldiff.architectures.sentences import Meaning, bias, by_value, compared, number, numbers
 from modeldiff.checkpoints.stored_types import STORED_TYPES
-
-Meaning = Callable[[Fact, Fact, Architecture, Architecture], str]
 
 
 def meaning_of(
@@ -17,57 +21,14 @@ def meaning_of(
 ) -> str:
     """One sentence on the target as seen from the base; "" where there is nothing to say."""
     if base is None or target is None:
-        return _one_sided(base, target)
+        return one_sided(base, target)
     find = _MEANINGS.get(base.key)
     sentence = find(base, target, *whose) if find else ""
     return sentence or f"{base.label}: {target.text} instead of {base.text}."
 
 
-def _one_sided(base: Fact | None, target: Fact | None) -> str:
-    one = base or target
-    if one is None:
-        return ""
-    who, other = ("The base", "the target") if target is None else ("The target", "the base")
-    sentence = _ONE_SIDED.get(one.key)
-    if sentence:
-        return sentence.format(who=who, other=other, text=one.text)
-    return f"{who} says {one.text}; of {other} nothing is known."
-
-
-def _number(fact: Fact | None) -> float | None:
-    value = fact.value if fact is not None else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        return None
-    return float(value)
-
-
-def _numbers(base: Fact, target: Fact) -> tuple[float, float] | None:
-    before, after = _number(base), _number(target)
-    return (before, after) if before is not None and after is not None else None
-
-
-def _compared(template: str, words: str = "large larger smaller") -> Meaning:
-    """A sentence around how the number changed; ``{times}`` says by how much, in these words."""
-
-    def meaning(base: Fact, target: Fact, *_: Architecture) -> str:
-        both = _numbers(base, target)
-        sentence = template.format(times=times(*both, words)) if both else ""
-        return sentence[:1].upper() + sentence[1:]
-
-    return meaning
-
-
-def _by_value(sentences: Mapping[object, str]) -> Meaning:
-    """A sentence for what the target has."""
-
-    def meaning(_base: Fact, target: Fact, *_: Architecture) -> str:
-        return sentences.get(target.value, "")
-
-    return meaning
-
-
 def _layers(base: Fact, target: Fact, *_: Architecture) -> str:
-    both = _numbers(base, target)
+    both = numbers(base, target)
     if both is None:
         return ""
     difference = int(both[1] - both[0])
@@ -80,7 +41,7 @@ def _layers(base: Fact, target: Fact, *_: Architecture) -> str:
 
 
 def _kv_heads(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
-    kv_heads, heads = _number(target), _number(after.fact("heads"))
+    kv_heads, heads = number(target), number(after.fact("heads"))
     if kv_heads is None or heads is None:
         return ""
     kind = after.fact("attention")
@@ -98,7 +59,7 @@ def _kv_heads(base: Fact, target: Fact, before: Architecture, after: Architectur
 
 
 def _vocabulary(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
-    both, width = _numbers(base, target), _number(after.fact("hidden_size"))
+    both, width = numbers(base, target), number(after.fact("hidden_size"))
     if both is None:
         return ""
     more = abs(int(both[1] - both[0]))
@@ -115,11 +76,11 @@ def _vocabulary(base: Fact, target: Fact, before: Architecture, after: Architect
 
 
 def _context(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
-    both = _numbers(base, target)
+    both = numbers(base, target)
     if both is None:
         return ""
     sentence = f"A text can be {times(*both, 'long longer shorter')}"
-    cache = _number(after.fact("kv_cache_bytes"))
+    cache = number(after.fact("kv_cache_bytes"))
     if cache is None:
         return sentence + "."
     return f"{sentence}; filled to the end, the KV cache takes {short_bytes(int(cache))}."
@@ -139,7 +100,7 @@ def _rope_scaling(base: Fact, target: Fact, before: Architecture, after: Archite
 
 
 def _rope_theta(base: Fact, target: Fact, *_: Architecture) -> str:
-    both = _numbers(base, target)
+    both = numbers(base, target)
     if both is None:
         return ""
     turns = "more slowly: far positions stay apart, which suits a longer context"
@@ -153,7 +114,7 @@ def _cap(base: Fact, target: Fact, *_: Architecture) -> str:
 
 
 def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
-    both, size = _numbers(base, target), _number(target)
+    both, size = numbers(base, target), number(target)
     if both is None or size is None:
         return ""
     whole = short_bytes(int(size))
@@ -161,7 +122,7 @@ def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture)
 
 
 def _intermediate(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
-    both, width = _numbers(base, target), _number(after.fact("hidden_size"))
+    both, width = numbers(base, target), number(after.fact("hidden_size"))
     if both is None:
         return ""
     room = f", {ratio_text(both[1] / width)} times the model's width" if width else ""
@@ -169,7 +130,7 @@ def _intermediate(base: Fact, target: Fact, before: Architecture, after: Archite
 
 
 def _parameters(base: Fact, target: Fact, *_: Architecture) -> str:
-    both = _numbers(base, target)
+    both = numbers(base, target)
     if both is None:
         return ""
     difference = abs(int(both[1] - both[0]))
@@ -190,27 +151,13 @@ def _types(base: Fact, target: Fact, *_: Architecture) -> str:
     return f"{sentence}; a parameter takes {after.bits // 8} bytes instead of {before.bits // 8}."
 
 
-def _bias(where: str) -> Meaning:
-    return _by_value(
-        {
-            True: f"A learned constant is added to {where}.",
-            False: f"No learned constant is added to {where}.",
-        }
-    )
-
-
 def _part(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
-    whole = _number(before.fact("parameters")), _number(after.fact("parameters"))
-    both = _numbers(base, target)
+    whole = number(before.fact("parameters")), number(after.fact("parameters"))
+    both = numbers(base, target)
     if both is None or whole[0] is None or whole[1] is None:
         return ""
-    shares = _share(both[0], whole[0]), _share(both[1], whole[1])
+    shares = share_text(both[0], whole[0]), share_text(both[1], whole[1])
     return f"Of all parameters {shares[1]}, in the base {shares[0]}."
-
-
-def _share(part: float, whole: float) -> str:
-    percent = 100 * part / whole
-    return "less than 0.1 %" if percent < 0.1 else f"{percent:.3g} %"
 
 
 _COUNT = "many more fewer"
@@ -219,12 +166,12 @@ _WIDTH = "wide wider narrower"
 
 _MEANINGS: dict[str, Meaning] = {
     "layers": _layers,
-    "hidden_size": _compared("Each token travels as a vector that is {times}.", _LENGTH),
+    "hidden_size": compared("Each token travels as a vector that is {times}.", _LENGTH),
     "intermediate_size": _intermediate,
-    "heads": _compared("{times} things that attention can look for at once.", _COUNT),
+    "heads": compared("{times} things that attention can look for at once.", _COUNT),
     "kv_heads": _kv_heads,
-    "head_dim": _compared("Each head compares queries and keys that are {times}.", _LENGTH),
-    "attention": _by_value(
+    "head_dim": compared("Each head compares queries and keys that are {times}.", _LENGTH),
+    "attention": by_value(
         {
             "MHA": "Every query head has its own keys and values: most exact, largest cache.",
             "GQA": "Groups of query heads share their keys and values, which shrinks the KV cache.",
@@ -232,18 +179,18 @@ _MEANINGS: dict[str, Meaning] = {
             "MLA": "Keys and values are kept as one short compressed vector a token.",
         }
     ),
-    "sliding_window": _compared("Sliding layers look back over a window that is {times}.", _LENGTH),
-    "qkv_bias": _bias("queries, keys and values"),
-    "o_bias": _bias("the attention's output"),
-    "mlp_bias": _bias("the MLP's matrix products"),
-    "qk_norm": _by_value(
+    "sliding_window": compared("Sliding layers look back over a window that is {times}.", _LENGTH),
+    "qkv_bias": bias("queries, keys and values"),
+    "o_bias": bias("the attention's output"),
+    "mlp_bias": bias("the MLP's matrix products"),
+    "qk_norm": by_value(
         {
             "none": "Queries and keys are compared as they are, without a norm.",
             "one per head": "Each head's queries and keys are normed, which keeps scores in range.",
             "over all heads together": "All heads' queries (and keys) are normed as one vector.",
         }
     ),
-    "norm": _by_value(
+    "norm": by_value(
         {
             "RMSNorm": "Vectors are only scaled to unit size; their mean is not subtracted.",
             "LayerNorm": "Vectors are centred as well as scaled to unit size.",
@@ -253,7 +200,7 @@ _MEANINGS: dict[str, Meaning] = {
         f"{target.text} instead of {base.text} keeps the norm from dividing by zero: felt only "
         "where a vector is nearly zero."
     ),
-    "norm_placement": _by_value(
+    "norm_placement": by_value(
         {
             "before each sublayer": "Each sublayer reads a normed copy; the stream itself grows.",
             "after each sublayer": "Each sublayer reads the raw stream; what it adds is normed.",
@@ -262,7 +209,7 @@ _MEANINGS: dict[str, Meaning] = {
             "normed.",
         }
     ),
-    "position": _by_value(
+    "position": by_value(
         {
             "RoPE": "Positions turn queries and keys, so attention sees distances between tokens.",
             "learned": "Each position has a learned vector, so no position beyond the last exists.",
@@ -274,13 +221,13 @@ _MEANINGS: dict[str, Meaning] = {
     "rope_theta": _rope_theta,
     "rope_theta_sliding": _rope_theta,
     "rope_scaling": _rope_scaling,
-    "rope_share": _compared("The part of each head that positions turn is {times}."),
+    "rope_share": compared("The part of each head that positions turn is {times}."),
     "attention_softcap": _cap,
     "logit_softcap": _cap,
     "activation": lambda base, target, *_: (
         f"The MLP bends its features by {target.text} instead of {base.text}."
     ),
-    "mlp": _by_value(
+    "mlp": by_value(
         {
             "SwiGLU": "The MLP has a gate: three matrices, and a smooth SiLU decides what passes.",
             "GeGLU": "The MLP has a gate: three matrices, and a smooth GELU decides what passes.",
@@ -288,14 +235,14 @@ _MEANINGS: dict[str, Meaning] = {
             "plain ReLU": "The MLP has two matrices with a ReLU between them, and no gate.",
         }
     ),
-    "experts": _compared("{times} experts to choose from in each such layer.", _COUNT),
-    "expert_layers": _compared("{times} layers choose among experts.", _COUNT),
-    "experts_per_token": _compared("{times} experts work on one token.", _COUNT),
-    "expert_size": _compared("Each expert's inner layer is {times}.", _WIDTH),
-    "shared_expert": _compared("The expert that sees every token is {times}.", _WIDTH),
+    "experts": compared("{times} experts to choose from in each such layer.", _COUNT),
+    "expert_layers": compared("{times} layers choose among experts.", _COUNT),
+    "experts_per_token": compared("{times} experts work on one token.", _COUNT),
+    "expert_size": compared("Each expert's inner layer is {times}.", _WIDTH),
+    "shared_expert": compared("The expert that sees every token is {times}.", _WIDTH),
     "vocabulary": _vocabulary,
     "context": _context,
-    "tied_head": _by_value(
+    "tied_head": by_value(
         {
             True: "The embedding serves as the head too: one large matrix is stored once.",
             False: "The head is a matrix of its own, free to differ from the embedding.",
@@ -303,50 +250,10 @@ _MEANINGS: dict[str, Meaning] = {
     ),
     "stored_types": _types,
     "parameters": _parameters,
-    "parameters_active": _compared("The work for one token is {times}."),
+    "parameters_active": compared("The work for one token is {times}."),
     **{f"parameters_{part}": _part for part in PARTS},
-    "checkpoint_bytes": _compared("The files are {times}."),
-    "kv_cache_bytes_per_token": _compared(
-        "The memory that each token of context takes is {times}."
-    ),
-    "kv_cache_bytes": _compared("Filled to the end of the context, the KV cache is {times}."),
+    "checkpoint_bytes": compared("The files are {times}."),
+    "kv_cache_bytes_per_token": compared("The memory that each token of context takes is {times}."),
+    "kv_cache_bytes": compared("Filled to the end of the context, the KV cache is {times}."),
     "memory_bytes": _memory,
-}
-
-_ATTENDS = "{who} has attention ({text}), {other} has none."
-
-_ONE_SIDED = {
-    **dict.fromkeys(("heads", "kv_heads", "head_dim", "attention"), _ATTENDS),
-    "qkv_bias": "{who} has plain matrices for queries, keys and values (bias: {text}), {other} has "
-    "none.",
-    "o_bias": _ATTENDS.replace("{text}", "bias of its output: {text}"),
-    "qk_norm": _ATTENDS.replace("{text}", "norms of queries and keys: {text}"),
-    "attention_softcap": "{who} bends attention scores to stay within {text}, {other} does not.",
-    "logit_softcap": "{who} bends its final scores to stay within {text}, {other} does not.",
-    "rope_share": "{who} tells positions to a part of each head ({text}), {other} to all of it.",
-    "towers": "{who} has more than one stack of layers ({text}), {other} has one.",
-    "expert_layers": "{who} has experts in {text} layers, {other} has none.",
-    "kv_cache_bytes_per_token": "{who} keeps {text} of each token, {other} keeps none.",
-    "kv_cache_bytes": "{who} needs {text} for a text that fills its context, {other} none.",
-    "parameters_embedding": "{who} has embeddings, {other} has none.",
-    "intermediate_size": "{who} has an MLP for all tokens ({text} wide), {other} has none.",
-    "mlp": "{who} has an MLP ({text}), {other} has none.",
-    "sliding_window": "{who} looks back over a window of {text} only, {other} over the whole text.",
-    "sinks": "{who} lets a head attend to nothing, {other} does not.",
-    "rope_theta_sliding": "{who} turns positions at another rate in sliding layers, {other} has "
-    "one rate for all.",
-    "rope_theta": "{who} turns queries and keys by their position (RoPE), {other} does not.",
-    "rope_scaling": "{who} turns queries and keys by their position (RoPE), {other} does not.",
-    "experts": "{who} has {text} MLPs in a layer where {other} has one; each token takes a few.",
-    "experts_per_token": "{who} sends each token through {text} of its experts.",
-    "expert_size": "{who} has experts with {text} inner numbers each, {other} has none.",
-    "shared_expert": "{who} has an expert that works on every token ({text}), {other} has none.",
-    "mlp_bias": "{who} has an MLP for all tokens (bias: {text}), {other} has none.",
-    "parameters_active": "{who} uses {text} of its parameters for a token, {other} uses all.",
-    "parameters_experts": "{who} has routed experts, {other} has none.",
-    "parameters_mlp": "{who} has plain MLPs, {other} has none.",
-    "parameters_attention": "{who} has attention, {other} has none.",
-    "parameters_mixer": "{who} has state spaces, {other} has none.",
-    "parameters_head": "{who} stores a head of its own, {other} uses its embedding as the head.",
-    "parameters_other": "{who} stores parameters that {other} has no like of.",
 }

@@ -57,3 +57,12 @@ def times(base: float, target: float, words: str = "large larger smaller") -> st
 def ratio_text(ratio: float) -> str:
     """A ratio in three digits: ``3.5``, ``1,024``."""
     return f"{ratio:.3g}" if ratio < 1000 else f"{ratio:,.0f}"
+
+
+def share_text(part: float, whole: float) -> str:
+    """
+    >>> share_text(1, 4), share_text(1, 4000)
+    ('25 %', 'less than 0.1 %')
+    """
+    percent = 100 * part / whole
+    return "less than 0.1 %" if percent < 0.1 else f"{percent:.3g} %"

@@ -1,0 +1,56 @@
+"""What it means that only one of two models has something, in one plain sentence."""
+
+from __future__ import annotations
+
+from modeldiff.architectures.architecture import Fact
+
+
+def one_sided(base: Fact | None, target: Fact | None) -> str:
+    """One sentence on what only one side is known to have; "" where neither is known."""
+    one = base or target
+    if one is None:
+        return ""
+    who, other = ("The base", "the target") if target is None else ("The target", "the base")
+    sentence = _ONE_SIDED.get(one.key)
+    if sentence:
+        return sentence.format(who=who, other=other, text=one.text)
+    return f"{who} says {one.text}; of {other} nothing is known."
+
+
+_ATTENDS = "{who} has attention ({text}), {other} has none."
+
+_ONE_SIDED = {
+    **dict.fromkeys(("heads", "kv_heads", "head_dim", "attention"), _ATTENDS),
+    "qkv_bias": "{who} has plain matrices for queries, keys and values (bias: {text}), {other} has "
+    "none.",
+    "o_bias": _ATTENDS.replace("{text}", "bias of its output: {text}"),
+    "qk_norm": _ATTENDS.replace("{text}", "norms of queries and keys: {text}"),
+    "attention_softcap": "{who} bends attention scores to stay within {text}, {other} does not.",
+    "logit_softcap": "{who} bends its final scores to stay within {text}, {other} does not.",
+    "rope_share": "{who} tells positions to a part of each head ({text}), {other} to all of it.",
+    "towers": "{who} has more than one stack of layers ({text}), {other} has one.",
+    "expert_layers": "{who} has experts in {text} layers, {other} has none.",
+    "kv_cache_bytes_per_token": "{who} keeps {text} of each token, {other} keeps none.",
+    "kv_cache_bytes": "{who} needs {text} for a text that fills its context, {other} none.",
+    "parameters_embedding": "{who} has embeddings, {other} has none.",
+    "intermediate_size": "{who} has an MLP for all tokens ({text} wide), {other} has none.",
+    "mlp": "{who} has an MLP ({text}), {other} has none.",
+    "sliding_window": "{who} looks back over a window of {text} only, {other} over the whole text.",
+    "sinks": "{who} lets a head attend to nothing, {other} does not.",
+    "rope_theta_sliding": "{who} turns positions at another rate in sliding layers, {other} has "
+    "one rate for all.",
+    "rope_theta": "{who} turns queries and keys by their position (RoPE), {other} does not.",
+    "rope_scaling": "{who} turns queries and keys by their position (RoPE), {other} does not.",
+    "experts": "{who} has {text} MLPs in a layer where {other} has one; each token takes a few.",
+    "experts_per_token": "{who} sends each token through {text} of its experts.",
+    "expert_size": "{who} has experts with {text} inner numbers each, {other} has none.",
+    "shared_expert": "{who} has an expert that works on every token ({text}), {other} has none.",
+    "mlp_bias": "{who} has an MLP for all tokens (bias: {text}), {other} has none.",
+    "parameters_active": "{who} uses {text} of its parameters for a token, {other} uses all.",
+    "parameters_experts": "{who} has routed experts, {other} has none.",
+    "parameters_mlp": "{who} has plain MLPs, {other} has none.",
+    "parameters_attention": "{who} has attention, {other} has none.",
+    "parameters_mixer": "{who} has state spaces, {other} has none.",
+    "parameters_head": "{who} stores a head of its own, {other} uses its embedding as the head.",
+    "parameters_other": "{who} stores parameters that {other} has no like of.",
+}
