@@ -21,7 +21,7 @@ class Fused:
 
 
 QKV = Fused(("q_proj", "k_proj", "v_proj"))
-"""q | k | v: GPT-2, Phi-3."""
+"""q | k | v: GPT-2, Phi-3, the vision tower of Qwen-VL."""
 
 QKV_BY_HEAD = Fused(QKV.parts, "kv_head")
 """[q, k, v] head by head (GPT-NeoX, BLOOM) or group by group (Falcon 40B); with a single KV head

@@ -52,19 +52,25 @@ def read_parameters(
     unique.
     """
     places = _described(tensors, family, settings) if family else {}
+    beside, looking = None, dict[str, Place]()
     if family:
         left = tuple(tensor for tensor in tensors if tensor.name not in places)
         beside = tower_beside(name_patterns(tensor.name for tensor in left))
-        places.update(_described(left, beside, settings) if beside else {})
+        looking = _described(left, beside, settings) if beside else {}
+        places.update(looking)
     rest = [tensor.name for tensor in tensors if tensor.name not in places]
     places.update(read_names(rest, main_known=any(p.layer is not None for p in places.values())))
     cutter = Cutter(family, settings, ((places[tensor.name], tensor) for tensor in tensors))
+    # What the config says of the model's own layers does not hold for those beside it.
+    seen = ((looking[tensor.name], tensor) for tensor in tensors if tensor.name in looking)
+    cutter_beside = Cutter(beside, Settings(None), seen)
     turned = family.transposed if family else frozenset()
     taken: set[Place] = set()
     parameters = []
     for tensor in tensors:
         place, role = _free(places[tensor.name], tensor.name, taken), _role(tensor)
-        parts = cutter.cut(place, tensor) if role == "parameter" else ()
+        responsible = cutter_beside if tensor.name in looking else cutter
+        parts = responsible.cut(place, tensor) if role == "parameter" else ()
         if any(own in taken for own, _ in parts):
             parts = ()
         transposed = place.component in turned and place.parameter == "weight"

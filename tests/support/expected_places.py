@@ -346,10 +346,10 @@ transformer.layers.#.feed_forward.gate_proj  mlp.gate_proj
 transformer.layers.#.feed_forward.up_proj    mlp.up_proj
 transformer.layers.#.feed_forward.down_proj  mlp.down_proj
 """
-_QWEN_EYE = """
+_QWEN_EYE = f"""
 patch_embed.proj    embed_patches
 blocks.#.norm1      input_layernorm
-blocks.#.attn.qkv   self_attn.qkv_proj
+blocks.#.attn.qkv   {_QKV}
 blocks.#.attn.proj  self_attn.o_proj
 blocks.#.norm2      post_attention_layernorm
 blocks.#.mlp.fc1    mlp.up_proj

@@ -352,6 +352,38 @@ def test_packed_experts_are_split_as_their_values_are(tmp_path: Path) -> None:
             assert torch.equal(unpacked, values[expert, :, first::2])
 
 
+@pytest.mark.parametrize("width", [64, 96])
+def test_what_looks_beside_a_model_is_split_by_its_own_sizes(tmp_path: Path, width: int) -> None:
+    """Qwen-VL's vision tower against its attention's own ``reshape(seq, 3, heads, -1)``; the text
+    model's width says nothing about it, even where it would fit."""
+    at, heads = "visual.blocks.0.attn", 4
+    fused = {
+        f"{at}.qkv.weight": torch.randn(3 * width, width),
+        f"{at}.qkv.bias": torch.randn(3 * width),
+    }
+    rest = {
+        f"{at}.proj.weight": torch.randn(width, width),
+        "model.layers.0.self_attn.q_proj.weight": torch.randn(128, 128),
+    }
+    save_file({**fused, **rest}, tmp_path / "model.safetensors")
+    said = '{"model_type": "qwen2_vl", "hidden_size": 128, "num_attention_heads": 8}'
+    (tmp_path / "config.json").write_text(said)
+    checkpoint = open_checkpoint(str(tmp_path))
+    architecture = understand(checkpoint)
+    assert_nothing_lost_or_doubled(checkpoint, architecture)
+    whole = {tensor.name: tensor for tensor in checkpoint.tensors}
+    found = {(p.place.component, p.tensor.name): p for p in architecture.parameters}
+    for name, stored in fused.items():
+        wide = stored if stored.ndim == 2 else stored[:, None]
+        outputs = wide.T.reshape(-1, 3, heads, width // heads).permute(1, 0, 2, 3)
+        for part, values in zip("qkv", outputs.unbind(0), strict=True):
+            parameter = found[f"self_attn.{part}_proj", name]
+            assert (parameter.place.tower, parameter.place.layer) == ("vision", 0)
+            cut = torch.from_numpy(elements_of(parameter.tensor, whole[name]))
+            own = stored.reshape(-1)[cut].reshape(width, -1)
+            assert torch.equal(own, values.reshape(-1, width).T)
+
+
 def test_without_the_heads_a_matrix_in_groups_stays_whole(folder: Path, tmp_path: Path) -> None:
     fused, _ = _saved("gpt-neox", folder)
     copyfile(fused / "model.safetensors", tmp_path / "model.safetensors")

@@ -4,8 +4,8 @@ A picture is cut into patches, each of which becomes a vector (``embed_patches``
 that stands for the whole picture may go before them (``embed_class``). CLIP and SigLIP have two
 towers, ``text`` and ``vision``, kept apart. Absent: a vocabulary and a head over it (the text tower
 has a vocabulary), a gate in the MLP (but in Pixtral), RoPE (but in Pixtral and Qwen-VL). Qwen-VL
-fuses q, k and v. SigLIP has no class vector; the last step of its vision tower, an attention of its
-own, keeps its stored names.
+fuses q, k and v, which are taken apart. SigLIP has no class vector; the last step of its vision
+tower, an attention of its own, keeps its stored names.
 
 ``BESIDE`` are the vision towers of multimodal models: LLaVA and Gemma 3 (CLIP's names), Mistral 3
 (Pixtral's), Qwen2-VL to Qwen3-VL, Llama 3.2 Vision and Llama 4.
@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from modeldiff.architectures.families.llama import ATTENTION, PRE_NORMS
 from modeldiff.architectures.family import Family
+from modeldiff.architectures.fused import QKV
 
 _QKV = {f"self_attn.{part}": f"self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj")}
 _FC = {"mlp.fc1": "mlp.up_proj", "mlp.fc2": "mlp.down_proj"}
@@ -146,6 +147,7 @@ _QWEN_TOWER = Family(
         "merger.linear_fc1": "merger.linear_fc1",
         "merger.linear_fc2": "merger.linear_fc2",
     },
+    fused={"self_attn.qkv_proj": QKV},
 )
 
 _LLAMA_TOWER = Family(
