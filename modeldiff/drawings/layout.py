@@ -37,10 +37,17 @@ CardMaker = Callable[[Sequence[Step], Layers], Sequence[Card]]
 """Makes the cards of a row of steps that stand for these layers."""
 
 
-def lay_out(architecture: Architecture, layer: int | None, cards: CardMaker) -> Layout:
+def lay_out(
+    architecture: Architecture,
+    layer: int | None,
+    cards: CardMaker,
+    *,
+    narrowest: float = _NARROWEST,
+) -> Layout:
     """The layout of an architecture with one layer drawn, or with ``layer`` None of every kind.
 
-    ``cards`` gets ``(None,)`` as the layers of what is outside of them.
+    ``cards`` gets ``(None,)`` as the layers of what is outside of them. ``narrowest`` is the least
+    width of the sublayers' panels.
     """
     drawn = _drawn_kinds(architecture, layer)
     stem = arrange([cards(row, (None,)) for row in _depths(architecture.stem)], _ROOM)
@@ -51,7 +58,7 @@ def lay_out(architecture: Architecture, layer: int | None, cards: CardMaker) -> 
         blocks = [arrange([cards(row, layers) for row in s.rows], _ROOM) for s in kind.sublayers]
         kinds.append((kind, list(zip(kind.sublayers, blocks, strict=True))))
     every = [stem, tail, *(block for _, sublayers in kinds for _, block in sublayers)]
-    inner = max(_NARROWEST, *(block.width + 2 * _INSIDE for block in every))
+    inner = max(narrowest, *(block.width + 2 * _INSIDE for block in every))
     page = _Page(inner)
     page.begin(stem)
     elided = {n for kind in architecture.layer_kinds for n in kind.layers} - {

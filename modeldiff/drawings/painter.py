@@ -41,8 +41,13 @@ class Painter:
     legend: bool
     font: str
 
-    def svg(self, layout: Layout, label: str, title: str, caption: Sequence[str]) -> str:
-        """The whole picture; ``label`` is what it is called, ``title`` is written over it."""
+    def svg(
+        self, layout: Layout, label: str, title: str, caption: Sequence[str], over: str = ""
+    ) -> str:
+        """The whole picture; ``label`` is what it is called, ``title`` is written over it.
+
+        ``over`` are SVG elements that are painted upon the layout, in its coordinates.
+        """
         head = _HEADING if title else 0.0
         foot = (_LEGEND if self.legend else 0.0) + (_CAPTION * len(caption) + 6 if caption else 0)
         width, height = round(layout.width), round(layout.height + head + foot)
@@ -68,7 +73,7 @@ class Painter:
         parts += [sum_tag(at) for at in layout.sums]
         parts += [text_tag(text, "end", x, y, "middle") for x, y, text in layout.ends]
         parts += [self._box(box) for box in layout.boxes]
-        parts.append("</g>")
+        parts += [over, "</g>"]
         y = layout.height + head
         if self.legend:
             strips = any(reading.spread for box in layout.boxes for reading in box.card.readings)
