@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from modeldiff.changes import Change
 from modeldiff.drawings import METRICS, Metric
+from modeldiff.ui.layer_player import beat, start_play, stop_play
 from modeldiff.ui.opening import Comparison, Opened
 from modeldiff.ui.places import Cell
 from modeldiff.ui.view import View, change_view
@@ -32,31 +34,55 @@ def choose_metric(view: View) -> Metric:
 
 
 def choose_layer(view: View, layers: int) -> int | None:
-    """Which of ``layers`` layers is drawn, or None for all of them together."""
+    """Which of ``layers`` layers is drawn, or None for all of them together.
+
+    One by one, along a slider, or played through; ``view`` is what ``layer_player.played`` says.
+    """
     options: list[int | None] = [None, *range(layers)]
     layer = view.layer if view.layer in options else None
     st.session_state[_LAYER] = layer
-    slider, steps = st.columns([5, 3], vertical_alignment="bottom")
-    slider.select_slider(
+    st.select_slider(
         "Layer",
         options,
         key=_LAYER,
         format_func=lambda option: "all" if option is None else str(option),
         on_change=lambda: change_view(layer=st.session_state[_LAYER]),
+        width="stretch",
     )
-    with steps, st.container(horizontal=True, horizontal_alignment="right"):
-        for label, step in (("Previous", -1), ("Next", 1)):
-            place = options.index(layer) + step
-            possible = 0 <= place < len(options)
-            st.button(
-                label,
-                key=f"{label.lower()}_layer",
-                help=f"{label} layer",
-                disabled=not possible,
-                on_click=change_view,
-                kwargs={"layer": options[place] if possible else None},
-            )
+    with st.container(horizontal=True, width="content", key="layer_buttons"):
+        st.button(
+            "All layers",
+            key="all_layers",
+            disabled=layer is None,
+            on_click=change_view,
+            kwargs={"layer": None},
+        )
+        _step_button("Previous", options, options.index(layer) - 1)
+        # One button with two faces, so that the keyboard's focus stays on it.
+        playing = beat() is not None
+        st.button(
+            "Pause" if playing else "Play",
+            key="play_layers",
+            icon=":material/pause:" if playing else ":material/play_arrow:",
+            help="Layer by layer, to the last",
+            disabled=layers < 2,
+            on_click=stop_play if playing else start_play,
+            args=() if playing else (replace(view, layer=layer), layers),
+        )
+        _step_button("Next", options, options.index(layer) + 1)
     return layer
+
+
+def _step_button(label: str, options: Sequence[int | None], place: int) -> None:
+    possible = 0 <= place < len(options)
+    st.button(
+        label,
+        key=f"{label.lower()}_layer",
+        help=f"{label} layer",
+        disabled=not possible,
+        on_click=change_view,
+        kwargs={"layer": options[place] if possible else None},
+    )
 
 
 def choose_cell(cell: Cell | None) -> None:

@@ -10,6 +10,7 @@ from modeldiff.ui.choosers import choose_layer, choose_metric, choose_side
 from modeldiff.ui.clickable_diagram import clickable_diagram
 from modeldiff.ui.diffing import DiffState, changes_so_far, measured
 from modeldiff.ui.downloads import drawing_downloads, provenance
+from modeldiff.ui.layer_player import played
 from modeldiff.ui.opening import Comparison
 from modeldiff.ui.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.places import component_of, rows_of_component
@@ -19,16 +20,17 @@ from modeldiff.ui.view import change_view, current_view, link_query
 
 def diagram_view(comparison: Comparison, state: DiffState) -> None:
     """Draw choosers, diagram and panel. Before a diff the boxes have shapes and no numbers."""
-    view = current_view("diagram")
     changes = changes_so_far(comparison, state)
-    component = component_of(changes, view.component) if view.component else None
     numbers = measured(state)
-    what, which = st.columns([2, 3], gap="medium")
-    with what:
-        metric = choose_metric(view)
-    with which:
+    view = current_view("diagram")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(width=320):
+            metric = choose_metric(view)
         architecture = choose_side(view, comparison).architecture
+        view = played(view, architecture.layer_count)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = choose_layer(view, architecture.layer_count)
+    component = component_of(changes, view.component) if view.component else None
     drawing, panel = st.columns([3, 2], gap="medium")
     with drawing:
         clickable_diagram(

@@ -87,17 +87,29 @@ def start_diff(comparison: Comparison) -> None:
     submit(*_references(comparison), device=comparison.device)
 
 
-def follow(comparison: Comparison, draw: Callable[[DiffState], None]) -> None:
-    """Draw a part of the page now, and again each second for as long as the diff runs."""
-    polling = diff_state(comparison).active
+def follow(
+    comparison: Comparison,
+    draw: Callable[[DiffState], None],
+    *,
+    beat: Callable[[], float | None] = lambda: None,
+) -> None:
+    """Draw a part of the page now, and again each second for as long as the diff runs.
+
+    ``beat`` is how often, in seconds, it is to be drawn otherwise; None for not again.
+    """
+
+    def pace(state: DiffState) -> float | None:
+        return SECONDS_BETWEEN_LOOKS if state.active else beat()
+
+    begun = pace(diff_state(comparison))
 
     def look() -> None:
         state = diff_state(comparison)
-        if state.active != polling:
+        if pace(state) != begun:
             st.rerun()
         draw(state)
 
-    st.fragment(look, run_every=SECONDS_BETWEEN_LOOKS if polling else None)()
+    st.fragment(look, run_every=begun)()
 
 
 def diff_line(state: DiffState) -> None:

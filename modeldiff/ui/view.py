@@ -17,6 +17,8 @@ from modeldiff.drawings import METRICS, Metric, metric_named
 _NAMES = ("metric", "layer", "component", "side", "rows", "steps")
 _KEPT = "view"
 _PAGE = "view_page"
+PLAY = "play"
+"""Where in the session a play through the layers is kept. Choosing a layer or a page ends it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def current_view(page: str) -> View:
     said = {name: value for name in _NAMES if (value := st.query_params.get(name))}
     if st.session_state.get(_PAGE) != page:
         st.session_state[_PAGE] = page
+        st.session_state.pop(PLAY, None)
         brought = {n: v for n, v in st.session_state.get(_KEPT, {}).items() if n not in said}
         if brought:
             st.query_params.update(brought)
@@ -60,6 +63,8 @@ def current_view(page: str) -> View:
 
 def change_view(**changes: str | int | None) -> None:
     """Set or (with None) remove parts of the view. For callbacks: the script then runs anew."""
+    if "layer" in changes:
+        st.session_state.pop(PLAY, None)
     # In one update, so that the browser's history has no place in between; an empty list is the
     # way to remove a part within it.
     st.query_params.update(
