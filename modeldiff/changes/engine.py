@@ -9,16 +9,25 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 
 from modeldiff.changes.benches import Bench, Workshop, workshop_for
 from modeldiff.changes.change import Change, Pair, Progress
+from modeldiff.changes.fetching import Fetching
 from modeldiff.changes.loading import load_batch, load_chunk, load_sample
 from modeldiff.changes.reading import OpenFiles, TensorUnreadable, physical_memory
 from modeldiff.changes.tally import MedianSearch, Unsettled
-from modeldiff.changes.tasks import Chunk, Job, Sample, Task, Whole, chunks, cut, sort_out
+from modeldiff.changes.tasks import (
+    Chunk,
+    Job,
+    Sample,
+    Task,
+    Whole,
+    chunks,
+    cut,
+    sort_out,
+    unreadable,
+)
 from modeldiff.checkpoints import Checkpoint
-from modeldiff.errors import Cancelled
 
 _REPORT_SECONDS = 0.1
 """How often progress is reported."""
@@ -93,7 +102,7 @@ class _Walk:
         self._urgent: deque[Job] = deque()
         self._unfinished = len(self._tasks)
         self._stopping = False
-        self._fetch_done = self._fetch_total = 0
+        self._fetching = Fetching(self._base, self._target)
         self._current = ""
 
     def changes(self) -> Generator[Change, None, None]:
@@ -134,11 +143,14 @@ class _Walk:
         tasks = len(self._tasks)
         with self._state:
             done = tasks - self._unfinished
-            if self._fetch_done < self._fetch_total:
-                report = Progress("fetching", self._fetch_done, self._fetch_total, done, tasks)
-            else:
-                report = Progress("measuring", self._bytes_done, self._bytes_total, done, tasks)
-        self._progress(replace(report, current=self._current))
+            read = self._bytes_done
+        fetching = self._fetching
+        if fetching.going_on:
+            report = Progress("fetching", fetching.done, fetching.total, done, tasks)
+            self._progress(replace(report, current=fetching.file))
+        else:
+            report = Progress("measuring", read, self._bytes_total, done, tasks)
+            self._progress(replace(report, current=self._current))
 
     def _stop(self) -> None:
         with self._state:
@@ -154,26 +166,11 @@ class _Walk:
             self._stop()
 
     def _fetch(self) -> None:
-        """Brings all files here, in the order in which they are read."""
-        both_sides = [[(side, file) for file in side.names] for side in (self._base, self._target)]
-        wanted = [entry for entries in zip_longest(*both_sides) for entry in entries if entry]
-        missing = [side.missing_bytes(file) for side, file in wanted]
-        self._fetch_total = sum(missing)
-        before = 0
+        self._fetching.bring(lambda: self._stopping, self._wake)
 
-        def follow(here: int, _: int) -> None:
-            if self._stopping:
-                raise Cancelled("The comparison was stopped while its files were fetched.")
-            self._fetch_done = before + here
-
-        for (side, file), size in zip(wanted, missing, strict=True):
-            if size:
-                self._current = file
-            side.fetch(file, follow if size else None)
-            before += size
-            with self._state:
-                self._fetch_done = before
-                self._state.notify_all()
+    def _wake(self) -> None:
+        with self._state:
+            self._state.notify_all()
 
     def _work(self) -> None:
         """Takes jobs and does them until there are none."""
@@ -223,7 +220,7 @@ class _Walk:
                 for task in job.tasks:
                     self._do_whole(bench, Whole((task,), job.batch))
                 return
-            changes = [_unreadable(job.tasks[0], str(error))]
+            changes = [unreadable(job.tasks[0].pair, str(error))]
         else:
             if job.batch:
                 found = bench.measure_batch(types, sizes)
@@ -272,7 +269,7 @@ class _Walk:
     def _go_on(self, task: Task) -> None:
         """After a pass: finishes the task or queues its next pass."""
         if task.trouble or task.tally is None:
-            self._finish([(task, _unreadable(task, task.trouble))])
+            self._finish([(task, unreadable(task.pair, task.trouble))])
             return
         median = task.search.narrow() if task.search else task.tally.find_median()
         if isinstance(median, Unsettled):
@@ -297,7 +294,3 @@ class _Walk:
             self._unfinished -= len(finished)
             if not self._unfinished:
                 self._state.notify_all()
-
-
-def _unreadable(task: Task, reason: str) -> Change:
-    return Change(replace(task.pair, status="unreadable", reason=reason))

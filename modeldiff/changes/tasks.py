@@ -94,10 +94,15 @@ def sort_out(pairs: Sequence[Pair]) -> tuple[list[Task], dict[int, Change]]:
         types = comparison(pair.base.dtype, pair.target.dtype)
         if types is None:
             reason = f"{pair.base.dtype} and {pair.target.dtype} cannot be compared by element"
-            ready[index] = Change(replace(pair, status="unreadable", reason=reason))
+            ready[index] = unreadable(pair, reason)
             continue
         tasks.append(Task(index, pair, pair.base, pair.target, types))
     return tasks, ready
+
+
+def unreadable(pair: Pair, reason: str) -> Change:
+    """The row of a pair that cannot be measured."""
+    return Change(replace(pair, status="unreadable", reason=reason))
 
 
 def cut(tasks: Iterable[Task], workshop: Workshop) -> Iterator[Job]:
