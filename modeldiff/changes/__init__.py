@@ -1,6 +1,20 @@
 """MEASURE: two checkpoints → one row a tensor."""
 
 from modeldiff.changes.change import Change, Histogram, Pair, Progress, Statistics, Status, Sums
+from modeldiff.changes.closer import (
+    ChangeImage,
+    RoundingNoise,
+    RowChanges,
+    SingularValues,
+    UnitChanges,
+    Units,
+    expert_changes,
+    measure_image,
+    measure_rows,
+    measure_singular_values,
+    measure_units,
+    units_between,
+)
 from modeldiff.changes.devices import available_devices, resolve_device
 from modeldiff.changes.engine import measure
 from modeldiff.changes.measurement import Measurement
@@ -10,16 +24,28 @@ from modeldiff.changes.statistics import STATISTIC_NAMES, merge_statistics
 __all__ = [
     "STATISTIC_NAMES",
     "Change",
+    "ChangeImage",
     "Histogram",
     "Measurement",
     "Pair",
     "Progress",
+    "RoundingNoise",
+    "RowChanges",
+    "SingularValues",
     "Statistics",
     "Status",
     "Sums",
+    "UnitChanges",
+    "Units",
     "available_devices",
+    "expert_changes",
     "measure",
+    "measure_image",
+    "measure_rows",
+    "measure_singular_values",
+    "measure_units",
     "merge_statistics",
     "pair",
     "resolve_device",
+    "units_between",
 ]

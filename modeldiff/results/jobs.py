@@ -1,4 +1,5 @@
-"""Diffs in the background: one worker of this process answers one question after the other.
+"""Diffs and closer looks in the background: workers of this process answer one question after the
+other.
 
 A question that is asked again while it is being answered is joined, however many ask. What those
 who ask see are snapshots: frozen values that never change under them.
@@ -10,7 +11,7 @@ import logging
 import threading
 import time
 import uuid
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,10 +21,13 @@ from modeldiff.changes.change import Change, Progress
 from modeldiff.checkpoints import open_checkpoint, parse_reference
 from modeldiff.errors import Cancelled, InvalidReference, ModeldiffError
 from modeldiff.results.answering import answer
+from modeldiff.results.look import Look
+from modeldiff.results.looks import look_closer
 from modeldiff.results.pace import Pace
 from modeldiff.results.result import result_key
 
 JobState = Literal["queued", "opening", "waiting", "measuring", "done", "failed", "cancelled"]
+_Lane = Literal["diffs", "looks", "spectra"]
 
 _KEPT_JOBS = 50
 _log = logging.getLogger(__name__)
@@ -38,7 +42,8 @@ class JobSnapshot:
     then ``done``, ``failed`` or ``cancelled``. ``elapsed`` is seconds since it was begun, queue not
     counted. ``key`` is known once the checkpoints are open; when ``done``, ``load_result(key)`` is
     the result. ``changes`` are the rows finished so far; jobs that are over let go of theirs once
-    another one is over.
+    another one is over. A job with a ``look`` is no diff but a closer look at one pair: it has no
+    rows, and ``load_look(key, look)`` is what it found.
     """
 
     id: str
@@ -53,14 +58,15 @@ class JobSnapshot:
     key: str | None
     error: ModeldiffError | None
     changes: tuple[Change, ...]
+    look: Look | None = None
 
 
 class _Job:
     """A job as the worker sees it. Everything here changes under the manager's lock only."""
 
-    def __init__(self, base: str, target: str, device: str) -> None:
+    def __init__(self, base: str, target: str, device: str, look: Look | None) -> None:
         self.id = uuid.uuid4().hex
-        self.base, self.target, self.device = base, target, device
+        self.base, self.target, self.device, self.look = base, target, device, look
         self.state: JobState = "queued"
         self.progress: Progress | None = None
         self.pace = Pace()
@@ -76,6 +82,18 @@ class _Job:
     def active(self) -> bool:
         """Whether asking the same again would join it."""
         return self.ended is None and not self.stop
+
+    @property
+    def question(self) -> tuple[str, str, Look | None]:
+        """What is asked, wherever it is computed."""
+        return self.base, self.target, self.look
+
+    @property
+    def lane(self) -> _Lane:
+        """Which worker it is for."""
+        if self.look is None:
+            return "diffs"
+        return "spectra" if self.look.kind == "spectrum" else "looks"
 
     def snapshot(self) -> JobSnapshot:
         now = time.monotonic()
@@ -95,6 +113,7 @@ class _Job:
             key=self.key,
             error=self.error,
             changes=self._seen,
+            look=self.look,
         )
 
     def report(self, progress: Progress) -> None:
@@ -107,33 +126,40 @@ class _Job:
 
 
 class JobManager:
-    """A queue of diffs and the daemon thread that works on it, started with the first job."""
+    """Queues, and for each the daemon thread that works on it, started with its first job.
+
+    A look of a second or two waits neither for a diff to end nor for singular values, which take
+    half a minute: each of the three has a queue of its own.
+    """
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._queue: deque[_Job] = deque()
+        self._queues: defaultdict[_Lane, deque[_Job]] = defaultdict(deque)
         self._jobs: dict[str, _Job] = {}  # oldest first
-        self._worker: threading.Thread | None = None
 
     def submit(
-        self, base_reference: str, target_reference: str, *, device: str = "auto"
+        self,
+        base_reference: str,
+        target_reference: str,
+        *,
+        device: str = "auto",
+        look: Look | None = None,
     ) -> JobSnapshot:
-        """Ask for a diff, or join the job that is already on it."""
-        base, target = _canonical(base_reference), _canonical(target_reference)
+        """Ask for a diff, or for a closer look at one of its pairs, or join the job that is already
+        on it."""
+        job = _Job(_canonical(base_reference), _canonical(target_reference), device, look)
         with self._condition:
-            for job in self._asked(base, target):
-                if job.active and job.device == device:
-                    return job.snapshot()
-            job = _Job(base, target, device)
+            for other in self._asked(job.question):
+                if other.active and other.device == device:
+                    return other.snapshot()
             self._jobs[job.id] = job
-            self._queue.append(job)
-            if self._worker is None:
+            if job.lane not in self._queues:
                 # A daemon: a server that is told to stop does not wait for a diff to end, and the
                 # journal keeps what was measured.
-                self._worker = threading.Thread(
-                    target=self._work, name="modeldiff jobs", daemon=True
-                )
-                self._worker.start()
+                threading.Thread(
+                    target=self._work, args=(job.lane,), name=f"modeldiff {job.lane}", daemon=True
+                ).start()
+            self._queues[job.lane].append(job)
             self._condition.notify_all()
             return job.snapshot()
 
@@ -143,11 +169,13 @@ class JobManager:
             job = self._jobs.get(job_id)
             return job.snapshot() if job else None
 
-    def find(self, base_reference: str, target_reference: str) -> JobSnapshot | None:
-        """The newest job for this pair, on whatever device; None if there is none."""
-        base, target = _canonical(base_reference), _canonical(target_reference)
+    def find(
+        self, base_reference: str, target_reference: str, *, look: Look | None = None
+    ) -> JobSnapshot | None:
+        """The newest job for this diff or look, on whatever device; None if there is none."""
+        question = _canonical(base_reference), _canonical(target_reference), look
         with self._condition:
-            job = next(self._asked(base, target), None)
+            job = next(self._asked(question), None)
             return job.snapshot() if job else None
 
     def cancel(self, job_id: str) -> None:
@@ -159,19 +187,20 @@ class JobManager:
                 return
             job.stop = True
             if job.state == "queued":
-                self._queue.remove(job)
+                self._queues[job.lane].remove(job)
                 self._end(job, "cancelled")
 
-    def _asked(self, base: str, target: str) -> Iterator[_Job]:
-        """The jobs for this pair, newest first."""
-        newest_first = reversed(self._jobs.values())
-        return (job for job in newest_first if (job.base, job.target) == (base, target))
+    def _asked(self, question: tuple[str, str, Look | None]) -> Iterator[_Job]:
+        """The jobs for this question, newest first."""
+        return (job for job in reversed(self._jobs.values()) if job.question == question)
 
-    def _work(self) -> None:
+    def _work(self, lane: _Lane) -> None:
+        with self._condition:
+            queue = self._queues[lane]
         while True:
             with self._condition:
-                self._condition.wait_for(lambda: self._queue)
-                job = self._queue.popleft()
+                self._condition.wait_for(lambda: queue)
+                job = queue.popleft()
                 job.state, job.started = "opening", time.monotonic()
             state, error = self._outcome(job)
             with self._condition:
@@ -185,9 +214,10 @@ class JobManager:
         except ModeldiffError as error:
             return "failed", error
         except Exception as error:
-            _log.exception("The diff of %s and %s failed", job.base, job.target)
+            what = "diff" if job.look is None else f"closer look ({job.look})"
+            _log.exception("The %s of %s and %s failed", what, job.base, job.target)
             return "failed", ModeldiffError(
-                f"The diff stopped at an error that was not foreseen: "
+                f"The {what.partition(' (')[0]} stopped at an error that was not foreseen: "
                 f"{type(error).__name__}: {error}",
                 hint="Please report it, with the lines that the log has about it.",
             )
@@ -205,6 +235,9 @@ class JobManager:
         base, target = open_checkpoint(job.base), open_checkpoint(job.target)
         with self._unless_stopped(job):
             job.key = result_key(base, target)
+        if job.look is not None:
+            look_closer(base, target, job.look, device=job.device, progress=on_progress)
+            return
         result = answer(base, target, device=job.device, progress=on_progress, on_change=on_change)
         with self._condition:
             job.rows = list(result.changes)
@@ -214,12 +247,13 @@ class JobManager:
         """The lock, to change ``job``. Raises ``Cancelled`` if somebody stopped it."""
         with self._condition:
             if job.stop:
-                raise Cancelled("The diff was stopped.")
+                raise Cancelled("Somebody stopped it.")
             yield
 
     def _end(self, job: _Job, state: JobState, error: ModeldiffError | None = None) -> None:
         job.state, job.error, job.ended = state, error, time.monotonic()
-        over = [each for each in self._jobs.values() if each.ended is not None and each is not job]
+        alike = (each for each in self._jobs.values() if each.lane == job.lane)
+        over = [each for each in alike if each.ended is not None and each is not job]
         for each in over:
             each.forget_rows()
         for each in over[: max(0, len(over) + 1 - _KEPT_JOBS)]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,11 @@ def result_key(
     The device is no part of it: every device gives the same median, bit for bit.
     """
     return _key(base.fingerprint, target.fingerprint, options or {}, SCHEMA)
+
+
+def is_key(text: str) -> bool:
+    """Whether a text has the form of a key. Keys may come from links, and become names of files."""
+    return re.fullmatch("[0-9a-f]{64}", text) is not None
 
 
 def _key(base: str, target: str, options: Mapping[str, Any], schema: int) -> str:

@@ -6,10 +6,11 @@ What can't be read is treated as absent, so the worst that a damaged cache can c
 from __future__ import annotations
 
 import logging
-import re
 from pathlib import Path
 
-from modeldiff.results.result import Result, ResultHeader
+from modeldiff.errors import ResultError
+from modeldiff.results.details import delete_looks
+from modeldiff.results.result import Result, ResultHeader, is_key
 from modeldiff.results.results_folder import (
     cannot_write,
     ready_results_folder,
@@ -27,7 +28,7 @@ def load_result(key: str) -> Result | None:
     A file that is damaged, of another schema version or of another question is moved aside (its
     name then ends in ``.bad``) with a logged warning.
     """
-    if not re.fullmatch("[0-9a-f]{64}", key):  # it may come from a link: never a path
+    if not is_key(key):
         return None
     path = _path(results_folder(), key)
     try:
@@ -58,6 +59,22 @@ def save_result(result: Result) -> None:
         write_whole(path, encode(result))
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def delete_result(key: str) -> None:
+    """Delete the stored result with this key and all closer looks at it; if there are none, so be
+    it. Raises ``ResultError`` where that is not permitted."""
+    if not is_key(key):
+        return
+    path = _path(results_folder(), key)
+    try:
+        path.unlink(missing_ok=True)
+        delete_looks(key)
+    except OSError as error:
+        raise ResultError(
+            f"The result at {path} can't be deleted: {error.strerror or error}.",
+            hint="Permit writing there, or delete it by hand.",
+        ) from error
 
 
 def list_results() -> tuple[ResultHeader, ...]:

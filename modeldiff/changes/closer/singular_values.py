@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.changes.change import Pair
-from modeldiff.changes.closer.algebra import Algebra, algebra_for
+from modeldiff.changes.closer.algebra import Algebra, NumpyAlgebra, algebra_for
 from modeldiff.changes.closer.matrices import (
     MatrixPair,
     PairReader,
@@ -88,6 +88,11 @@ def measure_singular_values(
         if not plan.exact:
             return _randomized(reader, algebra)
         return _exact(reader, algebra, plan.small)
+
+
+def is_quick(pair: Pair) -> bool:
+    """Whether the singular values of this pair take less than a second or two on any machine."""
+    return plan_for(matrix_pair(pair), NumpyAlgebra()).small
 
 
 def plan_for(matrix: MatrixPair, algebra: Algebra) -> Plan:

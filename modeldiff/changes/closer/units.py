@@ -78,12 +78,8 @@ def units_of(pair: Pair, architecture: Architecture) -> Units | None:
     main = architecture.layer_kinds[0].tower if architecture.layer_kinds else ""
     if tensor is None or pair.place.layer is None or not 1 <= len(tensor.shape) <= 2:
         return None
-    transposed = any(
-        parameter.transposed
-        for parameter in architecture.parameters
-        if parameter.place == pair.place
-    )
-    out: Literal[0, 1] = 1 if transposed and len(tensor.shape) == 2 else 0
+    transposed = _is_transposed(pair, architecture) and len(tensor.shape) == 2
+    out: Literal[0, 1] = 1 if transposed else 0
     into: Literal[0, 1] = 0 if out else 1
     name = component.rpartition(".")[2]
     if pair.place.tower == main:
@@ -98,6 +94,16 @@ def units_of(pair: Pair, architecture: Architecture) -> Units | None:
     if name == "down_proj" and len(tensor.shape) == 2:
         return _blocks(tensor.shape, into)
     return None
+
+
+def units_between(pair: Pair, base: Architecture, target: Architecture) -> Units | None:
+    """``units_of`` by whichever architecture knows the numbers. A matrix that only one side stores
+    [in, out] stands in the pair as the other side stores it, so that side is asked first."""
+    sides = sorted((base, target), key=lambda side: _is_transposed(pair, side))
+    if _is_transposed(pair, sides[0]) != _is_transposed(pair, sides[1]):
+        sides = sides[:1]
+    found = (units_of(pair, side) for side in sides)
+    return next((units for units in found if units is not None), None)
 
 
 def measure_units(
@@ -152,6 +158,14 @@ def expert_changes(changes: Iterable[Change], place: Place) -> dict[int, Statist
         expert: parts[0] if len(parts) == 1 else merge_statistics(parts)
         for expert, parts in sorted(found.items())
     }
+
+
+def _is_transposed(pair: Pair, architecture: Architecture) -> bool:
+    return any(
+        parameter.transposed
+        for parameter in architecture.parameters
+        if parameter.place == pair.place
+    )
 
 
 def _heads(
