@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from modeldiff.architectures.place import Parameter
+
+Holding = Mapping[int | None, list[Parameter]]
+"""The parameters of one name of one component, by layer: one each, or one an expert."""
 
 FactValue = str | int | float | bool | None
 StepKind = Literal["embedding", "norm", "linear", "parameter", "operation"]
@@ -110,6 +115,24 @@ class Architecture:
     def fact(self, key: str) -> Fact | None:
         """The fact with this key, or None."""
         return next((fact for fact in self.facts if fact.key == key), None)
+
+    @cached_property
+    def holdings(self) -> Mapping[str, Mapping[str, Holding]]:
+        """What the steps stand for: step id → parameter (``weight``) → layer; buffers left out."""
+        found: dict[str, dict[str, dict[int | None, list[Parameter]]]] = {}
+        for one in self.parameters:
+            if one.role == "buffer":
+                continue
+            place = one.place
+            id = f"{place.tower}.{place.component}" if place.tower else place.component
+            by_layer = found.setdefault(id, {}).setdefault(place.parameter, {})
+            by_layer.setdefault(place.layer, []).append(one)
+        return found
+
+    @cached_property
+    def towers(self) -> frozenset[str]:
+        """The towers that hold parameters; the main one is often without a name."""
+        return frozenset(one.place.tower for one in self.parameters)
 
     def layer_kind(self, layer: int) -> LayerKind | None:
         """How this layer (of the main tower, named first) is built; None where no kind names it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.place import Parameter, Place
@@ -54,7 +55,9 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
         nbytes += parameter.tensor.nbytes
         if parameter.role == "parameter":
             types[parameter.tensor.dtype] += parameter.tensor.nbytes
-            parts[part_of(parameter.place)] += _trained_elements(parameter)
+            tensor = parameter.tensor
+            elements = trained_elements(tensor.name, tensor.dtype, tensor.shape)
+            parts[part_of(parameter.place)] += elements
     by_bytes = dict(sorted(types.items(), key=lambda item: (-item[1], item[0])))
     return Composition({part: parts[part] for part in PARTS if parts[part]}, by_bytes, nbytes)
 
@@ -92,10 +95,11 @@ def part_of(place: Place) -> str:
     )
 
 
-def _trained_elements(parameter: Parameter) -> int:
-    name = parameter.tensor.name
+def trained_elements(name: str, dtype: str, shape: Iterable[int]) -> int:
+    """How many trained parameters a stored tensor holds: a quantised one's scales are none, and
+    packed values are counted one by one."""
     if name.endswith(_SCALES) or name.endswith("_scales"):
         return 0
     # MXFP4 packs two values in a byte.
-    packed = name.endswith("_blocks") and parameter.tensor.dtype == "U8"
-    return parameter.tensor.elements * (2 if packed else 1)
+    packed = name.endswith("_blocks") and dtype == "U8"
+    return prod(shape) * (2 if packed else 1)

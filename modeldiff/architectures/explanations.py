@@ -57,7 +57,7 @@ def explain(component: str, architecture: Architecture | None = None) -> Explana
 
 def _parse(component: str, architecture: Architecture | None) -> tuple[str, str, str]:
     """Name without tower, the parameter where it is not the weight, and the tower."""
-    towers = {p.place.tower for p in architecture.parameters} if architecture else set()
+    towers = architecture.towers if architecture else frozenset()
     first, _, rest = component.partition(".")
     tower, name = (first, rest) if first in towers and rest else ("", component)
     if name not in EXPLAINED:
@@ -109,7 +109,7 @@ def _numbers(name: str, architecture: Architecture | None) -> str:
             return f"Here {chosen} of {experts} experts work on a token."
     if name in ("mlp.up_proj", "mlp.down_proj") and _word("mlp", architecture).startswith("plain"):
         return "This MLP has no gate: the activation stands between up and down."
-    if name == "lm_head" and any(p.role == "tied" for p in architecture.parameters):
+    if name == "lm_head" and _is_tied(architecture):
         return "Here it is the embedding itself, used a second time."
     return ""
 
@@ -166,6 +166,11 @@ def _step(component: str, architecture: Architecture | None) -> Step | None:
 def _count(key: str, architecture: Architecture) -> int | None:
     fact = architecture.fact(key)
     return fact.value if fact is not None and isinstance(fact.value, int) else None
+
+
+def _is_tied(architecture: Architecture) -> bool:
+    head = architecture.holdings.get("lm_head", {}).get("weight", {})
+    return any(one.role == "tied" for held in head.values() for one in held)
 
 
 def _word(key: str, architecture: Architecture | None) -> str:

@@ -38,9 +38,9 @@ def diagram_svg(
     comparison, or none: then there are no bars. ``selected`` is a component or a heatmap column;
     boxes carry theirs in ``data-node``. ``title`` and ``caption`` lines are for files.
     """
-    changes = tuple(changes)
     readings = Readings(architecture, changes, metric)
-    measured = [change.statistics for change in changes if change.statistics is not None]
+    # Of all layers, so that the scale stays while one layer after the other is looked at.
+    measured = readings.measured()
     values = [value for one in measured if (value := metric.value(one)) is not None]
     floors = {one.resolution_pct for one in measured if one.resolution_pct is not None}
     scale = choose_scale(values, metric, floors)
@@ -56,8 +56,16 @@ def diagram_svg(
 
 def card_maker(architecture: Architecture, readings: Readings) -> CardMaker:
     """What makes a row's cards from the changes that were read."""
-    inside = [p.tensor.elements for p in architecture.parameters if p.place.layer is not None]
-    largest = max(inside, default=0)
+    largest = max(
+        (
+            held[0].tensor.elements
+            for by_name in architecture.holdings.values()
+            for by_layer in by_name.values()
+            for layer, held in by_layer.items()
+            if layer is not None
+        ),
+        default=0,
+    )
 
     def cards(row: Sequence[Step], layers: Layers) -> list[Card]:
         labels = Counter(step.label for step in row)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from modeldiff.architectures.architecture import Architecture, Step
-from modeldiff.architectures.place import Parameter, Place
+from modeldiff.architectures.architecture import Architecture, Holding, Step
+from modeldiff.architectures.composition import trained_elements
+from modeldiff.architectures.place import Parameter
 from modeldiff.architectures.shapes import oriented
 from modeldiff.changes.change import Change, Statistics
 from modeldiff.drawings.metrics import Metric
@@ -21,6 +23,9 @@ _WORDS = {
     "compared": NOT_MEASURED,
 }
 
+_Cell = tuple[str, str, int | None]
+"""A step's id, a parameter's name and a layer."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -28,7 +33,8 @@ class Reading:
 
     ``value`` is of the metric, None where there is none; ``words`` then say why, and stand beside
     the value where it needs them (``tied``). ``spread`` has the value of each layer, None where a
-    layer has none; it is empty unless several layers were asked for. ``elements`` are a layer's.
+    layer has none; it is empty unless several layers were asked for. ``elements`` are a layer's
+    trained ones, ``share`` those of all these layers over the model's (0 to 1; 0 where tied).
     """
 
     parameter: str
@@ -37,6 +43,7 @@ class Reading:
     spread: tuple[float | None, ...]
     names: tuple[str, ...]
     elements: int
+    share: float
     resolution: float | None
 
 
@@ -48,34 +55,42 @@ class Readings:
     ) -> None:
         self.metric = metric
         self._architecture = architecture
-        self._parameters: dict[str, dict[str, dict[int | None, list[Parameter]]]] = {}
-        for parameter in architecture.parameters:
-            if parameter.role == "buffer":
-                continue
-            place = parameter.place
-            id = f"{place.tower}.{place.component}" if place.tower else place.component
-            by_layer = self._parameters.setdefault(id, {}).setdefault(
-                place.parameter, defaultdict(list)
-            )
-            by_layer[place.layer].append(parameter)
-        self._changes: dict[Place, Change] = {}
-        self._stored: dict[str, Statistics] = {}
+        self._rows: dict[_Cell, list[Change]] = defaultdict(list)
         for change in changes:
-            self._changes[change.pair.place] = change
-            if change.statistics is not None and change.pair.base is not None:
-                self._stored[change.pair.base.name] = change.statistics
+            place = change.pair.place
+            id = f"{place.tower}.{place.component}" if place.tower else place.component
+            self._rows[id, place.parameter, place.layer].append(change)
+        self._merged = {cell: _statistics(rows) for cell, rows in self._rows.items()}
 
     @property
     def compared(self) -> bool:
         """Whether there is any change to show."""
-        return bool(self._changes)
+        return bool(self._rows)
+
+    @cached_property
+    def parameters(self) -> int:
+        """All trained parameters of the model; what is used twice counts once."""
+        fact = self._architecture.fact("parameters")
+        if fact is not None and isinstance(fact.value, int):
+            return fact.value
+        return sum(
+            _trained(held)
+            for by_name in self._architecture.holdings.values()
+            for by_layer in by_name.values()
+            for held in by_layer.values()
+        )
+
+    def measured(self) -> tuple[Statistics, ...]:
+        """The statistics of every place of which there are any, experts merged."""
+        return tuple(found for found in self._merged.values() if found is not None)
 
     def not_here(self) -> tuple[str, ...]:
         """The columns that only the other architecture has, in the order of the changes."""
-        here = {p.place.column for p in self._architecture.parameters}
+        here = {*self._architecture.columns, *self._architecture.outside}
         columns = (
             change.pair.place.column
-            for change in self._changes.values()
+            for rows in self._rows.values()
+            for change in rows
             if change.pair.status in ("only_in_base", "only_in_target")
         )
         return tuple(dict.fromkeys(column for column in columns if column not in here))
@@ -83,42 +98,56 @@ class Readings:
     def of(self, step: Step, layers: Sequence[int | None]) -> tuple[Reading, ...]:
         """One reading a parameter of the step, its weight first; none for an operation."""
         found = []
-        for name, by_layer in self._parameters.get(step.id, {}).items():
-            groups = [by_layer[layer] for layer in layers if layer in by_layer]
-            if groups:
-                found.append(self._reading(name, groups, step))
+        for name, by_layer in self._architecture.holdings.get(step.id, {}).items():
+            held = {layer: by_layer[layer] for layer in layers if layer in by_layer}
+            if held:
+                found.append(self._reading(name, held, step))
         return tuple(sorted(found, key=lambda reading: reading.parameter != "weight"))
 
-    def _reading(self, name: str, groups: Sequence[Sequence[Parameter]], step: Step) -> Reading:
-        layers = [_merged([s for p in group if (s := self._statistics(p))]) for group in groups]
-        merged = _merged([statistics for statistics in layers if statistics is not None])
-        every = [parameter for group in groups for parameter in group]
+    def _reading(self, name: str, held: Holding, step: Step) -> Reading:
+        layers = [self._of_layer(step.id, name, layer, held[layer][0]) for layer in held]
+        known = [statistics for statistics in layers if statistics is not None]
+        whole = _merged(known)
+        every = [parameter for group in held.values() for parameter in group]
         return Reading(
             parameter=name,
-            value=self.metric.value(merged),
-            words=self._why(every, merged, step),
-            spread=tuple(self.metric.value(s) for s in layers) if len(groups) > 1 else (),
+            value=self.metric.value(whole),
+            words=self._why(every, whole, step),
+            spread=tuple(self.metric.value(s) for s in layers) if len(held) > 1 else (),
             names=tuple(parameter.tensor.name for parameter in every),
-            elements=sum(parameter.tensor.elements for parameter in groups[0]),
-            resolution=merged.resolution_pct if merged is not None else None,
+            elements=_trained(next(iter(held.values()))),
+            share=sum(map(_trained, held.values())) / self.parameters if self.parameters else 0.0,
+            resolution=whole.resolution_pct if whole is not None else None,
         )
 
-    def _statistics(self, parameter: Parameter) -> Statistics | None:
-        if parameter.role == "tied":
-            return self._stored.get(parameter.tensor.name)
-        change = self._changes.get(parameter.place)
-        return change.statistics if change is not None else None
+    def _of_layer(
+        self, id: str, name: str, layer: int | None, first: Parameter
+    ) -> Statistics | None:
+        if first.role == "tied":
+            return self._stored.get(first.tensor.name)
+        return self._merged.get((id, name, layer))
+
+    @cached_property
+    def _stored(self) -> Mapping[str, Statistics]:
+        """The statistics by the base's stored name, for what is used a second time."""
+        return {
+            change.pair.base.name: change.statistics
+            for rows in self._rows.values()
+            for change in rows
+            if change.statistics is not None and change.pair.base is not None
+        }
 
     def _why(self, parameters: Sequence[Parameter], merged: Statistics | None, step: Step) -> str:
         if parameters[0].role == "tied":
             return "tied"
         if merged is not None or not self.compared:
             return ""
-        words = Counter(self._word(parameter, step) for parameter in parameters)
+        rows = (self._rows.get((step.id, p.place.parameter, p.place.layer), ()) for p in parameters)
+        places = {change.pair.place: change for found in rows for change in found}
+        words = Counter(self._word(places.get(p.place), p, step) for p in parameters)
         return words.most_common(1)[0][0]
 
-    def _word(self, parameter: Parameter, step: Step) -> str:
-        change = self._changes.get(parameter.place)
+    def _word(self, change: Change | None, parameter: Parameter, step: Step) -> str:
         if change is None:
             return NOT_MEASURED
         pair = change.pair
@@ -138,9 +167,26 @@ class Readings:
         return _WORDS.get(pair.status, pair.status)
 
 
+def _statistics(rows: Iterable[Change]) -> Statistics | None:
+    return _merged([change.statistics for change in rows if change.statistics is not None])
+
+
 def _merged(found: Sequence[Statistics]) -> Statistics | None:
     if len(found) < 2:
         return found[0] if found else None
-    from modeldiff.changes import merge_statistics
+    # Late: the command line formats numbers without the measuring floor.
+    from modeldiff.changes.merging import merged
 
-    return merge_statistics(found)
+    return merged(found)
+
+
+def _trained(held: Sequence[Parameter]) -> int:
+    """The trained elements of parameters of one name; none where they are used a second time.
+
+    Thousands of experts have a shape or two, so shapes are counted before they are multiplied out.
+    """
+    if held[0].role == "tied":
+        return 0
+    shapes = Counter([one.tensor.shape for one in held])
+    name, dtype = held[0].tensor.name, held[0].tensor.dtype
+    return sum(count * trained_elements(name, dtype, shape) for shape, count in shapes.items())
