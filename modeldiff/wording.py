@@ -49,6 +49,19 @@ def format_small(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def format_cosine(value: float | None) -> str:
+    """A cosine with five digits, as between related models all that tells is in the last ones.
+
+    >>> format_cosine(0.98), format_cosine(0.9999999), format_cosine(-0.0064), format_cosine(1.0)
+    ('0.98000', '>0.99999', '−0.00640', '1.00000')
+    """
+    if value is None or math.isnan(value):
+        return MISSING
+    if 0.999995 <= value < 1:
+        return ">0.99999"
+    return f"{min(value, 1.0):.5f}".replace("-", "−")
+
+
 def format_count(value: int | None) -> str:
     """A count: exact below a million (``128,256``), then with three digits (``8.03 B``)."""
     if value is None:

@@ -11,7 +11,7 @@ from modeldiff.cli.documents import parameter_count
 from modeldiff.cli.grouping import grouped, layers_text, order_of_data
 from modeldiff.cli.plain_table import sentence_lines, table_lines
 from modeldiff.cli.terminal import Terminal
-from modeldiff.results import Result, merge_by, summarize
+from modeldiff.results import Reading, Result, merge_by, read_changes, summarize
 from modeldiff.wording import (
     format_bytes,
     format_count,
@@ -111,7 +111,7 @@ def report_comparison(
 def report_diff(
     result: Result, architectures: tuple[Architecture, Architecture], terminal: Terminal
 ) -> None:
-    """The whole model in one line, each component over all layers, the extremes, and what could
+    """The reading, each component over all layers, the extremes, and what could
     not be compared."""
     header, changes = result.header, result.changes
     pairs = [change.pair for change in changes]
@@ -122,6 +122,7 @@ def report_diff(
         f"{format_duration(header.seconds)}, {header.created}"
     )
     _report_statuses(pairs, terminal)
+    _report_reading(read_changes(changes), terminal)
     if summary.statistics is not None:
         terminal.heading("Change in %, each component over all its layers")
         order = order_of_data(*architectures)
@@ -152,6 +153,21 @@ def report_diff(
         _report_extremes("Most changed", summary.most_changed, terminal)
         _report_extremes("Least changed", summary.least_changed, terminal)
     _report_not_compared(pairs, terminal)
+
+
+def _report_reading(reading: Reading, terminal: Terminal) -> None:
+    terminal.heading("What the numbers say")
+    for sentence in (reading.headline, *reading.facts):
+        _sentence(sentence, terminal)
+    if reading.inference:
+        terminal.heading("What they may mean")
+        for sentence in reading.inference:
+            _sentence(sentence, terminal)
+
+
+def _sentence(text: str, terminal: Terminal) -> None:
+    for line in sentence_lines(f"- {text}", terminal.width, 2):
+        terminal.line(line)
 
 
 _NUMBERS = ("median", "p95", "unchanged", "rel. Frobenius", "cosine")

@@ -8,6 +8,7 @@ from modeldiff.results.jobs import JobSnapshot, JobState, cancel, find, job, sub
 from modeldiff.results.look import Found, Look, LookKind
 from modeldiff.results.looks import look_closer, possible_looks
 from modeldiff.results.pace import Pace
+from modeldiff.results.reading import Reading, read_changes
 from modeldiff.results.result import SCHEMA, Result, ResultHeader, result_key
 from modeldiff.results.store import delete_result, list_results, load_result
 from modeldiff.results.summary import Summary, merge_by, summarize
@@ -20,6 +21,7 @@ __all__ = [
     "Look",
     "LookKind",
     "Pace",
+    "Reading",
     "Result",
     "ResultHeader",
     "Summary",
@@ -35,6 +37,7 @@ __all__ = [
     "merge_by",
     "pair_row",
     "possible_looks",
+    "read_changes",
     "require_writable",
     "result_document",
     "result_key",

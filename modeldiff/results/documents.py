@@ -7,6 +7,7 @@ from typing import Any
 
 from modeldiff.changes import STATISTIC_NAMES, Change, Pair, Statistics
 from modeldiff.checkpoints import TensorInfo
+from modeldiff.results.reading import read_changes
 from modeldiff.results.result import Result
 from modeldiff.results.summary import Summary, summarize
 
@@ -64,9 +65,9 @@ def statistics_row(statistics: Statistics | None) -> dict[str, Any]:
 def result_document(result: Result) -> dict[str, Any]:
     """The result as one JSON document: infinity is ``"inf"``, missing is None.
 
-    Histograms are left out; the Parquet file has them.
+    ``reading`` says it in sentences. Histograms are left out; the Parquet file has them.
     """
-    header = result.header
+    header, reading = result.header, read_changes(result.changes)
     return {
         "schema": header.schema,
         "base": {"reference": header.base_reference, "fingerprint": header.base_fingerprint},
@@ -77,6 +78,11 @@ def result_document(result: Result) -> dict[str, Any]:
         "seconds": header.seconds,
         "created": header.created,
         "summary": _summary(summarize(result.changes)),
+        "reading": {
+            "headline": reading.headline,
+            "facts": list(reading.facts),
+            "inference": list(reading.inference),
+        },
         "tensors": [
             pair_row(change.pair) | _json_statistics(change.statistics) for change in result.changes
         ],

@@ -13,6 +13,7 @@ from modeldiff.ui.downloads import drawing_downloads, provenance
 from modeldiff.ui.opening import Comparison
 from modeldiff.ui.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.places import Cell, find_cell, in_data_order, rows_at
+from modeldiff.ui.plain_reading import reading_panel
 from modeldiff.ui.text import code
 from modeldiff.ui.view import current_view, link_query
 
@@ -23,6 +24,8 @@ _TURN = "heatmap_turn"
 def heatmap_view(comparison: Comparison, state: DiffState) -> None:
     """Draw chooser, chart and panel. What is not measured yet stays grey."""
     view = current_view("heatmap")
+    if state.result is not None:
+        reading_panel(state.result)
     changes = changes_so_far(comparison, state)
     cell = find_cell(changes, view.layer, view.component) if view.component else None
     architectures = comparison.base.architecture, comparison.target.architecture

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from modeldiff.changes import Statistics
 from modeldiff.drawings import format_count, format_pct, format_small
-from modeldiff.wording import MISSING
+from modeldiff.wording import format_cosine
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,8 @@ class StatisticNote:
         if self.name.endswith("_pct"):
             return format_pct
         if self.name == "cosine":
-            return _cosine
+            return format_cosine
         return _whole if self.name.startswith("nonfinite") else format_small
-
-
-def _cosine(value: float | None) -> str:
-    """Five digits, as between related models all that tells is in the last ones."""
-    if value is None:
-        return MISSING
-    return ">0.99999" if 0.999995 <= value < 1 else f"{min(value, 1.0):.5f}"
 
 
 def _whole(value: float | None) -> str:

@@ -12,7 +12,7 @@ from modeldiff.results import Result, Summary, summarize
 from modeldiff.ui.choosers import cell_name
 from modeldiff.ui.diffing import DiffState
 from modeldiff.ui.downloads import result_downloads
-from modeldiff.ui.plain_reading import read_summary
+from modeldiff.ui.plain_reading import reading_panel
 from modeldiff.ui.statistics_panel import headline_metrics
 from modeldiff.ui.text import code, plain
 from modeldiff.ui.view import link_query
@@ -29,11 +29,10 @@ def summary_panel(state: DiffState) -> None:
     st.header("What changed", anchor=False)
     if summary.statistics is not None:
         headline_metrics(summary.statistics, tensors=_compared(summary))
-    st.markdown(" ".join(read_summary(summary)))
+    reading_panel(result)
     st.caption(
-        f"Over {format_count(summary.elements)} elements: the tensors' histograms and sums are "
-        "added, and percentiles are within 1.6 % of their value. "
-        f"{_measured(result)}"
+        "Over several tensors, histograms and sums are added: percentiles are within 1.6 % of "
+        f"their value. {_measured(result)}"
     )
     if summary.statistics is not None and summary.statistics.unchanged_pct != 100:
         left, right = st.columns(2)

@@ -1,58 +1,48 @@
-"""What a summary is said to mean."""
+"""The reading on the pages: facts and inference apart, and names from files as text."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
 
-from modeldiff.changes import Statistics, Status
-from modeldiff.results import Summary
-from modeldiff.ui.plain_reading import read_summary
+import pytest
 
+from modeldiff.checkpoints import open_checkpoint
+from modeldiff.results import answer, read_changes
+from modeldiff.ui.text import plain
+from tests.app.conftest import OpenPage, words
+from tests.app.small_models import write_llama
 
-def reading(statuses: dict[Status, int] | None = None, **statistics: Any) -> str:
-    merged = Statistics(resolution_pct=0.390625, **statistics) if statistics else None
-    return " ".join(read_summary(Summary(statuses or {"compared": 1}, 10, 40, merged, (), ())))
-
-
-def test_a_plain_change() -> None:
-    text = reading(median_pct=20.0, unchanged_pct=1.0, rel_frobenius_pct=21.0)
-    assert text == (
-        "**Half of all elements moved by less than 20.0 % of their base value,** half by more; "
-        "1.00 % are equal, bit for bit."
-    )
+Measure = Callable[[str, str], None]
 
 
-def test_identical_weights_are_not_a_median_of_zero() -> None:
-    assert "identical" in reading(median_pct=0.0, unchanged_pct=100.0, rel_frobenius_pct=0.0)
-    assert "identical" not in reading(median_pct=0.0, unchanged_pct=99.9, rel_frobenius_pct=0.1)
+@pytest.mark.parametrize("page", ["compare", "heatmap"])
+def test_pages_say_what_the_reading_says(page: str, open_page: OpenPage, measure: Measure) -> None:
+    measure("demo:base", "demo:lora")
+    app = open_page(page, base="demo:base", target="demo:lora")
+    result = answer(open_checkpoint("demo:base"), open_checkpoint("demo:lora"), device="cpu")
+    reading = read_changes(result.changes)
+    shown = [str(element.value) for element in app.markdown]
+    assert f"**{plain(reading.headline)}**" in shown
+    facts = next(text for text in shown if text.startswith("- "))
+    assert facts.splitlines() == [f"- {plain(fact)}" for fact in reading.facts]
+    for sentence in reading.inference:
+        assert plain(sentence) in shown and plain(sentence) not in facts
+    assert "What the numbers may mean" in words(app)
 
 
-def test_a_median_below_one_step_of_the_type_is_explained() -> None:
-    text = reading(median_pct=0.0, unchanged_pct=80.0, rel_frobenius_pct=0.06)
-    assert text.startswith("**80.0 % of all elements are equal, bit for bit,**")
-    assert "a smaller update rounds away" in text
-    assert "a part of the elements" not in text
+def test_there_is_no_reading_before_a_result(open_page: OpenPage) -> None:
+    app = open_page("heatmap", base="demo:base", target="demo:lora")
+    assert "What the numbers may mean" not in words(app)
 
 
-def test_a_change_carried_by_a_part_of_the_elements() -> None:
-    assert "a part of the elements" in reading(
-        median_pct=0.0, unchanged_pct=89.0, rel_frobenius_pct=3.5
-    )
-
-
-def test_unrelated_models() -> None:
-    assert "nothing in common" in reading(
-        median_pct=125.0, unchanged_pct=0.0, rel_frobenius_pct=140.0
-    )
-
-
-def test_an_infinite_median() -> None:
-    text = reading(median_pct=math.inf, unchanged_pct=10.0, rel_frobenius_pct=None)
-    assert "Most base values are zero" in text
-
-
-def test_nothing_is_left_out_silently() -> None:
-    text = reading({"different_shape": 2, "only_in_target": 9, "buffer": 1})
-    assert text.startswith("**No tensor could be compared.**")
-    assert "Not measured: 2 of another shape, 9 only in target, 1 without trained values." in text
+def test_names_in_the_reading_are_text(
+    open_page: OpenPage, measure: Measure, tmp_path: Path
+) -> None:
+    name = "model.layers.1.<img src=x>[a](http://b)*x*.weight"
+    base = str(write_llama(tmp_path / "base"))
+    target = str(write_llama(tmp_path / "target", extra={name: (4, 4)}))
+    measure(base, target)
+    app = open_page("heatmap", base=base, target=target)
+    facts = next(str(e.value) for e in app.markdown if "only in target" in str(e.value))
+    assert "\\<img src\\=x\\>\\[a\\]\\(" in facts

@@ -1,0 +1,173 @@
+"""The reading of a change table: right for what was really trained, and for what was planted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from modeldiff.changes import Change, Pair
+from modeldiff.checkpoints import open_checkpoint
+from modeldiff.results import Reading, answer, read_changes, result_document
+from modeldiff.results.inference import REFERENCE_POINTS
+from tests.support.architectures import llama_like
+from tests.support.changes import made_changes, made_statistics
+from tests.support.planted import HEADS, HIDDEN, Values, add_noise, llama_values, measured
+
+
+def said(reading: Reading) -> str:
+    return " ".join((reading.headline, *reading.facts, *reading.inference))
+
+
+def read(folder: Path, target: Values, base: Values | None = None, **options: object) -> str:
+    changes, *_ = measured(folder, base or llama_values(), target, **options)  # type: ignore[arg-type]
+    return said(read_changes(changes))
+
+
+@pytest.mark.parametrize(
+    ("target", "expected", "wrong"),
+    [
+        ("continued", "Like heavy tuning, distillation or continued pretraining", "light"),
+        ("tuned", "Like light tuning", "instructions"),
+        ("lora", "adapters (LoRA)", "Unrelated"),
+        ("unrelated", "Unrelated weights, by all numbers", "Like"),
+        ("base", "The same model", "Like"),
+    ],
+)
+def test_the_demo_pairs_are_read_for_what_they_are(target: str, expected: str, wrong: str) -> None:
+    result = answer(open_checkpoint("demo:base"), open_checkpoint(f"demo:{target}"), device="cpu")
+    reading = read_changes(result.changes)
+    inference = " ".join(reading.inference)
+    assert expected in inference
+    assert wrong not in inference
+    document = result_document(result)["reading"]
+    assert document["headline"] == reading.headline
+    assert document["inference"] == list(reading.inference)
+
+
+def test_the_facts_of_a_continued_pretraining() -> None:
+    result = answer(open_checkpoint("demo:base"), open_checkpoint("demo:continued"), device="cpu")
+    facts = " ".join(read_changes(result.changes).facts)
+    assert "All 75 tensors were compared" in facts
+    # The README's middle matrix: 20 %.
+    assert re.search(r"weight matrix has a median change of 20\.\d %; half of the 58", facts)
+    assert "the change is dense" in facts.lower()
+    assert "The 17 norms moved by 0.86 % typically, at most by 2.65 % (norm)" in facts
+    assert "layer 1 · self_attn.o_proj (27.9 %)" in facts
+    assert "about alike at all depths" in facts
+
+
+def test_one_layer(tmp_path: Path) -> None:
+    text = read(tmp_path, add_noise(llama_values(), 0.2, "layers.4."))
+    assert "9 of 57 tensors moved" in text
+    assert "in layer 4" in text and "layer 3" not in text
+    assert "a frozen part" in text
+
+
+def test_early_layers(tmp_path: Path) -> None:
+    target = add_noise(llama_values(), 0.05)
+    text = read(tmp_path, add_noise(target, 0.3, "layers.0.", "layers.1."))
+    assert "Matrices moved most in the early layers" in text
+
+
+def test_one_expert(tmp_path: Path) -> None:
+    base = llama_values(layers=3, experts=4)
+    text = read(tmp_path, add_noise(base, 0.2, "layers.1.mlp.experts.2."), base)
+    assert "3 of " in text and "in layer 1" in text
+    assert re.search(r"Most changed by median: layer 1 · mlp\.experts\.\w+, expert 2 \(", text)
+
+
+def test_one_head(tmp_path: Path) -> None:
+    target = llama_values()
+    query = target["model.layers.2.self_attn.q_proj.weight"].copy()
+    query[: HIDDEN // HEADS] *= 1.5
+    target["model.layers.2.self_attn.q_proj.weight"] = query
+    text = read(tmp_path, target)
+    assert "1 of 57 tensors moved (self_attn.q_proj in layer 2)" in text
+    assert "sparse: 25.0 % of the elements moved, and these by 50" in text
+    assert "a single matrix moved" in text
+
+
+def test_one_token_row(tmp_path: Path) -> None:
+    target = llama_values()
+    rows = target["model.embed_tokens.weight"].copy()
+    rows[17] = np.random.default_rng(3).standard_normal(HIDDEN)
+    target["model.embed_tokens.weight"] = rows
+    text = read(tmp_path, target)
+    assert "1 of 57 tensors moved (embed_tokens)" in text
+    assert re.search(r"sparse: 1\.0\d % of the elements moved", text), text
+
+
+def test_one_percent_of_all_elements_is_sparse_and_not_light(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    target = {
+        name: np.where(random.random(v.shape) < 0.01, 3 * v, v) if v.ndim > 1 else v
+        for name, v in llama_values().items()
+    }
+    text = read(tmp_path, target)
+    assert re.search(r"sparse: (0\.9\d|1\.\d\d) % of the elements moved, and these by 20\d %", text)
+    assert "99.0 % of all elements are equal" in text
+    assert "rounds away" not in text
+
+
+def test_noise_below_the_floor_is_no_sparse_change(tmp_path: Path) -> None:
+    text = read(tmp_path, add_noise(llama_values(), 0.0008))
+    assert "sparse" not in text
+    assert "a small dense update that rounds away" in text
+    assert "Like light tuning (DPO, RL) or less" in text
+
+
+def test_the_same_weights_in_another_type_are_rounding(tmp_path: Path) -> None:
+    base = llama_values()
+    text = read(tmp_path, base, base, types=("F32", "BF16"))
+    assert "No more than rounding" in text and "Like" not in text
+
+
+def test_a_change_of_scale_is_told_from_one_of_content(tmp_path: Path) -> None:
+    base = llama_values()
+    text = read(tmp_path, {name: 2 * value for name, value in base.items()}, base)
+    assert "their scale changed more than their content" in text
+    assert "continued pretraining" not in text
+
+
+def test_what_is_missing_or_of_another_shape_is_named() -> None:
+    base, target = llama_like(3, hidden=64), llama_like(4, hidden=64, qkv_bias=True)
+    text = said(read_changes(made_changes(base, target, lambda pair: 5.0)))
+    assert re.search(r"21 only in target: .*self_attn\.q_proj\.bias", text), text
+    assert "in layer 3" in text
+
+
+def test_nothing_compared_and_not_finished() -> None:
+    base, target = llama_like(2, hidden=64), llama_like(2, hidden=96)
+    nothing = read_changes(
+        tuple(c for c in made_changes(base, target, lambda _: 1.0) if c.statistics is None)
+    )
+    assert nothing.headline == "No tensor could be compared." and nothing.inference == ()
+    changes = made_changes(base, base, lambda _: 5.0)
+    half = (changes[0], *(Change(c.pair) for c in changes[1:]))
+    assert f"{len(changes) - 1:,} tensors are not measured yet." in read_changes(half).facts
+
+
+def test_a_tensor_from_zero_is_said_apart() -> None:
+    model = llama_like(4)
+
+    def from_zero(pair: Pair) -> float:
+        zero = pair.place.layer == 2 and pair.place.component == "mlp.down_proj"
+        return float("inf") if zero else 5.0
+
+    text = said(read_changes(made_changes(model, model, from_zero)))
+    assert "1 with an infinite change" in text and "zero there: mlp.down_proj in layer 2" in text
+    assert "median change of 5.00 %" in text
+
+
+def test_every_level_names_its_neighbours() -> None:
+    model = llama_like(4)
+    for point in REFERENCE_POINTS:
+        changes = tuple(
+            Change(c.pair, made_statistics(point.mean_pct))
+            for c in made_changes(model, model, lambda _: 1.0)
+        )
+        inference = " ".join(read_changes(changes).inference)
+        assert point.pair in inference and "numbers alone do not tell" in inference
