@@ -75,7 +75,7 @@ def card_maker(architecture: Architecture, readings: Readings) -> CardMaker:
             made.append(
                 make_card(
                     step,
-                    step.label if labels[step.label] == 1 else _longer(step),
+                    step.label if labels[step.label] == 1 else longer_label(step),
                     found,
                     [_number(one, readings.metric) for one in found] if readings.compared else (),
                     largest=largest,
@@ -87,7 +87,7 @@ def card_maker(architecture: Architecture, readings: Readings) -> CardMaker:
     return cards
 
 
-def _longer(step: Step) -> str:
+def longer_label(step: Step) -> str:
     """A label for one of several of the same name: with the network that it belongs to."""
     parts = step.id.split(".")
     # The many experts are the ones drawn as a stack.

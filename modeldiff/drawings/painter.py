@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modeldiff.drawings.cards import Card, Gauge
-from modeldiff.drawings.layout import PANEL_X
+from modeldiff.drawings.layout import MARGIN, PANEL_X
 from modeldiff.drawings.palette import CSS_PALETTE, Palette
 from modeldiff.drawings.picture import Box, Layout, Panel
 from modeldiff.drawings.scale import Scale
@@ -203,13 +203,14 @@ def _panel(panel: Panel) -> str:
     if panel.level == "sublayer":
         title = shorten(panel.title, panel.width - 2 * _MARGIN, 13, bold=True)
         return frame + text_tag(title, "subtitle", end, panel.y + 20, "end")
+    start = panel.x + PANEL_X - MARGIN
     if panel.level == "elided":
-        title = shorten(panel.title, end - PANEL_X, 13)
-        return frame + text_tag(title, "aside", PANEL_X, panel.y + 16.5)
-    title = shorten(panel.title, end - PANEL_X, 15, bold=True)
-    room = end - PANEL_X - text_width(title, 15, bold=True) - 20
+        title = shorten(panel.title, end - start, 13)
+        return frame + text_tag(title, "aside", start, panel.y + 16.5)
+    title = shorten(panel.title, end - start, 15, bold=True)
+    room = end - start - text_width(title, 15, bold=True) - 20
     return (
         frame
-        + text_tag(title, "title", PANEL_X, panel.y + 23)
+        + text_tag(title, "title", start, panel.y + 23)
         + text_tag(shorten(panel.aside, max(room, 0), 13), "aside", end, panel.y + 23, "end")
     )
