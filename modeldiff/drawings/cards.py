@@ -25,6 +25,9 @@ _PILL = 26.0
 SYMBOL = 24.0
 STRIP = 13.0
 BAR = 6.0
+BADGE = 8.5
+"""The radius of an annotation's number."""
+_BADGE_ROOM = 2 * BADGE + 6
 
 Role = Literal["label", "number", "words", "shape", "detail", "operation", "symbol"]
 
@@ -82,7 +85,8 @@ class Gauge:
 class Card:
     """A step as a box of a size, with ``readings`` of its parameters (none for an operation).
 
-    ``lines`` are those of shape and meaning under the label.
+    ``lines`` are those of shape, meaning and share under the label, each as what is written as a
+    shape and what follows it as a detail. ``badge`` is its annotation's number.
     """
 
     step: Step
@@ -91,41 +95,50 @@ class Card:
     detail: str
     readings: tuple[Reading, ...]
     numbers: tuple[str, ...]
-    lines: int
+    lines: tuple[tuple[str, str], ...]
     width: float
     height: float
+    badge: int | None = None
+
+    def badge_at(self, width: float) -> tuple[float, float] | None:
+        """The middle of the badge in a box of this width, by the box's upper left corner."""
+        if self.badge is None:
+            return None
+        if self.kind == "operation":
+            return self.texts(width)[0].left - _BADGE_ROOM + BADGE, _PILL / 2
+        return _PAD + BADGE - 1, 15.0
 
     def texts(self, width: float) -> tuple[Text, ...]:
         """The lines of text, by the box's upper left corner, in a box of this width."""
         if self.kind == "symbol":
             return (Text(width / 2, 17.5, self.label, 17, "symbol", "middle"),)
+        indent = _BADGE_ROOM if self.badge is not None else 0.0
         if self.kind == "operation":
             text = f"{self.label} · {self.detail}" if self.detail else self.label
-            text = shorten(text, width - 2 * _PAD, SHAPE)
-            return (Text(width / 2, _PILL / 2 + 4.2, text, SHAPE, "operation", "middle"),)
+            text = shorten(text, width - 2 * _PAD - indent, SHAPE)
+            middle = (width + indent) / 2
+            return (Text(middle, _PILL / 2 + 4.2, text, SHAPE, "operation", "middle"),)
         room = width - 2 * _PAD
         single = len(self.readings) == 1 and bool(self.numbers)
         lines = []
-        taken = 0.0
+        taken = indent
         if single:
             size, role = _look(self.readings[0])
-            least = min(text_width(self.label, LABEL, bold=True), _SHORTEST)
+            least = min(text_width(self.label, LABEL, bold=True), _SHORTEST) + indent
             number = shorten(self.numbers[0], room - least - BETWEEN, size, bold=True)
             lines.append(Text(width - _PAD, 20, number, size, role, "end"))
-            taken = lines[0].width + BETWEEN
+            taken += lines[0].width + BETWEEN
         label = shorten(self.label, room - taken, LABEL, bold=True)
-        lines.insert(0, Text(_PAD, 20, label, LABEL, "label"))
-        shape = shorten(self.step.shape, room, SHAPE)
-        if shape and self.lines == 1:
-            left = room - text_width(shape, SHAPE) - BETWEEN
-            after = shorten(self.detail, left, DETAIL) if left > 2 * DETAIL else ""
-            lines.append(Text(_PAD, 35, shape, SHAPE, "shape", after=after))
-        else:
+        lines.insert(0, Text(_PAD + indent, 20, label, LABEL, "label"))
+        for row, (shape, detail) in enumerate(self.lines):
+            y = 35.0 + 15 * row
             if shape:
-                lines.append(Text(_PAD, 35, shape, SHAPE, "shape"))
-            if self.detail:
-                y = 20.0 + 15 * self.lines
-                lines.append(Text(_PAD, y, shorten(self.detail, room, DETAIL), DETAIL, "detail"))
+                shown = shorten(shape, room, SHAPE)
+                left = room - text_width(shown, SHAPE) - BETWEEN
+                after = shorten(detail, left, DETAIL) if left > 2 * DETAIL else ""
+                lines.append(Text(_PAD, y, shown, SHAPE, "shape", after=after))
+            else:
+                lines.append(Text(_PAD, y, shorten(detail, room, DETAIL), DETAIL, "detail"))
         if not single:
             rows = zip(self.readings, self.gauges(width), self.numbers, strict=False)
             for reading, gauge, number in rows:
@@ -140,7 +153,7 @@ class Card:
         """The bars in a box of this width: one below the text, or a row each beside its number."""
         if not self.numbers:
             return ()
-        top = 20.0 + 15.0 * self.lines
+        top = 20.0 + 15.0 * len(self.lines)
         strip = any(reading.spread for reading in self.readings)
         height = STRIP if strip else BAR
         if len(self.readings) == 1:
@@ -164,6 +177,7 @@ def make_card(
     *,
     largest: int,
     alone: bool,
+    badge: int | None = None,
 ) -> Card:
     """The card of a step. ``numbers`` are the readings' values as text, none without a comparison.
 
@@ -173,44 +187,66 @@ def make_card(
     """
     readings = tuple(readings)
     if not readings:
-        return _operation(step)
+        return _operation(step, badge)
     detail = _meaning(step.detail, _WORDS)
     numbers = tuple(numbers)
     elements = sum(reading.elements for reading in readings)
-    share = math.sqrt(min(1.0, elements / largest)) if largest else 0.0
-    wide = text_width(label, LABEL, bold=True)
+    size = math.sqrt(min(1.0, elements / largest)) if largest else 0.0
+    title = text_width(label, LABEL, bold=True) + (0.0 if badge is None else _BADGE_ROOM)
+    large = _SMALL + (_LARGE - _SMALL) * size if step.kind != "norm" else 0.0
+    room = max(large, _LEAST) - 2 * _PAD
+    share = sum(reading.share for reading in readings)
+    notes = [note for note in (detail, _share_text(share) if share else "") if note]
+    # The lines, and so the height, are the same whatever the numbers turn out to be.
+    fit = max(room, title, text_width(step.shape, SHAPE), min(text_width(detail, DETAIL), _WORDS))
+    lines = _lines(step.shape, notes, max(fit, _WORDS if alone else 0))
+    room = max([room, title, *(_line_width(line) for line in lines)])
     bars = 0.0
-    least = max(_LEAST - 2 * _PAD, text_width(step.shape, SHAPE))
     if len(readings) == 1 and numbers:
-        wide += BETWEEN + text_width(numbers[0], _look(readings[0])[0], bold=True)
+        number = text_width(numbers[0], _look(readings[0])[0], bold=True)
+        room = max(room, title + BETWEEN + number)
         # What is yet to be measured has room for its bar already: the picture fills in, unmoved.
         if readings[0].value is not None or readings[0].words == NOT_MEASURED:
             bars = 6 + STRIP if readings[0].spread else 9 + BAR
     elif numbers:
-        least = max(least, _name_room(readings) + 12 + 44 + _number_room(numbers))
+        room = max(room, _name_room(readings) + 12 + 44 + _number_room(numbers))
         bars = 3 + _GAUGE * len(readings)
-    large = _SMALL + (_LARGE - _SMALL) * share if step.kind != "norm" else 0.0
-    room = max(large - 2 * _PAD, wide, least)
-    meaning = text_width(detail, DETAIL)
-    beside = text_width(step.shape, SHAPE) + BETWEEN + meaning if step.shape else meaning
-    lines = 1 if not detail or beside <= max(room, _WORDS if alone else 0.0) else 2
-    if lines == 1:
-        room = max(room, beside)
-    if lines == 2:
-        room = max(room, min(meaning, _WORDS))
     width = math.ceil(min(room + 2 * _PAD, _MOST))
-    height = math.ceil(20.0 + 15.0 * lines + bars + 10)
-    return Card(step, "parameters", label, detail, readings, numbers, lines, width, height)
+    height = math.ceil(20.0 + 15.0 * len(lines) + bars + 10)
+    return Card(step, "parameters", label, detail, readings, numbers, lines, width, height, badge)
 
 
-def _operation(step: Step) -> Card:
+def _lines(shape: str, notes: Sequence[str], room: float) -> tuple[tuple[str, str], ...]:
+    """The shape and the notes on it in as few lines of this width as hold them."""
+    lines = [(shape, "")]
+    for note in notes:
+        before, after = lines[-1]
+        longer = before, f"{after} · {note}" if after else note
+        if _line_width(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(("", note))
+    return tuple(line for line in lines if any(line))
+
+
+def _line_width(line: tuple[str, str]) -> float:
+    shape, detail = line
+    between = BETWEEN if shape and detail else 0.0
+    return text_width(shape, SHAPE) + between + text_width(detail, DETAIL)
+
+
+def _share_text(share: float) -> str:
+    percent = 100 * share
+    return f"{percent:.2g} % of parameters" if percent >= 0.1 else "<0.1 % of parameters"
+
+
+def _operation(step: Step, badge: int | None) -> Card:
     if len(step.label) == 1:
-        return Card(step, "symbol", step.label, step.detail, (), (), 0, SYMBOL, SYMBOL)
+        return Card(step, "symbol", step.label, step.detail, (), (), (), SYMBOL, SYMBOL)
     text = f"{step.label} · {step.detail}" if step.detail else step.label
-    width = min(text_width(text, SHAPE) + 2 * _PAD + 8, 1.6 * _MOST)
-    return Card(
-        step, "operation", step.label, step.detail, (), (), 0, math.ceil(max(width, 64)), _PILL
-    )
+    width = text_width(text, SHAPE) + 2 * _PAD + (8 if badge is None else _BADGE_ROOM)
+    width = math.ceil(max(min(width, 1.6 * _MOST), 64))
+    return Card(step, "operation", step.label, step.detail, (), (), (), width, _PILL, badge)
 
 
 def _meaning(detail: str, room: float) -> str:

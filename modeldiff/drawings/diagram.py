@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from modeldiff.architectures.architecture import Architecture, Step
 from modeldiff.changes.change import Change
+from modeldiff.drawings.annotations import NO_ANNOTATIONS, Annotations, annotate, with_notes
 from modeldiff.drawings.cards import Card, make_card
-from modeldiff.drawings.layout import CardMaker, Layers, lay_out
+from modeldiff.drawings.layout import CardMaker, Layers, drawn_kinds, lay_out
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.painter import Painter
 from modeldiff.drawings.palette import FILE_FONT, Palette
@@ -30,6 +31,8 @@ def diagram_svg(
     font: str = FILE_FONT,
     title: str = "",
     caption: Sequence[str] = (),
+    numbered: bool = False,
+    room: float | None = None,
 ) -> str:
     """One decoder layer with all that comes before and after it, as one SVG element.
 
@@ -37,6 +40,9 @@ def diagram_svg(
     merged statistics, and a strip shows each layer's own. ``changes`` may be any part of the
     comparison, or none: then there are no bars. ``selected`` is a component or a heatmap column;
     boxes carry theirs in ``data-node``. ``title`` and ``caption`` lines are for files.
+
+    ``numbered`` puts numbers on the boxes and a legend that explains each in a sentence: beside the
+    drawing, or below it where ``room`` (pixels across; None: as many as it takes) is not enough.
     """
     readings = Readings(architecture, changes, metric)
     # Of all layers, so that the scale stays while one layer after the other is looked at.
@@ -47,15 +53,22 @@ def diagram_svg(
 
     where = f"layer {layer}" if layer is not None else "all layers"
     painter = Painter(palette, scale, selected, bool(values), font)
-    layout = lay_out(architecture, layer, card_maker(architecture, readings))
+    notes = annotate(architecture, drawn_kinds(architecture, layer)) if numbered else NO_ANNOTATIONS
+    layout = lay_out(architecture, layer, card_maker(architecture, readings, notes))
+    over = ""
+    if notes.notes:
+        layout, block, at = with_notes(layout, notes.notes, room)
+        over = painter.notes(block, *at)
     elsewhere = readings.not_here()
     if elsewhere:
         caption = (f"Not drawn, for only the other side has it: {', '.join(elsewhere)}", *caption)
-    return painter.svg(layout, f"{architecture.title}, {where}", title, caption)
+    return painter.svg(layout, f"{architecture.title}, {where}", title, caption, over)
 
 
-def card_maker(architecture: Architecture, readings: Readings) -> CardMaker:
-    """What makes a row's cards from the changes that were read."""
+def card_maker(
+    architecture: Architecture, readings: Readings, notes: Annotations = NO_ANNOTATIONS
+) -> CardMaker:
+    """What makes a row's cards from the changes that were read, with the notes' numbers on them."""
     largest = max(
         (
             held[0].tensor.elements
@@ -80,6 +93,7 @@ def card_maker(architecture: Architecture, readings: Readings) -> CardMaker:
                     [_number(one, readings.metric) for one in found] if readings.compared else (),
                     largest=largest,
                     alone=len(row) == 1,
+                    badge=notes.number_of(step.id),
                 )
             )
         return made

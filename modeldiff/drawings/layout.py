@@ -49,7 +49,7 @@ def lay_out(
     ``cards`` gets ``(None,)`` as the layers of what is outside of them. ``narrowest`` is the least
     width of the sublayers' panels.
     """
-    drawn = _drawn_kinds(architecture, layer)
+    drawn = drawn_kinds(architecture, layer)
     stem = arrange([cards(row, (None,)) for row in _depths(architecture.stem)], _ROOM)
     tail = arrange([cards(row, (None,)) for row in _depths(architecture.tail)], _ROOM)
     kinds = []
@@ -76,7 +76,8 @@ def lay_out(
     return page.turned()
 
 
-def _drawn_kinds(architecture: Architecture, layer: int | None) -> list[LayerKind]:
+def drawn_kinds(architecture: Architecture, layer: int | None) -> list[LayerKind]:
+    """The kinds of layers that a drawing shows: those of this layer, or (None) all."""
     kinds = [k for k in architecture.layer_kinds if layer is None or layer in k.layers]
     return kinds[:_MOST_KINDS]
 

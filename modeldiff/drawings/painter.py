@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modeldiff.drawings.annotations import NotesBlock
 from modeldiff.drawings.cards import Card, Gauge
 from modeldiff.drawings.layout import MARGIN, PANEL_X
 from modeldiff.drawings.palette import CSS_PALETTE, Palette
@@ -12,6 +13,7 @@ from modeldiff.drawings.picture import Box, Layout, Panel
 from modeldiff.drawings.scale import Scale
 from modeldiff.drawings.svg_parts import (
     ARROWS,
+    badge_tag,
     escape,
     line_tag,
     rectangle,
@@ -84,6 +86,14 @@ class Painter:
             parts.append(text_tag(text, "caption", _MARGIN, y + 6 + _CAPTION * number))
         return "".join([*parts, "</svg>"])
 
+    def notes(self, block: NotesBlock, x: float, y: float) -> str:
+        """Annotations whose upper left corner is here, as SVG elements."""
+        badges = "".join(badge_tag(*badge) for badge in block.badges)
+        texts = "".join(
+            text_tag(text.text, text.css, text.x, text.y, after=text.after) for text in block.texts
+        )
+        return f'<g class="notes" transform="translate({x:.1f} {y:.1f})">{badges}{texts}</g>'
+
     def _box(self, box: Box) -> str:
         card = box.card
         radius = 7.0 if card.kind == "parameters" else box.height / 2
@@ -91,6 +101,9 @@ class Painter:
             text_tag(text.text, text.css, text.x, text.y, text.anchor, text.after)
             for text in card.texts(box.width)
         )
+        badge = card.badge_at(box.width)
+        if badge is not None and card.badge is not None:
+            inner += badge_tag(*badge, card.badge)
         place = f'transform="translate({box.x:.1f} {box.y:.1f})"'
         if card.kind != "parameters":
             told = f"<title>{escape(f'{card.label} {card.detail}'.strip())}</title>"

@@ -6,10 +6,11 @@ import html
 import re
 
 from modeldiff.drawings.block import Point
-from modeldiff.drawings.cards import BETWEEN
+from modeldiff.drawings.cards import BADGE, BETWEEN
 from modeldiff.drawings.palette import Palette
 from modeldiff.drawings.picture import Route
 
+BADGE_SIZE = 10.5
 _CORNER = 7.0
 # What XML cannot hold at all, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -33,7 +34,7 @@ def style_sheet(palette: Palette) -> str:
         ".heading": "font-size:17px;font-weight:700",
         ".caption": small,
         ".tick": small,
-        ".detail": small,
+        ".detail": f"{small};font-weight:400",
         ".words": f"{small};font-style:italic",
         ".layer": f"fill:none;stroke:{p.line};stroke-width:1.5",
         ".sublayer": f"fill:{p.panel}",
@@ -59,6 +60,8 @@ def style_sheet(palette: Palette) -> str:
         ".shape": "font-size:12px",
         ".op": f"font-size:12px;fill:{p.muted}",
         ".sign": f"font-size:17px;font-weight:700;fill:{p.muted}",
+        ".badge": f"fill:{p.accent}",
+        ".badge-number": f"font-size:{BADGE_SIZE:g}px;font-weight:700;fill:{p.surface}",
         ".track": f"fill:{p.track}",
         ".bar": f"fill:{p.bar}",
         ".mark": f"stroke:{p.text};stroke-width:1.2",
@@ -77,6 +80,13 @@ def text_tag(
     at = "" if anchor == "start" else f' text-anchor="{anchor}"'
     more = f'<tspan class="detail" dx="{BETWEEN:g}">{escape(after)}</tspan>' if after else ""
     return f'<text class="{css}" x="{x:g}" y="{y:g}"{at}>{escape(text)}{more}</text>'
+
+
+def badge_tag(x: float, y: float, number: int) -> str:
+    """An annotation's number on its round ground."""
+    return f'<circle class="badge" cx="{x:g}" cy="{y:g}" r="{BADGE:g}"/>' + text_tag(
+        str(number), "badge-number", x, y + 0.36 * BADGE_SIZE, "middle"
+    )
 
 
 def rectangle(css: str, x: float, y: float, width: float, height: float, radius: float) -> str:

@@ -52,3 +52,33 @@ def shorten(text: str, room: float, size: float, *, bold: bool = False) -> str:
         if text_width(short, size, bold=bold) <= room:
             return short
     return ELLIPSIS
+
+
+def wrap(text: str, room: float, size: float, *, bold: bool = False) -> tuple[str, ...]:
+    """The text in lines of at most ``room`` pixels; a word wider than that is broken.
+
+    >>> wrap("each head compares a query with the keys", 120, 12)
+    ('each head compares', 'a query with the keys')
+    """
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}" if line else word
+        if text_width(longer, size, bold=bold) <= room:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        *whole, line = _pieces(word, room, size, bold=bold)
+        lines += whole
+    return (*lines, line) if line else tuple(lines)
+
+
+def _pieces(word: str, room: float, size: float, *, bold: bool) -> list[str]:
+    """A word in pieces of at most ``room`` pixels, each of at least one letter."""
+    pieces = [""]
+    for letter in word:
+        if pieces[-1] and text_width(pieces[-1] + letter, size, bold=bold) > room:
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces

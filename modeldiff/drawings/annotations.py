@@ -1,0 +1,173 @@
+"""Numbered annotations: what stands at each number, and where the sentences go in a picture.
+
+A step of the same name that is told in the same words has the same number wherever it stands: in
+another kind of layer, in another tower.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from modeldiff.architectures.architecture import Architecture, LayerKind, Step
+from modeldiff.architectures.explanations import explain
+from modeldiff.drawings.cards import BADGE, DETAIL, LABEL, SHAPE, Text
+from modeldiff.drawings.layout import MARGIN
+from modeldiff.drawings.picture import Layout
+from modeldiff.drawings.text_width import shorten, wrap
+
+COLUMN = 290.0
+"""The least width of a column of notes, in pixels."""
+BETWEEN_COLUMNS = 28.0
+_INDENT = 2 * BADGE + 9
+_LINE = 15.5
+_BETWEEN = 11.0
+_ASIDE = re.compile(r" \([^()]*\)")
+_FIRST = re.compile(r".*?[.!?](?=\s|$)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Note:
+    """What stands at a number: the name as stored, what it is, and one sentence on what it does."""
+
+    number: int
+    name: str
+    title: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The notes in the order of the numbers, and the number of each step by its id."""
+
+    notes: tuple[Note, ...] = ()
+    numbers: Mapping[str, int] | None = None
+
+    def number_of(self, id: str) -> int | None:
+        """A step's number; None where it has none."""
+        return self.numbers.get(id) if self.numbers else None
+
+
+NO_ANNOTATIONS = Annotations()
+
+
+@dataclass(frozen=True)
+class NotesBlock:
+    """Notes laid out in columns, in pixels from the block's upper left corner."""
+
+    width: float
+    height: float
+    badges: tuple[tuple[float, float, int], ...]
+    texts: tuple[Text, ...]
+
+
+def annotate(architecture: Architecture, kinds: Sequence[LayerKind]) -> Annotations:
+    """Number all steps before, in (of these kinds) and after the layers, in the order of the data.
+
+    Signs (× and +) speak for themselves and have no number.
+    """
+    numbers: dict[str, int] = {}
+    notes: dict[tuple[str, str], Note] = {}
+    for step in _steps(architecture, kinds):
+        if len(step.label) < 2 or step.id in numbers:
+            continue
+        explanation = explain(step.id, architecture)
+        title = explanation.title
+        for tower in architecture.towers:
+            title = title.removesuffix(f" ({tower})")
+        sentence = _first_sentence(explanation.what)
+        note = Note(len(notes) + 1, step.label, title, sentence)
+        numbers[step.id] = notes.setdefault((step.label, sentence), note).number
+    return Annotations(tuple(notes.values()), numbers)
+
+
+def notes_block(notes: Sequence[Note], columns: int, width: float = COLUMN) -> NotesBlock:
+    """The notes in so many columns of this width, about equally high, none broken over two."""
+    entries = [_entry(note, width - _INDENT) for note in notes]
+    heights = [_LINE * len(entry) + _BETWEEN for entry in entries]
+    limit = _least_height(heights, columns)
+    texts: list[Text] = []
+    badges: list[tuple[float, float, int]] = []
+    x = y = lowest = 0.0
+    for note, entry, height in zip(notes, entries, heights, strict=True):
+        if y and y + height > limit:
+            x, y = x + width + BETWEEN_COLUMNS, 0.0
+        badges.append((x + BADGE, y + BADGE + 1, note.number))
+        for row, line in enumerate(entry):
+            left = x + _INDENT
+            texts.append(
+                Text(left, y + 14 + _LINE * row, line.text, line.size, line.role, after=line.after)
+            )
+        y += height
+        lowest = max(lowest, y - _BETWEEN + 3)
+    return NotesBlock(x + width if notes else 0.0, lowest, tuple(badges), tuple(texts))
+
+
+def with_notes(
+    layout: Layout, notes: Sequence[Note], room: float | None
+) -> tuple[Layout, NotesBlock, tuple[float, float]]:
+    """The layout with space for its notes, the notes, and their upper left corner in it.
+
+    They stand beside the drawing, in as many columns as it takes for them to be no higher; below
+    it, in as many as it is wide, where that would be wider than ``room``.
+    """
+    for columns in range(1, len(notes) + 1):
+        block = notes_block(notes, columns)
+        if block.height <= layout.height - 2 * MARGIN:
+            break
+    width = layout.width + block.width + MARGIN
+    if room is None or width <= room:
+        height = max(layout.height, block.height + 2 * MARGIN)
+        return replace(layout, width=width, height=height), block, (layout.width, MARGIN)
+    inner = layout.width - 2 * MARGIN
+    columns = max(1, int((inner + BETWEEN_COLUMNS) // (COLUMN + BETWEEN_COLUMNS)))
+    block = notes_block(notes, columns, (inner + BETWEEN_COLUMNS) / columns - BETWEEN_COLUMNS)
+    height = layout.height + block.height + 2 * MARGIN
+    return replace(layout, height=height), block, (MARGIN, layout.height + MARGIN)
+
+
+def _steps(architecture: Architecture, kinds: Sequence[LayerKind]) -> Iterator[Step]:
+    yield from architecture.stem
+    for kind in kinds:
+        for sublayer in kind.sublayers:
+            for row in sublayer.rows:
+                yield from row
+    yield from architecture.tail
+
+
+def _first_sentence(text: str) -> str:
+    """The first sentence, without what stands in brackets."""
+    found = _FIRST.match(_ASIDE.sub("", text))
+    return found.group() if found else text
+
+
+def _entry(note: Note, room: float) -> list[Text]:
+    """The lines of a note: name and title, where the title says more, then the sentence."""
+    name = shorten(note.name, room, LABEL, bold=True)
+    head = Text(0, 0, name, LABEL, "label")
+    lines = [head]
+    if note.title.rpartition(".")[2] != note.name:
+        beside = Text(0, 0, name, LABEL, "label", after=note.title)
+        if beside.width <= room:
+            lines = [beside]
+        else:
+            lines += [Text(0, 0, t, DETAIL, "detail") for t in wrap(note.title, room, DETAIL)]
+    return lines + [Text(0, 0, line, SHAPE, "shape") for line in wrap(note.sentence, room, SHAPE)]
+
+
+def _least_height(heights: Sequence[float], columns: int) -> float:
+    """The least height at which entries of these heights go into so many columns, in order."""
+
+    def needed(limit: float) -> int:
+        count, y = 1, 0.0
+        for height in heights:
+            if y and y + height > limit:
+                count, y = count + 1, 0.0
+            y += height
+        return count
+
+    limit = max([sum(heights) / max(columns, 1), *heights], default=0.0)
+    while needed(limit) > columns:
+        limit += 1
+    return limit
