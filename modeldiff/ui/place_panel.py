@@ -7,6 +7,7 @@ import streamlit as st
 from modeldiff.architectures import Explanation
 from modeldiff.changes import Status
 from modeldiff.drawings import format_shape
+from modeldiff.ui.over_layers import over_layers
 from modeldiff.ui.places import PlaceRows
 from modeldiff.ui.statistics_panel import detail_tables, headline_metrics
 from modeldiff.ui.tables import change_frame, show_changes
@@ -52,6 +53,7 @@ def place_panel(place: PlaceRows) -> None:
             "quantiles are within 1.6 % of their value."
         )
     headline_metrics(place.statistics)
+    over_layers(place)
     detail_tables(place.statistics)
     if len(place.rows) > 1:
         columns = ("layer", "expert", "status", "median_pct", "unchanged_pct", "rel_frobenius_pct")

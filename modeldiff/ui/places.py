@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from modeldiff.architectures import Architecture, merge_columns
+from modeldiff.architectures import Architecture, Place, merge_columns
 from modeldiff.changes import Change, Statistics, merge_statistics
 
 Cell = tuple[int | None, str]
@@ -14,11 +14,24 @@ Cell = tuple[int | None, str]
 
 @dataclass(frozen=True)
 class PlaceRows:
-    """The rows at one column of one layer, or of all layers. ``statistics`` are theirs, merged."""
+    """The rows at one column of one layer, or of all layers. ``statistics`` are theirs, merged.
+
+    ``table`` is the change table that they were found in.
+    """
 
     column: str
     rows: tuple[Change, ...]
     statistics: Statistics | None
+    table: Sequence[Change] = field(repr=False)
+
+    def over_layers(self) -> tuple[tuple[int, Statistics | None], ...]:
+        """Every layer that has the column, ascending, with its statistics (experts merged)."""
+        by_layer: dict[int, list[Change]] = {}
+        for change in self.table:
+            place = change.pair.place
+            if place.layer is not None and place.column == self.column:
+                by_layer.setdefault(place.layer, []).append(change)
+        return tuple((layer, _merged(self.table, by_layer[layer])) for layer in sorted(by_layer))
 
 
 def find_cell(changes: Sequence[Change], layer: int | None, name: str) -> Cell:
@@ -36,9 +49,13 @@ def find_cell(changes: Sequence[Change], layer: int | None, name: str) -> Cell:
 
 
 def component_of(changes: Sequence[Change], name: str) -> str:
-    """The component that a column or component name belongs to."""
-    places = (c.pair.place for c in changes)
-    return next((p.component for p in places if name in (p.component, p.column)), name)
+    """The diagram's node that a node's, column's or component's name means; else the name."""
+    places = [c.pair.place for c in changes]
+    for names in (_node, lambda place: place.column, lambda place: place.component):
+        found = next((_node(place) for place in places if names(place) == name), None)
+        if found is not None:
+            return found
+    return name
 
 
 def in_data_order(
@@ -64,21 +81,27 @@ def rows_at(changes: Sequence[Change], cell: Cell) -> PlaceRows:
     """The rows of a cell: one, or one an expert."""
     places = ((c, c.pair.place) for c in changes)
     rows = tuple(c for c, place in places if (place.layer, place.column) == cell)
-    return PlaceRows(cell[1], rows, _merged(changes, rows))
+    return PlaceRows(cell[1], rows, _merged(changes, rows), changes)
 
 
 def rows_of_component(
     changes: Sequence[Change], component: str, layer: int | None
 ) -> tuple[PlaceRows, ...]:
-    """The rows of a component in a layer (None: in all), its weight and its bias apart."""
+    """The rows of a node of the diagram in a layer (None: in all), its weight and bias apart."""
     by_column: dict[str, list[Change]] = {}
     for change in changes:
         place = change.pair.place
-        if place.component == component and (layer is None or place.layer in (layer, None)):
+        if _node(place) == component and (layer is None or place.layer in (layer, None)):
             by_column.setdefault(place.column, []).append(change)
     return tuple(
-        PlaceRows(column, tuple(rows), _merged(changes, rows)) for column, rows in by_column.items()
+        PlaceRows(column, tuple(rows), _merged(changes, rows), changes)
+        for column, rows in by_column.items()
     )
+
+
+def _node(place: Place) -> str:
+    """What the diagram calls the box of a place: its component, with its tower."""
+    return f"{place.tower}.{place.component}" if place.tower else place.component
 
 
 def _ranks(names: Sequence[str]) -> dict[str, int]:

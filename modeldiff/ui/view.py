@@ -52,13 +52,18 @@ def current_view(page: str) -> View:
         said |= brought
     st.session_state[_KEPT] = said
     return View(
-        metric_named(said.get("metric", "")) or METRICS[0],
+        chosen_metric(),
         _layer(said.get("layer")),
         said.get("component"),
         "target" if said.get("side") == "target" else "base",
         said.get("rows", ""),
         said.get("steps", ""),
     )
+
+
+def chosen_metric() -> Metric:
+    """The metric of the current view, for what is drawn within it."""
+    return metric_named(st.query_params.get("metric", "")) or METRICS[0]
 
 
 def change_view(**changes: str | int | None) -> None:

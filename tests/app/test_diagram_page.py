@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from modeldiff.architectures import Place
+from modeldiff.changes import Change, Pair
 from modeldiff.ui import layer_player
+from modeldiff.ui.places import component_of, rows_of_component
 from tests.app.conftest import OpenPage, words
 from tests.app.small_models import write_llama
 
@@ -74,3 +77,39 @@ def test_a_play_is_paused_and_gives_way_to_a_choice(
     app.button(key="all_layers").click().run()
     assert (drawn(app), app.button(key="play_layers").label) == (None, "Play")
     assert "layer" not in app.query_params
+
+
+def test_the_towers_of_a_model_keep_apart() -> None:
+    changes = [
+        Change(
+            Pair(Place(layer, "self_attn.q_proj", parameter, tower=tower), "compared", None, None)
+        )
+        for tower in ("encoder", "decoder")
+        for layer in (0, 1)
+        for parameter in ("weight", "bias")
+    ]
+    for name in ("decoder.self_attn.q_proj", "decoder.self_attn.q_proj.bias"):
+        assert component_of(changes, name) == "decoder.self_attn.q_proj"
+    assert component_of(changes, "self_attn.q_proj") == "encoder.self_attn.q_proj"
+    assert component_of(changes, "nothing") == "nothing"
+    places = rows_of_component(changes, "decoder.self_attn.q_proj", 1)
+    assert [place.column for place in places] == [
+        "decoder.self_attn.q_proj",
+        "decoder.self_attn.q_proj.bias",
+    ]
+    assert all(row.pair.place.tower == "decoder" for place in places for row in place.rows)
+    assert [layer for layer, _ in places[0].over_layers()] == [0, 1]
+
+
+def test_the_chart_over_all_layers_marks_this_one_and_knows_the_metric(
+    open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    link = {"layer": "3", "component": "mlp.down_proj"}
+    for page in ("diagram", "heatmap"):
+        app = open_page(page, **pair, **link, metric="rel_frobenius_pct")
+        alts = [chart.proto.alt for chart in app.get("vega_lite_chart")]
+        wanted = f"Relative Frobenius norm over {LAYERS} layers: largest in"
+        assert sum(alt.startswith(wanted) for alt in alts) == 1
+        assert "Relative Frobenius norm over all layers" in words(app)
+    charts = open_page("diagram", **pair, component="embed_tokens").get("vega_lite_chart")
+    assert len(charts) == 0, "there is one embedding"

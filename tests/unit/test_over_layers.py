@@ -1,0 +1,96 @@
+"""The chart of one place over all layers: true bars, one mark, floor and ceiling said."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+import vl_convert
+
+from modeldiff.drawings import DARK, LIGHT, METRICS, Palette
+from modeldiff.drawings.over_layers import OverLayers, over_layers_alt, over_layers_chart
+from tests.support.changes import made_statistics
+
+MEDIAN, UNCHANGED = METRICS[0], METRICS[1]
+LAYERS: OverLayers = (
+    (0, made_statistics(40.0)),
+    (1, made_statistics(20.0)),
+    (2, None),
+    (3, made_statistics(math.inf)),
+    (5, made_statistics(10.0)),
+)
+
+
+def drawn(
+    layers: OverLayers, selected: int | None, palette: Palette = LIGHT
+) -> ElementTree.Element:
+    chart = over_layers_chart(layers, MEDIAN, selected=selected, palette=palette)
+    svg = vl_convert.vegalite_to_svg(chart.properties(width=400).to_dict())
+    return ElementTree.fromstring(svg)
+
+
+def texts(svg: ElementTree.Element) -> list[str]:
+    return [" ".join(e.itertext()) for e in svg.iter() if e.tag.endswith("}text")]
+
+
+def bars(svg: ElementTree.Element, palette: Palette) -> list[tuple[float, float, float]]:
+    """(left, height, opacity) of each bar, from the left."""
+    found = []
+    for path in svg.iter():
+        if path.get("fill") == palette.bar:
+            left, _, _, height = map(float, re.findall(r"-?[\d.]+", path.get("d") or "")[:4])
+            found.append((left, height, float(path.get("opacity") or 1)))
+    return sorted(found)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+def test_bars_are_as_high_as_their_values_and_one_is_marked(palette: Palette) -> None:
+    svg = drawn(LAYERS, 1, palette)
+    found = bars(svg, palette)
+    assert [opacity for *_, opacity in found] == [0.5, 1, 0.5]
+    first, second, last = (abs(height) for _, height, _ in found)
+    assert first == pytest.approx(2 * second, rel=0.02) == pytest.approx(4 * last, rel=0.02)
+    assert found[2][0] - found[1][0] == pytest.approx(4 * (found[1][0] - found[0][0]), rel=0.02)
+    said = texts(svg)
+    assert "layer 1: 20.0 %" in said
+    assert said.count("∞") == 1
+    assert {opacity for *_, opacity in bars(drawn(LAYERS, None), LIGHT)} == {1}
+
+
+def test_every_layer_can_be_pointed_at_and_is_read_out() -> None:
+    spoken = [e.get("aria-label") for e in drawn(LAYERS, 2).iter() if e.get("aria-label")]
+    assert [text for text in spoken if text and text.startswith("layer ")] == [
+        "layer 0: median relative change 40.0 %",
+        "layer 1: median relative change 20.0 %",
+        "layer 2: median relative change no value",
+        "layer 3: median relative change ∞",
+        "layer 5: median relative change 10.0 %",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("median", "marks"),
+    [(0.5, ["floor 0.39 %", "↑ unrelated 141 %"]), (130.0, ["floor 0.39 %", "unrelated 141 %"])],
+)
+def test_floor_and_ceiling_are_named(median: float, marks: list[str]) -> None:
+    layers = [(n, made_statistics(median)) for n in range(3)]
+    assert [text for text in texts(drawn(layers, 0)) if "floor" in text or "unrel" in text] == marks
+
+
+def test_only_the_data_say_which_layer_is_marked() -> None:
+    def without_data(selected: int | None) -> dict[str, Any]:
+        spec = over_layers_chart(LAYERS, MEDIAN, selected=selected).to_dict()
+        return {name: part for name, part in spec.items() if name not in ("data", "datasets")}
+
+    assert without_data(0) == without_data(5) == without_data(None)
+
+
+def test_in_words() -> None:
+    assert over_layers_alt(LAYERS, MEDIAN) == (
+        "Median relative change over 5 layers: largest in layer 3 (∞), "
+        "smallest in layer 5 (10.0 %)."
+    )
+    assert "no layer has a value" in over_layers_alt([(0, None), (1, None)], UNCHANGED)
