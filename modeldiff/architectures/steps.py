@@ -135,8 +135,10 @@ def _meaning(node: Node, main: Parameter, component: Component, reading: Reading
         return _attention_meaning(part, shape, reading)
     if part in ("gate_proj", "up_proj", "down_proj") and len(shape) == 2:
         wide, narrow = (shape[1], shape[0]) if part == "down_proj" else shape
-        ratio = _ratio(wide, narrow) if narrow else ""
-        return f"{_routing(reading)}, {ratio}" if name == "mlp.experts" else ratio
+        notes = [_routing(reading) if name == "mlp.experts" else ""]
+        # Experts are often narrower than the model: a share of its width would explain nothing.
+        notes.append(_ratio(wide, narrow) if wide > narrow > 0 else "")
+        return ", ".join(note for note in notes if note)
     if part == "gate_up_proj":
         return "gate and up in one matrix"
     return ""

@@ -237,7 +237,7 @@ def _line_width(line: tuple[str, str]) -> float:
 
 def _share_text(share: float) -> str:
     percent = 100 * share
-    return f"{percent:.2g} % of parameters" if percent >= 0.1 else "<0.1 % of parameters"
+    return f"{percent:.2g} % of parameters" if percent >= 0.01 else "<0.01 % of parameters"
 
 
 def _operation(step: Step, badge: int | None) -> Card:

@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, pairwise
 
 from modeldiff.drawings.block import Block, Line, Spot
 from modeldiff.drawings.cards import Card
@@ -84,7 +85,9 @@ class _Graph:
                     inputs = [STREAM]
                 for source in dict.fromkeys(inputs):
                     self._join(source, card.step.id, row_of.get(source, -1), row)
+        self.leftward: set[str] = set()
         self.order = [self._ordered(row) for row in range(len(rows))]
+        self._choose_sides()
 
     def _join(self, source: str, target: str, first: int, last: int) -> None:
         before = source
@@ -116,12 +119,48 @@ class _Graph:
         for lane in lanes:
             feeding = [self.nodes[name].x for name in self.below[lane.id]]
             # A line of the stream goes up beside everything.
-            lane.x = feeding[0] if feeding else float("inf")
+            beside = -math.inf if lane.source in self.leftward else math.inf
+            lane.x = feeding[0] if feeding else beside
         for lane in sorted(lanes, key=lambda node: node.x):
-            at = next((i for i, node in enumerate(ordered) if node.x > lane.x), len(ordered))
+            edge = lane.x - STRAIGHT if lane.source in self.leftward else lane.x
+            at = next((i for i, node in enumerate(ordered) if node.x > edge), len(ordered))
             ordered.insert(at, lane)
         self._spread(ordered)
         return ordered
+
+    def _choose_sides(self) -> None:
+        """Let a source's lanes go up on the left of the box over it (those of the stream: of all)
+        where fewer lines then cross."""
+        crossings = self._crossings()
+        for source in dict.fromkeys(n.source for n in self.nodes.values() if n.card is None):
+            if not crossings:
+                return
+            self.leftward.add(source)
+            before, self.order = self.order, []
+            for row in range(len(self.cards)):
+                self.order.append(self._ordered(row))
+            fewer = self._crossings()
+            if fewer < crossings:
+                crossings = fewer
+            else:
+                self.leftward.remove(source)
+                self.order = before
+                for nodes in before:
+                    self._spread(nodes)
+
+    def _crossings(self) -> int:
+        """How many pairs of lines between neighbouring rows cross."""
+        count = 0
+        for lower, upper in pairwise(self.order):
+            place = {node.id: at for at, node in enumerate(lower)}
+            ends = [
+                (place[name], at)
+                for at, node in enumerate(upper)
+                for name in self.below[node.id]
+                if name in place
+            ]
+            count += sum((a - c) * (b - d) < 0 for (a, b), (c, d) in combinations(ends, 2))
+        return count
 
     def _spread(self, nodes: Sequence[_Node]) -> None:
         total = sum(node.width for node in nodes) + _APART * (len(nodes) - 1)
@@ -170,9 +209,9 @@ class _Graph:
                 continue
             low, high = -math.inf, math.inf
             if at:
-                low = row[at - 1].x + (row[at - 1].width + node.width) / 2 + _APART
+                low = row[at - 1].x + (row[at - 1].width + node.width + _APART) / 2
             if at + 1 < len(row):
-                high = row[at + 1].x - (row[at + 1].width + node.width) / 2 - _APART
+                high = row[at + 1].x - (row[at + 1].width + node.width + _APART) / 2
             if low <= high:
                 node.x = min(max(self.nodes[below[0]].x, low), high)
 
