@@ -3,6 +3,7 @@ line of models came about."""
 
 import streamlit as st
 
+from modeldiff.ui.architecture_drawings import architecture_drawings
 from modeldiff.ui.diffing import diff_panel, follow
 from modeldiff.ui.entry import enter
 from modeldiff.ui.evolution_view import evolution_view
@@ -22,6 +23,7 @@ st.header(title, anchor=False)
 fact_table(facts)
 
 parts_view(comparison)
+architecture_drawings(comparison)
 
 st.header("Tensors", anchor=False)
 follow(comparison, lambda state: diff_panel(comparison, state))

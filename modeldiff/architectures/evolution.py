@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from modeldiff.architectures.architecture import Architecture, Fact, FactPair
@@ -15,7 +15,9 @@ _TELLING = (
     "attention",
     "position",
     "mlp",
+    "activation",
     "experts",
+    "expert_layers",
     "experts_per_token",
     "shared_expert",
     "norm",
@@ -23,6 +25,8 @@ _TELLING = (
     "qk_norm",
     "sliding_window",
     "sinks",
+    "attention_softcap",
+    "logit_softcap",
     "rope_scaling",
     "context",
     "rope_theta",
@@ -43,17 +47,23 @@ _TELLING = (
 )
 _RANKS = {key: rank for rank, key in enumerate(_TELLING)}
 
-_FOLLOWS = {
+_TOLD_BY = {
     "kv_heads": "attention",
     "rope_theta": "position",
     "rope_scaling": "position",
+    "activation": "mlp",
+}
+"""Differences that another one tells, too."""
+
+_PART_OF = {
+    "expert_layers": "experts",
     "experts_per_token": "experts",
     "shared_expert": "experts",
     "expert_size": "experts",
     "mlp_bias": "experts",
     "intermediate_size": "experts",
 }
-"""Differences that say little beside another one that is there too."""
+"""Differences that say little where one of the two models lacks the whole."""
 
 _SIDES = re.compile(r"\bthe (base|target)\b", re.IGNORECASE)
 _IN_A_LINE = {"base": "one before", "target": "new one"}
@@ -100,23 +110,33 @@ def _step(before: Architecture | None, architecture: Architecture) -> EvolutionS
         return EvolutionStep(architecture, None, start, (), (), 0)
     pairs = compare_facts(before, architecture)
     different = [_in_a_line(pair) for pair in pairs if not pair.same]
-    keys = {pair.key for pair in different}
-    telling = [
-        pair
-        for pair in different
-        if pair.key in _RANKS
-        and _FOLLOWS.get(pair.key) not in keys
-        and (_says(pair.base) or _says(pair.target))
-    ]
+    telling = tuple(pair for pair in news(different) if pair.key in _RANKS)
     told = {pair.key for pair in telling}
     return EvolutionStep(
         architecture,
         before,
         (),
-        tuple(sorted(telling, key=lambda pair: _RANKS[pair.key])),
+        telling,
         tuple(pair for pair in different if pair.key not in told),
         len(pairs) - len(different),
     )
+
+
+def news(pairs: Iterable[FactPair]) -> tuple[FactPair, ...]:
+    """The differences that do not just follow from another one, in the order of their weight."""
+    different = {pair.key: pair for pair in pairs if not pair.same}
+    own = [
+        pair
+        for key, pair in different.items()
+        if _TOLD_BY.get(key) not in different
+        and not _one_sided(different.get(_PART_OF.get(key, "")))
+        and (_says(pair.base) or _says(pair.target))
+    ]
+    return tuple(sorted(own, key=lambda pair: _RANKS.get(pair.key, len(_RANKS))))
+
+
+def _one_sided(pair: FactPair | None) -> bool:
+    return pair is not None and (pair.base is None or pair.target is None)
 
 
 def _says(fact: Fact | None) -> bool:

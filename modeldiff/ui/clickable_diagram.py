@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-_KEY = "diagram"
 _CSS = """
-svg { display: block; max-width: 100%; height: auto; margin-inline: auto; }
-.host { font-family: var(--st-font); }
+svg { display: block; height: auto; margin-inline: auto; }
+.host { font-family: var(--st-font); overflow-x: auto; }
 """
 # The SVG is written into a child, whose handlers are assigned anew at each run: none pile up.
 # Where the picture changes under the reader (a diff that runs), the keyboard's focus stays.
@@ -24,6 +23,9 @@ export default function ({ parentElement, data, setStateValue }) {
     const again = [...host.querySelectorAll("[data-node]")].find((g) => g.dataset.node === focused)
     again?.focus()
   }
+  const svg = host.firstElementChild
+  svg.style.width = `min(${svg.getAttribute("width")}px, 100%)`
+  svg.style.minWidth = `${data.least * svg.getAttribute("width")}px`
   for (const node of host.querySelectorAll("[data-node]")) {
     const chosen = node.dataset.node === data.selected
     node.classList.toggle("selected", chosen)
@@ -46,19 +48,26 @@ _component = st.components.v2.component(
 
 
 def clickable_diagram(
-    svg: str, *, selected: str | None, on_choose: Callable[[str | None], None]
+    svg: str,
+    *,
+    selected: str | None,
+    on_choose: Callable[[str | None], None],
+    least: float = 0.0,
+    key: str = "diagram",
 ) -> None:
     """Draw ``svg``, whose nodes carry ``data-node``, with one of them chosen.
 
     ``on_choose`` is a callback, called before the script runs again, with the node that was
-    clicked or with None when the chosen one was clicked once more.
+    clicked or with None when the chosen one was clicked once more. Smaller than ``least`` times its
+    own size it is never drawn: it is then scrolled sideways, in a frame of its own. ``key`` tells
+    it apart from another on the page.
     """
     # Whoever calls says what is chosen. Without this the browser's last click would stay the
     # component's state, and the same click would not count as a change after the choice moved on.
-    st.session_state.setdefault(_KEY, {})["selected"] = selected
+    st.session_state.setdefault(key, {})["selected"] = selected
     digest = hashlib.sha256(svg.encode()).hexdigest()
     _component(
-        key=_KEY,
-        data={"svg": svg, "digest": digest, "selected": selected},
-        on_selected_change=lambda: on_choose(st.session_state[_KEY]["selected"]),
+        key=key,
+        data={"svg": svg, "digest": digest, "selected": selected, "least": least},
+        on_selected_change=lambda: on_choose(st.session_state[key]["selected"]),
     )

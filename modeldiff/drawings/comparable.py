@@ -1,0 +1,98 @@
+"""An architecture made ready to be drawn beside others: short, and its rows broken as theirs are.
+
+Kinds of layers that store the same and only compute otherwise (sliding and full attention) are one
+frame, whose operations say in how many layers each holds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
+
+_SHARED = "shared_expert"
+
+
+def comparable(architecture: Architecture) -> Architecture:
+    """The same architecture with kinds folded and wide rows broken where any model's would be."""
+    kinds: dict[object, list[LayerKind]] = {}
+    for kind in architecture.layer_kinds:
+        kinds.setdefault(_build(kind), []).append(kind)
+    return replace(architecture, layer_kinds=tuple(_broken(_folded(k)) for k in kinds.values()))
+
+
+def _build(kind: LayerKind) -> object:
+    """What kinds of layers share that are drawn as one."""
+    steps = (
+        (sublayer.name, step.id, step.label, step.shape, step.inputs)
+        for sublayer in kind.sublayers
+        for row in sublayer.rows
+        for step in row
+    )
+    return kind.tower, kind.parallel, tuple(steps)
+
+
+def _folded(kinds: Sequence[LayerKind]) -> LayerKind:
+    if len(kinds) == 1:
+        return kinds[0]
+    first = kinds[0]
+    head, _, mark = first.name.partition(": ")
+    marks = [mark, *(kind.name.partition(": ")[2] for kind in kinds[1:])]
+    counts = [len(kind.layers) for kind in kinds]
+    told = (f"{count} {mark}" for count, mark in zip(counts, marks, strict=True) if mark)
+    sublayers = tuple(
+        replace(
+            sublayer,
+            rows=tuple(
+                tuple(
+                    replace(
+                        step, detail=_details([_step(k, s, r, n).detail for k in kinds], counts)
+                    )
+                    for n, step in enumerate(row)
+                )
+                for r, row in enumerate(sublayer.rows)
+            ),
+        )
+        for s, sublayer in enumerate(first.sublayers)
+    )
+    layers = tuple(sorted(layer for kind in kinds for layer in kind.layers))
+    return replace(
+        first, name=": ".join([head, ", ".join(told)]), layers=layers, sublayers=sublayers
+    )
+
+
+def _step(kind: LayerKind, sublayer: int, row: int, number: int) -> Step:
+    return kind.sublayers[sublayer].rows[row][number]
+
+
+def _details(details: Sequence[str], counts: Sequence[int]) -> str:
+    """Several kinds' details as one: what holds for some of the layers only says for how many.
+
+    >>> _details(["16 heads, window of 4,096", "16 heads"], [21, 21])
+    '16 heads, window of 4,096 in 21 of 42'
+    """
+    held: Counter[str] = Counter()
+    for detail, count in zip(details, counts, strict=True):
+        held.update(dict.fromkeys(filter(None, detail.split(", ")), count))
+    whole = sum(counts)
+    return ", ".join(
+        part if count == whole else f"{part} in {count} of {whole}" for part, count in held.items()
+    )
+
+
+def _broken(kind: LayerKind) -> LayerKind:
+    """Shared experts stand over the routed ones, in a row of their own."""
+    sublayers = (replace(s, rows=tuple(_rows(s))) for s in kind.sublayers)
+    return replace(kind, sublayers=tuple(sublayers))
+
+
+def _rows(sublayer: Sublayer) -> Iterable[tuple[Step, ...]]:
+    for row in sublayer.rows:
+        if any(step.kind == "linear" for step in row):
+            for _, steps in groupby(row, key=lambda step: _SHARED in step.id):
+                yield tuple(steps)
+        else:
+            yield row

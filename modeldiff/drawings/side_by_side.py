@@ -1,0 +1,147 @@
+"""Two models beside each other, row by row, with what differs outlined and named between them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Step
+from modeldiff.drawings.cards import Card, make_card
+from modeldiff.drawings.comparable import comparable
+from modeldiff.drawings.diagram import longer_label
+from modeldiff.drawings.differences import Differences, find_differences
+from modeldiff.drawings.gutter import GUTTER, notes_height
+from modeldiff.drawings.layout import CardMaker, Layers, lay_out
+from modeldiff.drawings.levelling import beside, level
+from modeldiff.drawings.metrics import METRICS
+from modeldiff.drawings.picture import Layout, Panel
+from modeldiff.drawings.readings import Readings
+from modeldiff.drawings.slots import Gap, Slot, Span, slots_of
+
+HEAD = 56.0
+"""Room for the models' names over the drawing."""
+_NARROWEST = 372.0
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Two models' layouts as one, without colours: ``side_by_side_svg`` paints it.
+
+    ``placed`` are the slots' heights; ``lefts`` are where the sides begin, ``widths`` how wide they
+    are; ``numbers`` what each is called.
+    """
+
+    layout: Layout
+    sides: tuple[Layout, ...]
+    slots: tuple[Slot, ...]
+    gaps: tuple[Gap, ...]
+    placed: tuple[Span, ...]
+    differences: Differences
+    titles: tuple[str, str]
+
+    @property
+    def lefts(self) -> tuple[float, float]:
+        """Where each side begins."""
+        return 0.0, self.sides[0].width + GUTTER
+
+
+def side_by_side(base: Architecture, target: Architecture, pairs: Sequence[FactPair]) -> SideBySide:
+    """Lay out two architectures; ``pairs`` are their facts, compared."""
+    layouts = [_layout(architecture) for architecture in (base, target)]
+    slots, gaps = slots_of(layouts)
+    bare = [n for gap in gaps if gap.panel is not None for n in range(gap.first, gap.last + 1)]
+    differences = find_differences(slots, pairs, bare)
+    least = {number: notes_height(notes) for number, notes in differences.notes.items()}
+    sides, placed = level(layouts, slots, least, head=HEAD)
+    titles = (base.title, target.title)
+    whole = beside(sides, GUTTER)
+    return SideBySide(whole, sides, slots, gaps, placed, differences, titles)
+
+
+def _layout(architecture: Architecture) -> Layout:
+    ready = comparable(architecture)
+    layout = lay_out(ready, None, brief_cards(architecture), narrowest=_NARROWEST)
+    kinds = iter(ready.layer_kinds)
+    panels = [
+        _titled(panel, kind) if panel.level == "layer" and (kind := next(kinds, None)) else panel
+        for panel in layout.panels
+    ]
+    return replace(layout, panels=tuple(panels))
+
+
+def _titled(panel: Panel, kind: LayerKind) -> Panel:
+    """A frame named by how many layers it stands for, and by what sets these apart."""
+    name, _, mark = kind.name.partition(": ")
+    title = f"{len(kind.layers)} × {name[:1].lower()}{name[1:]}"
+    aside = mark if len(mark) > 30 else " · ".join(filter(None, (mark, panel.title.lower())))
+    return replace(panel, title=title, aside=aside)
+
+
+def brief_cards(architecture: Architecture) -> CardMaker:
+    """Cards all of one size, with what a comparison needs: label, shape, meaning, bias."""
+    readings = Readings(architecture, (), METRICS[0])
+
+    def cards(row: Sequence[Step], layers: Layers) -> list[Card]:
+        return [
+            make_card(
+                replace(step, detail=_detail(step)),
+                _label(step, row),
+                [replace(reading, share=0.0) for reading in readings.of(step, layers[:1])],
+                (),
+                largest=0,
+                alone=len(row) == 1,
+            )
+            for step in row
+        ]
+
+    return cards
+
+
+def _label(step: Step, row: Sequence[Step]) -> str:
+    alone = sum(other.label == step.label for other in row) == 1
+    return step.label if alone and "shared_expert" not in step.id else longer_label(step)
+
+
+def _detail(step: Step) -> str:
+    """What a step's numbers mean, but not how its file stores them, nor what the router says."""
+    parts = step.detail.replace("stored [in, out]", "").split(", ")
+    if ".experts." in step.id:
+        parts = [part for part in parts if not part.endswith((" experts", " a token"))]
+    return ", ".join("+ bias" if part == "with bias" else part for part in parts if part)
+
+
+def in_words(drawing: SideBySide) -> str:
+    """How far the two are alike, in a sentence or two."""
+    named = dict.fromkeys(
+        note.label for notes in drawing.differences.notes.values() for note in notes
+    )
+    marks = drawing.differences.boxes
+    if not marks and not named and not drawing.gaps:
+        return "Both are built the same, step by step and in every size."
+    kinds = {
+        (side, number, box.card.step.id): box.card.kind
+        for number, slot in enumerate(drawing.slots)
+        for side, boxes in enumerate(slot.boxes)
+        for box in boxes
+    }
+    stored = [mark for key, mark in marks.items() if kinds[key] == "parameters"]
+    counts = {tuple(p.title if p else "" for p in slot.panels) for slot in drawing.slots}
+    if not stored and not drawing.gaps and all(len(set(titles)) == 1 for titles in counts):
+        told = ", ".join(named)
+        return f"Every parameter has the same place and the same shape in both. Other: {told}."
+    tally = {(number, id, mark) for (_, number, id), mark in marks.items()}
+    found: Counter[str] = Counter(mark for _, _, mark in tally)
+    parts = [
+        f"{found[mark]} {words}"
+        for mark, words in (
+            ("built", "built otherwise"),
+            ("only", "on one side only"),
+            ("number", "of other sizes"),
+        )
+        if found[mark]
+    ]
+    whole = [gap.panel for gap in drawing.gaps if gap.panel is not None]
+    if whole:
+        parts.append(f"{len(whole)} frame{'s' if len(whole) > 1 else ''} without a counterpart")
+    return f"Steps that differ: {', '.join(parts)}."

@@ -1,0 +1,72 @@
+"""Both models' blocks side by side; a click on a box leads to it on the Diagram page."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from modeldiff.drawings import CSS_PALETTE, LIGHT
+from modeldiff.drawings.side_by_side import SideBySide, in_words, side_by_side
+from modeldiff.drawings.side_by_side_svg import side_by_side_svg
+from modeldiff.ui.clickable_diagram import clickable_diagram
+from modeldiff.ui.downloads import drawing_downloads
+from modeldiff.ui.opening import Comparison, fact_pairs
+from modeldiff.ui.text import plain
+from modeldiff.ui.view import link_query
+
+_CHOSEN = "chosen_block"
+_LEAST = 0.72
+"""Drawn smaller than this, its words would be hard to read."""
+
+
+def architecture_drawings(comparison: Comparison) -> None:
+    """Draw the two, with what differs marked and named, and the buttons to download it."""
+    base, target = comparison.base, comparison.target
+    drawing = _drawing(base.identity, target.identity, comparison)
+    _follow_choice(drawing)
+    st.header("The two blocks", anchor=False)
+    names = (base.text, target.text)
+    st.markdown(plain(in_words(drawing)))
+    clickable_diagram(
+        side_by_side_svg(drawing, names, palette=CSS_PALETTE, font="inherit"),
+        selected=None,
+        on_choose=_choose,
+        least=_LEAST,
+        key="blocks",
+    )
+    st.caption("Data runs upward. A click on a box leads to what it does, on the Diagram page.")
+    drawing_downloads(
+        "modeldiff-blocks",
+        lambda: side_by_side_svg(drawing, names, palette=LIGHT, caption=_provenance(comparison)),
+        key="blocks_drawing",
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _drawing(base: tuple[str, str], target: tuple[str, str], _comparison: Comparison) -> SideBySide:
+    del base, target
+    return side_by_side(
+        _comparison.base.architecture, _comparison.target.architecture, fact_pairs(_comparison)
+    )
+
+
+def _choose(node: str | None) -> None:
+    st.session_state[_CHOSEN] = node
+
+
+def _follow_choice(drawing: SideBySide) -> None:
+    """Go to the Diagram page for the box that was clicked, drawn as a side that has it."""
+    node = st.session_state.pop(_CHOSEN, None)
+    if node is None:
+        return
+    in_base = any(box.card.step.id == node for box in drawing.sides[0].boxes)
+    side = "base" if in_base else "target"
+    st.switch_page(
+        "pages/diagram.py", query_params=link_query(component=node, side=side, layer=None)
+    )
+
+
+def _provenance(comparison: Comparison) -> tuple[str, ...]:
+    return tuple(
+        f"{role}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
+        for role, side in (("Base", comparison.base), ("Target", comparison.target))
+    )
