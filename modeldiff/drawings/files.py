@@ -34,4 +34,6 @@ def chart_to_svg(chart: alt.LayerChart, *, title: str = "", caption: Sequence[st
         title, subtitle=list(caption), anchor="start", fontSize=17, subtitleFontSize=11, offset=14
     )
     whole = chart.properties(width=_CHART_WIDTH, **({"title": heading} if title else {}))
-    return str(vl_convert.vegalite_to_svg(whole.to_dict()))
+    # Altair refuses more rows than notebooks bear; the experts of a large mixture are more cells.
+    with alt.data_transformers.enable("default", max_rows=None):
+        return str(vl_convert.vegalite_to_svg(whole.to_dict()))

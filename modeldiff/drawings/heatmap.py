@@ -7,55 +7,71 @@ light by that cell's luminance: nothing here knows whether the page is dark.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import altair as alt
 
 from modeldiff.drawings.heatmap_grid import Grid, place_cells
-from modeldiff.drawings.heatmap_words import GREY, Paint, headings, legend, marks, numbers, words
+from modeldiff.drawings.heatmap_headings import headings, row_labels
+from modeldiff.drawings.heatmap_legend import legend, legend_height, tops
+from modeldiff.drawings.heatmap_margins import margins
+from modeldiff.drawings.heatmap_options import HeatmapOptions
+from modeldiff.drawings.heatmap_paint import GREY, Paint
+from modeldiff.drawings.heatmap_words import marks, numbers, words
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.palette import FILE_FONT, Palette
-from modeldiff.drawings.scale import Scale, choose_scale
+from modeldiff.drawings.scales import choose_scales
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# The least distance in pixels between the numbers of layers.
 _LABEL_EVERY = 14.0
+"""The least distance in pixels between the labels of rows."""
+_NOT_DRAWN = ["status", "rank", "group", "kind", "part", "resolution"]
+"""Columns of the frame that the chart has no use for, so that they are not sent."""
+_DEFAULT = HeatmapOptions()
 
 
 def heatmap_chart(
     frame: pd.DataFrame,
     metric: Metric,
     *,
+    options: HeatmapOptions = _DEFAULT,
     selected: tuple[int | None, str] | None = None,
+    expert: int | None = None,
     palette: Palette | None = None,
 ) -> alt.LayerChart:
-    """The chart of a frame of ``heatmap_frame``.
+    """The chart of a frame of ``heatmap_frame`` (with the same ``options.experts``).
 
-    Its selection is called ``cell`` and has the fields ``layer`` and ``column``. ``selected`` is
-    outlined; that is in the data alone, so that choosing another cell draws nothing anew.
-    ``palette`` is for files; without it the page's theme gives colours and fonts.
+    Its selection is called ``cell`` and has the fields ``layer``, ``column`` and ``expert``; in the
+    margins ``column`` is empty for a whole layer, ``layer`` null for a column over all layers.
+    ``selected`` (and its ``expert``) is outlined; that is in the data alone, so that choosing
+    another cell draws nothing anew. ``palette`` is for files; without it the page's theme gives
+    colours and fonts.
     """
-    grid = place_cells(frame)
-    scale = choose_scale(frame["value"].dropna(), metric, frame["resolution"].dropna())
+    scales = choose_scales(frame, metric, options)
+    grid = place_cells(frame, metric, options, top=legend_height(scales))
     cells = frame.join(grid.cells)
-    cells["selected"] = _is_selected(cells, selected)
-    paint = Paint(GREY if palette is None else palette.muted)
+    cells["heat"] = scales.heat(frame)
+    cells["selected"] = _is_selected(cells, selected, expert)
+    paint = Paint(GREY) if palette is None else Paint(palette.muted, (palette.accent, palette.bar))
     chart = alt.LayerChart(
-        data=cells,
+        data=cells.drop(columns=_NOT_DRAWN),
         layer=[
-            _rectangles(metric, scale, grid, notes=bool((cells["note"] != "").any())),
-            *(legend(metric, scale, paint) if frame["value"].notna().any() else ()),
-            *headings(grid, paint),
+            _rectangles(metric, grid, tops(scales), notes=bool((cells["note"] != "").any())),
+            *(legend(scales, metric, paint) if frame["value"].notna().any() else ()),
+            *headings(grid, tops(scales), paint),
             *numbers(grid),
             *words(cells, grid, paint),
+            *margins(cells, grid, metric, paint),
             *marks(cells, paint),
             _outline(),
         ],
         height=grid.height,
         padding={"left": 0, "right": 3, "top": 3, "bottom": 3} if palette is None else 16,
-        # As wide as there is room, and as high as the layers need.
+        # As wide as there is room, and as high as the rows need.
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
     if palette is None:
@@ -74,25 +90,33 @@ def heatmap_chart(
     return painted
 
 
-def _is_selected(cells: pd.DataFrame, selected: tuple[int | None, str] | None) -> pd.Series[bool]:
+def heatmap_says(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions = _DEFAULT) -> str:
+    """How the picture's colours are to be read, in sentences for below it."""
+    return choose_scales(frame, metric, options).says()
+
+
+def _is_selected(
+    cells: pd.DataFrame, selected: tuple[int | None, str] | None, expert: int | None
+) -> pd.Series[bool]:
     if selected is None:
         return cells["column"].isna()
     layer, column = selected
-    in_layer = cells["layer"].isna() if layer is None else cells["layer"].eq(layer).fillna(False)
-    return (cells["column"] == column) & in_layer.astype(bool)
+    return (cells["column"] == column) & _is(cells["layer"], layer) & _is(cells["expert"], expert)
 
 
-def _rectangles(metric: Metric, scale: Scale, grid: Grid, *, notes: bool) -> alt.Chart:
-    measured = "isValid(datum.value)"
+def _is(numbers: pd.Series[int], number: int | None) -> pd.Series[bool]:
+    found = numbers.isna() if number is None else numbers.eq(number).fillna(False)
+    return found.astype(bool)
+
+
+def _rectangles(
+    metric: Metric, grid: Grid, column_tops: Mapping[str, str], *, notes: bool
+) -> alt.Chart:
+    coloured = "isValid(datum.heat)"
+    margin = "datum.region == 'layer' || datum.region == 'column'"
     across = alt.Scale(domain=[0, grid.width], nice=False, zero=False)
     down = alt.Scale(domain=[0, grid.height], nice=False, zero=False, reverse=True)
-    colours = alt.Scale(
-        domain=[0, scale.top],
-        clamp=True,
-        nice=False,
-        range="heatmap",
-        reverse=not metric.rises,
-    )
+    colours = alt.Scale(domain=[0, 1], clamp=True, nice=False, range="heatmap")
     rectangles: alt.Chart = (
         alt.Chart()
         .mark_rect(
@@ -105,39 +129,46 @@ def _rectangles(metric: Metric, scale: Scale, grid: Grid, *, notes: bool) -> alt
         .encode(
             x=alt.X("x:Q", scale=across, axis=None),
             x2=alt.X2("x2:Q"),
-            y=alt.Y("y:Q", scale=down, axis=_layer_axis(grid)),
+            y=alt.Y("y:Q", scale=down, axis=_row_axis(grid, column_tops)),
             y2=alt.Y2("y2:Q"),
             color=alt.condition(
-                measured,
-                alt.Color("value:Q", scale=colours, legend=None),
+                coloured,
+                alt.Color("heat:Q", scale=colours, legend=None),
                 alt.value("#808080"),
             ),
-            # What exists without a value is a faint grey box; what does not exist is nothing.
-            fillOpacity=alt.condition(measured, alt.value(1), alt.value(0.1)),
-            strokeOpacity=alt.condition(measured, alt.value(0.2), alt.value(0.35)),
+            # What exists without a value is a faint grey box; what does not exist is nothing. A
+            # margin's bar stands on a box that can be pointed at and not be seen.
+            fillOpacity=alt.value(alt.ExprRef(f"{margin} ? 0 : {coloured} ? 1 : 0.1")),
+            strokeOpacity=alt.value(alt.ExprRef(f"{margin} ? 0 : {coloured} ? 0.2 : 0.35")),
             tooltip=_tooltip(metric, notes),
             description=alt.Description("description:N"),
         )
-        .add_params(alt.selection_point(name="cell", fields=["layer", "column"], on="click"))
+        .add_params(
+            alt.selection_point(name="cell", fields=["layer", "column", "expert"], on="click")
+        )
     )
     return rectangles
 
 
-def _layer_axis(grid: Grid) -> alt.Axis | None:
-    if not grid.layers:
+def _row_axis(grid: Grid, column_tops: Mapping[str, str]) -> alt.Axis | None:
+    lines = grid.rows.lines
+    if not lines or grid.margin_y is None:
         return None
-    step = next(
-        (step for step in (1, 5, 10, 20, 50) if step * grid.row_height >= _LABEL_EVERY), 100
-    )
-    rows = range(0, len(grid.layers), step)
-    middles = [grid.layer_top + (row + 0.5) * grid.row_height for row in rows]
-    numbers = [grid.layers[row] for row in rows]
+    # Layers are counted, components are named: of these none can be left out.
+    steps = (1, 5, 10, 20, 50, 100) if not grid.across else (1,)
+    step = next((step for step in steps if step * grid.row_height >= _LABEL_EVERY), steps[-1])
+    labels = {
+        f"{(line.start + line.end) / 2:.2f}": text
+        for line, text in list(zip(lines, row_labels(grid, column_tops), strict=True))[::step]
+    }
+    labels[f"{grid.margin_y + 12:.2f}"] = "whole layer" if grid.across else "all"
+    title = None if grid.across else "layer"
     return alt.Axis(
-        values=middles,
+        values=[float(middle) for middle in labels],
         # Vega thins out given values, too, when it counts fewer.
-        tickCount=len(middles),
-        labelExpr=f"{numbers}[round((datum.value - {middles[0]}) / {step * grid.row_height})]",
-        title="layer",
+        tickCount=len(labels),
+        labelExpr=f"{json.dumps(labels)}[format(datum.value, '.2f')]",
+        title=title,
         titleAngle=0,
         titleAlign="right",
         titleBaseline="bottom",
@@ -151,6 +182,7 @@ def _layer_axis(grid: Grid) -> alt.Axis | None:
         labelPadding=6,
         labelOverlap=False,
         labelFontSize=11,
+        labelLimit=190,
         minExtent=32,
     )
 

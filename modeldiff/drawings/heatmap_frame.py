@@ -1,26 +1,25 @@
-"""The heatmap as a table: one row a cell, layers × columns, and the tensors outside the layers.
+"""The heatmap as a table: one row a cell, layers × columns, the tensors outside the layers, and the
+margins.
 
-A cell is a place's column in a layer; several experts are one cell, their statistics merged. A cell
-without a colour says why: its ``mark`` is one of ``MARKS``, in words.
+A cell without a colour says why: its ``mark`` is one of ``MARKS``, in words.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from modeldiff.architectures.architecture import Architecture
-from modeldiff.architectures.place import Place
 from modeldiff.changes.change import Change, Pair, Statistics, Status
 from modeldiff.checkpoints.checkpoint import TensorInfo
+from modeldiff.drawings.heatmap_cells import GatheredCell, gather_cells
 from modeldiff.drawings.metrics import Metric
 from modeldiff.wording import (
     MISSING,
+    format_cosine,
     format_pct,
     format_shape,
-    format_small,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ _MARK_OF_STATUS = {
     "unreadable": "unreadable",
     "buffer": "buffer",
 }
-_WHERE = ("layer", "column", "rank", "region", "group")
+_WHERE = ("layer", "column", "expert", "rank", "region", "group", "kind", "part")
 _NUMBERS = ("value", "resolution")
 _TEXTS = (
     "status",
@@ -64,20 +63,33 @@ _TEXTS = (
     "note",
     "description",
 )
-_CellKey = tuple[int | None, str]
-_PairKey = tuple[str, str, bool]
 _Found = tuple[Pair, Change | None]
 
 
 def heatmap_frame(
-    changes: Iterable[Change], base: Architecture, target: Architecture, metric: Metric
+    changes: Iterable[Change],
+    base: Architecture,
+    target: Architecture,
+    metric: Metric,
+    *,
+    experts: str = "",
 ) -> pd.DataFrame:
-    """One row a cell, in data order: outside the layers first, then layer by layer.
+    """The rows of ``cells_frame`` for a comparison.
 
-    ``changes`` may be any part of the comparison: what is not in it yet is marked so. Columns:
-    ``layer`` (Int64, NA outside the layers), ``column`` (``Place.column``), ``rank`` (the column's
-    number in data order), ``region`` (``above`` the layers, ``grid`` or ``below``), ``group`` (the
-    sublayer it belongs to); ``value`` (of the metric, NaN where it is none or infinite) and
+    ``changes`` may be any part of it: what is not in it yet is marked so. ``experts`` names a
+    column to unfold, see ``HeatmapOptions``.
+    """
+    return cells_frame(gather_cells(changes, base, target, experts=experts), metric)
+
+
+def cells_frame(cells: Sequence[GatheredCell], metric: Metric) -> pd.DataFrame:
+    """One row a cell, in data order: outside the layers first, then layer by layer, then margins.
+
+    Columns: ``layer`` (Int64, NA outside the layers), ``column`` (``Place.column``, empty for a
+    layer's own), ``expert`` (Int64, NA where experts are folded), ``rank`` (the column's number in
+    data order), ``region`` (``above`` the layers, ``grid``, ``below``, or the margins: ``layer``
+    and ``column``), ``group`` (the sublayer it belongs to), ``kind`` and ``part`` (what it may
+    share a scale with); ``value`` (of the metric, NaN where it is none or infinite) and
     ``resolution`` (``resolution_pct``); and as text ``status``, ``mark`` (empty where the colour
     says all), ``place``, ``shown`` (the cell's number), ``reading`` (the value with its unit, or
     the mark), ``median``, ``unchanged``, ``frobenius``, ``cosine``, ``floor``, ``base_name``,
@@ -86,91 +98,56 @@ def heatmap_frame(
     """
     import pandas as pd
 
-    from modeldiff.architectures import merge_columns
-    from modeldiff.changes.pairing import pair
-
-    measured = {_key(change.pair): change for change in changes}
-    stored = {
-        change.pair.base.name: change.statistics
-        for change in measured.values()
-        if change.statistics is not None and change.pair.base is not None
-    }
-    cells: dict[_CellKey, list[_Found]] = defaultdict(list)
-    for one in pair(base, target):
-        cells[one.place.layer, one.place.column].append((one, measured.get(_key(one))))
-    columns = merge_columns(base.columns, target.columns)
-    outside = merge_columns(base.outside, target.outside)
-    groups = _groups(columns, target) | _groups(columns, base)
-    below = {step.id for side in (base, target) for step in side.tail}
-    rank = {column: number for number, column in enumerate((*outside, *columns))}
-    layers = sorted({layer for layer, _ in cells if layer is not None})
-    keys: list[_CellKey] = [(None, column) for column in outside]
-    keys += [(layer, column) for layer in layers for column in columns]
-    rows: list[dict[str, object]] = []
-    for layer, column in keys:
-        found = cells.get((layer, column))
-        if found is None:
-            continue
-        region = "below" if _step(found[0][0].place) in below else "above"
-        where = {
-            "layer": layer,
-            "column": column,
-            "rank": rank[column],
-            "region": region if layer is None else "grid",
-            "group": "" if layer is None else groups.get(column, ""),
-        }
-        rows.append(where | _cell(layer, column, found, stored, metric))
+    rows = [_row(cell, metric) for cell in cells]
     frame = pd.DataFrame(rows, columns=[*_WHERE, *_NUMBERS, *_TEXTS])
-    return frame.astype({"layer": "Int64"} | dict.fromkeys(_NUMBERS, "float64"))
+    whole = dict.fromkeys(("layer", "expert"), "Int64")
+    return frame.astype(whole | dict.fromkeys(_NUMBERS, "float64"))
 
 
 def heatmap_alt(frame: pd.DataFrame, metric: Metric) -> str:
     """One sentence with the picture's facts, for who does not see it."""
     if frame.empty:
         return f"{metric.label}: there is nothing to compare."
-    layers = frame["layer"].dropna().nunique()
-    columns = frame.loc[frame["region"] == "grid", "column"].nunique()
-    outside = int((frame["region"] != "grid").sum())
+    cells = frame[in_picture(frame)]
+    inside = cells[cells["region"] == "grid"]
+    layers = inside["layer"].nunique()
+    columns = len(inside[["column", "expert"]].drop_duplicates())
+    outside = len(cells) - len(inside)
     text = f"{metric.label} of {layers} layers × {columns} columns and {outside} tensors outside"
-    change = frame["value"] if metric.rises else -frame["value"]
+    change = cells["value"] if metric.rises else -cells["value"]
     if change.notna().any():
-        most, least = frame.iloc[change.argmax()], frame.iloc[change.argmin()]
+        most, least = cells.iloc[change.argmax()], cells.iloc[change.argmin()]
         text += (
             f": most changed {most['place']} ({most['reading']}),"
             f" least {least['place']} ({least['reading']})"
         )
-    waiting = int((frame["mark"] == "not measured yet").sum())
+    waiting = int((cells["mark"] == "not measured yet").sum())
     if waiting:
-        text += f"; {waiting} of {len(frame)} cells not measured yet"
+        text += f"; {waiting} of {len(cells)} cells not measured yet"
     return f"{text}."
 
 
-def _cell(
-    layer: int | None,
-    column: str,
-    found: Sequence[_Found],
-    stored: Mapping[str, Statistics],
-    metric: Metric,
-) -> dict[str, object]:
-    first = found[0][0]
-    known = [change.statistics for _, change in found if change is not None]
-    statistics = _merged([each for each in known if each is not None])
-    if first.status == "tied" and first.base is not None:
-        # Measured once, where it is stored; shown at both places.
-        statistics = stored.get(first.base.name)
+def in_picture(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows are cells that have a colour, and no margins."""
+    return ~frame["region"].isin(["layer", "column"])
+
+
+def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
+    statistics, found = cell.statistics, cell.pairs
     value = metric.value(statistics)
     finite = value is not None and math.isfinite(value)
     status, mark = _status_and_mark(found, statistics, value)
-    place = column if layer is None else f"layer {layer} · {column}"
+    place = _place(cell)
     reading = metric.format(value) if value is not None else mark
     if mark == "infinite" and metric.key == "median_pct":
         reading = "∞: most base values are zero"
-    note = _note(found, status)
+    note = _note(cell, status)
     unchanged = _text(statistics, "unchanged_pct")
     description = [f"{place}: {metric.label.lower()} {reading}", note]
     if statistics is not None and metric.key != "unchanged_pct":
         description.append(f"{unchanged} unchanged")
     return {
+        **{name: getattr(cell, name) for name in _WHERE},
         "status": status,
         "mark": mark,
         "value": value if finite else None,
@@ -181,7 +158,7 @@ def _cell(
         "median": _text(statistics, "median_pct"),
         "unchanged": unchanged,
         "frobenius": _text(statistics, "rel_frobenius_pct"),
-        "cosine": format_small(statistics.cosine) if statistics is not None else MISSING,
+        "cosine": format_cosine(statistics.cosine) if statistics is not None else MISSING,
         "floor": _text(statistics, "resolution_pct"),
         "base_name": _names([one.base for one, _ in found]),
         "target_name": _names([one.target for one, _ in found]),
@@ -190,6 +167,15 @@ def _cell(
         "note": note,
         "description": ", ".join(part for part in description if part),
     }
+
+
+def _place(cell: GatheredCell) -> str:
+    column = cell.column if cell.expert is None else f"{cell.column}, expert {cell.expert}"
+    if cell.region == "layer":
+        return f"layer {cell.layer} as a whole"
+    if cell.region == "column":
+        return f"{column} over all layers"
+    return column if cell.layer is None else f"layer {cell.layer} · {column}"
 
 
 def _status_and_mark(
@@ -207,23 +193,6 @@ def _status_and_mark(
     if waiting or status == "tied":
         return status, "not measured yet"
     return status, _MARK_OF_STATUS.get(status, "no value")
-
-
-def _key(pair: Pair) -> _PairKey:
-    """What tells a pair from all others: its names, which a tied one has in common with another."""
-    return (
-        pair.base.label if pair.base is not None else "",
-        pair.target.label if pair.target is not None else "",
-        pair.status == "tied",
-    )
-
-
-def _merged(found: Sequence[Statistics]) -> Statistics | None:
-    if len(found) < 2:
-        return found[0] if found else None
-    from modeldiff.changes import merge_statistics
-
-    return merge_statistics(found)
 
 
 def _text(statistics: Statistics | None, name: str) -> str:
@@ -245,41 +214,19 @@ def _shapes(tensors: Sequence[TensorInfo | None]) -> str:
     return text if len(there) == 1 else f"{len(there):,} of {text}"
 
 
-def _note(found: Sequence[_Found], status: Status) -> str:
+def _note(cell: GatheredCell, status: Status) -> str:
     """What a reader should know besides the number."""
-    parts = []
+    found, parts = cell.pairs, []
     if len(found) > 1:
+        what = "tensors" if cell.region in ("layer", "column") else "experts"
         done = sum(change is not None and change.statistics is not None for _, change in found)
         parts.append(
-            f"{done:,} experts merged"
+            f"{done:,} {what} merged"
             if done == len(found)
-            else f"{done:,} of {len(found):,} experts measured"
+            else f"{done:,} of {len(found):,} {what} measured"
         )
     if status == "tied":
         parts.append("stored once, used twice")
     reasons = (one.reason if change is None else change.pair.reason for one, change in found)
     parts += list(dict.fromkeys(reason for reason in reasons if reason))[:2]
     return "; ".join(parts)
-
-
-def _groups(columns: Sequence[str], architecture: Architecture) -> dict[str, str]:
-    """The sublayer of each column, by name; what no sublayer holds goes by its own first part."""
-    step_of = {p.place.column: _step(p.place) for p in architecture.parameters}
-    sublayer_of = {
-        step.id: sublayer.name
-        for kind in reversed(architecture.layer_kinds)
-        for sublayer in kind.sublayers
-        for row in sublayer.rows
-        for step in row
-    }
-    groups = {}
-    for column in columns:
-        step = step_of.get(column)
-        if step is not None:
-            groups[column] = sublayer_of.get(step) or step.partition(".")[0]
-    return groups
-
-
-def _step(place: Place) -> str:
-    """The id of the step that holds a place: the component, with its tower."""
-    return f"{place.tower}.{place.component}" if place.tower else place.component

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from modeldiff.changes.change import Statistics
-from modeldiff.drawings.heatmap_words import GREY
+from modeldiff.drawings.heatmap_paint import GREY
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.palette import FILE_FONT, Palette
 from modeldiff.drawings.scale import Scale, choose_scale

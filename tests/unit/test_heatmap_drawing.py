@@ -28,7 +28,10 @@ from modeldiff.drawings import (
     heatmap_frame,
 )
 from modeldiff.drawings.files import chart_to_svg, svg_to_png
-from modeldiff.drawings.heatmap_grid import place_cells
+from modeldiff.drawings.heatmap_frame import in_picture
+from modeldiff.drawings.heatmap_grid import Grid, place_cells
+from modeldiff.drawings.heatmap_options import HeatmapOptions
+from modeldiff.drawings.scales import choose_scales
 from tests.support.architectures import ALL, llama_like, moe_like, strange
 from tests.support.changes import continued, made_changes, made_statistics
 
@@ -44,13 +47,17 @@ def frame_of(
     return heatmap_frame(made, base, target, MEDIAN)
 
 
+def placed(frame: pd.DataFrame, **options: Any) -> Grid:
+    return place_cells(frame, MEDIAN, HeatmapOptions(**options), top=78)
+
+
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def cell(frame: pd.DataFrame, layer: int | None, column: str) -> dict[str, Any]:
     there = frame["layer"].isna() if layer is None else frame["layer"] == layer
-    (row,) = rows(frame[there & (frame["column"] == column)])
+    (row,) = rows(frame[in_picture(frame) & there & (frame["column"] == column)])
     return row
 
 
@@ -64,13 +71,14 @@ def labelled(svg: str) -> list[str]:
     return [label for label in found if ": median relative change" in label]
 
 
+@pytest.mark.parametrize("across", [False, True])
 @pytest.mark.parametrize("name", ALL)
-def test_every_cell_once_and_none_on_another(name: str) -> None:
+def test_every_cell_once_and_none_on_another(name: str, across: bool) -> None:
     architecture = ALL[name]()
     frame = frame_of(architecture)
     places = {(p.place.layer, p.place.column) for p in architecture.parameters}
-    assert len(frame) == len(places)
-    grid = place_cells(frame)
+    assert in_picture(frame).sum() == len(places)
+    grid = placed(frame, across=across)
     boxes = [(box["x"], box["x2"], box["y"], box["y2"]) for box in rows(grid.cells)]
     for x, x2, y, y2 in boxes:
         assert 0 <= x < x2 <= grid.width + 1e-9
@@ -83,8 +91,8 @@ def test_every_cell_once_and_none_on_another(name: str) -> None:
 def test_cells_stand_in_the_order_of_the_data() -> None:
     architecture = llama_like(4)
     frame = frame_of(architecture)
-    at = frame.join(place_cells(frame).cells)
-    first = at[at["layer"] == 0].sort_values("x")
+    at = frame.join(placed(frame).cells)
+    first = at[in_picture(at) & (at["layer"] == 0)].sort_values("x")
     assert tuple(first["column"]) == architecture.columns
     tops = [
         cell(at, None, "embed_tokens")["y"],
@@ -97,7 +105,7 @@ def test_cells_stand_in_the_order_of_the_data() -> None:
 
 def test_columns_that_only_later_layers_have_keep_their_place() -> None:
     frame = frame_of(moe_like())
-    at = frame.join(place_cells(frame).cells)
+    at = frame.join(placed(frame).cells)
     order = at[at["region"] == "grid"].drop_duplicates("column").sort_values("x")["column"]
     places = list(order)
     assert places.index("post_attention_layernorm") < places.index("mlp.router")
@@ -124,7 +132,7 @@ def test_what_is_not_measured_yet_is_marked_until_it_is() -> None:
     before = frame_of(architecture, changes=())
     half = frame_of(architecture, changes=changes[: len(changes) // 2])
     assert set(before["mark"]) == {"not measured yet"}
-    assert 0 < (half["mark"] == "not measured yet").sum() < len(half)
+    assert 0 < (half["mark"] == "not measured yet").sum() < in_picture(half).sum()
     assert "not measured yet" in heatmap_alt(half, MEDIAN)
     assert set(frame_of(architecture, changes=changes)["mark"]) == {""}
 
@@ -162,7 +170,10 @@ def test_infinity_is_a_mark_of_its_own_and_leaves_the_scale_alone() -> None:
     found = cell(frame, 0, "mlp.down_proj")
     assert found["mark"] == "infinite" and found["shown"] == "∞" and math.isnan(found["value"])
     chart = heatmap_chart(frame, MEDIAN).to_dict()
-    assert chart["layer"][0]["encoding"]["color"]["condition"]["scale"]["domain"][1] < 10
+    (cells,) = (
+        data for data in chart["datasets"].values() if "heat" in data[0] and "place" in data[0]
+    )
+    assert max(one["heat"] or 0 for one in cells if one["column"] == "mlp.up_proj") > 0.3
 
 
 def test_what_could_not_be_read_gives_its_reason() -> None:
@@ -184,8 +195,10 @@ def test_less_unchanged_is_more_heat_and_is_named_the_most_changed() -> None:
         for c in made_changes(architecture, architecture, continued)
     )
     frame = heatmap_frame(changes, architecture, architecture, UNCHANGED)
-    colour = heatmap_chart(frame, UNCHANGED).to_dict()["layer"][0]["encoding"]["color"]
-    assert colour["condition"]["scale"]["reverse"] is True
+    heat = choose_scales(frame, UNCHANGED, HeatmapOptions()).heat(frame)
+    assert [round(one, 1) for one in heat if one == one] == [
+        0.9 if layer == 1 else 0.1 for layer in frame.loc[in_picture(frame), "layer"].fillna(0)
+    ]
     assert "most changed layer 1" in heatmap_alt(frame, UNCHANGED)
 
 
@@ -245,14 +258,16 @@ def test_choosing_another_cell_changes_the_data_and_not_the_drawing() -> None:
 def test_the_selection_has_the_name_and_fields_that_pages_rely_on() -> None:
     (param,) = heatmap_chart(frame_of(llama_like(1)), MEDIAN).to_dict()["params"]
     assert param["name"] == "cell"
-    assert param["select"]["fields"] == ["layer", "column"]
+    assert param["select"]["fields"] == ["layer", "column", "expert"]
 
 
 def test_numbers_give_way_where_there_are_too_many_rows() -> None:
     def has_numbers(layers: int) -> bool:
         spec = heatmap_chart(frame_of(llama_like(layers)), MEDIAN).to_dict()
         return any(
-            layer["encoding"].get("text", {}).get("field") == "shown" for layer in spec["layer"]
+            layer["encoding"].get("text", {}).get("field") == "shown"
+            and "'grid'" in json.dumps(layer["transform"])
+            for layer in spec["layer"]
         )
 
     assert has_numbers(32) and not has_numbers(126)
