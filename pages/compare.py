@@ -21,4 +21,4 @@ if comparison.same_content:
     st.info("By their fingerprints both references hold the same files.")
 
 follow(comparison, lambda state: diff_panel(comparison, state))
-follow(comparison, summary_panel)
+follow(comparison, lambda state: summary_panel(comparison, state))

@@ -87,7 +87,7 @@ def _add_measuring(command: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="also write the result to a .parquet, .csv or .json file",
+        help="also write the result to a .parquet, .csv or .json file, or as a .html report",
     )
     command.add_argument(
         "--no-cache",

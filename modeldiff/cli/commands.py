@@ -14,7 +14,16 @@ from modeldiff.cli.documents import comparison_document, inspection_document
 from modeldiff.cli.progress_bar import ProgressBar
 from modeldiff.cli.reports import report_comparison, report_diff, report_inspection
 from modeldiff.cli.terminal import Terminal
-from modeldiff.results import answer, require_writable, result_document, write_result
+from modeldiff.results import (
+    Result,
+    answer,
+    require_writable,
+    result_document,
+    write_file,
+    write_result,
+)
+
+_REPORT = ".html"
 
 
 def inspect(options: Namespace, terminal: Terminal) -> None:
@@ -42,7 +51,7 @@ def diff(options: Namespace, terminal: Terminal) -> None:
     """How much each tensor changed."""
     output: Path | None = options.output
     if output is not None:
-        require_writable(output)
+        require_writable(output, (_REPORT,))
     base, target = _open(options.base, terminal), _open(options.target, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         result = answer(
@@ -53,7 +62,7 @@ def diff(options: Namespace, terminal: Terminal) -> None:
     else:
         report_diff(result, (understand(base), understand(target)), terminal)
     if output is not None:
-        write_result(result, output)
+        _write(result, (base, target), output)
         terminal.talk(f"Written to {output}")
 
 
@@ -73,6 +82,17 @@ COMMANDS: Mapping[str, Callable[[Namespace, Terminal], None]] = {
     "diff": diff,
     "demo": demo,
 }
+
+
+def _write(result: Result, sides: tuple[Checkpoint, Checkpoint], output: Path) -> None:
+    if output.suffix.lower() != _REPORT:
+        write_result(result, output)
+        return
+    # Late: no other command draws.
+    from modeldiff.drawings.report import report_html
+
+    base, target = sides
+    write_file(output, report_html(result, understand(base), understand(target)).encode())
 
 
 def _open(reference: str, terminal: Terminal) -> Checkpoint:

@@ -3,7 +3,7 @@
 from modeldiff.results.answering import answer
 from modeldiff.results.details import load_look
 from modeldiff.results.documents import pair_row, result_document
-from modeldiff.results.exports import require_writable, result_table, write_result
+from modeldiff.results.exports import require_writable, result_table, write_file, write_result
 from modeldiff.results.jobs import JobSnapshot, JobState, cancel, find, job, submit
 from modeldiff.results.look import Found, Look, LookKind
 from modeldiff.results.looks import look_closer, possible_looks
@@ -44,5 +44,6 @@ __all__ = [
     "result_table",
     "submit",
     "summarize",
+    "write_file",
     "write_result",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,12 +33,14 @@ def result_table(result: Result) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(whole, "Int64") | dict.fromkeys(numbers, "float64"))
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, others: Collection[str] = ()) -> None:
     """Refuse, before anything is measured, a path that ``write_result`` could not write.
 
-    Raises ``InvalidOption`` for an unknown ending, ``ResultError`` where writing is not possible.
+    ``others`` are endings that somebody else writes. Raises ``InvalidOption`` for an unknown
+    ending, ``ResultError`` where writing is not possible.
     """
-    _writer(path)
+    if path.suffix.lower() not in others:
+        _writer(path, others)
     try:
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder")
@@ -53,14 +55,21 @@ def write_result(result: Result, path: Path) -> None:
 
     Raises ``InvalidOption`` for another ending, ``ResultError`` where the file can't be written.
     """
-    content = _writer(path)(result)
+    write_file(path, _writer(path)(result))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that somebody asked for, whole or not at all; one that is there is replaced.
+
+    Raises ``ResultError`` where it can't be written.
+    """
     try:
         write_whole(path, content)
     except OSError as error:
         raise _cannot_write(path, error) from error
 
 
-def _writer(path: Path) -> Callable[[Result], bytes]:
+def _writer(path: Path, others: Collection[str] = ()) -> Callable[[Result], bytes]:
     writers: dict[str, Callable[[Result], bytes]] = {
         ".parquet": _parquet,
         ".csv": _csv,
@@ -70,7 +79,7 @@ def _writer(path: Path) -> Callable[[Result], bytes]:
     if writer is None:
         raise InvalidOption(
             f"{path} does not end in a type of file that results are written to.",
-            hint=f"Name a file that ends in {', '.join(writers)}.",
+            hint=f"Name a file that ends in {', '.join((*writers, *others))}.",
         )
     return writer
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from modeldiff.drawings.files import svg_to_pdf, svg_to_png
+from modeldiff.drawings.report import report_html
 from modeldiff.results import Result, write_result
 from modeldiff.ui.diffing import DiffState
 from modeldiff.ui.opening import Comparison
@@ -20,14 +21,28 @@ _TYPES = {
 }
 
 
-def result_downloads(result: Result) -> None:
-    """The whole change table with where it came from, as CSV, JSON and Parquet."""
+def result_downloads(comparison: Comparison, result: Result) -> None:
+    """The whole diff as a report, and its change table as CSV, JSON and Parquet, each with where
+    it came from."""
+    name = f"modeldiff-{result.key[:12]}"
     with st.container(horizontal=True):
+        st.download_button(
+            "Report",
+            lambda: report_html(
+                result, comparison.base.architecture, comparison.target.architecture
+            ),
+            file_name=f"{name}.html",
+            mime="text/html",
+            key="download_html",
+            icon=":material/article:",
+            help="One page with everything, to be mailed, kept or printed.",
+            on_click="ignore",
+        )
         for suffix, mime in _TYPES.items():
             st.download_button(
                 suffix.upper() if suffix != "parquet" else "Parquet",
                 _written(result, suffix),
-                file_name=f"modeldiff-{result.key[:12]}.{suffix}",
+                file_name=f"{name}.{suffix}",
                 mime=mime,
                 key=f"download_{suffix}",
                 icon=":material/download:",

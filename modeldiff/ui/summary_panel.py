@@ -12,6 +12,7 @@ from modeldiff.results import Result, Summary, summarize
 from modeldiff.ui.choosers import cell_name
 from modeldiff.ui.diffing import DiffState
 from modeldiff.ui.downloads import result_downloads
+from modeldiff.ui.opening import Comparison
 from modeldiff.ui.plain_reading import reading_panel
 from modeldiff.ui.statistics_panel import headline_metrics
 from modeldiff.ui.text import code, plain
@@ -20,7 +21,7 @@ from modeldiff.ui.view import link_query
 _EXTREMES = 8
 
 
-def summary_panel(state: DiffState) -> None:
+def summary_panel(comparison: Comparison, state: DiffState) -> None:
     """Draw the summary of a result; nothing before there is one."""
     result = state.result
     if result is None:
@@ -40,7 +41,7 @@ def summary_panel(state: DiffState) -> None:
             _extremes("Most changed", summary.most_changed)
         with right:
             _extremes("Least changed", summary.least_changed)
-    result_downloads(result)
+    result_downloads(comparison, result)
 
 
 def _compared(summary: Summary) -> str:

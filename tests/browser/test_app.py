@@ -157,7 +157,7 @@ def test_the_most_changed_tensor_is_a_link_to_its_cell(server: Server, tab: Page
 
 def test_the_downloads(server: Server, tab: Page, tmp_path: Path) -> None:
     open_measured(tab, server.url)
-    starts = {"CSV": b"name,", "JSON": b"{", "Parquet": b"PAR1"}
+    starts = {"CSV": b"name,", "JSON": b"{", "Parquet": b"PAR1", "Report": b"<!DOCTYPE html>"}
     for name, start in starts.items():
         with tab.expect_download() as download:
             tab.get_by_role("button", name=name, exact=True).click()

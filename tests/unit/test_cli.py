@@ -226,7 +226,7 @@ class TestDiff:
         assert not results.exists()
 
     def test_output(self, base: str, target: str, tmp_path: Path, capsys: Output) -> None:
-        paths = [tmp_path / f"out.{kind}" for kind in ("parquet", "csv", "json")]
+        paths = [tmp_path / f"out.{kind}" for kind in ("parquet", "csv", "json", "html")]
         for path in paths:
             assert main(["diff", base, target, "--json", "--output", str(path)]) == 0
             captured = capsys.readouterr()
@@ -235,6 +235,8 @@ class TestDiff:
         assert result == load_result(result.key)
         assert len(paths[1].read_text().splitlines()) == 15
         assert json.loads(paths[2].read_text()) == json.loads(captured.out)
+        report = paths[3].read_text(encoding="utf-8")
+        assert report.startswith("<!DOCTYPE html>") and base in report and target in report
 
 
 class TestMistakes:

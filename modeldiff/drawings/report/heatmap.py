@@ -1,0 +1,233 @@
+"""The heatmap as SVG that needs no library: it shows the first metric by itself, and the page's
+script turns it to another. Each cell is a link to its row of the table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from modeldiff.drawings.metrics import METRICS, Metric
+from modeldiff.drawings.report.markup import text
+from modeldiff.drawings.report.rows import Row
+from modeldiff.drawings.scale import Scale, choose_scale
+from modeldiff.drawings.text_width import shorten, text_width
+
+STEPS = 32
+"""Steps of colour between no change and the top of the scale."""
+
+SIGNS: Mapping[str, tuple[str, str]] = {
+    "only in base": ("−", "only in base"),
+    "only in target": ("+", "only in target"),
+    "other shape": ("≠", "of another shape"),
+    "unreadable": ("×", "unreadable"),
+    "infinite": ("∞", "infinite: base is mostly zero"),
+    "buffer": ("□", "buffer, not measured"),
+    "no value": ("·", "nothing to measure"),
+    "not measured yet": ("?", "not measured"),
+}
+"""By mark: the sign in a cell that has no colour, and what it means."""
+
+_LEFT, _TOP = 58.0, 8.0
+_GAP = 8.0
+_BAR = 26.0
+_BARS_A_ROW = 4
+_FONT = 11.0
+_LONGEST_NAME = 170.0
+_LABEL_EVERY = 13.0
+_NEEDED = (38.0, 15.0)
+"""Width and height that a number needs."""
+
+
+def scales(rows: Sequence[Row]) -> tuple[Scale, ...]:
+    """A scale for every metric that any cell has a value of; margins don't stretch it."""
+    cells = [row.statistics for row in rows if row.statistics and row.status != "merged"]
+    floors = {one.resolution_pct for one in cells if one.resolution_pct is not None}
+    found = []
+    for metric in METRICS:
+        values = [value for one in cells if (value := metric.value(one)) is not None]
+        if values:
+            found.append(choose_scale(values, metric, floors))
+    return tuple(found)
+
+
+def step_of(value: float, scale: Scale) -> int:
+    """A value's colour: 0 is no change, ``STEPS`` the most."""
+    position = scale.position(value)
+    return round(STEPS * (position if scale.metric.rises else 1 - position))
+
+
+def heatmap_svg(rows: Sequence[Row], scale: Scale | None) -> str:
+    """All cells, coloured by this scale's metric; ``rows`` are numbered as in the table."""
+    return _Sheet(rows, scale).svg()
+
+
+def legend_html(scale: Scale, *, shown: bool) -> str:
+    """A metric's colours from no change to the top, with floor and ceiling marked."""
+    width, height = 320.0, 10.0
+    each = width / (STEPS + 1)
+    order = range(STEPS + 1) if scale.metric.rises else range(STEPS, -1, -1)
+    parts = [
+        f'<rect class="s{step}" x="{10 + at * each:.2f}" y="2" width="{each + 0.4:.2f}"'
+        f' height="{height:g}"/>'
+        for at, step in enumerate(order)
+    ]
+    for tick in scale.ticks():
+        x = 10 + width * tick.position
+        anchor = {0.0: "start", 1.0: "end"}.get(tick.position, "middle")
+        parts.append(f'<path class="tick" d="M{x:.1f},2V16"/>')
+        parts += [
+            f'<text x="{x:.1f}" y="{27 + 12 * line:g}" text-anchor="{anchor}">{text(words)}</text>'
+            for line, words in enumerate(tick.text.split("\n"))
+        ]
+    unit = ", %" if scale.metric.unit else ""
+    return (
+        f'<figure class="scale" data-of="{scale.metric.key}"{"" if shown else " hidden"}>'
+        f"<figcaption>{text(scale.metric.label + unit)}</figcaption>"
+        f'<svg viewBox="0 0 {width + 20:g} 42" width="{width + 20:g}" height="42" role="img"'
+        f' aria-label="Colour scale of {text(scale.metric.label)}">{"".join(parts)}</svg></figure>'
+    )
+
+
+def marks_html(rows: Sequence[Row]) -> str:
+    """A legend of the signs that may stand in these cells."""
+    present = {row.mark for row in rows}
+    if any(_infinite(row) for row in rows):
+        present.add("infinite")
+    items = "".join(
+        f"<li><b>{sign}</b> {meaning}</li>"
+        for mark, (sign, meaning) in SIGNS.items()
+        if mark in present
+    )
+    return f'<ul class="signs">{items}</ul>' if items else ""
+
+
+def _infinite(row: Row) -> bool:
+    values = (metric.value(row.statistics) for metric in METRICS)
+    return any(value is not None and math.isinf(value) for value in values)
+
+
+class _Sheet:
+    """Where each cell stands. ``rows`` keep their numbers, which are the table's."""
+
+    def __init__(self, rows: Sequence[Row], scale: Scale | None) -> None:
+        self._rows = list(enumerate(rows))
+        self._scale = scale
+        inside = [row for _, row in self._rows if row.region == "grid"]
+        groups = {row.column: (row.rank, row.group) for row in inside}
+        self._columns = sorted(groups, key=lambda column: groups[column])
+        self._columns.sort(key=lambda column: groups[column][0])
+        self._layers = sorted({row.layer for row in inside if row.layer is not None})
+        count = len(self._columns)
+        self._width = 52.0 if count <= 13 else 44.0 if count <= 22 else 26.0
+        self._height = float(min(26, max(7, 900 // max(len(self._layers), 1))))
+        self._across: dict[str, float] = {}
+        x, before = _LEFT, ""
+        for column in self._columns:
+            x += _GAP if before and groups[column][1] != before else 0.0
+            self._across[column], before = x, groups[column][1]
+            x += self._width
+        self._margin = x + _GAP
+        self._right = max(self._margin + self._width if count else x, _LEFT + 420)
+
+    def svg(self) -> str:
+        """The sheet from top to bottom."""
+        parts: list[str] = []
+        y = self._bars("above", _TOP, parts)
+        if self._columns:
+            y = self._grid(y, parts)
+        y = self._bars("below", y, parts)
+        overhang = 0.75 * min(_LONGEST_NAME, text_width("all components", _FONT))
+        width, height = round(self._right + overhang), round(y)
+        return (
+            f'<svg class="heatmap" xmlns="http://www.w3.org/2000/svg" role="group"'
+            f' viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+            f' aria-label="Heatmap: layers down, components across">{"".join(parts)}</svg>'
+        )
+
+    def _bars(self, region: str, y: float, parts: list[str]) -> float:
+        """The tensors outside the layers, as broad bars over the grid's width."""
+        found = [(number, row) for number, row in self._rows if row.region == region]
+        if not found:
+            return y
+        lines = -(-len(found) // _BARS_A_ROW)
+        a_row = _BARS_A_ROW if lines <= 4 else -(-len(found) // 4)
+        for start in range(0, len(found), a_row):
+            line = found[start : start + a_row]
+            each = (self._right - _LEFT) / len(line)
+            for at, (number, row) in enumerate(line):
+                parts.append(self._cell(number, row, _LEFT + at * each, y, each, _BAR, named=True))
+            y += _BAR
+        return y + 10
+
+    def _grid(self, y: float, parts: list[str]) -> float:
+        names = [shorten(column, _LONGEST_NAME, _FONT) for column in self._columns]
+        y += 0.71 * max(text_width(name, _FONT) for name in [*names, "all components"]) + 14
+        for column, name in zip(self._columns, names, strict=True):
+            parts.append(_slanted(name, self._across[column] + self._width / 2, y))
+        parts.append(_slanted("all components", self._margin + self._width / 2, y))
+        parts.append(_label("layer", _LEFT - 8, y - 6))
+        row_of = {layer: at for at, layer in enumerate(self._layers)}
+        every = next((n for n in (1, 2, 5, 10, 20, 50) if n * self._height >= _LABEL_EVERY), 100)
+        for layer, at in row_of.items():
+            if at % every == 0:
+                parts.append(_label(str(layer), _LEFT - 8, y + (at + 0.5) * self._height + 4))
+        bottom = y + len(self._layers) * self._height + _GAP
+        parts.append(_label("all layers", _LEFT - 8, bottom + max(self._height, 16) / 2 + 4))
+        for number, row in self._rows:
+            top = y + row_of.get(row.layer, 0) * self._height if row.layer is not None else 0.0
+            if row.region == "grid":
+                x = self._across[row.column]
+                parts.append(self._cell(number, row, x, top, self._width, self._height))
+            elif row.region == "layer" and row.layer in row_of:
+                parts.append(self._cell(number, row, self._margin, top, self._width, self._height))
+            elif row.region == "column" and row.column in self._across:
+                x, high = self._across[row.column], max(self._height, 16)
+                parts.append(self._cell(number, row, x, bottom, self._width, high))
+        return bottom + max(self._height, 16) + 14
+
+    def _cell(
+        self,
+        number: int,
+        row: Row,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        *,
+        named: bool = False,
+    ) -> str:
+        step, reading, sign = self._reading(row)
+        inside = ""
+        if named:
+            name = shorten(row.column, width - 70, 12)
+            value = f'<tspan class="v" dx="8">{text(sign)}</tspan>'
+            at = f'x="{x + 8:.1f}" y="{y + height / 2 + 4:.1f}"'
+            inside = f"<text {at}>{text(name)}{value}</text>"
+        elif width >= _NEEDED[0] and height >= _NEEDED[1]:
+            at = f'x="{x + width / 2:.1f}" y="{y + height / 2 + 4:.1f}"'
+            inside = f'<text class="v" {at} text-anchor="middle">{text(sign)}</text>'
+        return (
+            f'<a class="cell s{step}" id="c{number}" href="#r{number}">'
+            f"<title>{text(row.place)}: {text(reading)}</title>"
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>{inside}</a>'
+        )
+
+    def _reading(self, row: Row) -> tuple[int | str, str, str]:
+        """The step of colour (``-`` without one), the words, and what stands in the cell."""
+        metric: Metric = self._scale.metric if self._scale else METRICS[0]
+        value = metric.value(row.statistics)
+        if value is None or self._scale is None:
+            mark = row.mark or "no value"
+            return "-", SIGNS.get(mark, ("·", mark))[1], SIGNS.get(mark, ("·", mark))[0]
+        if math.isinf(value):
+            return "-", "∞", "∞"
+        return step_of(value, self._scale), metric.format(value), metric.number(value)
+
+
+def _slanted(name: str, x: float, y: float) -> str:
+    at = f"translate({x:.1f} {y - 6:.1f}) rotate(-45)"
+    return f'<text class="head" transform="{at}">{text(name)}</text>'
+
+
+def _label(words: str, x: float, y: float) -> str:
+    return f'<text class="head" x="{x:.1f}" y="{y:.1f}" text-anchor="end">{text(words)}</text>'
