@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Step
 from modeldiff.architectures.explanations import explain
 from modeldiff.drawings.cards import BADGE, DETAIL, LABEL, SHAPE, Text
-from modeldiff.drawings.layout import MARGIN
-from modeldiff.drawings.picture import Layout
 from modeldiff.drawings.text_width import shorten, wrap
 
 COLUMN = 290.0
@@ -102,29 +100,6 @@ def notes_block(notes: Sequence[Note], columns: int, width: float = COLUMN) -> N
         y += height
         lowest = max(lowest, y - _BETWEEN + 3)
     return NotesBlock(x + width if notes else 0.0, lowest, tuple(badges), tuple(texts))
-
-
-def with_notes(
-    layout: Layout, notes: Sequence[Note], room: float | None
-) -> tuple[Layout, NotesBlock, tuple[float, float]]:
-    """The layout with space for its notes, the notes, and their upper left corner in it.
-
-    They stand beside the drawing, in as many columns as it takes for them to be no higher; below
-    it, in as many as it is wide, where that would be wider than ``room``.
-    """
-    for columns in range(1, len(notes) + 1):
-        block = notes_block(notes, columns)
-        if block.height <= layout.height - 2 * MARGIN:
-            break
-    width = layout.width + block.width + MARGIN
-    if room is None or width <= room:
-        height = max(layout.height, block.height + 2 * MARGIN)
-        return replace(layout, width=width, height=height), block, (layout.width, MARGIN)
-    inner = layout.width - 2 * MARGIN
-    columns = max(1, int((inner + BETWEEN_COLUMNS) // (COLUMN + BETWEEN_COLUMNS)))
-    block = notes_block(notes, columns, (inner + BETWEEN_COLUMNS) / columns - BETWEEN_COLUMNS)
-    height = layout.height + block.height + 2 * MARGIN
-    return replace(layout, height=height), block, (MARGIN, layout.height + MARGIN)
 
 
 def _steps(architecture: Architecture, kinds: Sequence[LayerKind]) -> Iterator[Step]:

@@ -10,14 +10,15 @@ from collections.abc import Iterable, Sequence
 
 from modeldiff.architectures.architecture import Architecture, Step
 from modeldiff.changes.change import Change
-from modeldiff.drawings.annotations import NO_ANNOTATIONS, Annotations, annotate, with_notes
+from modeldiff.drawings.annotations import NO_ANNOTATIONS, Annotations, annotate
 from modeldiff.drawings.cards import Card, make_card
-from modeldiff.drawings.layout import CardMaker, Layers, drawn_kinds, lay_out
+from modeldiff.drawings.layout import CardMaker, Layers, drawn_kinds, lay_out, lay_out_ways
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.painter import Painter
 from modeldiff.drawings.palette import FILE_FONT, Palette
 from modeldiff.drawings.readings import Reading, Readings
 from modeldiff.drawings.scale import choose_scale
+from modeldiff.drawings.sheet import sheet, slide
 
 
 def diagram_svg(
@@ -33,6 +34,7 @@ def diagram_svg(
     caption: Sequence[str] = (),
     numbered: bool = False,
     room: float | None = None,
+    landscape: bool = False,
 ) -> str:
     """One decoder layer with all that comes before and after it, as one SVG element.
 
@@ -43,6 +45,7 @@ def diagram_svg(
 
     ``numbered`` puts numbers on the boxes and a legend that explains each in a sentence: beside the
     drawing, or below it where ``room`` (pixels across; None: as many as it takes) is not enough.
+    ``landscape`` puts sublayers side by side, and all in the way that is largest on a slide.
     """
     readings = Readings(architecture, changes, metric)
     # Of all layers, so that the scale stays while one layer after the other is looked at.
@@ -54,15 +57,17 @@ def diagram_svg(
     where = f"layer {layer}" if layer is not None else "all layers"
     painter = Painter(palette, scale, selected, bool(values), font)
     notes = annotate(architecture, drawn_kinds(architecture, layer)) if numbered else NO_ANNOTATIONS
-    layout = lay_out(architecture, layer, card_maker(architecture, readings, notes))
-    over = ""
-    if notes.notes:
-        layout, block, at = with_notes(layout, notes.notes, room)
-        over = painter.notes(block, *at)
+    cards = card_maker(architecture, readings, notes)
     elsewhere = readings.not_here()
     if elsewhere:
         caption = (f"Not drawn, for only the other side has it: {', '.join(elsewhere)}", *caption)
-    return painter.svg(layout, f"{architecture.title}, {where}", title, caption, over)
+    if landscape:
+        ways = lay_out_ways(architecture, layer, cards)
+        whole = slide(ways, notes.notes, painter.frame(title, caption))
+    else:
+        whole = sheet(lay_out(architecture, layer, cards), notes.notes, room)
+    over = painter.notes(whole.notes, whole.x, whole.y)
+    return painter.svg(whole.layout, f"{architecture.title}, {where}", title, caption, over)
 
 
 def card_maker(

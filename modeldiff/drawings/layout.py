@@ -1,40 +1,60 @@
 """The diagram's layout: the residual stream, the layers' frames, the branches off it.
 
-Data flows upward, as in the field's own drawings. Everything is placed in ``u``, pixels above the
-lower edge, and turned over into the picture's ``y`` at the end.
+Data flows upward, as in the field's own drawings. A model of several towers has a stream for each,
+the main one on top.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
-from modeldiff.drawings.block import Block, Line
+from modeldiff.architectures.columns import is_before_layers
+from modeldiff.drawings.block import Block, Point
 from modeldiff.drawings.cards import Card
 from modeldiff.drawings.lanes import arrange
-from modeldiff.drawings.picture import Box, Layout, Panel, Route
-from modeldiff.drawings.text_width import text_width
+from modeldiff.drawings.page import INSIDE, MARGIN, PANEL_X, STREAM_X, TITLE_SIZE, Page, columns_of
+from modeldiff.drawings.picture import Layout
 from modeldiff.wording import format_layers
 
-MARGIN = 14.0
-STREAM_X = MARGIN + 30
-PANEL_X = STREAM_X + 36
-_INSIDE = 14.0
+__all__ = [
+    "MARGIN",
+    "PANEL_X",
+    "STREAM_X",
+    "TITLE_SIZE",
+    "Arrangement",
+    "CardMaker",
+    "Layers",
+    "drawn_kinds",
+    "lay_out",
+    "lay_out_ways",
+]
+
 _ROOM = 700.0
 _NARROWEST = 380.0
-_BETWEEN = 12.0
-_TITLE = 30.0
-_RIM = 10.0
-_GHOST = 24.0
 _MOST_KINDS = 6
-TITLE_SIZE = 13.0
-_PARALLEL_X = STREAM_X + 16
 
 Layers = Sequence[int | None]
 CardMaker = Callable[[Sequence[Step], Layers], Sequence[Card]]
 """Makes the cards of a row of steps that stand for these layers."""
+
+Arrangement = Literal["tall", "rows", "row"]
+"""Everything in one column; each kind of layer with its sublayers side by side, the kinds stacked;
+or all sublayers of all kinds side by side."""
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A tower with what stands before and after its layers, arranged."""
+
+    tower: str
+    stem: Block
+    names: Sequence[str]
+    kinds: Sequence[tuple[LayerKind, Sequence[tuple[Sublayer, Block]]]]
+    tail: Block
+    out: str
 
 
 def lay_out(
@@ -43,36 +63,60 @@ def lay_out(
     cards: CardMaker,
     *,
     narrowest: float = _NARROWEST,
+    arrangement: Arrangement = "tall",
 ) -> Layout:
     """The layout of an architecture with one layer drawn, or with ``layer`` None of every kind.
 
     ``cards`` gets ``(None,)`` as the layers of what is outside of them. ``narrowest`` is the least
     width of the sublayers' panels.
     """
-    drawn = drawn_kinds(architecture, layer)
-    stem = arrange([cards(row, (None,)) for row in _depths(architecture.stem)], _ROOM)
-    tail = arrange([cards(row, (None,)) for row in _depths(architecture.tail)], _ROOM)
-    kinds = []
-    for kind in drawn:
-        layers: Layers = kind.layers if layer is None else (layer,)
-        blocks = [arrange([cards(row, layers) for row in s.rows], _ROOM) for s in kind.sublayers]
-        kinds.append((kind, list(zip(kind.sublayers, blocks, strict=True))))
-    every = [stem, tail, *(block for _, sublayers in kinds for _, block in sublayers)]
-    inner = max(narrowest, *(block.width + 2 * _INSIDE for block in every))
-    page = _Page(inner)
-    page.begin(stem)
-    elided = {n for kind in architecture.layer_kinds for n in kind.layers} - {
-        n for kind in drawn for n in (kind.layers if layer is None else (layer,))
-    }
-    if layer is not None:
-        page.elide([n for n in elided if n < layer])
-    for kind, sublayers in kinds:
-        page.layer(_title(kind, layer), _aside(architecture, kind), kind, sublayers)
-    if layer is not None:
-        page.elide([n for n in elided if n > layer])
-    else:
-        page.elide(sorted(elided))
-    page.end(tail)
+    sections = list(_sections(architecture, layer, cards))
+    return _paged(architecture, layer, sections, narrowest, arrangement)
+
+
+def lay_out_ways(
+    architecture: Architecture, layer: int | None, cards: CardMaker
+) -> tuple[Layout, ...]:
+    """The same drawing in each arrangement."""
+    sections = list(_sections(architecture, layer, cards))
+    return tuple(
+        _paged(architecture, layer, sections, _NARROWEST, arrangement)
+        for arrangement in get_args(Arrangement)
+    )
+
+
+def _paged(
+    architecture: Architecture,
+    layer: int | None,
+    sections: Sequence[_Section],
+    narrowest: float,
+    arrangement: Arrangement,
+) -> Layout:
+    """The sections on one page, each over the one before."""
+    places = _places(sections, arrangement)
+    inners = [narrowest] * (
+        1 + max((max(p, default=0) for each in places for p in each), default=0)
+    )
+    framed = [False] * len(inners)
+    for section, each in zip(sections, places, strict=True):
+        last = each[-1][-1] if each and each[-1] else 0
+        for at, block in ((0, section.stem), (last, section.tail)):
+            inners[at] = max(inners[at], block.width + 2 * INSIDE)
+        for (_, sublayers), where in zip(section.kinds, each, strict=True):
+            framed[where[0] if where else 0] = True
+            for at, (_, block) in zip(where, sublayers, strict=True):
+                inners[at] = max(inners[at], block.width + 2 * INSIDE)
+    page = Page(columns_of(inners, framed))
+    for number, (section, each) in enumerate(zip(sections, places, strict=True)):
+        if number:
+            page.restart()
+        page.begin(section.stem, section.names)
+        below, above = _elided(architecture, section, layer)
+        page.elide(below)
+        for (kind, sublayers), where in zip(section.kinds, each, strict=True):
+            page.layer(_title(kind, layer), _aside(architecture, kind), kind, sublayers, where)
+        page.elide(above)
+        page.end(section.tail, section.out)
     return page.turned()
 
 
@@ -80,6 +124,66 @@ def drawn_kinds(architecture: Architecture, layer: int | None) -> list[LayerKind
     """The kinds of layers that a drawing shows: those of this layer, or (None) all."""
     kinds = [k for k in architecture.layer_kinds if layer is None or layer in k.layers]
     return kinds[:_MOST_KINDS]
+
+
+def _sections(
+    architecture: Architecture, layer: int | None, cards: CardMaker
+) -> Iterator[_Section]:
+    """The towers, the main one (whose layers are named first) last, so that it is on top."""
+    towers = list(dict.fromkeys(kind.tower for kind in architecture.layer_kinds)) or [""]
+    main = towers[0]
+    for tower in (*towers[1:], main):
+        stem, tail = list(architecture.stem), list(architecture.tail)
+        if tower != main:
+            own = [step for step in stem if step.id.startswith(f"{tower}.")]
+            stem = [step for step in own if is_before_layers(step.id.removeprefix(f"{tower}."))]
+            tail = [step for step in own if step not in stem]
+        else:
+            others = tuple(f"{other}." for other in towers[1:])
+            stem = [step for step in stem if not step.id.startswith(others)]
+        kinds = []
+        for kind in drawn_kinds(architecture, layer):
+            if kind.tower == tower:
+                layers: Layers = kind.layers if layer is None else (layer,)
+                blocks = [
+                    arrange([cards(row, layers) for row in sublayer.rows], _ROOM)
+                    for sublayer in kind.sublayers
+                ]
+                kinds.append((kind, list(zip(kind.sublayers, blocks, strict=True))))
+        before = arrange([cards(row, (None,)) for row in _depths(stem)], _ROOM)
+        after = arrange([cards(row, (None,)) for row in _depths(tail)], _ROOM)
+        names = [_comes_in(_box_at(before, entry[-1])) for entry in before.entries]
+        out = "logits" if tower == main and tail else "output"
+        out = out if tower == main else "to the decoder"
+        yield _Section(tower, before, names, kinds, after, out)
+
+
+def _places(sections: Sequence[_Section], arrangement: Arrangement) -> list[list[list[int]]]:
+    """The column of each sublayer of each kind of each section."""
+    places: list[list[list[int]]] = []
+    for section in sections:
+        each: list[list[int]] = []
+        used = 0
+        for kind, sublayers in section.kinds:
+            if arrangement == "tall" or kind.parallel:
+                # Branches that read the same stand over each other, with one way in.
+                each.append([used] * len(sublayers))
+            else:
+                each.append([used + number for number in range(len(sublayers))])
+            if arrangement == "row":
+                used = max(each[-1], default=used - 1) + 1
+        places.append(each)
+    return places
+
+
+def _elided(
+    architecture: Architecture, section: _Section, layer: int | None
+) -> tuple[list[int], list[int]]:
+    """The layers of a section that are not drawn: those below the drawn one, and those above."""
+    every = {n for k in architecture.layer_kinds if k.tower == section.tower for n in k.layers}
+    if layer is not None:
+        return [n for n in every if n < layer], [n for n in every if n > layer]
+    return [], sorted(every - {n for kind, _ in section.kinds for n in kind.layers})
 
 
 def _title(kind: LayerKind, layer: int | None) -> str:
@@ -108,190 +212,25 @@ def _depths(steps: Sequence[Step]) -> list[list[Step]]:
     return rows
 
 
+def _box_at(block: Block, end: Point) -> str:
+    """The step in whose box a line ends."""
+    return next(
+        (
+            spot.card.step.id
+            for spot in block.spots
+            if abs(spot.x - end[0]) <= spot.width / 2 and spot.u <= end[1] <= spot.u + spot.height
+        ),
+        "",
+    )
+
+
 def _comes_in(id: str) -> str:
     """What the steps before the layers read."""
-    if "position" in id:
+    name = id.rpartition(".")[2]
+    if "position" in name:
         return "positions"
-    if "type" in id:
+    if "type" in name:
         return "token types"
-    return "tokens" if id.startswith("embed") or "tok" in id else "input"
-
-
-@dataclass
-class _Page:
-    """A page that grows upward; everything is kept in ``u`` until it is turned over."""
-
-    inner: float
-    u: float = MARGIN
-    start: float = 0.0
-    boxes: list[tuple[Card, float, float, float, float]] = field(default_factory=list)
-    panels: list[Panel] = field(default_factory=list)
-    routes: list[Route] = field(default_factory=list)
-    sums: list[tuple[float, float]] = field(default_factory=list)
-    taps: list[tuple[float, float]] = field(default_factory=list)
-    ends: list[tuple[float, float, str]] = field(default_factory=list)
-    stream: list[tuple[float, float]] = field(default_factory=list)
-
-    @property
-    def width(self) -> float:
-        return PANEL_X + self.inner + _INSIDE + MARGIN
-
-    def begin(self, stem: Block) -> None:
-        """Tokens, what turns them into vectors, and the beginning of the stream."""
-        if not stem.spots:
-            self.ends.append((STREAM_X, self.u, "input"))
-            self.u += 28
-            self.stream.append((STREAM_X, self.u - 8))
-            return
-        self.u += 18
-        base, left = self._put(stem)
-        names = {round(spot.x): spot.card.step.id for spot in stem.spots}
-        inputs: dict[float, str] = {}
-        for entry in stem.entries:
-            self._route((), entry, base, left, "plain")
-            inputs.setdefault(entry[0][0] + left, _comes_in(names.get(round(entry[-1][0]), "")))
-        self.ends += [(x, base - 13, text) for x, text in inputs.items()]
-        top = base + stem.height
-        for line in stem.exits:
-            x = line[0][0] + left
-            self.stream += [(x, line[0][1] + base), (x, top), (STREAM_X, top)]
-            break
-        else:
-            self.stream.append((STREAM_X, top))
-        for line in stem.exits[1:]:
-            self._route((), line, base, left, "plain", then=((STREAM_X, top),))
-        self.u = top + _BETWEEN + 6
-
-    def end(self, tail: Block) -> None:
-        """What turns the stream into scores for the next token."""
-        if not tail.spots:
-            self.stream.append((STREAM_X, self.u + 16))
-            self.routes.append(Route(tuple(self.stream), "stream"))
-            self.u += 30
-            self.ends.append((STREAM_X, self.u, "output"))
-            self.u += 20
-            return
-        self.u += 6
-        base, left = self._put(tail)
-        for number, entry in enumerate(tail.entries):
-            points = [(x + left, u + base) for x, u in entry]
-            if number == 0:
-                self.routes.append(
-                    Route((*self.stream, (STREAM_X, base), points[0], *points[1:]), "stream")
-                )
-            else:
-                self.routes.append(Route(((STREAM_X, base), *points), "plain"))
-        top = base + tail.height
-        for line in tail.exits:
-            self._route((), line, base, left, "plain")
-            self.ends.append((line[0][0] + left, top + 6, "logits"))
-        self.u = top + 26
-
-    def layer(
-        self, title: str, aside: str, kind: LayerKind, sublayers: Sequence[tuple[Sublayer, Block]]
-    ) -> None:
-        """The frame of a layer, its sublayers stacked upward."""
-        bottom = self.u
-        self.u += _INSIDE
-        first: float | None = None
-        for sublayer, block in sublayers:
-            low = self.u
-            self.u += _RIM
-            base, left = self._put(block)
-            top = base + block.height
-            if sublayer.adds:
-                shared = kind.parallel and first is not None
-                tap = first if shared and first is not None else base
-                if not shared:
-                    self.taps.append((STREAM_X, base))
-                    first = base
-                for entry in block.entries:
-                    way: Line = ((STREAM_X, base),)
-                    if shared:
-                        way = ((STREAM_X, tap), (_PARALLEL_X, tap), (_PARALLEL_X, base))
-                    self._route(way, entry, base, left, "branch")
-                for line in block.exits:
-                    self._route((), line, base, left, "branch", then=((STREAM_X, top),))
-                self.sums.append((STREAM_X, top))
-            # The title stands on the right, where the branch that goes back to the left is not.
-            room = text_width(sublayer.name, TITLE_SIZE, bold=True) + 2 * _INSIDE
-            last = max((line[0][0] for line in block.exits), default=0.0) + left
-            free = last < PANEL_X + self.inner - room or not sublayer.adds
-            self.u = top + (_RIM if free else _TITLE)
-            self.panels.append(
-                Panel("sublayer", sublayer.name, "", PANEL_X, low, self.inner, self.u - low)
-            )
-            self.u += _BETWEEN
-        self.u += _TITLE - _BETWEEN
-        x = MARGIN
-        self.panels.append(
-            Panel("layer", title, aside, x, bottom, self.width - 2 * x, self.u - bottom)
-        )
-        self.u += _BETWEEN
-
-    def elide(self, layers: Sequence[int]) -> None:
-        """A dashed bar for layers that are there but not drawn."""
-        if not layers:
-            return
-        self.panels.append(
-            Panel(
-                "elided",
-                format_layers(layers),
-                "",
-                MARGIN,
-                self.u,
-                self.width - 2 * MARGIN,
-                _GHOST,
-            )
-        )
-        self.u += _GHOST + _BETWEEN - 4
-
-    def _put(self, block: Block) -> tuple[float, float]:
-        """Place a block's boxes and inner lines; return its lower edge and its left one."""
-        base, left = self.u, PANEL_X + (self.inner - block.width) / 2
-        for spot in block.spots:
-            self.boxes.append(
-                (
-                    spot.card,
-                    spot.x + left - spot.width / 2,
-                    spot.u + base,
-                    spot.width,
-                    spot.height,
-                )
-            )
-        for line in block.lines:
-            self._route((), line, base, left, "plain")
-        return base, left
-
-    def _route(
-        self,
-        before: Line,
-        line: Line,
-        base: float,
-        left: float,
-        kind: Literal["branch", "plain"],
-        then: Line = (),
-    ) -> None:
-        points = tuple((x + left, u + base) for x, u in line)
-        self.routes.append(Route((*before, *points, *then), kind))
-
-    def turned(self) -> Layout:
-        """The page as a picture, its y running downward."""
-        height = self.u + MARGIN
-
-        def flip(point: tuple[float, float]) -> tuple[float, float]:
-            return point[0], height - point[1]
-
-        return Layout(
-            self.width,
-            height,
-            tuple(Box(card, x, height - u - h, w, h) for card, x, u, w, h in self.boxes),
-            tuple(
-                Panel(p.level, p.title, p.aside, p.x, height - p.y - p.height, p.width, p.height)
-                for p in self.panels
-            ),
-            tuple(Route(tuple(map(flip, route.points)), route.kind) for route in self.routes),
-            tuple(map(flip, self.sums)),
-            tuple(map(flip, self.taps)),
-            tuple((*flip((x, u)), text) for x, u, text in self.ends),
-        )
+    if "patch" in name:
+        return "picture"
+    return "tokens" if name.startswith("embed") or "tok" in name else "input"

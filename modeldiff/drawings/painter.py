@@ -51,8 +51,7 @@ class Painter:
         ``over`` are SVG elements that are painted upon the layout, in its coordinates.
         """
         head = _HEADING if title else 0.0
-        foot = (_LEGEND if self.legend else 0.0) + (_CAPTION * len(caption) + 6 if caption else 0)
-        width, height = round(layout.width), round(layout.height + head + foot)
+        width, height = round(layout.width), round(layout.height + self.frame(title, caption))
         room = width - 2 * _MARGIN
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="diagram" role="group"'
@@ -86,8 +85,16 @@ class Painter:
             parts.append(text_tag(text, "caption", _MARGIN, y + 6 + _CAPTION * number))
         return "".join([*parts, "</svg>"])
 
+    def frame(self, title: str, caption: Sequence[str]) -> float:
+        """The height of what is written over and under a layout."""
+        foot = (_LEGEND if self.legend else 0.0) + (_CAPTION * len(caption) + 6 if caption else 0)
+        return (_HEADING if title else 0.0) + foot
+
     def notes(self, block: NotesBlock, x: float, y: float) -> str:
-        """Annotations whose upper left corner is here, as SVG elements."""
+        """Annotations whose upper left corner is here, as SVG elements; nothing where there are
+        none."""
+        if not block.badges:
+            return ""
         badges = "".join(badge_tag(*badge) for badge in block.badges)
         texts = "".join(
             text_tag(text.text, text.css, text.x, text.y, after=text.after) for text in block.texts

@@ -1,0 +1,311 @@
+"""The page that a diagram is put on, piece by piece from below: stream, frames, blocks, ends.
+
+Everything is placed in ``u``, pixels above the lower edge, and turned over into the picture's ``y``
+at the end. A page has one column, in which the stream only rises; or several, between which it
+comes down again, so that a layer's sublayers stand side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from modeldiff.architectures.architecture import LayerKind, Sublayer
+from modeldiff.drawings.block import Block, Line
+from modeldiff.drawings.cards import Card
+from modeldiff.drawings.picture import Box, Layout, Panel, Route
+from modeldiff.drawings.text_width import text_width
+from modeldiff.wording import format_layers
+
+MARGIN = 14.0
+STREAM_X = MARGIN + 30
+PANEL_X = STREAM_X + 36
+INSIDE = 14.0
+BETWEEN = 12.0
+TITLE_SIZE = 13.0
+_TITLE = 30.0
+_RIM = 10.0
+_GHOST = 24.0
+_PARALLEL_X = STREAM_X + 16
+_TURN = 30.0
+"""Room for the stream where it goes sideways or comes down."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's left edge, from which the stream's and the panels' places count, and the width of
+    the panels in it."""
+
+    left: float
+    inner: float
+
+    @property
+    def stream(self) -> float:
+        """Where the stream rises."""
+        return self.left + STREAM_X
+
+    @property
+    def panel(self) -> float:
+        """Where panels begin."""
+        return self.left + PANEL_X
+
+    @property
+    def end(self) -> float:
+        """Where panels end."""
+        return self.panel + self.inner
+
+
+def columns_of(inners: Iterable[float], framed: Iterable[bool]) -> tuple[Column, ...]:
+    """Columns side by side for panels of these widths; ``framed`` says before which of them a new
+    frame begins."""
+    columns: list[Column] = []
+    for inner, apart in zip(inners, framed, strict=True):
+        left = 0.0
+        if columns:
+            rim = INSIDE + BETWEEN if apart else 0.0
+            # The stream comes down between two panels, and rises beside the second.
+            left = columns[-1].end + _TURN + 26 + rim - STREAM_X
+        columns.append(Column(left, inner))
+    return tuple(columns)
+
+
+@dataclass
+class Page:
+    """A page that grows upward; everything is kept in ``u`` until it is turned over.
+
+    ``at`` is the column in which it grows, ``floor`` where the last frame begins, ``over`` where
+    the stream can leave its column over the panels.
+    """
+
+    columns: Sequence[Column]
+    u: float = MARGIN
+    at: int = 0
+    floor: float = MARGIN
+    over: float = MARGIN
+    boxes: list[tuple[Card, float, float, float, float]] = field(default_factory=list)
+    panels: list[Panel] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    sums: list[tuple[float, float]] = field(default_factory=list)
+    taps: list[tuple[float, float]] = field(default_factory=list)
+    ends: list[tuple[float, float, str]] = field(default_factory=list)
+    stream: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def column(self) -> Column:
+        """The column at which the page grows."""
+        return self.columns[self.at]
+
+    @property
+    def width(self) -> float:
+        return self.columns[-1].end + INSIDE + MARGIN
+
+    def begin(self, stem: Block, names: Sequence[str]) -> None:
+        """What comes in (by ``names``, one an entry), what turns it into vectors, and the stream's
+        beginning."""
+        x = self.column.stream
+        if not stem.spots:
+            self.ends.append((x, self.u, "input"))
+            self.u += 28
+            self.stream.append((x, self.u - 8))
+            return
+        self.u += 18
+        base, left = self._put(stem)
+        for entry in stem.entries:
+            self._route((), entry, base, left, "plain")
+        inputs = {entry[0][0] + left: name for entry, name in zip(stem.entries, names, strict=True)}
+        self.ends += [(x, base - 13, text) for x, text in inputs.items()]
+        top = base + stem.height
+        for line in stem.exits[:1]:
+            self.stream += [(line[0][0] + left, line[0][1] + base), (line[0][0] + left, top)]
+        self.stream.append((x, top))
+        for line in stem.exits[1:]:
+            self._route((), line, base, left, "plain", then=((x, top),))
+        self.u = top + BETWEEN + 6
+
+    def end(self, tail: Block, out: str) -> None:
+        """What turns the stream into what comes ``out``."""
+        x = self.column.stream
+        if not tail.spots:
+            self.stream.append((x, self.u + 16))
+            self._close_stream()
+            self.u += 30
+            self.ends.append((x, self.u, out))
+            self.u += 20
+            return
+        self.u += 6
+        base, left = self._put(tail)
+        for number, entry in enumerate(tail.entries):
+            points = [(x + left, u + base) for x, u in entry]
+            self.stream.append((x, base))
+            if number == 0:
+                self.stream += points
+                self._close_stream()
+            else:
+                self.routes.append(Route(((x, base), *points), "plain"))
+        if not tail.entries:
+            self.stream.append((x, base))
+            self._close_stream()
+        top = base + tail.height
+        for line in tail.exits:
+            self._route((), line, base, left, "plain")
+            self.ends.append((line[0][0] + left, top + 6, out))
+        self.u = top + 26
+
+    def layer(
+        self,
+        title: str,
+        aside: str,
+        kind: LayerKind,
+        sublayers: Sequence[tuple[Sublayer, Block]],
+        places: Sequence[int],
+    ) -> None:
+        """The frame of a layer, each of its sublayers in the column that ``places`` names; those of
+        one column are stacked upward. It stands on what is there, or beside the frame before where
+        its first column is a new one."""
+        start = places[0] if places else self.at
+        highest = self.u
+        if start > self.at:
+            self._come_down(start, self.over)
+        else:
+            self._turn_back_to(start)
+            highest = self.floor = self.u
+        self.u = self.floor + INSIDE
+        first: float | None = None
+        for place, (sublayer, block) in zip(places, sublayers, strict=True):
+            if place != self.at:
+                highest = max(highest, self.u + self._title_room())
+                self._come_down(place, self.u - BETWEEN / 2)
+                self.u = self.floor + INSIDE
+            if sublayer.adds:
+                first = self._branch(kind, sublayer, block, first)
+            else:
+                low = self.u
+                self.u += _RIM
+                base, _ = self._put(block)
+                self._panel(sublayer, low, base + block.height + _TITLE)
+        self.over = self.u - BETWEEN / 2
+        self.u = max(highest, self.u + self._title_room())
+        left, bottom = self.columns[start].left + MARGIN, self.floor
+        right = self.column.end + INSIDE
+        self.panels.append(
+            Panel("layer", title, aside, left, bottom, right - left, self.u - bottom)
+        )
+        self.u += BETWEEN
+
+    def elide(self, layers: Sequence[int]) -> None:
+        """A dashed bar for layers that are there but not drawn."""
+        if not layers:
+            return
+        width = self.width - 2 * MARGIN
+        self.panels.append(
+            Panel("elided", format_layers(layers), "", MARGIN, self.u, width, _GHOST)
+        )
+        self.u += _GHOST + BETWEEN - 4
+
+    def restart(self) -> None:
+        """Go on above with a stream of its own, in the first column."""
+        self.stream, self.at = [], 0
+        self.u += BETWEEN
+
+    def turned(self) -> Layout:
+        """The page as a picture, its y running downward."""
+        height = self.u + MARGIN
+
+        def flip(point: tuple[float, float]) -> tuple[float, float]:
+            return point[0], height - point[1]
+
+        return Layout(
+            self.width,
+            height,
+            tuple(Box(card, x, height - u - h, w, h) for card, x, u, w, h in self.boxes),
+            tuple(
+                Panel(p.level, p.title, p.aside, p.x, height - p.y - p.height, p.width, p.height)
+                for p in self.panels
+            ),
+            tuple(Route(tuple(map(flip, route.points)), route.kind) for route in self.routes),
+            tuple(map(flip, self.sums)),
+            tuple(map(flip, self.taps)),
+            tuple((*flip((x, u)), text) for x, u, text in self.ends),
+        )
+
+    def _branch(
+        self, kind: LayerKind, sublayer: Sublayer, block: Block, first: float | None
+    ) -> float:
+        """A branch off the stream and back to it; return where it (or the ``first`` of parallel
+        ones) left."""
+        x = self.column.stream
+        low = self.u
+        self.u += _RIM
+        base, left = self._put(block)
+        top = base + block.height
+        shared = kind.parallel and first is not None
+        if first is None or not shared:
+            self.taps.append((x, base))
+            first = base
+        for entry in block.entries:
+            way: Line = ((x, base),)
+            if shared:
+                aside = self.column.left + _PARALLEL_X
+                way = ((x, first), (aside, first), (aside, base))
+            self._route(way, entry, base, left, "branch")
+        for line in block.exits:
+            self._route((), line, base, left, "branch", then=((x, top),))
+        self.sums.append((x, top))
+        # The title stands on the right, where the branch that goes back to the left is not.
+        room = text_width(sublayer.name, TITLE_SIZE, bold=True) + 2 * INSIDE
+        last = max((line[0][0] for line in block.exits), default=0.0) + left
+        free = last < self.column.end - room
+        self._panel(sublayer, low, top + (_RIM if free else _TITLE))
+        return first
+
+    def _panel(self, sublayer: Sublayer, low: float, top: float) -> None:
+        column = self.column
+        self.panels.append(
+            Panel("sublayer", sublayer.name, "", column.panel, low, column.inner, top - low)
+        )
+        self.u = top + BETWEEN
+
+    def _title_room(self) -> float:
+        """What a frame's title needs over the panels, with the stream below it where it turns."""
+        return _TITLE - BETWEEN + (_TURN / 2 if len(self.columns) > 1 else 0.0)
+
+    def _turn_back_to(self, place: int) -> None:
+        """Lead the stream to where the next frame begins, if that is not where it is."""
+        if place < self.at:
+            middle = self.u - BETWEEN + _TURN / 2
+            self.stream += [(self.column.stream, middle), (self.columns[place].stream, middle)]
+            self.u += _TURN - BETWEEN
+        self.at = place
+
+    def _come_down(self, place: int, upper: float) -> None:
+        """Lead the stream over the panels of this column, and down to those of another."""
+        aside, lower = self.column.end + _TURN, self.floor + INSIDE / 2
+        self.stream += [(self.column.stream, upper), (aside, upper), (aside, lower)]
+        self.at = place
+        self.stream.append((self.column.stream, lower))
+
+    def _close_stream(self) -> None:
+        self.routes.append(Route(tuple(self.stream), "stream"))
+
+    def _put(self, block: Block) -> tuple[float, float]:
+        """Place a block's boxes and inner lines; return its lower edge and its left one."""
+        base, left = self.u, self.column.panel + (self.column.inner - block.width) / 2
+        for spot in block.spots:
+            x = spot.x + left - spot.width / 2
+            self.boxes.append((spot.card, x, spot.u + base, spot.width, spot.height))
+        for line in block.lines:
+            self._route((), line, base, left, "plain")
+        return base, left
+
+    def _route(
+        self,
+        before: Line,
+        line: Line,
+        base: float,
+        left: float,
+        kind: Literal["branch", "plain"],
+        then: Line = (),
+    ) -> None:
+        points = tuple((x + left, u + base) for x, u in line)
+        self.routes.append(Route((*before, *points, *then), kind))
