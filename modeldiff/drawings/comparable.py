@@ -7,7 +7,7 @@ frame, whose operations say in how many layers each holds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -22,6 +22,23 @@ def comparable(architecture: Architecture) -> Architecture:
     for kind in architecture.layer_kinds:
         kinds.setdefault(_build(kind), []).append(kind)
     return replace(architecture, layer_kinds=tuple(_broken(_folded(k)) for k in kinds.values()))
+
+
+def without_repeats(architecture: Architecture, kinds: Collection[LayerKind]) -> Architecture:
+    """The same with these kinds' sublayers left out where another kind of layers has them too."""
+    others = [kind for kind in architecture.layer_kinds if kind not in kinds]
+    known = {sublayer.rows for kind in others for sublayer in kind.sublayers}
+
+    def briefly(sublayer: Sublayer) -> Sublayer:
+        if sublayer.rows not in known:
+            return sublayer
+        return Sublayer(f"{sublayer.name}: as in the other layers", (), adds=False)
+
+    shown = (
+        replace(kind, sublayers=tuple(map(briefly, kind.sublayers))) if kind in kinds else kind
+        for kind in architecture.layer_kinds
+    )
+    return replace(architecture, layer_kinds=tuple(shown))
 
 
 def _build(kind: LayerKind) -> object:

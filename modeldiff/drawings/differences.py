@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from modeldiff.architectures.architecture import FactPair
 from modeldiff.architectures.evolution import news
-from modeldiff.architectures.fact_places import (
-    INPUT,
-    LAYERS,
-    in_brief,
-    is_of_size,
-    marks,
-    written_at,
-)
-from modeldiff.drawings.picture import Box
+from modeldiff.architectures.fact_places import INPUT, LAYERS, in_brief, written_at
+from modeldiff.drawings.cards import Card
+from modeldiff.drawings.marks import Mark, counterpart, read_marking
 from modeldiff.drawings.slots import Slot
 
-Mark = Literal["only", "built", "number"]
-"""A box that only its side has, one that is built otherwise, one of other numbers."""
+_SIDES = ("base", "target")
 
 
 @dataclass(frozen=True)
@@ -50,11 +42,7 @@ def find_differences(
     has no marks of its own.
     """
     different = [pair for pair in pairs if not pair.same]
-    numbers = frozenset().union(*(marks(pair) for pair in different if is_of_size(pair)))
-    builds = frozenset().union(*(marks(pair) for pair in different if not is_of_size(pair)))
-    here = _by_place(slots)
-    told = frozenset().union(*(marks(pair) for pair in different))
-    said: set[str] = set()
+    marking = read_marking(different)
     boxes: dict[tuple[int, int, str], Mark] = {}
     notes: dict[int, list[Note]] = {}
     for pair in news(different):
@@ -62,90 +50,46 @@ def find_differences(
         if at is not None:
             words = " → ".join(in_brief(pair))
             notes.setdefault(at, []).append(Note(pair.label, words, pair.meaning))
+    frames = _frames(slots)
+    said: set[str] = set()
     for number, slot in enumerate(slots):
         if number in bare:
             continue
-        alone: tuple[list[str], list[str]] = ([], [])
         for side, found in enumerate(slot.boxes):
-            for box in found:
-                id = box.card.step.id
-                other = next(
-                    (
-                        here[key]
-                        for place in _counterparts(id)
-                        if (key := (1 - side, slot.frame, place)) in here
-                    ),
-                    None,
-                )
-                mark = _mark(box, other, numbers, builds)
+            there = frames.get((1 - side, slot.frame), {})
+            alone = []
+            for card in (box.card for box in found):
+                other = counterpart(card.step.id, there)
+                mark = marking.of(card, other)
                 if mark is not None:
-                    boxes[side, number, id] = mark
+                    boxes[side, number, card.step.id] = mark
                 if mark == "only" and all(slot.boxes):
-                    alone[side].append(box.card.label)
-                words = _words(box, other) if mark == "built" and side == 0 else ""
-                if words and id not in told and words not in said:
+                    alone.append(card.label)
+                # What no fact tells, the boxes' own words do; once for all that differ so.
+                words = _words(card, other) if mark == "built" and side == 0 else ""
+                if words and card.step.id not in marking.told and words not in said:
                     said.add(words)
-                    notes.setdefault(number, []).append(Note(box.card.label, words))
-        for side, labels in enumerate(alone):
-            if labels:
-                where = ("base", "target")[side]
-                notes.setdefault(number, []).append(Note(f"only in {where}", ", ".join(labels)))
+                    notes.setdefault(number, []).append(Note(card.label, words))
+            if alone:
+                note = Note(f"only in {_SIDES[side]}", ", ".join(alone))
+                notes.setdefault(number, []).append(note)
     return Differences(boxes, {number: tuple(found) for number, found in notes.items()})
 
 
-def _by_place(slots: Sequence[Slot]) -> dict[tuple[int, int, str], Box]:
-    return {
-        (side, slot.frame, box.card.step.id): box
-        for slot in slots
-        for side, boxes in enumerate(slot.boxes)
-        for box in boxes
-    }
+def _frames(slots: Sequence[Slot]) -> dict[tuple[int, int], dict[str, Card]]:
+    """Each side's cards by component, frame by frame; those outside the frames together."""
+    frames: dict[tuple[int, int], dict[str, Card]] = {}
+    for slot in slots:
+        for side, boxes in enumerate(slot.boxes):
+            cards = {box.card.step.id: box.card for box in boxes}
+            frames.setdefault((side, slot.frame), {}).update(cards)
+    return frames
 
 
-def _counterparts(id: str) -> tuple[str, ...]:
-    """The places across from a step, the best first: an expert does what one MLP does."""
-    if id.startswith("mlp.experts."):
-        return id, f"mlp.{id.removeprefix('mlp.experts.')}"
-    if id.startswith("mlp.") and id.count(".") == 1:
-        return id, f"mlp.experts.{id.removeprefix('mlp.')}"
-    return (id,)
-
-
-def _mark(
-    box: Box, other: Box | None, numbers: frozenset[str], builds: frozenset[str]
-) -> Mark | None:
-    step = box.card.step
-    if box.card.kind == "symbol":
-        return None
-    if other is None:
-        return "only"
-    same = other.card.step
-    if _build(box) != _build(other) or step.id in builds:
-        return "built"
-    if step.kind == "operation" and step.id != same.id:
-        return None
-    if (step.shape, step.detail) != (same.shape, same.detail) or step.id in numbers:
-        return "number"
-    return None
-
-
-def _build(box: Box) -> tuple[str, ...]:
-    """What two steps at one place share if they are built alike, whatever their sizes."""
-    step = box.card.step
-    if step.kind == "operation":
-        return (step.label,)
-    build = [reading.parameter for reading in box.card.readings if reading.parameter != "weight"]
-    if step.kind == "norm":
-        build.append(step.detail.partition(", ")[0])
-    if ".experts." in step.id:
-        build.append("one of many")
-    return tuple(build)
-
-
-def _words(box: Box, other: Box | None) -> str:
-    """How a box and its counterpart are built, where their own words say it."""
-    both = [part.card.step for part in (box, other) if part is not None]
-    texts = [step.label if step.kind == "operation" else step.detail for step in both]
+def _words(card: Card, other: Card | None) -> str:
+    """How a step and its counterpart are built, where their own words say it."""
+    steps = [part.step for part in (card, other) if part is not None]
+    texts = [step.label if step.kind == "operation" else step.detail for step in steps]
     if len(set(texts)) < 2 or not all(texts):
         return ""
     return " → ".join(text.partition(", ")[0] for text in texts)
@@ -165,5 +109,5 @@ def _stands_at(place: str, slot: Slot) -> bool:
     if place == LAYERS:
         return any(panel is not None and panel.level == "layer" for panel in slot.panels)
     if place == INPUT:
-        return slot.kind == "start"
+        return "tokens" in slot.ends
     return place in slot.ids

@@ -12,7 +12,7 @@ GUTTER = 196.0
 """Width of the room between the two drawings."""
 _ROOM = GUTTER - 22
 _SMALL, _LARGE = 11.0, 13.0
-_MOST_LINES = 2
+_MOST_LINES = 3
 _LINE = 15.0
 _BETWEEN = 8.0
 
@@ -50,7 +50,7 @@ def notes_height(notes: Sequence[Note]) -> float:
 def _words(note: Note) -> list[str]:
     """A note's words in lines; what follows a colon is left out where all of it is too long."""
     lines = wrapped(note.words, _ROOM, _LARGE, most=_MOST_LINES + 1, bold=True)
-    if len(lines) > _MOST_LINES:
+    if (len(lines) >= _MOST_LINES and ": " in note.words) or len(lines) > _MOST_LINES:
         lines = wrapped(note.words.partition(": ")[0], _ROOM, _LARGE, most=_MOST_LINES, bold=True)
     return lines
 

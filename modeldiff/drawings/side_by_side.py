@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Step
 from modeldiff.drawings.cards import Card, make_card
-from modeldiff.drawings.comparable import comparable
+from modeldiff.drawings.comparable import comparable, without_repeats
 from modeldiff.drawings.diagram import longer_label
 from modeldiff.drawings.differences import Differences, find_differences
 from modeldiff.drawings.gutter import GUTTER, notes_height
-from modeldiff.drawings.layout import CardMaker, Layers, lay_out
+from modeldiff.drawings.layout import CardMaker, Layers, drawn_kinds, lay_out
 from modeldiff.drawings.levelling import beside, level
 from modeldiff.drawings.metrics import METRICS
 from modeldiff.drawings.picture import Layout, Panel
@@ -48,8 +48,16 @@ class SideBySide:
 
 def side_by_side(base: Architecture, target: Architecture, pairs: Sequence[FactPair]) -> SideBySide:
     """Lay out two architectures; ``pairs`` are their facts, compared."""
-    layouts = [_layout(architecture) for architecture in (base, target)]
+    makers = [brief_cards(architecture) for architecture in (base, target)]
+    ready = [comparable(architecture) for architecture in (base, target)]
+    layouts = [_layout(*side) for side in zip(ready, makers, strict=True)]
     slots, gaps = slots_of(layouts)
+    alone = [_kinds_alone(*side, gaps) for side in zip(ready, layouts, strict=True)]
+    if any(alone):
+        # What stands across from nothing is drawn as briefly as it can be.
+        ready = [without_repeats(*side) for side in zip(ready, alone, strict=True)]
+        layouts = [_layout(*side) for side in zip(ready, makers, strict=True)]
+        slots, gaps = slots_of(layouts)
     bare = [n for gap in gaps if gap.panel is not None for n in range(gap.first, gap.last + 1)]
     differences = find_differences(slots, pairs, bare)
     least = {number: notes_height(notes) for number, notes in differences.notes.items()}
@@ -59,15 +67,31 @@ def side_by_side(base: Architecture, target: Architecture, pairs: Sequence[FactP
     return SideBySide(whole, sides, slots, gaps, placed, differences, titles)
 
 
-def _layout(architecture: Architecture) -> Layout:
-    ready = comparable(architecture)
-    layout = lay_out(ready, None, brief_cards(architecture), narrowest=_NARROWEST)
-    kinds = iter(ready.layer_kinds)
-    panels = [
-        _titled(panel, kind) if panel.level == "layer" and (kind := next(kinds, None)) else panel
-        for panel in layout.panels
-    ]
+def _layout(ready: Architecture, cards: CardMaker) -> Layout:
+    layout = lay_out(ready, None, cards, narrowest=_NARROWEST)
+    kinds = dict(zip(_frames(layout), _drawn(ready), strict=False))
+    panels = (_titled(p, kinds[p]) if p in kinds else p for p in layout.panels)
     return replace(layout, panels=tuple(panels))
+
+
+def _frames(layout: Layout) -> list[Panel]:
+    """The layers' frames from the lowest to the highest."""
+    frames = [panel for panel in layout.panels if panel.level == "layer"]
+    return sorted(frames, key=lambda panel: -panel.y)
+
+
+def _drawn(ready: Architecture) -> list[LayerKind]:
+    """The kinds of layers in the order of their frames: the main tower, named first, is on top."""
+    towers = list(dict.fromkeys(kind.tower for kind in ready.layer_kinds))
+    order = {tower: number for number, tower in enumerate((*towers[1:], *towers[:1]))}
+    return sorted(drawn_kinds(ready, None), key=lambda kind: order[kind.tower])
+
+
+def _kinds_alone(ready: Architecture, layout: Layout, gaps: Sequence[Gap]) -> list[LayerKind]:
+    """The kinds of layers that have no counterpart."""
+    lacking = [gap.panel for gap in gaps]
+    pairs = zip(_frames(layout), _drawn(ready), strict=False)
+    return [kind for frame, kind in pairs if frame in lacking]
 
 
 def _titled(panel: Panel, kind: LayerKind) -> Panel:
@@ -85,7 +109,7 @@ def brief_cards(architecture: Architecture) -> CardMaker:
     def cards(row: Sequence[Step], layers: Layers) -> list[Card]:
         return [
             make_card(
-                replace(step, detail=_detail(step)),
+                replace(step, label=_label(step, row), detail=_detail(step)),
                 _label(step, row),
                 [replace(reading, share=0.0) for reading in readings.of(step, layers[:1])],
                 (),

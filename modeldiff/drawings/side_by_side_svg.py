@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from modeldiff.drawings.differences import Mark
 from modeldiff.drawings.gutter import GUTTER, note_lines, notes_height, wrapped
+from modeldiff.drawings.marks import Mark
 from modeldiff.drawings.metrics import METRICS
 from modeldiff.drawings.painter import Painter
 from modeldiff.drawings.palette import FILE_FONT, Palette
