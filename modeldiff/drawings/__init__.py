@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from modeldiff.drawings.diagram import diagram_svg
-from modeldiff.drawings.heatmap_frame import heatmap_alt, heatmap_frame
+from modeldiff.drawings.heatmap_cells import gather_cells
+from modeldiff.drawings.heatmap_frame import cells_frame, heatmap_alt, heatmap_frame
+from modeldiff.drawings.heatmap_options import HeatmapOptions
 from modeldiff.drawings.metrics import METRICS, Metric, metric_named
 from modeldiff.drawings.palette import CSS_PALETTE, DARK, LIGHT, Palette
 from modeldiff.wording import (
@@ -20,15 +22,17 @@ from modeldiff.wording import (
 )
 
 if TYPE_CHECKING:
-    from modeldiff.drawings.heatmap import heatmap_chart
+    from modeldiff.drawings.heatmap import heatmap_chart, heatmap_says
 
 __all__ = [
     "CSS_PALETTE",
     "DARK",
     "LIGHT",
     "METRICS",
+    "HeatmapOptions",
     "Metric",
     "Palette",
+    "cells_frame",
     "diagram_svg",
     "format_bytes",
     "format_count",
@@ -40,17 +44,19 @@ __all__ = [
     "format_rate",
     "format_shape",
     "format_small",
+    "gather_cells",
     "heatmap_alt",
     "heatmap_chart",
     "heatmap_frame",
+    "heatmap_says",
     "metric_named",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs Altair when it is asked for: the command line formats numbers without."""
-    if name == "heatmap_chart":
-        from modeldiff.drawings.heatmap import heatmap_chart
+    if name in ("heatmap_chart", "heatmap_says"):
+        from modeldiff.drawings import heatmap
 
-        return heatmap_chart
+        return getattr(heatmap, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
+from modeldiff.drawings.heatmap_frame import in_picture
 from modeldiff.drawings.heatmap_grid import Grid, place_cells
 from modeldiff.drawings.heatmap_headings import headings, row_labels
 from modeldiff.drawings.heatmap_legend import legend, legend_height, tops
@@ -92,7 +93,15 @@ def heatmap_chart(
 
 def heatmap_says(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions = _DEFAULT) -> str:
     """How the picture's colours are to be read, in sentences for below it."""
-    return choose_scales(frame, metric, options).says()
+    says = choose_scales(frame, metric, options).says()
+    known = frame[in_picture(frame) & frame["value"].notna()]
+    below = known["value"] < known["resolution"]
+    if metric.has_floor and below.mean() > 0.8 and (known["unchanged"] != "100 %").any():
+        says += (
+            " Nearly all numbers lie below it: Relative Frobenius norm and Unchanged elements tell"
+            " more here."
+        )
+    return says
 
 
 def _is_selected(

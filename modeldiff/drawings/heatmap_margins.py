@@ -23,13 +23,13 @@ def margins(cells: pd.DataFrame, grid: Grid, metric: Metric, paint: Paint) -> li
     for region in ("layer", "column"):
         values = cells.loc[cells["region"] == region, "value"]
         longest = metric.limit if not metric.rises else values.max()
-        if not values.notna().any() or not longest:
+        if not values.notna().any():
             continue
         sideways = (region == "layer") != grid.across
         bars = (
             alt.Chart()
             .transform_filter(f"datum.region == '{region}' && isValid(datum.value)")
-            .transform_calculate(bar="'change'", length=f"datum.value / {float(longest)!r}")
+            .transform_calculate(bar="'change'", length=f"datum.value / {float(longest or 1)!r}")
         )
         if sideways:
             drawn += _bars_at_the_right(bars, grid, paint)

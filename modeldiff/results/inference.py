@@ -43,7 +43,8 @@ _HEAVY_PCT = (15.0 * 58.6) ** 0.5
 
 
 def infer(evidence: Evidence) -> Iterator[str]:
-    """Sentences on what the change is like; none where nothing could be compared."""
+    """Sentences on what the change is like, the first one the gist; none where nothing could be
+    compared."""
     if not evidence.compared:
         return
     if not evidence.moved:
@@ -119,10 +120,10 @@ def _level(matrices: Statistics, mean: float) -> Iterator[str]:
     assert frobenius is not None
     numbers = f"cosine {format_cosine(cosine)}, {format_pct(flips)} of signs flipped"
     if cosine < 0.2 and flips > 35 and median > 0.6 * UNRELATED_MEDIAN_PCT:
+        yield "Like unrelated weights, by all numbers of the matrices."
         yield (
-            f"Unrelated weights, by all numbers of the matrices: median {format_pct(median)} "
-            f"({format_pct(UNRELATED_MEDIAN_PCT)} for two of equal scale that share nothing), "
-            f"{numbers} (0 and 50 %)."
+            f"Their median is {format_pct(median)} (two of equal scale that share nothing have "
+            f"{format_pct(UNRELATED_MEDIAN_PCT)}), {numbers} (0 and 50 %)."
         )
         return
     if frobenius > 20 and 1 - cosine < 0.2 * (frobenius / 100) ** 2 / 2:
@@ -131,8 +132,9 @@ def _level(matrices: Statistics, mean: float) -> Iterator[str]:
             f"Frobenius is {format_pct(frobenius)}: their scale changed more than their content."
         )
         return
+    yield _kind(mean)
     yield (
-        f"{_kind(mean)} The mean relative Frobenius change of a tensor is {format_pct(mean)}, "
+        f"The mean relative Frobenius change of a tensor is {format_pct(mean)}, "
         f"{_neighbours(mean)}; the matrices have {numbers}. The reference pairs are of 7 to 8 "
         "billion parameters; numbers alone do not tell how target was made."
     )

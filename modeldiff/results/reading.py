@@ -32,8 +32,8 @@ _ABOUT_EQUAL = 1.25
 
 @dataclass(frozen=True)
 class Reading:
-    """``facts`` follow from the numbers; ``inference`` is what these are like, hedged, with what it
-    is measured by. ``headline`` is the first thing to know."""
+    """``facts`` follow from the numbers; ``inference`` is what these are like, hedged, the gist
+    first, with what it is measured by. ``headline`` is the first thing to know."""
 
     headline: str
     facts: tuple[str, ...]

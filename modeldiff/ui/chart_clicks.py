@@ -16,10 +16,12 @@ Datum = Mapping[str, Any]
 
 
 def chart_key(name: str, selection: str, chosen: Datum | None) -> str:
-    """The key for a chart of this name that shows ``chosen``, in its selection's fields."""
+    """The key for a chart of this name that shows ``chosen``, in its selection's fields (one that
+    is None may as well be left out)."""
     turn_key = f"{name}_turn"
     turn: int = st.session_state.setdefault(turn_key, 0)
-    if clicked(f"{name}_{turn}", selection) not in (None, chosen):
+    last = clicked(f"{name}_{turn}", selection)
+    if last is not None and _said(last) != _said(chosen or {}):
         turn = st.session_state[turn_key] = turn + 1
     return f"{name}_{turn}"
 
@@ -29,3 +31,7 @@ def clicked(key: str, selection: str) -> Datum | None:
     state = st.session_state.get(key)
     data = state["selection"].get(selection) if state else None
     return data[-1] if data else None
+
+
+def _said(datum: Datum) -> dict[str, Any]:
+    return {name: value for name, value in datum.items() if value is not None}

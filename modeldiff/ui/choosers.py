@@ -88,7 +88,7 @@ def _step_button(label: str, options: Sequence[int | None], place: int) -> None:
 def choose_cell(cell: Cell | None) -> None:
     """Carry a chosen cell to the URL. For callbacks."""
     layer, column = cell or (None, None)
-    change_view(layer=layer, component=column)
+    change_view(layer=layer, component=column, expert=None)
 
 
 def choose_from_list(changes: Sequence[Change], cell: Cell | None) -> None:

@@ -1,97 +1,160 @@
-"""The heatmap with its chooser and the panel of the chosen cell."""
+"""The heatmap with its choosers, the reading over it, and beside it what is chosen."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from modeldiff.architectures import explain
-from modeldiff.drawings import LIGHT, heatmap_alt, heatmap_chart, heatmap_frame
+from modeldiff.changes import Change
+from modeldiff.drawings import (
+    LIGHT,
+    HeatmapOptions,
+    Metric,
+    cells_frame,
+    gather_cells,
+    heatmap_alt,
+    heatmap_chart,
+    heatmap_says,
+)
 from modeldiff.drawings.files import chart_to_svg
-from modeldiff.ui.choosers import choose_cell, choose_from_list, choose_metric
+from modeldiff.drawings.heatmap_cells import GatheredCell
+from modeldiff.ui.cell_panel import cell_panel
+from modeldiff.ui.chart_clicks import chart_key, clicked
+from modeldiff.ui.choosers import choose_metric
 from modeldiff.ui.diffing import DiffState, changes_so_far, measured
 from modeldiff.ui.downloads import drawing_downloads, provenance
+from modeldiff.ui.heatmap_choices import choose_picture, choose_scale_sharing, chosen_options
 from modeldiff.ui.opening import Comparison
-from modeldiff.ui.place_panel import explanation_text, place_panel, place_title
-from modeldiff.ui.places import Cell, find_cell, in_data_order, rows_at
-from modeldiff.ui.plain_reading import reading_panel
-from modeldiff.ui.text import code
-from modeldiff.ui.view import current_view, link_query
+from modeldiff.ui.places import ChosenCell, chosen_cell
+from modeldiff.ui.plain_reading import short_reading
+from modeldiff.ui.view import View, change_view, current_view
 
-_CHART = "heatmap_chart"
-_TURN = "heatmap_turn"
+if TYPE_CHECKING:
+    import pandas as pd
+
+_CHART, _SELECTION = "heatmap_chart", "cell"
+_WIDE = 40
+"""With more columns than this, the picture takes the page's whole width."""
 
 
 def heatmap_view(comparison: Comparison, state: DiffState) -> None:
-    """Draw chooser, chart and panel. What is not measured yet stays grey."""
+    """Draw reading, choosers, chart and panel. What is not measured yet stays grey."""
     view = current_view("heatmap")
     if state.result is not None:
-        reading_panel(state.result)
+        short_reading(state.result)
     changes = changes_so_far(comparison, state)
-    cell = find_cell(changes, view.layer, view.component) if view.component else None
-    architectures = comparison.base.architecture, comparison.target.architecture
-    chart_side, panel_side = st.columns([3, 2], gap="medium")
+    experts = _columns_with_experts(changes)
+    options = chosen_options(experts)
+    expert = view.expert if options.experts and options.experts == view.component else None
+    chosen = chosen_cell(changes, view.layer, view.component, expert)
+    metric = _choosers(view, options, experts)
+    frame = _frame(comparison, state, metric, options.experts)
+    if _columns(frame, options) > _WIDE:
+        chart_side, panel_side = st.container(), st.container()
+    else:
+        chart_side, panel_side = st.columns([3, 2], gap="medium")
     with chart_side:
-        metric = choose_metric(view)
-        frame = heatmap_frame(measured(state), *architectures, metric)
-        key = _chart_key(cell)
-        with st.container(key="heatmap"):
-            st.altair_chart(
-                heatmap_chart(frame, metric, selected=cell),
-                key=key,
-                on_select=lambda: choose_cell(_clicked(key)),
-                selection_mode="cell",
-                alt=heatmap_alt(frame, metric),
-            )
-        st.caption(metric.description)
-        drawing_downloads(
-            "modeldiff-heatmap",
-            lambda: chart_to_svg(
-                heatmap_chart(frame, metric, selected=cell, palette=LIGHT),
-                title=f"{comparison.base.text} → {comparison.target.text}",
-                caption=provenance(comparison, state),
-            ),
-        )
+        _chart(comparison, state, frame, metric, options, chosen)
     with panel_side, st.container(border=True, key="place_panel"):
-        choose_from_list(in_data_order(changes, *architectures), cell)
-        if cell is None:
-            return
-        layer, column = cell
-        place = rows_at(changes, cell)
-        where = "Outside the layers" if layer is None else f"Layer {layer}"
-        if not place.rows:
-            st.markdown(f"{where}: neither checkpoint has a tensor {code(column)}.")
-            return
-        component = place.rows[0].pair.place.component
-        explanation = explain(component, comparison.base.architecture)
-        place_title(explanation, where, column)
-        place_panel(place)
-        with st.expander("What it does"):
-            explanation_text(explanation)
-        st.page_link(
-            "pages/diagram.py",
-            label="See it in the diagram",
-            icon=":material/schema:",
-            query_params=link_query(layer=layer, component=component),
+        cell_panel(comparison, state, changes, chosen)
+
+
+def _choosers(view: View, options: HeatmapOptions, experts: dict[str, int]) -> Metric:
+    of_metric, of_scale, of_picture = st.columns([3, 3, 1.4], vertical_alignment="bottom")
+    with of_metric:
+        metric = choose_metric(view)
+    with of_scale:
+        choose_scale_sharing(options)
+    with of_picture:
+        choose_picture(options, experts)
+    return metric
+
+
+def _chart(
+    comparison: Comparison,
+    state: DiffState,
+    frame: pd.DataFrame,
+    metric: Metric,
+    options: HeatmapOptions,
+    chosen: ChosenCell | None,
+) -> None:
+    selected = None if chosen is None else (chosen.layer, chosen.column)
+    expert = None if chosen is None else chosen.expert
+    datum = None if chosen is None else vars(chosen)
+    key = chart_key(_CHART, _SELECTION, datum)
+    with st.container(key="heatmap"):
+        st.altair_chart(
+            heatmap_chart(frame, metric, options=options, selected=selected, expert=expert),
+            key=key,
+            on_select=lambda: _choose(key),
+            selection_mode=_SELECTION,
+            alt=heatmap_alt(frame, metric),
         )
+    st.caption(f"{metric.description} {heatmap_says(frame, metric, options)}")
+    drawing_downloads(
+        "modeldiff-heatmap",
+        lambda: chart_to_svg(
+            heatmap_chart(
+                frame, metric, options=options, selected=selected, expert=expert, palette=LIGHT
+            ),
+            title=f"{comparison.base.text} → {comparison.target.text}",
+            caption=provenance(comparison, state),
+        ),
+    )
 
 
-def _chart_key(cell: Cell | None) -> str:
-    """The chart's key, a new one where its last click is no longer what is chosen.
+def _choose(key: str) -> None:
+    """Carry a click to the URL: a cell, a whole layer or a column over all layers; none, where a
+    double click took it back."""
+    datum = clicked(key, _SELECTION) or {}
+    change_view(
+        layer=datum.get("layer"),
+        component=datum.get("column") or None,
+        expert=datum.get("expert"),
+    )
 
-    The choice also moves without the chart: by the list, by a link, by the browser's Back. The
-    chart would still hold its own last click then, and the same click again would be no change.
-    """
-    turn = st.session_state.setdefault(_TURN, 0)
-    if _clicked(f"{_CHART}_{turn}") not in (None, cell):
-        turn = st.session_state[_TURN] = turn + 1
-    return f"{_CHART}_{turn}"
+
+def _columns_with_experts(changes: Sequence[Change]) -> dict[str, int]:
+    places = (change.pair.place for change in changes)
+    return dict(Counter(p.column for p in places if p.expert is not None and p.layer is not None))
 
 
-def _clicked(key: str) -> Cell | None:
-    """The cell that was clicked last on the chart; None where none was, or a double click."""
-    state = st.session_state.get(key)
-    cells = state["selection"]["cell"] if state else []
-    if not cells:
-        return None
-    layer = cells[-1].get("layer")
-    return None if layer is None else int(layer), cells[-1]["column"]
+def _columns(frame: pd.DataFrame, options: HeatmapOptions) -> int:
+    return int((frame["region"] == ("layer" if options.across else "column")).sum())
+
+
+def _frame(comparison: Comparison, state: DiffState, metric: Metric, experts: str) -> pd.DataFrame:
+    """The frame of a result, kept; of what is measured so far, made anew."""
+    if state.result is not None:
+        return _kept_frame(state.result.key, metric.key, experts, comparison, state, metric)
+    return cells_frame(_gathered(comparison, state, experts), metric)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _kept_frame(
+    key: str,
+    metric_key: str,
+    experts: str,
+    _comparison: Comparison,
+    _state: DiffState,
+    _metric: Metric,
+) -> pd.DataFrame:
+    """Shared and not copied: drawings leave a frame as it is."""
+    del metric_key
+    return cells_frame(_kept_cells(key, experts, _comparison, _state), _metric)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _kept_cells(
+    key: str, experts: str, _comparison: Comparison, _state: DiffState
+) -> tuple[GatheredCell, ...]:
+    del key
+    return _gathered(_comparison, _state, experts)
+
+
+def _gathered(comparison: Comparison, state: DiffState, experts: str) -> tuple[GatheredCell, ...]:
+    base, target = comparison.base.architecture, comparison.target.architecture
+    return gather_cells(measured(state), base, target, experts=experts)

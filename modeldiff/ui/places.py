@@ -13,6 +13,16 @@ Cell = tuple[int | None, str]
 
 
 @dataclass(frozen=True)
+class ChosenCell:
+    """What is chosen on the heatmap: a cell, perhaps one of its experts; with an empty ``column`` a
+    whole layer; a column of the layers without a ``layer`` is that column over all of them."""
+
+    layer: int | None
+    column: str
+    expert: int | None = None
+
+
+@dataclass(frozen=True)
 class PlaceRows:
     """The rows at one column of one layer, or of all layers. ``statistics`` are theirs, merged.
 
@@ -82,6 +92,29 @@ def rows_at(changes: Sequence[Change], cell: Cell) -> PlaceRows:
     places = ((c, c.pair.place) for c in changes)
     rows = tuple(c for c, place in places if (place.layer, place.column) == cell)
     return PlaceRows(cell[1], rows, _merged(changes, rows), changes)
+
+
+def chosen_cell(
+    changes: Sequence[Change], layer: int | None, name: str | None, expert: int | None
+) -> ChosenCell | None:
+    """What a link means by layer, name and expert; None where it names nothing of the heatmap."""
+    if name:
+        return ChosenCell(*find_cell(changes, layer, name), expert)
+    there = layer is not None and any(c.pair.place.layer == layer for c in changes)
+    return ChosenCell(layer, "") if there else None
+
+
+def rows_of_cell(changes: Sequence[Change], chosen: ChosenCell) -> PlaceRows:
+    """The rows of what is chosen."""
+    found = [(c, c.pair.place) for c in changes]
+    if chosen.column:
+        found = [(c, place) for c, place in found if place.column == chosen.column]
+    rows = [c for c, place in found if place.layer == chosen.layer]
+    if not rows and chosen.layer is None:
+        rows = [c for c, _ in found]
+    if chosen.expert is not None:
+        rows = [c for c in rows if c.pair.place.expert == chosen.expert]
+    return PlaceRows(chosen.column, tuple(rows), _merged(changes, rows), changes)
 
 
 def rows_of_component(

@@ -15,6 +15,8 @@ import streamlit as st
 from modeldiff.drawings import METRICS, Metric, metric_named
 
 _NAMES = ("metric", "layer", "component", "side", "rows", "steps")
+_PICTURE = ("expert", "scale", "log", "across", "order", "experts")
+"""What else the heatmap has in the URL, see ``heatmap_choices``."""
 _KEPT = "view"
 _PAGE = "view_page"
 PLAY = "play"
@@ -29,7 +31,8 @@ class View:
     ``component`` is a heatmap column or a component; it comes from the URL and may name nothing in
     this pair. ``side`` is whose layers the diagram draws where the two are built differently.
     ``rows`` is what the layer table shows if not a layer, ``steps`` the line of models whose
-    evolution is told; both as the URL has them, empty where it says nothing.
+    evolution is told; both as the URL has them, empty where it says nothing. ``expert`` is one of a
+    cell's experts.
     """
 
     metric: Metric
@@ -38,11 +41,12 @@ class View:
     side: Literal["base", "target"] = "base"
     rows: str = ""
     steps: str = ""
+    expert: int | None = None
 
 
 def current_view(page: str) -> View:
     """The view of this page: from the URL, or brought along from the page before."""
-    said = {name: value for name in _NAMES if (value := st.query_params.get(name))}
+    said = {name: value for name in (*_NAMES, *_PICTURE) if (value := st.query_params.get(name))}
     if st.session_state.get(_PAGE) != page:
         st.session_state[_PAGE] = page
         st.session_state.pop(PLAY, None)
@@ -58,6 +62,7 @@ def current_view(page: str) -> View:
         "target" if said.get("side") == "target" else "base",
         said.get("rows", ""),
         said.get("steps", ""),
+        _layer(said.get("expert")),
     )
 
 

@@ -31,8 +31,8 @@ def read(folder: Path, target: Values, base: Values | None = None, **options: ob
     [
         ("continued", "Like heavy tuning, distillation or continued pretraining", "light"),
         ("tuned", "Like light tuning", "instructions"),
-        ("lora", "adapters (LoRA)", "Unrelated"),
-        ("unrelated", "Unrelated weights, by all numbers", "Like"),
+        ("lora", "adapters (LoRA)", "unrelated"),
+        ("unrelated", "Like unrelated weights, by all numbers", "pretraining"),
         ("base", "The same model", "Like"),
     ],
 )
