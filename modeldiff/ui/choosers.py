@@ -17,6 +17,7 @@ from modeldiff.ui.view import View, change_view
 _METRIC = "metric_chooser"
 _LAYER = "layer_chooser"
 _SIDE = "side_chooser"
+_NUMBERED = "numbered_switch"
 _CELL = "cell_chooser"
 
 
@@ -83,6 +84,18 @@ def _step_button(label: str, options: Sequence[int | None], place: int) -> None:
         on_click=change_view,
         kwargs={"layer": options[place] if possible else None},
     )
+
+
+def choose_numbered(view: View) -> bool:
+    """Whether the drawing's parameters are numbered and explained in a legend."""
+    st.session_state[_NUMBERED] = view.numbered
+    st.toggle(
+        "Numbers and legend",
+        key=_NUMBERED,
+        help="A number on each parameter, and beside the drawing a sentence on each.",
+        on_change=lambda: change_view(numbered=1 if st.session_state[_NUMBERED] else None),
+    )
+    return view.numbered
 
 
 def choose_cell(cell: Cell | None) -> None:

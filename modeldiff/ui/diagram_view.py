@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from modeldiff.architectures import explain
 from modeldiff.drawings import CSS_PALETTE, LIGHT, diagram_svg
-from modeldiff.ui.choosers import choose_layer, choose_metric, choose_side
+from modeldiff.ui.choosers import choose_layer, choose_metric, choose_numbered, choose_side
 from modeldiff.ui.clickable_diagram import clickable_diagram
 from modeldiff.ui.diffing import DiffState, changes_so_far, measured
 from modeldiff.ui.downloads import drawing_downloads, provenance
@@ -28,20 +30,26 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
             metric = choose_metric(view)
         architecture = choose_side(view, comparison).architecture
         view = played(view, architecture.layer_count)
+        numbered = choose_numbered(view)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = choose_layer(view, architecture.layer_count)
     component = component_of(changes, view.component) if view.component else None
-    drawing, panel = st.columns([3, 2], gap="medium")
+    draw = partial(
+        diagram_svg,
+        architecture,
+        layer=layer,
+        changes=numbers,
+        metric=metric,
+        numbered=numbered,
+    )
+    # A legend wants room beside the drawing; the panel leaves it some while it is empty.
+    spacious = numbered and component is None
+    drawing, panel = st.columns([4, 1] if spacious else [3, 2], gap="medium")
     with drawing:
+        on_page = partial(draw, palette=CSS_PALETTE, font="inherit")
         clickable_diagram(
-            diagram_svg(
-                architecture,
-                layer=layer,
-                changes=numbers,
-                metric=metric,
-                palette=CSS_PALETTE,
-                font="inherit",
-            ),
+            on_page(room=0),
+            wide=on_page() if numbered else None,
             selected=component,
             on_choose=lambda node: change_view(component=node),
         )
@@ -49,15 +57,14 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
         name = "all layers" if layer is None else f"layer {layer}"
         drawing_downloads(
             f"modeldiff {name}".replace(" ", "-"),
-            lambda: diagram_svg(
-                architecture,
-                layer=layer,
-                changes=numbers,
-                metric=metric,
+            lambda: draw(
                 palette=LIGHT,
                 selected=component,
                 title=f"{comparison.base.text} → {comparison.target.text}, {name}",
-                caption=provenance(comparison, state),
+                caption=(
+                    *((metric.description,) if numbers else ()),
+                    *provenance(comparison, state),
+                ),
             ),
         )
     with panel, st.container(border=True, key="place_panel"):

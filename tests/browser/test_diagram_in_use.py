@@ -1,0 +1,100 @@
+"""The diagram as a reader plays, points at, and takes it along."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scripts.serving import Server, settle
+from tests.browser.test_app import open_measured, query
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+def test_the_layers_play_by_keyboard_and_leave_one_place_in_the_history(
+    server: Server, tab: Page
+) -> None:
+    open_measured(tab, f"{server.url}/diagram?layer=5")
+    places = tab.evaluate("history.length")
+    diagram = tab.locator(".st-key-diagram")
+    tab.get_by_role("button", name="Play").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("button", name="Pause")).to_be_focused()
+    expect(diagram).to_contain_text("Layer 6")
+    assert query(tab)["layer"] == "5"
+    expect(diagram).to_contain_text("Layer 7")
+    expect(tab.get_by_role("button", name="Play")).to_be_focused()
+    expect(tab).to_have_url(re.compile("layer=7"))
+    assert tab.evaluate("history.length") == places + 1
+
+
+def test_a_box_tells_its_tensor_to_the_mouse_and_to_the_keyboard(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/diagram?layer=2")
+    told = tab.locator(".st-key-diagram .tip")
+    expect(told).to_be_hidden()
+    box = tab.get_by_role("button", name=re.compile("^down_proj, "))
+    box.hover()
+    expect(told).to_contain_text("model.layers.2.mlp.down_proj.weight")
+    expect(told).to_contain_text(re.compile(r"median relative change \d"))
+    tab.mouse.move(0, 0)
+    expect(told).to_be_hidden()
+    tab.locator(".st-key-layer_buttons").get_by_role("button").last.focus()
+    tab.keyboard.press("Tab")
+    expect(told).to_contain_text("model.embed_tokens.weight")
+    tab.keyboard.press("Escape")
+    expect(told).to_be_hidden()
+
+
+def test_a_bar_over_all_layers_leads_to_its_layer_on_both_pages(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/diagram?layer=3&component=mlp.up_proj")
+    panel = tab.locator(".st-key-place_panel")
+    bar = panel.get_by_label(re.compile("^layer 6: median relative change"))
+    bar.click()
+    expect(panel).to_contain_text("Layer 6 · mlp.up_proj")
+    tab.get_by_role("button", name="Previous").click()
+    expect(panel).to_contain_text("Layer 5 · mlp.up_proj")
+    # For the chart alone this click is no change.
+    bar.click()
+    expect(panel).to_contain_text("Layer 6 · mlp.up_proj")
+    panel.get_by_role("link", name="See it on the heatmap").click()
+    expect(tab.get_by_role("heading", name="Heatmap")).to_be_visible()
+    panel.get_by_label(re.compile("^layer 1: median relative change")).click()
+    expect(panel).to_contain_text("Layer 1 · mlp.up_proj")
+    panel.get_by_role("link", name="See it in the diagram").click()
+    expect(tab.get_by_role("heading", name="Diagram")).to_be_visible()
+    expect(panel).to_contain_text("Layer 1 · mlp.up_proj")
+    expect(tab.locator("[data-node='mlp.up_proj']")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_legend_stands_where_there_is_room_and_goes_along_into_files(
+    server: Server, tab: Page
+) -> None:
+    open_measured(tab, f"{server.url}/diagram?layer=1")
+    tab.get_by_text("Numbers and legend").click()
+    notes, box = tab.locator(".st-key-diagram .notes"), tab.locator("[data-node='lm_head']")
+    expect(notes).to_contain_text("A table with one row a token")
+    settle(tab)
+    assert query(tab)["numbered"] == "1"
+    beside, left = notes.bounding_box(), box.bounding_box()
+    assert beside and left and beside["x"] > left["x"] + left["width"]
+    svg = tab.locator(".st-key-diagram svg")
+    wide = svg.get_attribute("width") or ""
+    tab.set_viewport_size({"width": 430, "height": 900})
+    expect(svg).not_to_have_attribute("width", wide)
+    below = tab.locator("[data-node='embed_tokens']")
+    under, above = notes.bounding_box(), below.bounding_box()
+    assert under and above and under["y"] > above["y"] + above["height"]
+    files = {}
+    for name in ("SVG", "PDF"):
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name=name, exact=True).click()
+        assert download.value.suggested_filename == f"modeldiff-layer-1.{name.lower()}"
+        files[name] = Path(download.value.path()).read_bytes()
+    words = " ".join("".join(ElementTree.fromstring(files["SVG"]).itertext()).split())
+    assert "demo:base → demo:continued, layer 1" in words
+    assert "A table with one row a token" in words
+    assert files["PDF"].startswith(b"%PDF")
