@@ -17,7 +17,8 @@ _PAD = 11.0
 BETWEEN = 10.0
 _LEAST, _MOST = 92.0, 310.0
 _SMALL, _LARGE = 108.0, 172.0
-_WORDS = 200.0
+_WORDS = 216.0
+_PHRASE = 120.0
 _SHORTEST = 60.0
 _MOST_NUMBER = 150.0
 _GAUGE = 17.0
@@ -188,7 +189,7 @@ def make_card(
     readings = tuple(readings)
     if not readings:
         return _operation(step, badge)
-    detail = _meaning(step.detail, _WORDS)
+    meanings = _meanings(step.detail)
     numbers = tuple(numbers)
     elements = sum(reading.elements for reading in readings)
     size = math.sqrt(min(1.0, elements / largest)) if largest else 0.0
@@ -196,10 +197,11 @@ def make_card(
     large = _SMALL + (_LARGE - _SMALL) * size if step.kind != "norm" else 0.0
     room = max(large, _LEAST) - 2 * _PAD
     share = sum(reading.share for reading in readings)
-    notes = [note for note in (detail, _share_text(share) if share else "") if note]
+    note = _share_text(share) if share else ""
     # The lines, and so the height, are the same whatever the numbers turn out to be.
-    fit = max(room, title, text_width(step.shape, SHAPE), min(text_width(detail, DETAIL), _WORDS))
-    lines = _lines(step.shape, notes, max(fit, _WORDS if alone else 0))
+    fit = max(room, title, text_width(step.shape, SHAPE), _WORDS if alone else _PHRASE)
+    lines = _lines(step.shape, meanings, note, fit)
+    detail = ", ".join(meanings)
     room = max([room, title, *(_line_width(line) for line in lines)])
     bars = 0.0
     if len(readings) == 1 and numbers:
@@ -216,16 +218,30 @@ def make_card(
     return Card(step, "parameters", label, detail, readings, numbers, lines, width, height, badge)
 
 
-def _lines(shape: str, notes: Sequence[str], room: float) -> tuple[tuple[str, str], ...]:
-    """The shape and the notes on it in as few lines of this width as hold them."""
+def _lines(
+    shape: str, meanings: Sequence[str], share: str, room: float
+) -> tuple[tuple[str, str], ...]:
+    """The shape, what it means and the share, each in one line where that is at most this wide.
+
+    What fits beside the shape stands there.
+    """
     lines = [(shape, "")]
-    for note in notes:
-        before, after = lines[-1]
-        longer = before, f"{after} · {note}" if after else note
-        if _line_width(longer) <= room:
-            lines[-1] = longer
-        else:
-            lines.append(("", note))
+    whole = ", ".join(meanings)
+    if _line_width((shape, whole)) <= room:
+        lines = [(shape, whole)]
+    else:
+        packed = [""]
+        for meaning in meanings:
+            longer = f"{packed[-1]}, {meaning}" if packed[-1] else meaning
+            if packed[-1] and text_width(longer, DETAIL) > room:
+                packed.append(meaning)
+            else:
+                packed[-1] = longer
+        lines += [("", line) for line in packed]
+    if whole or _line_width((shape, share)) > room:
+        lines.append(("", share))
+    else:
+        lines = [(shape, share)]
     return tuple(line for line in lines if any(line))
 
 
@@ -249,13 +265,10 @@ def _operation(step: Step, badge: int | None) -> Card:
     return Card(step, "operation", step.label, step.detail, (), (), (), width, _PILL, badge)
 
 
-def _meaning(detail: str, room: float) -> str:
-    """What the shape means, without its number or what the box shows anyway, as far as it fits."""
+def _meanings(detail: str) -> list[str]:
+    """What the shape means, each without its number or what the box shows anyway."""
     parts = [re.sub(r"^\d+ [=≈] ", "", part) for part in detail.split(", ")]
-    parts = [part for part in parts if part != "with bias"]
-    while len(parts) > 1 and text_width(", ".join(parts), DETAIL) > room:
-        parts.pop()
-    return ", ".join(parts)
+    return [part for part in parts if part and part != "with bias"]
 
 
 def _name_room(readings: Sequence[Reading]) -> float:

@@ -176,11 +176,15 @@ class _Graph:
             for row in rows:
                 wanted, weights = [], []
                 for node in row:
-                    near = [(self.nodes[n], n, node.id) for n in self.below[node.id]]
-                    near += [(self.nodes[n], node.id, n) for n in self.above[node.id]]
-                    pulls = [self._pull(lower, upper) for _, lower, upper in near]
+                    near = [(self.nodes[n], self._pull(n, node.id)) for n in self.below[node.id]]
+                    # A lane follows its source, and not the other way about.
+                    near += [
+                        (self.nodes[n], self._pull(node.id, n) if self._lone(node.id, n) else 1.0)
+                        for n in self.above[node.id]
+                    ]
+                    pulls = [pull for _, pull in near]
                     weights.append(sum(pulls) or 0.01)
-                    total = sum(pull * n.x for pull, (n, _, _) in zip(pulls, near, strict=True))
+                    total = sum(pull * other.x for other, pull in near)
                     wanted.append(total / sum(pulls) if pulls else 0.0)
                     if self._joins(node):
                         weights[-1], wanted[-1] = _STIFF, sum(self._reach(node)) / 2
@@ -199,7 +203,11 @@ class _Graph:
         """How much a line wants to be straight: a lane follows its source, a lone box its other."""
         if self.nodes[upper].card is None:
             return _STIFF
-        return _STIFF if len(self.below[upper]) == len(self.above[lower]) == 1 else 1.0
+        return _STIFF if self._lone(lower, upper) else 1.0
+
+    def _lone(self, lower: str, upper: str) -> bool:
+        """Whether a line is the only one of both its ends."""
+        return len(self.below[upper]) == len(self.above[lower]) == 1
 
     def _straighten(self, row: Sequence[_Node]) -> None:
         """Put each lane exactly over where its line comes from, if its neighbours leave room."""

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
 from modeldiff.architectures.columns import is_before_layers
+from modeldiff.architectures.reading import UNKNOWN
 from modeldiff.drawings.block import Block, Point
 from modeldiff.drawings.cards import Card
 from modeldiff.drawings.lanes import arrange
@@ -32,7 +33,7 @@ __all__ = [
     "lay_out_ways",
 ]
 
-_ROOM = 700.0
+_ROOM = 980.0
 _NARROWEST = 380.0
 _MOST_KINDS = 6
 
@@ -106,7 +107,7 @@ def _paged(
             framed[where[0] if where else 0] = True
             for at, (_, block) in zip(where, sublayers, strict=True):
                 inners[at] = max(inners[at], block.width + 2 * INSIDE)
-    page = Page(columns_of(inners, framed))
+    page = Page(columns_of(inners, framed), _stream_label(architecture))
     for number, (section, each) in enumerate(zip(sections, places, strict=True)):
         if number:
             page.restart()
@@ -195,8 +196,18 @@ def _title(kind: LayerKind, layer: int | None) -> str:
 
 def _aside(architecture: Architecture, kind: LayerKind) -> str:
     count = len(kind.layers)
-    alike = f"{count} layers alike" if count > 1 else "one layer"
+    between = max(kind.layers) - min(kind.layers) + 1 > count
+    alike = (
+        f"{count} layers{', interleaved' if between else ' alike'}" if count > 1 else "one layer"
+    )
+    if architecture.family == UNKNOWN:
+        alike += " · order by name"
     return f"{kind.name} · {alike}" if len(architecture.layer_kinds) > 1 else alike
+
+
+def _stream_label(architecture: Architecture) -> str:
+    width = architecture.fact("hidden_size")
+    return f"residual stream · {width.value} numbers a token" if width else "residual stream"
 
 
 def _depths(steps: Sequence[Step]) -> list[list[Step]]:

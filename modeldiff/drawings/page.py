@@ -8,7 +8,7 @@ comes down again, so that a layer's sublayers stand side by side.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from modeldiff.architectures.architecture import LayerKind, Sublayer
@@ -75,10 +75,11 @@ class Page:
     """A page that grows upward; everything is kept in ``u`` until it is turned over.
 
     ``at`` is the column in which it grows, ``floor`` where the last frame begins, ``over`` where
-    the stream can leave its column over the panels.
+    the stream can leave its column over the panels. ``label`` is the stream's.
     """
 
     columns: Sequence[Column]
+    label: str = ""
     u: float = MARGIN
     at: int = 0
     floor: float = MARGIN
@@ -223,7 +224,7 @@ class Page:
                 Panel(p.level, p.title, p.aside, p.x, height - p.y - p.height, p.width, p.height)
                 for p in self.panels
             ),
-            tuple(Route(tuple(map(flip, route.points)), route.kind) for route in self.routes),
+            tuple(replace(route, points=tuple(map(flip, route.points))) for route in self.routes),
             tuple(map(flip, self.sums)),
             tuple(map(flip, self.taps)),
             tuple((*flip((x, u)), text) for x, u, text in self.ends),
@@ -286,7 +287,7 @@ class Page:
         self.stream.append((self.column.stream, lower))
 
     def _close_stream(self) -> None:
-        self.routes.append(Route(tuple(self.stream), "stream"))
+        self.routes.append(Route(tuple(self.stream), "stream", self.label))
 
     def _put(self, block: Block) -> tuple[float, float]:
         """Place a block's boxes and inner lines; return its lower edge and its left one."""

@@ -164,7 +164,13 @@ class Painter:
                 left = gauge.x + number * step
                 path.append(f"M{left:.1f},{bottom:g}v{-rise:.1f}h{step - gap:.1f}v{rise:.1f}z")
         track = rectangle("track", gauge.x, gauge.y, gauge.width, gauge.height, 1)
-        return f'{track}<path class="bar" d="{"".join(path)}"/>'
+        lines = ""
+        for mark in (self.scale.floor, self.scale.ceiling):
+            rise = gauge.height * self.scale.position(mark) if mark is not None else 0.0
+            if 1 <= rise < gauge.height:
+                lines += f"M{gauge.x:g},{bottom - rise:.1f}h{gauge.width:.1f}"
+        marks = f'<path class="level" d="{lines}"/>' if lines else ""
+        return f'{track}<path class="bar" d="{"".join(path)}"/>{marks}'
 
     def _spoken(self, card: Card) -> str:
         """What a screen reader says of a box."""
@@ -201,10 +207,12 @@ class Painter:
             text_tag(name, "shape", _MARGIN, y + 12),
             rectangle("track", _MARGIN, y + 20, _SCALE_WIDTH, 6, 2),
         ]
-        if strips:
-            for number, line in enumerate(_ABOUT_STRIPS):
-                x = 2 * _MARGIN + _SCALE_WIDTH + 10
-                parts.append(text_tag(line, "tick", x, y + 26 + 14 * number))
+        about = list(_ABOUT_STRIPS) if strips else []
+        if metric.rises and metric.ceiling is not None and self.scale.ceiling is None:
+            about.append(f"Unrelated weights: {metric.format(metric.ceiling)}, off this scale.")
+        for number, line in enumerate(about):
+            x = 2 * _MARGIN + _SCALE_WIDTH + 10
+            parts.append(text_tag(line, "tick", x, y + 26 + 14 * number))
         for tick in self.scale.ticks():
             x = _MARGIN + _SCALE_WIDTH * tick.position
             parts.append(f'<path class="mark" d="M{x:.1f},{y + 18:g}V{y + 29:g}"/>')

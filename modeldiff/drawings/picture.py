@@ -35,10 +35,14 @@ class Panel:
 
 @dataclass(frozen=True)
 class Route:
-    """A line through points, in data's direction. A ``stream`` is the residual stream itself."""
+    """A line through points, in data's direction. A ``stream`` is the residual stream itself.
+
+    ``label`` is written along its left, from below, where it first rises far enough.
+    """
 
     points: Line
     kind: Literal["stream", "branch", "plain"]
+    label: str = ""
 
 
 @dataclass(frozen=True)

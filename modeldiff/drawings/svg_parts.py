@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import html
 import re
+from itertools import pairwise
 
 from modeldiff.drawings.block import Point
 from modeldiff.drawings.cards import BADGE, BETWEEN
 from modeldiff.drawings.palette import Palette
 from modeldiff.drawings.picture import Route
+from modeldiff.drawings.text_width import text_width
 
 BADGE_SIZE = 10.5
+LABEL_SIZE = 11.0
 _CORNER = 7.0
+# Beside the circles on the line, and above where a frame begins.
+_LABEL_ASIDE, _LABEL_START = 15.0, 90.0
 # What XML cannot hold at all, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 ARROWS = "".join(
-    f'<marker id="arrow-{kind}" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8"'
-    f' markerHeight="8" markerUnits="userSpaceOnUse" orient="auto">'
+    f'<marker id="arrow-{kind}" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="{size}"'
+    f' markerHeight="{size}" markerUnits="userSpaceOnUse" orient="auto">'
     f'<path class="head-{kind}" d="M0,0.6 L8,4 L0,7.4 z"/></marker>'
-    for kind in ("plain", "branch")
+    for kind, size in (("plain", 8), ("branch", 8), ("stream", 15))
 )
 """The heads of the lines, for an SVG's ``defs``."""
 
@@ -48,6 +53,8 @@ def style_sheet(palette: Palette) -> str:
         ".plain": f"fill:none;stroke:{p.muted};stroke-width:1.3",
         ".head-plain": f"fill:{p.muted}",
         ".head-branch": f"fill:{p.accent}",
+        ".head-stream": f"fill:{p.accent}",
+        ".along": f"font-size:{LABEL_SIZE:g}px;fill:{p.muted}",
         ".tap": f"fill:{p.accent}",
         ".sum": f"fill:{p.surface};stroke:{p.accent};stroke-width:2",
         ".plus": f"stroke:{p.accent};stroke-width:2",
@@ -65,6 +72,7 @@ def style_sheet(palette: Palette) -> str:
         ".track": f"fill:{p.track}",
         ".bar": f"fill:{p.bar}",
         ".mark": f"stroke:{p.text};stroke-width:1.2",
+        ".level": f"stroke:{p.text};stroke-width:1;stroke-dasharray:2 2",
         ".node": "cursor:pointer;outline:none",
         ".node:hover .box": f"stroke:{p.accent};stroke-width:2",
         ".node:focus-visible .box": f"stroke:{p.accent};stroke-width:3;stroke-dasharray:5 3",
@@ -105,8 +113,34 @@ def line_tag(route: Route) -> str:
         (x, y), (x2, y2) = _towards(here, before), _towards(here, after)
         path.append(f"L{x:.1f},{y:.1f}Q{here[0]:.1f},{here[1]:.1f} {x2:.1f},{y2:.1f}")
     path.append(f"L{points[-1][0]:.1f},{points[-1][1]:.1f}")
-    head = "" if route.kind == "stream" else f' marker-end="url(#arrow-{route.kind})"'
-    return f'<path class="{route.kind}" d="{"".join(path)}"{head}/>'
+    return (
+        f'<path class="{route.kind}" d="{"".join(path)}" marker-end="url(#arrow-{route.kind})"/>'
+        + _label_tag(route)
+    )
+
+
+def label_place(route: Route) -> tuple[float, float, float] | None:
+    """Where a route's label goes: x and y of its lower end, from which it runs up, and its length.
+
+    None where the line has no label, or rises nowhere far enough for it.
+    """
+    length = text_width(route.label, LABEL_SIZE)
+    if route.label:
+        for (x, y), (after, end) in pairwise(route.points):
+            if x == after and y - end > _LABEL_START + length:
+                return x - _LABEL_ASIDE, y - _LABEL_START, length
+    return None
+
+
+def _label_tag(route: Route) -> str:
+    place = label_place(route)
+    if place is None:
+        return ""
+    x, y, _ = place
+    return (
+        f'<text class="along" transform="translate({x:g} {y:g}) rotate(-90)">'
+        f"{escape(route.label)}</text>"
+    )
 
 
 def _towards(point: Point, other: Point) -> Point:
