@@ -227,17 +227,15 @@ def _lines(
     """
     lines = [(shape, "")]
     whole = ", ".join(meanings)
-    if _line_width((shape, whole)) <= room:
-        lines = [(shape, whole)]
-    else:
-        packed = [""]
-        for meaning in meanings:
-            longer = f"{packed[-1]}, {meaning}" if packed[-1] else meaning
-            if packed[-1] and text_width(longer, DETAIL) > room:
-                packed.append(meaning)
-            else:
-                packed[-1] = longer
-        lines += [("", line) for line in packed]
+    # In one piece where that is possible, on a line of its own if need be.
+    alone = _line_width((shape, whole)) > room >= text_width(whole, DETAIL)
+    for meaning in [whole] if alone else meanings:
+        before, after = lines[-1]
+        longer = before, f"{after}, {meaning}" if after else meaning
+        if _line_width(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(("", meaning))
     if whole or _line_width((shape, share)) > room:
         lines.append(("", share))
     else:

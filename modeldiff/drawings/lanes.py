@@ -114,6 +114,9 @@ class _Graph:
             feeding = [self.nodes[name].x for name in self.below[box.id]]
             if feeding:
                 box.x = sum(feeding) / len(feeding)
+            elif box.card is not None and box.card.step.kind == "parameter":
+                # What nothing leads to stands aside.
+                box.x = math.inf
         ordered = list(boxes)
         lanes = [n for n in self.nodes.values() if n.row == row and n.card is None]
         for lane in lanes:
