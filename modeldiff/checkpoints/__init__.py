@@ -10,6 +10,7 @@ from modeldiff.checkpoints.checkpoint import (
 from modeldiff.checkpoints.opening import open_checkpoint
 from modeldiff.checkpoints.references import demo_names, parse_reference, reference_forms
 from modeldiff.checkpoints.stored_types import STORED_TYPES, StoredType
+from modeldiff.checkpoints.tokens import TokenRole, Tokens, read_tokens
 
 __all__ = [
     "STORED_TYPES",
@@ -19,8 +20,11 @@ __all__ = [
     "Storage",
     "StoredType",
     "TensorInfo",
+    "TokenRole",
+    "Tokens",
     "demo_names",
     "open_checkpoint",
     "parse_reference",
+    "read_tokens",
     "reference_forms",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from modeldiff.errors import InvalidReference
+from modeldiff.errors import AccessDenied, InvalidReference
 
 ROOTS_VARIABLE = "MODELDIFF_ROOTS"
 
@@ -44,4 +44,23 @@ def require_allowed(path: Path) -> None:
             f"{path} is outside the folders that may be opened here.",
             hint=f"Give a path inside {roots}, a Hub repository or a demo. Whoever runs this app "
             f"sets these folders in {ROOTS_VARIABLE}.",
+        )
+
+
+def require_inside(folder: Path, file: str) -> None:
+    """Raise ``AccessDenied`` if a link leads from ``folder`` to somewhere else.
+
+    A folder from outside may hold links to anything that its reader can read. The Hub's cache is
+    the exception that has to work: its snapshots are links to ``blobs``, beside the snapshots or
+    shared by all repositories.
+    """
+    homes = [Path(os.path.realpath(folder)), *allowed_roots()]
+    for ancestor in homes[0].parents:
+        if ancestor.name == "snapshots" and ancestor.parent.name.startswith("models--"):
+            homes += [ancestor.parent / "blobs", ancestor.parent.parent / "blobs"]
+    if not in_one_of(folder / file, tuple(homes)):
+        raise AccessDenied(
+            f"{folder / file} is a link that leads out of its folder.",
+            hint="Put the file itself there, or give the file that the link leads to. To allow "
+            f"more folders, list them in {ROOTS_VARIABLE}.",
         )

@@ -84,6 +84,14 @@ class Storage(Protocol):
         """Whether ``fetch`` would return at once, without a download."""
         ...
 
+    def read_beside(self, name: str, limit: int) -> bytes:
+        """A small file that lies beside the weights, such as the tokenizer's.
+
+        Raises ``CheckpointNotFound`` where there is none, ``DamagedCheckpoint`` where it has more
+        than ``limit`` bytes, and what else stands below ``CheckpointError``.
+        """
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:

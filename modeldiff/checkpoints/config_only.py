@@ -31,6 +31,10 @@ class NoStorage:
         """There is nothing to wait for."""
         return True
 
+    def read_beside(self, name: str, limit: int) -> bytes:
+        """Always raises ``NoWeights``."""
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         raise NoWeights(
             f"{self._reference} is a config without weights: its architecture can be compared, "

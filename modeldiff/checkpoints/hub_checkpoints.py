@@ -21,6 +21,7 @@ from modeldiff.checkpoints.hub_repository import (
     read_start,
 )
 from modeldiff.checkpoints.local_files import read_header
+from modeldiff.checkpoints.quoting import quoted
 from modeldiff.checkpoints.safetensors_header import header_bytes, parse_header
 from modeldiff.checkpoints.weight_files import (
     MAX_INDEX_BYTES,
@@ -34,6 +35,7 @@ from modeldiff.checkpoints.weight_files import (
 from modeldiff.errors import (
     CheckpointChanged,
     CheckpointError,
+    CheckpointNotFound,
     DamagedCheckpoint,
     HubUnreachable,
 )
@@ -130,6 +132,15 @@ class HubStorage:
     def is_local(self, file: str) -> bool:
         """Whether the file is in huggingface_hub's cache."""
         return cached_file(self.repository, file) is not None
+
+    def read_beside(self, name: str, limit: int) -> bytes:
+        """Read at the commit that was opened. Raises as ``read_small`` does."""
+        if name not in self.repository.blobs:
+            raise CheckpointNotFound(
+                f"{self.repository.repo} has no {quoted(name)}.",
+                hint="Look at the repository's list of files.",
+            )
+        return read_small(self.repository, name, limit)
 
 
 def _choose(repository: Repository) -> tuple[WeightFiles, Index | None]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modeldiff.checkpoints.allowed_paths import ROOTS_VARIABLE, allowed_roots, in_one_of
+from modeldiff.checkpoints.allowed_paths import require_inside
 from modeldiff.checkpoints.assembly import assemble
 from modeldiff.checkpoints.checkpoint import Checkpoint, Reference
 from modeldiff.checkpoints.config_file import CONFIG_NAME, MAX_CONFIG_BYTES, parse_config
@@ -32,7 +32,7 @@ from modeldiff.checkpoints.weight_files import (
     parse_index,
     require_present,
 )
-from modeldiff.errors import AccessDenied, CheckpointError, CheckpointNotFound, NoWeights
+from modeldiff.errors import CheckpointError, CheckpointNotFound, NoWeights
 
 
 def open_local(reference: Reference, path: Path) -> Checkpoint:
@@ -66,7 +66,7 @@ def open_local(reference: Reference, path: Path) -> Checkpoint:
         config=config,
         metadata=assembly.metadata,
         fingerprint=local_fingerprint(identities, config_bytes),
-        storage=LocalStorage({file: folder / file for file in states}, states),
+        storage=LocalStorage(folder, {file: folder / file for file in states}, states),
         warnings=(*chosen.warnings, *assembly.warnings, *config_warnings),
     )
 
@@ -81,14 +81,14 @@ def _choose(folder: Path) -> tuple[WeightFiles, Index | None]:
         raise NoWeights(error.message, hint=_elsewhere(folder) or error.hint) from None
     index = None
     if chosen.index:
-        _require_inside(folder, chosen.index)
+        require_inside(folder, chosen.index)
         path = folder / chosen.index
         index = parse_index(read_small_file(path, MAX_INDEX_BYTES), str(path))
         present = [file for file in index.files if os.path.lexists(folder / file)]
         require_present(index.files, present, str(folder))
         chosen = replace(chosen, files=index.files)
     for file in chosen.files:
-        _require_inside(folder, file)
+        require_inside(folder, file)
     warnings = (*chosen.warnings, *left_aside(names, chosen.files))
     return replace(chosen, warnings=warnings), index
 
@@ -98,7 +98,7 @@ def _read_config(
 ) -> tuple[Mapping[str, Any] | None, bytes | None, tuple[str, ...]]:
     """The config, its bytes, and a warning where it is there and can't be used."""
     try:
-        _require_inside(folder, CONFIG_NAME)
+        require_inside(folder, CONFIG_NAME)
         raw = read_small_file(folder / CONFIG_NAME, MAX_CONFIG_BYTES)
     except CheckpointNotFound:
         return None, None, ()
@@ -106,25 +106,6 @@ def _read_config(
         return None, None, (f"{error.message} The config was left aside.",)
     config, warnings = parse_config(raw)
     return config, raw, warnings
-
-
-def _require_inside(folder: Path, file: str) -> None:
-    """Raise ``AccessDenied`` if a link leads from ``folder`` to somewhere else.
-
-    A folder from outside may hold links to anything that its reader can read. The Hub's cache is
-    the exception that has to work: its snapshots are links to ``blobs``, beside the snapshots or
-    shared by all repositories.
-    """
-    homes = [Path(os.path.realpath(folder)), *allowed_roots()]
-    for ancestor in homes[0].parents:
-        if ancestor.name == "snapshots" and ancestor.parent.name.startswith("models--"):
-            homes += [ancestor.parent / "blobs", ancestor.parent.parent / "blobs"]
-    if not in_one_of(folder / file, tuple(homes)):
-        raise AccessDenied(
-            f"{folder / file} is a link that leads out of its folder.",
-            hint="Put the file itself there, or give the file that the link leads to. To allow "
-            f"more folders, list them in {ROOTS_VARIABLE}.",
-        )
 
 
 def _elsewhere(folder: Path) -> str:

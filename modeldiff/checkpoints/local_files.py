@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from modeldiff.checkpoints.allowed_paths import require_inside
 from modeldiff.checkpoints.checkpoint import FetchProgress
 from modeldiff.checkpoints.safetensors_header import header_bytes
 from modeldiff.errors import (
@@ -106,8 +107,10 @@ def read_small_file(path: Path, limit: int) -> bytes:
 
 @dataclass(frozen=True)
 class LocalStorage:
-    """Files of this machine: ``paths`` and ``states`` by file name, as they were at opening."""
+    """Files of one folder of this machine: ``paths`` and ``states`` by file name, as they were at
+    opening."""
 
+    folder: Path
     paths: Mapping[str, Path]
     states: Mapping[str, FileState]
 
@@ -128,6 +131,12 @@ class LocalStorage:
     def is_local(self, file: str) -> bool:
         """True: there is nothing to download."""
         return True
+
+    def read_beside(self, name: str, limit: int) -> bytes:
+        """Read now, whatever it was at opening. Raises as ``require_inside`` and
+        ``read_small_file`` do."""
+        require_inside(self.folder, name)
+        return read_small_file(self.folder / name, limit)
 
 
 _O_BINARY = getattr(os, "O_BINARY", 0)  # on Windows, bytes as they are

@@ -230,6 +230,9 @@ class RemoteStorage:
     def is_local(self, file: str) -> bool:
         return file in self.here
 
+    def read_beside(self, name: str, limit: int) -> bytes:
+        return self._inner.read_beside(name, limit)
+
 
 class TestFilesElsewhere:
     def test_they_are_fetched_and_then_read(self, opened: tuple[Checkpoint, Checkpoint]) -> None:

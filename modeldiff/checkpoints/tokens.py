@@ -1,0 +1,177 @@
+"""The texts of a model's tokens, from the tokenizer files that lie beside its weights.
+
+Read as plain JSON, without the libraries that would run a tokenizer: only the texts are wanted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.errors import CheckpointNotFound, DamagedCheckpoint, NoWeights
+
+TokenRole = Literal["token", "special", "reserved"]
+
+MAX_TOKENIZER_BYTES = 50_000_000
+"""Longest file that is read: half as much again as the largest ones published."""
+_MOST_CONTAINERS = 3_000_000
+_MOST_QUOTES = 12_000_000
+_MOST_TOKENS = 2_000_000
+"""What a file of that size could else become in memory; the largest published have 1,000,000
+containers, 4,000,000 quotes and 262,144 tokens."""
+
+_RESERVED = re.compile(r"reserved|unused|placeholder|extra_id|dummy|\[PAD\d+\]", re.IGNORECASE)
+_VISIBLE = str.maketrans({" ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥"})
+
+
+@dataclass(frozen=True, eq=False)
+class Tokens:
+    """A tokenizer's texts, by row of the embedding.
+
+    ``texts[i]`` is what token i writes, made visible: ``␣`` for a space, ``↵`` for a line's end,
+    ``‹E2›`` for a byte that is no character by itself; None for a row without a token. ``added``
+    are the tokens that the tokenizer lists apart from its vocabulary, ``file`` where all this came
+    from.
+    """
+
+    texts: tuple[str | None, ...]
+    added: frozenset[int]
+    file: str
+
+    def text(self, row: int) -> str | None:
+        """The row's text; None where the tokenizer has no such token."""
+        return self.texts[row] if row < len(self.texts) else None
+
+    def role(self, row: int) -> TokenRole | None:
+        """``reserved`` by its name, ``special`` where it was added, else ``token``; None where
+        the tokenizer has no such token: such rows only fill the matrix up."""
+        text = self.text(row)
+        if text is None:
+            return None
+        if _RESERVED.search(text) and (row in self.added or text[:1] in "<["):
+            return "reserved"
+        return "special" if row in self.added else "token"
+
+    def search(self, wanted: str, limit: int) -> tuple[int, ...]:
+        """Rows whose text holds ``wanted`` (spaces count, case does not), exact ones first."""
+        needle = wanted.translate(_VISIBLE).casefold()
+        if not needle:
+            return ()
+        found = []
+        for row, text in enumerate(self.texts):
+            if text is not None and needle in (folded := text.casefold()):
+                bare = folded.removeprefix("␣")
+                found.append((needle not in (folded, bare), len(text), row))
+        return tuple(row for *_, row in sorted(found)[:limit])
+
+
+def read_tokens(checkpoint: Checkpoint) -> Tokens:
+    """The texts of a checkpoint's tokens: of ``tokenizer.json``, else of GPT-2's ``vocab.json``.
+
+    Raises ``CheckpointNotFound`` where there is neither, ``DamagedCheckpoint`` where the file is
+    not what it should be, and what reading raises.
+    """
+    for file, parse in (("tokenizer.json", _whole_tokenizer), ("vocab.json", _bare_vocabulary)):
+        try:
+            raw = checkpoint.storage.read_beside(file, MAX_TOKENIZER_BYTES)
+        except (CheckpointNotFound, NoWeights):
+            continue
+        return _parse(raw, file, parse)
+    raise CheckpointNotFound(
+        f"{checkpoint.reference} has no tokenizer.json and no vocab.json beside its weights.",
+        hint="Put its tokenizer.json there to see the texts of its tokens.",
+    )
+
+
+_Vocabulary = tuple[Mapping[str, Any], Iterable[tuple[int, str]], Callable[[str], str]]
+"""Text → row, the added tokens, and what makes a text of the vocabulary readable."""
+
+
+def _parse(raw: bytes, file: str, parse: Callable[[Any], _Vocabulary]) -> Tokens:
+    try:
+        if raw.count(b"[") + raw.count(b"{") > _MOST_CONTAINERS or raw.count(b'"') > _MOST_QUOTES:
+            raise ValueError("it holds more than any tokenizer does")
+        vocabulary, added, readable = parse(json.loads(raw))
+        texts: dict[int, str] = {}
+        for text, row in vocabulary.items():
+            if type(row) is int and 0 <= row < _MOST_TOKENS:
+                texts[row] = readable(text)
+        numbers = set()
+        for row, text in added:
+            texts[row] = _visible(text)
+            numbers.add(row)
+        if not texts:
+            raise ValueError("it lists no tokens")
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise DamagedCheckpoint(
+            f"{file} cannot be read as a tokenizer: {reason[:200]}.",
+            hint="Download it again, or save the tokenizer anew.",
+        ) from error
+    listed = tuple(map(texts.get, range(max(texts) + 1)))
+    return Tokens(listed, frozenset(numbers), file)
+
+
+def _whole_tokenizer(parsed: Any) -> _Vocabulary:
+    model = parsed["model"]
+    vocabulary = model["vocab"]
+    if isinstance(vocabulary, list):  # SentencePiece's unigrams: [text, score] by row
+        vocabulary = {piece[0]: row for row, piece in enumerate(vocabulary)}
+    added = [
+        (token["id"], token["content"])
+        for token in parsed.get("added_tokens") or ()
+        if type(token["id"]) is int and 0 <= token["id"] < _MOST_TOKENS
+    ]
+    steps = json.dumps([parsed.get("decoder"), parsed.get("pre_tokenizer")])
+    readable = _of_bytes if '"ByteLevel"' in steps else _of_words
+    return vocabulary, added, readable
+
+
+def _bare_vocabulary(parsed: Any) -> _Vocabulary:
+    bytewise = any(text.startswith("Ġ") for text in parsed)
+    return parsed, (), _of_bytes if bytewise else _of_words
+
+
+def _bytes_of_letters() -> dict[str, int]:
+    """GPT-2's alphabet: each byte as a letter. Printable bytes are themselves, the others follow
+    from U+0100 on (``bytes_to_unicode`` in its ``encoder.py``)."""
+    themselves = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in themselves]
+    letters = {chr(byte): byte for byte in themselves}
+    return letters | {chr(0x100 + number): byte for number, byte in enumerate(others)}
+
+
+_BYTES = _bytes_of_letters()
+
+
+def _of_bytes(text: str) -> str:
+    """A text in GPT-2's alphabet, made readable; one that is not in it stays."""
+    try:
+        content = bytes(_BYTES[letter] for letter in text)
+    except KeyError:
+        return _visible(text)
+    # What is no UTF-8 comes out of the decoder as lone surrogates, a byte each.
+    return _visible(content.decode("utf-8", "surrogateescape"))
+
+
+def _of_words(text: str) -> str:
+    """A text in SentencePiece's or WordPiece's spelling, made readable."""
+    return _visible(text.replace("▁", " "))
+
+
+def _visible(text: str) -> str:
+    """On one line, with every character that would else not be seen spelt out."""
+    text = text.translate(_VISIBLE)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _spelt(ord(letter)) for letter in text)
+
+
+def _spelt(code: int) -> str:
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"‹{code - 0xDC00:02X}›"
+    return f"‹U+{code:04X}›"
