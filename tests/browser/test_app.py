@@ -57,7 +57,10 @@ def test_a_click_on_a_cell_goes_to_the_url_and_stays(server: Server, tab: Page) 
     panel.get_by_label("Cell", exact=True).press("Enter")
     expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
 
-    panel.get_by_role("link", name="See it in the diagram").click()
+    # The panel fills from its head down: its link is the last to follow.
+    to_diagram = panel.get_by_role("link", name="See it in the diagram")
+    expect(to_diagram).to_have_attribute("href", re.compile("layer=3"))
+    to_diagram.click()
     expect(tab.get_by_role("heading", name="Diagram")).to_be_visible()
     expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
     expect(tab.locator("[data-node='self_attn.v_proj']")).to_have_attribute("aria-pressed", "true")
