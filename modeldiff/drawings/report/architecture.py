@@ -5,33 +5,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modeldiff.architectures import FactPair
+from modeldiff.architectures.quantities import share_text
 from modeldiff.drawings.parts import Parts
-from modeldiff.drawings.report.markup import text
+from modeldiff.drawings.report.markup import sentence, text
 from modeldiff.wording import MISSING, format_count
 
 _BAR = 240
 
 
 def facts_html(facts: Sequence[FactPair]) -> str:
-    """A table of all facts: those that differ are marked, each with what that means."""
-    different = sum(not fact.same for fact in facts)
-    caption = f"{different} of {len(facts)} facts differ" if different else "All facts are the same"
+    """A table of the facts that differ, each with what that means, then those that both share."""
+    different = "".join(_difference(fact) for fact in facts if not fact.same)
+    alike = "".join(
+        f"<div><dt>{text(fact.label)}</dt><dd>{text(_shared(fact), 300)}</dd></div>"
+        for fact in facts
+        if fact.same
+    )
+    count = sum(not fact.same for fact in facts)
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Fact", "Base", "Target", "Meaning"))
-    rows = "".join(map(_fact, facts))
-    return (
-        f'<div class="scroll"><table class="facts"><caption>{caption}</caption>'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    table = (
+        f'<div class="scroll"><table class="facts"><caption>{count} of {len(facts)} facts differ'
+        f"</caption><thead><tr>{head}</tr></thead><tbody>{different}</tbody></table></div>"
+        if different
+        else ""
     )
+    shared = "The same in both" if different else "All facts are the same"
+    return f'{table}<h3>{shared}</h3><dl class="alike">{alike}</dl>' if alike else table
 
 
-def _fact(fact: FactPair) -> str:
-    sides = "".join(
-        f"<td>{text(side.text, 300) if side else MISSING}</td>" for side in (fact.base, fact.target)
-    )
-    css, mark = ("", "") if fact.same else (' class="differs"', '<b aria-label="differs">≠</b> ')
+def _shared(fact: FactPair) -> str:
+    """What both sides say; where one value is told in two ways, both."""
+    return " → ".join(dict.fromkeys(side.text for side in (fact.base, fact.target) if side))
+
+
+def _difference(fact: FactPair) -> str:
+    values = [text(side.text, 300) if side else MISSING for side in (fact.base, fact.target)]
+    meaning = fact.meaning.removeprefix(f"{fact.label}: ")
     return (
-        f'<tr{css}><th scope="row">{mark}{text(fact.label)}</th>{sides}'
-        f"<td>{text(fact.meaning, 500)}</td></tr>"
+        f'<tr><th scope="row">{text(fact.label)}</th><td>{values[0]}</td>'
+        f"<td>{values[1]}</td><td>{sentence(meaning)}</td></tr>"
     )
 
 
@@ -44,7 +56,7 @@ def parts_html(parts: Parts) -> str:
         for at, (side, count, total) in enumerate(sides):
             name = f'<th scope="rowgroup" rowspan="2">{text(part.label)}</th>' if at == 0 else ""
             width = _BAR * count / most if most else 0.0
-            share = f"{100 * count / total:.3g} %" if total else MISSING
+            share = share_text(count, total) if total else MISSING
             rows.append(
                 f'<tr class="{side}">{name}<td>{side}</td><td class="bars">'
                 f'<svg width="{_BAR}" height="12" aria-hidden="true">'
@@ -55,8 +67,7 @@ def parts_html(parts: Parts) -> str:
         f'<th scope="col">{name}</th>' for name in ("Part", "Model", "", "Parameters", "Share")
     )
     caption = (
-        f"Where the parameters sit: base {text(parts.names[0])}, {format_count(parts.totals[0])}; "
-        f"target {text(parts.names[1])}, {format_count(parts.totals[1])}"
+        f"Where the parameters sit: base {text(parts.names[0])}; target {text(parts.names[1])}"
     )
     return (
         f'<div class="scroll"><table class="parts"><caption>{caption}</caption>'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modeldiff.drawings.palette import DARK, FILE_FONT, LIGHT, Palette
-from modeldiff.drawings.report.heatmap import STEPS
+from modeldiff.drawings.report.rows import STEPS
 
 _DARK_INK, _LIGHT_INK = "#16191c", "#ffffff"
 _NAMED = ("text", "muted", "surface", "panel", "line", "track", "accent", "bar")

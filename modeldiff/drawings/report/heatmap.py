@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from modeldiff.drawings.metrics import METRICS, Metric
 from modeldiff.drawings.report.markup import text
-from modeldiff.drawings.report.rows import Row
-from modeldiff.drawings.scale import Scale, choose_scale
+from modeldiff.drawings.report.rows import MARGINS, STEPS, Row, Rows
+from modeldiff.drawings.scale import Scale
+from modeldiff.drawings.scales import Scales
 from modeldiff.drawings.text_width import shorten, text_width
-
-STEPS = 32
-"""Steps of colour between no change and the top of the scale."""
 
 SIGNS: Mapping[str, tuple[str, str]] = {
     "only in base": ("−", "only in base"),
@@ -38,32 +36,25 @@ _NEEDED = (38.0, 15.0)
 """Width and height that a number needs."""
 
 
-def scales(rows: Sequence[Row]) -> tuple[Scale, ...]:
-    """A scale for every metric that any cell has a value of; margins don't stretch it."""
-    cells = [row.statistics for row in rows if row.statistics and row.status != "merged"]
-    floors = {one.resolution_pct for one in cells if one.resolution_pct is not None}
-    found = []
-    for metric in METRICS:
-        values = [value for one in cells if (value := metric.value(one)) is not None]
-        if values:
-            found.append(choose_scale(values, metric, floors))
-    return tuple(found)
+def heatmap_svg(rows: Rows) -> str:
+    """All cells, coloured by the first metric; they are numbered as the table's rows are."""
+    return _Sheet(rows).svg()
 
 
-def step_of(value: float, scale: Scale) -> int:
-    """A value's colour: 0 is no change, ``STEPS`` the most."""
-    position = scale.position(value)
-    return round(STEPS * (position if scale.metric.rises else 1 - position))
+def legend_html(metric: Metric, scales: Scales, *, shown: bool) -> str:
+    """A metric's colours from no change to the top, with floor and ceiling marked: one strip for
+    each scale that some of the cells share."""
+    label = f"{metric.label}, %" if metric.unit else metric.label
+    strips = "".join(
+        f"<figure><figcaption>{text(label + (f' · {name}' if name else ''))}</figcaption>"
+        f"{_strip(scale)}</figure>"
+        for name, scale in scales.scales.items()
+    )
+    return f'<div class="scale" data-of="{metric.key}"{"" if shown else " hidden"}>{strips}</div>'
 
 
-def heatmap_svg(rows: Sequence[Row], scale: Scale | None) -> str:
-    """All cells, coloured by this scale's metric; ``rows`` are numbered as in the table."""
-    return _Sheet(rows, scale).svg()
-
-
-def legend_html(scale: Scale, *, shown: bool) -> str:
-    """A metric's colours from no change to the top, with floor and ceiling marked."""
-    width, height = 320.0, 10.0
+def _strip(scale: Scale) -> str:
+    width, height = 300.0, 10.0
     each = width / (STEPS + 1)
     order = range(STEPS + 1) if scale.metric.rises else range(STEPS, -1, -1)
     parts = [
@@ -79,12 +70,9 @@ def legend_html(scale: Scale, *, shown: bool) -> str:
             f'<text x="{x:.1f}" y="{27 + 12 * line:g}" text-anchor="{anchor}">{text(words)}</text>'
             for line, words in enumerate(tick.text.split("\n"))
         ]
-    unit = ", %" if scale.metric.unit else ""
     return (
-        f'<figure class="scale" data-of="{scale.metric.key}"{"" if shown else " hidden"}>'
-        f"<figcaption>{text(scale.metric.label + unit)}</figcaption>"
         f'<svg viewBox="0 0 {width + 20:g} 42" width="{width + 20:g}" height="42" role="img"'
-        f' aria-label="Colour scale of {text(scale.metric.label)}">{"".join(parts)}</svg></figure>'
+        f' aria-label="Colour scale of {text(scale.metric.label)}">{"".join(parts)}</svg>'
     )
 
 
@@ -109,9 +97,9 @@ def _infinite(row: Row) -> bool:
 class _Sheet:
     """Where each cell stands. ``rows`` keep their numbers, which are the table's."""
 
-    def __init__(self, rows: Sequence[Row], scale: Scale | None) -> None:
-        self._rows = list(enumerate(rows))
-        self._scale = scale
+    def __init__(self, rows: Rows) -> None:
+        self._rows = list(enumerate(rows.rows))
+        self._metric = rows.metrics[0] if rows.metrics else None
         inside = [row for _, row in self._rows if row.region == "grid"]
         groups = {row.column: (row.rank, row.group) for row in inside}
         self._columns = sorted(groups, key=lambda column: groups[column])
@@ -161,10 +149,12 @@ class _Sheet:
 
     def _grid(self, y: float, parts: list[str]) -> float:
         names = [shorten(column, _LONGEST_NAME, _FONT) for column in self._columns]
+        margin = any(row.region == "layer" for _, row in self._rows)
         y += 0.71 * max(text_width(name, _FONT) for name in [*names, "all components"]) + 14
         for column, name in zip(self._columns, names, strict=True):
             parts.append(_slanted(name, self._across[column] + self._width / 2, y))
-        parts.append(_slanted("all components", self._margin + self._width / 2, y))
+        if margin:
+            parts.append(_slanted("all components", self._margin + self._width / 2, y))
         parts.append(_label("layer", _LEFT - 8, y - 6))
         row_of = {layer: at for at, layer in enumerate(self._layers)}
         every = next((n for n in (1, 2, 5, 10, 20, 50) if n * self._height >= _LABEL_EVERY), 100)
@@ -172,7 +162,8 @@ class _Sheet:
             if at % every == 0:
                 parts.append(_label(str(layer), _LEFT - 8, y + (at + 0.5) * self._height + 4))
         bottom = y + len(self._layers) * self._height + _GAP
-        parts.append(_label("all layers", _LEFT - 8, bottom + max(self._height, 16) / 2 + 4))
+        if margin:
+            parts.append(_label("all layers", _LEFT - 8, bottom + max(self._height, 16) / 2 + 4))
         for number, row in self._rows:
             top = y + row_of.get(row.layer, 0) * self._height if row.layer is not None else 0.0
             if row.region == "grid":
@@ -206,22 +197,22 @@ class _Sheet:
         elif width >= _NEEDED[0] and height >= _NEEDED[1]:
             at = f'x="{x + width / 2:.1f}" y="{y + height / 2 + 4:.1f}"'
             inside = f'<text class="v" {at} text-anchor="middle">{text(sign)}</text>'
+        css = "cell margin" if row.region in MARGINS else "cell"
         return (
-            f'<a class="cell s{step}" id="c{number}" href="#r{number}">'
+            f'<a class="{css} s{step}" id="c{number}" href="#r{number}">'
             f"<title>{text(row.place)}: {text(reading)}</title>"
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>{inside}</a>'
         )
 
     def _reading(self, row: Row) -> tuple[int | str, str, str]:
         """The step of colour (``-`` without one), the words, and what stands in the cell."""
-        metric: Metric = self._scale.metric if self._scale else METRICS[0]
-        value = metric.value(row.statistics)
-        if value is None or self._scale is None:
-            mark = row.mark or "no value"
-            return "-", SIGNS.get(mark, ("·", mark))[1], SIGNS.get(mark, ("·", mark))[0]
-        if math.isinf(value):
-            return "-", "∞", "∞"
-        return step_of(value, self._scale), metric.format(value), metric.number(value)
+        value = self._metric.value(row.statistics) if self._metric else None
+        if value is None or self._metric is None:
+            sign, meaning = SIGNS.get(row.mark or "no value", ("·", row.mark))
+            return "-", meaning, sign
+        step = row.steps[0]
+        shown = "-" if step is None else step
+        return shown, self._metric.format(value), self._metric.number(value)
 
 
 def _slanted(name: str, x: float, y: float) -> str:

@@ -50,6 +50,11 @@ def text(words: object, most: int = LONGEST) -> str:
     return escape(plain)
 
 
+def sentence(words: str) -> str:
+    """A sentence as HTML, each number on one line with its unit."""
+    return text(words, 2000).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
 def section(id: str, title: str, *content: str) -> str:
     """A part of the page under a heading of its own."""
     return (
@@ -60,5 +65,5 @@ def section(id: str, title: str, *content: str) -> str:
 
 def paragraphs(sentences: Iterable[str], css: str = "") -> str:
     """A list of sentences."""
-    items = "".join(f"<li>{text(sentence, 2000)}</li>" for sentence in sentences)
+    items = "".join(f"<li>{sentence(words)}</li>" for words in sentences)
     return f'<ul class="{css}">{items}</ul>' if items else ""

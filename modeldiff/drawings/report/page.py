@@ -8,28 +8,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from modeldiff.architectures import Architecture, compare_facts
-from modeldiff.drawings.diagram import diagram_svg
-from modeldiff.drawings.metrics import METRICS, Metric
+from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.parts import read_parts
 from modeldiff.drawings.report.architecture import facts_html, parts_html
 from modeldiff.drawings.report.colours import colours_css
+from modeldiff.drawings.report.drawn import diagram_html, side_by_side_html
 from modeldiff.drawings.report.guide import guide_html
-from modeldiff.drawings.report.heatmap import heatmap_svg, legend_html, marks_html, scales
+from modeldiff.drawings.report.heatmap import heatmap_svg, legend_html, marks_html
 from modeldiff.drawings.report.markup import (
-    REPORT_PALETTE,
     left_to_right,
     paragraphs,
     section,
+    sentence,
     text,
 )
-from modeldiff.drawings.report.rows import Row, most_telling, read_rows
+from modeldiff.drawings.report.rows import Rows, read_rows
 from modeldiff.drawings.report.table import table_html
-from modeldiff.drawings.scale import Scale
+from modeldiff.drawings.scales import Scales
 from modeldiff.results import Result, ResultHeader, read_changes
 from modeldiff.wording import format_duration
 
@@ -37,8 +36,6 @@ MOST_BYTES = 3_000_000
 """A report is smaller than this, so that it can be mailed."""
 
 _MOST_ROWS = 3_000
-_MOST_BOXES = 500
-"""A diagram of more is nothing to look at, and takes long to lay out."""
 _HERE = Path(__file__).parent
 
 
@@ -52,7 +49,7 @@ def report_html(result: Result, base: Architecture, target: Architecture) -> str
     frame = _Report(result, base, target)
     most = _MOST_ROWS
     while True:
-        document = frame.document(most_telling(every, most), len(every))
+        document = frame.document(every.fewer(most))
         if len(document.encode()) < MOST_BYTES or most < 2:
             return document
         most //= 2
@@ -66,34 +63,32 @@ class _Report:
         self._header = result.header
         self._title = f"{result.header.base_reference} → {result.header.target_reference}"
         reading = read_changes(result.changes)
-        self._words = section(
-            "words",
-            "In words",
-            f'<p class="headline">{text(reading.headline, 2000)}</p>',
-            paragraphs(reading.facts),
-            "<h3>What this is like</h3>" if reading.inference else "",
-            paragraphs(reading.inference, "inference"),
+        self._words = (
+            f'<p class="headline">{sentence(reading.headline)}</p>{paragraphs(reading.facts)}'
+            f"{'<h3>What this is like</h3>' if reading.inference else ''}"
+            f"{paragraphs(reading.inference, 'inference')}"
         )
-        self._diagram = _diagram(result, target)
+        facts = compare_facts(base, target)
+        names = result.header.base_reference, result.header.target_reference
+        self._diagram = section("diagram", "In its place", diagram_html(result.changes, target))
         self._architecture = section(
             "architecture",
             "Architecture",
-            facts_html(compare_facts(base, target)),
+            facts_html(facts),
             parts_html(read_parts(base, target)),
+            side_by_side_html(base, target, facts, names),
         )
 
-    def document(self, rows: Sequence[Row], of: int) -> str:
+    def document(self, rows: Rows) -> str:
         """The document with these of all rows."""
-        shown = scales(rows)
-        metrics = tuple(scale.metric for scale in shown)
         body = (
             _heading(self._title, self._header),
-            self._words,
-            _heatmap(rows, shown, of),
+            _words(self._words, rows),
+            _heatmap(rows),
             self._diagram,
             self._architecture,
-            _table(rows, metrics, of, len(self._result.changes)),
-            section("guide", "How to read this", guide_html(metrics)),
+            _table(rows, len(self._result.changes)),
+            section("guide", "How to read this", guide_html(rows.metrics)),
             f"<footer>Made by modeldiff {text(self._header.version)} from the result "
             f"<code>{self._result.key[:12]}</code>. This file asks nothing of any network."
             "</footer>",
@@ -136,84 +131,79 @@ def _heading(title: str, header: ResultHeader) -> str:
     )
 
 
-def _heatmap(rows: Sequence[Row], shown: Sequence[Scale], of: int) -> str:
+def _words(words: str, rows: Rows) -> str:
+    """The reading, and beside it the numbers of the whole model."""
+    figures = ""
+    for number, row in enumerate(rows.rows):
+        if row.region != "whole":
+            continue
+        items = "".join(
+            f"<dt>{text(m.label)}</dt><dd>{text(m.format(m.value(row.statistics)))}</dd>"
+            for m in rows.metrics
+        )
+        figures = (
+            f'<aside class="card"><h3>All tensors together</h3>'
+            f'<div id="whole" data-row="r{number}"></div><dl>{items}</dl></aside>'
+        )
+    return section("words", "In words", f'<div class="beside"><div>{words}</div>{figures}</div>')
+
+
+def _heatmap(rows: Rows) -> str:
     options = "".join(
-        f'<option value="{scale.metric.key}" data-top="{scale.top!r}"'
-        f' data-rises="{int(scale.metric.rises)}"'
-        f' data-says="{text(scale.metric.description, 500)}">{text(scale.metric.label)}</option>'
-        for scale in shown
+        f'<option value="{metric.key}" data-says="{text(_says(metric, scales), 2000)}">'
+        f"{text(metric.label)}</option>"
+        for metric, scales in rows.shown
     )
     chooser = (
         f'<label class="needs-script">Metric <select id="metric">{options}</select></label>'
-        if len(shown) > 1
+        if len(rows.shown) > 1
         else ""
     )
-    first = shown[0] if shown else None
-    says = text(first.metric.description, 500) if first else "Nothing could be measured."
-    legends = "".join(legend_html(scale, shown=scale is first) for scale in shown)
+    legends = "".join(
+        legend_html(metric, scales, shown=at == 0) for at, (metric, scales) in enumerate(rows.shown)
+    )
+    says = sentence(_says(*rows.shown[0])) if rows.shown else "Nothing could be measured."
     return section(
         "heatmap",
         "Where",
         f'<div class="controls">{chooser}{legends}</div><p id="says">{says}</p>',
         '<div class="beside"><div><div class="scroll">',
-        heatmap_svg(rows, first),
-        f"</div>{marks_html(rows)}{_left_out(rows, of)}</div>",
-        '<aside id="panel" aria-live="polite"><p>Each cell is a tensor, or the experts of one '
-        "layer merged. Choose one to see its numbers.</p></aside></div>",
+        heatmap_svg(rows),
+        f"</div>{marks_html(rows.rows)}{_left_out(rows)}</div>",
+        '<aside id="panel" class="card" aria-live="polite"><p>Each cell is a tensor, or the '
+        "experts of one layer merged. Choose one to see its numbers.</p></aside></div>",
     )
 
 
-def _left_out(rows: Sequence[Row], of: int) -> str:
-    if len(rows) == of:
+def _says(metric: Metric, scales: Scales) -> str:
+    return f"{metric.description} {scales.says()}"
+
+
+def _left_out(rows: Rows) -> str:
+    missing = rows.total - len(rows.rows)
+    if not missing:
         return ""
     return (
-        f"<p><strong>{of - len(rows):,} of {of:,} rows are left out</strong>, those that changed "
+        f"<p><strong>{missing:,} of {rows.total:,} rows are left out</strong>, those that changed "
         "least, to keep this file small. The CSV, JSON and Parquet files of the same diff have "
         "every tensor.</p>"
     )
 
 
-def _table(rows: Sequence[Row], metrics: Sequence[Metric], of: int, tensors: int) -> str:
-    caption = f"{len(rows):,} rows for {tensors:,} tensors"
+def _table(rows: Rows, tensors: int) -> str:
+    caption = f"{len(rows.rows):,} rows for {tensors:,} tensors"
     return section(
         "table",
         "Every number",
         '<div class="controls needs-script"><label>Contains <input id="filter" type="search"'
         ' maxlength="200" autocomplete="off"></label> <label>Status <select id="status">'
         '<option value="">all</option></select></label> <output id="count"></output></div>',
-        table_html(rows, metrics, caption),
-        _left_out(rows, of),
+        table_html(rows, caption),
+        _left_out(rows),
         "<p>Experts of a layer are one row, and so are a component over all layers and a layer "
         "over all components. Each expert has a row of its own in the CSV, JSON and Parquet files."
         "</p>",
     )
-
-
-def _diagram(result: Result, architecture: Architecture) -> str:
-    content = "<p>The diagram of this model is too large for a page.</p>"
-    if _boxes(architecture) <= _MOST_BOXES:
-        drawing = diagram_svg(
-            architecture,
-            layer=None,
-            changes=result.changes,
-            metric=METRICS[0],
-            palette=REPORT_PALETTE,
-        )
-        content = f'<div class="scroll drawing">{drawing}</div>'
-    return section(
-        "diagram",
-        "In its place",
-        "<p>The target as data passes through it, each parameter with its median relative change "
-        "over all layers.</p>",
-        content,
-    )
-
-
-def _boxes(architecture: Architecture) -> int:
-    """How many boxes a diagram of all kinds of layers has."""
-    sublayers = (each for kind in architecture.layer_kinds for each in kind.sublayers)
-    inside = sum(len(row) for sublayer in sublayers for row in sublayer.rows)
-    return len(architecture.stem) + inside + len(architecture.tail)
 
 
 @cache

@@ -5,7 +5,7 @@
   const rows = [...body.rows], cells = [...document.querySelectorAll(".cell")];
   const rowOf = (cell) => find("r" + cell.id.slice(1));
   const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent);
-  const metrics = table.dataset.metrics.split(" ").filter(Boolean), before = 5, STEPS = 32;
+  const metrics = table.dataset.metrics.split(" ").filter(Boolean), before = 5;
   const valueOf = (row, at) => row.dataset.v.split(",")[at];
   const wordsOf = (row, at) => row.cells[before + at].textContent;
   const make = (tag, text, kind) => {
@@ -20,10 +20,7 @@
   let metric = 0;
   const signs = new Map(cells.map((cell) => [cell, cell.querySelector(".v")?.textContent]));
   const titles = new Map(cells.map((cell) => [cell, cell.querySelector("title").textContent]));
-  const placeOf = (cell) => {
-    const title = titles.get(cell);
-    return title.slice(0, title.lastIndexOf(": "));
-  };
+  const placeOf = (cell) => rowOf(cell).dataset.p;
   const unmeasured = (cell) => cell.dataset.plain === "1";
   const label = (cell) => {
     const row = rowOf(cell);
@@ -36,11 +33,7 @@
       const row = rowOf(cell);
       if (option && !unmeasured(cell)) {
         const value = valueOf(row, metric);
-        let step = "-";
-        if (value !== "" && value !== "Infinity") {
-          const share = Math.min(Math.max(Number(value) / Number(option.dataset.top), 0), 1);
-          step = Math.round(STEPS * (option.dataset.rises === "1" ? share : 1 - share));
-        }
+        const step = row.dataset.s.split(",")[metric] || "-";
         cell.setAttribute("class", cell.getAttribute("class").replace(/\bs(-|\d+)/, "s" + step));
         const shown = cell.querySelector(".v");
         if (shown) shown.textContent = value === "" ? "·" : wordsOf(row, metric).replace(/ %$/, "");
@@ -116,6 +109,8 @@
     });
     return svg;
   };
+  const whole = find("whole"), wholeRow = whole && find(whole.dataset.row);
+  if (wholeRow?.dataset.h) whole.append(make("p", "How far those elements moved that changed, in percent of base:"), distribution(wholeRow));
   const frame = make("rect", undefined, true);
   frame.setAttribute("class", "frame");
   const choose = (cell) => {

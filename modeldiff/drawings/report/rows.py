@@ -5,29 +5,37 @@ Experts of one layer are folded into one row, so a model of 45,000 tensors has s
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture
-from modeldiff.changes import Change, Statistics
-from modeldiff.drawings.heatmap_frame import heatmap_frame
-from modeldiff.drawings.metrics import METRICS
-from modeldiff.results import merge_by
+from modeldiff.changes import Change, Statistics, merge_statistics
+from modeldiff.drawings.heatmap_cells import GatheredCell, gather_cells
+from modeldiff.drawings.heatmap_frame import cells_frame
+from modeldiff.drawings.heatmap_options import HeatmapOptions
+from modeldiff.drawings.metrics import METRICS, Metric
+from modeldiff.drawings.scales import Scales, choose_scales
 from modeldiff.wording import MISSING
+
+STEPS = 32
+"""Steps of colour between no change and the top of a scale."""
 
 Region = Literal["whole", "column", "layer", "above", "grid", "below"]
 """Where a row's cell stands: ``grid`` is a layer's, ``above`` and ``below`` are outside the layers;
 ``column`` is a component over all layers, ``layer`` a layer over all its components."""
 
 _ORDER: tuple[Region, ...] = ("whole", "column", "layer", "above", "grid", "below")
+MARGINS: tuple[Region, ...] = ("whole", "column", "layer")
+"""What stands over several places."""
 
 
 @dataclass(frozen=True)
 class Row:
     """One row. ``rank`` is the column's number in data order, ``group`` its sublayer, ``mark`` says
-    why there are no statistics, ``tensors`` is how many pairs are merged."""
+    why there are no statistics, ``tensors`` is how many pairs are merged. ``steps`` has for each
+    metric shown the step of colour; None without one, as in the margins."""
 
     region: Region
     layer: int | None
@@ -37,114 +45,107 @@ class Row:
     status: str
     mark: str
     note: str
+    place: str
     stored: str
     shapes: str
     tensors: int
     statistics: Statistics | None
+    steps: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that are shown, of ``total``, and the metrics that any of these has a value of, each
+    with its scales."""
+
+    rows: tuple[Row, ...]
+    total: int
+    shown: tuple[tuple[Metric, Scales], ...]
 
     @property
-    def place(self) -> str:
-        """The place in words."""
-        if self.region == "whole":
-            return "the whole model"
-        if self.region == "column":
-            return f"all layers · {self.column}"
-        if self.region == "layer":
-            return f"layer {self.layer} · all its tensors"
-        return self.column if self.layer is None else f"layer {self.layer} · {self.column}"
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics shown."""
+        return tuple(metric for metric, _ in self.shown)
+
+    def fewer(self, most: int) -> Rows:
+        """At most so many of the rows, in the same order: margins first, then what changed most."""
+        if len(self.rows) <= most:
+            return self
+
+        def extent(at: int) -> tuple[bool, float]:
+            row = self.rows[at]
+            value = METRICS[0].value(row.statistics)
+            return row.region in MARGINS, -1.0 if value is None else value
+
+        kept = sorted(range(len(self.rows)), key=extent, reverse=True)[:most]
+        return replace(self, rows=tuple(self.rows[at] for at in sorted(kept)))
 
 
-def read_rows(
-    changes: Sequence[Change], base: Architecture, target: Architecture
-) -> tuple[Row, ...]:
+def read_rows(changes: Sequence[Change], base: Architecture, target: Architecture) -> Rows:
     """All rows: the margins first, then the cells in the order in which data passes."""
-    frame = heatmap_frame(changes, base, target, METRICS[0])
-    merged = merge_by(changes, lambda c: (c.pair.place.layer, c.pair.place.column))
-    counts = Counter((c.pair.place.layer, c.pair.place.column) for c in changes)
-    stored = {
-        c.pair.base.name: c.statistics
-        for c in changes
-        if c.statistics is not None and c.pair.base is not None
-    }
-    rows = []
-    cells = frame[frame["region"].isin(["above", "grid", "below"])]
-    for cell in cells.to_dict("records"):
-        # NA is no layer, and not an int.
-        layer = cell["layer"] if isinstance(cell["layer"], int) else None
-        key = (layer, cell["column"])
-        statistics = merged.get(key)
-        if cell["status"] == "tied":
-            statistics = stored.get(cell["base_name"])
-        rows.append(
-            Row(
-                region=cell["region"],
-                layer=layer,
-                column=cell["column"],
-                rank=int(cell["rank"]),
-                group=cell["group"],
-                status=cell["status"],
-                mark="" if statistics is not None else cell["mark"],
-                note=cell["note"],
-                stored=_both(cell["base_name"], cell["target_name"]),
-                shapes=_both(cell["base_shape"], cell["target_shape"]),
-                tensors=counts[key],
-                statistics=statistics,
-            )
+    cells = gather_cells(changes, base, target)
+    frame = cells_frame(cells, METRICS[0])
+    shown, steps = [], []
+    for metric in METRICS:
+        values = [_finite(metric.value(cell.statistics)) for cell in cells]
+        if all(map(math.isnan, values)):
+            continue
+        valued = frame.assign(value=values)
+        scales = choose_scales(valued, metric, HeatmapOptions())
+        shown.append((metric, scales))
+        heats = scales.heat(valued)
+        steps.append([None if math.isnan(heat) else round(STEPS * heat) for heat in heats])
+    rows = [
+        Row(
+            region=cell.region,
+            layer=cell.layer,
+            column=cell.column,
+            rank=cell.rank,
+            group=cell.group,
+            status="merged" if cell.region in MARGINS else words["status"],
+            mark="" if cell.statistics is not None else words["mark"],
+            note=words["note"],
+            place=words["place"],
+            stored=_both(cell, words["base_name"], words["target_name"]),
+            shapes=_both(cell, words["base_shape"], words["target_shape"]),
+            tensors=len(cell.pairs),
+            statistics=cell.statistics,
+            steps=tuple(each[number] for each in steps),
         )
-    rows += _margins(changes, rows)
-    return tuple(sorted(rows, key=_position))
+        for number, (cell, words) in enumerate(zip(cells, frame.to_dict("records"), strict=True))
+        if cell.region not in MARGINS or cell.statistics is not None
+    ]
+    rows += _whole(cells, len(steps))
+    return Rows(tuple(sorted(rows, key=_position)), len(rows), tuple(shown))
 
 
-def most_telling(rows: Sequence[Row], most: int) -> tuple[Row, ...]:
-    """At most so many of the rows, in the same order: margins first, then what changed most."""
-    if len(rows) <= most:
-        return tuple(rows)
-
-    def extent(row: Row) -> tuple[int, float]:
-        value = METRICS[0].value(row.statistics)
-        return _ORDER.index(row.region) < 3, -1.0 if value is None else value
-
-    kept = sorted(range(len(rows)), key=lambda at: extent(rows[at]), reverse=True)[:most]
-    return tuple(rows[at] for at in sorted(kept))
-
-
-def _margins(changes: Iterable[Change], cells: Sequence[Row]) -> list[Row]:
-    """What stands over several cells: merged from their sums and histograms, not averaged."""
-    compared = [change for change in changes if change.statistics is not None]
-    inside = [change for change in compared if change.pair.place.layer is not None]
-    rank = {cell.column: (cell.rank, cell.group) for cell in cells}
-    columns = Counter(change.pair.place.column for change in inside)
+def _whole(cells: Sequence[GatheredCell], metrics: int) -> list[Row]:
+    """The whole model: merged from sums and histograms, what is used twice counted once."""
     found = [
-        _margin("column", None, column, *rank.get(column, (0, "")), columns[column], statistics)
-        for column, statistics in merge_by(inside, lambda c: c.pair.place.column).items()
+        change.statistics
+        for cell in cells
+        if cell.region not in MARGINS
+        for _, change in cell.pairs
+        if change is not None and change.statistics is not None
     ]
-    layers = Counter(change.pair.place.layer for change in inside)
-    found += [
-        _margin("layer", layer, "", 0, "", layers[layer], statistics)
-        for layer, statistics in merge_by(inside, lambda c: c.pair.place.layer).items()
-    ]
-    whole = merge_by(compared, lambda _: None)
-    found += [_margin("whole", None, "", 0, "", len(compared), one) for one in whole.values()]
-    return found
+    if not found:
+        return []
+    name, merged = "the whole model", merge_statistics(found)
+    none = (None,) * metrics
+    empty = ("merged", "", "", name, MISSING, MISSING)
+    return [Row("whole", None, "", 0, "", *empty, len(found), merged, none)]
 
 
-def _margin(
-    region: Region,
-    layer: int | None,
-    column: str,
-    rank: int,
-    group: str,
-    tensors: int,
-    statistics: Statistics,
-) -> Row:
-    return Row(
-        region, layer, column, rank, group, "merged", "", "", MISSING, MISSING, tensors, statistics
-    )
+def _finite(value: float | None) -> float:
+    return math.nan if value is None or math.isinf(value) else value
 
 
 def _position(row: Row) -> tuple[int, int, int]:
     return _ORDER.index(row.region), -1 if row.layer is None else row.layer, row.rank
 
 
-def _both(base: str, target: str) -> str:
+def _both(cell: GatheredCell, base: str, target: str) -> str:
+    """What both sides have in common, said once; nothing that holds for a margin."""
+    if cell.region in MARGINS:
+        return MISSING
     return base if base == target else f"{base} → {target}"

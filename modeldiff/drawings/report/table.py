@@ -12,7 +12,7 @@ from modeldiff.changes.change import Histogram
 from modeldiff.changes.histogram import bucket_edges
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.report.markup import text
-from modeldiff.drawings.report.rows import Row
+from modeldiff.drawings.report.rows import MARGINS, Row, Rows
 from modeldiff.wording import format_count, format_pct, format_small
 
 DETAILS = (
@@ -41,12 +41,13 @@ _STATUS = {
 }
 
 
-def table_html(rows: Sequence[Row], metrics: Sequence[Metric], caption: str) -> str:
+def table_html(rows: Rows, caption: str) -> str:
     """One table row a row, with an id that the heatmap's cell of the same number links to."""
+    metrics = rows.metrics
     names = ("Layer", "Component", "Tensors", "Status", "Shape", *(m.label for m in metrics))
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in (*names, "Stored as"))
     labels = "|".join(label for label, _ in DETAILS)
-    body = "".join(_row(number, row, metrics) for number, row in enumerate(rows))
+    body = "".join(_row(number, row, metrics) for number, row in enumerate(rows.rows))
     keys = " ".join(metric.key for metric in metrics)
     return (
         f'<div class="scroll tall" tabindex="0" role="region" aria-label="Table of tensors">'
@@ -67,14 +68,15 @@ def _row(number: int, row: Row, metrics: Sequence[Metric]) -> str:
         f"<td>{text(metric.format(value))}</td>"
         for metric, value in zip(metrics, values, strict=True)
     )
-    attributes = f' data-v="{",".join(map(_plain, values))}"'
+    attributes = f' data-p="{text(row.place)}" data-v="{",".join(map(_plain, values))}"'
     if statistics is not None:
         attributes += f' data-q="{"|".join(map(text, _details(statistics)))}"'
         if statistics.histogram is not None:
             attributes += f' data-h="{distribution(statistics.histogram)}"'
+        attributes += f' data-s="{",".join("" if s is None else str(s) for s in row.steps)}"'
     if row.note:
         attributes += f' data-note="{text(row.note)}"'
-    margin = "" if row.status != "merged" else ' class="margin"'
+    margin = ' class="margin"' if row.region in MARGINS else ""
     name = {"whole": "whole model", "layer": "all its tensors"}.get(row.region, row.column)
     return (
         f'<tr id="r{number}"{margin}{attributes}><td>{layer}</td>'
