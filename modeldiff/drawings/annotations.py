@@ -68,7 +68,8 @@ def annotate(architecture: Architecture, kinds: Sequence[LayerKind]) -> Annotati
     numbers: dict[str, int] = {}
     notes: dict[tuple[str, str], Note] = {}
     for step in _steps(architecture, kinds):
-        if len(step.label) < 2 or step.id in numbers:
+        sign = step.kind == "operation" and len(step.label) == 1
+        if sign or step.id in numbers:
             continue
         explanation = explain(step.id, architecture)
         title = explanation.title

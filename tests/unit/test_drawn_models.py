@@ -1,0 +1,162 @@
+"""The drawings of published models: all of each, once, with nothing upon anything else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from itertools import combinations
+from xml.etree import ElementTree
+
+import pytest
+
+from modeldiff.architectures import Architecture, understand
+from modeldiff.checkpoints.checkpoint import Reference
+from modeldiff.checkpoints.config_only import catalog_config, open_config
+from modeldiff.drawings import DARK, LIGHT, METRICS, diagram_svg
+from modeldiff.drawings.annotations import annotate
+from modeldiff.drawings.diagram import card_maker
+from modeldiff.drawings.layout import drawn_kinds, lay_out
+from modeldiff.drawings.readings import Readings
+from tests.support.changes import continued, made_changes
+from tests.support.drawn import read_drawing
+from tests.support.named_shapes import checkpoint, invented, tiny
+
+MEDIAN = METRICS[0]
+FALCON = {
+    "model_type": "falcon",
+    "architectures": ["FalconForCausalLM"],
+    "hidden_size": 4544,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 71,
+    "vocab_size": 65024,
+    "multi_query": True,
+    "parallel_attn": True,
+    "bias": False,
+    "alibi": False,
+    "dtype": "bfloat16",
+}
+MODELS = (
+    "gpt2-124m",
+    "llama-2-7b",
+    "llama-3-8b",
+    "llama-3.1-8b",
+    "llama-3.2-1b",
+    "qwen2-7b",
+    "gemma-2-9b",
+    "gemma-3-4b",
+    "olmo-2-7b",
+    "phi-3-mini-4k",
+    "falcon",
+    "mixtral-8x7b",
+    "qwen3-30b-a3b",
+    "deepseek-v3",
+    "gpt-oss-20b",
+    "invented",
+    "whisper",
+    "jamba",
+    "gpt_neox",
+)
+TINY = ("whisper", "jamba", "gpt_neox")
+# Thousands of experts' changes are made in seconds, and drawn as few experts' are.
+MEASURED = tuple(name for name in MODELS if name not in ("deepseek-v3", "qwen3-30b-a3b"))
+
+
+@cache
+def model(name: str) -> Architecture:
+    if name == "invented":
+        return understand(invented())
+    if name in TINY:
+        return understand(tiny(name))
+    config = FALCON if name == "falcon" else catalog_config(name)
+    return understand(open_config(Reference("catalog", name, name), config, None))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_tensor_is_in_exactly_one_box(name: str) -> None:
+    architecture = model(name)
+    cards = card_maker(architecture, Readings(architecture, (), MEDIAN))
+    boxes = lay_out(architecture, None, cards).boxes
+    drawn = Counter(name for b in boxes for r in b.card.readings for name in r.names)
+    assert drawn == Counter(p.tensor.name for p in architecture.parameters if p.role != "buffer")
+    shares = [reading.share for box in boxes for reading in box.card.readings]
+    assert sum(shares) == pytest.approx(1), "the shares are of all parameters, each counted once"
+
+
+@pytest.mark.parametrize("landscape", [False, True])
+@pytest.mark.parametrize("layer", [None, 1])
+@pytest.mark.parametrize("name", MODELS)
+def test_nothing_is_written_or_drawn_upon_anything(
+    name: str, layer: int | None, landscape: bool
+) -> None:
+    architecture = model(name)
+    changes = made_changes(architecture, architecture, continued) if name in MEASURED else ()
+    for room in (None, 600.0):
+        svg = diagram_svg(
+            architecture,
+            layer=layer,
+            changes=changes,
+            metric=MEDIAN,
+            palette=LIGHT,
+            title=architecture.title,
+            caption=("a caption",),
+            numbered=True,
+            room=room,
+            landscape=landscape,
+        )
+        drawn = read_drawing(svg)
+        for one, other in combinations(drawn.texts, 2):
+            assert not one.meets(other), (one, other)
+        for area in (*drawn.texts, *drawn.boxes, *drawn.badges):
+            assert area.left >= 0 and area.right <= drawn.width, area
+            assert area.top >= 0 and area.bottom <= drawn.height, area
+        for badge in drawn.badges:
+            inside = [text for text in drawn.texts if text.meets(badge)]
+            assert [text.what.isdigit() for text in inside] == [True], inside
+        free = [text for text in (*drawn.texts, *drawn.badges) if text.node is None]
+        for text in free:
+            assert not any(text.meets(box) for box in drawn.boxes), text
+            assert not any(text.meets(line) for line in drawn.lines), text
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_number_is_explained_once_and_means_the_same_everywhere(name: str) -> None:
+    architecture = model(name)
+    notes = annotate(architecture, drawn_kinds(architecture, None))
+    assert [note.number for note in notes.notes] == list(range(1, len(notes.notes) + 1))
+    assert all(note.sentence.endswith((".", "!")) and note.title for note in notes.notes)
+    svg = diagram_svg(architecture, layer=None, metric=MEDIAN, palette=DARK, numbered=True)
+    root = ElementTree.fromstring(svg)
+    numbered: dict[str | None, str | None] = {}
+    for group in root.iter("{http://www.w3.org/2000/svg}g"):
+        if group.get("data-node"):
+            [number] = [t.text for t in group if t.get("class") == "badge-number"]
+            assert numbered.setdefault(group.get("data-node"), number) == number
+    assert {int(number or 0) for number in numbered.values()} <= {n.number for n in notes.notes}
+    told = " ".join("".join(text.itertext()) for text in root.iter() if text.tag.endswith("text"))
+    for note in notes.notes:
+        assert all(word in told for word in note.sentence.split())
+
+
+def test_hostile_names_are_escaped_and_kept_in_their_place() -> None:
+    evil = "<img src=x onerror=alert(1)>&\"'\x00\x1b[31m\ud800]]>"
+    long = "w" * 4000
+    shapes = {f"net.blocks.{layer}.{evil}.weight": (8, 8) for layer in range(2)}
+    shapes |= {f"net.blocks.{layer}.{long}.weight": (8, 8) for layer in range(2)}
+    architecture = understand(checkpoint({**shapes, f"{evil}.emb.weight": (10, 8)}))
+    for landscape in (False, True):
+        svg = diagram_svg(
+            architecture,
+            layer=None,
+            metric=MEDIAN,
+            palette=LIGHT,
+            title=evil,
+            caption=(evil, long),
+            numbered=True,
+            landscape=landscape,
+        )
+        assert "<img" not in svg and "\x1b" not in svg
+        ElementTree.fromstring(svg.encode())
+        drawn = read_drawing(svg)
+        for one, other in combinations(drawn.texts, 2):
+            assert not one.meets(other), (one, other)
+        assert all(text.right <= drawn.width for text in drawn.texts)
