@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -195,9 +195,7 @@ def _likeness(one: _Part, other: _Part) -> float:
             return 0.0
         if one.branch:
             return 1.0
-        known = {_ROWS[id] for id in one.ids & _ROWS.keys()}
-        beside = any(_ROWS.get(id) in known for id in other.ids)
-        return 2.0 * len(shared) + beside + len(one.ends & other.ends)
+        return row_likeness(one.ids, other.ids) + len(one.ends & other.ends)
     if one.panel.level != other.panel.level:
         return 0.0
     alike = len(shared) / (len(one.ids | other.ids) or 1)
@@ -207,6 +205,13 @@ def _likeness(one: _Part, other: _Part) -> float:
         return alike + (one.panel.title == other.panel.title)
     # Frames of the same tower stand for its layers, however they are built.
     return alike + 0.01 * (_tower(one) == _tower(other))
+
+
+def row_likeness(one: Collection[str], other: Collection[str]) -> float:
+    """How much two rows of components are each other's counterparts: by what both have, else by
+    the row that a decoder's common graph has them in."""
+    known = {_ROWS[id] for id in one if id in _ROWS}
+    return 2.0 * len(set(one) & set(other)) + any(_ROWS.get(id) in known for id in other)
 
 
 def _tower(frame: _Part) -> str:

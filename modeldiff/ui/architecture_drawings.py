@@ -7,9 +7,9 @@ import streamlit as st
 from modeldiff.drawings import CSS_PALETTE, LIGHT
 from modeldiff.drawings.side_by_side import SideBySide, in_words, side_by_side
 from modeldiff.drawings.side_by_side_svg import side_by_side_svg
-from modeldiff.ui.clickable_diagram import clickable_diagram
 from modeldiff.ui.downloads import drawing_downloads
 from modeldiff.ui.opening import Comparison, fact_pairs
+from modeldiff.ui.scrolled_drawing import scrolled_drawing
 from modeldiff.ui.text import plain
 from modeldiff.ui.view import link_query
 
@@ -26,12 +26,11 @@ def architecture_drawings(comparison: Comparison) -> None:
     st.header("The two blocks", anchor=False)
     names = (base.text, target.text)
     st.markdown(plain(in_words(drawing)))
-    clickable_diagram(
+    scrolled_drawing(
         side_by_side_svg(drawing, names, palette=CSS_PALETTE, font="inherit"),
-        selected=None,
-        on_choose=_choose,
-        least=_LEAST,
         key="blocks",
+        least=_LEAST,
+        on_choose=_choose,
     )
     st.caption("Data runs upward. A click on a box leads to what it does, on the Diagram page.")
     drawing_downloads(
@@ -49,7 +48,7 @@ def _drawing(base: tuple[str, str], target: tuple[str, str], _comparison: Compar
     )
 
 
-def _choose(node: str | None) -> None:
+def _choose(node: str) -> None:
     st.session_state[_CHOSEN] = node
 
 

@@ -6,10 +6,15 @@ import streamlit as st
 
 from modeldiff.architectures import Fact, FactPair
 from modeldiff.architectures.evolution import EvolutionStep, evolution
-from modeldiff.architectures.quantities import short_count
+from modeldiff.architectures.fact_places import in_brief, value_in_brief
 from modeldiff.checkpoints.config_only import catalog_names
+from modeldiff.drawings import CSS_PALETTE, LIGHT
+from modeldiff.drawings.stacks import stack_lines
+from modeldiff.drawings.stacks_svg import stack_svg, stacks_svg
+from modeldiff.ui.downloads import drawing_downloads
 from modeldiff.ui.messages import show_error
 from modeldiff.ui.opening import NotOpened, Opened, open_side
+from modeldiff.ui.scrolled_drawing import scrolled_drawing
 from modeldiff.ui.text import code, plain
 from modeldiff.ui.view import change_view, current_view, link_query
 
@@ -33,16 +38,47 @@ def evolution_view() -> None:
     line = _choose()
     sides = [open_side(text) for text in line]
     steps = evolution([side.architecture if isinstance(side, Opened) else None for side in sides])
+    opened = [
+        (side, step)
+        for side, step in zip(sides, steps, strict=True)
+        if isinstance(side, Opened) and step is not None
+    ]
+    lines = stack_lines([step for _, step in opened])
     with st.container(horizontal=True, gap="small", key="evolution"):
-        before: Opened | None = None
+        place = 0
         for number, (side, step) in enumerate(zip(sides, steps, strict=True), start=1):
             with st.container(border=True, width=_CARD_WIDTH, key=f"evolution_{number}"):
-                st.markdown(f":gray[{number} {'→' if before else '·'}] {code(side.text)}")
+                st.markdown(f":gray[{number} {'→' if place else '·'}] {code(side.text)}")
                 if isinstance(side, NotOpened):
                     show_error(side.error, about="This step cannot be opened.")
                 elif step is not None:
-                    _card(side, step, before)
-                    before = side
+                    st.subheader(plain(step.architecture.title), anchor=False)
+                    svg = stack_svg(
+                        lines, place, name=side.text, palette=CSS_PALETTE, font="inherit"
+                    )
+                    scrolled_drawing(svg, key=f"stack_{number}", least=0.8)
+                    _words(side, step, opened[place - 1][0] if place else None)
+                    place += 1
+    if opened:
+        st.caption(
+            "Data runs upward. Outlined is what differs from the one before: :orange[≠] built "
+            "otherwise, :orange[+] new, thin: other numbers."
+        )
+        drawing_downloads(
+            "modeldiff-evolution",
+            lambda: stacks_svg(
+                lines,
+                [step for _, step in opened],
+                [side.text for side, _ in opened],
+                palette=LIGHT,
+                title="Evolution",
+                caption=[
+                    f"{number}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
+                    for number, (side, _) in enumerate(opened, start=1)
+                ],
+            ),
+            key="evolution_drawing",
+        )
 
 
 def written(line: list[str]) -> str:
@@ -79,8 +115,8 @@ def _take_choice() -> None:
     change_view(steps=written(line) if line and line != list(STORY) else None)
 
 
-def _card(side: Opened, step: EvolutionStep, before: Opened | None) -> None:
-    st.subheader(plain(step.architecture.title), anchor=False)
+def _words(side: Opened, step: EvolutionStep, before: Opened | None) -> None:
+    """What changed, in sentences, and a link to all of it."""
     if before is None:
         st.markdown("\n".join(f"- {_fact(fact)}" for fact in step.start))
         return
@@ -104,20 +140,10 @@ def _card(side: Opened, step: EvolutionStep, before: Opened | None) -> None:
 
 
 def _fact(fact: Fact) -> str:
-    return f"{plain(fact.label)} **{plain(_value(fact))}**"
+    return f"{plain(fact.label)} **{plain(value_in_brief(fact))}**"
 
 
 def _change(pair: FactPair) -> str:
-    """``**Positions** learned → **RoPE**``; of the old value only what it is called."""
-    old = "none" if pair.base is None else _value(pair.base).partition(": ")[0]
-    if old.startswith(("yes, ", "no, ")):
-        old = old.partition(",")[0]
-    new = "none" if pair.target is None else _value(pair.target)
+    """``**Positions** learned → **RoPE**``."""
+    old, new = in_brief(pair)
     return f"**{plain(pair.label)}** {plain(old)} → **{plain(new)}**"
-
-
-def _value(fact: Fact) -> str:
-    """A fact as short as a card needs it."""
-    if fact.key.startswith("parameters") and isinstance(fact.value, int):
-        return short_count(fact.value)
-    return fact.text

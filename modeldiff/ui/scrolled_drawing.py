@@ -1,0 +1,60 @@
+"""A drawing on the page in a frame of its own, which is scrolled sideways where it has no room."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import streamlit as st
+
+_CSS = """
+.frame { overflow-x: auto; font-family: var(--st-font); }
+svg { display: block; height: auto; margin-inline: auto; }
+"""
+# Written anew only when it changed, and its handlers are assigned, so that none pile up.
+_JS = """
+export default function ({ parentElement, data, setTriggerValue }) {
+  const frame = parentElement.querySelector(".frame")
+  if (frame.dataset.digest !== data.digest) {
+    frame.innerHTML = data.svg
+    frame.dataset.digest = data.digest
+  }
+  const svg = frame.firstElementChild
+  const natural = Number(svg.getAttribute("width"))
+  svg.style.width = `min(${1.2 * natural}px, 100%)`
+  svg.style.minWidth = `${data.least * natural}px`
+  for (const node of frame.querySelectorAll("[data-node]")) {
+    const choose = () => setTriggerValue("chosen", node.dataset.node)
+    node.onclick = choose
+    node.onkeydown = (event) => {
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault()
+        choose()
+      }
+    }
+  }
+}
+"""
+
+_component = st.components.v2.component(
+    "scrolled_drawing", html='<div class="frame" tabindex="0"></div>', css=_CSS, js=_JS
+)
+
+
+def scrolled_drawing(
+    svg: str,
+    *,
+    key: str,
+    least: float = 1.0,
+    on_choose: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Draw ``svg``, with its size in ``width``, as large as there is room, up to a little over it.
+
+    It is never drawn smaller than ``least`` times its size. ``on_choose`` is a callback, called
+    before the script runs again, with the ``data-node`` of what was clicked or entered.
+    """
+    _component(
+        key=key,
+        data={"svg": svg, "digest": hashlib.sha256(svg.encode()).hexdigest(), "least": least},
+        on_chosen_change=lambda: on_choose(str(st.session_state[key]["chosen"])),
+    )
