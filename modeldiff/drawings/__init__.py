@@ -22,7 +22,7 @@ from modeldiff.wording import (
 )
 
 if TYPE_CHECKING:
-    from modeldiff.drawings.heatmap import heatmap_chart, heatmap_says
+    from modeldiff.drawings.heatmap import heatmap_chart, heatmap_says, with_selected
 
 __all__ = [
     "CSS_PALETTE",
@@ -50,12 +50,13 @@ __all__ = [
     "heatmap_frame",
     "heatmap_says",
     "metric_named",
+    "with_selected",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs Altair when it is asked for: the command line formats numbers without."""
-    if name in ("heatmap_chart", "heatmap_says"):
+    if name in ("heatmap_chart", "heatmap_says", "with_selected"):
         from modeldiff.drawings import heatmap
 
         return getattr(heatmap, name)

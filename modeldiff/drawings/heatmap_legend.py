@@ -9,7 +9,7 @@ import altair as alt
 
 from modeldiff.drawings.heatmap_paint import Paint
 from modeldiff.drawings.metrics import Metric
-from modeldiff.drawings.scale import Scale, Tick
+from modeldiff.drawings.scale import Tick
 from modeldiff.drawings.scales import Scales
 
 _STEPS = 64
@@ -138,8 +138,4 @@ def tops(scales: Scales) -> dict[str, str]:
     """The reach of each component's own scale, by its column; empty where they share scales."""
     if scales.sharing != "component":
         return {}
-    return {column: _reach(scale) for column, scale in scales.scales.items()}
-
-
-def _reach(scale: Scale) -> str:
-    return f"to {scale.ticks()[-1].text.partition(chr(10))[0]}"
+    return {column: f"to {scale.reach}" for column, scale in scales.scales.items()}

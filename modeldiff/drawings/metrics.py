@@ -51,8 +51,13 @@ class Metric:
 
 
 def _cosine_distance(statistics: Statistics) -> float | None:
-    # Rounding can carry the cosine a hair above 1.
-    return None if statistics.cosine is None else max(0.0, 1 - statistics.cosine)
+    """1 − cosine, from |b − a|² = (|a| − |b|)² + 2 |a| |b| (1 − cosine): without the rounding that
+    the difference of two numbers near 1 would be made of."""
+    sums = statistics.sums
+    if statistics.cosine is None or sums is None:
+        return None
+    base, target = math.sqrt(sums.base_squared), math.sqrt(sums.target_squared)
+    return max(0.0, (sums.delta_squared - (base - target) ** 2) / base / target / 2)
 
 
 METRICS: tuple[Metric, ...] = (

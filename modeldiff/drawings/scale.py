@@ -61,6 +61,11 @@ class Scale:
         """How much change the value is, from 0 (none) to 1."""
         return self.position(value) if self.metric.rises else 1 - self.position(value)
 
+    @property
+    def reach(self) -> str:
+        """The number at the upper end."""
+        return self._ends(_plain(self.top))[1].removeprefix("≥ ")
+
     def ticks(self, apart: float = _APART) -> tuple[Tick, ...]:
         """A few round values from 0 to the top, with floor and ceiling named, ascending.
 

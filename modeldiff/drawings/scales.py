@@ -49,7 +49,8 @@ class Scales:
             yield "Each component has a scale of its own, from 0 to the number beside its name."
             yield "Compare colours within a component only."
         elif len(self.scales) > 1:
-            names = [f"{name} (to {first.metric.format(s.top)})" for name, s in self.scales.items()]
+            unit = first.metric.unit and f" {first.metric.unit}"
+            names = [f"{name} (to {scale.reach}{unit})" for name, scale in self.scales.items()]
             text = f"{', '.join(names[:-1])} and {names[-1]} each have a scale of their own"
             yield f"{text[:1].upper()}{text[1:]}: compare colours within one of them only."
         elif "" in self.scales:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,11 +15,13 @@ from modeldiff.drawings import (
     LIGHT,
     HeatmapOptions,
     Metric,
+    Palette,
     cells_frame,
     gather_cells,
     heatmap_alt,
     heatmap_chart,
     heatmap_says,
+    with_selected,
 )
 from modeldiff.drawings.files import chart_to_svg
 from modeldiff.drawings.heatmap_cells import GatheredCell
@@ -34,6 +38,7 @@ from modeldiff.ui.view import View, change_view, current_view
 
 if TYPE_CHECKING:
     import pandas as pd
+    from altair import LayerChart
 
 _CHART, _SELECTION = "heatmap_chart", "cell"
 _WIDE = 40
@@ -51,13 +56,13 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
     expert = view.expert if options.experts and options.experts == view.component else None
     chosen = chosen_cell(changes, view.layer, view.component, expert)
     metric = _choosers(view, options, experts)
-    frame = _frame(comparison, state, metric, options.experts)
-    if _columns(frame, options) > _WIDE:
+    picture = _picture(comparison, state, metric, options)
+    if picture.columns > _WIDE:
         chart_side, panel_side = st.container(), st.container()
     else:
         chart_side, panel_side = st.columns([3, 2], gap="medium")
     with chart_side:
-        _chart(comparison, state, frame, metric, options, chosen)
+        _chart(comparison, state, picture, chosen)
     with panel_side, st.container(border=True, key="place_panel"):
         cell_panel(comparison, state, changes, chosen)
 
@@ -74,34 +79,26 @@ def _choosers(view: View, options: HeatmapOptions, experts: dict[str, int]) -> M
 
 
 def _chart(
-    comparison: Comparison,
-    state: DiffState,
-    frame: pd.DataFrame,
-    metric: Metric,
-    options: HeatmapOptions,
-    chosen: ChosenCell | None,
+    comparison: Comparison, state: DiffState, picture: _Picture, chosen: ChosenCell | None
 ) -> None:
     selected = None if chosen is None else (chosen.layer, chosen.column)
     expert = None if chosen is None else chosen.expert
-    datum = None if chosen is None else vars(chosen)
-    key = chart_key(_CHART, _SELECTION, datum)
+    key = chart_key(_CHART, _SELECTION, None if chosen is None else vars(chosen))
     with st.container(key="heatmap"):
         st.altair_chart(
-            heatmap_chart(frame, metric, options=options, selected=selected, expert=expert),
+            with_selected(picture.chart, selected, expert),
             key=key,
             on_select=lambda: _choose(key),
             selection_mode=_SELECTION,
-            alt=heatmap_alt(frame, metric),
+            alt=picture.described,
         )
-    st.caption(f"{metric.description} {heatmap_says(frame, metric, options)}")
+    st.caption(picture.says)
     drawing_downloads(
         "modeldiff-heatmap",
         lambda: chart_to_svg(
-            heatmap_chart(
-                frame, metric, options=options, selected=selected, expert=expert, palette=LIGHT
-            ),
+            with_selected(picture.draw(LIGHT), selected, expert),
             title=f"{comparison.base.text} → {comparison.target.text}",
-            caption=provenance(comparison, state),
+            caption=(*provenance(comparison, state), picture.says),
         ),
     )
 
@@ -122,29 +119,59 @@ def _columns_with_experts(changes: Sequence[Change]) -> dict[str, int]:
     return dict(Counter(p.column for p in places if p.expert is not None and p.layer is not None))
 
 
-def _columns(frame: pd.DataFrame, options: HeatmapOptions) -> int:
-    return int((frame["region"] == ("layer" if options.across else "column")).sum())
+@dataclass(frozen=True)
+class _Picture:
+    """A frame with its metric and options, and all that follows from these alone."""
+
+    frame: pd.DataFrame
+    metric: Metric
+    options: HeatmapOptions
+
+    @cached_property
+    def chart(self) -> LayerChart:
+        return self.draw(None)
+
+    @cached_property
+    def described(self) -> str:
+        return heatmap_alt(self.frame, self.metric)
+
+    @cached_property
+    def says(self) -> str:
+        words = heatmap_says(self.frame, self.metric, self.options)
+        return f"{self.metric.description} {words}"
+
+    @cached_property
+    def columns(self) -> int:
+        margin = "layer" if self.options.across else "column"
+        return int((self.frame["region"] == margin).sum())
+
+    def draw(self, palette: Palette | None) -> LayerChart:
+        return heatmap_chart(self.frame, self.metric, options=self.options, palette=palette)
 
 
-def _frame(comparison: Comparison, state: DiffState, metric: Metric, experts: str) -> pd.DataFrame:
-    """The frame of a result, kept; of what is measured so far, made anew."""
+def _picture(
+    comparison: Comparison, state: DiffState, metric: Metric, options: HeatmapOptions
+) -> _Picture:
+    """The picture of a result, kept; of what is measured so far, made anew."""
     if state.result is not None:
-        return _kept_frame(state.result.key, metric.key, experts, comparison, state, metric)
-    return cells_frame(_gathered(comparison, state, experts), metric)
+        return _kept_picture(state.result.key, metric.key, options, comparison, state, metric)
+    cells = _gathered(comparison, state, options.experts)
+    return _Picture(cells_frame(cells, metric), metric, options)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _kept_frame(
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _kept_picture(
     key: str,
     metric_key: str,
-    experts: str,
+    options: HeatmapOptions,
     _comparison: Comparison,
     _state: DiffState,
     _metric: Metric,
-) -> pd.DataFrame:
-    """Shared and not copied: drawings leave a frame as it is."""
+) -> _Picture:
+    """Shared and not copied: nothing changes a picture once it is drawn."""
     del metric_key
-    return cells_frame(_kept_cells(key, experts, _comparison, _state), _metric)
+    cells = _kept_cells(key, options.experts, _comparison, _state)
+    return _Picture(cells_frame(cells, _metric), _metric, options)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -113,6 +113,8 @@ def rows_of_cell(changes: Sequence[Change], chosen: ChosenCell) -> PlaceRows:
     if not rows and chosen.layer is None:
         rows = [c for c, _ in found]
     if chosen.expert is not None:
+        # Its other layers are those of this expert, too.
+        changes = [c for c in changes if c.pair.place.expert == chosen.expert]
         rows = [c for c in rows if c.pair.place.expert == chosen.expert]
     return PlaceRows(chosen.column, tuple(rows), _merged(changes, rows), changes)
 

@@ -26,6 +26,7 @@ from modeldiff.drawings import (
     heatmap_alt,
     heatmap_chart,
     heatmap_frame,
+    with_selected,
 )
 from modeldiff.drawings.files import chart_to_svg, svg_to_png
 from modeldiff.drawings.heatmap_frame import in_picture
@@ -109,6 +110,43 @@ def test_columns_that_only_later_layers_have_keep_their_place() -> None:
     order = at[at["region"] == "grid"].drop_duplicates("column").sort_values("x")["column"]
     places = list(order)
     assert places.index("post_attention_layernorm") < places.index("mlp.router")
+
+
+def test_layers_across_are_the_same_cells_turned() -> None:
+    frame = frame_of(llama_like(4))
+    at = frame.join(placed(frame, across=True).cells)
+    query = at[at["column"] == "self_attn.q_proj"].sort_values("layer", na_position="last")
+    assert list(query["x"]) == sorted(query["x"])
+    assert query["y"].nunique() == 1
+    layer = at[in_picture(at) & (at["layer"] == 2)].sort_values("y")
+    assert tuple(layer["column"]) == llama_like(4).columns
+    svg = vl_convert.vegalite_to_svg(
+        heatmap_chart(frame, MEDIAN, options=HeatmapOptions(across=True))
+        .properties(width=900)
+        .to_dict()
+    )
+    assert "whole layer" in svg and "post_attn_norm" in svg
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_the_most_changed_component_comes_first_if_asked(across: bool) -> None:
+    frame = frame_of(llama_like(4))
+    at = frame.join(placed(frame, by_change=True, across=across).cells)
+    margin = at[at["region"] == "column"].sort_values("y" if across else "x")
+    assert list(margin["value"]) == sorted(margin["value"], reverse=True)
+
+
+def test_experts_one_by_one_are_alone_in_the_picture() -> None:
+    model = moe_like(layers=3, experts=5)
+    changes = made_changes(model, model, lambda p: 40.0 if p.place.expert == 3 else 2.0)
+    frame = heatmap_frame(changes, model, model, MEDIAN, experts="mlp.experts.up_proj")
+    cells = frame[in_picture(frame)]
+    assert set(cells["column"]) == {"mlp.experts.up_proj"}
+    experts = cells.groupby("layer")["expert"].apply(list)
+    assert all(sorted(one) == [0, 1, 2, 3, 4] for one in experts) and len(experts) >= 2
+    assert set(cells.loc[cells["value"] > 20, "expert"]) == {3}
+    margin = frame[frame["region"] == "column"]
+    assert list(margin["expert"]) == [0, 1, 2, 3, 4]
 
 
 def test_what_differs_is_marked_and_not_coloured() -> None:
@@ -253,6 +291,12 @@ def test_choosing_another_cell_changes_the_data_and_not_the_drawing() -> None:
     assert none[1] == []
     assert first[1] == [(1, "mlp.up_proj")]
     assert outside[1] == [(None, "norm")]
+    other = with_selected(heatmap_chart(frame, MEDIAN), (1, "mlp.up_proj")).to_dict()
+    assert [
+        (one["layer"], one["column"])
+        for one in other["datasets"][other["data"]["name"]]
+        if one["selected"]
+    ] == first[1]
 
 
 def test_the_selection_has_the_name_and_fields_that_pages_rely_on() -> None:
@@ -278,6 +322,8 @@ def test_hostile_names_stay_text() -> None:
     svg = chart_to_svg(
         heatmap_chart(frame, MEDIAN, palette=LIGHT), title="a <b> & c", caption=("'\"<i>",)
     )
+    turned = heatmap_chart(frame, MEDIAN, options=HeatmapOptions(across=True, scale="component"))
+    assert "alert" in vl_convert.vegalite_to_svg(turned.properties(width=900).to_dict())
     tags = {element.tag.rpartition("}")[2] for element in rendered(svg).iter()}
     assert not tags & {"script", "b", "i"}
     assert "alert" in "".join(rendered(svg).itertext())

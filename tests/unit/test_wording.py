@@ -19,6 +19,7 @@ from modeldiff.drawings import (
     format_pct,
     format_rate,
     format_shape,
+    metric_named,
 )
 from modeldiff.drawings.scale import Scale, choose_scale
 from tests.support.changes import made_statistics
@@ -98,6 +99,14 @@ def test_each_metric_reads_its_own_statistic() -> None:
     assert values["unchanged_pct"] == statistics.unchanged_pct
     assert values["cosine_distance"] == pytest.approx(1 - (statistics.cosine or 0))
     assert all(metric.value(None) is None for metric in METRICS)
+
+
+def test_the_cosine_distance_of_near_tensors_is_no_rounding() -> None:
+    metric = metric_named("cosine_distance")
+    assert metric is not None
+    near = made_statistics(0.001)
+    assert metric.value(near) == pytest.approx(0.5e-10, rel=1e-6)
+    assert metric.value(made_statistics(0.0)) == 0.0
 
 
 def test_unrelated_matrices_stand_at_the_ceiling() -> None:

@@ -1,0 +1,137 @@
+"""Colours that do not mislead: who shares a scale, how it runs, and what is said of it."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import get_args
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modeldiff.changes import Pair, merge_statistics
+from modeldiff.drawings import METRICS, HeatmapOptions, heatmap_chart, heatmap_frame, heatmap_says
+from modeldiff.drawings.heatmap_frame import in_picture
+from modeldiff.drawings.heatmap_options import Sharing
+from modeldiff.drawings.scale import choose_scale
+from modeldiff.drawings.scales import Scales, choose_scales
+from tests.support.architectures import llama_like
+from tests.support.changes import made_changes
+
+MEDIAN, UNCHANGED = METRICS[0], METRICS[1]
+MODEL = llama_like(3, qkv_bias=True)
+
+
+def frame_of(
+    matrices: float, norms: float, vectors: float, layer_step: float = 0.0
+) -> pd.DataFrame:
+    def median(pair: Pair) -> float:
+        place = pair.place
+        kind = norms if "norm" in place.component else matrices
+        value = vectors if place.parameter == "bias" else kind
+        return value * (1 + layer_step * (place.layer or 0))
+
+    return heatmap_frame(made_changes(MODEL, MODEL, median), MODEL, MODEL, MEDIAN)
+
+
+def automatic(frame: pd.DataFrame) -> Scales:
+    return choose_scales(frame, MEDIAN, HeatmapOptions())
+
+
+def test_norms_that_move_little_get_a_scale_of_their_own_and_it_is_said() -> None:
+    frame = frame_of(30.0, 2.0, 25.0)
+    assert automatic(frame).sharing == "kind"
+    says = heatmap_says(frame, MEDIAN)
+    assert "norms (to 4 %)" in says and "compare colours within one of them only" in says
+
+
+def test_alike_kinds_share_one_scale_and_so_does_what_did_not_move() -> None:
+    assert automatic(frame_of(30.0, 12.0, 25.0)).sharing == "one"
+    assert automatic(frame_of(30.0, 0.0, 25.0)).sharing == "one"
+    assert "All cells share one scale" in heatmap_says(frame_of(30.0, 12.0, 25.0), MEDIAN)
+    assert automatic(frame_of(0.0, 0.0, 0.0)).sharing == "one"
+
+
+@given(*[st.floats(4, 140)] * 3)
+def test_no_kind_that_moved_looks_unchanged(matrices: float, norms: float, vectors: float) -> None:
+    frame = frame_of(matrices, norms, vectors)
+    frame["heat"] = automatic(frame).heat(frame)
+    # A kind that reaches a quarter as far as another may share its scale; tops are round numbers.
+    assert frame.loc[in_picture(frame), "heat"].min() > 1 / 6
+
+
+@given(
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=20),
+    st.sampled_from([metric for metric in METRICS if metric.unit]),
+    st.booleans(),
+)
+def test_more_change_is_never_less_heat(values: list[float], metric: object, log: bool) -> None:
+    assert isinstance(metric, type(MEDIAN))
+    values = [min(value, metric.limit or math.inf) for value in values]
+    scale = choose_scale(values, metric, [0.390625], log=log)
+    heats = [scale.heat(value) for value in sorted(values, reverse=not metric.rises)]
+    assert all(0 <= heat <= 1 for heat in heats)
+    assert heats == sorted(heats)
+    places = [tick.position for tick in scale.ticks()]
+    assert places[0] == 0 and places[-1] == 1 and places == sorted(places)
+
+
+def test_a_logarithmic_scale_shows_ratios() -> None:
+    scale = choose_scale([0.02, 0.2, 2.0, 20.0], MEDIAN, log=True)
+    steps = [scale.heat(value) for value in (0.02, 0.2, 2.0, 20.0)]
+    differences = [b - a for a, b in pairwise(steps)]
+    assert differences == pytest.approx([differences[0]] * 3)
+    assert scale.heat(0.0) == 0.0 and scale.heat(20.0) == 1.0
+    falling = choose_scale([99.9, 99.0, 90.0, 0.0], UNCHANGED, log=True)
+    shares = [falling.heat(value) for value in (99.9, 99.0, 90.0, 0.0)]
+    assert shares == sorted(shares) and shares[-1] == 1.0
+    assert shares[2] - shares[1] == pytest.approx(shares[1] - shares[0])
+
+
+def test_nothing_changed_in_float32_has_plain_ticks() -> None:
+    ticks = choose_scale([0.0] * 9, MEDIAN, [100 * 2.0**-24]).ticks()
+    assert [tick.text for tick in ticks] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
+
+
+def test_each_sharing_has_its_scales() -> None:
+    frame = frame_of(30.0, 2.0, 10.0, layer_step=0.5)
+    for sharing in get_args(Sharing):
+        options = HeatmapOptions(scale=sharing)
+        scales = choose_scales(frame, MEDIAN, options)
+        frame["heat"] = scales.heat(frame)
+        inside = frame[in_picture(frame)]
+        assert inside["heat"].notna().all()
+        assert frame.loc[~in_picture(frame), "heat"].isna().all()
+        if sharing == "component":
+            # The most changed layer of each component has the most heat.
+            top = inside[inside["layer"] == 2].set_index("column")["heat"]
+            assert (top > 0.6).all()
+        if sharing == "group":
+            assert {"attention", "MLP", "norms", "biases"} < set(scales.scales)
+        drawn = heatmap_chart(frame.drop(columns="heat"), MEDIAN, options=options).to_dict()
+        texts = str(drawn["datasets"])
+        assert ("to 60" in texts) == (sharing == "component")
+
+
+def test_the_margins_are_merged_and_not_averaged() -> None:
+    changes = made_changes(MODEL, MODEL, lambda p: 1.0 if "mlp" in p.place.component else 100.0)
+    frame = heatmap_frame(changes, MODEL, MODEL, MEDIAN)
+    for region, key in (("layer", "layer"), ("column", "column")):
+        margin = frame[frame["region"] == region]
+        for name, value in zip(margin[key], margin["value"], strict=True):
+            members = [
+                change.statistics
+                for change in changes
+                if change.statistics
+                and change.pair.place.layer is not None
+                and getattr(change.pair.place, key) == name
+            ]
+            assert value == merge_statistics(members).median_pct
+    assert (frame["region"] == "layer").sum() == 3
+
+
+def test_below_the_floor_other_numbers_are_pointed_to() -> None:
+    assert "tell more here" in heatmap_says(frame_of(0.0001, 0.0001, 0.0001), MEDIAN)
+    assert "tell more here" not in heatmap_says(frame_of(3.0, 3.0, 3.0), MEDIAN)
