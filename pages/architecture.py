@@ -1,5 +1,5 @@
-"""Architecture: how two models differ, in facts, in parameters and tensor by tensor; and how a
-line of models came about."""
+"""Architecture: how two models differ, at a glance, as drawings, in facts and tensor by tensor; and
+how a line of models came about."""
 
 import streamlit as st
 
@@ -8,6 +8,7 @@ from modeldiff.ui.diffing import diff_panel, follow
 from modeldiff.ui.entry import enter
 from modeldiff.ui.evolution_view import evolution_view
 from modeldiff.ui.fact_table import fact_table
+from modeldiff.ui.glance import glance
 from modeldiff.ui.layer_view import layer_view
 from modeldiff.ui.opening import fact_pairs
 from modeldiff.ui.page_head import page_head
@@ -20,10 +21,14 @@ facts = fact_pairs(comparison)
 different = sum(not pair.same for pair in facts)
 title = f"{different} of {len(facts)} facts differ" if different else "All facts are the same"
 st.header(title, anchor=False)
+glance(facts)
+
+architecture_drawings(comparison, facts)
+
+st.header("All facts", anchor=False)
 fact_table(facts)
 
 parts_view(comparison)
-architecture_drawings(comparison)
 
 st.header("Tensors", anchor=False)
 follow(comparison, lambda state: diff_panel(comparison, state))

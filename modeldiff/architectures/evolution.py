@@ -110,16 +110,21 @@ def _step(before: Architecture | None, architecture: Architecture) -> EvolutionS
         return EvolutionStep(architecture, None, start, (), (), 0)
     pairs = compare_facts(before, architecture)
     different = [_in_a_line(pair) for pair in pairs if not pair.same]
-    telling = tuple(pair for pair in news(different) if pair.key in _RANKS)
-    told = {pair.key for pair in telling}
+    loud = telling(different)
+    told = {pair.key for pair in loud}
     return EvolutionStep(
         architecture,
         before,
         (),
-        telling,
+        loud,
         tuple(pair for pair in different if pair.key not in told),
         len(pairs) - len(different),
     )
+
+
+def telling(pairs: Iterable[FactPair]) -> tuple[FactPair, ...]:
+    """The news that say how a model is built otherwise, and not what follows from that."""
+    return tuple(pair for pair in news(pairs) if pair.key in _RANKS)
 
 
 def news(pairs: Iterable[FactPair]) -> tuple[FactPair, ...]:

@@ -57,6 +57,9 @@ _AT: dict[str, tuple[str, ...]] = {
 }
 """The steps that a fact is about; where it is written is the first of them that is drawn."""
 
+_LONG = 40
+"""Letters of an explanation that is no longer brief."""
+
 # Said at steps that may be alike on both sides: what is drawn there tells it by itself.
 _MARKS_NOTHING = ("norm_placement", "sinks", "mlp")
 _MARKS_ONLY = {"context": ("embed_positions",)}
@@ -83,7 +86,7 @@ def is_of_size(pair: FactPair) -> bool:
 
 def in_brief(pair: FactPair) -> tuple[str, str]:
     """Both sides of a difference in a few words; of base's only what it is called, without a unit
-    that target's has, too.
+    that target's has, too. A long explanation of target's is left out.
 
     >>> old = Fact("attention", "Attention", "MHA", "MHA: each head has its own keys", "")
     >>> new = Fact("attention", "Attention", "GQA", "GQA: 8 KV heads for 32 query heads", "")
@@ -95,7 +98,8 @@ def in_brief(pair: FactPair) -> tuple[str, str]:
     number, _, unit = old.partition(": ")[0].partition(" ")
     if number.replace(",", "").isdigit() and new.endswith(f" {unit}"):
         return number, new
-    return old.partition(": ")[0], new
+    name, _, explained = new.partition(": ")
+    return old.partition(": ")[0], name if len(explained) > _LONG else new
 
 
 def value_in_brief(fact: Fact) -> str:

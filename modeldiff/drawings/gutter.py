@@ -49,8 +49,8 @@ def notes_height(notes: Sequence[Note]) -> float:
 
 def _words(note: Note) -> list[str]:
     """A note's words in lines; what follows a colon is left out where all of it is too long."""
-    lines = wrapped(note.words, _ROOM, _LARGE, most=_MOST_LINES + 1, bold=True)
-    if (len(lines) >= _MOST_LINES and ": " in note.words) or len(lines) > _MOST_LINES:
+    lines = wrapped(note.words, _ROOM, _LARGE, most=_MOST_LINES, bold=True)
+    if len(lines) == _MOST_LINES and ": " in note.words:
         lines = wrapped(note.words.partition(": ")[0], _ROOM, _LARGE, most=_MOST_LINES, bold=True)
     return lines
 

@@ -153,7 +153,9 @@ def in_words(drawing: SideBySide) -> str:
     counts = {tuple(p.title if p else "" for p in slot.panels) for slot in drawing.slots}
     if not stored and not drawing.gaps and all(len(set(titles)) == 1 for titles in counts):
         told = ", ".join(named)
-        return f"Every parameter has the same place and the same shape in both. Other: {told}."
+        return (
+            f"Every parameter has the same place and the same shape in both. Set otherwise: {told}."
+        )
     tally = {(number, id, mark) for (_, number, id), mark in marks.items()}
     found: Counter[str] = Counter(mark for _, _, mark in tally)
     parts = [

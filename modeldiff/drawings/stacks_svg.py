@@ -9,7 +9,7 @@ from modeldiff.architectures.fact_places import in_brief
 from modeldiff.drawings.gutter import wrapped
 from modeldiff.drawings.palette import CSS_PALETTE, FILE_FONT, Palette
 from modeldiff.drawings.stacks import Chip, Line, LineKind
-from modeldiff.drawings.svg_parts import escape, rectangle, text_tag
+from modeldiff.drawings.svg_parts import described, escape, rectangle, text_tag
 from modeldiff.drawings.text_width import shorten, text_width
 
 WIDTH = 284.0
@@ -75,7 +75,8 @@ def stacks_svg(
         text_tag(shorten(line, width - 2 * _MARGIN, 11), "quiet", _MARGIN, y + _CAPTION * row)
         for row, line in enumerate(caption)
     ]
-    return _svg(width, height, title or "A line of models", palette, font, "".join(parts))
+    svg = _svg(width, height, title or "A line of models", palette, font, "".join(parts))
+    return described(svg, caption)
 
 
 def _svg(width: float, height: float, name: str, palette: Palette, font: str, inner: str) -> str:
@@ -217,10 +218,7 @@ def _told(step: EvolutionStep) -> list[tuple[str, str]]:
         return []
     lines: list[tuple[str, str]] = []
     for pair in step.telling[:_MOST_TOLD]:
-        old, new = in_brief(pair)
-        words = f"{pair.label}: {old} → {new}"
-        if text_width(words, 12, bold=True) > 2 * WIDTH - 60:
-            words = f"{pair.label}: {old} → {new.partition(': ')[0]}"
+        words = f"{pair.label}: {' → '.join(in_brief(pair))}"
         lines += [(text, "told") for text in wrapped(words, WIDTH, 12, most=2, bold=True)]
     more = len(step.telling) + len(step.rest) - len(step.telling[:_MOST_TOLD])
     if not step.telling and not step.rest:

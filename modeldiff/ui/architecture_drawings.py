@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from modeldiff.architectures import FactPair
 from modeldiff.drawings import CSS_PALETTE, LIGHT
 from modeldiff.drawings.side_by_side import SideBySide, in_words, side_by_side
 from modeldiff.drawings.side_by_side_svg import side_by_side_svg
 from modeldiff.ui.downloads import drawing_downloads
-from modeldiff.ui.opening import Comparison, fact_pairs
+from modeldiff.ui.opening import Comparison
 from modeldiff.ui.scrolled_drawing import scrolled_drawing
 from modeldiff.ui.text import plain
 from modeldiff.ui.view import link_query
@@ -18,10 +21,13 @@ _LEAST = 0.72
 """Drawn smaller than this, its words would be hard to read."""
 
 
-def architecture_drawings(comparison: Comparison) -> None:
-    """Draw the two, with what differs marked and named, and the buttons to download it."""
+def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> None:
+    """Draw the two, with what differs marked and named, and the buttons to download it.
+
+    ``facts`` are both models' facts, compared.
+    """
     base, target = comparison.base, comparison.target
-    drawing = _drawing(base.identity, target.identity, comparison)
+    drawing = _drawing(base.identity, target.identity, comparison, facts)
     _follow_choice(drawing)
     st.header("The two blocks", anchor=False)
     names = (base.text, target.text)
@@ -41,11 +47,14 @@ def architecture_drawings(comparison: Comparison) -> None:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _drawing(base: tuple[str, str], target: tuple[str, str], _comparison: Comparison) -> SideBySide:
+def _drawing(
+    base: tuple[str, str],
+    target: tuple[str, str],
+    _comparison: Comparison,
+    _facts: Sequence[FactPair],
+) -> SideBySide:
     del base, target
-    return side_by_side(
-        _comparison.base.architecture, _comparison.target.architecture, fact_pairs(_comparison)
-    )
+    return side_by_side(_comparison.base.architecture, _comparison.target.architecture, _facts)
 
 
 def _choose(node: str) -> None:
