@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from modeldiff.architectures.place import Parameter
+from modeldiff.architectures.place import Parameter, trained_elements
 
 Holding = Mapping[int | None, list[Parameter]]
 """The parameters of one name of one component, by layer: one each, or one an expert."""
@@ -127,6 +128,22 @@ class Architecture:
             id = f"{place.tower}.{place.component}" if place.tower else place.component
             by_layer = found.setdefault(id, {}).setdefault(place.parameter, {})
             by_layer.setdefault(place.layer, []).append(one)
+        return found
+
+    @cached_property
+    def trained(self) -> Mapping[tuple[str, str, int | None], int]:
+        """The trained elements by step id, parameter and layer; what is used twice counts once."""
+        found = {}
+        for id, by_name in self.holdings.items():
+            for name, by_layer in by_name.items():
+                for layer, held in by_layer.items():
+                    # Thousands of experts have a shape or two, multiplied out once each.
+                    shapes = Counter([one.tensor.shape for one in held if one.role != "tied"])
+                    stored = held[0].tensor
+                    found[id, name, layer] = sum(
+                        count * trained_elements(stored.name, stored.dtype, shape)
+                        for shape, count in shapes.items()
+                    )
         return found
 
     @cached_property

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import prod
 
 from modeldiff.architectures.architecture import Architecture
-from modeldiff.architectures.place import Parameter, Place
+from modeldiff.architectures.place import Parameter, Place, trained_elements
 from modeldiff.architectures.skeleton import NORMS
 
 PARTS: dict[str, str] = {
@@ -23,9 +22,6 @@ PARTS: dict[str, str] = {
 }
 """What a parameter can be a part of, in the order in which data passes, with its name as people
 read it. ``experts`` are the routed ones of a mixture of experts."""
-
-_SCALES = ("scale_inv", "scales", "weight_scale", "input_scale", "scale_ub", "zeros", "g_idx")
-"""Ends of the names of a quantised matrix's scales: they are not parameters of the model."""
 
 _HEADS = ("lm_head", "classifier", "score")
 
@@ -93,13 +89,3 @@ def part_of(place: Place) -> str:
         if any(word in words for word in ("mlp", "ffn", "moe", "feed", "fc1", "fc2"))
         else "other"
     )
-
-
-def trained_elements(name: str, dtype: str, shape: Iterable[int]) -> int:
-    """How many trained parameters a stored tensor holds: a quantised one's scales are none, and
-    packed values are counted one by one."""
-    if name.endswith(_SCALES) or name.endswith("_scales"):
-        return 0
-    # MXFP4 packs two values in a byte.
-    packed = name.endswith("_blocks") and dtype == "U8"
-    return prod(shape) * (2 if packed else 1)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 from modeldiff.checkpoints.checkpoint import TensorInfo
 
 Role = Literal["parameter", "buffer", "tied"]
+
+_SCALES = ("scale_inv", "scales", "weight_scale", "input_scale", "scale_ub", "zeros", "g_idx")
+"""Ends of the names of a quantised matrix's scales: they are not parameters of the model."""
 
 
 @dataclass(frozen=True)
@@ -47,3 +52,13 @@ class Parameter:
     tensor: TensorInfo
     role: Role = "parameter"
     transposed: bool = False
+
+
+def trained_elements(name: str, dtype: str, shape: Iterable[int]) -> int:
+    """How many trained parameters a stored tensor holds: a quantised one's scales are none, and
+    packed values are counted one by one."""
+    if name.endswith(_SCALES) or name.endswith("_scales"):
+        return 0
+    # MXFP4 packs two values in a byte.
+    packed = name.endswith("_blocks") and dtype == "U8"
+    return prod(shape) * (2 if packed else 1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Sequence
+from operator import is_
 from threading import Lock
 
 from modeldiff.changes.change import Statistics
@@ -31,16 +32,17 @@ def merged(parts: Sequence[Statistics]) -> Statistics | None:
     if len(parts) < 2:
         return parts[0] if parts else None
     key = tuple(map(id, parts))
+    own = tuple(map(weakref.ref, parts))
     with _lock:
         known = _merged.get(key)
         if known is not None:
             _merged.move_to_end(key)
-    # An id may have passed to another object since.
-    if known is not None and all(one() is part for one, part in zip(known[0], parts, strict=True)):
+    # An id may have passed to another object since; a living one has but one plain reference.
+    if known is not None and all(map(is_, known[0], own)):
         return known[1]
     whole = merge_statistics(parts)
     with _lock:
-        _merged[key] = tuple(map(weakref.ref, parts)), whole
+        _merged[key] = own, whole
         while len(_merged) > _KEPT:
             _merged.popitem(last=False)
     return whole

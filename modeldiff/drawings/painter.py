@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from modeldiff.drawings.annotations import NotesBlock
 from modeldiff.drawings.cards import Card, Gauge
@@ -14,6 +15,7 @@ from modeldiff.drawings.scale import Scale
 from modeldiff.drawings.svg_parts import (
     ARROWS,
     badge_tag,
+    described,
     escape,
     line_tag,
     rectangle,
@@ -83,7 +85,7 @@ class Painter:
         for number, line in enumerate(caption):
             text = shorten(line, room, 11)
             parts.append(text_tag(text, "caption", _MARGIN, y + 6 + _CAPTION * number))
-        return "".join([*parts, "</svg>"])
+        return described("".join([*parts, "</svg>"]), caption)
 
     def frame(self, title: str, caption: Sequence[str]) -> float:
         """The height of what is written over and under a layout."""
@@ -186,8 +188,8 @@ class Painter:
         metric = self.scale.metric
         lines = []
         for reading in card.readings:
-            names = [name[:_LONGEST_NAME] for name in reading.names[:_NAMES_SHOWN]]
-            more = len(reading.names) - len(names)
+            names = [name[:_LONGEST_NAME] for name in islice(reading.names, _NAMES_SHOWN)]
+            more = reading.count - len(names)
             lines.append(", ".join(names) + (f" and {more:,} more" if more else ""))
         lines += [part for part in (card.step.shape, card.step.detail) if part]
         for reading, number in zip(card.readings, card.numbers, strict=False):

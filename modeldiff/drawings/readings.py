@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from modeldiff.architectures.architecture import Architecture, Holding, Step
-from modeldiff.architectures.composition import trained_elements
 from modeldiff.architectures.place import Parameter
 from modeldiff.architectures.shapes import oriented
 from modeldiff.changes.change import Change, Statistics
@@ -41,10 +40,20 @@ class Reading:
     value: float | None
     words: str
     spread: tuple[float | None, ...]
-    names: tuple[str, ...]
+    held: tuple[Sequence[Parameter], ...]
     elements: int
     share: float
     resolution: float | None
+
+    @property
+    def count(self) -> int:
+        """How many tensors this reads, or parts of fused ones."""
+        return sum(map(len, self.held))
+
+    @property
+    def names(self) -> Iterator[str]:
+        """Their stored names, layer by layer."""
+        return (parameter.tensor.name for group in self.held for parameter in group)
 
 
 class Readings:
@@ -55,11 +64,14 @@ class Readings:
     ) -> None:
         self.metric = metric
         self._architecture = architecture
-        self._rows: dict[_Cell, list[Change]] = defaultdict(list)
+        found: dict[tuple[str, str, str, int | None], list[Change]] = defaultdict(list)
         for change in changes:
             place = change.pair.place
-            id = f"{place.tower}.{place.component}" if place.tower else place.component
-            self._rows[id, place.parameter, place.layer].append(change)
+            found[place.tower, place.component, place.parameter, place.layer].append(change)
+        self._rows: dict[_Cell, list[Change]] = {
+            (f"{tower}.{component}" if tower else component, parameter, layer): rows
+            for (tower, component, parameter, layer), rows in found.items()
+        }
         self._merged = {cell: _statistics(rows) for cell, rows in self._rows.items()}
 
     @property
@@ -73,12 +85,7 @@ class Readings:
         fact = self._architecture.fact("parameters")
         if fact is not None and isinstance(fact.value, int):
             return fact.value
-        return sum(
-            _trained(held)
-            for by_name in self._architecture.holdings.values()
-            for by_layer in by_name.values()
-            for held in by_layer.values()
-        )
+        return sum(self._architecture.trained.values())
 
     def measured(self) -> tuple[Statistics, ...]:
         """The statistics of every place of which there are any, experts merged."""
@@ -87,13 +94,15 @@ class Readings:
     def not_here(self) -> tuple[str, ...]:
         """The columns that only the other architecture has, in the order of the changes."""
         here = {*self._architecture.columns, *self._architecture.outside}
-        columns = (
-            change.pair.place.column
-            for rows in self._rows.values()
-            for change in rows
-            if change.pair.status in ("only_in_base", "only_in_target")
+        elsewhere = (rows for rows in self._rows.values() if rows[0].pair.place.column not in here)
+        return tuple(
+            dict.fromkeys(
+                change.pair.place.column
+                for rows in elsewhere
+                for change in rows
+                if change.pair.status in ("only_in_base", "only_in_target")
+            )
         )
-        return tuple(dict.fromkeys(column for column in columns if column not in here))
 
     def of(self, step: Step, layers: Sequence[int | None]) -> tuple[Reading, ...]:
         """One reading a parameter of the step, its weight first; none for an operation."""
@@ -108,15 +117,15 @@ class Readings:
         layers = [self._of_layer(step.id, name, layer, held[layer][0]) for layer in held]
         known = [statistics for statistics in layers if statistics is not None]
         whole = _merged(known)
-        every = [parameter for group in held.values() for parameter in group]
+        trained = [self._architecture.trained[step.id, name, layer] for layer in held]
         return Reading(
             parameter=name,
             value=self.metric.value(whole),
-            words=self._why(every, whole, step),
+            words=self._why(held, whole, step),
             spread=tuple(self.metric.value(s) for s in layers) if len(held) > 1 else (),
-            names=tuple(parameter.tensor.name for parameter in every),
-            elements=_trained(next(iter(held.values()))),
-            share=sum(map(_trained, held.values())) / self.parameters if self.parameters else 0.0,
+            held=tuple(held.values()),
+            elements=trained[0],
+            share=sum(trained) / self.parameters if self.parameters else 0.0,
             resolution=whole.resolution_pct if whole is not None else None,
         )
 
@@ -137,11 +146,12 @@ class Readings:
             if change.statistics is not None and change.pair.base is not None
         }
 
-    def _why(self, parameters: Sequence[Parameter], merged: Statistics | None, step: Step) -> str:
-        if parameters[0].role == "tied":
+    def _why(self, held: Holding, merged: Statistics | None, step: Step) -> str:
+        if next(iter(held.values()))[0].role == "tied":
             return "tied"
         if merged is not None or not self.compared:
             return ""
+        parameters = [parameter for group in held.values() for parameter in group]
         rows = (self._rows.get((step.id, p.place.parameter, p.place.layer), ()) for p in parameters)
         places = {change.pair.place: change for found in rows for change in found}
         words = Counter(self._word(places.get(p.place), p, step) for p in parameters)
@@ -178,15 +188,3 @@ def _merged(found: Sequence[Statistics]) -> Statistics | None:
     from modeldiff.changes.merging import merged
 
     return merged(found)
-
-
-def _trained(held: Sequence[Parameter]) -> int:
-    """The trained elements of parameters of one name; none where they are used a second time.
-
-    Thousands of experts have a shape or two, so shapes are counted before they are multiplied out.
-    """
-    if held[0].role == "tied":
-        return 0
-    shapes = Counter([one.tensor.shape for one in held])
-    name, dtype = held[0].tensor.name, held[0].tensor.dtype
-    return sum(count * trained_elements(name, dtype, shape) for shape, count in shapes.items())
