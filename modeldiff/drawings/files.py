@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import re
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from modeldiff.drawings.svg_parts import described
 
 if TYPE_CHECKING:
     import altair as alt
@@ -12,10 +17,24 @@ _CHART_WIDTH = 960
 
 
 def svg_to_png(svg: str, *, scale: float = 2.0) -> bytes:
-    """An SVG with concrete colours as a PNG of ``scale`` times its size."""
+    """An SVG with concrete colours as a PNG of ``scale`` times its size.
+
+    What the SVG is ``described`` by stands in the PNG as its text ``Description``.
+    """
     import vl_convert
 
-    return bytes(vl_convert.svg_to_png(svg, scale=scale))
+    png = bytes(vl_convert.svg_to_png(svg, scale=scale))
+    found = re.match("<svg[^>]*><desc>(.*?)</desc>", svg, re.DOTALL)
+    return _with_text(png, html.unescape(found.group(1))) if found else png
+
+
+def _with_text(png: bytes, text: str) -> bytes:
+    """The PNG with an ``iTXt`` chunk (W3C's PNG specification, 11.3.3.4) after its header."""
+    content = b"iTXtDescription" + b"\0" * 5 + text.encode()
+    size, check = len(content) - 4, zlib.crc32(content)
+    chunk = size.to_bytes(4, "big") + content + check.to_bytes(4, "big")
+    head = 8 + 25  # the signature, and IHDR, which is always first and of this size
+    return png[:head] + chunk + png[head:]
 
 
 def svg_to_pdf(svg: str) -> bytes:
@@ -36,4 +55,4 @@ def chart_to_svg(chart: alt.LayerChart, *, title: str = "", caption: Sequence[st
     whole = chart.properties(width=_CHART_WIDTH, **({"title": heading} if title else {}))
     # Altair refuses more rows than notebooks bear; the experts of a large mixture are more cells.
     with alt.data_transformers.enable("default", max_rows=None):
-        return str(vl_convert.vegalite_to_svg(whole.to_dict()))
+        return described(str(vl_convert.vegalite_to_svg(whole.to_dict())), caption)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 
 from modeldiff.drawings.block import Point
@@ -158,6 +159,14 @@ def sum_tag(at: Point) -> str:
         f'<circle class="sum" cx="{x:g}" cy="{y:g}" r="10"/>'
         f'<path class="plus" d="M{x - 5:g},{y:g}h10M{x:g},{y - 5:g}v10"/>'
     )
+
+
+def described(svg: str, lines: Sequence[str]) -> str:
+    """The SVG with these lines in its first element: whole, however little room the drawing has."""
+    if not lines:
+        return svg
+    text = escape("\n".join(lines))
+    return svg.replace(">", f"><desc>{text}</desc>", 1)
 
 
 def escape(text: str) -> str:

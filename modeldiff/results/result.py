@@ -38,6 +38,11 @@ class ResultHeader:
     created: str
 
     @property
+    def options_text(self) -> str:
+        """The options for people: ``none``, or as JSON."""
+        return json.dumps(dict(self.options), sort_keys=True) if self.options else "none"
+
+    @property
     def key(self) -> str:
         """The key that a result with this header is kept under."""
         return _key(self.base_fingerprint, self.target_fingerprint, self.options, self.schema)
