@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from altair import LayerChart
 
 _CHART, _SELECTION = "heatmap_chart", "cell"
+_CAPTION = 150
+"""Letters in a line of a file's caption."""
 _WIDE = 40
 """With more columns than this, the picture takes the page's whole width."""
 
@@ -98,7 +101,7 @@ def _chart(
         lambda: chart_to_svg(
             with_selected(picture.draw(LIGHT), selected, expert),
             title=f"{comparison.base.text} → {comparison.target.text}",
-            caption=(*provenance(comparison, state), picture.says),
+            caption=(*provenance(comparison, state), *wrap(picture.says, _CAPTION)),
         ),
     )
 

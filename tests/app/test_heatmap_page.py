@@ -1,0 +1,121 @@
+"""The heatmap page: what can be chosen of the picture is in the link, and nothing else counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.app.conftest import OpenPage, words
+from tests.support.planted import add_noise, llama_values, write_values
+
+Measure = Callable[[str, str], None]
+DEMO = {"base": "demo:base", "target": "demo:continued"}
+
+
+@pytest.fixture
+def mixture(tmp_path: Path) -> dict[str, str]:
+    """Two mixtures of four experts that differ in one expert of layer 1."""
+    base = llama_values(layers=3, experts=4)
+    target = add_noise(base, 0.3, "layers.1.mlp.experts.2.")
+    return {
+        "base": str(write_values(tmp_path / "base", base)),
+        "target": str(write_values(tmp_path / "target", target)),
+    }
+
+
+def spec(app: AppTest) -> dict[str, Any]:
+    """The heatmap's specification."""
+    specs = [json.loads(chart.proto.spec) for chart in app.get("vega_lite_chart")]
+    return next(one for one in specs if one["params"][0]["name"] == "cell")
+
+
+def texts(app: AppTest) -> str:
+    return json.dumps(spec(app), ensure_ascii=False)
+
+
+def test_a_link_says_how_the_picture_is_drawn(open_page: OpenPage, measure: Measure) -> None:
+    measure("demo:base", "demo:continued")
+    plainly = open_page("heatmap", **DEMO)
+    assert "Matrices (to 30 %) and norms (to 4 %)" in words(plainly)
+    assert plainly.selectbox(key="scale_chooser").value == "auto"
+    app = open_page("heatmap", **DEMO, scale="component", log="1", across="1", order="1")
+    assert app.selectbox(key="scale_chooser").value == "component"
+    assert "Each component has a scale of its own" in words(app)
+    assert "Colours are logarithmic" in words(app)
+    drawn = texts(app)
+    assert "whole layer" in drawn and "whole layer" not in texts(plainly)
+    # Across, the components' names are the rows' labels, the most changed first.
+    labels = drawn[drawn.index("labelExpr") :]
+    assert labels.index("q_proj") < labels.index("o_proj") < labels.index("v_proj")
+
+
+def test_choosing_writes_the_link_and_a_default_leaves_it(
+    open_page: OpenPage, measure: Measure
+) -> None:
+    measure("demo:base", "demo:continued")
+    app = open_page("heatmap", **DEMO)
+    app.selectbox(key="scale_chooser").select("group").run()
+    assert app.query_params["scale"] == "group"
+    assert "embedding and head (to 25 %)" in words(app).lower()
+    app.selectbox(key="scale_chooser").select("auto").run()
+    assert "scale" not in app.query_params
+    app.segmented_control(key="across_switch").set_value("Across").run()
+    assert app.query_params["across"] == "1"
+    assert not app.exception
+
+
+def test_experts_are_folded_and_unfolded(
+    open_page: OpenPage, measure: Measure, mixture: dict[str, str]
+) -> None:
+    measure(mixture["base"], mixture["target"])
+    app = open_page("heatmap", **mixture)
+    app.selectbox(key="experts_chooser").select("mlp.experts.up_proj").run()
+    assert app.query_params["experts"] == "mlp.experts.up_proj"
+    chosen = {"experts": "mlp.experts.up_proj", "component": "mlp.experts.up_proj", "layer": "1"}
+    app = open_page("heatmap", **mixture, **chosen, expert="2")
+    assert "Layer 1, expert 2 · `mlp.experts.up_proj`" in words(app)
+    assert "experts.2.up_proj" in words(app) and "experts.1.up_proj" not in words(app)
+    folded = open_page("heatmap", **mixture, **{**chosen, "experts": ""}, expert="2")
+    assert "4 tensors merged" in words(folded), "an expert is one cell only where it is unfolded"
+
+
+def test_a_margin_leads_to_a_whole_layer_or_component(
+    open_page: OpenPage, measure: Measure
+) -> None:
+    measure("demo:base", "demo:continued")
+    app = open_page("heatmap", **DEMO, layer="3")
+    assert "Layer 3 as a whole" in words(app)
+    assert "9 tensors, their histograms and sums added" in words(app)
+    app = open_page("heatmap", **DEMO, component="self_attn.v_proj")
+    assert "All layers · `self_attn.v_proj`" in words(app)
+    assert "8 tensors merged" in words(app)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"scale": "<script>", "log": "yes", "across": "-1", "order": "9", "experts": "../.."},
+        {"experts": "self_attn.q_proj", "expert": "99999999999", "layer": "99"},
+        {"experts": "mlp.experts.up_proj", "expert": "77", "component": "mlp.experts.up_proj"},
+    ],
+)
+def test_hostile_choices_are_none(
+    query: dict[str, str], open_page: OpenPage, measure: Measure, mixture: dict[str, str]
+) -> None:
+    measure(mixture["base"], mixture["target"])
+    app = open_page("heatmap", **mixture, **query)
+    assert app.selectbox(key="scale_chooser").value == "auto"
+    assert app.title[0].value == "Heatmap"
+
+
+def test_the_picture_fills_while_it_is_measured(
+    open_page: OpenPage, mixture: dict[str, str]
+) -> None:
+    app = open_page("heatmap", **mixture)
+    assert "not measured yet" in texts(app)
+    assert spec(app)["params"][0]["select"]["fields"] == ["layer", "column", "expert"]
