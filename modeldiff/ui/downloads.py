@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from modeldiff import __version__
 from modeldiff.drawings.files import svg_to_pdf, svg_to_png
 from modeldiff.drawings.report import report_html
 from modeldiff.results import Result, write_result
@@ -72,15 +73,20 @@ def drawing_downloads(name: str, draw: Callable[[], str], *, key: str = "drawing
             )
 
 
-def provenance(comparison: Comparison, state: DiffState) -> tuple[str, ...]:
-    """What a drawing came from, in lines for its file."""
+def provenance(comparison: Comparison, state: DiffState | None = None) -> tuple[str, ...]:
+    """What a drawing came from, in lines for its file. ``state`` where it shows a diff."""
     lines = [
         f"{role}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
         for role, side in (("Base", comparison.base), ("Target", comparison.target))
     ]
-    if state.result is not None:
+    if state is not None and state.result is not None:
         header = state.result.header
-        lines.append(f"Measured on {header.device} by modeldiff {header.version}, {header.created}")
+        lines.append(
+            f"Measured on {header.device} by modeldiff {header.version}, {header.created}, "
+            f"options: {header.options_text}"
+        )
+    else:
+        lines.append(f"modeldiff {__version__}")
     return tuple(lines)
 
 

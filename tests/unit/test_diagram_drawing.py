@@ -145,6 +145,7 @@ def test_the_drawing_is_valid_xml_whatever_the_names(name: str, palette: Palette
         "svg",
         "style",
         "defs",
+        "desc",
         "marker",
         "path",
         "rect",

@@ -91,6 +91,16 @@ class TestTable:
         assert set(STATISTIC_NAMES) < set(result_table(a_result()).columns)
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv", "json"])
+def test_every_file_says_where_it_comes_from(kind: str, tmp_path: Path) -> None:
+    header = replace(RESULT.header, options={"overlap": True})
+    write_result(replace(RESULT, header=header), tmp_path / f"out.{kind}")
+    content = (tmp_path / f"out.{kind}").read_bytes()
+    for text in ("/models/base", "local:base", "/models/target", "local:target", "1.2.3"):
+        assert text.encode() in content
+    assert b"overlap" in content
+
+
 class TestFiles:
     def test_parquet_is_the_result(self, tmp_path: Path) -> None:
         write_result(RESULT, tmp_path / "out.parquet")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from functools import cache
 from pathlib import Path
 
@@ -113,7 +112,6 @@ class _Report:
 
 
 def _heading(title: str, header: ResultHeader) -> str:
-    options = json.dumps(dict(header.options)) if header.options else "none"
     lines = (
         ("Base", header.base_reference, header.base_fingerprint),
         ("Target", header.target_reference, header.target_fingerprint),
@@ -127,7 +125,7 @@ def _heading(title: str, header: ResultHeader) -> str:
         f"<h1>{text(title, 500)}</h1><dl>{sides}"
         f"<dt>Measured</dt><dd>on {text(header.device)} in {format_duration(header.seconds)}, "
         f"{text(header.created)}; modeldiff {text(header.version)}, schema {header.schema}, "
-        f"options: {text(options, 1000)}</dd></dl></header>"
+        f"options: {text(header.options_text, 1000)}</dd></dl></header>"
     )
 
 

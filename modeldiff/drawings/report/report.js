@@ -62,7 +62,7 @@
     tip.textContent = label(cell);
     tip.hidden = false;
     const box = cell.getBoundingClientRect(), own = tip.getBoundingClientRect();
-    const left = Math.min(Math.max(box.left + box.width / 2 - own.width / 2, 6), innerWidth - own.width - 6);
+    const left = Math.max(Math.min(box.left + box.width / 2 - own.width / 2, innerWidth - own.width - 6), 6);
     const top = box.top - own.height - 8 < 0 ? box.bottom + 8 : box.top - own.height - 8;
     tip.style.left = left + "px";
     tip.style.top = top + "px";
@@ -122,7 +122,7 @@
     cell.parentNode.append(frame); // over all neighbours
     const parts = [make("h3", placeOf(cell))];
     const status = row.cells[3].textContent;
-    parts.push(make("p", [status, row.dataset.note].filter(Boolean).join("; ")));
+    parts.push(make("p", [status === "merged" ? "" : status, row.dataset.note].filter(Boolean).join("; ")));
     if (status !== "merged") parts.push(make("p", row.cells[row.cells.length - 1].textContent + " · " + row.cells[4].textContent));
     if (row.dataset.h) {
       parts.push(make("p", "How far those elements moved that changed, in percent of base:"));

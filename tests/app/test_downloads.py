@@ -1,0 +1,45 @@
+"""Drawings in files say where they come from, however little room they have for it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from modeldiff.architectures import understand
+from modeldiff.checkpoints import open_checkpoint
+from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_chart, heatmap_frame
+from modeldiff.drawings.files import chart_to_svg, svg_to_png
+from modeldiff.results import answer
+from modeldiff.ui.diffing import DiffState
+from modeldiff.ui.downloads import provenance
+from modeldiff.ui.opening import Comparison, Opened
+from tests.app.small_models import write_llama
+
+
+def test_drawings_carry_references_fingerprints_options_and_version(tmp_path: Path) -> None:
+    folders = [write_llama(tmp_path / name, noise=0.01 * n) for n, name in enumerate("ab")]
+    sides = [
+        Opened(str(folder), checkpoint := open_checkpoint(str(folder)), understand(checkpoint))
+        for folder in folders
+    ]
+    comparison = Comparison(sides[0], sides[1], "cpu")
+    result = answer(sides[0].checkpoint, sides[1].checkpoint, cache=False)
+    header = replace(result.header, options={"overlap": True})
+    lines = provenance(comparison, DiffState(replace(result, header=header), None))
+    architecture = sides[0].architecture
+    frame = heatmap_frame(result.changes, architecture, architecture, METRICS[0])
+    chart = heatmap_chart(frame, METRICS[0], palette=LIGHT)
+    for svg in (
+        diagram_svg(architecture, layer=0, metric=METRICS[0], palette=LIGHT, caption=lines),
+        chart_to_svg(chart, title="a", caption=lines),
+    ):
+        image = Image.open(io.BytesIO(svg_to_png(svg, scale=1)))
+        image.load()
+        in_png = image.info["Description"]
+        for side in sides:
+            for text in (side.checkpoint.reference.text, side.checkpoint.fingerprint):
+                assert text in svg and text in in_png
+        assert header.version in in_png and '"overlap": true' in in_png and "cpu" in in_png
