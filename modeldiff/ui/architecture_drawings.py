@@ -10,7 +10,7 @@ from modeldiff.architectures import FactPair
 from modeldiff.drawings import CSS_PALETTE, LIGHT
 from modeldiff.drawings.side_by_side import SideBySide, in_words, side_by_side
 from modeldiff.drawings.side_by_side_svg import side_by_side_svg
-from modeldiff.ui.downloads import drawing_downloads
+from modeldiff.ui.downloads import drawing_downloads, provenance
 from modeldiff.ui.opening import Comparison
 from modeldiff.ui.scrolled_drawing import scrolled_drawing
 from modeldiff.ui.text import plain
@@ -41,7 +41,7 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
     st.caption("Data runs upward. A click on a box leads to what it does, on the Diagram page.")
     drawing_downloads(
         "modeldiff-blocks",
-        lambda: side_by_side_svg(drawing, names, palette=LIGHT, caption=_provenance(comparison)),
+        lambda: side_by_side_svg(drawing, names, palette=LIGHT, caption=provenance(comparison)),
         key="blocks_drawing",
     )
 
@@ -70,11 +70,4 @@ def _follow_choice(drawing: SideBySide) -> None:
     side = "base" if in_base else "target"
     st.switch_page(
         "pages/diagram.py", query_params=link_query(component=node, side=side, layer=None)
-    )
-
-
-def _provenance(comparison: Comparison) -> tuple[str, ...]:
-    return tuple(
-        f"{role}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
-        for role, side in (("Base", comparison.base), ("Target", comparison.target))
     )

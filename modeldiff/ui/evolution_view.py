@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from modeldiff import __version__
 from modeldiff.architectures import Fact, FactPair
 from modeldiff.architectures.evolution import EvolutionStep, evolution
 from modeldiff.architectures.fact_places import in_brief, value_in_brief
@@ -73,8 +74,11 @@ def evolution_view() -> None:
                 palette=LIGHT,
                 title="Evolution",
                 caption=[
-                    f"{number}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
-                    for number, (side, _) in enumerate(opened, start=1)
+                    *(
+                        f"{number}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
+                        for number, (side, _) in enumerate(opened, start=1)
+                    ),
+                    f"modeldiff {__version__}",
                 ],
             ),
             key="evolution_drawing",
