@@ -14,7 +14,7 @@ Holding = Mapping[int | None, list[Parameter]]
 """The parameters of one name of one component, by layer: one each, or one an expert."""
 
 FactValue = str | int | float | bool | None
-StepKind = Literal["embedding", "norm", "linear", "parameter", "operation"]
+StepKind = Literal["embedding", "norm", "linear", "parameter", "operation", "input"]
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Step:
     ``id`` is the component (``self_attn.q_proj``) or the operation (``self_attn.rope``), unique
     within its layer kind, with the tower before it where there is one. ``inputs`` are ids of steps
     of the same sublayer; empty means that it reads the residual stream (a ``parameter`` reads
-    nothing). ``label`` is the name as stored, ``shape`` and ``detail`` are short texts
-    (``4096 → 1024``, ``1024 = 8 KV heads × 128``).
+    nothing, an ``input`` comes from elsewhere). ``label`` is the name as stored, ``shape`` and
+    ``detail`` are short texts (``4096 → 1024``, ``1024 = 8 KV heads × 128``).
     """
 
     id: str

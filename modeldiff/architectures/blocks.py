@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from modeldiff.architectures import skeleton
 from modeldiff.architectures.architecture import LayerKind, Step, Sublayer
 from modeldiff.architectures.columns import is_before_layers, layer_rank, outside_rank
 from modeldiff.architectures.layer_names import attention_kind, layer_names
-from modeldiff.architectures.place import Parameter
+from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.reading import Reading
 from modeldiff.architectures.skeleton import Node, Rows
 from modeldiff.architectures.steps import (
     Component,
     component_step,
     components_of,
+    is_described,
     operation_step,
     plain_node,
 )
@@ -73,11 +74,11 @@ def _sublayers(
     components: Mapping[str, Component], reading: Reading, tower: str, kind: str
 ) -> tuple[tuple[Sublayer, ...], bool]:
     """The layer's branches by the skeleton, and whether they stand side by side."""
-    family = reading.family
-    if family is None or tower not in ("", family.beyond, *family.towers.values()):
+    described = is_described(reading, tower)
+    if not described and not (reading.family and components.keys() <= skeleton.ORDER.keys()):
         return _plain(components, reading, tower), False
-    present = set(components) | _operations(components, reading)
-    parallel = _is_parallel(reading)
+    present = set(components) | _operations(components, reading, described)
+    parallel = described and _is_parallel(reading)
     graphs: list[tuple[str, Rows]] = [
         ("Attention", skeleton.ATTENTION),
         ("State space", skeleton.MIXER),
@@ -111,15 +112,19 @@ def _is_parallel(reading: Reading) -> bool:
     return said is not None and said.value
 
 
-def _operations(components: Mapping[str, Component], reading: Reading) -> set[str]:
-    """The operations without parameters that a layer with these components computes."""
+def _operations(components: Mapping[str, Component], reading: Reading, described: bool) -> set[str]:
+    """The operations without parameters that a layer with these components computes. What only the
+    config tells is not known of a tower that the family's description does not speak of."""
     found = set()
-    rotary = reading.positions.kind is not None and reading.positions.kind.value == "RoPE"
+    positions = reading.positions.kind
+    rotary = described and positions is not None and positions.value == "RoPE"
     for name in ("self_attn", "cross_attn"):
         if any(component.startswith(f"{name}.") for component in components):
             found.add(f"{name}.attention")
             if rotary and name == "self_attn":
                 found.add(f"{name}.rope")
+            if name == "cross_attn":
+                found.add(f"{name}.encoder")
     for name in ("mlp", "mlp.experts", "mlp.shared_expert"):
         gated = any(f"{name}.{part}" in components for part in ("gate_proj", "gate_up_proj"))
         if gated or f"{name}.up_proj" in components:
@@ -130,7 +135,7 @@ def _operations(components: Mapping[str, Component], reading: Reading) -> set[st
         found.add("mlp.combine")
     if any(component.startswith("mixer.") for component in components):
         found.add("mixer.scan")
-    if reading.family is not None and reading.family.bare_norms:
+    if described and reading.family is not None and reading.family.bare_norms:
         found |= {"input_layernorm", "post_attention_layernorm"}
     return found
 
@@ -223,34 +228,51 @@ def _outside(
     stem: list[Step] = []
     tail: list[Step] = []
     main = reading.shapes.tower
+    beside = {p.place.component for p in by_tower.get("", ())}
+    if main in by_tower and not any(p.place.component in beside for p in by_tower[main]):
+        # A head beside the towers still reads what the main one gives.
+        by_tower[main] += by_tower.pop("", [])
     # Another tower's end leads into the main one, so it comes first.
     for tower, held in sorted(by_tower.items(), key=lambda item: item[0] in ("", main)):
         components = components_of(held)
-        present = set(components) | (
-            _outside_operations(components, reading) if not tower else set()
-        )
+        present = set(components) | _outside_operations(components, reading, tower in ("", main))
+        own = {f"{tower}.{p.place.component}": p.place for p in held if not p.place.tower}
         for nodes, steps in ((skeleton.STEM, stem), (skeleton.TAIL, tail)):
             rows = tuple((node,) for node in nodes)
             drawn = _draw(rows, components, present, reading, tower)
             # What another tower ends with still comes before the main tower's layers.
-            (steps if tower in ("", main) else stem).extend(step for row in drawn for step in row)
+            (steps if tower in ("", main) else stem).extend(
+                _with_own_id(step, own) for row in drawn for step in row
+            )
         known = {node.id for node in (*skeleton.STEM, *skeleton.TAIL)}
         for component in sorted(set(components) - known, key=lambda c: (outside_rank(c), c)):
             node = plain_node(component, components[component])
             step = component_step(node, components[component], (), reading, tower)
             late = tower in ("", main) and not is_before_layers(component)
-            (tail if late else stem).append(step)
+            (tail if late else stem).append(_with_own_id(step, own))
     return tuple(stem), tuple(tail)
 
 
-def _outside_operations(components: Mapping[str, Component], reading: Reading) -> set[str]:
+def _with_own_id(step: Step, own: Mapping[str, Place]) -> Step:
+    """A step of the main tower's drawing whose components may stand outside of all towers."""
+    ids = [own[id].component if id in own else id for id in (step.id, *step.inputs)]
+    return replace(step, id=ids[0], inputs=tuple(ids[1:]))
+
+
+def _outside_operations(
+    components: Mapping[str, Component], reading: Reading, main: bool
+) -> set[str]:
+    """The operations without parameters before and after the layers of the main tower, or of
+    another."""
     found = set()
     family = reading.family
-    if family is not None and family.embedding_scale:
-        found.add("embed.scale")
     added = ("tokens", "positions", "token_types", "patches", "class")
     if sum(f"embed_{name}" in components for name in added) > 1:
         found.add("embed.add")
+    if not main:
+        return found
+    if family is not None and family.embedding_scale:
+        found.add("embed.scale")
     if family is not None and family.bare_norms:
         found.add("norm")
     if reading.settings.number("final_logit_softcapping") is not None:

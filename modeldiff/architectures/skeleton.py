@@ -47,16 +47,17 @@ def _operation(id: str, *inputs: str) -> Node:
     return Node(id, "operation", inputs)
 
 
-def _attention(name: str, norm: str, output_norm: str) -> Rows:
-    """The rows of an attention sublayer whose components begin with ``name``."""
+def _attention(name: str, norm: str, output_norm: str, keys_of: str = "") -> Rows:
+    """The rows of an attention sublayer whose components begin with ``name``; keys and values are
+    made ``keys_of`` something else than the query where that is named."""
 
     def at(part: str) -> str:
         return f"{name}.{part}"
 
     return (
-        (_norm(norm),),
+        (_norm(norm), *([Node(keys_of, "input")] if keys_of else [])),
         tuple(
-            _linear(at(part), norm)
+            _linear(at(part), (keys_of or norm) if part in ("k_proj", "v_proj") else norm)
             for part in ("q_a_proj", "q_proj", "k_proj", "v_proj", "qkv_proj", "kv_a_proj")
         ),
         (
@@ -94,7 +95,9 @@ def _attention(name: str, norm: str, output_norm: str) -> Rows:
 
 
 ATTENTION = _attention("self_attn", "input_layernorm", "post_self_attn_layernorm")
-CROSS_ATTENTION = _attention("cross_attn", "cross_attn_layernorm", "post_cross_attn_layernorm")
+CROSS_ATTENTION = _attention(
+    "cross_attn", "cross_attn_layernorm", "post_cross_attn_layernorm", "cross_attn.encoder"
+)
 
 MIXER: Rows = (
     (_norm("input_layernorm"),),

@@ -53,12 +53,14 @@ def operation_step(
     """The box of an operation without parameters, or of a norm that has none."""
     part = node.id.rpartition(".")[2]
     label, detail = part.capitalize(), ""
+    # The config's numbers are of the family's own towers, not of what looks beside them.
+    own = is_described(reading, tower)
     if part == "rope":
         label, detail = "RoPE", _rope(reading, layer_kind)
     elif part == "attention":
-        label, detail = "Attention", _heads(reading, layer_kind)
+        label, detail = "Attention", _heads(reading, layer_kind) if own else ""
     elif part == "activation":
-        spelling = reading.activation
+        spelling = reading.activation if own else None
         label = activation_name(spelling.value) if spelling else "Activation"
     elif part == "multiply":
         label = "×"
@@ -68,6 +70,8 @@ def operation_step(
         label, detail = "Weighted sum", _routing(reading)
     elif part == "scale":
         label = reading.family.embedding_scale if reading.family else ""
+    elif part == "encoder":
+        label = "Encoder's output"
     elif part == "scan":
         label = "Selective scan"
     elif part == "softcap":
@@ -75,7 +79,14 @@ def operation_step(
     elif node.kind == "norm":
         label, detail = reading.norm or "Norm", "without parameters"
     inputs = tuple(_id(name, tower) for name in inputs)
-    return Step(_id(node.id, tower), label, "operation", inputs, detail=detail)
+    kind: StepKind = "input" if node.kind == "input" else "operation"
+    return Step(_id(node.id, tower), label, kind, inputs, detail=detail)
+
+
+def is_described(reading: Reading, tower: str) -> bool:
+    """Whether a tower is one that the family's description speaks of."""
+    family = reading.family
+    return family is not None and tower in ("", family.beyond, *family.towers.values())
 
 
 def plain_node(component: str, parameters: Component) -> Node:

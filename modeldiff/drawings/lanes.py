@@ -24,6 +24,7 @@ _TRACK = 9.0
 _SWEEPS = 24
 _STIFF = 100.0
 _OVER = 18.0
+_READ_NOTHING = ("parameter", "input")
 STREAM = ""
 """The name under which steps that read nothing of their own block read the stream beside it."""
 
@@ -81,7 +82,7 @@ class _Graph:
         for row, cards in enumerate(rows):
             for card in cards:
                 inputs = [i for i in card.step.inputs if row_of.get(i, row) < row]
-                if not card.step.inputs and card.step.kind != "parameter":
+                if not card.step.inputs and card.step.kind not in _READ_NOTHING:
                     inputs = [STREAM]
                 for source in dict.fromkeys(inputs):
                     self._join(source, card.step.id, row_of.get(source, -1), row)
@@ -114,7 +115,7 @@ class _Graph:
             feeding = [self.nodes[name].x for name in self.below[box.id]]
             if feeding:
                 box.x = sum(feeding) / len(feeding)
-            elif box.card is not None and box.card.step.kind == "parameter":
+            elif box.card is not None and box.card.step.kind in _READ_NOTHING:
                 # What nothing leads to stands aside.
                 box.x = math.inf
         ordered = list(boxes)
@@ -275,7 +276,7 @@ class _Graph:
         exits = [
             ((spot.x, spot.u + spot.height), (spot.x, height))
             for spot in (spots[card.step.id] for card in (self.cards[-1] if self.cards else ()))
-            if spot.card.step.kind != "parameter"
+            if spot.card.step.kind not in _READ_NOTHING
         ]
         width = max((n.x + n.width / 2 for n in self.nodes.values()), default=0.0)
         return Block(

@@ -37,7 +37,7 @@ def test_every_component_is_drawn_once_in_each_layer_kind_in_stem_or_in_tail(nam
     architecture = understand(SOURCES[name])
     drawn: dict[str, list[str]] = {}
     for where, step in steps(architecture):
-        if step.kind != "operation":
+        if step.kind not in ("operation", "input"):
             drawn.setdefault("outside" if where in ("stem", "tail") else where, []).append(step.id)
     held: dict[str, set[str]] = {}
     for parameter in architecture.parameters:
@@ -230,6 +230,33 @@ def test_towers_are_kinds_of_their_own() -> None:
     ]
     assert [s.name for s in kinds["Encoder layer"].sublayers] == ["Attention", "MLP"]
     assert kinds["Encoder layer"].tower == "encoder"
+
+
+def test_a_decoder_reads_the_encoder_and_its_head_reads_its_last_norm() -> None:
+    whisper = understand(tiny("whisper"))
+    attention = "decoder.cross_attn"
+    assert found(whisper, f"{attention}.k_proj").inputs == (f"{attention}.encoder",)
+    assert found(whisper, f"{attention}.v_proj").inputs == (f"{attention}.encoder",)
+    assert found(whisper, f"{attention}.q_proj").inputs == ("decoder.cross_attn_layernorm",)
+    encoder = found(whisper, f"{attention}.encoder")
+    assert (encoder.kind, encoder.label, encoder.inputs) == ("input", "Encoder's output", ())
+    assert found(whisper, "lm_head").inputs == ("decoder.norm",)
+    added = found(whisper, "decoder.embed.add")
+    assert added.inputs == ("decoder.embed_tokens", "decoder.embed_positions")
+
+
+def test_a_tower_beside_the_model_is_drawn_as_layers_are_but_not_from_its_config() -> None:
+    shapes = llama_shapes(catalog_config("llama-3.2-1b"))
+    at = "vision_tower.vision_model.encoder.layers.0"
+    for name in ("q_proj", "k_proj", "v_proj", "out_proj"):
+        shapes[f"{at}.self_attn.{name}.weight"] = (64, 64)
+    shapes |= {f"{at}.mlp.fc1.weight": (128, 64), f"{at}.mlp.fc2.weight": (64, 128)}
+    shapes |= {f"{at}.layer_norm1.weight": (64,), f"{at}.layer_norm2.weight": (64,)}
+    architecture = understand(checkpoint(shapes, catalog_config("llama-3.2-1b")))
+    [vision] = [kind for kind in architecture.layer_kinds if kind.tower == "vision"]
+    attention = vision.sublayers[0]
+    assert [len(row) for row in attention.rows] == [1, 3, 1, 1]
+    assert found(architecture, "vision.self_attn.attention").detail == ""
 
 
 def test_an_unknown_family_is_a_plain_stack() -> None:

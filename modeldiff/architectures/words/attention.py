@@ -165,6 +165,12 @@ ATTENTION |= {
     for name in tuple(ATTENTION)
     if name.startswith("self_attn.")
 }
+ATTENTION["cross_attn.encoder"] = Text(
+    "Encoder's output",
+    "What the encoder made of the whole input: the same vectors for every layer of the decoder.",
+    "",
+    "No parameter stands here: what changes comes out of the encoder.",
+)
 ATTENTION["post_cross_attn_layernorm"] = Text(
     "Norm after the cross-attention",
     "Norms what the cross-attention gives, before it is added to the residual stream.",
