@@ -51,6 +51,13 @@ def result_downloads(comparison: Comparison, result: Result) -> None:
             )
 
 
+def diff_downloads(comparison: Comparison, state: DiffState) -> None:
+    """The downloads of a diff that has a result, under a line that says what they are."""
+    if state.result is not None:
+        st.caption("The whole diff, every tensor with all its numbers and where they come from:")
+        result_downloads(comparison, state.result)
+
+
 def drawing_downloads(name: str, draw: Callable[[], str], *, key: str = "drawing") -> None:
     """A drawing as SVG, PNG and PDF. ``draw`` returns the SVG in concrete colours.
 

@@ -171,6 +171,9 @@ def test_the_downloads(server: Server, tab: Page, tmp_path: Path) -> None:
             with tab.expect_download() as download:
                 tab.get_by_role("button", name=name, exact=True).click()
             assert Path(download.value.path()).read_bytes().startswith(start)
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Report", exact=True).click()
+    assert b"layer 1 \xc2\xb7 self_attn.q_proj" in Path(download.value.path()).read_bytes()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

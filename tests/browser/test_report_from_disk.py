@@ -111,6 +111,19 @@ def test_any_screen(offline: Page, tmp_path: Path, width: int, scheme: str) -> N
     assert ground == ("rgb(16, 20, 23)" if scheme == "dark" else "rgb(255, 255, 255)")
 
 
+def test_without_scripts_a_cell_leads_to_its_row(browser: Browser, tmp_path: Path) -> None:
+    """As where a mail's preview runs none."""
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    read(page, tmp_path, report_html(RESULT, LLAMA, LLAMA))
+    page.locator("a.cell", has_text="layer 2 · self_attn.v_proj: ").click()
+    row = page.locator("tr:target")
+    expect(row).to_be_in_viewport()
+    expect(row).to_contain_text("model.layers.2.self_attn.v_proj.weight")
+    expect(row).to_contain_text(median(2, "self_attn.v_proj"))
+    context.close()
+
+
 def test_a_diff_of_nothing_is_a_report_too(offline: Page, tmp_path: Path) -> None:
     read(offline, tmp_path, report_html(a_result(), LLAMA, LLAMA))
     expect(offline.locator("#words")).to_contain_text("No tensor could be compared.")
