@@ -128,11 +128,11 @@ def choose_scale(
         return Scale(metric, metric.limit, ceiling=metric.ceiling, low=low)
     floor = max(resolutions, default=None) if metric.has_floor else None
     largest = finite[-1] if finite else 0.0
-    typical = finite[math.ceil(0.99 * (len(finite) - 1))] if finite else 0.0
-    # An outlier is cut off only where it would leave the others little room.
-    reach = largest if largest <= 2 * typical else typical
     # Rounding alone must not fill the scale with heat: it spans a few floors, or some of anything.
     least = (10 * floor if floor else 1.0) if metric.unit else 0.0
+    rest = _without_furthest(finite)
+    # An outlier is cut off only where it would leave the others, that moved too, little room.
+    reach = rest if largest > 2 * rest > 2 * least else largest
     top = _at_least(max(reach, least) if largest else max(least, 1.0), _ROUND)
     ceiling = metric.ceiling
     if ceiling is not None and 0.7 * ceiling < top <= 1.3 * ceiling and largest <= 1.1 * ceiling:
@@ -146,6 +146,13 @@ def choose_scale(
         ceiling=ceiling if ceiling is not None and ceiling <= top else None,
         low=_low(finite, top) if log else 0.0,
     )
+
+
+def _without_furthest(ascending: list[float]) -> float:
+    """The largest value but for the hundredth, at least one of ten or more, that lies furthest."""
+    if len(ascending) < 10:
+        return ascending[-1] if ascending else 0.0
+    return ascending[min(math.ceil(0.99 * (len(ascending) - 1)), len(ascending) - 2)]
 
 
 def _low(ascending: list[float], top: float) -> float:

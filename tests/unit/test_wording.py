@@ -130,6 +130,9 @@ def test_an_outlier_does_not_flatten_the_scale_and_is_said() -> None:
     assert scale.position(5000) == 1
     assert scale.ticks()[-1].text == "≥ 20"
     assert not choose_scale([20.0] * 200 + [30.0], MEDIAN).clipped
+    assert choose_scale([10.0] * 30 + [142.0], MEDIAN).top == 10, "one of few"
+    # Beside others that hardly moved there is no room to keep: the one that moved is shown whole.
+    assert choose_scale([0.1] * 200 + [20.0], MEDIAN, [0.390625]).top == 20
 
 
 def test_rounding_alone_does_not_fill_the_scale_with_heat() -> None:
