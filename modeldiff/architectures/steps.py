@@ -146,9 +146,9 @@ def _meaning(node: Node, main: Parameter, component: Component, reading: Reading
         return _attention_meaning(part, shape, reading)
     if part in ("gate_proj", "up_proj", "down_proj") and len(shape) == 2:
         wide, narrow = (shape[1], shape[0]) if part == "down_proj" else shape
-        notes = [_routing(reading) if name == "mlp.experts" else ""]
         # Experts are often narrower than the model: a share of its width would explain nothing.
-        notes.append(_ratio(wide, narrow) if wide > narrow > 0 else "")
+        notes = [_ratio(wide, narrow) if wide > narrow > 0 else ""]
+        notes.append(_routing(reading) if name == "mlp.experts" else "")
         return ", ".join(note for note in notes if note)
     if part == "gate_up_proj":
         return "gate and up in one matrix"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from modeldiff.architectures.architecture import Architecture, LayerKind, Step
 from modeldiff.architectures.explanations import explain
 from modeldiff.drawings.cards import BADGE, DETAIL, LABEL, SHAPE, Text
+from modeldiff.drawings.spacing import least_limit
 from modeldiff.drawings.text_width import shorten, wrap
 
 COLUMN = 290.0
@@ -85,7 +86,7 @@ def notes_block(notes: Sequence[Note], columns: int, width: float = COLUMN) -> N
     """The notes in so many columns of this width, about equally high, none broken over two."""
     entries = [_entry(note, width - _INDENT) for note in notes]
     heights = [_LINE * len(entry) + _BETWEEN for entry in entries]
-    limit = _least_height(heights, columns)
+    limit = least_limit(heights, columns)
     texts: list[Text] = []
     badges: list[tuple[float, float, int]] = []
     x = y = lowest = 0.0
@@ -130,20 +131,3 @@ def _entry(note: Note, room: float) -> list[Text]:
         else:
             lines += [Text(0, 0, t, DETAIL, "detail") for t in wrap(note.title, room, DETAIL)]
     return lines + [Text(0, 0, line, SHAPE, "shape") for line in wrap(note.sentence, room, SHAPE)]
-
-
-def _least_height(heights: Sequence[float], columns: int) -> float:
-    """The least height at which entries of these heights go into so many columns, in order."""
-
-    def needed(limit: float) -> int:
-        count, y = 1, 0.0
-        for height in heights:
-            if y and y + height > limit:
-                count, y = count + 1, 0.0
-            y += height
-        return count
-
-    limit = max([sum(heights) / max(columns, 1), *heights], default=0.0)
-    while needed(limit) > columns:
-        limit += 1
-    return limit

@@ -15,7 +15,7 @@ from itertools import combinations, pairwise
 
 from modeldiff.drawings.block import Block, Line, Spot
 from modeldiff.drawings.cards import Card
-from modeldiff.drawings.spacing import STRAIGHT, apart, tracks
+from modeldiff.drawings.spacing import STRAIGHT, apart, least_limit, parts_at, tracks
 
 _APART = 12.0
 _LANE = 8.0
@@ -53,18 +53,18 @@ def arrange(rows: Sequence[Sequence[Card]], room: float) -> Block:
 
 
 def _broken(rows: Sequence[Sequence[Card]], room: float) -> list[list[Card]]:
+    """The rows, with those that are too wide in about equal parts."""
     result: list[list[Card]] = []
     for row in rows:
-        line: list[Card] = []
-        width = 0.0
-        for card in row:
-            if line and width + _APART + card.width > room:
-                result.append(line)
-                line, width = [], 0.0
-            width += card.width + (_APART if line else 0.0)
-            line.append(card)
-        if line:
-            result.append(line)
+        widths = [card.width + _APART for card in row]
+        limit = least_limit(widths, parts_at(widths, room + _APART))
+        filled = math.inf
+        for card, width in zip(row, widths, strict=True):
+            if filled + width > limit:
+                result.append([])
+                filled = 0.0
+            result[-1].append(card)
+            filled += width
     return result
 
 

@@ -33,7 +33,7 @@ __all__ = [
     "lay_out_ways",
 ]
 
-_ROOM = 980.0
+_ROOM = 1200.0
 _NARROWEST = 380.0
 _MOST_KINDS = 6
 
@@ -107,10 +107,11 @@ def _paged(
             framed[where[0] if where else 0] = True
             for at, (_, block) in zip(where, sublayers, strict=True):
                 inners[at] = max(inners[at], block.width + 2 * INSIDE)
-    page = Page(columns_of(inners, framed), _stream_label(architecture))
+    page = Page(columns_of(inners, framed))
     for number, (section, each) in enumerate(zip(sections, places, strict=True)):
         if number:
             page.restart()
+        page.label = _stream_label(architecture) if section is sections[-1] else "residual stream"
         page.begin(section.stem, section.names)
         below, above = _elided(architecture, section, layer)
         page.elide(below)
@@ -206,6 +207,7 @@ def _aside(architecture: Architecture, kind: LayerKind) -> str:
 
 
 def _stream_label(architecture: Architecture) -> str:
+    """What the main stream is and how wide."""
     width = architecture.fact("hidden_size")
     return f"residual stream · {width.value} numbers a token" if width else "residual stream"
 

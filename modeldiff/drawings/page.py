@@ -282,9 +282,12 @@ class Page:
     def _come_down(self, place: int, upper: float) -> None:
         """Lead the stream over the panels of this column, and down to those of another."""
         aside, lower = self.column.end + _TURN, self.floor + INSIDE / 2
-        self.stream += [(self.column.stream, upper), (aside, upper), (aside, lower)]
-        self.at = place
-        self.stream.append((self.column.stream, lower))
+        # An arrow half way says that it comes down here.
+        middle = aside, (upper + lower) / 2
+        self.stream += [(self.column.stream, upper), (aside, upper), middle]
+        self._close_stream()
+        self.at, self.label = place, ""
+        self.stream = [middle, (aside, lower), (self.column.stream, lower)]
 
     def _close_stream(self) -> None:
         self.routes.append(Route(tuple(self.stream), "stream", self.label))

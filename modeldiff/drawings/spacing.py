@@ -54,3 +54,26 @@ def apart(
             pools[-2:] = [((a * wa + b * wb) / (wa + wb), wa + wb, na + nb)]
     flat = [value for value, _, count in pools for _ in range(count)]
     return [value + shift for value, shift in zip(flat, shifts, strict=True)]
+
+
+def least_limit(sizes: Sequence[float], parts: int) -> float:
+    """A size at which things of these sizes go into so many parts, in order; less than 1 above the
+    least such.
+
+    >>> least_limit([3, 3, 3, 4], 2)
+    7.5
+    """
+    limit = max([sum(sizes) / max(parts, 1), *sizes], default=0.0)
+    while parts_at(sizes, limit) > max(parts, 1):
+        limit += 1
+    return limit
+
+
+def parts_at(sizes: Sequence[float], limit: float) -> int:
+    """In how many parts of at most this size they go."""
+    count, filled = 0, 0.0
+    for size in sizes:
+        if not count or filled + size > limit:
+            count, filled = count + 1, 0.0
+        filled += size
+    return count
