@@ -58,6 +58,7 @@ GEMMA3 = replace(
         "head_dim": 256,
         "max_position_embeddings": 131_072,
         "rope_theta": 1_000_000.0,
+        "rope_local_base_freq": 10_000.0,
         "sliding_window_pattern": 6,
     },
 )
