@@ -19,15 +19,23 @@ def table_lines(
     rows: Sequence[Sequence[str]],
     *,
     right: Sequence[int] = (),
+    spare: Sequence[int] = (),
     width: int | None = None,
 ) -> list[str]:
     """A header line and the rows, columns aligned, those numbered in ``right`` to the right.
 
     Where ``width`` is given and too small, the widest of the other columns are narrowed until a
     line fits, but never below 8 characters: sentences go on in a line below, what has no blank is
-    cut in its middle. Sentences are narrowed first, names only when these are as narrow as can be.
+    cut in its middle. Sentences are narrowed first, names only when these are as narrow as can be
+    and the ``spare`` columns, in the order given, are left out.
     """
     cells = [[printable(cell) for cell in row] for row in [headers, *rows]]
+    kept = list(range(len(headers)))
+    for column in spare:
+        if width is not None and _least_width(cells, kept, right) > width:
+            kept.remove(column)
+    right = [at for at, column in enumerate(kept) if column in right]
+    cells = [[row[column] for column in kept] for row in cells]
     columns = list(zip(*cells, strict=True))
     widths = [max(map(len, column)) for column in columns]
     if width is not None:
@@ -45,6 +53,14 @@ def sentence_lines(text: str, width: int | None, indent: int) -> list[str]:
     return textwrap.wrap(
         text, max(width, 2 * indent), subsequent_indent=" " * indent, break_on_hyphens=False
     )
+
+
+def _least_width(cells: Sequence[Sequence[str]], kept: Sequence[int], right: Sequence[int]) -> int:
+    """How wide these columns are where no word is cut."""
+    widths = (
+        max(len(row[i]) if i in right else _longest_word(row[i]) for row in cells) for i in kept
+    )
+    return sum(widths) + len(_GAP) * (len(kept) - 1)
 
 
 def _narrow(widths: list[int], may_shrink: Sequence[int], least: Sequence[int], width: int) -> None:

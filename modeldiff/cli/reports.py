@@ -145,9 +145,11 @@ def report_diff(
         ]
         count = sum(len(group) for group in groups.values())
         rows.append(("all together", "", f"{count:,}", *_numbers(summary.statistics)))
-        _table(terminal, ("component", "layers", "tensors", *_NUMBERS), rows, right=range(2, 8))
-        terminal.line(
-            "Medians over several tensors are read from histograms: within 1/64 of their value."
+        headers = ("component", "layers", "tensors", *_NUMBERS)
+        _table(terminal, headers, rows, right=range(2, 8), spare=(4,))
+        _sentence(
+            "Medians over several tensors are read from histograms: within 1/64 of their value.",
+            terminal,
         )
         _report_floor(summary.statistics, terminal)
         _report_extremes("Most changed", summary.most_changed, terminal)
@@ -170,7 +172,7 @@ def _sentence(text: str, terminal: Terminal) -> None:
         terminal.line(line)
 
 
-_NUMBERS = ("median", "p95", "unchanged", "rel. Frobenius", "cosine")
+_NUMBERS = ("median", "p95", "unchanged", "Frobenius", "cosine")
 
 
 def _numbers(statistics: Statistics) -> tuple[str, ...]:
@@ -187,9 +189,10 @@ def _report_floor(statistics: Statistics, terminal: Terminal) -> None:
     floor, unchanged = statistics.resolution_pct, statistics.unchanged_pct
     if floor is None or unchanged is None or unchanged in (0.0, 100.0):
         return
-    terminal.line(
+    _sentence(
         f"A stored value can move in steps of no less than {format_pct(floor)} (the coarser type): "
-        "smaller changes are seen in how many elements are unchanged."
+        "smaller changes are seen in how many elements are unchanged.",
+        terminal,
     )
 
 
@@ -200,7 +203,7 @@ def _report_extremes(title: str, changes: Sequence[Change], terminal: Terminal) 
         for change in changes
         if change.statistics is not None and change.pair.base is not None
     ]
-    _table(terminal, ("tensor", "shape", *_NUMBERS), rows, right=range(2, 7))
+    _table(terminal, ("tensor", "shape", *_NUMBERS), rows, right=range(2, 7), spare=(1, 3))
 
 
 def _kept_in(checkpoint: Checkpoint) -> str:
@@ -231,7 +234,9 @@ def _report_not_compared(pairs: Sequence[Pair], terminal: Terminal) -> None:
             (column, layers_text(pair.place for pair in group), f"{len(group):,}", *sides)
             for (column, *sides), group in groups.items()
         ]
-        headers = ("component", "layers", "tensors", "base", "target", "")
+        headers = ["component", "layers", "tensors", "base", "target", ""]
+        if not any(reason for *_, reason in rows):
+            headers, rows = headers[:-1], [row[:-1] for row in rows]
         _table(terminal, headers, rows[:_LISTED], right=(2,))
         if len(rows) > _LISTED:
             terminal.line(f"… and {len(rows) - _LISTED:,} more lines: --json lists every tensor.")
@@ -242,10 +247,12 @@ def _table(
     headers: Sequence[str],
     rows: Sequence[Sequence[str]],
     right: Sequence[int] = (),
+    spare: Sequence[int] = (),
     at_most: int | None = None,
 ) -> None:
     """A table as wide as the terminal allows, or ``at_most`` so wide where there is none."""
-    for line in table_lines(headers, rows, right=right, width=terminal.width or at_most):
+    width = terminal.width or at_most
+    for line in table_lines(headers, rows, right=right, spare=spare, width=width):
         terminal.line(line)
 
 

@@ -452,6 +452,17 @@ class TestTables:
         assert lines[1].startswith("model.l") and "…" in lines[1]
         assert lines[1].endswith("1,234,567")
 
+    def test_a_spare_column_goes_before_a_name_is_cut(self) -> None:
+        rows = [("model.layers.31.mlp.up_proj.weight", "4096 × 4096", "1.23", "200")]
+        headers = ("tensor", "shape", "median", "p95")
+        wide, narrow, least = (
+            table_lines(headers, rows, right=(2, 3), spare=(1, 3), width=width)[1].split()
+            for width in (80, 50, 42)
+        )
+        assert wide == [rows[0][0], "4096", "×", "4096", "1.23", "200"]
+        assert narrow == [rows[0][0], "1.23", "200"]
+        assert least == [rows[0][0], "1.23"]
+
     def test_sentences_go_on_below_and_names_stay_whole(self) -> None:
         name, sentence = "post_attention_layernorm", "one sentence that is much too long for this"
         lines = table_lines(("name", "n", ""), [(name, "12", sentence)], right=(1,), width=44)
