@@ -9,6 +9,7 @@ import streamlit as st
 from modeldiff.architectures import explain
 from modeldiff.changes import Change
 from modeldiff.ui.choosers import choose_from_list
+from modeldiff.ui.closer_view import closer_view
 from modeldiff.ui.diffing import DiffState
 from modeldiff.ui.opening import Comparison
 from modeldiff.ui.place_panel import explanation_text, place_panel, place_title
@@ -41,6 +42,7 @@ def cell_panel(
         explanation = explain(component, comparison.base.architecture)
         place_title(explanation, where, chosen.column)
         place_panel(place)
+        closer_view(comparison, place)
         with st.expander("What it does"):
             explanation_text(explanation)
     st.page_link(

@@ -54,7 +54,8 @@ def place_panel(place: PlaceRows) -> None:
         )
     headline_metrics(place.statistics)
     over_layers(place)
-    detail_tables(place.statistics)
+    with st.expander("All statistics"):
+        detail_tables(place.statistics)
     if len(place.rows) > 1:
         columns = ("layer", "expert", "status", "median_pct", "unchanged_pct", "rel_frobenius_pct")
         show_changes(

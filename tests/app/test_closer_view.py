@@ -1,0 +1,177 @@
+"""What lies behind a chosen cell, as the page shows it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from streamlit.testing.v1 import AppTest
+
+from modeldiff.errors import CheckpointError
+from modeldiff.results import jobs
+from modeldiff.ui import closer_view
+from tests.app.conftest import OpenPage, words
+from tests.app.small_models import write_llama
+
+Measure = Callable[[str, str], None]
+
+
+@pytest.fixture
+def pair(tmp_path: Path, measure: Measure) -> dict[str, str]:
+    """Two measured models; query head 2 of layer 1 and token 7 are all that differs."""
+    base = write_llama(tmp_path / "base")
+    tensors = load_file(base / "model.safetensors")
+    tensors["model.layers.1.self_attn.q_proj.weight"][8:12] *= 1.5
+    tensors["model.embed_tokens.weight"][7] *= -1
+    target = tmp_path / "target"
+    target.mkdir()
+    save_file(tensors, target / "model.safetensors")
+    shutil.copy(base / "config.json", target)
+    measure(str(base), str(target))
+    return {"base": str(base), "target": str(target)}
+
+
+def write_tokenizer(folder: str, tokens: dict[str, int]) -> None:
+    document = {"decoder": {"type": "ByteLevel"}, "model": {"vocab": tokens}}
+    (Path(folder) / "tokenizer.json").write_text(json.dumps(document))
+
+
+def looks(app: AppTest) -> list[str]:
+    return [option.content for option in app.button_group(key="look_chooser").proto.options]
+
+
+def test_heads_are_shown_at_once(open_page: OpenPage, pair: dict[str, str]) -> None:
+    app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj")
+    assert looks(app) == ["Heads", "Image", "Singular values"]
+    assert "Changed most: **query head 2**, 50.0 %" in words(app)
+    alts = [chart.proto.alt for chart in app.get("vega_lite_chart")]
+    assert any("spread over the elements" in alt for alt in alts)
+    assert any("largest in query head 2 (50.0 %)" in alt for alt in alts)
+
+
+def test_a_link_names_the_look_and_another_place_has_what_it_has(
+    open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj", look="spectrum")
+    assert "All 16 were computed" in words(app)
+    app.button_group(key="look_chooser").set_value("image").run()
+    assert app.query_params["look"] == "image"
+    assert "16 × 16 blocks of the 16 × 16 matrix" in words(app)
+    # A norm has no image, an unknown look is none.
+    for component, look in (("input_layernorm", "image"), ("mlp.up_proj", "<b>")):
+        app = open_page("heatmap", **pair, layer="1", component=component, look=look)
+        assert "blocks of the" not in words(app)
+
+
+def test_tokens(open_page: OpenPage, pair: dict[str, str]) -> None:
+    write_tokenizer(pair["base"], {"Ġseven": 7, "<|reserved_3|>": 3, "Ġe": 8})
+    app = open_page("heatmap", **pair, component="embed_tokens")
+    most = app.dataframe[0].value
+    assert most.iloc[0].to_dict()["token"] == "␣seven"
+    assert most.iloc[0].to_dict()["change"] == pytest.approx(200)
+    assert set(most.iloc[1:]["change"]) == {0}
+    groups = app.table[-1].value
+    assert dict(zip(groups["Rows"], groups["Count"], strict=True)) == {
+        "All": "32",
+        "Ordinary": "2",
+        "Reserved": "1",
+        "No token": "29",
+    }
+    app.text_input(key="row_search").set_value("SEVEN").run()
+    assert app.dataframe[0].value["row"].tolist() == [7]
+    app.text_input(key="row_search").set_value("31").run()
+    assert app.dataframe[0].value["row"].tolist() == [31]
+    app.text_input(key="row_search").set_value("").run()
+    app.button_group(key="row_group").set_value("Reserved").run()
+    assert app.dataframe[0].value["row"].tolist() == [3]
+
+
+def test_without_a_tokenizer_rows_have_their_numbers(
+    open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    app = open_page("heatmap", **pair, component="lm_head")
+    assert "Rows by number only." in words(app)
+    assert "token" not in app.dataframe[0].value
+    (Path(pair["base"]) / "tokenizer.json").write_text("[" * 100_000)
+    app = open_page("heatmap", **pair, component="embed_tokens")
+    assert app.dataframe[0].value["row"].tolist()[0] == 7
+
+
+def test_what_takes_long_says_so_and_waits(
+    open_page: OpenPage, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closer_view, "is_quick", lambda _: False)
+    query = {**pair, "layer": "1", "component": "self_attn.q_proj"}
+    app = open_page("heatmap", **query, look="spectrum")
+    assert "up to 30 seconds" in words(app)
+    app.button(key="start_look").click().run()
+    assert "All 16 were computed" in words(app.run())
+    monkeypatch.setattr(closer_view, "READ_BY_ITSELF_BELOW", 100)
+    app = open_page("heatmap", **query, look="image")
+    assert "This reads 2.05 kB again" in words(app)
+    assert "blocks of the" not in words(app)
+
+
+def test_a_look_that_fails_says_why_and_can_be_tried_again(
+    open_page: OpenPage, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise CheckpointError("The disk *fell* out.", hint="Put it back.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "look_closer", broken)
+        app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj")
+    assert "The disk \\*fell\\* out" in app.error[0].value
+    assert "Put it back" in app.error[0].value
+    app.button(key="start_look").click().run()
+    assert "Changed most: **query head 2**" in words(app.run())
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"component": "input_layernorm", "layer": "1"}, ""),
+        ({"component": "self_attn.q_proj"}, "choose one tensor"),
+    ],
+)
+def test_where_there_is_nothing_to_look_at(
+    change: dict[str, str], said: str, open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    app = open_page("heatmap", **pair, **change)
+    assert said in words(app)
+    assert not [group for group in app.button_group if group.key == "look_chooser"]
+
+
+def test_another_shape_and_one_side_alone(
+    open_page: OpenPage, measure: Measure, tmp_path: Path
+) -> None:
+    base = write_llama(tmp_path / "a")
+    target = write_llama(tmp_path / "b", vocabulary=40, extra={"model.extra.weight": (4, 4)})
+    measure(str(base), str(target))
+    pair = {"base": str(base), "target": str(target)}
+    assert "same shape" in words(open_page("heatmap", **pair, component="embed_tokens"))
+    assert "one side alone" in words(open_page("heatmap", **pair, component="extra"))
+
+
+def test_a_tied_head_is_looked_at_where_it_is_stored(
+    open_page: OpenPage, measure: Measure, tmp_path: Path
+) -> None:
+    folders = []
+    for name, sign in (("base", 1), ("target", -1)):
+        folder = write_llama(tmp_path / name)
+        tensors = load_file(folder / "model.safetensors")
+        del tensors["lm_head.weight"]
+        tensors["model.embed_tokens.weight"][5] *= np.float32(sign)
+        save_file(tensors, folder / "model.safetensors")
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": True}))
+        folders.append(str(folder))
+    measure(*folders)
+    app = open_page("heatmap", base=folders[0], target=folders[1], component="lm_head")
+    assert "At `embed_tokens`, where the tensor is stored." in words(app)
+    assert app.dataframe[0].value["row"].tolist()[0] == 5
