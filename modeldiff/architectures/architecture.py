@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,16 +118,23 @@ class Architecture:
         return next((fact for fact in self.facts if fact.key == key), None)
 
     @cached_property
+    def _held(self) -> Mapping[tuple[str, str, str, int | None], list[Parameter]]:
+        """Tower, component, parameter and layer → what stands there, buffers left out."""
+        # One flat step for each, as there are tens of thousands of experts.
+        found: dict[tuple[str, str, str, int | None], list[Parameter]] = defaultdict(list)
+        for one in self.parameters:
+            if one.role != "buffer":
+                place = one.place
+                found[place.tower, place.component, place.parameter, place.layer].append(one)
+        return found
+
+    @cached_property
     def holdings(self) -> Mapping[str, Mapping[str, Holding]]:
         """What the steps stand for: step id → parameter (``weight``) → layer; buffers left out."""
         found: dict[str, dict[str, dict[int | None, list[Parameter]]]] = {}
-        for one in self.parameters:
-            if one.role == "buffer":
-                continue
-            place = one.place
-            id = f"{place.tower}.{place.component}" if place.tower else place.component
-            by_layer = found.setdefault(id, {}).setdefault(place.parameter, {})
-            by_layer.setdefault(place.layer, []).append(one)
+        for (tower, component, parameter, layer), held in self._held.items():
+            id = f"{tower}.{component}" if tower else component
+            found.setdefault(id, {}).setdefault(parameter, {})[layer] = held
         return found
 
     @cached_property
@@ -137,11 +144,13 @@ class Architecture:
         for id, by_name in self.holdings.items():
             for name, by_layer in by_name.items():
                 for layer, held in by_layer.items():
+                    first = held[0]
+                    if first.role == "tied":
+                        held = []
                     # Thousands of experts have a shape or two, multiplied out once each.
-                    shapes = Counter([one.tensor.shape for one in held if one.role != "tied"])
-                    stored = held[0].tensor
+                    shapes = Counter([one.tensor.shape for one in held])
                     found[id, name, layer] = sum(
-                        count * trained_elements(stored.name, stored.dtype, shape)
+                        count * trained_elements(first.tensor.name, first.tensor.dtype, shape)
                         for shape, count in shapes.items()
                     )
         return found
@@ -149,7 +158,7 @@ class Architecture:
     @cached_property
     def towers(self) -> frozenset[str]:
         """The towers that hold parameters; the main one is often without a name."""
-        return frozenset(one.place.tower for one in self.parameters)
+        return frozenset(tower for tower, *_ in self._held)
 
     def layer_kind(self, layer: int) -> LayerKind | None:
         """How this layer (of the main tower, named first) is built; None where no kind names it."""
