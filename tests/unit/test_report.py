@@ -146,6 +146,21 @@ def test_what_cannot_be_folded_is_left_out_and_said() -> None:
     assert names[7].removesuffix(".weight") in document
 
 
+def test_where_no_median_moved_another_metric_comes_first() -> None:
+    architecture = llama_like()
+    changes = made_changes(architecture, architecture, lambda _: 0.3)
+    pairs = [change.pair for change in changes]
+    rounded = [Change(one, made_statistics(0.3, unchanged=0.8)) for one in pairs]
+    for given, metric in ((changes, "median_pct"), (rounded, "unchanged_pct")):
+        page = Parsed(report_html(a_result(*given), architecture, architecture))
+        (chosen,) = (option for option in page.named("option") if "selected" in option)
+        assert chosen["value"] == metric
+        (scale,) = (
+            tag for tag in page.named("div") if tag.get("class") == "scale" and "hidden" not in tag
+        )
+        assert scale["data-of"] == metric
+
+
 def test_the_distribution_shows_where_elements_lie() -> None:
     values = np.array([0.01, 0.01, 0.01, 1e-9, 50.0])
     buckets, counts = np.unique(bucket_of(values), return_counts=True)

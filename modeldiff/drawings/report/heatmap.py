@@ -37,7 +37,7 @@ _NEEDED = (38.0, 15.0)
 
 
 def heatmap_svg(rows: Rows) -> str:
-    """All cells, coloured by the first metric; they are numbered as the table's rows are."""
+    """All cells, coloured by the metric to begin with, and numbered as the table's rows are."""
     return _Sheet(rows).svg()
 
 
@@ -99,7 +99,8 @@ class _Sheet:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = list(enumerate(rows.rows))
-        self._metric = rows.metrics[0] if rows.metrics else None
+        self._first = rows.first
+        self._metric = rows.metrics[rows.first] if rows.metrics else None
         inside = [row for _, row in self._rows if row.region == "grid"]
         groups = {row.column: (row.rank, row.group) for row in inside}
         self._columns = sorted(groups, key=lambda column: groups[column])
@@ -129,7 +130,8 @@ class _Sheet:
         return (
             f'<svg class="heatmap" xmlns="http://www.w3.org/2000/svg" role="group"'
             f' viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-            f' aria-label="Heatmap: layers down, components across">{"".join(parts)}</svg>'
+            f' style="--natural:{width}px" aria-label="Heatmap: layers down, components across">'
+            f"{''.join(parts)}</svg>"
         )
 
     def _bars(self, region: str, y: float, parts: list[str]) -> float:
@@ -210,7 +212,7 @@ class _Sheet:
         if value is None or self._metric is None:
             sign, meaning = SIGNS.get(row.mark or "no value", ("·", row.mark))
             return "-", meaning, sign
-        step = row.steps[0]
+        step = row.steps[self._first]
         shown = "-" if step is None else step
         return shown, self._metric.format(value), self._metric.number(value)
 

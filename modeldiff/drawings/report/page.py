@@ -148,9 +148,9 @@ def _words(words: str, rows: Rows) -> str:
 
 def _heatmap(rows: Rows) -> str:
     options = "".join(
-        f'<option value="{metric.key}" data-says="{text(_says(metric, scales), 2000)}">'
-        f"{text(metric.label)}</option>"
-        for metric, scales in rows.shown
+        f'<option value="{metric.key}" data-says="{text(_says(metric, scales), 2000)}"'
+        f"{' selected' if at == rows.first else ''}>{text(metric.label)}</option>"
+        for at, (metric, scales) in enumerate(rows.shown)
     )
     chooser = (
         f'<label class="needs-script">Metric <select id="metric">{options}</select></label>'
@@ -158,9 +158,10 @@ def _heatmap(rows: Rows) -> str:
         else ""
     )
     legends = "".join(
-        legend_html(metric, scales, shown=at == 0) for at, (metric, scales) in enumerate(rows.shown)
+        legend_html(metric, scales, shown=at == rows.first)
+        for at, (metric, scales) in enumerate(rows.shown)
     )
-    says = sentence(_says(*rows.shown[0])) if rows.shown else "Nothing could be measured."
+    says = sentence(_says(*rows.shown[rows.first])) if rows.shown else "Nothing could be measured."
     return section(
         "heatmap",
         "Where",

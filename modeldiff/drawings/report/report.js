@@ -17,7 +17,7 @@
 
   // The metric.
   const chooser = find("metric");
-  let metric = 0;
+  let metric = chooser ? metrics.indexOf(chooser.value) : 0;
   const signs = new Map(cells.map((cell) => [cell, cell.querySelector(".v")?.textContent]));
   const titles = new Map(cells.map((cell) => [cell, cell.querySelector("title").textContent]));
   const placeOf = (cell) => rowOf(cell).dataset.p;

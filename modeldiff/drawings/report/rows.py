@@ -56,11 +56,13 @@ class Row:
 @dataclass(frozen=True)
 class Rows:
     """The rows that are shown, of ``total``, and the metrics that any of these has a value of, each
-    with its scales."""
+    with its scales. ``first`` is the metric to begin with: the median, or where that shows no
+    change anywhere (most elements rounded to what they were) the first one that does."""
 
     rows: tuple[Row, ...]
     total: int
     shown: tuple[tuple[Metric, Scales], ...]
+    first: int
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -116,7 +118,8 @@ def read_rows(changes: Sequence[Change], base: Architecture, target: Architectur
         if cell.region not in MARGINS or cell.statistics is not None
     ]
     rows += _whole(cells, len(steps))
-    return Rows(tuple(sorted(rows, key=_position)), len(rows), tuple(shown))
+    first = next((at for at, each in enumerate(steps) if any(each)), 0)
+    return Rows(tuple(sorted(rows, key=_position)), len(rows), tuple(shown), first)
 
 
 def _whole(cells: Sequence[GatheredCell], metrics: int) -> list[Row]:
