@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal, get_args
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
@@ -171,7 +172,9 @@ def _places(sections: Sequence[_Section], arrangement: Arrangement) -> list[list
                 # Branches that read the same stand over each other, with one way in.
                 each.append([used] * len(sublayers))
             else:
-                each.append([used + number for number in range(len(sublayers))])
+                # What is off the data's way needs no column of its own.
+                adding = accumulate(int(sublayer.adds) for sublayer, _ in sublayers)
+                each.append([used + max(number - 1, 0) for number in adding])
             if arrangement == "row":
                 used = max(each[-1], default=used - 1) + 1
         places.append(each)
