@@ -17,7 +17,6 @@ from modeldiff.ui.view import View, change_view
 _METRIC = "metric_chooser"
 _LAYER = "layer_chooser"
 _SIDE = "side_chooser"
-_NUMBERED = "numbered_switch"
 _CELL = "cell_chooser"
 
 
@@ -88,14 +87,30 @@ def _step_button(label: str, options: Sequence[int | None], place: int) -> None:
 
 def choose_numbered(view: View) -> bool:
     """Whether the drawing's parameters are numbered and explained in a legend."""
-    st.session_state[_NUMBERED] = view.numbered
-    st.toggle(
+    return _switch(
         "Numbers and legend",
-        key=_NUMBERED,
-        help="A number on each parameter, and beside the drawing a sentence on each.",
-        on_change=lambda: change_view(numbered=1 if st.session_state[_NUMBERED] else None),
+        "numbered",
+        view.numbered,
+        "A number on each parameter, and a sentence on each in a legend.",
     )
-    return view.numbered
+
+
+def choose_slide(view: View) -> bool:
+    """Whether the drawing is as wide as the page, its sublayers side by side."""
+    return _switch("Slide", "slide", view.slide, "As wide as the page: attention beside MLP.")
+
+
+def _switch(label: str, name: str, on: bool, says: str) -> bool:
+    """A switch for a part of the view that is 1 or not there."""
+    key = f"{name}_switch"
+    st.session_state[key] = on
+    st.toggle(
+        label,
+        key=key,
+        help=says,
+        on_change=lambda: change_view(**{name: 1 if st.session_state[key] else None}),
+    )
+    return on
 
 
 def choose_cell(cell: Cell | None) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from modeldiff.architectures import explain
 from modeldiff.drawings import CSS_PALETTE, LIGHT, diagram_svg
-from modeldiff.ui.choosers import choose_layer, choose_metric, choose_numbered, choose_side
+from modeldiff.ui.choosers import (
+    choose_layer,
+    choose_metric,
+    choose_numbered,
+    choose_side,
+    choose_slide,
+)
 from modeldiff.ui.clickable_diagram import clickable_diagram
 from modeldiff.ui.diffing import DiffState, changes_so_far, measured
 from modeldiff.ui.downloads import drawing_downloads, provenance
@@ -31,6 +39,7 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
         architecture = choose_side(view, comparison).architecture
         view = played(view, architecture.layer_count)
         numbered = choose_numbered(view)
+        slide = choose_slide(view)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = choose_layer(view, architecture.layer_count)
     component = component_of(changes, view.component) if view.component else None
@@ -42,29 +51,33 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
         metric=metric,
         numbered=numbered,
     )
-    # A legend wants room beside the drawing; the panel leaves it some while it is empty.
-    spacious = numbered and component is None
-    drawing, panel = st.columns([4, 1] if spacious else [3, 2], gap="medium")
+    name = "all layers" if layer is None else f"layer {layer}"
+    title = f"{comparison.base.text} → {comparison.target.text}, {name}"
+    drawing, panel = _places(slide=slide, spacious=numbered and component is None)
     with drawing:
         on_page = partial(draw, palette=CSS_PALETTE, font="inherit")
         clickable_diagram(
-            on_page(room=0),
+            title=title,
+            tall=on_page(room=0),
             wide=on_page() if numbered else None,
+            landscape=on_page(landscape=True),
+            slide=slide,
             selected=component,
             on_choose=lambda node: change_view(component=node),
+            layer=layer,
+            layers=architecture.layer_count,
+            on_layer=lambda there: change_view(layer=there),
         )
         st.caption(metric.description)
-        name = "all layers" if layer is None else f"layer {layer}"
+        about = (metric.description,) if numbers else ()
         drawing_downloads(
             f"modeldiff {name}".replace(" ", "-"),
             lambda: draw(
                 palette=LIGHT,
                 selected=component,
-                title=f"{comparison.base.text} → {comparison.target.text}, {name}",
-                caption=(
-                    *((metric.description,) if numbers else ()),
-                    *provenance(comparison, state),
-                ),
+                landscape=slide,
+                title=title,
+                caption=(*about, *provenance(comparison, state)),
             ),
         )
     with panel, st.container(border=True, key="place_panel"):
@@ -89,6 +102,14 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
                         layer=layer if layered else None, component=place.column
                     ),
                 )
+
+
+def _places(*, slide: bool, spacious: bool) -> Sequence[DeltaGenerator]:
+    """Where the drawing is and where the panel: below a slide, else beside the drawing."""
+    if slide:
+        return st.container(), st.container()
+    # A legend wants room beside the drawing; the panel leaves it some while it is empty.
+    return st.columns([4, 1] if spacious else [3, 2], gap="medium")
 
 
 def _where(layer: int | None, layered: bool) -> str:

@@ -124,3 +124,10 @@ def test_numbers_and_legend_are_a_switch_in_the_url(
     assert "numbered" not in app.query_params
     app.toggle(key="numbered_switch").set_value(True).run()
     assert (app.query_params["numbered"], app.query_params["layer"]) == ("1", "1")
+
+
+def test_a_slide_is_a_switch_in_the_url(open_page: OpenPage, pair: dict[str, str]) -> None:
+    app = open_page("diagram", **pair, slide="1")
+    assert app.toggle(key="slide_switch").value
+    app.toggle(key="slide_switch").set_value(False).run()
+    assert "slide" not in app.query_params

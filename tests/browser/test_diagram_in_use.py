@@ -24,8 +24,6 @@ def test_the_layers_play_by_keyboard_and_leave_one_place_in_the_history(
     tab.get_by_role("button", name="Play").focus()
     tab.keyboard.press("Enter")
     expect(tab.get_by_role("button", name="Pause")).to_be_focused()
-    expect(diagram).to_contain_text("Layer 6")
-    assert query(tab)["layer"] == "5"
     expect(diagram).to_contain_text("Layer 7")
     expect(tab.get_by_role("button", name="Play")).to_be_focused()
     expect(tab).to_have_url(re.compile("layer=7"))
@@ -42,7 +40,7 @@ def test_a_box_tells_its_tensor_to_the_mouse_and_to_the_keyboard(server: Server,
     expect(told).to_contain_text(re.compile(r"median relative change \d"))
     tab.mouse.move(0, 0)
     expect(told).to_be_hidden()
-    tab.locator(".st-key-layer_buttons").get_by_role("button").last.focus()
+    tab.get_by_role("button", name="Full screen").focus()
     tab.keyboard.press("Tab")
     expect(told).to_contain_text("model.embed_tokens.weight")
     tab.keyboard.press("Escape")
@@ -57,13 +55,16 @@ def test_a_bar_over_all_layers_leads_to_its_layer_on_both_pages(server: Server, 
     expect(panel).to_contain_text("Layer 6 · mlp.up_proj")
     tab.get_by_role("button", name="Previous").click()
     expect(panel).to_contain_text("Layer 5 · mlp.up_proj")
+    settle(tab)
     # For the chart alone this click is no change.
     bar.click()
     expect(panel).to_contain_text("Layer 6 · mlp.up_proj")
+    settle(tab)  # the link, too, is of the layer that was gone to
     panel.get_by_role("link", name="See it on the heatmap").click()
     expect(tab.get_by_role("heading", name="Heatmap")).to_be_visible()
     panel.get_by_label(re.compile("^layer 1: median relative change")).click()
     expect(panel).to_contain_text("Layer 1 · mlp.up_proj")
+    settle(tab)
     panel.get_by_role("link", name="See it in the diagram").click()
     expect(tab.get_by_role("heading", name="Diagram")).to_be_visible()
     expect(panel).to_contain_text("Layer 1 · mlp.up_proj")
@@ -98,3 +99,39 @@ def test_the_legend_stands_where_there_is_room_and_goes_along_into_files(
     assert "demo:base → demo:continued, layer 1" in words
     assert "A table with one row a token" in words
     assert files["PDF"].startswith(b"%PDF")
+
+
+def test_a_full_screen_is_steered_by_keys(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/diagram?layer=3")
+    diagram = tab.locator(".st-key-diagram")
+    expect(diagram.get_by_text("demo:base → demo:continued, layer 3")).to_be_hidden()
+    tab.get_by_role("button", name="Full screen").click()
+    expect(diagram.get_by_text("demo:base → demo:continued, layer 3")).to_be_visible()
+    # On a screen wider than high, the sublayers stand side by side.
+    svg = diagram.locator("svg")
+    expect(svg).to_have_attribute("width", re.compile(r"^1\d{3}$"))
+    box, screen = svg.bounding_box(), tab.viewport_size
+    assert box and screen and box["height"] < screen["height"] and box["width"] < screen["width"]
+    for key, layer in (("ArrowRight", 4), ("ArrowRight", 5), ("ArrowLeft", 4)):
+        tab.keyboard.press(key)
+        expect(diagram).to_contain_text(f"Layer {layer}")
+        assert query(tab)["layer"] == str(layer)
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("[aria-pressed=true]")).to_have_count(1)
+
+
+def test_a_slide_is_as_wide_as_the_page_and_so_is_its_file(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/diagram?layer=1&slide=1&component=self_attn.q_proj")
+    svg = tab.locator(".st-key-diagram svg").bounding_box()
+    panel = tab.locator(".st-key-place_panel").bounding_box()
+    attention, mlp = (
+        tab.locator(f"[data-node='{node}']").bounding_box()
+        for node in ("self_attn.o_proj", "mlp.down_proj")
+    )
+    assert svg and panel and panel["y"] > svg["y"] + svg["height"]
+    assert attention and mlp and attention["x"] + attention["width"] < mlp["x"]
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="SVG", exact=True).click()
+    root = ElementTree.fromstring(Path(download.value.path()).read_bytes())
+    assert float(root.get("width") or 0) > 1.5 * mlp["x"] - 1.5 * attention["x"]
