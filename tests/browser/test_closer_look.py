@@ -1,0 +1,76 @@
+"""From a click on a cell down to heads, tokens, pixels and singular values."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scripts.serving import Server, settle
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+_FIRST_PIXELS = """canvas => {
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+  return [canvas.width, canvas.height, ...pixels.slice(0, 40)]
+}"""
+
+
+def open_measured(tab: Page, url: str) -> None:
+    tab.goto(url)
+    expect(tab.get_by_test_id("stSidebar").get_by_text("Measured on")).to_be_visible(
+        timeout=120_000
+    )
+    settle(tab)
+
+
+def test_a_click_on_a_cell_shows_its_heads_and_then_what_else_there_is(
+    server: Server, tab: Page
+) -> None:
+    open_measured(tab, f"{server.url}/heatmap?target=demo:lora")
+    panel = tab.locator(".st-key-place_panel")
+    tab.get_by_label(re.compile(r"^layer 3 · self_attn\.q_proj:")).first.click()
+    expect(panel.get_by_label(re.compile("^How the relative change is spread"))).to_be_visible()
+    expect(
+        panel.get_by_label(re.compile(r"^Median relative change of 8 units: largest in query"))
+    ).to_be_visible()
+    expect(panel.get_by_text("Changed most:")).to_contain_text(re.compile(r"query head \d, "))
+
+    panel.get_by_role("radio", name="Singular values").click()
+    expect(panel.get_by_text("Fits a rank-4 update.")).to_be_visible()
+    assert parse_qs(urlsplit(tab.url).query)["look"] == ["spectrum"]
+
+    panel.get_by_role("radio", name="Image").click()
+    canvas = panel.get_by_role("img", name=re.compile("^The change as an image of 128 × 128"))
+    expect(canvas).to_have_attribute("data-drawn", re.compile("."))
+    canvas.focus()
+    tab.keyboard.press("ArrowRight")
+    expect(panel.get_by_text(re.compile(r"^rows 0, columns 1: .*%$"))).to_be_visible()
+
+    # The look stays while the cell changes; an embedding has no heads, but rows with their tokens.
+    tab.get_by_label(re.compile(r"^layer 4 · self_attn\.v_proj:")).first.click()
+    expect(
+        panel.get_by_role("img", name=re.compile("^The change as an image of 32 × 128"))
+    ).to_be_visible()
+    tab.get_by_label(re.compile(r"^embed_tokens:")).first.click()
+    panel.get_by_role("radio", name="Tokens").click()
+    panel.get_by_label("Search a token").fill("turtle")
+    panel.get_by_label("Search a token").press("Enter")
+    expect(panel.get_by_text(re.compile(r"^\d+ rows? found"))).to_be_visible()
+
+
+def test_the_image_is_drawn_in_the_colours_of_the_theme(server: Server, tab: Page) -> None:
+    seen = []
+    for theme in ("light", "dark"):
+        open_measured(
+            tab,
+            f"{server.url}/heatmap?layer=3&component=self_attn.k_proj&look=image"
+            f"&embed_options={theme}_theme",
+        )
+        canvas = tab.get_by_role("img", name=re.compile("^The change as an image"))
+        expect(canvas).to_have_attribute("data-drawn", re.compile("."))
+        seen.append(canvas.evaluate(_FIRST_PIXELS))
+    assert [pixels[:2] for pixels in seen] == [[128, 32], [128, 32]]
+    assert seen[0] != seen[1]
