@@ -1,4 +1,4 @@
-"""Both models' blocks side by side; a click on a box leads to it on the Diagram page."""
+"""Both models' blocks side by side; a click on a box tells what it does in each."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from modeldiff.architectures import FactPair
+from modeldiff.architectures import FactPair, explain
 from modeldiff.drawings import CSS_PALETTE, LIGHT
+from modeldiff.drawings.marks import counterpart
 from modeldiff.drawings.side_by_side import SideBySide, in_words, side_by_side
 from modeldiff.drawings.side_by_side_svg import side_by_side_svg
 from modeldiff.ui.downloads import drawing_downloads, provenance
-from modeldiff.ui.opening import Comparison
+from modeldiff.ui.opening import Comparison, Opened
+from modeldiff.ui.place_panel import explanation_text
 from modeldiff.ui.scrolled_drawing import scrolled_drawing
-from modeldiff.ui.text import plain
+from modeldiff.ui.text import code, plain
 from modeldiff.ui.view import link_query
 
 _CHOSEN = "chosen_block"
@@ -28,7 +30,7 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
     """
     base, target = comparison.base, comparison.target
     drawing = _drawing(base.identity, target.identity, comparison, facts)
-    _follow_choice(drawing)
+    _explain_choice(comparison, drawing)
     st.header("The two blocks", anchor=False)
     names = (base.text, target.text)
     st.markdown(plain(in_words(drawing)))
@@ -38,7 +40,7 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
         least=_LEAST,
         on_choose=_choose,
     )
-    st.caption("Data runs upward. A click on a box leads to what it does, on the Diagram page.")
+    st.caption("Data runs upward. A click on a box tells what it does.")
     drawing_downloads(
         "modeldiff-blocks",
         lambda: side_by_side_svg(drawing, names, palette=LIGHT, caption=provenance(comparison)),
@@ -61,13 +63,34 @@ def _choose(node: str) -> None:
     st.session_state[_CHOSEN] = node
 
 
-def _follow_choice(drawing: SideBySide) -> None:
-    """Go to the Diagram page for the box that was clicked, drawn as a side that has it."""
+def _explain_choice(comparison: Comparison, drawing: SideBySide) -> None:
+    """Tell over the page what the box that was clicked does in each of the two."""
     node = st.session_state.pop(_CHOSEN, None)
     if node is None:
         return
-    in_base = any(box.card.step.id == node for box in drawing.sides[0].boxes)
-    side = "base" if in_base else "target"
-    st.switch_page(
-        "pages/diagram.py", query_params=link_query(component=node, side=side, layer=None)
-    )
+    found = [
+        counterpart(node, {box.card.step.id: box.card.step.id for box in side.boxes})
+        for side in drawing.sides
+    ]
+    sides = (comparison.base, comparison.target)
+    titles = [explain(f, s.architecture).title for f, s in zip(found, sides, strict=True) if f]
+    if titles:
+        st.dialog(plain(titles[0]), width="large")(_explanations)(sides, found)
+
+
+def _explanations(sides: tuple[Opened, Opened], found: Sequence[str | None]) -> None:
+    for role, side, component, column in zip(
+        ("base", "target"), sides, found, st.columns(2, gap="medium"), strict=True
+    ):
+        with column:
+            st.markdown(f":gray[{role.capitalize()} ·] {code(side.text)}")
+            if component is None:
+                st.markdown("Nothing stands at this place.")
+                continue
+            explanation_text(explain(component, side.architecture))
+            st.page_link(
+                "pages/diagram.py",
+                label="See it on the diagram",
+                icon=":material/schema:",
+                query_params=link_query(component=component, side=role, layer=None),
+            )

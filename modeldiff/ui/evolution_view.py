@@ -12,12 +12,14 @@ from modeldiff.checkpoints.config_only import catalog_names
 from modeldiff.drawings import CSS_PALETTE, LIGHT
 from modeldiff.drawings.stacks import stack_lines
 from modeldiff.drawings.stacks_svg import stack_svg, stacks_svg
+from modeldiff.ui.chosen import BASE, TARGET
 from modeldiff.ui.downloads import drawing_downloads
 from modeldiff.ui.messages import show_error
 from modeldiff.ui.opening import NotOpened, Opened, open_side
 from modeldiff.ui.scrolled_drawing import scrolled_drawing
 from modeldiff.ui.text import code, plain
-from modeldiff.ui.view import change_view, current_view, link_query
+from modeldiff.ui.to_top import go_to_top, mount_to_top
+from modeldiff.ui.view import change_view, current_view
 
 STORY = (
     "catalog:gpt2-124m",
@@ -36,6 +38,7 @@ _LOUD = 8
 def evolution_view() -> None:
     """Draw the chooser and the cards of what it says."""
     st.header("Evolution", anchor=False)
+    mount_to_top()
     line = _choose()
     sides = [open_side(text) for text in line]
     steps = evolution([side.architecture if isinstance(side, Opened) else None for side in sides])
@@ -135,12 +138,20 @@ def _words(side: Opened, step: EvolutionStep, before: Opened | None) -> None:
             st.markdown("\n".join(f"- {_change(pair)}" for pair in lid))
     elif step.telling:
         st.caption(f"{step.same} facts stayed the same.")
-    st.page_link(
-        "pages/architecture.py",
-        label="Compare it with the one before",
+    # A button: a link cannot change the inputs that the address is bound to.
+    st.button(
+        "Compare it with the one before",
+        key=f"compare_{side.text}",
         icon=":material/difference:",
-        query_params=link_query(base=before.text, target=side.text),
+        type="tertiary",
+        on_click=_compare,
+        args=(before.text, side.text),
     )
+
+
+def _compare(base: str, target: str) -> None:
+    st.session_state[BASE], st.session_state[TARGET] = base, target
+    go_to_top()
 
 
 def _fact(fact: Fact) -> str:

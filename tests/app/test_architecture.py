@@ -68,6 +68,39 @@ def test_what_was_measured_of_a_layer_stands_in_its_rows(
     assert 2 < float(up[3].removesuffix(" %")) < 5
 
 
+def test_the_page_begins_with_what_tells_most(open_page: OpenPage) -> None:
+    app = open_page("architecture", base="catalog:gpt2-124m", target="catalog:llama-3-8b")
+    cards = [m.value for m in app.markdown if m.value.startswith(":small[:gray[")]
+    assert len(cards) == 6
+    assert "Attention" in cards[0] and "GQA" in cards[0] and "KV cache" in cards[0]
+    assert "Steps that differ" in words(app)
+    alike = words(open_page("architecture", **{**LLAMAS, "target": "catalog:llama-3.1-8b"}))
+    assert "Every parameter has the same place and the same shape in both" in alike
+    same = words(open_page("architecture", **{**LLAMAS, "target": "catalog:llama-3-8b"}))
+    assert "All facts are the same" in same and "Both are built the same" in same
+
+
+def test_a_chosen_box_is_explained_for_both_sides(open_page: OpenPage) -> None:
+    app = open_page("architecture", base="catalog:mixtral-8x7b", target="catalog:llama-3-8b")
+    app.session_state["chosen_block"] = "mlp.experts.gate_proj"
+    app.run()
+    said = words(app)
+    assert "once for each expert" in said, "base's expert"
+    assert "Computes for each of the MLP" in said, "target's one MLP, across from it"
+    app.session_state["chosen_block"] = "no <b>such</b> box"
+    app.run()
+    assert not app.exception
+
+
+def test_a_step_of_the_line_becomes_the_pair(open_page: OpenPage) -> None:
+    app = open_page("architecture", **LLAMAS)
+    button = next(b for b in app.button if b.key == "compare_catalog:llama-3-8b")
+    button.click().run()
+    assert app.session_state["base"] == "catalog:llama-2-7b"
+    assert app.session_state["target"] == "catalog:llama-3-8b"
+    assert "`catalog:llama-2-7b` → `catalog:llama-3-8b`" in words(app)
+
+
 def test_facts_say_where_they_come_from(open_page: OpenPage) -> None:
     app = open_page("architecture", **LLAMAS)
     app.toggle(key="facts_sources").set_value(True).run()
