@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from modeldiff.drawings.palette import FILE_FONT
 from modeldiff.drawings.svg_parts import described
 
 if TYPE_CHECKING:
@@ -38,10 +40,26 @@ def _with_text(png: bytes, text: str) -> bytes:
 
 
 def svg_to_pdf(svg: str) -> bytes:
-    """An SVG with concrete colours as a PDF of one page."""
+    """An SVG with concrete colours as a PDF of one page: vectors, and text in embedded fonts."""
     import vl_convert
 
     return bytes(vl_convert.svg_to_pdf(svg))
+
+
+def embed_font(svg: str, woff2: bytes) -> str:
+    """The SVG with a font in it, so that it reads the same where that font is not installed.
+
+    ``woff2`` is a variable font of the family that ``FILE_FONT`` names first. Programs that know no
+    fonts in an SVG take the next one of the list.
+    """
+    family = FILE_FONT.partition(",")[0]
+    data = base64.b64encode(woff2).decode()
+    face = (
+        f"@font-face{{font-family:{family};font-weight:200 900;"
+        f"src:url(data:font/woff2;base64,{data}) format('woff2')}}"
+    )
+    start, end, rest = svg.rpartition("</svg>")
+    return f"{start}<style>{face}</style>{end}{rest}"
 
 
 def chart_to_svg(chart: alt.LayerChart, *, title: str = "", caption: Sequence[str] = ()) -> str:

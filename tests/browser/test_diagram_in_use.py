@@ -72,7 +72,7 @@ def test_a_bar_over_all_layers_leads_to_its_layer_on_both_pages(server: Server, 
 
 
 def test_the_legend_stands_where_there_is_room_and_goes_along_into_files(
-    server: Server, tab: Page
+    server: Server, tab: Page, tmp_path: Path
 ) -> None:
     open_measured(tab, f"{server.url}/diagram?layer=1")
     tab.get_by_text("Numbers and legend").click()
@@ -99,6 +99,11 @@ def test_the_legend_stands_where_there_is_room_and_goes_along_into_files(
     assert "demo:base → demo:continued, layer 1" in words
     assert "A table with one row a token" in words
     assert files["PDF"].startswith(b"%PDF")
+    # Opened from disk, the drawing is in the app's font although that is not installed.
+    (tmp_path / "drawing.svg").write_bytes(files["SVG"])
+    tab.goto((tmp_path / "drawing.svg").as_uri())
+    faces = tab.evaluate("document.fonts.ready.then(fonts => [...fonts].map(face => face.status))")
+    assert faces == ["loaded"]
 
 
 def test_a_full_screen_is_steered_by_keys(server: Server, tab: Page) -> None:
