@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -131,7 +132,12 @@ def units_alt(names: Sequence[str], statistics: Sequence[Statistics], metric: Me
 def _scale(statistics: Sequence[Statistics], metric: Metric) -> Scale:
     values = [value for each in statistics if (value := metric.value(each)) is not None]
     floors = {each.resolution_pct for each in statistics if each.resolution_pct is not None}
-    return choose_scale(values, metric, floors)
+    scale = choose_scale(values, metric, floors)
+    largest = max((value for value in values if math.isfinite(value)), default=0.0)
+    if scale.floor is None and 0 < largest < scale.top / 3:
+        # Units are compared with one another, and the axis has its numbers.
+        return replace(scale, top=1.2 * largest)
+    return scale
 
 
 def _row(name: str, statistics: Statistics, metric: Metric, scale: Scale) -> dict[str, Any]:

@@ -137,13 +137,13 @@ def _table(named: _Named, rows: Sequence[int], alt: str) -> None:
     columns: dict[str, list[Any]] = {"row": list(rows)}
     if base is not None:
         columns["token"] = [base.text(row) for row in rows]
-        if target is not None and any(base.text(row) != target.text(row) for row in rows):
-            columns["in_target"] = [target.text(row) for row in rows]
     columns["change"] = [float(found.rel_frobenius_pct[row]) for row in rows]
     marked = {name: set(own.tolist()) for name, own in named.groups.items() if name != _ORDINARY}
     kinds = [", ".join(n.lower() for n, own in marked.items() if row in own) for row in rows]
     if any(kinds):
         columns["group"] = kinds
+    if base and target and any(base.text(row) != target.text(row) for row in rows):
+        columns["in_target"] = [target.text(row) for row in rows]
     columns["unchanged"] = [float(found.unchanged_pct[row]) for row in rows]
     columns["size"] = [float(found.rms_base[row]) / typical if typical else 0.0 for row in rows]
     st.dataframe(
@@ -159,9 +159,11 @@ _column = st.column_config
 _COLUMNS = {
     "row": _column.NumberColumn("Row", pinned=True, width=60, format="%d"),
     "token": _column.TextColumn(
-        "Token", pinned=True, help="␣ is a space, ↵ a line's end, ‹E2› half a character."
+        "Token", pinned=True, width=110, help="␣ is a space, ↵ a line's end, ‹E2› half a character."
     ),
-    "in_target": _column.TextColumn("In target", help="What target's tokenizer has there."),
+    "in_target": _column.TextColumn(
+        "In target", width=110, help="What target's tokenizer has there."
+    ),
     "change": _column.NumberColumn(
         "Change", format="%.2f %%", help="Relative Frobenius change of the row."
     ),
