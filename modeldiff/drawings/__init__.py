@@ -22,7 +22,7 @@ from modeldiff.wording import (
 )
 
 if TYPE_CHECKING:
-    from modeldiff.drawings.heatmap import heatmap_chart, heatmap_says, with_selected
+    from modeldiff.drawings.heatmap import heatmap_chart, heatmap_says, heatmap_spec
 
 __all__ = [
     "CSS_PALETTE",
@@ -49,14 +49,14 @@ __all__ = [
     "heatmap_chart",
     "heatmap_frame",
     "heatmap_says",
+    "heatmap_spec",
     "metric_named",
-    "with_selected",
 ]
 
 
 def __getattr__(name: str) -> Any:
     """Import what needs Altair when it is asked for: the command line formats numbers without."""
-    if name in ("heatmap_chart", "heatmap_says", "with_selected"):
+    if name in ("heatmap_chart", "heatmap_says", "heatmap_spec"):
         from modeldiff.drawings import heatmap
 
         return getattr(heatmap, name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -32,6 +33,8 @@ _LABEL_EVERY = 14.0
 """The least distance in pixels between the labels of rows."""
 _NOT_DRAWN = ["status", "rank", "group", "kind", "part", "resolution"]
 """Columns of the frame that the chart has no use for, so that they are not sent."""
+CELLS = "cells"
+"""The name of the cells' dataset."""
 _DEFAULT = HeatmapOptions()
 
 
@@ -91,14 +94,34 @@ def heatmap_chart(
     return painted
 
 
-def with_selected(
-    chart: alt.LayerChart, selected: tuple[int | None, str] | None, expert: int | None = None
-) -> alt.LayerChart:
-    """A chart of ``heatmap_chart`` with another cell outlined, in a hundredth of the time."""
+@dataclass(frozen=True)
+class HeatmapSpec:
+    """A chart as a specification that stays, and its cells apart, in a dataset named ``CELLS``.
+
+    Choosing another cell changes the data alone, so that a page need not draw the chart anew.
+    """
+
+    spec: Mapping[str, Any]
+    cells: pd.DataFrame
+
+    def with_selected(
+        self, selected: tuple[int | None, str] | None, expert: int | None = None
+    ) -> dict[str, Any]:
+        """The whole specification with a cell outlined; the cells in it are a frame."""
+        cells = self.cells.assign(selected=_is_selected(self.cells, selected, expert))
+        return {**self.spec, "datasets": {**self.spec["datasets"], CELLS: cells}}
+
+
+def heatmap_spec(chart: alt.LayerChart) -> HeatmapSpec:
+    """The specification of a chart of ``heatmap_chart`` without a palette."""
     cells: Any = chart.data
-    other: alt.LayerChart = chart.copy(deep=False)
-    other.data = cells.assign(selected=_is_selected(cells, selected, expert))
-    return other
+    named = chart.copy(deep=False)
+    named.data = alt.NamedData(name=CELLS)
+    # Altair's validation takes longer than all the rest; the tests have it. What it configures is
+    # its own theme, which no page shows.
+    spec = named.to_dict(validate=False)
+    spec.pop("config", None)
+    return HeatmapSpec(spec, cells)
 
 
 def heatmap_says(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions = _DEFAULT) -> str:

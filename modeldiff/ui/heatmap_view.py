@@ -22,7 +22,7 @@ from modeldiff.drawings import (
     heatmap_alt,
     heatmap_chart,
     heatmap_says,
-    with_selected,
+    heatmap_spec,
 )
 from modeldiff.drawings.files import chart_to_svg
 from modeldiff.drawings.heatmap_cells import GatheredCell
@@ -40,6 +40,8 @@ from modeldiff.ui.view import View, change_view, current_view
 if TYPE_CHECKING:
     import pandas as pd
     from altair import LayerChart
+
+    from modeldiff.drawings.heatmap import HeatmapSpec
 
 _CHART, _SELECTION = "heatmap_chart", "cell"
 _CAPTION = 150
@@ -88,8 +90,8 @@ def _chart(
     expert = None if chosen is None else chosen.expert
     key = chart_key(_CHART, _SELECTION, None if chosen is None else vars(chosen))
     with st.container(key="heatmap"):
-        st.altair_chart(
-            with_selected(picture.chart, selected, expert),
+        st.vega_lite_chart(
+            spec=picture.spec.with_selected(selected, expert),
             key=key,
             on_select=lambda: _choose(key),
             selection_mode=_SELECTION,
@@ -99,7 +101,7 @@ def _chart(
     drawing_downloads(
         "modeldiff-heatmap",
         lambda: chart_to_svg(
-            with_selected(picture.draw(LIGHT), selected, expert),
+            picture.draw(LIGHT, selected, expert),
             title=f"{comparison.base.text} → {comparison.target.text}",
             caption=(*provenance(comparison, state), *wrap(picture.says, _CAPTION)),
         ),
@@ -131,8 +133,8 @@ class _Picture:
     options: HeatmapOptions
 
     @cached_property
-    def chart(self) -> LayerChart:
-        return self.draw(None)
+    def spec(self) -> HeatmapSpec:
+        return heatmap_spec(self.draw(None))
 
     @cached_property
     def described(self) -> str:
@@ -148,8 +150,20 @@ class _Picture:
         margin = "layer" if self.options.across else "column"
         return int((self.frame["region"] == margin).sum())
 
-    def draw(self, palette: Palette | None) -> LayerChart:
-        return heatmap_chart(self.frame, self.metric, options=self.options, palette=palette)
+    def draw(
+        self,
+        palette: Palette | None,
+        selected: tuple[int | None, str] | None = None,
+        expert: int | None = None,
+    ) -> LayerChart:
+        return heatmap_chart(
+            self.frame,
+            self.metric,
+            options=self.options,
+            selected=selected,
+            expert=expert,
+            palette=palette,
+        )
 
 
 def _picture(

@@ -26,9 +26,10 @@ from modeldiff.drawings import (
     heatmap_alt,
     heatmap_chart,
     heatmap_frame,
-    with_selected,
+    heatmap_spec,
 )
 from modeldiff.drawings.files import chart_to_svg, svg_to_png
+from modeldiff.drawings.heatmap import CELLS
 from modeldiff.drawings.heatmap_frame import in_picture
 from modeldiff.drawings.heatmap_grid import Grid, place_cells
 from modeldiff.drawings.heatmap_options import HeatmapOptions
@@ -291,12 +292,13 @@ def test_choosing_another_cell_changes_the_data_and_not_the_drawing() -> None:
     assert none[1] == []
     assert first[1] == [(1, "mlp.up_proj")]
     assert outside[1] == [(None, "norm")]
-    other = with_selected(heatmap_chart(frame, MEDIAN), (1, "mlp.up_proj")).to_dict()
-    assert [
-        (one["layer"], one["column"])
-        for one in other["datasets"][other["data"]["name"]]
-        if one["selected"]
-    ] == first[1]
+    page = heatmap_spec(heatmap_chart(frame, MEDIAN))
+    one, other = page.with_selected((1, "mlp.up_proj")), page.with_selected((None, "norm"))
+    assert one["data"] == {"name": CELLS}
+    cells = one["datasets"].pop(CELLS)
+    assert list(cells.loc[cells["selected"], "place"]) == ["layer 1 · mlp.up_proj"]
+    del other["datasets"][CELLS]
+    assert one == other
 
 
 def test_the_selection_has_the_name_and_fields_that_pages_rely_on() -> None:
