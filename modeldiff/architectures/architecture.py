@@ -70,11 +70,13 @@ class Step:
 class Sublayer:
     """A branch off the residual stream: ``rows`` of steps, first row first in data order, the last
     row's output added back to the stream (``adds``). One that does not add only lists what a layer
-    stores beside what its family is known to compute with."""
+    stores beside what its family is known to compute with. ``norms_sum``: the last row is a norm of
+    the sum, which then is the stream; what is added is the output of the row before it."""
 
     name: str
     rows: tuple[tuple[Step, ...], ...]
     adds: bool = True
+    norms_sum: bool = False
 
 
 @dataclass(frozen=True)

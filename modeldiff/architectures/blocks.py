@@ -97,7 +97,10 @@ def _sublayers(
     sublayers = []
     for name, rows in graphs:
         drawn = _draw(_without_gate(rows, components), components, present, reading, tower, kind)
-        if drawn:
+        if drawn and reading.norms_the_stream and described:
+            drawn, norms_sum = _norm_last(drawn)
+            sublayers.append(Sublayer(name, drawn, norms_sum=norms_sum))
+        elif drawn:
             sublayers.append(Sublayer(name, drawn))
     placed = {node.id for _, rows in graphs for row in rows for node in row}
     extras = {c: parameters for c, parameters in components.items() if c not in placed}
@@ -195,6 +198,24 @@ def _draw(
         if steps:
             drawn.append(tuple(steps))
     return tuple(drawn)
+
+
+def _norm_last(rows: tuple[tuple[Step, ...], ...]) -> tuple[tuple[tuple[Step, ...], ...], bool]:
+    """The rows with the norm of the sum last, and whether there is one. A family may name it as
+    others name the norm before the sublayer."""
+    first, last = rows[0][0], rows[-1][-1]
+    if len(rows) > 1 and last.kind == "norm":
+        return rows, True
+    if len(rows) < 2 or len(rows[0]) > 1 or first.kind != "norm":
+        return rows, False
+    rest = tuple(
+        tuple(
+            replace(step, inputs=tuple(name for name in step.inputs if name != first.id))
+            for step in row
+        )
+        for row in rows[1:]
+    )
+    return (*rest, (replace(first, inputs=(last.id,)),)), True
 
 
 def _plain(

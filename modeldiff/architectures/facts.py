@@ -164,7 +164,7 @@ def _norms(reading: Reading) -> Iterator[Fact]:
         yield Fact("norm_eps", "Norm ε", epsilon.value, f"{epsilon.value:g}", epsilon.source)
     before = shapes.first("input_layernorm", "post_attention_layernorm")
     after = shapes.first("post_self_attn_layernorm", "post_mlp_layernorm")
-    if _norms_the_stream(reading):
+    if reading.norms_the_stream:
         text = "after each addition"
         yield _stored("norm_placement", "Norm placement", text, text, after or before)
         return
@@ -175,14 +175,6 @@ def _norms(reading: Reading) -> Iterator[Fact]:
     }.get((before is not None or bool(family and family.bare_norms), after is not None))
     if placement is not None:
         yield _stored("norm_placement", "Norm placement", placement, placement, after or before)
-
-
-def _norms_the_stream(reading: Reading) -> bool:
-    key = reading.family.norm_after_addition if reading.family else False
-    if isinstance(key, bool):
-        return key
-    before = reading.settings.flag(key)
-    return before is not None and not before.value
 
 
 def _positions(reading: Reading) -> Iterator[Fact]:

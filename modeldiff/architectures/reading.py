@@ -41,6 +41,15 @@ class Reading:
         return titles.get(self.model_type) or self.model_type or next(iter(titles.values()))
 
     @property
+    def norms_the_stream(self) -> bool:
+        """Whether norms stand after a sublayer's result was added to the stream."""
+        key = self.family.norm_after_addition if self.family else False
+        if isinstance(key, bool):
+            return key
+        before = self.settings.flag(key)
+        return before is not None and not before.value
+
+    @property
     def activation(self) -> Setting[str] | None:
         """The MLP's activation in the config's spelling."""
         return self.settings.word(

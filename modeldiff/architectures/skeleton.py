@@ -177,18 +177,18 @@ STEM: tuple[Node, ...] = (
     Node("embed_class", "parameter"),
     Node("embed_tokens", "embedding"),
     _operation("embed.scale", "embed_tokens"),
+    Node("project_in", "linear", ("embed.scale",), optional=True),
     Node("embed_positions", "embedding"),
     Node("embed_token_types", "embedding"),
     _operation(
         "embed.add",
         "embed_patches",
         "embed_class",
-        "embed.scale",
+        "project_in",
         "embed_positions",
         "embed_token_types",
     ),
     _norm("embed_layernorm", "embed.add"),
-    _linear("project_in", "embed_layernorm"),
 )
 TAIL: tuple[Node, ...] = (
     _norm("norm"),

@@ -17,7 +17,16 @@ from modeldiff.architectures.reading import UNKNOWN
 from modeldiff.drawings.block import Block, Point
 from modeldiff.drawings.cards import Card
 from modeldiff.drawings.lanes import arrange
-from modeldiff.drawings.page import INSIDE, MARGIN, PANEL_X, STREAM_X, TITLE_SIZE, Page, columns_of
+from modeldiff.drawings.page import (
+    INSIDE,
+    MARGIN,
+    PANEL_X,
+    STREAM_X,
+    TITLE_SIZE,
+    Branch,
+    Page,
+    columns_of,
+)
 from modeldiff.drawings.picture import Layout
 from modeldiff.wording import format_layers
 
@@ -54,7 +63,7 @@ class _Section:
     tower: str
     stem: Block
     names: Sequence[str]
-    kinds: Sequence[tuple[LayerKind, Sequence[tuple[Sublayer, Block]]]]
+    kinds: Sequence[tuple[LayerKind, Sequence[Branch]]]
     tail: Block
     out: str
 
@@ -106,8 +115,8 @@ def _paged(
             inners[at] = max(inners[at], block.width + 2 * INSIDE)
         for (_, sublayers), where in zip(section.kinds, each, strict=True):
             framed[where[0] if where else 0] = True
-            for at, (_, block) in zip(where, sublayers, strict=True):
-                inners[at] = max(inners[at], block.width + 2 * INSIDE)
+            for at, branch in zip(where, sublayers, strict=True):
+                inners[at] = max(inners[at], branch.width + 2 * INSIDE)
     page = Page(columns_of(inners, framed))
     for number, (section, each) in enumerate(zip(sections, places, strict=True)):
         if number:
@@ -148,17 +157,20 @@ def _sections(
         for kind in drawn_kinds(architecture, layer):
             if kind.tower == tower:
                 layers: Layers = kind.layers if layer is None else (layer,)
-                blocks = [
-                    arrange([cards(row, layers) for row in sublayer.rows], _ROOM)
-                    for sublayer in kind.sublayers
-                ]
-                kinds.append((kind, list(zip(kind.sublayers, blocks, strict=True))))
+                kinds.append((kind, [_branch(one, layers, cards) for one in kind.sublayers]))
         before = arrange([cards(row, (None,)) for row in _depths(stem)], _ROOM)
         after = arrange([cards(row, (None,)) for row in _depths(tail)], _ROOM)
         names = [_comes_in(_box_at(before, entry[-1])) for entry in before.entries]
         out = "logits" if tower == main and tail else "output"
         out = out if tower == main else "to the decoder"
         yield _Section(tower, before, names, kinds, after, out)
+
+
+def _branch(sublayer: Sublayer, layers: Layers, cards: CardMaker) -> Branch:
+    rows = [cards(row, layers) for row in sublayer.rows]
+    split = len(rows) - 1 if sublayer.norms_sum else len(rows)
+    norm = arrange(rows[split:], _ROOM) if sublayer.norms_sum else None
+    return Branch(sublayer, arrange(rows[:split], _ROOM), norm)
 
 
 def _places(sections: Sequence[_Section], arrangement: Arrangement) -> list[list[list[int]]]:
@@ -173,7 +185,7 @@ def _places(sections: Sequence[_Section], arrangement: Arrangement) -> list[list
                 each.append([used] * len(sublayers))
             else:
                 # What is off the data's way needs no column of its own.
-                adding = accumulate(int(sublayer.adds) for sublayer, _ in sublayers)
+                adding = accumulate(int(branch.sublayer.adds) for branch in sublayers)
                 each.append([used + max(number - 1, 0) for number in adding])
             if arrangement == "row":
                 used = max(each[-1], default=used - 1) + 1

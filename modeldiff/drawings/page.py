@@ -70,6 +70,20 @@ def columns_of(inners: Iterable[float], framed: Iterable[bool]) -> tuple[Column,
     return tuple(columns)
 
 
+@dataclass(frozen=True)
+class Branch:
+    """A sublayer arranged; ``norm`` is the block of the norm that its sum passes, if it does."""
+
+    sublayer: Sublayer
+    block: Block
+    norm: Block | None = None
+
+    @property
+    def width(self) -> float:
+        """How wide its widest part is."""
+        return max(self.block.width, self.norm.width if self.norm else 0.0)
+
+
 @dataclass
 class Page:
     """A page that grows upward; everything is kept in ``u`` until it is turned over.
@@ -158,7 +172,7 @@ class Page:
         title: str,
         aside: str,
         kind: LayerKind,
-        sublayers: Sequence[tuple[Sublayer, Block]],
+        sublayers: Sequence[Branch],
         places: Sequence[int],
     ) -> None:
         """The frame of a layer, each of its sublayers in the column that ``places`` names; those of
@@ -173,18 +187,18 @@ class Page:
             highest = self.floor = self.u
         self.u = self.floor + INSIDE
         first: float | None = None
-        for place, (sublayer, block) in zip(places, sublayers, strict=True):
+        for place, branch in zip(places, sublayers, strict=True):
             if place != self.at:
                 highest = max(highest, self.u + self._title_room())
                 self._come_down(place, self.u - BETWEEN / 2)
                 self.u = self.floor + INSIDE
-            if sublayer.adds:
-                first = self._branch(kind, sublayer, block, first)
+            if branch.sublayer.adds:
+                first = self._branch(kind, branch, first)
             else:
                 low = self.u
                 self.u += _RIM
-                base, _ = self._put(block)
-                self._panel(sublayer, low, base + block.height + _TITLE)
+                base, _ = self._put(branch.block)
+                self._panel(branch.sublayer, low, base + branch.block.height + _TITLE)
         self.over = self.u - BETWEEN / 2
         self.u = max(highest, self.u + self._title_room())
         left, bottom = self.columns[start].left + MARGIN, self.floor
@@ -230,11 +244,10 @@ class Page:
             tuple((*flip((x, u)), text) for x, u, text in self.ends),
         )
 
-    def _branch(
-        self, kind: LayerKind, sublayer: Sublayer, block: Block, first: float | None
-    ) -> float:
+    def _branch(self, kind: LayerKind, branch: Branch, first: float | None) -> float:
         """A branch off the stream and back to it; return where it (or the ``first`` of parallel
         ones) left."""
+        sublayer, block = branch.sublayer, branch.block
         x = self.column.stream
         low = self.u
         self.u += _RIM
@@ -253,12 +266,30 @@ class Page:
         for line in block.exits:
             self._route((), line, base, left, "branch", then=((x, top),))
         self.sums.append((x, top))
+        if branch.norm is not None:
+            top = self._norm_the_sum(branch.norm, top)
         # The title stands on the right, where the branch that goes back to the left is not.
         room = text_width(sublayer.name, TITLE_SIZE, bold=True) + 2 * INSIDE
         last = max((line[0][0] for line in block.exits), default=0.0) + left
         free = last < self.column.end - room
         self._panel(sublayer, low, top + (_RIM if free else _TITLE))
         return first
+
+    def _norm_the_sum(self, norm: Block, sum_at: float) -> float:
+        """Lead the stream through a norm over its sum; return where it is back in its place."""
+        x = self.column.stream
+        self.u = sum_at + 2 * _RIM
+        base, _ = self._put(norm)
+        (spot,) = norm.spots
+        middle = self.column.panel + self.column.inner / 2
+        low, high = base + spot.u, base + spot.u + spot.height
+        turn = sum_at + _TURN / 2
+        self.stream += [(x, turn), (middle, turn), (middle, low)]
+        self._close_stream()
+        self.label = ""
+        top = high + _TURN / 2
+        self.stream = [(middle, high), (middle, top), (x, top)]
+        return top
 
     def _panel(self, sublayer: Sublayer, low: float, top: float) -> None:
         column = self.column

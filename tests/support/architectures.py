@@ -225,6 +225,24 @@ def gpt2_like(layers: int = 12, width: int = 768) -> Architecture:
     )
 
 
+def post_norm() -> Architecture:
+    """GPT-2's shape with the norms after the additions, as BERT has them."""
+    plain = gpt2_like(2)
+    sublayers = []
+    for one in plain.layer_kinds[0].sublayers:
+        norm, last = one.rows[0][0], one.rows[-1][-1]
+        rows = tuple(
+            tuple(
+                replace(step, inputs=tuple(i for i in step.inputs if i != norm.id)) for step in row
+            )
+            for row in one.rows[1:]
+        )
+        after = (replace(norm, inputs=(last.id,)),)
+        sublayers.append(Sublayer(one.name, (*rows, after), norms_sum=True))
+    kind = replace(plain.layer_kinds[0], sublayers=tuple(sublayers))
+    return replace(plain, layer_kinds=(kind,))
+
+
 def strange(layers: int = 3) -> Architecture:
     """An unknown family: parallel branches, names made to break a page, a lone deep parameter."""
     evil = '<script>alert("1")</script>&amp;\'"'
@@ -328,5 +346,6 @@ ALL: dict[str, Callable[[], Architecture]] = {
     "tied": lambda: llama_like(16, width=2048, kv=512, hidden=8192, tied=True),
     "gpt2": gpt2_like,
     "moe": moe_like,
+    "post-norm": post_norm,
     "strange": strange,
 }

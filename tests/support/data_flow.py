@@ -75,8 +75,11 @@ def traced_reads(name: str) -> tuple[Mapping[str, Any], Reads]:
             for parameter, tensor in own.items():
                 flow.mark(tensor, frozenset({f"{path}.{parameter}"}))
     ids = torch.zeros((1, 5), dtype=torch.long, device="meta")
+    # Without a mask decoders look at the positions' numbers, with one the others look at its own.
+    causal = "CausalLM" in kind.model or "LMHead" in kind.model
+    given = {"attention_mask": torch.ones_like(ids), "use_cache": False} if causal else {}
     with flow, torch.no_grad():
-        model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+        model(input_ids=ids, **given)
     return {**config.to_dict(), "architectures": [kind.model]}, reads
 
 

@@ -32,6 +32,8 @@ FAMILIES = (
     "falcon 40b",
     "gpt_neox",
     "opt",
+    "opt 350m",
+    "bert body",
     "bloom",
     "mpt",
     "mixtral",
@@ -70,8 +72,13 @@ class Drawn:
                 assert sublayer.adds
                 source = before if kind.parallel else set(stream)
                 steps = self._section(layer, sublayer.rows, source)
-                [last] = sublayer.rows[-1]
+                [last] = sublayer.rows[-2 if sublayer.norms_sum else -1]
                 stream |= self._ends(layer, steps, last.id, source)
+                if sublayer.norms_sum:
+                    [norm] = sublayer.rows[-1]
+                    assert norm.inputs == (last.id,)
+                    self.reads[layer, norm.id] = stream
+                    stream = {(layer, norm.id)}
         self._section(None, [architecture.tail], stream)
 
     def _section(

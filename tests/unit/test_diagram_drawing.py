@@ -118,6 +118,26 @@ def test_every_component_of_a_layer_is_drawn_exactly_once(name: str) -> None:
         assert drawn == Counter(wanted)
 
 
+def test_a_norm_of_the_sum_is_passed_by_the_stream_itself() -> None:
+    layout = layout_of("post-norm", 0)
+    stream = [route for route in layout.routes if route.kind == "stream"]
+    boxes = {box.card.step.id: box for box in layout.boxes}
+    for norm, sum_at in zip(
+        (boxes["input_layernorm"], boxes["post_attention_layernorm"]), layout.sums, strict=True
+    ):
+        assert norm.y + norm.height < sum_at[1], "the norm is above the sum"
+        [into] = [r for r in stream if r.points[-1][1] == pytest.approx(norm.y + norm.height)]
+        [out] = [r for r in stream if r.points[0][1] == pytest.approx(norm.y)]
+        assert into.points[-1][0] == out.points[0][0] == pytest.approx(norm.x + norm.width / 2)
+    assert len(stream) == 3
+    branches = [route for route in layout.routes if route.kind == "branch"]
+    assert not any(
+        route.points[-1][1] == pytest.approx(boxes[name].y + boxes[name].height)
+        for route in branches
+        for name in ("input_layernorm", "post_attention_layernorm")
+    )
+
+
 def test_all_layers_together_draw_every_kind() -> None:
     architecture = moe_like()
     svg = diagram_svg(architecture, layer=None, metric=MEDIAN, palette=LIGHT)

@@ -53,10 +53,11 @@ MODELS = (
     "gpt-oss-20b",
     "invented",
     "whisper",
+    "t5",
     "jamba",
     "gpt_neox",
 )
-TINY = ("whisper", "jamba", "gpt_neox")
+TINY = ("whisper", "t5", "jamba", "gpt_neox")
 # Thousands of experts' changes are made in seconds, and drawn as few experts' are.
 MEASURED = tuple(name for name in MODELS if name not in ("deepseek-v3", "qwen3-30b-a3b"))
 

@@ -3,7 +3,7 @@
 The trap: ``final_layer_norm`` is the MLP's norm within a layer and the last norm outside. Absent: a
 gate in the MLP, RoPE (positions are learned, two rows more than the context), usually a stored
 head. The smallest but one norms after the addition, not before the sublayer (its config says
-``do_layer_norm_before: false``); it is drawn as the others are.
+``do_layer_norm_before: false``), with norms of the same names.
 """
 
 from __future__ import annotations
