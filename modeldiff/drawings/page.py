@@ -145,7 +145,8 @@ class Page:
             self.stream.append((x, self.u + 16))
             self._close_stream()
             self.u += 30
-            self.ends.append((x, self.u, out))
+            half = text_width(out, TITLE_SIZE, bold=True) / 2
+            self.ends.append((max(x, MARGIN + half), self.u, out))
             self.u += 20
             return
         self.u += 6

@@ -243,6 +243,39 @@ def post_norm() -> Architecture:
     return replace(plain, layer_kinds=(kind,))
 
 
+def two_towers() -> Architecture:
+    """An encoder without anything after its layers beside a decoder, as BART has them."""
+    plain = gpt2_like(2)
+    encoder = tuple(
+        replace(p, place=replace(p.place, tower="encoder"))
+        for p in plain.parameters
+        if p.place.layer is not None
+    )
+    sublayers = tuple(
+        replace(
+            one,
+            rows=tuple(
+                tuple(
+                    replace(
+                        step,
+                        id=f"encoder.{step.id}",
+                        inputs=tuple(f"encoder.{name}" for name in step.inputs),
+                    )
+                    for step in row
+                )
+                for row in one.rows
+            ),
+        )
+        for one in plain.layer_kinds[0].sublayers
+    )
+    kind = LayerKind("Encoder layer", (0, 1), sublayers, tower="encoder")
+    return replace(
+        plain,
+        parameters=(*plain.parameters, *encoder),
+        layer_kinds=(*plain.layer_kinds, kind),
+    )
+
+
 def strange(layers: int = 3) -> Architecture:
     """An unknown family: parallel branches, names made to break a page, a lone deep parameter."""
     evil = '<script>alert("1")</script>&amp;\'"'
@@ -347,5 +380,6 @@ ALL: dict[str, Callable[[], Architecture]] = {
     "gpt2": gpt2_like,
     "moe": moe_like,
     "post-norm": post_norm,
+    "towers": two_towers,
     "strange": strange,
 }

@@ -76,6 +76,9 @@ def test_nothing_lies_on_another(name: str, layer: int | None, measured: bool) -
     for box in layout.boxes:
         assert box.x >= 0 and box.x + box.width <= layout.width
         assert box.y >= 0 and box.y + box.height <= layout.height
+    for x, _, text in layout.ends:
+        half = text_width(text, 13, bold=True) / 2
+        assert half <= x <= layout.width - half, text
     for route in layout.routes:
         for a, b in pairwise(route.points):
             assert a[0] == pytest.approx(b[0], abs=0.6) or a[1] == pytest.approx(b[1], abs=0.6)
@@ -113,8 +116,8 @@ def test_every_component_of_a_layer_is_drawn_exactly_once(name: str) -> None:
     for layer in range(min(architecture.layer_count, 3)):
         svg = diagram_svg(architecture, layer=layer, metric=MEDIAN, palette=LIGHT)
         drawn = Counter(one.get("data-node") for one in nodes(svg))
-        wanted = {p.place.component for p in architecture.parameters if p.place.layer == layer}
-        wanted |= {p.place.component for p in architecture.parameters if p.place.layer is None}
+        places = [p.place for p in architecture.parameters if p.place.layer in (layer, None)]
+        wanted = {f"{p.tower}.{p.component}" if p.tower else p.component for p in places}
         assert drawn == Counter(wanted)
 
 
