@@ -57,6 +57,7 @@ _TOLD_BY = {
 
 _PART_OF = {
     "expert_layers": "experts",
+    "parameters_active": "experts",
     "experts_per_token": "experts",
     "shared_expert": "experts",
     "expert_size": "experts",

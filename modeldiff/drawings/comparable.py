@@ -1,4 +1,4 @@
-"""An architecture made ready to be drawn beside others: short, and its rows broken as theirs are.
+"""An architecture made ready to be drawn beside others, as briefly as what it stores allows.
 
 Kinds of layers that store the same and only compute otherwise (sliding and full attention) are one
 frame, whose operations say in how many layers each holds.
@@ -7,21 +7,18 @@ frame, whose operations say in how many layers each holds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
 
-_SHARED = "shared_expert"
-
 
 def comparable(architecture: Architecture) -> Architecture:
-    """The same architecture with kinds folded and wide rows broken where any model's would be."""
+    """The same architecture with kinds of layers that only compute otherwise as one."""
     kinds: dict[object, list[LayerKind]] = {}
     for kind in architecture.layer_kinds:
         kinds.setdefault(_build(kind), []).append(kind)
-    return replace(architecture, layer_kinds=tuple(_broken(_folded(k)) for k in kinds.values()))
+    return replace(architecture, layer_kinds=tuple(map(_folded, kinds.values())))
 
 
 def without_repeats(architecture: Architecture, kinds: Collection[LayerKind]) -> Architecture:
@@ -98,18 +95,3 @@ def _details(details: Sequence[str], counts: Sequence[int]) -> str:
     return ", ".join(
         part if count == whole else f"{part} in {count} of {whole}" for part, count in held.items()
     )
-
-
-def _broken(kind: LayerKind) -> LayerKind:
-    """Shared experts stand over the routed ones, in a row of their own."""
-    sublayers = (replace(s, rows=tuple(_rows(s))) for s in kind.sublayers)
-    return replace(kind, sublayers=tuple(sublayers))
-
-
-def _rows(sublayer: Sublayer) -> Iterable[tuple[Step, ...]]:
-    for row in sublayer.rows:
-        if any(step.kind == "linear" for step in row):
-            for _, steps in groupby(row, key=lambda step: _SHARED in step.id):
-                yield tuple(steps)
-        else:
-            yield row

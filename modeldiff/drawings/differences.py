@@ -9,7 +9,7 @@ from modeldiff.architectures.architecture import FactPair
 from modeldiff.architectures.evolution import news
 from modeldiff.architectures.fact_places import INPUT, LAYERS, in_brief, written_at
 from modeldiff.drawings.cards import Card
-from modeldiff.drawings.marks import Mark, counterpart, read_marking
+from modeldiff.drawings.marks import Mark, counterpart, in_words, read_marking
 from modeldiff.drawings.slots import Slot
 
 _SIDES = ("base", "target")
@@ -55,6 +55,9 @@ def find_differences(
     for number, slot in enumerate(slots):
         if number in bare:
             continue
+        titles = [frame.title for frame in slot.frames]
+        if len(set(titles)) > 1 and number not in notes:
+            notes[number] = [Note("layers", " → ".join(titles))]
         for side, found in enumerate(slot.boxes):
             there = frames.get((1 - side, slot.frame), {})
             alone = []
@@ -66,8 +69,8 @@ def find_differences(
                 if mark == "only" and all(slot.boxes):
                     alone.append(card.label)
                 # What no fact tells, the boxes' own words do; once for all that differ so.
-                words = _words(card, other) if mark == "built" and side == 0 else ""
-                if words and card.step.id not in marking.told and words not in said:
+                words = in_words(card, other) if mark == "built" and other and side == 0 else ""
+                if words and card.step.id not in marking.builds and words not in said:
                     said.add(words)
                     notes.setdefault(number, []).append(Note(card.label, words))
             if alone:
@@ -86,15 +89,6 @@ def _frames(slots: Sequence[Slot]) -> dict[tuple[int, int], dict[str, Card]]:
     return frames
 
 
-def _words(card: Card, other: Card | None) -> str:
-    """How a step and its counterpart are built, where their own words say it."""
-    steps = [part.step for part in (card, other) if part is not None]
-    texts = [step.label if step.kind == "operation" else step.detail for step in steps]
-    if len(set(texts)) < 2 or not all(texts):
-        return ""
-    return " → ".join(text.partition(", ")[0] for text in texts)
-
-
 def _slot_for(key: str, slots: Sequence[Slot]) -> int | None:
     """Where a fact's difference is written: at the first of its places that is drawn, where both
     sides have it if there is such a place."""
@@ -107,7 +101,7 @@ def _slot_for(key: str, slots: Sequence[Slot]) -> int | None:
 
 def _stands_at(place: str, slot: Slot) -> bool:
     if place == LAYERS:
-        return any(panel is not None and panel.level == "layer" for panel in slot.panels)
+        return bool(slot.frames)
     if place == INPUT:
         return "tokens" in slot.ends
     return place in slot.ids

@@ -15,6 +15,8 @@ Mark = Literal["only", "built", "number"]
 
 T = TypeVar("T")
 
+_EXPERTS = "one of several experts"
+
 
 @dataclass(frozen=True)
 class Marking:
@@ -39,11 +41,6 @@ class Marking:
             return "number"
         return None
 
-    @property
-    def told(self) -> frozenset[str]:
-        """All components that some different fact is about."""
-        return self.builds | self.numbers
-
 
 def read_marking(pairs: Iterable[FactPair]) -> Marking:
     """The marking by two models' facts, compared."""
@@ -65,6 +62,17 @@ def counterpart(id: str, there: Mapping[str, T]) -> T | None:
     return None
 
 
+def in_words(card: Card, other: Card) -> str:
+    """From what to what the build of two counterparts differs; "" where no word says it."""
+    ours, theirs = (
+        [word for word in _build(one) if word not in _build(two) and word != _EXPERTS]
+        for one, two in ((card, other), (other, card))
+    )
+    if not ours and not theirs:
+        return ""
+    return " → ".join(", ".join(words) or "none" for words in (ours, theirs))
+
+
 def _build(card: Card) -> tuple[str, ...]:
     """What two steps at one place share if they are built alike, whatever their sizes."""
     step = card.step
@@ -74,5 +82,5 @@ def _build(card: Card) -> tuple[str, ...]:
     if step.kind == "norm":
         build.append(step.detail.partition(", ")[0])
     if ".experts." in step.id:
-        build.append("one of many")
-    return tuple(build)
+        build.append(_EXPERTS)
+    return tuple(filter(None, build))

@@ -167,7 +167,16 @@ def in_words(drawing: SideBySide) -> str:
         )
         if found[mark]
     ]
-    whole = [gap.panel for gap in drawing.gaps if gap.panel is not None]
-    if whole:
-        parts.append(f"{len(whole)} frame{'s' if len(whole) > 1 else ''} without a counterpart")
-    return f"Steps that differ: {', '.join(parts)}."
+    alone: Counter[str] = Counter(gap.panel.level for gap in drawing.gaps if gap.panel is not None)
+    more = [
+        f"{alone[level]} {name if alone[level] == 1 else names}"
+        for level, name, names in (
+            ("layer", "kind of layers", "kinds of layers"),
+            ("sublayer", "sublayer", "sublayers"),
+        )
+        if alone[level]
+    ]
+    sentences = [f"Steps that differ: {', '.join(parts)}."] if parts else []
+    if more:
+        sentences.append(f"One side alone has {' and '.join(more)}.")
+    return " ".join(sentences) or f"Each step is built the same. What differs: {', '.join(named)}."

@@ -7,14 +7,15 @@ from dataclasses import replace
 from itertools import pairwise
 
 from modeldiff.drawings.gutter import GUTTER, note_lines, notes_height, wrapped
+from modeldiff.drawings.layout import MARGIN, PANEL_X
 from modeldiff.drawings.marks import Mark
 from modeldiff.drawings.metrics import METRICS
 from modeldiff.drawings.painter import Painter
 from modeldiff.drawings.palette import FILE_FONT, Palette
-from modeldiff.drawings.picture import Layout
+from modeldiff.drawings.picture import Layout, Panel
 from modeldiff.drawings.scale import choose_scale
 from modeldiff.drawings.side_by_side import SideBySide
-from modeldiff.drawings.slots import Gap, Span
+from modeldiff.drawings.slots import Gap, Slot, Span
 from modeldiff.drawings.svg_parts import escape, rectangle, text_tag
 from modeldiff.drawings.text_width import shorten, text_width
 
@@ -47,6 +48,7 @@ def side_by_side_svg(
         over.append(_heading(left, layout.width, role, model, name))
     over += [_gap(drawing, gap) for gap in drawing.gaps]
     over += [_outline(drawing, *key, mark) for key, mark in drawing.differences.boxes.items()]
+    over += [_counts(drawing, slot) for slot in drawing.slots]
     over += [_notes(drawing, number) for number in drawing.differences.notes]
     layout = drawing.layout
     foot = _FOOT if drawing.differences.boxes else 0.0
@@ -102,6 +104,25 @@ def _outline(drawing: SideBySide, side: int, number: int, id: str, mark: Mark) -
     )
     signs = _SIGNS.get(mark)
     return outline + (_flag(x + box.width - 3, box.y + 1, signs[side]) if signs else "")
+
+
+def _counts(drawing: SideBySide, slot: Slot) -> str:
+    """An outline around how many layers a frame stands for, where its counterpart has others."""
+    if len({frame.title for frame in slot.frames}) < 2:
+        return ""
+    outlines = []
+    for panel, left, layout in zip(slot.panels, drawing.lefts, drawing.sides, strict=True):
+        placed = next((p for p in layout.panels if panel and _same(p, panel)), None)
+        if placed is not None:
+            x = left + placed.x + PANEL_X - MARGIN - 8
+            width = min(text_width(placed.title, 15, bold=True), placed.width - PANEL_X) + 16
+            outlines.append(rectangle("number", round(x, 1), round(placed.y + 6, 1), width, 24, 7))
+    return "".join(outlines)
+
+
+def _same(one: Panel, other: Panel) -> bool:
+    """Whether two are one panel, before and after it was stretched."""
+    return (one.level, one.title, one.aside) == (other.level, other.title, other.aside)
 
 
 def _flag(x: float, y: float, sign: str) -> str:

@@ -41,6 +41,11 @@ class Slot:
         """The components of all sides."""
         return frozenset(box.card.step.id for boxes in self.boxes for box in boxes)
 
+    @property
+    def frames(self) -> tuple[Panel, ...]:
+        """The frames around layers whose upper edges this is."""
+        return tuple(panel for panel in self.panels if panel and panel.level == "layer")
+
 
 @dataclass(frozen=True)
 class Gap:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Step
@@ -161,7 +162,9 @@ def _frame(kind: LayerKind, rows: Sequence[Sequence[Card]]) -> Iterator[_Item]:
         inner = frozenset(card.step.id for row in own for card in row)
         yield _Item("sublayer", inner, sublayer.name)
         for row in own:
-            yield from _row(row)
+            # Shared experts stand over the routed ones: there is no room beside them.
+            for _, beside in groupby(row, key=lambda card: "shared_expert" in card.step.id):
+                yield from _row(list(beside))
         yield _Item("end of sublayer", inner, sublayer.name)
     yield _Item("end of frame", ids, f"{title}: {mark}" if mark else title)
 

@@ -19,7 +19,7 @@ from modeldiff.ui.text import code, plain
 from modeldiff.ui.view import link_query
 
 _CHOSEN = "chosen_block"
-_LEAST = 0.72
+_LEAST = 0.62
 """Drawn smaller than this, its words would be hard to read."""
 
 

@@ -194,6 +194,11 @@ def test_alike_in_all_but_settings_is_said() -> None:
     assert words.startswith("Every parameter has the same place and the same shape")
     assert "RoPE scaling" in words and "Context" in words
     assert "Steps that differ" in in_words(drawn(0))
+    assert "One side alone has 1 kind of layers" in in_words(
+        drawn(CATALOG.index(("deepseek-v3", "qwen3-30b-a3b")))
+    )
+    deeper = drawing_of(llama_like(4), llama_like(6))
+    assert in_words(deeper).startswith("Each step is built the same")
 
 
 def test_a_bias_is_built_otherwise_and_a_width_only_numbers() -> None:
