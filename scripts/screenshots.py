@@ -10,6 +10,7 @@ import argparse
 import itertools
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,12 +43,17 @@ VIEWS = (
     View("heatmap-cell", "heatmap", {"layer": "3", "component": "self_attn.v_proj"}),
     View("diagram", "diagram", {}),
     View("diagram-layer", "diagram", {"layer": "3", "component": "self_attn.v_proj"}),
+    View("diagram-slide", "diagram", {"layer": "3", "numbered": "1", "slide": "1"}),
 )
-# What the README shows, and how high: a window's height, or the whole page.
-_README_SHOTS: dict[tuple[str, Theme], int] = {
-    ("heatmap-cell", "light"): 1000,
-    ("diagram-layer", "dark"): _MOST_HEIGHT,
+_DOCS = ROOT / "docs" / "images"
+# What the README shows: its file, and how high it is, a window's height or the whole page.
+_README_SHOTS: dict[tuple[str, Theme], tuple[str, int]] = {
+    ("heatmap-cell", "light"): ("heatmap-cell.png", 1000),
+    ("diagram-layer", "light"): ("diagram-light.png", _MOST_HEIGHT),
+    ("diagram-layer", "dark"): ("diagram-dark.png", _MOST_HEIGHT),
 }
+_README_EXPORTS = {"diagram-slide": ("PNG", "PDF")}
+"""What the README links to as its reader would have downloaded it."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,7 @@ class Shot:
 
 def shoot(browser: Browser, url: str, shot: Shot) -> None:
     """One page, after its diff is there and its drawing stands still."""
-    query = {**_DEFAULT_PAIR, **shot.view.query, "embed_options": f"{shot.theme}_theme"}
-    with browser.new_context(viewport={"width": shot.width, "height": _LEAST_HEIGHT}) as context:
-        page = context.new_page()
-        page.goto(f"{url}/{shot.view.page}?{urlencode(query)}")
-        _wait_for_diff(page)
+    with _opened(browser, url, shot.view, shot.theme, shot.width) as page:
         main = page.get_by_test_id("stMain")
         height = int(main.evaluate("element => element.scrollHeight"))
         height = min(max(height, _LEAST_HEIGHT), shot.most_height)
@@ -76,6 +78,27 @@ def shoot(browser: Browser, url: str, shot: Shot) -> None:
         page.wait_for_function("() => document.fonts.status === 'loaded'")
         shot.path.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=shot.path, animations="disabled")
+
+
+def export(browser: Browser, url: str, view: View) -> Iterator[Path]:
+    """A page's drawing by its own download buttons, into the README's pictures."""
+    with _opened(browser, url, view, "light", _WIDTHS["wide"]) as page:
+        for name in _README_EXPORTS[view.name]:
+            path = _DOCS / f"{view.name}.{name.lower()}"
+            with page.expect_download() as download:
+                page.get_by_role("button", name=name, exact=True).click()
+            download.value.save_as(path)
+            yield path
+
+
+@contextmanager
+def _opened(browser: Browser, url: str, view: View, theme: Theme, width: int) -> Iterator[Page]:
+    query = {**_DEFAULT_PAIR, **view.query, "embed_options": f"{theme}_theme"}
+    with browser.new_context(viewport={"width": width, "height": _LEAST_HEIGHT}) as context:
+        page = context.new_page()
+        page.goto(f"{url}/{view.page}?{urlencode(query)}")
+        _wait_for_diff(page)
+        yield page
 
 
 def _wait_for_diff(page: Page) -> None:
@@ -93,8 +116,8 @@ def _wanted(docs: bool) -> Iterator[Shot]:
                 path = ROOT / "screenshots" / f"{view.name}-{theme}-{name}.png"
                 yield Shot(view, theme, width, path)
         elif (view.name, theme) in _README_SHOTS:
-            path = ROOT / "docs" / "images" / f"{view.name}.png"
-            yield Shot(view, theme, _WIDTHS["wide"], path, _README_SHOTS[view.name, theme])
+            file, most_height = _README_SHOTS[view.name, theme]
+            yield Shot(view, theme, _WIDTHS["wide"], _DOCS / file, most_height)
 
 
 def main() -> None:
@@ -111,6 +134,10 @@ def main() -> None:
         for shot in _wanted(docs):
             shoot(browser, server.url, shot)
             print(shot.path.relative_to(ROOT))
+        for view in VIEWS if docs else ():
+            if view.name in _README_EXPORTS:
+                for path in export(browser, server.url, view):
+                    print(path.relative_to(ROOT))
         browser.close()
 
 

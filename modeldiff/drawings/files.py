@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import re
-import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modeldiff.drawings.palette import FILE_FONT
+from modeldiff.drawings.png import packed, with_text
 from modeldiff.drawings.svg_parts import described
 
 if TYPE_CHECKING:
@@ -25,18 +25,9 @@ def svg_to_png(svg: str, *, scale: float = 2.0) -> bytes:
     """
     import vl_convert
 
-    png = bytes(vl_convert.svg_to_png(svg, scale=scale))
+    png = packed(bytes(vl_convert.svg_to_png(svg, scale=scale)))
     found = re.match("<svg[^>]*><desc>(.*?)</desc>", svg, re.DOTALL)
-    return _with_text(png, html.unescape(found.group(1))) if found else png
-
-
-def _with_text(png: bytes, text: str) -> bytes:
-    """The PNG with an ``iTXt`` chunk (W3C's PNG specification, 11.3.3.4) after its header."""
-    content = b"iTXtDescription" + b"\0" * 5 + text.encode()
-    size, check = len(content) - 4, zlib.crc32(content)
-    chunk = size.to_bytes(4, "big") + content + check.to_bytes(4, "big")
-    head = 8 + 25  # the signature, and IHDR, which is always first and of this size
-    return png[:head] + chunk + png[head:]
+    return with_text(png, html.unescape(found.group(1))) if found else png
 
 
 def svg_to_pdf(svg: str) -> bytes:

@@ -68,7 +68,8 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
             layers=architecture.layer_count,
             on_layer=lambda there: change_view(layer=there),
         )
-        st.caption(metric.description)
+        if numbers:
+            st.caption(metric.description)
         about = (metric.description,) if numbers else ()
         drawing_downloads(
             f"modeldiff {name}".replace(" ", "-"),

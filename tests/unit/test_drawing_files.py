@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import vl_convert
+from PIL import Image
 
 from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_chart, heatmap_frame
 from modeldiff.drawings.files import chart_to_svg, embed_font, svg_to_pdf, svg_to_png
@@ -63,6 +67,16 @@ def test_a_png_is_twice_as_large(kind: str) -> None:
     width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
     size = [2 * float(root.get(side) or 0) for side in ("width", "height")]
     assert [width, height] == pytest.approx(size, abs=2)
+
+
+@pytest.mark.parametrize("kind", ["diagram", "heatmap"])
+def test_a_png_is_packed_without_loss(kind: str) -> None:
+    svg = drawing(kind)
+    fast = vl_convert.svg_to_png(svg, scale=2)
+    png = svg_to_png(svg)
+    assert len(png) < len(fast) / 2
+    before, after = (np.asarray(Image.open(io.BytesIO(data))) for data in (fast, png))
+    assert np.array_equal(before, after)
 
 
 @pytest.mark.parametrize("kind", ["diagram", "heatmap"])
