@@ -134,6 +134,8 @@ def heatmap_says(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions = 
             " Nearly all numbers lie below it: Relative Frobenius norm and Unchanged elements tell"
             " more here."
         )
+    if metric.by_size and (frame["region"] == "layer").any():
+        says += " In a whole layer's number the norms weigh much, whose values are large."
     return says
 
 

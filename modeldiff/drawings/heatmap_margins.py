@@ -22,14 +22,16 @@ def margins(cells: pd.DataFrame, grid: Grid, metric: Metric, paint: Paint) -> li
     drawn = []
     for region in ("layer", "column"):
         values = cells.loc[cells["region"] == region, "value"]
-        longest = metric.limit if not metric.rises else values.max()
+        # A bar is as long as the change, also where the number falls with it.
+        change = "datum.value" if metric.rises else f"({metric.limit!r} - datum.value)"
+        longest = values.max() if metric.rises else (metric.limit or 0) - values.min()
         if not values.notna().any():
             continue
         sideways = (region == "layer") != grid.across
         bars = (
             alt.Chart()
             .transform_filter(f"datum.region == '{region}' && isValid(datum.value)")
-            .transform_calculate(bar="'change'", length=f"datum.value / {float(longest or 1)!r}")
+            .transform_calculate(bar="'change'", length=f"{change} / {float(longest or 1)!r}")
         )
         if sideways:
             drawn += _bars_at_the_right(bars, grid, paint)

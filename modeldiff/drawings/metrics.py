@@ -24,7 +24,7 @@ class Metric:
     ``ceiling`` is what two unrelated matrices of one scale would show (None where that has no fixed
     value), ``limit`` the largest value possible. ``has_floor``: below the stored types'
     ``resolution_pct`` it cannot tell small changes apart. ``rises`` is False where a larger number
-    means *less* change.
+    means *less* change. ``by_size``: large values weigh most, so in a layer its norms do.
     """
 
     key: str
@@ -36,6 +36,7 @@ class Metric:
     limit: float | None = None
     has_floor: bool = False
     rises: bool = True
+    by_size: bool = False
 
     def value(self, statistics: Statistics | None) -> float | None:
         """This statistic of one tensor (or of several, merged); None where there is none."""
@@ -87,6 +88,7 @@ METRICS: tuple[Metric, ...] = (
         "Size of the change over the size of the base: large elements count most.",
         lambda s: s.rel_frobenius_pct,
         ceiling=_UNRELATED_MEDIAN,
+        by_size=True,
     ),
     Metric(
         "cosine_distance",
@@ -96,6 +98,7 @@ METRICS: tuple[Metric, ...] = (
         _cosine_distance,
         ceiling=1.0,
         limit=2.0,
+        by_size=True,
     ),
     Metric(
         "sign_flip_pct",

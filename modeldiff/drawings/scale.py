@@ -128,14 +128,15 @@ def choose_scale(
         return Scale(metric, metric.limit, ceiling=metric.ceiling, low=low)
     floor = max(resolutions, default=None) if metric.has_floor else None
     largest = finite[-1] if finite else 0.0
-    # Rounding alone must not fill the scale with heat: it spans a few floors, or some of anything.
-    least = (10 * floor if floor else 1.0) if metric.unit else 0.0
+    # Rounding alone must not fill the scale with heat: where there is a floor, it spans a few.
+    least = 10 * floor if floor else 1.0 if metric.has_floor else 0.0
     rest = _without_furthest(finite)
     # An outlier is cut off only where it would leave the others, that moved too, little room.
     reach = rest if largest > 2 * rest > 2 * least else largest
     top = _at_least(max(reach, least) if largest else max(least, 1.0), _ROUND)
     ceiling = metric.ceiling
-    if ceiling is not None and 0.7 * ceiling < top <= 1.3 * ceiling and largest <= 1.1 * ceiling:
+    # Beyond what unrelated matrices show, more says no more, unless most values lie there.
+    if ceiling is not None and top > 0.7 * ceiling and _upper_quarter(finite) <= 1.1 * ceiling:
         top = ceiling
     return Scale(
         metric,
@@ -153,6 +154,11 @@ def _without_furthest(ascending: list[float]) -> float:
     if len(ascending) < 10:
         return ascending[-1] if ascending else 0.0
     return ascending[min(math.ceil(0.99 * (len(ascending) - 1)), len(ascending) - 2)]
+
+
+def _upper_quarter(ascending: list[float]) -> float:
+    """The value that three quarters do not exceed."""
+    return ascending[3 * (len(ascending) - 1) // 4] if ascending else 0.0
 
 
 def _low(ascending: list[float], top: float) -> float:

@@ -272,6 +272,7 @@ def two_towers() -> Architecture:
     return replace(
         plain,
         parameters=(*plain.parameters, *encoder),
+        columns=(*plain.columns, *(f"encoder.{column}" for column in plain.columns)),
         layer_kinds=(*plain.layer_kinds, kind),
     )
 

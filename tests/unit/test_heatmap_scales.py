@@ -95,6 +95,20 @@ def test_nothing_changed_in_float32_has_plain_ticks() -> None:
     assert [tick.text for tick in ticks] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
 
 
+def test_a_light_change_fills_the_scale_of_a_metric_without_floor() -> None:
+    frobenius = METRICS[2]
+    assert choose_scale([0.04, 0.09, 0.17], frobenius, [0.390625]).top == 0.2
+    # Of one with a floor, it must not: what lies below may be rounding.
+    assert choose_scale([0.04, 0.09, 0.17], MEDIAN, [0.390625]).top == 4
+
+
+def test_a_few_beyond_the_ceiling_do_not_move_the_top() -> None:
+    scale = choose_scale([*[120.0] * 50, 168.0, 152.0], MEDIAN)
+    assert scale.top == MEDIAN.ceiling and scale.clipped
+    assert scale.ticks()[-1].text == "≥ 141\nunrelated"
+    assert choose_scale([900.0] * 50, MEDIAN).top == 1000
+
+
 def test_each_sharing_has_its_scales() -> None:
     frame = frame_of(30.0, 2.0, 10.0, layer_step=0.5)
     for sharing in get_args(Sharing):
