@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modeldiff.changes import Change, Pair
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.results import Reading, answer, read_changes, result_document
 from modeldiff.results.inference import REFERENCE_POINTS
-from tests.support.architectures import llama_like
+from tests.support.architectures import ALL, llama_like
 from tests.support.changes import made_changes, made_statistics
 from tests.support.planted import HEADS, HIDDEN, Values, add_noise, llama_values, measured
 
@@ -160,6 +164,21 @@ def test_a_tensor_from_zero_is_said_apart() -> None:
     text = said(read_changes(made_changes(model, model, from_zero)))
     assert "1 with an infinite change" in text and "zero there: mlp.down_proj in layer 2" in text
     assert "median change of 5.00 %" in text
+
+
+@given(
+    st.sampled_from(sorted(ALL)),
+    st.lists(st.sampled_from([0.0, 1e-9, 0.3, 5.0, 140.0, math.inf, None]), min_size=1, max_size=9),
+)
+def test_whatever_was_measured_is_said_in_whole_sentences(
+    name: str, medians: list[float | None]
+) -> None:
+    model = ALL[name]()
+    numbers = itertools.cycle(medians)
+    reading = read_changes(made_changes(model, model, lambda _: next(numbers)))
+    for sentence in (reading.headline, *reading.facts, *reading.inference):
+        assert sentence.endswith(".") and sentence[0] == sentence[0].upper()
+        assert not re.search(r"\bnan\b|\bNone\b|\binf\b|%%| {2}", sentence), sentence
 
 
 def test_every_level_names_its_neighbours() -> None:
