@@ -14,7 +14,8 @@ from typing import Literal
 
 from modeldiff.architectures import Architecture, Place, merge_columns
 from modeldiff.architectures.composition import part_of
-from modeldiff.changes import Change, Pair, Statistics, merge_statistics, pair
+from modeldiff.changes import Change, Pair, Statistics, pair
+from modeldiff.changes.merging import merged
 
 Region = Literal["above", "grid", "below", "layer", "column"]
 """Where a cell stands: outside the layers before or after them, in the grid, or in its margin as a
@@ -135,7 +136,7 @@ def _margin(
         first.kind,
         first.part,
         tuple(chain.from_iterable(cell.pairs for cell in members)),
-        _merged(known),
+        merged(known),
     )
 
 
@@ -146,13 +147,7 @@ def _cell_statistics(
     if first.status == "tied" and first.base is not None:
         # Measured once, where it is stored; shown at both places.
         return stored.get(first.base.name)
-    return _merged([c.statistics for _, c in pairs if c is not None and c.statistics is not None])
-
-
-def _merged(found: Sequence[Statistics]) -> Statistics | None:
-    if len(found) < 2:
-        return found[0] if found else None
-    return merge_statistics(found)
+    return merged([c.statistics for _, c in pairs if c is not None and c.statistics is not None])
 
 
 def _key(pair: Pair) -> tuple[str, str, bool]:

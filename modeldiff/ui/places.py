@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from modeldiff.architectures import Architecture, Place, merge_columns
-from modeldiff.changes import Change, Statistics, merge_statistics
+from modeldiff.changes import Change, Statistics
+from modeldiff.changes.merging import merged
 
 Cell = tuple[int | None, str]
 """A layer (None outside the layers) and a column (``Place.column``)."""
@@ -153,4 +154,4 @@ def _merged(changes: Sequence[Change], rows: Sequence[Change]) -> Statistics | N
             for change in changes
             if change.statistics and change.pair.base and change.pair.base.name in tied
         ]
-    return found[0] if len(found) == 1 else merge_statistics(found) if found else None
+    return merged(found)
