@@ -41,7 +41,8 @@ def spectrum_chart(found: SingularValues) -> alt.LayerChart | None:
     across = alt.Scale(type="log", domain=[1, max(len(values), 2)], nice=False)
     noise = found.noise.largest
     # Far below what rounding makes there is nothing to see.
-    bottom = max(float(values[-1]), min(noise, float(values[0])) / 30)
+    lowest = min(float(values[-1]), noise or float(values[-1]))
+    bottom = max(lowest, min(noise, float(values[0])) / 30)
     rows = [row for row in rows if row["value"] >= bottom]
     up = alt.Scale(type="log", domain=[bottom / 1.3, 1.6 * max(float(values[0]), noise)])
     points = alt.Chart(alt.InlineData(values=rows)).encode(

@@ -170,9 +170,16 @@ def _axis(bars: list[_Bar]) -> alt.Axis:
     between = [bar for bar in bars if not bar.label]
     low, high = (between[0].x, between[-1].x2) if between else (0.0, -1.0)
     labels = {(bar.x + bar.x2) / 2: bar.label for bar in bars if bar.label}
-    decades = range(math.ceil(low), math.floor(high) + 1)
-    step = max(math.ceil(len(decades) / 7), 1)
-    labels |= {float(power): f"'{10.0**power:,.6g} %'" for power in decades if power % step == 0}
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    step = max(math.ceil((high - low) / 7), 1)
+    values = [10.0**power for power in decades if power % step == 0]
+    if high - low < 2:  # too narrow for decades alone
+        values = [digit * 10.0**power for power in decades for digit in (1, 2, 5)]
+    labels |= {
+        math.log10(value): f"'{value:,.6g} %'"
+        for value in values
+        if low <= math.log10(value) <= high
+    }
     ordered = sorted(labels)
     expression = "".join(f"abs(datum.value - {at}) < 1e-6 ? {labels[at]} : " for at in ordered)
     return alt.Axis(

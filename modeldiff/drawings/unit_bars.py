@@ -174,12 +174,12 @@ def _axis(units: Units) -> alt.Axis:
 
     count = len(units)
     step = next(s for s in (1, 2, 4, 8, 16, 32, 64, 10**9) if count / s <= 16)
-    title = {"neuron block": "neurons from", "query head": "query head", "KV head": "KV head"}
+    blocks = units.kind == "neuron block" and units.edges[-1] > count
     starts = [units.edges[n] if units.kind == "neuron block" else n for n in range(count)]
     return alt.Axis(
         values=list(range(0, count, step)),
         labelExpr=f"{starts}[datum.value]",
-        title=title.get(units.kind, units.kind),
+        title="neurons from" if blocks else units.kind.removesuffix(" block"),
         titleFontWeight="normal",
         titleFontSize=11,
         labelFontSize=11,

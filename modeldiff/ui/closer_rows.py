@@ -54,19 +54,11 @@ def show_rows(comparison: Comparison, found: RowChanges, *, tokens: bool, column
     elif base is None and target is not None:
         st.caption("The texts are those of target's tokenizer; base has none beside its weights.")
     _summary(named)
-    chosen = st.segmented_control(
-        "Rows",
-        [_ALL, *named.groups],
-        key="row_group",
-        default=_ALL,
-        required=True,
-        help="  \n".join(f"**{name}**: {_GROUPS[name]}" for name in named.groups),
-    )
-    rows = named.groups.get(chosen or _ALL)
+    rows = _choose_group(named) if named.groups else None
     wanted = st.text_input(
         "Search a token" if named.base else "Search a row",
         key="row_search",
-        placeholder="a text, or a row's number",
+        placeholder="a text, or a row's number" if named.base else "its number",
         max_chars=100,
     )
     if wanted:
@@ -79,6 +71,19 @@ def show_rows(comparison: Comparison, found: RowChanges, *, tokens: bool, column
         inside = order if rows is None else order[np.isin(order, rows)]
         st.caption(f"{title}, of {len(inside):,} rows")
         _table(named, inside[:_SHOWN].tolist(), f"{title}, of {column}")
+
+
+def _choose_group(named: _Named) -> Rows | None:
+    """The rows of one group, or None for all."""
+    chosen = st.segmented_control(
+        "Rows",
+        [_ALL, *named.groups],
+        key="row_group",
+        default=_ALL,
+        required=True,
+        help="  \n".join(f"**{name}**: {_GROUPS[name]}" for name in named.groups),
+    )
+    return named.groups.get(chosen or _ALL)
 
 
 def _groups(found: RowChanges, tokens: Tokens | None) -> dict[str, Rows]:

@@ -60,12 +60,12 @@ def _verdict(found: SingularValues) -> str:
         )
     rank = found.fitting_rank
     if rank is None:
-        above = found.signal
-        some = "all that were computed" if above == len(found.values) else f"{above:,}"
-        return (
-            f"**Fits no low rank.** {some} of {found.possible_rank:,} singular values stand above "
-            "what rounding alone makes."
-        )
+        possible = f"{found.possible_rank:,} singular values"
+        above = {0: f"None of the {possible}", found.possible_rank: f"All {possible}"}
+        some = above.get(found.signal, f"{found.signal:,} of {possible}")
+        if not found.exact and found.signal == len(found.values):
+            some = f"All {found.signal:,} that were computed, of {possible},"
+        return f"**Fits no low rank.** {some} stand above what rounding alone makes."
     share = format_pct(100 * (found.energy_share(rank) or 0.0))
     stand = "One singular value stands" if rank == 1 else f"{rank:,} singular values stand"
     return (
