@@ -55,8 +55,10 @@ def side_by_side(base: Architecture, target: Architecture, pairs: Sequence[FactP
     alone = [_kinds_alone(*side, gaps) for side in zip(ready, layouts, strict=True)]
     if any(alone):
         # What stands across from nothing is drawn as briefly as it can be.
-        ready = [without_repeats(*side) for side in zip(ready, alone, strict=True)]
-        layouts = [_layout(*side) for side in zip(ready, makers, strict=True)]
+        for side, kinds in enumerate(alone):
+            if kinds:
+                ready[side] = without_repeats(ready[side], kinds)
+                layouts[side] = _layout(ready[side], makers[side])
         slots, gaps = slots_of(layouts)
     bare = [n for gap in gaps if gap.panel is not None for n in range(gap.first, gap.last + 1)]
     differences = find_differences(slots, pairs, bare)
