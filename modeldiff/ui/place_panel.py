@@ -6,6 +6,7 @@ import streamlit as st
 
 from modeldiff.architectures import Explanation
 from modeldiff.changes import Status
+from modeldiff.checkpoints import TensorInfo
 from modeldiff.drawings import format_shape
 from modeldiff.ui.over_layers import over_layers
 from modeldiff.ui.places import PlaceRows
@@ -14,7 +15,7 @@ from modeldiff.ui.tables import change_frame, show_changes
 from modeldiff.ui.text import code, plain
 
 _WITHOUT_NUMBERS: dict[Status, str] = {
-    "compared": "Not measured yet.",
+    "compared": "Not measured.",
     "different_shape": "The shapes differ, so the two cannot be compared element by element.",
     "only_in_base": "Target has nothing at this place.",
     "only_in_target": "Base has nothing at this place.",
@@ -67,13 +68,16 @@ def place_panel(place: PlaceRows) -> None:
 
 
 def _sides(place: PlaceRows) -> None:
+    """What stands here, in one line where it is the same in both."""
     pair = place.rows[0].pair
-    lines = []
-    for role, tensor in (("Base", pair.base), ("Target", pair.target)):
-        if tensor is None:
-            lines.append(f"{role}: nothing")
-        else:
-            lines.append(
-                f"{role}: {code(tensor.label)}, {format_shape(tensor.shape)}, {plain(tensor.dtype)}"
-            )
-    st.caption("  \n".join(lines))
+    base, target = _tensor(pair.base), _tensor(pair.target)
+    if base == target:
+        st.caption(f"In both: {base}")
+    else:
+        st.caption(f"Base: {base}  \nTarget: {target}")
+
+
+def _tensor(tensor: TensorInfo | None) -> str:
+    if tensor is None:
+        return "nothing"
+    return f"{code(tensor.label)}, {format_shape(tensor.shape)}, {plain(tensor.dtype)}"

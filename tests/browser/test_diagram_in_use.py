@@ -43,6 +43,9 @@ def test_a_box_tells_its_tensor_to_the_mouse_and_to_the_keyboard(server: Server,
     tab.get_by_role("button", name="Full screen").focus()
     tab.keyboard.press("Tab")
     expect(told).to_contain_text("model.embed_tokens.weight")
+    focused = tab.locator("[data-node='embed_tokens']")
+    expect(focused).to_have_attribute("aria-description", re.compile("model.embed_tokens.weight"))
+    expect(focused.locator(".box").first).to_have_css("stroke-width", "3px")
     tab.keyboard.press("Escape")
     expect(told).to_be_hidden()
 
