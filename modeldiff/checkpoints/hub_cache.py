@@ -1,8 +1,9 @@
 """What was read of Hub repositories, kept on disk.
 
 Listings of repositories and the beginnings of their files: a few kilobytes that make the second
-opening quick, and possible without a network. A commit never changes, so nothing kept under one
-ever goes stale. Weights are not here; they lie in huggingface_hub's own cache.
+opening quick, and possible without a network; and the tokenizers whose texts somebody looked at. A
+commit never changes, so nothing kept under one ever goes stale. Weights are not here; they lie in
+huggingface_hub's own cache.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
@@ -24,7 +25,7 @@ _MOST_TOKENS = 2_000_000
 """What a file of that size could else become in memory; the largest published have 1,000,000
 containers, 4,000,000 quotes and 262,144 tokens."""
 
-_RESERVED = re.compile(r"reserved|unused|placeholder|extra_id|dummy|\[PAD\d+\]", re.IGNORECASE)
+_RESERVED = re.compile(r"reserved|unused|placeholder|\[PAD\d+\]", re.IGNORECASE)
 _VISIBLE = str.maketrans({" ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥"})
 
 
@@ -46,13 +47,20 @@ class Tokens:
         """The row's text; None where the tokenizer has no such token."""
         return self.texts[row] if row < len(self.texts) else None
 
+    @cached_property
+    def roles(self) -> tuple[TokenRole | None, ...]:
+        """Each row's role: ``reserved`` by its name, ``special`` where it was added, else
+        ``token``; None where the tokenizer has no such token: such rows only fill the matrix up."""
+        return tuple(map(self._role, range(len(self.texts)), self.texts))
+
     def role(self, row: int) -> TokenRole | None:
-        """``reserved`` by its name, ``special`` where it was added, else ``token``; None where
-        the tokenizer has no such token: such rows only fill the matrix up."""
-        text = self.text(row)
+        """One row's role; rows beyond the tokenizer have none."""
+        return self.roles[row] if row < len(self.roles) else None
+
+    def _role(self, row: int, text: str | None) -> TokenRole | None:
         if text is None:
             return None
-        if _RESERVED.search(text) and (row in self.added or text[:1] in "<["):
+        if (row in self.added or text[:1] in "<[") and _RESERVED.search(text):
             return "reserved"
         return "special" if row in self.added else "token"
 
