@@ -134,7 +134,7 @@ def heatmap_says(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions = 
             " Nearly all numbers lie below it: Relative Frobenius norm and Unchanged elements tell"
             " more here."
         )
-    if metric.by_size and (frame["region"] == "layer").any():
+    if metric.by_size and (frame["column"] == "").any():
         says += " In a whole layer's number the norms weigh much, whose values are large."
     return says
 
@@ -205,7 +205,8 @@ def _row_axis(grid: Grid, column_tops: Mapping[str, str]) -> alt.Axis | None:
         f"{(line.start + line.end) / 2:.2f}": text
         for line, text in list(zip(lines, row_labels(grid, column_tops), strict=True))[::step]
     }
-    labels[f"{grid.margin_y + 12:.2f}"] = "whole layer" if grid.across else "all"
+    whole = "all experts" if grid.experts else "whole layer"
+    labels[f"{grid.margin_y + 12:.2f}"] = whole if grid.across else "all"
     title = None if grid.across else "layer"
     return alt.Axis(
         values=[float(middle) for middle in labels],

@@ -95,11 +95,12 @@ def gather_cells(
                 _cell_statistics(pairs, stored),
             )
         )
-    return (*cells, *_margins(cells))
+    return (*cells, *_margins(cells, experts))
 
 
-def _margins(cells: Sequence[GatheredCell]) -> list[GatheredCell]:
-    """A cell for each layer, and for each column of the grid."""
+def _margins(cells: Sequence[GatheredCell], experts: str) -> list[GatheredCell]:
+    """A cell for each layer (where a column's experts are unfolded: for all of them in it), and for
+    each column of the grid."""
     grid = [cell for cell in cells if cell.region == "grid"]
     by_layer: dict[int, list[GatheredCell]] = {}
     by_column: dict[tuple[str, int | None], list[GatheredCell]] = {}
@@ -108,7 +109,8 @@ def _margins(cells: Sequence[GatheredCell]) -> list[GatheredCell]:
             by_layer.setdefault(cell.layer, []).append(cell)
         by_column.setdefault((cell.column, cell.expert), []).append(cell)
     margins = [
-        _margin(members, "layer", layer, "", None) for layer, members in sorted(by_layer.items())
+        _margin(members, "layer", layer, experts, None)
+        for layer, members in sorted(by_layer.items())
     ]
     margins += [
         _margin(members, "column", None, column, expert)

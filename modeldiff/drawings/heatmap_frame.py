@@ -86,7 +86,7 @@ def cells_frame(cells: Sequence[GatheredCell], metric: Metric) -> pd.DataFrame:
     """One row a cell, in data order: outside the layers first, then layer by layer, then margins.
 
     Columns: ``layer`` (Int64, NA outside the layers), ``column`` (``Place.column``, empty for a
-    layer's own), ``expert`` (Int64, NA where experts are folded), ``rank`` (the column's number in
+    whole layer), ``expert`` (Int64, NA where experts are folded), ``rank`` (the column's number in
     data order), ``region`` (``above`` the layers, ``grid``, ``below``, or the margins: ``layer``
     and ``column``), ``group`` (the sublayer it belongs to), ``kind`` and ``part`` (what it may
     share a scale with); ``value`` (of the metric, NaN where it is none or infinite) and
@@ -172,7 +172,8 @@ def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
 def _place(cell: GatheredCell) -> str:
     column = cell.column if cell.expert is None else f"{cell.column}, expert {cell.expert}"
     if cell.region == "layer":
-        return f"layer {cell.layer} as a whole"
+        all_of_it = f" · {column}, all experts" if column else " as a whole"
+        return f"layer {cell.layer}{all_of_it}"
     if cell.region == "column":
         return f"{column} over all layers"
     return column if cell.layer is None else f"layer {cell.layer} · {column}"

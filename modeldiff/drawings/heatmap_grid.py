@@ -80,6 +80,12 @@ class Grid:
         return _is_numbered(self.columns)
 
     @property
+    def experts(self) -> str:
+        """The column whose experts are shown one by one; empty where none is."""
+        lines = (self.rows if self.across else self.columns).lines
+        return lines[0].column if lines and lines[0].name.isdigit() else ""
+
+    @property
     def header_bottom(self) -> float:
         """Where the columns' names end."""
         return (self.rows.lines[0].start if self.rows.lines else 0.0) - 4

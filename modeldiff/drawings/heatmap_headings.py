@@ -91,6 +91,13 @@ def row_labels(grid: Grid, tops: Mapping[str, str]) -> list[str]:
     ]
 
 
+def _numbers_of(grid: Grid) -> str:
+    experts = f"expert of {grid.experts}"
+    if grid.across:
+        return f"layer, by {experts}" if grid.experts else "layer"
+    return experts
+
+
 def _numbers_over(grid: Grid, paint: Paint) -> list[alt.Chart]:
     lines = grid.columns.lines
     column = f"width / {grid.width:.2f}"
@@ -99,7 +106,7 @@ def _numbers_over(grid: Grid, paint: Paint) -> list[alt.Chart]:
         {"x": (one.start + one.end) / 2, "n": n, "name": one.name, "y": grid.header_bottom}
         for n, one in enumerate(lines)
     ]
-    title = {"x": 0, "y": grid.header_bottom - 15, "name": "layer" if grid.across else "expert"}
+    title = {"x": 0, "y": grid.header_bottom - 15, "name": _numbers_of(grid)}
     return [
         alt.Chart({"values": numbers})
         .mark_text(

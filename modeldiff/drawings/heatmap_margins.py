@@ -37,8 +37,9 @@ def margins(cells: pd.DataFrame, grid: Grid, metric: Metric, paint: Paint) -> li
             drawn += _bars_at_the_right(bars, grid, paint)
         else:
             drawn += _bars_below(bars, grid, paint)
-    side, y = "whole\nlayer" if not grid.across else "all\nlayers", grid.header_bottom
-    heading = {"x": grid.margin_x, "y": y - 13, "name": side}
+    whole = "all\nexperts" if grid.experts else "whole\nlayer"
+    name = "all\nlayers" if grid.across else whole
+    heading = {"x": grid.margin_x, "y": grid.header_bottom - 13, "name": name}
     drawn.append(
         alt.Chart({"values": [heading]})
         .mark_text(

@@ -148,6 +148,13 @@ def test_experts_one_by_one_are_alone_in_the_picture() -> None:
     assert set(cells.loc[cells["value"] > 20, "expert"]) == {3}
     margin = frame[frame["region"] == "column"]
     assert list(margin["expert"]) == [0, 1, 2, 3, 4]
+    own = frame[frame["region"] == "layer"]
+    assert "layer 1 · mlp.experts.up_proj, all experts" in set(own["place"])
+    for across in (False, True):
+        options = HeatmapOptions(across=across, experts="mlp.experts.up_proj")
+        chart = heatmap_chart(frame, MEDIAN, options=options)
+        svg = vl_convert.vegalite_to_svg(chart.properties(width=900).to_dict())
+        assert "expert of mlp.experts.up_proj" in svg and "whole" not in svg
 
 
 def test_what_differs_is_marked_and_not_coloured() -> None:
