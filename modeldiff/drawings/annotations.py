@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Step
 from modeldiff.architectures.explanations import explain
@@ -22,6 +22,7 @@ BETWEEN_COLUMNS = 28.0
 _INDENT = 2 * BADGE + 9
 _LINE = 15.5
 _BETWEEN = 11.0
+_MOST_NAME_LINES = 3
 _ASIDE = re.compile(r" \([^()]*\)")
 _FIRST = re.compile(r".*?[.!?](?=\s|$)", re.DOTALL)
 
@@ -121,13 +122,22 @@ def _first_sentence(text: str) -> str:
 
 def _entry(note: Note, room: float) -> list[Text]:
     """The lines of a note: name and title, where the title says more, then the sentence."""
-    name = shorten(note.name, room, LABEL, bold=True)
-    head = Text(0, 0, name, LABEL, "label")
-    lines = [head]
+    lines = [
+        Text(0, 0, name, LABEL, "label") for name in _few_lines(note.name, room, LABEL, bold=True)
+    ]
     if note.title.rpartition(".")[2] != note.name:
-        beside = Text(0, 0, name, LABEL, "label", after=note.title)
+        beside = replace(lines[-1], after=note.title)
         if beside.width <= room:
-            lines = [beside]
+            lines[-1] = beside
         else:
-            lines += [Text(0, 0, t, DETAIL, "detail") for t in wrap(note.title, room, DETAIL)]
+            titles = _few_lines(note.title, room, DETAIL)
+            lines += [Text(0, 0, title, DETAIL, "detail") for title in titles]
     return lines + [Text(0, 0, line, SHAPE, "shape") for line in wrap(note.sentence, room, SHAPE)]
+
+
+def _few_lines(name: str, room: float, size: float, *, bold: bool = False) -> tuple[str, ...]:
+    """A name from a file in as many lines as it takes; one of absurd length is cut to one."""
+    lines = wrap(name, room, size, bold=bold)
+    if 0 < len(lines) <= _MOST_NAME_LINES:
+        return lines
+    return (shorten(name, room, size, bold=bold),)

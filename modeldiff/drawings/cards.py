@@ -21,6 +21,7 @@ _WORDS = 216.0
 _PHRASE = 120.0
 _SHORTEST = 60.0
 _MOST_NUMBER = 150.0
+_MOST_NAME = 130.0
 _GAUGE = 17.0
 _PILL = 26.0
 SYMBOL = 24.0
@@ -270,7 +271,7 @@ def _meanings(detail: str) -> list[str]:
 
 
 def _name_room(readings: Sequence[Reading]) -> float:
-    return min(64.0, max(text_width(reading.parameter, DETAIL) for reading in readings))
+    return min(_MOST_NAME, max(text_width(reading.parameter, DETAIL) for reading in readings))
 
 
 def _number_room(numbers: Sequence[str]) -> float:

@@ -178,6 +178,8 @@ class Painter:
         """What a screen reader says of a box."""
         metric = self.scale.metric.label.lower()
         told = [card.label, card.step.shape, card.detail]
+        if card.badge is not None:
+            told.insert(0, f"number {card.badge}")
         for reading, number in zip(card.readings, card.numbers, strict=False):
             name = f"{reading.parameter}: " if len(card.readings) > 1 else ""
             told.append(f"{name}{metric} {number}")
