@@ -198,8 +198,9 @@ def _row_axis(grid: Grid, column_tops: Mapping[str, str]) -> alt.Axis | None:
     lines = grid.rows.lines
     if not lines or grid.margin_y is None:
         return None
-    # Layers are counted, components are named: of these none can be left out.
-    steps = (1, 5, 10, 20, 50, 100) if not grid.across else (1,)
+    # Layers and experts are counted, components are named: of these none can be left out.
+    counted = grid.experts if grid.across else "layers"
+    steps = (1, 5, 10, 20, 50, 100) if counted else (1,)
     step = next((step for step in steps if step * grid.row_height >= _LABEL_EVERY), steps[-1])
     labels = {
         f"{(line.start + line.end) / 2:.2f}": text

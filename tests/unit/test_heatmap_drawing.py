@@ -7,7 +7,7 @@ import math
 import re
 import tomllib
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -155,6 +155,19 @@ def test_experts_one_by_one_are_alone_in_the_picture() -> None:
         chart = heatmap_chart(frame, MEDIAN, options=options)
         svg = vl_convert.vegalite_to_svg(chart.properties(width=900).to_dict())
         assert "expert of mlp.experts.up_proj" in svg and "whole" not in svg
+
+
+def test_numbers_beside_narrow_rows_are_thinned_out() -> None:
+    model = moe_like(layers=3, experts=96)
+    changes = made_changes(model, model, continued)
+    frame = heatmap_frame(changes, model, model, MEDIAN, experts="mlp.experts.up_proj")
+    chart = heatmap_chart(
+        frame, MEDIAN, options=HeatmapOptions(across=True, experts="mlp.experts.up_proj")
+    )
+    axis = chart.to_dict()["layer"][0]["encoding"]["y"]["axis"]
+    values = sorted(axis["values"])
+    assert len(values) > 10
+    assert all(below - above >= 14 for above, below in pairwise(values))
 
 
 def test_what_differs_is_marked_and_not_coloured() -> None:
