@@ -177,6 +177,7 @@ def _attention_meaning(part: str, shape: tuple[int, ...], reading: Reading) -> s
     kinds: Mapping[str, tuple[int, str, int | None]] = {
         "q_proj": (shape[0], "heads", heads.value if heads else None),
         "q_b_proj": (shape[0], "heads", heads.value if heads else None),
+        "kv_b_proj": (shape[0], "heads", heads.value if heads else None),
         "k_proj": (shape[0], shared, kv_heads.value if kv_heads else None),
         "v_proj": (shape[0], shared, kv_heads.value if kv_heads else None),
         "o_proj": (shape[1], "heads", heads.value if heads else None),
@@ -186,6 +187,10 @@ def _attention_meaning(part: str, shape: tuple[int, ...], reading: Reading) -> s
         if count and width % count == 0:
             word = word.removesuffix("s") if count == 1 else word
             return f"{width} = {count} {word} × {width // count}"
+    compressed = reading.shapes["self_attn.kv_a_layernorm"]
+    if part == "kv_a_proj" and compressed is not None and 0 < compressed.out < shape[0]:
+        rest = shape[0] - compressed.out
+        return f"{shape[0]} = {compressed.out} compressed + {rest} for positions"
     if part == "qkv_proj" and heads and kv_heads and head_dim:
         query, key = heads.value * head_dim.value, kv_heads.value * head_dim.value
         if query + 2 * key == shape[0]:

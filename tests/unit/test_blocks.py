@@ -202,6 +202,10 @@ def test_latent_attention() -> None:
         "self_attn.q_b_proj",
         "self_attn.kv_a_proj",
     )
+    assert (
+        found(architecture, "self_attn.kv_a_proj").detail == "12 = 8 compressed + 4 for positions"
+    )
+    assert found(architecture, "self_attn.kv_b_proj").detail == "64 = 4 heads × 16"
     names = [kind.name for kind in architecture.layer_kinds]
     assert names == ["Decoder layer: dense MLP", "Decoder layer: mixture of experts"]
 
