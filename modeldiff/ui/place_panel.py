@@ -68,13 +68,14 @@ def place_panel(place: PlaceRows) -> None:
 
 
 def _sides(place: PlaceRows) -> None:
-    """What stands here, in one line where it is the same in both."""
+    """What stands here, in one line where it is the same in both; of several, the first."""
     pair = place.rows[0].pair
+    first = f" (the first of {len(place.rows):,})" if len(place.rows) > 1 else ""
     base, target = _tensor(pair.base), _tensor(pair.target)
     if base == target:
-        st.caption(f"In both: {base}")
+        st.caption(f"In both: {base}{first}")
     else:
-        st.caption(f"Base: {base}  \nTarget: {target}")
+        st.caption(f"Base: {base}  \nTarget: {target}{first}")
 
 
 def _tensor(tensor: TensorInfo | None) -> str:
