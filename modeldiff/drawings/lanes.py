@@ -1,44 +1,24 @@
 """Rows of boxes joined by lines: where each box and line goes so that nothing lies on another.
 
-Rows run upward, as data does: ``u`` counts pixels above the block's lower edge. A line that passes
-a row it does not end in gets a lane of its own there, as a box has; lines between two rows turn at
-levels that no other line uses there.
+Rows run upward, as data does: ``u`` counts pixels above the block's lower edge. Lines between two
+rows turn at levels that no other line uses there.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations, pairwise
 
 from modeldiff.drawings.block import Block, Line, Spot
 from modeldiff.drawings.cards import Card
+from modeldiff.drawings.graph import APART, LANE, READ_NOTHING, Graph, Node
 from modeldiff.drawings.spacing import STRAIGHT, apart, least_limit, parts_at, tracks
 
-_APART = 12.0
-_LANE = 8.0
 _GAP = 20.0
 _TRACK = 9.0
 _SWEEPS = 24
 _STIFF = 100.0
 _OVER = 18.0
-_READ_NOTHING = ("parameter", "input")
-STREAM = ""
-"""The name under which steps that read nothing of their own block read the stream beside it."""
-
-
-@dataclass
-class _Node:
-    """A box, or a lane (``card`` None) on the way of the line from ``source``."""
-
-    id: str
-    row: int
-    width: float
-    card: Card | None
-    source: str = ""
-    x: float = 0.0
 
 
 def arrange(rows: Sequence[Sequence[Card]], room: float) -> Block:
@@ -47,7 +27,7 @@ def arrange(rows: Sequence[Sequence[Card]], room: float) -> Block:
     Rows wider than ``room`` are broken into several. Inputs that are no step of a lower row are
     left out; a step without inputs reads the stream, unless it is a lone parameter.
     """
-    graph = _Graph(_broken(rows, room))
+    graph = _Lanes(_broken(rows, room))
     graph.place()
     return graph.drawn()
 
@@ -56,8 +36,8 @@ def _broken(rows: Sequence[Sequence[Card]], room: float) -> list[list[Card]]:
     """The rows, with those that are too wide in about equal parts."""
     result: list[list[Card]] = []
     for row in rows:
-        widths = [card.width + _APART for card in row]
-        limit = least_limit(widths, parts_at(widths, room + _APART))
+        widths = [card.width + APART for card in row]
+        limit = least_limit(widths, parts_at(widths, room + APART))
         filled = math.inf
         for card, width in zip(row, widths, strict=True):
             if filled + width > limit:
@@ -68,111 +48,7 @@ def _broken(rows: Sequence[Sequence[Card]], room: float) -> list[list[Card]]:
     return result
 
 
-class _Graph:
-    def __init__(self, rows: list[list[Card]]) -> None:
-        self.cards = rows
-        row_of = {card.step.id: row for row, cards in enumerate(rows) for card in cards}
-        self.nodes: dict[str, _Node] = {}
-        self.below: dict[str, list[str]] = defaultdict(list)
-        self.above: dict[str, list[str]] = defaultdict(list)
-        self.entries: list[str] = []
-        for row, cards in enumerate(rows):
-            for card in cards:
-                self.nodes[card.step.id] = _Node(card.step.id, row, card.width, card)
-        for row, cards in enumerate(rows):
-            for card in cards:
-                inputs = [i for i in card.step.inputs if row_of.get(i, row) < row]
-                if not card.step.inputs and card.step.kind not in _READ_NOTHING:
-                    inputs = [STREAM]
-                for source in dict.fromkeys(inputs):
-                    self._join(source, card.step.id, row_of.get(source, -1), row)
-        self.leftward: set[str] = set()
-        self.order = [self._ordered(row) for row in range(len(rows))]
-        self._choose_sides()
-
-    def _join(self, source: str, target: str, first: int, last: int) -> None:
-        before = source
-        for row in range(first + 1, last):
-            lane = f"{source}\n{row}"
-            if lane not in self.nodes:
-                self.nodes[lane] = _Node(lane, row, _LANE, None, source)
-                self._link(before, lane)
-            before = lane
-        self._link(before, target)
-
-    def _link(self, lower: str, upper: str) -> None:
-        if lower == STREAM:
-            self.entries.append(upper)
-        else:
-            self.below[upper].append(lower)
-            self.above[lower].append(upper)
-
-    def _ordered(self, row: int) -> list[_Node]:
-        """A row's boxes in their given order, with the lanes where their lines come from."""
-        boxes = [self.nodes[card.step.id] for card in self.cards[row]]
-        self._spread(boxes)
-        for box in boxes:
-            feeding = [self.nodes[name].x for name in self.below[box.id]]
-            if feeding:
-                box.x = sum(feeding) / len(feeding)
-            elif box.card is not None and box.card.step.kind in _READ_NOTHING:
-                # What nothing leads to stands aside.
-                box.x = math.inf
-        ordered = list(boxes)
-        lanes = [n for n in self.nodes.values() if n.row == row and n.card is None]
-        for lane in lanes:
-            feeding = [self.nodes[name].x for name in self.below[lane.id]]
-            # A line of the stream goes up beside everything.
-            beside = -math.inf if lane.source in self.leftward else math.inf
-            lane.x = feeding[0] if feeding else beside
-        for lane in sorted(lanes, key=lambda node: node.x):
-            edge = lane.x - STRAIGHT if lane.source in self.leftward else lane.x
-            at = next((i for i, node in enumerate(ordered) if node.x > edge), len(ordered))
-            ordered.insert(at, lane)
-        self._spread(ordered)
-        return ordered
-
-    def _choose_sides(self) -> None:
-        """Let a source's lanes go up on the left of the box over it (those of the stream: of all)
-        where fewer lines then cross."""
-        crossings = self._crossings()
-        for source in dict.fromkeys(n.source for n in self.nodes.values() if n.card is None):
-            if not crossings:
-                return
-            self.leftward.add(source)
-            before, self.order = self.order, []
-            for row in range(len(self.cards)):
-                self.order.append(self._ordered(row))
-            fewer = self._crossings()
-            if fewer < crossings:
-                crossings = fewer
-            else:
-                self.leftward.remove(source)
-                self.order = before
-                for nodes in before:
-                    self._spread(nodes)
-
-    def _crossings(self) -> int:
-        """How many pairs of lines between neighbouring rows cross."""
-        count = 0
-        for lower, upper in pairwise(self.order):
-            place = {node.id: at for at, node in enumerate(lower)}
-            ends = [
-                (place[name], at)
-                for at, node in enumerate(upper)
-                for name in self.below[node.id]
-                if name in place
-            ]
-            count += sum((a - c) * (b - d) < 0 for (a, b), (c, d) in combinations(ends, 2))
-        return count
-
-    def _spread(self, nodes: Sequence[_Node]) -> None:
-        total = sum(node.width for node in nodes) + _APART * (len(nodes) - 1)
-        at = -total / 2
-        for node in nodes:
-            node.x = at + node.width / 2
-            at += node.width + _APART
-
+class _Lanes(Graph):
     def place(self) -> None:
         """Pull every node to the middle of its neighbours, as far as the row leaves room."""
         for sweep in range(_SWEEPS):
@@ -192,7 +68,7 @@ class _Graph:
                     wanted.append(total / sum(pulls) if pulls else 0.0)
                     if self._joins(node):
                         weights[-1], wanted[-1] = _STIFF, sum(self._reach(node)) / 2
-                places = apart([node.width for node in row], wanted, weights, _APART)
+                places = apart([node.width for node in row], wanted, weights, APART)
                 for node, x in zip(row, places, strict=True):
                     node.x = x
                 self._widen(row)
@@ -213,7 +89,7 @@ class _Graph:
         """Whether a line is the only one of both its ends."""
         return len(self.below[upper]) == len(self.above[lower]) == 1
 
-    def _straighten(self, row: Sequence[_Node]) -> None:
+    def _straighten(self, row: Sequence[Node]) -> None:
         """Put each lane exactly over where its line comes from, if its neighbours leave room."""
         for at, node in enumerate(row):
             below = self.below[node.id]
@@ -221,13 +97,13 @@ class _Graph:
                 continue
             low, high = -math.inf, math.inf
             if at:
-                low = row[at - 1].x + (row[at - 1].width + node.width + _APART) / 2
+                low = row[at - 1].x + (row[at - 1].width + node.width + APART) / 2
             if at + 1 < len(row):
-                high = row[at + 1].x - (row[at + 1].width + node.width + _APART) / 2
+                high = row[at + 1].x - (row[at + 1].width + node.width + APART) / 2
             if low <= high:
                 node.x = min(max(self.nodes[below[0]].x, low), high)
 
-    def _joins(self, node: _Node) -> bool:
+    def _joins(self, node: Node) -> bool:
         """Whether a node is an operation on several inputs."""
         return (
             node.card is not None
@@ -235,7 +111,7 @@ class _Graph:
             and len(self.below[node.id]) > 1
         )
 
-    def _reach(self, node: _Node) -> tuple[float, float]:
+    def _reach(self, node: Node) -> tuple[float, float]:
         """From where to where a node's inputs stand."""
         edges = []
         for source in (self.nodes[name] for name in self.below[node.id]):
@@ -244,16 +120,16 @@ class _Graph:
             edges += [source.x - half, source.x + half]
         return min(edges), max(edges)
 
-    def _widen(self, row: Sequence[_Node]) -> None:
+    def _widen(self, row: Sequence[Node]) -> None:
         """Let an operation on several inputs reach over them, so that their lines run straight."""
         for at, node in enumerate(row):
             if not self._joins(node) or node.card is None or node.card.kind == "symbol":
                 continue
             left, right = self._reach(node)
             if at:
-                left = max(left, row[at - 1].x + row[at - 1].width / 2 + _APART)
+                left = max(left, row[at - 1].x + row[at - 1].width / 2 + APART)
             if at + 1 < len(row):
-                right = min(right, row[at + 1].x - row[at + 1].width / 2 - _APART)
+                right = min(right, row[at + 1].x - row[at + 1].width / 2 - APART)
             if right - left >= node.width:
                 node.x, node.width = (left + right) / 2, right - left
 
@@ -276,7 +152,7 @@ class _Graph:
         exits = [
             ((spot.x, spot.u + spot.height), (spot.x, height))
             for spot in (spots[card.step.id] for card in (self.cards[-1] if self.cards else ()))
-            if spot.card.step.kind not in _READ_NOTHING
+            if spot.card.step.kind not in READ_NOTHING
         ]
         width = max((n.x + n.width / 2 for n in self.nodes.values()), default=0.0)
         return Block(
@@ -320,11 +196,11 @@ class _Graph:
         """Whether ``x`` is beside a node, with no other box of its row between them."""
         node = self.nodes[id]
         low, high = sorted((node.x, x))
-        return high - low > node.width / 2 + _LANE / 2 and not any(
+        return high - low > node.width / 2 + LANE / 2 and not any(
             other is not node
             and other.card is not None
-            and other.x - other.width / 2 < high + _LANE
-            and other.x + other.width / 2 > low - _LANE
+            and other.x - other.width / 2 < high + LANE
+            and other.x + other.width / 2 > low - LANE
             for other in self.order[node.row]
         )
 

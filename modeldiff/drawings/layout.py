@@ -17,24 +17,14 @@ from modeldiff.architectures.reading import UNKNOWN
 from modeldiff.drawings.block import Block, Point
 from modeldiff.drawings.cards import Card
 from modeldiff.drawings.lanes import arrange
-from modeldiff.drawings.page import (
-    INSIDE,
-    MARGIN,
-    PANEL_X,
-    STREAM_X,
-    TITLE_SIZE,
-    Branch,
-    Page,
-    columns_of,
-)
+from modeldiff.drawings.page import Branch, Page
+from modeldiff.drawings.page_columns import INSIDE, MARGIN, PANEL_X, columns_of
 from modeldiff.drawings.picture import Layout
 from modeldiff.wording import format_layers
 
 __all__ = [
     "MARGIN",
     "PANEL_X",
-    "STREAM_X",
-    "TITLE_SIZE",
     "Arrangement",
     "CardMaker",
     "Layers",

@@ -7,67 +7,30 @@ comes down again, so that a layer's sublayers stand side by side.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from modeldiff.architectures.architecture import LayerKind, Sublayer
 from modeldiff.drawings.block import Block, Line
 from modeldiff.drawings.cards import Card
+from modeldiff.drawings.page_columns import (
+    BETWEEN,
+    INSIDE,
+    MARGIN,
+    STREAM_X,
+    TURN,
+    Column,
+)
 from modeldiff.drawings.picture import Box, Layout, Panel, Route
 from modeldiff.drawings.text_width import text_width
 from modeldiff.wording import format_layers
 
-MARGIN = 14.0
-STREAM_X = MARGIN + 30
-PANEL_X = STREAM_X + 36
-INSIDE = 14.0
-BETWEEN = 12.0
-TITLE_SIZE = 13.0
+_TITLE_SIZE = 13.0
 _TITLE = 30.0
 _RIM = 10.0
 _GHOST = 24.0
 _PARALLEL_X = STREAM_X + 16
-_TURN = 30.0
-"""Room for the stream where it goes sideways or comes down."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column's left edge, from which the stream's and the panels' places count, and the width of
-    the panels in it."""
-
-    left: float
-    inner: float
-
-    @property
-    def stream(self) -> float:
-        """Where the stream rises."""
-        return self.left + STREAM_X
-
-    @property
-    def panel(self) -> float:
-        """Where panels begin."""
-        return self.left + PANEL_X
-
-    @property
-    def end(self) -> float:
-        """Where panels end."""
-        return self.panel + self.inner
-
-
-def columns_of(inners: Iterable[float], framed: Iterable[bool]) -> tuple[Column, ...]:
-    """Columns side by side for panels of these widths; ``framed`` says before which of them a new
-    frame begins."""
-    columns: list[Column] = []
-    for inner, apart in zip(inners, framed, strict=True):
-        left = 0.0
-        if columns:
-            rim = INSIDE + BETWEEN if apart else 0.0
-            # The stream comes down between two panels, and rises beside the second.
-            left = columns[-1].end + _TURN + 26 + rim - STREAM_X
-        columns.append(Column(left, inner))
-    return tuple(columns)
 
 
 @dataclass(frozen=True)
@@ -145,7 +108,7 @@ class Page:
             self.stream.append((x, self.u + 16))
             self._close_stream()
             self.u += 30
-            half = text_width(out, TITLE_SIZE, bold=True) / 2
+            half = text_width(out, _TITLE_SIZE, bold=True) / 2
             self.ends.append((max(x, MARGIN + half), self.u, out))
             self.u += 20
             return
@@ -270,7 +233,7 @@ class Page:
         if branch.norm is not None:
             top = self._norm_the_sum(branch.norm, top)
         # The title stands on the right, where the branch that goes back to the left is not.
-        room = text_width(sublayer.name, TITLE_SIZE, bold=True) + 2 * INSIDE
+        room = text_width(sublayer.name, _TITLE_SIZE, bold=True) + 2 * INSIDE
         last = max((line[0][0] for line in block.exits), default=0.0) + left
         free = last < self.column.end - room
         self._panel(sublayer, low, top + (_RIM if free else _TITLE))
@@ -284,11 +247,11 @@ class Page:
         (spot,) = norm.spots
         middle = self.column.panel + self.column.inner / 2
         low, high = base + spot.u, base + spot.u + spot.height
-        turn = sum_at + _TURN / 2
+        turn = sum_at + TURN / 2
         self.stream += [(x, turn), (middle, turn), (middle, low)]
         self._close_stream()
         self.label = ""
-        top = high + _TURN / 2
+        top = high + TURN / 2
         self.stream = [(middle, high), (middle, top), (x, top)]
         return top
 
@@ -301,19 +264,19 @@ class Page:
 
     def _title_room(self) -> float:
         """What a frame's title needs over the panels, with the stream below it where it turns."""
-        return _TITLE - BETWEEN + (_TURN / 2 if len(self.columns) > 1 else 0.0)
+        return _TITLE - BETWEEN + (TURN / 2 if len(self.columns) > 1 else 0.0)
 
     def _turn_back_to(self, place: int) -> None:
         """Lead the stream to where the next frame begins, if that is not where it is."""
         if place < self.at:
-            middle = self.u - BETWEEN + _TURN / 2
+            middle = self.u - BETWEEN + TURN / 2
             self.stream += [(self.column.stream, middle), (self.columns[place].stream, middle)]
-            self.u += _TURN - BETWEEN
+            self.u += TURN - BETWEEN
         self.at = place
 
     def _come_down(self, place: int, upper: float) -> None:
         """Lead the stream over the panels of this column, and down to those of another."""
-        aside, lower = self.column.end + _TURN, self.floor + INSIDE / 2
+        aside, lower = self.column.end + TURN, self.floor + INSIDE / 2
         # An arrow half way says that it comes down here.
         middle = aside, (upper + lower) / 2
         self.stream += [(self.column.stream, upper), (aside, upper), middle]

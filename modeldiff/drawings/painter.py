@@ -8,7 +8,7 @@ from itertools import islice
 
 from modeldiff.drawings.annotations import NotesBlock
 from modeldiff.drawings.cards import Card, Gauge
-from modeldiff.drawings.layout import MARGIN, PANEL_X
+from modeldiff.drawings.page_columns import MARGIN, PANEL_X
 from modeldiff.drawings.palette import CSS_PALETTE, Palette
 from modeldiff.drawings.picture import Box, Layout, Panel
 from modeldiff.drawings.scale import Scale

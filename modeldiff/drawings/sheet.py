@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from modeldiff.drawings.annotations import BETWEEN_COLUMNS, COLUMN, Note, NotesBlock, notes_block
-from modeldiff.drawings.page import MARGIN
+from modeldiff.drawings.page_columns import MARGIN
 from modeldiff.drawings.picture import Layout
 
 _SLIDE = 16.0, 9.0
