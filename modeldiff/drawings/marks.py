@@ -79,8 +79,9 @@ def _build(card: Card) -> tuple[str, ...]:
     if step.kind == "operation":
         return (step.label,)
     build = [reading.parameter for reading in card.readings if reading.parameter != "weight"]
-    if step.kind == "norm":
-        build.append(step.detail.partition(", ")[0])
+    kind = step.detail.partition(", ")[0]
+    if step.kind == "norm" and not kind.endswith("bias"):
+        build.insert(0, kind)
     if ".experts." in step.id:
         build.append(_EXPERTS)
     return tuple(filter(None, build))

@@ -60,13 +60,14 @@ def side_by_side(base: Architecture, target: Architecture, pairs: Sequence[FactP
                 ready[side] = without_repeats(ready[side], kinds)
                 layouts[side] = _layout(ready[side], makers[side])
         slots, gaps = slots_of(layouts)
-    bare = [n for gap in gaps if gap.panel is not None for n in range(gap.first, gap.last + 1)]
+    lacking = [gap for gap in gaps if gap.panel is not None and not gap.elsewhere]
+    bare = [number for gap in lacking for number in range(gap.first, gap.last + 1)]
     differences = find_differences(slots, pairs, bare)
     least = {number: notes_height(notes) for number, notes in differences.notes.items()}
     sides, placed = level(layouts, slots, least, head=HEAD)
     titles = (base.title, target.title)
-    whole = beside(sides, GUTTER)
-    return SideBySide(whole, sides, slots, gaps, placed, differences, titles)
+    both = beside(sides, GUTTER)
+    return SideBySide(both, sides, slots, gaps, placed, differences, titles)
 
 
 def _layout(ready: Architecture, cards: CardMaker) -> Layout:
@@ -169,7 +170,9 @@ def in_words(drawing: SideBySide) -> str:
         )
         if found[mark]
     ]
-    alone: Counter[str] = Counter(gap.panel.level for gap in drawing.gaps if gap.panel is not None)
+    alone: Counter[str] = Counter(
+        gap.panel.level for gap in drawing.gaps if gap.panel is not None and not gap.elsewhere
+    )
     more = [
         f"{alone[level]} {name if alone[level] == 1 else names}"
         for level, name, names in (

@@ -162,9 +162,10 @@ def _gap(drawing: SideBySide, gap: Gap) -> str:
     name = ", ".join(labels)
     if gap.panel is not None:
         name = "such layers" if gap.panel.level == "layer" else gap.panel.title
-    wanted = text_width(f"no {name}", _GAP_TEXT) + 24
+    name = f"in “{gap.elsewhere}”" if gap.elsewhere else f"no {name}"
+    wanted = text_width(name, _GAP_TEXT) + 24
     x, y, width = _free(layout, top, bottom, wanted)
-    lines = wrapped(f"no {name}", width - 12, _GAP_TEXT, most=2)
+    lines = wrapped(name, width - 12, _GAP_TEXT, most=2)
     first = y + 4 - _GAP_LINE * (len(lines) - 1) / 2
     middle = round(left + x + width / 2, 1)
     return rectangle("gap", round(left + x, 1), round(y - _GAP / 2, 1), width, _GAP, 7) + "".join(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from modeldiff.architectures.skeleton import ATTENTION, CROSS_ATTENTION, MIXER, MLP
@@ -51,13 +51,15 @@ class Slot:
 class Gap:
     """Where ``side`` has no counterpart: from slot ``first`` to ``last``.
 
-    ``panel`` is what it lacks, None for a row of boxes.
+    ``panel`` is what it lacks, None for a row of boxes. ``elsewhere`` is the title of the sublayer
+    where it has the same components at another height, "" where it has them not at all.
     """
 
     side: int
     first: int
     last: int
     panel: Panel | None
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,22 @@ def slots_of(layouts: Sequence[Layout]) -> tuple[tuple[Slot, ...], tuple[Gap, ..
     """All slots from top to bottom, and the gaps among them."""
     builder = _Builder(len(layouts))
     builder.add([_parts(layout) for layout in layouts], [None] * len(layouts))
-    return tuple(builder.slots), tuple(builder.gaps)
+    gaps = (replace(gap, elsewhere=_elsewhere(gap, builder.slots)) for gap in builder.gaps)
+    return tuple(builder.slots), tuple(gaps)
+
+
+def _elsewhere(gap: Gap, slots: Sequence[Slot]) -> str:
+    """In which sublayer of the same frame a side has what is missing here; "" for none."""
+    missing = frozenset().union(*(slot.ids for slot in slots[gap.first : gap.last + 1]))
+    frame = slots[gap.first].frame
+    titles = [
+        panel.title
+        for slot in slots
+        if slot.frame == frame and (panel := slot.panels[gap.side]) is not None
+        for box in slot.boxes[gap.side]
+        if box.card.step.id in missing
+    ]
+    return titles[0] if titles else ""
 
 
 class _Builder:

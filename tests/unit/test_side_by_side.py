@@ -21,6 +21,7 @@ from modeldiff.drawings.picture import Box
 from modeldiff.drawings.side_by_side import SideBySide, in_words, side_by_side
 from modeldiff.drawings.side_by_side_svg import side_by_side_svg
 from tests.support.architectures import ALL, gpt2_like, llama_like, moe_like, strange
+from tests.support.named_shapes import tiny, tiny_names
 
 CATALOG = (
     ("gpt2-124m", "llama-3-8b"),
@@ -101,7 +102,15 @@ def test_one_place_stands_at_one_height(number: int) -> None:
 
 @pytest.mark.parametrize("number", EVERY)
 def test_nothing_lies_on_another_and_every_box_is_there(number: int) -> None:
-    drawing = drawn(number)
+    check_apart(drawn(number))
+
+
+@pytest.mark.parametrize("name", tiny_names())
+def test_every_family_is_drawn_beside_llama(name: str) -> None:
+    check_apart(drawing_of(understand(tiny(name)), published("llama-3-8b")))
+
+
+def check_apart(drawing: SideBySide) -> None:
     layout = drawing.layout
     assert len(layout.boxes) == sum(len(boxes) for slot in drawing.slots for boxes in slot.boxes)
     for one, other in combinations(layout.boxes, 2):
@@ -166,6 +175,14 @@ def test_the_differences_people_know() -> None:
     assert "Q and K norms none → over all heads together" in said[1]
     assert "Experts 8 → none" in said[2]
     assert "RoPE scaling none →" in said[4] and "Context 8,192 → 131,072 tokens" in said[4]
+
+
+def test_what_stands_at_another_height_is_said_to_be_there() -> None:
+    drawing = drawing_of(understand(tiny("falcon")), published("llama-3-8b"))
+    svg = side_by_side_svg(drawing, ("a", "b"), palette=LIGHT)
+    assert "in “Attention and MLP”" in svg and ">no MLP<" not in svg
+    found = {id: mark for (_, _, id), mark in drawing.differences.boxes.items()}
+    assert found["mlp.gate_proj"] == "only" and found["mlp.activation"] == "built"
 
 
 def test_what_one_side_lacks_is_a_named_gap() -> None:
