@@ -13,6 +13,7 @@ from modeldiff.changes.closer import (
     measure_rows,
     measure_singular_values,
     measure_units,
+    spectrum_plan,
     units_between,
 )
 from modeldiff.changes.devices import available_devices, resolve_device
@@ -47,5 +48,6 @@ __all__ = [
     "merge_statistics",
     "pair",
     "resolve_device",
+    "spectrum_plan",
     "units_between",
 ]

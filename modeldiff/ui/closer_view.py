@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 from modeldiff.changes import (
@@ -13,9 +15,9 @@ from modeldiff.changes import (
     Status,
     UnitChanges,
     expert_changes,
+    spectrum_plan,
     units_between,
 )
-from modeldiff.changes.closer import is_quick
 from modeldiff.drawings import format_bytes
 from modeldiff.drawings.spread import spread_alt, spread_chart
 from modeldiff.results import Found, Look, LookKind, possible_looks
@@ -36,6 +38,7 @@ READ_BY_ITSELF_BELOW = 600_000_000
 or two."""
 
 _CHOOSER = "look_chooser"
+_NO_FILE_NAME = re.compile(r"[^\w.-]")
 _UNITS = {"query head": "Heads", "KV head": "KV heads", "neuron block": "Neurons"}
 _NOTHING: dict[Status, str] = {
     "different_shape": "Two shapes have no elements in common, so there is nothing to look closer "
@@ -146,17 +149,21 @@ def _are_tokens(pair: Pair) -> bool:
 def _starts_by_itself(comparison: Comparison, pair: Pair, kind: LookKind) -> bool:
     if _bytes_away(comparison, pair) or pair.nbytes >= READ_BY_ITSELF_BELOW:
         return False
-    return kind != "spectrum" or is_quick(pair)
+    return kind != "spectrum" or spectrum_plan(pair).small
 
 
 def _cost(comparison: Comparison, pair: Pair, kind: LookKind) -> str:
-    text = f"This reads {format_bytes(pair.nbytes)} again"
+    times, computing = "", ""
+    if kind == "spectrum":
+        plan = spectrum_plan(pair)
+        times = f", {plan.passes} times" if plan.passes > 1 else ""
+        if not plan.small:
+            lasts = "up to 30 seconds" if plan.exact else "half a minute or more"
+            computing = f" Computing the singular values takes {lasts} on two cores."
     away = _bytes_away(comparison, pair)
-    if away:
-        text += f", after a download of {format_bytes(away)}"
-    if kind == "spectrum" and not is_quick(pair):
-        text += ", and computing the singular values takes up to 30 seconds on two cores"
-    return f"{text}. It is done once, and kept."
+    first = f", after a download of {format_bytes(away)}" if away else ""
+    text = f"This reads {format_bytes(pair.nbytes)} again{times}{first}."
+    return f"{text}{computing} It is done once, and kept."
 
 
 def _bytes_away(comparison: Comparison, pair: Pair) -> int:
@@ -177,7 +184,7 @@ def _show(comparison: Comparison, pair: Pair, found: Found) -> None:
         show_rows(comparison, found, tokens=_are_tokens(pair), column=column)
     elif isinstance(found, ChangeImage):
         layer = "" if pair.place.layer is None else f"-layer-{pair.place.layer}"
-        show_image(found, f"modeldiff-change{layer}-{column}")
+        show_image(found, f"modeldiff-change{layer}-{_NO_FILE_NAME.sub('_', column)}")
     else:
         assert isinstance(found, SingularValues)
         show_spectrum(found)

@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
+from modeldiff.changes.closer.singular_values import Plan
 from modeldiff.errors import CheckpointError
 from modeldiff.results import jobs
 from modeldiff.ui import closer_view
@@ -105,7 +106,7 @@ def test_without_a_tokenizer_rows_have_their_numbers(
 def test_what_takes_long_says_so_and_waits(
     open_page: OpenPage, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closer_view, "is_quick", lambda _: False)
+    monkeypatch.setattr(closer_view, "spectrum_plan", lambda _: Plan(True, False, 1))
     query = {**pair, "layer": "1", "component": "self_attn.q_proj"}
     app = open_page("heatmap", **query, look="spectrum")
     assert "up to 30 seconds" in words(app)

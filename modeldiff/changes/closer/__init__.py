@@ -9,7 +9,7 @@ from there; holds a matrix in memory only where singular values need it.
 
 from modeldiff.changes.closer.image import ChangeImage, measure_image
 from modeldiff.changes.closer.rows import RowChanges, measure_rows
-from modeldiff.changes.closer.singular_values import is_quick, measure_singular_values
+from modeldiff.changes.closer.singular_values import measure_singular_values, spectrum_plan
 from modeldiff.changes.closer.spectrum import RoundingNoise, SingularValues
 from modeldiff.changes.closer.units import (
     UnitChanges,
@@ -28,11 +28,11 @@ __all__ = [
     "UnitChanges",
     "Units",
     "expert_changes",
-    "is_quick",
     "measure_image",
     "measure_rows",
     "measure_singular_values",
     "measure_units",
+    "spectrum_plan",
     "units_between",
     "units_of",
 ]
