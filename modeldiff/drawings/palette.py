@@ -13,8 +13,8 @@ class Palette:
     """What a drawing is painted with.
 
     ``panel`` fills boxes on ``surface``; ``track`` is the empty part of a bar; ``bar`` is kept for
-    change, and for what differs. ``ramp`` is the sequential scale from no change to the most, its lightness rising
-    or falling without a turn, so that it reads without colour vision.
+    change, and for what differs. ``ramp`` is the sequential scale from no change to the most, its
+    lightness rising or falling without a turn, so that it reads without colour vision.
     """
 
     text: str
