@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
+from modeldiff.changes import Progress
 from modeldiff.changes.closer.singular_values import Plan
 from modeldiff.errors import CheckpointError
 from modeldiff.results import jobs
@@ -116,6 +118,27 @@ def test_what_takes_long_says_so_and_waits(
     app = open_page("heatmap", **query, look="image")
     assert "This reads 2.05 kB again" in words(app)
     assert "blocks of the" not in words(app)
+
+
+def test_a_look_that_runs_says_how_far_it_is_and_can_be_stopped(
+    open_page: OpenPage, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = threading.Event()
+
+    def endless(*_: object, progress: Callable[[Progress], None], **__: object) -> None:
+        try:
+            while not stopped.wait(0.01):
+                progress(Progress("measuring", 1, 4, 0, 1))
+        finally:
+            stopped.set()
+
+    monkeypatch.setattr(jobs, "look_closer", endless)
+    app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj")
+    assert "Reading, 25%" in [bar.proto.text for bar in app.get("progress")]
+    app.button(key="cancel_look").click().run()
+    assert stopped.wait(60)
+    assert "Stopped" in words(app.run())
+    assert app.button(key="start_look").label == "Try again"
 
 
 def test_a_look_that_fails_says_why_and_can_be_tried_again(

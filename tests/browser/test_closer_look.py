@@ -76,3 +76,21 @@ def test_the_image_has_the_colours_of_the_theme_also_when_that_changes(
         f"([canvas, before]) => String(({_FIRST_PIXELS})(canvas)) !== String(before)",
         arg=[element, light],
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("layer=3&component=self_attn.q_proj", "Changed most:"),
+        ("component=embed_tokens", "Moved least"),
+        ("layer=3&component=mlp.up_proj&look=image", "Point at a block"),
+        ("layer=3&component=mlp.up_proj&look=spectrum", "Effective rank"),
+    ],
+)
+def test_no_look_is_wider_than_a_phone(server: Server, tab: Page, cell: str, shown: str) -> None:
+    tab.set_viewport_size({"width": 430, "height": 900})
+    tab.goto(f"{server.url}/heatmap?{cell}")
+    expect(tab.locator(".st-key-place_panel").get_by_text(shown)).to_be_visible(timeout=120_000)
+    settle(tab)
+    main = tab.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")

@@ -182,6 +182,32 @@ class TestPlanted:
             changed = [each.unchanged_pct != 100 for each in found.statistics]
             assert np.flatnonzero(changed).tolist() == ([16, 17] if expert == 2 else [])
 
+    @pytest.mark.parametrize(("name", "part"), [("q_proj", 0), ("v_proj", 2)])
+    def test_one_head_of_a_fused_and_turned_matrix(
+        self, name: str, part: int, manager: JobManager, tmp_path: Path
+    ) -> None:
+        config = {"model_type": "gpt2", "n_embd": 32, "n_head": 4, "n_layer": 1, "vocab_size": 50}
+        base = {
+            "h.0.attn.c_attn.weight": noise(32, 96, seed=1),
+            "h.0.mlp.c_fc.weight": noise(32, 128, seed=2),
+            "wte.weight": noise(50, 32, seed=3),
+        }
+        target = {each: values.copy() for each, values in base.items()}
+        start = 32 * part + 16  # stored [in, out]: head 2 of 8 columns
+        target["h.0.attn.c_attn.weight"][:, start : start + 8] *= 1.5
+        references = (
+            write(tmp_path / "base", base, config),
+            write(tmp_path / "target", target, config),
+        )
+        place = Place(0, f"self_attn.{name}")
+        found = seen(manager, references, place, "units")
+        assert isinstance(found, UnitChanges)
+        medians = [each.median_pct for each in found.statistics]
+        assert medians == [0, 0, pytest.approx(50), 0]
+        spectrum = seen(manager, references, place, "spectrum")
+        assert isinstance(spectrum, SingularValues)
+        assert spectrum.fitting_rank == 8
+
     def test_a_rank_of_four(self, manager: JobManager, references: tuple[str, str]) -> None:
         found = seen(manager, references, Place(0, "mlp.down_proj"), "spectrum")
         assert isinstance(found, SingularValues)
