@@ -12,7 +12,9 @@ _KEY = "diagram"
 _HTML = """
 <div class="stage">
   <p class="pair"></p>
-  <button class="full" type="button">Full screen</button>
+  <button class="full" type="button" title="The arrow keys go through the layers">
+    Full screen
+  </button>
   <div class="host"></div>
   <div class="tip" aria-hidden="true" hidden></div>
 </div>
