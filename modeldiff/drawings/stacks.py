@@ -116,7 +116,8 @@ class _Marked:
         earlier = items[side - 1] if side else None
         if here and earlier is not None:
             lost = [c for c in earlier.cards if counterpart(c.step.id, here) is None]
-            chips += [_chip(card, earlier.cards, "only", gone=True) for card in lost]
+            if lost:
+                chips.append(_gone(lost, earlier.cards))
         return tuple(chips) if item or chips else None
 
 
@@ -181,11 +182,20 @@ def _likeness(one: _Item, other: _Item) -> float:
     return 20.0 * (alike + (0.1 if "frame" in one.kind else one.title == other.title))
 
 
-def _chip(card: Card, row: Sequence[Card], mark: Mark | None, *, gone: bool = False) -> Chip:
-    step = card.step
-    label, value = _brief(step, alone=len(row) == 1)
-    told = ", ".join(part for part in (step.label, step.shape, step.detail) if part)
-    return Chip(label, "" if gone else value, mark, gone, told)
+def _chip(card: Card, row: Sequence[Card], mark: Mark | None) -> Chip:
+    label, value = _brief(card.step, alone=len(row) == 1)
+    return Chip(label, value, mark, told=_told(card.step))
+
+
+def _gone(cards: Sequence[Card], row: Sequence[Card]) -> Chip:
+    """One chip for all of a row that the model before had."""
+    labels = (_brief(card.step, alone=len(row) == 1)[0] for card in cards)
+    told = "; ".join(_told(card.step) for card in cards)
+    return Chip(", ".join(labels), "", "only", gone=True, told=told)
+
+
+def _told(step: Step) -> str:
+    return ", ".join(part for part in (step.label, step.shape, step.detail) if part)
 
 
 def _brief(step: Step, *, alone: bool) -> tuple[str, str]:

@@ -146,7 +146,8 @@ def _stack(lines: Sequence[Line], number: int, height: float) -> str:
         elif line.kind == "end of frame" and text:
             low = opened["frame"]
             back.insert(0, rectangle("frame", 0.7, y + 7, WIDTH - 1.4, low - y - 7, 10))
-            front.append(text_tag(text, f"layers{css}", _PANEL, y + 25))
+            title = shorten(text, _RIGHT - _PANEL, 13, bold=True)
+            front.append(text_tag(title, f"layers{css}", _PANEL, y + 25))
     stream = ""
     if len(ends) > 1:
         path = f"M{_LEFT:g},{ends[0]:g}H{_STREAM:g}V{ends[-1]:g}H{_LEFT:g}"
@@ -167,24 +168,23 @@ def _branch(top: float, bottom: float) -> str:
 
 
 def _chips(chips: Sequence[Chip], y: float) -> str:
-    """A row of chips, as wide as their words ask for."""
+    """A row of chips that fills the room, as wide as their words ask for as far as there is any."""
     room = _RIGHT - _LEFT - _APART * (len(chips) - 1)
-    wanted = [_wanted(chip) for chip in chips]
-    spare = (room - sum(wanted)) / len(chips)
-    widths = [want + spare for want in wanted]
-    if min(widths) < 20:
-        widths = [room / len(chips)] * len(chips)
+    widths = [text_width(_label(chip), _LABEL, bold=True) + 16 for chip in chips]
+    values = [6 + text_width(chip.value, _VALUE) if chip.value else 0.0 for chip in chips]
+    # The shortest values first: a long one is cut where there is no room for all.
+    for number in sorted(range(len(chips)), key=lambda number: values[number]):
+        widths[number] += min(values[number], max(room - sum(widths), 0.0))
+    spare = (room - sum(widths)) / len(chips)
+    if spare < 0:
+        widths = [width * room / sum(widths) for width in widths]
     parts = []
     x = _LEFT
     for chip, width in zip(chips, widths, strict=True):
+        width += max(spare, 0.0)
         parts.append(_chip(chip, round(x, 1), y, round(width, 1)))
         x += width + _APART
     return "".join(parts)
-
-
-def _wanted(chip: Chip) -> float:
-    value = 6 + text_width(chip.value, _VALUE) if chip.value else 0.0
-    return text_width(_label(chip), _LABEL, bold=True) + value + 16
 
 
 def _label(chip: Chip) -> str:
@@ -194,8 +194,12 @@ def _label(chip: Chip) -> str:
 def _chip(chip: Chip, x: float, y: float, width: float) -> str:
     css = "gone" if chip.gone else chip.mark or "same"
     label = shorten(_label(chip), width - 10, _LABEL, bold=True)
-    left = width - 16 - text_width(label, _LABEL, bold=True)
-    value = shorten(chip.value, left, _VALUE) if left > 2 * _VALUE else ""
+    left = width - 20 - text_width(label, _LABEL, bold=True)
+    parts = chip.value.split(", ")
+    # Half a number says nothing: what has no room is left out whole.
+    while parts and text_width(", ".join(parts), _VALUE) > left:
+        parts.pop()
+    value = ", ".join(parts)
     after = f'<tspan class="value" dx="6">{escape(value)}</tspan>' if value else ""
     sign = "" if chip.gone or chip.mark is None else _SIGNS.get(chip.mark, "")
     flag = (

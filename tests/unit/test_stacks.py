@@ -73,7 +73,7 @@ def test_layers_of_another_kind_are_a_frame_of_their_own() -> None:
         ("", "3 layers: dense MLP", ""),
         ("32 layers", "58 layers: mixture of experts", "48 layers"),
     ]
-    assert marks(EXPERTS, 2)["shared up"] == "gone"
+    assert marks(EXPERTS, 2)["shared gate, shared up"] == "gone"
 
 
 def test_equal_models_have_no_marks() -> None:
