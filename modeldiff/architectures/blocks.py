@@ -181,7 +181,8 @@ def _draw(
 ) -> tuple[tuple[Step, ...], ...]:
     """The rows of a graph that are there; none at all where no component is."""
     nodes = {node.id: node for row in rows for node in row}
-    if not any(id in components for id in nodes):
+    given = {id for id, node in nodes.items() if node.kind == "input"}
+    if not nodes.keys() & (components.keys() | (given & present)):
         return ()
     drawn = []
     for row in rows:
@@ -250,13 +251,21 @@ def _outside(
     tail: list[Step] = []
     main = reading.shapes.tower
     beside = {p.place.component for p in by_tower.get("", ())}
+    sharing = {
+        p.place.tower
+        for p in reading.parameters
+        if main and "embed_tokens" in beside and is_described(reading, p.place.tower)
+    } - {"", main}
+    for tower in sorted(sharing):
+        by_tower.setdefault(tower, [])
     if main in by_tower and not any(p.place.component in beside for p in by_tower[main]):
         # A head beside the towers still reads what the main one gives.
         by_tower[main] += by_tower.pop("", [])
     # Another tower's end leads into the main one, so it comes first.
     for tower, held in sorted(by_tower.items(), key=lambda item: item[0] in ("", main)):
         components = components_of(held)
-        present = set(components) | _outside_operations(components, reading, tower in ("", main))
+        present = set(components) | ({"embed.shared"} if tower in sharing else set())
+        present |= _outside_operations(present, reading, tower in ("", main))
         own = {f"{tower}.{p.place.component}": p.place for p in held if not p.place.tower}
         for nodes, steps in ((skeleton.STEM, stem), (skeleton.TAIL, tail)):
             rows = tuple((node,) for node in nodes)
@@ -280,15 +289,13 @@ def _with_own_id(step: Step, own: Mapping[str, Place]) -> Step:
     return replace(step, id=ids[0], inputs=tuple(ids[1:]))
 
 
-def _outside_operations(
-    components: Mapping[str, Component], reading: Reading, main: bool
-) -> set[str]:
+def _outside_operations(present: set[str], reading: Reading, main: bool) -> set[str]:
     """The operations without parameters before and after the layers of the main tower, or of
-    another."""
+    another, beside these components."""
     found = set()
     family = reading.family
-    added = ("tokens", "positions", "token_types", "patches", "class")
-    if sum(f"embed_{name}" in components for name in added) > 1:
+    added = ("_tokens", "_positions", "_token_types", "_patches", "_class", ".shared")
+    if sum(f"embed{name}" in present for name in added) > 1:
         found.add("embed.add")
     if not main:
         return found

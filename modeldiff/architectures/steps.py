@@ -72,6 +72,8 @@ def operation_step(
         label = reading.family.embedding_scale if reading.family else ""
     elif part == "encoder":
         label = "Encoder's output"
+    elif part == "shared":
+        label = "Shared token embedding"
     elif part == "scan":
         label = "Selective scan"
     elif part == "softcap":

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from modeldiff.drawings.block import Block, Line, Spot
 from modeldiff.drawings.cards import Card
-from modeldiff.drawings.graph import APART, LANE, READ_NOTHING, Graph, Node
+from modeldiff.drawings.graph import APART, LANE, Graph, Node
 from modeldiff.drawings.spacing import STRAIGHT, apart, least_limit, parts_at, tracks
 
 _GAP = 20.0
@@ -152,7 +152,7 @@ class _Lanes(Graph):
         exits = [
             ((spot.x, spot.u + spot.height), (spot.x, height))
             for spot in (spots[card.step.id] for card in (self.cards[-1] if self.cards else ()))
-            if spot.card.step.kind not in READ_NOTHING
+            if spot.card.step.kind != "parameter"
         ]
         width = max((n.x + n.width / 2 for n in self.nodes.values()), default=0.0)
         return Block(

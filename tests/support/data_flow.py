@@ -78,6 +78,8 @@ def traced_reads(name: str) -> tuple[Mapping[str, Any], Reads]:
     # Without a mask decoders look at the positions' numbers, with one the others look at its own.
     causal = "CausalLM" in kind.model or "LMHead" in kind.model
     given = {"attention_mask": torch.ones_like(ids), "use_cache": False} if causal else {}
+    if config.is_encoder_decoder:
+        given["decoder_input_ids"] = ids
     with flow, torch.no_grad():
         model(input_ids=ids, **given)
     return {**config.to_dict(), "architectures": [kind.model]}, reads

@@ -34,6 +34,7 @@ FAMILIES = (
     "opt",
     "opt 350m",
     "bert body",
+    "bart",
     "bloom",
     "mpt",
     "mixtral",
@@ -57,16 +58,25 @@ class Drawn:
 
     def __init__(self, architecture: Architecture) -> None:
         self.reads: dict[Spot, set[Spot]] = {}
-        self.step: dict[Spot, Step] = {}
+        self.encoded: set[Spot] = set()
+        main, *others = dict.fromkeys(kind.tower for kind in architecture.layer_kinds)
+        for tower in others:
+            stem = [step for step in architecture.stem if step.id.startswith(f"{tower}.")]
+            self.encoded = self._tower(architecture, tower, stem)
+        rest = tuple(f"{tower}." for tower in others)
+        stem = [step for step in architecture.stem if not step.id.startswith(rest)]
+        self._section(None, [architecture.tail], self._tower(architecture, main, stem))
+
+    def _tower(self, architecture: Architecture, tower: str, stem: Sequence[Step]) -> set[Spot]:
+        """The stream after a tower's layers."""
         stream: set[Spot] = set()
-        stem = self._section(None, [architecture.stem], stream)
-        read = {name for step in architecture.stem for name in step.inputs}
-        for step in architecture.stem:
+        before_layers = self._section(None, [stem], stream)
+        read = {name for step in stem for name in step.inputs}
+        for step in stem:
             if step.id not in read:
-                stream |= self._ends(None, stem, step.id, set())
-        for layer in range(architecture.layer_count):
-            kind = architecture.layer_kind(layer)
-            assert kind is not None
+                stream |= self._ends(None, before_layers, step.id, set())
+        kinds = {n: k for k in architecture.layer_kinds if k.tower == tower for n in k.layers}
+        for layer, kind in sorted(kinds.items()):
             before = set(stream)
             for sublayer in kind.sublayers:
                 assert sublayer.adds
@@ -79,7 +89,7 @@ class Drawn:
                     assert norm.inputs == (last.id,)
                     self.reads[layer, norm.id] = stream
                     stream = {(layer, norm.id)}
-        self._section(None, [architecture.tail], stream)
+        return stream
 
     def _section(
         self, layer: int | None, rows: Sequence[Sequence[Step]], stream: set[Spot]
@@ -88,11 +98,11 @@ class Drawn:
         for step in steps.values():
             if step.kind == "operation":
                 continue
-            reads = set() if step.kind == "parameter" or step.inputs else set(stream)
+            lone = step.kind in ("parameter", "input")
+            reads = set() if lone or step.inputs else set(stream)
             for name in step.inputs:
                 reads |= self._ends(layer, steps, name, stream)
             self.reads[layer, step.id] = reads
-            self.step[layer, step.id] = step
         return steps
 
     def _ends(
@@ -100,6 +110,8 @@ class Drawn:
     ) -> set[Spot]:
         """The boxes with parameters from which a line comes that leaves this step."""
         step = steps[name]
+        if name.endswith(".cross_attn.encoder"):
+            return self.encoded
         if step.kind != "operation":
             return {(layer, name)}
         # The router's scores weigh what the experts give, inside of transformers' experts.
@@ -125,10 +137,17 @@ def owners(architecture: Architecture, reads: Reads) -> dict[Spot, str]:
     found = {}
     for parameter in architecture.parameters:
         place = parameter.place
+        id = f"{place.tower}.{place.component}" if place.tower else place.component
         if parameter.role == "parameter":
-            found[place.layer, place.component] = owner(parameter.tensor.name, reads)
+            found[place.layer, id] = owner(parameter.tensor.name, reads)
         elif parameter.role == "tied":
-            found[place.layer, place.component] = place.component
+            found[place.layer, id] = place.component
+    # One table, which each of the towers looks its tokens up in by a module of its own.
+    for name in reads:
+        if name.endswith("encoder.embed_tokens"):
+            found[None, "encoder.embed.shared"] = name
+        if name.endswith("decoder.embed_tokens"):
+            found[None, "embed_tokens"] = name
     return found
 
 
@@ -137,6 +156,8 @@ def lines(architecture: Architecture, reads: Reads) -> Iterator[tuple[str, set[s
     drawn, module = Drawn(architecture), owners(architecture, reads)
     of_module: dict[str, set[str]] = {}
     for spot, sources in drawn.reads.items():
+        if spot[1].endswith(".cross_attn.encoder"):
+            continue
         here = of_module.setdefault(module[spot], set())
         here |= {module[source] for source in sources} - {module[spot]}
         if module[spot].endswith(".experts"):
@@ -151,7 +172,10 @@ def test_every_line_is_one_that_transformers_computes_along(family: str) -> None
     architecture = understand(checkpoint)
     drawn = dict(lines(architecture, reads))
     lone = {name for name in drawn if name not in reads}
-    assert {name: found for name, found in drawn.items() if name in reads} == {
-        name: set(found) for name, found in reads.items()
+    computed = {
+        # BART gives its positions the tokens' vectors, and they take no more than the length of it.
+        name: set() if name.endswith("embed_positions") else set(found)
+        for name, found in reads.items()
     }
+    assert {name: found for name, found in drawn.items() if name in reads} == computed
     assert all(not drawn[name] for name in lone), "a lone parameter reads nothing"

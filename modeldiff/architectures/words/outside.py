@@ -49,6 +49,12 @@ OUTSIDE: dict[str, Text] = {
         _MATRIX,
         "It decides what of the last layer's vector the head can see.",
     ),
+    "embed.shared": Text(
+        "Token embedding, shared",
+        "The same table of token vectors that the decoder reads, stored once for both.",
+        "x = E[token]",
+        "A change of the shared table reaches both the encoder and the decoder.",
+    ),
     "embed.scale": Text(
         "Scale of the embedding",
         "Multiplies the embedding by a constant, so that it holds its own beside what the layers "
