@@ -24,6 +24,7 @@ _BARS_A_ROW = 4
 _BETWEEN = 10
 _HEADER, _NUMBERS = 88, 32
 """Pixels for names, and for numbers, over the grid."""
+_LINE = 13.0
 _MARGIN_HEIGHT = 44
 _Column = tuple[str, int]
 """A column and its expert, -1 where experts are folded."""
@@ -61,7 +62,7 @@ class Grid:
     ``cells`` has the frame's index and columns ``x``, ``x2``, ``y`` and ``y2``. ``columns`` are in
     units across, ``rows`` in pixels down; ``across`` says that the columns are layers.
     ``margin_x`` is where the margin at the right begins, ``margin_y`` where the one below does;
-    None where there is no grid.
+    None where there is no grid. ``line_below_names``: pixels for the columns' own scales.
     """
 
     width: float
@@ -72,6 +73,7 @@ class Grid:
     row_height: float
     margin_x: float | None
     margin_y: float | None
+    line_below_names: float
     cells: pd.DataFrame
 
     @property
@@ -93,7 +95,7 @@ class Grid:
     @property
     def header_top(self) -> float:
         """Where the groups' names stand."""
-        return self.header_bottom - 44
+        return self.header_bottom - 44 - self.line_below_names
 
 
 def place_cells(
@@ -124,9 +126,10 @@ def place_cells(
     spots: dict[object, _Box] = {}
     top = _bars(list(frame.index[frame["region"] == "above"]), top, width, spots)
     margin_x = margin_y = None
+    line = _LINE if options.scale == "component" else 0.0
     total = width
     if len(inside):
-        top += _NUMBERS if _is_numbered(across) else _HEADER
+        top += _NUMBERS if _is_numbered(across) else _HEADER + line
         down = _moved(down, top)
         margin_x = width * 1.015
         total = width * 1.14
@@ -155,7 +158,9 @@ def place_cells(
         columns=["x", "x2", "y", "y2"],
         dtype="float64",
     )
-    return Grid(total, top, across, down, options.across, row_height, margin_x, margin_y, cells)
+    return Grid(
+        total, top, across, down, options.across, row_height, margin_x, margin_y, line, cells
+    )
 
 
 def _in_order(

@@ -42,7 +42,9 @@ def headings(grid: Grid, tops: Mapping[str, str], paint: Paint) -> list[alt.Char
         if one.name
     ]
     widest = max(len(line) for name in names for line in str(name["wide"]).split("\n"))
-    upright = f"width / {grid.width:.2f} >= {5.6 * widest + 4:.0f}"
+    column = f"width / {grid.width:.2f}"
+    upright = f"{column} >= {4.7 * widest + 3:.0f}"
+    size = f"{column} >= {5.6 * widest + 4:.0f} ? 12 : {upright} ? 10 : 0"
     text = alt.Chart({"values": names}).encode(x=alt.X("x:Q"), color=paint.words)
     titles = alt.Chart({"values": groups})
     return [
@@ -52,7 +54,7 @@ def headings(grid: Grid, tops: Mapping[str, str], paint: Paint) -> list[alt.Char
             baseline="bottom",
             lineBreak="\n",
             lineHeight=13,
-            fontSize=alt.ExprRef(f"{upright} ? 12 : 0"),
+            fontSize=alt.ExprRef(size),
         ).encode(y=alt.Y("first_line:Q"), text=alt.Text("wide:N")),
         text.mark_text(
             aria=False,
