@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 _HTML = """<div class="picture"><canvas tabindex="0" role="img"></canvas>
 <div class="scale"><div class="bar"></div><span class="start"></span><span class="middle"></span>
 <span class="end"></span></div><div class="says" aria-live="polite"></div></div>"""
-_LEAST_ASPECT, _MOST_ASPECT = 0.6, 2.0
+_LEAST_ASPECT, _MOST_ASPECT = 1.0, 2.0
 
 _component = st.components.v2.component(
     "change_image",

@@ -70,8 +70,10 @@ def _extremes(names: Sequence[str], statistics: Sequence[Statistics], metric: Me
         return
     known.sort(reverse=metric.rises)
     (most, most_name), (least, least_name) = known[0], known[-1]
-    middle = known[len(known) // 2][0]
-    st.markdown(
+    text = (
         f"Changed most: **{most_name}**, {metric.format(most)}. Least: **{least_name}**, "
-        f"{metric.format(least)}. The middle one: {metric.format(middle)}."
+        f"{metric.format(least)}."
     )
+    if len(known) > 2:
+        text += f" The middle one: {metric.format(known[len(known) // 2][0])}."
+    st.markdown(text)
