@@ -41,6 +41,17 @@ VIEWS = (
     View("architecture", "architecture", {}),
     View("heatmap", "heatmap", {}),
     View("heatmap-cell", "heatmap", {"layer": "3", "component": "self_attn.v_proj"}),
+    View("heatmap-tokens", "heatmap", {"component": "embed_tokens"}),
+    View(
+        "heatmap-image",
+        "heatmap",
+        {"layer": "3", "component": "mlp.down_proj", "look": "image"},
+    ),
+    View(
+        "heatmap-spectrum",
+        "heatmap",
+        {"target": "demo:lora", "layer": "3", "component": "self_attn.q_proj", "look": "spectrum"},
+    ),
     View("diagram", "diagram", {}),
     View("diagram-layer", "diagram", {"layer": "3", "component": "self_attn.v_proj"}),
     View("diagram-slide", "diagram", {"layer": "3", "numbered": "1", "slide": "1"}),
