@@ -206,7 +206,8 @@ def _rows(boxes: Sequence[Box]) -> Iterator[_Part]:
 
 
 def _row(boxes: Sequence[Box], bottom: float) -> _Part:
-    return _Part((min(box.y for box in boxes), bottom), boxes=tuple(boxes))
+    ordered = tuple(sorted(boxes, key=lambda box: box.x))
+    return _Part((min(box.y for box in boxes), bottom), boxes=ordered)
 
 
 def _likeness(one: _Part, other: _Part) -> float:

@@ -9,7 +9,14 @@ import streamlit as st
 
 _CSS = """
 .frame { overflow-x: auto; font-family: var(--st-font); }
-svg { display: block; height: auto; margin-inline: auto; }
+svg {
+  display: block; height: auto; margin-inline: auto;
+  width: min(1.2 * var(--natural), 100%); min-width: calc(var(--least) * var(--natural));
+}
+/* On a phone there is no overview to be had: then its words are to be read. */
+@media (max-width: 640px) {
+  svg { min-width: calc(max(var(--least), 0.85) * var(--natural)); }
+}
 """
 # Written anew only when it changed, and its handlers are assigned, so that none pile up.
 _JS = """
@@ -20,9 +27,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
     frame.dataset.digest = data.digest
   }
   const svg = frame.firstElementChild
-  const natural = Number(svg.getAttribute("width"))
-  svg.style.width = `min(${1.2 * natural}px, 100%)`
-  svg.style.minWidth = `${data.least * natural}px`
+  svg.style.setProperty("--natural", `${svg.getAttribute("width")}px`)
+  svg.style.setProperty("--least", data.least)
   for (const node of frame.querySelectorAll("[data-node]")) {
     const choose = () => setTriggerValue("chosen", node.dataset.node)
     node.onclick = choose
@@ -50,8 +56,9 @@ def scrolled_drawing(
 ) -> None:
     """Draw ``svg``, with its size in ``width``, as large as there is room, up to a little over it.
 
-    It is never drawn smaller than ``least`` times its size. ``on_choose`` is a callback, called
-    before the script runs again, with the ``data-node`` of what was clicked or entered.
+    It is never drawn smaller than ``least`` times its size, on a phone larger. ``on_choose`` is a
+    callback, called before the script runs again, with the ``data-node`` of what was clicked or
+    entered.
     """
     _component(
         key=key,
