@@ -71,6 +71,7 @@ def closer_view(comparison: Comparison, place: PlaceRows) -> None:
     sides = comparison.base.architecture, comparison.target.architecture
     looks = possible_looks(pair, *sides)
     if not looks:
+        st.caption(_why_none(pair))
         return
     _head("A closer look")
     if change not in place.rows:
@@ -116,6 +117,16 @@ def _single(place: PlaceRows) -> Change | None:
         if other.pair.status == "compared" and other.pair.base and other.pair.base.label == name
     )
     return next(stored, row)
+
+
+def _why_none(pair: Pair) -> str:
+    """Why a measured tensor has no closer looks."""
+    if pair.base is not None and len(pair.base.shape) < 2:
+        return "A vector has no heads, image or singular values. Choose a matrix to look closer."
+    return (
+        "Heads, image and singular values are those of a matrix of floats. Choose one to look "
+        "closer."
+    )
 
 
 def _choose(comparison: Comparison, pair: Pair, looks: tuple[LookKind, ...]) -> LookKind:
