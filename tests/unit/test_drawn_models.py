@@ -119,6 +119,23 @@ def test_nothing_is_written_or_drawn_upon_anything(
             assert not any(text.meets(line) for line in drawn.lines), text
 
 
+@pytest.mark.parametrize("name", ["llama-3-8b", "gemma-2-9b", "deepseek-v3"])
+def test_a_slide_shows_all_larger_than_the_tall_drawing_would(name: str) -> None:
+    def scale(landscape: bool) -> float:
+        svg = diagram_svg(
+            model(name),
+            layer=None,
+            metric=MEDIAN,
+            palette=LIGHT,
+            numbered=True,
+            landscape=landscape,
+        )
+        drawn = read_drawing(svg)
+        return min(16 / drawn.width, 9 / drawn.height)
+
+    assert scale(True) > 1.1 * scale(False)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_each_number_is_explained_once_and_means_the_same_everywhere(name: str) -> None:
     architecture = model(name)
