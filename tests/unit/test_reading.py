@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from modeldiff.changes import Change, Pair
 from modeldiff.checkpoints import open_checkpoint
+from modeldiff.cli import main
 from modeldiff.results import Reading, answer, read_changes, result_document
 from modeldiff.results.inference import REFERENCE_POINTS
 from tests.support.architectures import ALL, llama_like
@@ -49,6 +50,16 @@ def test_the_demo_pairs_are_read_for_what_they_are(target: str, expected: str, w
     document = result_document(result)["reading"]
     assert document["headline"] == reading.headline
     assert document["inference"] == list(reading.inference)
+
+
+def test_the_terminal_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff", "demo:base", "demo:lora", "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    result = answer(open_checkpoint("demo:base"), open_checkpoint("demo:lora"), device="cpu")
+    reading = read_changes(result.changes)
+    facts, inference = printed.split("What they may mean")
+    assert all(f"- {sentence}" in facts for sentence in (reading.headline, *reading.facts))
+    assert all(f"- {sentence}" in inference for sentence in reading.inference)
 
 
 def test_the_facts_of_a_continued_pretraining() -> None:
