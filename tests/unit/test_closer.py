@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -310,6 +311,19 @@ class TestSingularValues:
         low, high = got.effective_rank or (0, 0)
         p = true / true.sum()
         assert low <= np.exp(-(p * np.log(p)).sum()) <= high
+
+    def test_a_device_without_room_leaves_it_to_the_cpu(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+        monkeypatch.setattr("modeldiff.changes.closer.singular_values._SMALL_SIDE", 0)
+        monkeypatch.setattr("modeldiff.changes.closer.torch_algebra.TorchAlgebra.add_gram", full)
+        base, target = stored(noise(60, 40)), stored(noise(60, 40, seed=1))
+        got = measure_singular_values(*one_pair(tmp_path, base, target), device="torch:cpu")
+        wanted = np.linalg.svd(target - base, compute_uv=False)
+        assert np.abs(got.values - wanted).max() <= got.error + 1e-12
 
     @pytest.mark.parametrize("rank", [1, 4, 16])
     def test_a_planted_rank_is_found_through_the_rounding(self, rank: int, tmp_path: Path) -> None:

@@ -20,12 +20,10 @@ All three compute D = target − base element by element in the working type, wh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from modeldiff.changes.change import Pair
 from modeldiff.changes.closer.algebra import Algebra, NumpyAlgebra, algebra_for
@@ -33,11 +31,11 @@ from modeldiff.changes.closer.matrices import (
     MatrixPair,
     PairReader,
     ReportProgress,
-    Values,
     matrix_pair,
     require_floats,
 )
-from modeldiff.changes.closer.spectrum import RoundingNoise, SingularValues
+from modeldiff.changes.closer.panels import Floats, Totals, panels
+from modeldiff.changes.closer.spectrum import SingularValues
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import InvalidOption
 
@@ -49,8 +47,6 @@ _LEADING = 128
 """How many values are kept where not all are computed."""
 _OVERSAMPLING = 32
 _ITERATIONS = 4
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,8 @@ def measure_singular_values(
 ) -> SingularValues:
     """The singular values of target − base, for a matrix of floats.
 
+    A device whose memory is full leaves the work to the CPU.
+
     Raises ``InvalidOption`` for a pair that is none or a device that is not here, and what
     ``PairReader`` raises.
     """
@@ -87,6 +85,22 @@ def measure_singular_values(
             hint="Singular values are those of a matrix; choose one.",
         )
     algebra = algebra_for(device)
+    try:
+        return _measured(matrix, base, target, algebra, progress)
+    except RuntimeError as error:  # torch's OutOfMemoryError is one
+        if isinstance(algebra, NumpyAlgebra) or "out of memory" not in str(error).lower():
+            raise
+    # Others hold the device's memory, and the question can be answered without it.
+    return _measured(matrix, base, target, NumpyAlgebra(), progress)
+
+
+def _measured(
+    matrix: MatrixPair,
+    base: Checkpoint,
+    target: Checkpoint,
+    algebra: Algebra,
+    progress: ReportProgress | None,
+) -> SingularValues:
     plan = plan_for(matrix, algebra)
     with PairReader(matrix, base, target, progress, passes=plan.passes) as reader:
         if not plan.exact:
@@ -113,105 +127,14 @@ def plan_for(matrix: MatrixPair, algebra: Algebra) -> Plan:
     return Plan(exact=False, small=False, passes=_ITERATIONS + 1)
 
 
-class _Totals:
-    """What one pass adds up beside the products."""
-
-    def __init__(self, matrix: MatrixPair) -> None:
-        self._matrix = matrix
-        self.energy = self.base_energy = 0.0
-        self.nonfinite = 0
-        self._noise_energy = 0.0
-        self._row_noise = 0.0
-        self._column_noise = np.zeros(matrix.columns)
-
-    def noise(self) -> RoundingNoise:
-        columns = float(self._column_noise.max(initial=0.0))
-        return RoundingNoise(self._noise_energy, math.sqrt(self._row_noise) + math.sqrt(columns))
-
-    def add(self, panel: _Panel) -> None:
-        self.energy += panel.energy
-        self.base_energy += panel.base_energy
-        self.nonfinite += panel.nonfinite
-        self._noise_energy += float(panel.column_noise.sum())
-        self._row_noise = max(self._row_noise, panel.row_noise)
-        self._column_noise += panel.column_noise
-
-
-@dataclass(frozen=True, eq=False)
-class _Panel:
-    """Some rows of the change, and what they add to the totals."""
-
-    start: int
-    delta: Values
-    energy: float
-    base_energy: float
-    nonfinite: int
-    row_noise: float
-    column_noise: Floats
-
-
-def _panels(reader: PairReader, totals: _Totals | None = None) -> Iterator[_Panel]:
-    """The change, panel by panel in one pass; the totals are added to if given."""
-
-    def act(start: int, stop: int) -> _Panel:
-        return _panel(reader, start, stop, totals is not None)
-
-    for panel in reader.walk(reader.blocks(_PANEL), act):
-        if totals is not None:
-            totals.add(panel)
-        yield panel
-
-
-def _panel(reader: PairReader, start: int, stop: int, measured: bool) -> _Panel:
-    base, target = reader.rows(start, stop)
-    with np.errstate(all="ignore"):
-        delta = target - base
-    finite = np.isfinite(base) & np.isfinite(target) & np.isfinite(delta)
-    nonfinite = finite.size - int(np.count_nonzero(finite))
-    if nonfinite:
-        for values in (delta, base, target):
-            values[~finite] = 0
-    if not measured:
-        return _Panel(start, delta, 0.0, 0.0, nonfinite, 0.0, np.zeros(0))
-    with np.errstate(all="ignore"):
-        squared = _step_squared(target, reader.matrix.types.target.significand)
-        rows = squared.sum(axis=1, dtype=np.float64)
-        columns = squared.sum(axis=0, dtype=np.float64)
-    return _Panel(
-        start,
-        delta,
-        _energy(delta),
-        _energy(base),
-        nonfinite,
-        float(rows.max(initial=0.0)) / 12,
-        columns / 12,
-    )
-
-
-def _energy(values: Values) -> float:
-    """The sum of squares."""
-    return float(np.square(values).sum(axis=1).sum(dtype=np.float64))
-
-
-def _step_squared(values: Values, significand: int) -> Values:
-    """The square of the last place of each value's significand; 0 for 0."""
-    if values.dtype == np.float64:
-        powers: Values = (values.view(np.uint64) & np.uint64(0x7FF0 << 48)).view(np.float64)
-    else:
-        powers = (values.view(np.uint32) & np.uint32(0x7F800000)).view(np.float32)
-    powers *= 2.0 ** (1 - significand)
-    squared: Values = np.multiply(powers, powers, out=powers)
-    return squared
-
-
 def _exact(reader: PairReader, algebra: Algebra, small: bool) -> SingularValues:
     """All of them. A wide matrix is held whole, in the working type."""
     matrix = reader.matrix
-    totals = _Totals(matrix)
+    totals = Totals(matrix)
     tall = matrix.rows >= matrix.columns
     held = None if tall and not small else np.empty((matrix.rows, matrix.columns), matrix.working)
     gram = None
-    for panel in _panels(reader, totals):
+    for panel in panels(reader, _PANEL, totals):
         if held is not None:
             held[panel.start : panel.start + len(panel.delta)] = panel.delta
         else:
@@ -241,7 +164,7 @@ def _randomized(reader: PairReader, algebra: Algebra) -> SingularValues:
     vectors = np.random.default_rng(0).standard_normal((matrix.columns, width))
     for _ in range(_ITERATIONS):
         vectors = np.linalg.qr(_multiplied(reader, algebra, vectors))[0]
-    totals = _Totals(matrix)
+    totals = Totals(matrix)
     product = _multiplied(reader, algebra, vectors, totals)
     ritz, turn = np.linalg.eigh((vectors.T @ product + product.T @ vectors) / 2)
     ritz, turn = np.maximum(ritz[::-1][:_LEADING], 0.0), turn[:, ::-1][:, :_LEADING]
@@ -253,19 +176,19 @@ def _randomized(reader: PairReader, algebra: Algebra) -> SingularValues:
 
 
 def _multiplied(
-    reader: PairReader, algebra: Algebra, vectors: Floats, totals: _Totals | None = None
+    reader: PairReader, algebra: Algebra, vectors: Floats, totals: Totals | None = None
 ) -> Floats:
     """DᵀD times the vectors."""
     total = None
     sent = algebra.sent(vectors)
-    for panel in _panels(reader, totals):
+    for panel in panels(reader, _PANEL, totals):
         total = algebra.add_power(total, panel.delta, sent)
     return algebra.fetched(total)
 
 
 def _found(
     reader: PairReader,
-    totals: _Totals,
+    totals: Totals,
     values: Floats,
     *,
     error: float,
