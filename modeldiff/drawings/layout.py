@@ -56,6 +56,7 @@ class _Section:
     kinds: Sequence[tuple[LayerKind, Sequence[Branch]]]
     tail: Block
     out: str
+    layer_count: int
 
 
 def lay_out(
@@ -116,7 +117,16 @@ def _paged(
         below, above = _elided(architecture, section, layer)
         page.elide(below)
         for (kind, sublayers), where in zip(section.kinds, each, strict=True):
-            page.layer(_title(kind, layer), _aside(architecture, kind), kind, sublayers, where)
+            drawn = set(kind.layers) if layer is None else {layer}
+            among = tuple(number in drawn for number in range(section.layer_count))
+            page.layer(
+                _title(kind, layer),
+                _aside(architecture, kind),
+                () if all(among) else among,
+                kind,
+                sublayers,
+                where,
+            )
         page.elide(above)
         page.end(section.tail, section.out)
     return page.turned()
@@ -153,7 +163,9 @@ def _sections(
         names = [_comes_in(_box_at(before, entry[-1])) for entry in before.entries]
         out = "logits" if tower == main and tail else "output"
         out = out if tower == main else "to the decoder"
-        yield _Section(tower, before, names, kinds, after, out)
+        numbers = [n for k in architecture.layer_kinds if k.tower == tower for n in k.layers]
+        count = max(numbers, default=-1) + 1
+        yield _Section(tower, before, names, kinds, after, out, count)
 
 
 def _branch(sublayer: Sublayer, layers: Layers, cards: CardMaker) -> Branch:
@@ -208,7 +220,9 @@ def _aside(architecture: Architecture, kind: LayerKind) -> str:
     )
     if architecture.family == UNKNOWN:
         alike += " · order by name"
-    return f"{kind.name} · {alike}" if len(architecture.layer_kinds) > 1 else alike
+    # That it is a layer is said beside; what sets it apart from others is not.
+    name = kind.name.partition(": ")[2] or kind.name
+    return f"{name} · {alike}" if len(architecture.layer_kinds) > 1 else alike
 
 
 def _stream_label(architecture: Architecture) -> str:

@@ -135,6 +135,7 @@ class Page:
         self,
         title: str,
         aside: str,
+        among: tuple[bool, ...],
         kind: LayerKind,
         sublayers: Sequence[Branch],
         places: Sequence[int],
@@ -168,7 +169,7 @@ class Page:
         left, bottom = self.columns[start].left + MARGIN, self.floor
         right = self.column.end + INSIDE
         self.panels.append(
-            Panel("layer", title, aside, left, bottom, right - left, self.u - bottom)
+            Panel("layer", title, aside, left, bottom, right - left, self.u - bottom, among)
         )
         self.u += BETWEEN
 
@@ -198,10 +199,7 @@ class Page:
             self.width,
             height,
             tuple(Box(card, x, height - u - h, w, h) for card, x, u, w, h in self.boxes),
-            tuple(
-                Panel(p.level, p.title, p.aside, p.x, height - p.y - p.height, p.width, p.height)
-                for p in self.panels
-            ),
+            tuple(replace(panel, y=height - panel.y - panel.height) for panel in self.panels),
             tuple(replace(route, points=tuple(map(flip, route.points))) for route in self.routes),
             tuple(map(flip, self.sums)),
             tuple(map(flip, self.taps)),

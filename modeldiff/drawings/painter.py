@@ -32,6 +32,8 @@ _MARGIN = 14.0
 _SCALE_WIDTH = 220.0
 _NAMES_SHOWN = 3
 _LONGEST_NAME = 200
+# Of the marks that stand for layers beside a frame's title.
+_LEAST_PITCH, _MOST_PITCH = 1.5, 7.0
 _ABOUT_STRIPS = ("Numbers: all these layers together.", "Strips: a column a layer, first to last.")
 
 
@@ -240,9 +242,24 @@ def _panel(panel: Panel) -> str:
         title = shorten(panel.title, end - start, 13)
         return frame + text_tag(title, "aside", start, panel.y + 16.5)
     title = shorten(panel.title, end - start, 15, bold=True)
-    room = end - start - text_width(title, 15, bold=True) - 20
+    titled = start + text_width(title, 15, bold=True) + 16
+    aside = shorten(panel.aside, max(end - titled - 4, 0), 13)
     return (
         frame
         + text_tag(title, "title", start, panel.y + 23)
-        + text_tag(shorten(panel.aside, max(room, 0), 13), "aside", end, panel.y + 23, "end")
+        + _among(panel.among, titled, end - text_width(aside, 13) - 16, panel.y + 11)
+        + text_tag(aside, "aside", end, panel.y + 23, "end")
     )
+
+
+def _among(layers: Sequence[bool], left: float, right: float, y: float) -> str:
+    """A mark a layer, from the first, those of the frame in colour; nothing where all are or no
+    room is."""
+    pitch = min(_MOST_PITCH, (right - left) / len(layers)) if layers else 0.0
+    if pitch < _LEAST_PITCH:
+        return ""
+    width = pitch - min(1.0, pitch / 3)
+    path = ["", ""]
+    for number, own in enumerate(layers):
+        path[own] += f"M{left + number * pitch:.1f},{y:g}h{width:.2f}v12h-{width:.2f}z"
+    return f'<path class="others" d="{path[0]}"/><path class="own" d="{path[1]}"/>'

@@ -22,7 +22,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Panel:
-    """A titled frame: around a layer, around a sublayer, or a dashed one for layers not drawn."""
+    """A titled frame: around a layer, around a sublayer, or a dashed one for layers not drawn.
+
+    ``among`` says of each layer of the model (of the tower), from the first, whether it is one of
+    those that the frame stands for; it is empty where all are.
+    """
 
     level: Literal["layer", "sublayer", "elided"]
     title: str
@@ -31,6 +35,7 @@ class Panel:
     y: float
     width: float
     height: float
+    among: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,8 @@ def style_sheet(palette: Palette) -> str:
         ".track": f"fill:{p.track}",
         ".bar": f"fill:{p.bar}",
         ".mark": f"stroke:{p.text};stroke-width:1.2",
+        ".others": f"fill:{p.track}",
+        ".own": f"fill:{p.accent}",
         ".level": f"stroke:{p.text};stroke-width:1;stroke-dasharray:2 2",
         ".node": "cursor:pointer;outline:none",
         ".node:hover .box": f"stroke:{p.accent};stroke-width:2",

@@ -150,6 +150,20 @@ def test_all_layers_together_draw_every_kind() -> None:
     assert "Layer 0" in svg and "Layers 1–3" in svg
 
 
+def test_a_frame_marks_which_of_the_layers_it_stands_for() -> None:
+    def marks(layer: int | None) -> list[tuple[int, int]]:
+        svg = diagram_svg(moe_like(), layer=layer, metric=MEDIAN, palette=LIGHT)
+        paths = ElementTree.fromstring(svg).iter(f"{SVG}path")
+        counts = [(p.get("class"), str(p.get("d")).count("M")) for p in paths]
+        own = [count for css, count in counts if css == "own"]
+        return list(zip(own, [count for css, count in counts if css == "others"], strict=True))
+
+    assert marks(None) == [(1, 3), (3, 1)]
+    assert marks(2) == [(1, 3)]
+    alike = diagram_svg(llama_like(4), layer=None, metric=MEDIAN, palette=LIGHT)
+    assert 'class="own"' not in alike
+
+
 @pytest.mark.parametrize("palette", [CSS_PALETTE, LIGHT, DARK])
 @pytest.mark.parametrize("name", ALL)
 def test_the_drawing_is_valid_xml_whatever_the_names(name: str, palette: Palette) -> None:
