@@ -198,7 +198,7 @@ def make_card(
     large = _SMALL + (_LARGE - _SMALL) * size if step.kind != "norm" else 0.0
     room = max(large, _LEAST) - 2 * _PAD
     share = sum(reading.share for reading in readings)
-    note = _share_text(share) if share else ""
+    note = share_text(share)
     # The lines, and so the height, are the same whatever the numbers turn out to be.
     fit = max(room, title, text_width(step.shape, SHAPE), _WORDS if alone else _PHRASE)
     lines = _lines(step.shape, meanings, note, fit)
@@ -250,7 +250,10 @@ def _line_width(line: tuple[str, str]) -> float:
     return text_width(shape, SHAPE) + between + text_width(detail, DETAIL)
 
 
-def _share_text(share: float) -> str:
+def share_text(share: float) -> str:
+    """How much of the model a box stands for, in words; nothing for what is stored elsewhere."""
+    if not share:
+        return ""
     percent = 100 * share
     return f"{percent:.2g} % of parameters" if percent >= 0.01 else "<0.01 % of parameters"
 

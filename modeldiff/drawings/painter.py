@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from modeldiff.drawings.annotations import NotesBlock
-from modeldiff.drawings.cards import Card, Gauge
+from modeldiff.drawings.cards import Card, Gauge, share_text
 from modeldiff.drawings.page_columns import MARGIN, PANEL_X
 from modeldiff.drawings.palette import CSS_PALETTE, Palette
 from modeldiff.drawings.picture import Box, Layout, Panel
@@ -195,7 +195,8 @@ class Painter:
             names = [name[:_LONGEST_NAME] for name in islice(reading.names, _NAMES_SHOWN)]
             more = reading.count - len(names)
             lines.append(", ".join(names) + (f" and {more:,} more" if more else ""))
-        lines += [part for part in (card.step.shape, card.step.detail) if part]
+        share = share_text(sum(reading.share for reading in card.readings))
+        lines += [part for part in (card.step.shape, card.step.detail, share) if part]
         for reading, number in zip(card.readings, card.numbers, strict=False):
             line = f"{reading.parameter}: {metric.label.lower()} {number}"
             known = [value for value in reading.spread if value is not None]
