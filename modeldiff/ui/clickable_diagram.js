@@ -5,8 +5,9 @@
 // keyboard's focus stays. What a box tells is shown at once for the mouse and the keyboard alike,
 // and hidden by Escape; the browser's own tooltip for it is late, and for the mouse alone.
 
-// A wider drawing is taken from this share of its own size on; none grows over this.
-const LEAST = 0.8, LEAST_SLIDE = 0.45, MOST = 1.3
+// A wider drawing is taken from this share of its own size on; none grows over this, and below the
+// size at which it can be read it is scrolled.
+const LEAST = 0.8, LEAST_SLIDE = 0.45, MOST = 1.3, READABLE = 0.65
 
 function sizeOf(svg) {
   const [, width, height] = /viewBox="[^ ]+ [^ ]+ ([^ ]+) ([^ "]+)/.exec(svg)
@@ -41,7 +42,8 @@ export default function ({ parentElement, data, setStateValue }) {
     const most = MOST * width
     // A slide is to be seen in one piece.
     const seen = name === "landscape" ? (window.innerHeight - 24) * width / height : most
-    return { name, width: Math.min(room, most, Math.max(seen, LEAST * width)) }
+    const fits = Math.min(room, most, Math.max(seen, LEAST * width))
+    return { name, width: name === "landscape" ? fits : Math.max(fits, READABLE * width) }
   }
 
   const tell = (node) => {
