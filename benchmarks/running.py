@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.programs import Program
+
+_LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
 
 @dataclass(frozen=True)
@@ -34,25 +35,20 @@ def run(program: Program) -> Run:
 
     Raises ``ProgramFailed``.
     """
-    with tempfile.TemporaryFile() as errors:
-        started = time.perf_counter()
-        child = subprocess.Popen(
-            program.command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            cwd=Path(__file__).parents[1],
-            env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
-        )
-        _, status, usage = os.wait4(child.pid, 0)
-        seconds = time.perf_counter() - started
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            errors.seek(0)
-            said = errors.read().decode(errors="replace").strip()[-500:]
-            raise ProgramFailed(f"{program.name} ended with {child.returncode}: {said}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Run(seconds, usage.ru_maxrss * unit)
+    done = subprocess.run(
+        [sys.executable, "-IS", _LAUNCHER, *program.command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        cwd=Path(__file__).parents[1],
+        env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
+    )
+    said = done.stderr.decode(errors="replace").strip()[-500:]
+    if done.returncode:
+        raise ProgramFailed(f"{program.name} could not be started: {said}")
+    seconds, memory, code = json.loads(done.stdout)
+    if code:
+        raise ProgramFailed(f"{program.name} ended with {code}: {said}")
+    return Run(seconds, memory)
 
 
 def forget(files: Iterable[Path]) -> None:
