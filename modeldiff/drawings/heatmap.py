@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from modeldiff.drawings.chart_spec import DATA, chart_spec, with_data
 from modeldiff.drawings.heatmap_frame import in_picture
 from modeldiff.drawings.heatmap_grid import Grid, place_cells
 from modeldiff.drawings.heatmap_headings import headings, row_labels
@@ -33,8 +34,6 @@ _LABEL_EVERY = 14.0
 """The least distance in pixels between the labels of rows."""
 _NOT_DRAWN = ["status", "rank", "group", "kind", "part", "resolution"]
 """Columns of the frame that the chart has no use for, so that they are not sent."""
-CELLS = "cells"
-"""The name of the cells' dataset."""
 _DEFAULT = HeatmapOptions()
 
 
@@ -96,32 +95,24 @@ def heatmap_chart(
 
 @dataclass(frozen=True)
 class HeatmapSpec:
-    """A chart as a specification that stays, and its cells apart, in a dataset named ``CELLS``.
+    """A chart as a specification that stays, and its cells apart.
 
     Choosing another cell changes the data alone, so that a page need not draw the chart anew.
     """
 
     spec: Mapping[str, Any]
-    cells: pd.DataFrame
 
     def with_selected(
         self, selected: tuple[int | None, str] | None, expert: int | None = None
     ) -> dict[str, Any]:
         """The whole specification with a cell outlined; the cells in it are a frame."""
-        cells = self.cells.assign(selected=_is_selected(self.cells, selected, expert))
-        return {**self.spec, "datasets": {**self.spec["datasets"], CELLS: cells}}
+        cells = self.spec["datasets"][DATA]
+        return with_data(self.spec, cells.assign(selected=_is_selected(cells, selected, expert)))
 
 
 def heatmap_spec(chart: alt.LayerChart) -> HeatmapSpec:
     """The specification of a chart of ``heatmap_chart`` without a palette."""
-    cells: Any = chart.data
-    named = chart.copy(deep=False)
-    named.data = alt.NamedData(name=CELLS)
-    # Altair's validation takes longer than all the rest; the tests have it. What it configures is
-    # its own theme, which no page shows.
-    spec = named.to_dict(validate=False)
-    spec.pop("config", None)
-    return HeatmapSpec(spec, cells)
+    return HeatmapSpec(chart_spec(chart))
 
 
 def heatmap_says(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions = _DEFAULT) -> str:

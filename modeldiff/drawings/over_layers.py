@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
 from modeldiff.changes.change import Statistics
+from modeldiff.drawings.chart_spec import DATA, chart_spec, with_data
 from modeldiff.drawings.heatmap_paint import GREY
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.palette import FILE_FONT, Palette
@@ -36,15 +38,42 @@ def over_layers_chart(
     marked, so that marking another draws nothing anew. ``palette`` is for files; without it the
     page's theme gives the colours.
     """
-    frame = _frame(layers, metric, selected)
-    resolutions = {s.resolution_pct for _, s in layers if s and s.resolution_pct is not None}
-    scale = choose_scale(frame["value"].dropna(), metric, resolutions)
+    chart = _empty_chart(layers[0][0], layers[-1][0], _scale(layers, metric), palette)
+    chart = chart.copy(deep=False)
+    chart.data = _frame(layers, metric, selected)
+    return chart
+
+
+def over_layers_spec(layers: OverLayers, metric: Metric, *, selected: int | None) -> dict[str, Any]:
+    """The chart in the page's theme as a specification with the data apart, in a frame."""
+    spec = _empty_spec(layers[0][0], layers[-1][0], _scale(layers, metric))
+    return with_data(spec, _frame(layers, metric, selected))
+
+
+def _scale(layers: OverLayers, metric: Metric) -> Scale:
+    statistics = [s for _, s in layers if s is not None]
+    values = (value for s in statistics if (value := metric.value(s)) is not None)
+    resolutions = {s.resolution_pct for s in statistics if s.resolution_pct is not None}
+    return choose_scale(values, metric, resolutions)
+
+
+@lru_cache(maxsize=64)
+def _empty_spec(first: int, last: int, scale: Scale) -> dict[str, Any]:
+    """Kept, as from one layer to the next, and often from a place to another, it is the same."""
+    return chart_spec(_empty_chart(first, last, scale, None))
+
+
+def _empty_chart(first: int, last: int, scale: Scale, palette: Palette | None) -> alt.LayerChart:
+    """The chart but for its data."""
     grey = GREY if palette is None else palette.muted
     bars = alt.Chart().transform_filter("isValid(datum.value)")
-    x, x2 = alt.X("from:Q", scale=_across(layers), axis=_layer_axis(layers)), alt.X2("to:Q")
+    x, x2 = (
+        alt.X("from:Q", scale=_across(first, last), axis=_layer_axis(first, last)),
+        alt.X2("to:Q"),
+    )
     y = alt.Y("value:Q", scale=_up(scale), axis=_value_axis(scale))
     chart = alt.LayerChart(
-        data=frame,
+        data=alt.NamedData(name=DATA),
         layer=[
             *_lines(scale, grey),
             bars.mark_rect(aria=False, strokeWidth=0).encode(
@@ -87,7 +116,7 @@ def over_layers_chart(
                 y2=alt.Y2(datum=scale.top * _HEADROOM),
                 tooltip=[
                     alt.Tooltip("layer:Q", title="Layer"),
-                    alt.Tooltip("reading:N", title=metric.label),
+                    alt.Tooltip("reading:N", title=scale.metric.label),
                 ],
                 description=alt.Description("description:N"),
             )
@@ -149,17 +178,15 @@ def _frame(layers: OverLayers, metric: Metric, selected: int | None) -> pd.DataF
     return pd.DataFrame(rows).astype({"value": "float64"})
 
 
-def _across(layers: OverLayers) -> alt.Scale:
-    numbers = [number for number, _ in layers]
-    return alt.Scale(domain=[min(numbers) - 0.5, max(numbers) + 0.5], nice=False, zero=False)
+def _across(first: int, last: int) -> alt.Scale:
+    return alt.Scale(domain=[first - 0.5, last + 0.5], nice=False, zero=False)
 
 
 def _up(scale: Scale) -> alt.Scale:
     return alt.Scale(domain=[0, scale.top * _HEADROOM], nice=False, clamp=True)
 
 
-def _layer_axis(layers: OverLayers) -> alt.Axis:
-    first, last = layers[0][0], layers[-1][0]
+def _layer_axis(first: int, last: int) -> alt.Axis:
     step = next(
         s for s in (1, 2, 5, 10, 20, 50, 100, 1000, 10**5) if (last - first) / s <= _MOST_LABELS
     )

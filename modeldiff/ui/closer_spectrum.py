@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from modeldiff.changes import SingularValues
+from modeldiff.drawings.chart_spec import chart_spec
 from modeldiff.drawings.spectrum_chart import spectrum_alt, spectrum_chart
 from modeldiff.wording import format_pct, format_small
 
@@ -36,7 +37,7 @@ def show_spectrum(found: SingularValues) -> None:
         )
     chart = spectrum_chart(found)
     if chart is not None:
-        st.altair_chart(chart, key="spectrum_chart", alt=spectrum_alt(found))
+        st.vega_lite_chart(spec=chart_spec(chart), key="spectrum_chart", alt=spectrum_alt(found))
     shares = {
         f"top {count:,}": format_pct(100 * share)
         for count in _TOPS

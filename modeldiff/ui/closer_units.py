@@ -8,6 +8,7 @@ import streamlit as st
 
 from modeldiff.changes import Statistics, UnitChanges
 from modeldiff.drawings import METRICS, Metric, metric_named
+from modeldiff.drawings.chart_spec import chart_spec
 from modeldiff.drawings.unit_bars import expert_chart, unit_chart, unit_names, units_alt
 from modeldiff.ui.chart_clicks import chart_key, clicked
 from modeldiff.ui.view import change_view, chosen_metric
@@ -25,7 +26,7 @@ def show_units(found: UnitChanges) -> None:
     metric = _telling(found.statistics)
     st.caption(f"{metric.label}. {_KINDS.get(found.units.kind, '')}")
     alt = units_alt(names, found.statistics, metric)
-    st.altair_chart(unit_chart(found, metric), key="units_chart", alt=alt)
+    st.vega_lite_chart(spec=chart_spec(unit_chart(found, metric)), key="units_chart", alt=alt)
     _extremes(names, found.statistics, metric)
 
 
@@ -35,8 +36,8 @@ def show_experts(experts: Mapping[int, Statistics], column: str) -> None:
     names = tuple(f"expert {number}" for number in experts)
     st.caption(f"{metric.label}. A cell an expert, in order; a click shows that expert alone.")
     key = chart_key("experts_chart", "expert", None)
-    st.altair_chart(
-        expert_chart(experts, metric),
+    st.vega_lite_chart(
+        spec=chart_spec(expert_chart(experts, metric)),
         key=key,
         on_select=lambda: _choose(key, column),
         selection_mode="expert",

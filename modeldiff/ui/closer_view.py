@@ -19,6 +19,7 @@ from modeldiff.changes import (
     units_between,
 )
 from modeldiff.drawings import format_bytes
+from modeldiff.drawings.chart_spec import chart_spec
 from modeldiff.drawings.spread import spread_alt, spread_chart
 from modeldiff.results import Found, Look, LookKind, possible_looks
 from modeldiff.ui.closer_image import show_image
@@ -100,7 +101,7 @@ def _spread(place: PlaceRows) -> None:
         help="On a log axis. Unchanged elements stand at 0. The triangles are where 5, 25, 75, 95 "
         "and 99 % of the elements lie to the left.",
     )
-    st.altair_chart(chart, key="spread_chart", alt=spread_alt(place.statistics))
+    st.vega_lite_chart(spec=chart_spec(chart), key="spread_chart", alt=spread_alt(place.statistics))
 
 
 def _single(place: PlaceRows) -> Change | None:

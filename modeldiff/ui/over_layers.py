@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from modeldiff.drawings.over_layers import over_layers_alt, over_layers_chart
+from modeldiff.drawings.over_layers import over_layers_alt, over_layers_spec
 from modeldiff.ui.chart_clicks import chart_key, clicked
 from modeldiff.ui.places import PlaceRows
 from modeldiff.ui.view import change_view, chosen_metric
@@ -25,8 +25,8 @@ def over_layers(place: PlaceRows) -> None:
     key = chart_key(
         f"over_layers_{place.column}", "over", None if layer is None else {"layer": layer}
     )
-    st.altair_chart(
-        over_layers_chart(layers, metric, selected=layer),
+    st.vega_lite_chart(
+        spec=over_layers_spec(layers, metric, selected=layer),
         key=key,
         on_select=lambda: _go(key),
         selection_mode="over",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from modeldiff.drawings.chart_spec import chart_spec
 from modeldiff.drawings.parts import parts_alt, parts_chart, read_parts
 from modeldiff.ui.opening import Comparison
 
@@ -15,5 +16,7 @@ def parts_view(comparison: Comparison) -> None:
         return
     st.header("Where the parameters sit", anchor=False)
     with st.container(key="parts"):
-        st.altair_chart(parts_chart(parts), key="parts_chart", alt=parts_alt(parts))
+        st.vega_lite_chart(
+            spec=chart_spec(parts_chart(parts)), key="parts_chart", alt=parts_alt(parts)
+        )
     st.caption("Both models on one scale; the share is of the model's own parameters.")

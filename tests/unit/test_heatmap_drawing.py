@@ -28,8 +28,8 @@ from modeldiff.drawings import (
     heatmap_frame,
     heatmap_spec,
 )
+from modeldiff.drawings.chart_spec import DATA
 from modeldiff.drawings.files import chart_to_svg, svg_to_png
-from modeldiff.drawings.heatmap import CELLS
 from modeldiff.drawings.heatmap_frame import in_picture
 from modeldiff.drawings.heatmap_grid import Grid, place_cells
 from modeldiff.drawings.heatmap_options import HeatmapOptions
@@ -314,10 +314,10 @@ def test_choosing_another_cell_changes_the_data_and_not_the_drawing() -> None:
     assert outside[1] == [(None, "norm")]
     page = heatmap_spec(heatmap_chart(frame, MEDIAN))
     one, other = page.with_selected((1, "mlp.up_proj")), page.with_selected((None, "norm"))
-    assert one["data"] == {"name": CELLS}
-    cells = one["datasets"].pop(CELLS)
+    assert one["data"] == {"name": DATA}
+    cells = one["datasets"].pop(DATA)
     assert list(cells.loc[cells["selected"], "place"]) == ["layer 1 · mlp.up_proj"]
-    del other["datasets"][CELLS]
+    del other["datasets"][DATA]
     assert one == other
 
 

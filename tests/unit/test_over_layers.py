@@ -7,11 +7,18 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
+import altair as alt
 import pytest
 import vl_convert
 
 from modeldiff.drawings import DARK, LIGHT, METRICS, Palette
-from modeldiff.drawings.over_layers import OverLayers, over_layers_alt, over_layers_chart
+from modeldiff.drawings.chart_spec import DATA
+from modeldiff.drawings.over_layers import (
+    OverLayers,
+    over_layers_alt,
+    over_layers_chart,
+    over_layers_spec,
+)
 from tests.support.changes import made_statistics
 
 MEDIAN, UNCHANGED = METRICS[0], METRICS[1]
@@ -94,3 +101,18 @@ def test_in_words() -> None:
         "smallest in layer 5 (10.0 %)."
     )
     assert "no layer has a value" in over_layers_alt([(0, None), (1, None)], UNCHANGED)
+
+
+def test_the_page_gets_a_valid_chart_and_the_data_apart() -> None:
+    empty = []
+    for selected in (0, 5):
+        spec = over_layers_spec(LAYERS, MEDIAN, selected=selected)
+        frame = spec["datasets"].pop(DATA)
+        assert list(frame.loc[frame["selected"], "layer"]) == [selected]
+        assert spec["config"] == {"view": {"strokeWidth": 0}}
+        empty.append(spec)
+    assert empty[0] == empty[1]
+    alt.LayerChart.from_dict(empty[0], validate=True)
+    other = over_layers_spec(LAYERS[:2], MEDIAN, selected=0)
+    assert list(other["datasets"][DATA]["layer"]) == [0, 1]
+    assert other["layer"] != empty[0]["layer"], "its axis ends at layer 1"
