@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Step
@@ -110,10 +110,11 @@ def brief_cards(architecture: Architecture) -> CardMaker:
     readings = Readings(architecture, (), METRICS[0])
 
     def cards(row: Sequence[Step], layers: Layers) -> list[Card]:
+        labels = Counter(step.label for step in row)
         return [
             make_card(
-                replace(step, label=_label(step, row), detail=_detail(step)),
-                _label(step, row),
+                replace(step, label=_label(step, labels), detail=_detail(step)),
+                _label(step, labels),
                 [replace(reading, share=0.0) for reading in readings.of(step, layers[:1])],
                 (),
                 largest=0,
@@ -125,8 +126,8 @@ def brief_cards(architecture: Architecture) -> CardMaker:
     return cards
 
 
-def _label(step: Step, row: Sequence[Step]) -> str:
-    alone = sum(other.label == step.label for other in row) == 1
+def _label(step: Step, labels: Mapping[str, int]) -> str:
+    alone = labels[step.label] == 1
     return step.label if alone and "shared_expert" not in step.id else longer_label(step)
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from modeldiff.architectures import FactPair, explain
 from modeldiff.drawings import CSS_PALETTE, LIGHT
+from modeldiff.drawings.drawable import why_not_drawn
 from modeldiff.drawings.marks import counterpart
 from modeldiff.drawings.side_by_side import SideBySide, in_words, side_by_side
 from modeldiff.drawings.side_by_side_svg import side_by_side_svg
@@ -29,6 +30,10 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
     ``facts`` are both models' facts, compared.
     """
     base, target = comparison.base, comparison.target
+    if reason := why_not_drawn(base.architecture, target.architecture):
+        st.header("The two blocks", anchor=False)
+        st.info(reason)
+        return
     drawing = _drawing(base.identity, target.identity, comparison, facts)
     _explain_choice(comparison, drawing)
     st.header("The two blocks", anchor=False)

@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from modeldiff.architectures import explain
 from modeldiff.drawings import CSS_PALETTE, LIGHT, diagram_svg
+from modeldiff.drawings.drawable import why_not_drawn
 from modeldiff.ui.choosers import (
     choose_layer,
     choose_metric,
@@ -37,6 +38,9 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
         with st.container(width=320):
             metric = choose_metric(view)
         architecture = choose_side(view, comparison).architecture
+        if reason := why_not_drawn(architecture):
+            st.info(reason)
+            return
         view = played(view, architecture.layer_count)
         numbered = choose_numbered(view)
         slide = choose_slide(view)

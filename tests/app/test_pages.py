@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from modeldiff import diff
@@ -16,6 +18,7 @@ from modeldiff.results.results_folder import ready_results_folder
 from modeldiff.ui.choosers import cell_name
 from tests.app.conftest import PAGES, OpenPage, words
 from tests.app.small_models import write_llama
+from tests.support.small_checkpoints import write_checkpoint
 
 Measure = Callable[[str, str], None]
 
@@ -185,6 +188,17 @@ def test_names_from_files_are_text(open_page: OpenPage, tmp_path: Path) -> None:
     )
     app = open_page("heatmap", base=folder, target=folder, layer="1", component=column)
     assert f"`{name}`" in words(app)
+
+
+@pytest.mark.parametrize("page", ["architecture", "diagram"])
+def test_what_nobody_could_read_is_not_drawn(
+    page: str, open_page: OpenPage, tmp_path: Path
+) -> None:
+    names = [f"{random.Random(i).getrandbits(90):x}q.weight" for i in range(600)]
+    folder = write_checkpoint(tmp_path / "model", {n: ("U8", np.zeros(1, "u1")) for n in names})
+    app = open_page(page, base=str(folder), target=str(folder))
+    [reason] = [info.value for info in app.info if info.value.startswith("Not drawn")]
+    assert "600 boxes" in reason
 
 
 def test_a_diff_is_started_and_cancelled(open_page: OpenPage, pair: dict[str, str]) -> None:

@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from modeldiff.architectures import Architecture, FactPair
 from modeldiff.changes import Change
 from modeldiff.drawings.diagram import diagram_svg
+from modeldiff.drawings.drawable import why_not_drawn
 from modeldiff.drawings.metrics import METRICS
-from modeldiff.drawings.report.markup import REPORT_PALETTE
+from modeldiff.drawings.report.markup import REPORT_PALETTE, text
 from modeldiff.drawings.side_by_side import side_by_side
 from modeldiff.drawings.side_by_side_svg import side_by_side_svg
-
-_MOST_BOXES = 500
-"""A drawing of more is nothing to look at, and takes long to lay out."""
 
 
 def diagram_html(changes: Sequence[Change], architecture: Architecture) -> str:
     """All kinds of layers, each parameter marked with its change over all layers."""
-    if _boxes(architecture) > _MOST_BOXES:
-        return "<p>The diagram of this model is too large for a page.</p>"
+    if reason := why_not_drawn(architecture):
+        return f"<p>{text(reason)}</p>"
     drawing = diagram_svg(
         architecture, layer=None, changes=changes, metric=METRICS[0], palette=REPORT_PALETTE
     )
@@ -33,16 +31,9 @@ def side_by_side_html(
     base: Architecture, target: Architecture, facts: Sequence[FactPair], names: tuple[str, str]
 ) -> str:
     """Both models row by row, what differs outlined; nothing where they are built alike."""
-    if all(fact.same for fact in facts) or max(map(_boxes, (base, target))) > _MOST_BOXES:
+    if all(fact.same for fact in facts) or why_not_drawn(base, target):
         return ""
     drawing = side_by_side_svg(side_by_side(base, target, facts), names, palette=REPORT_PALETTE)
     # Rules of an inline drawing hold for the whole page: this one's are kept to itself.
     drawing = drawing.replace('class="diagram"', 'class="pair"').replace(".diagram ", ".pair ")
     return f'<h3>Side by side</h3><div class="scroll drawing">{drawing}</div>'
-
-
-def _boxes(architecture: Architecture) -> int:
-    """How many boxes a diagram of all kinds of layers has."""
-    sublayers = (each for kind in architecture.layer_kinds for each in kind.sublayers)
-    inside = sum(len(row) for sublayer in sublayers for row in sublayer.rows)
-    return len(architecture.stem) + inside + len(architecture.tail)
