@@ -16,18 +16,22 @@ _STEPS = 64
 _WIDEST = 420
 _GAP = 24
 _LINE = 16.0
+_TICK_LINE = 13.0
 _ROOM_FOR_TICKS = 170
 """A strip narrower than so many pixels has its two ends named, and nothing between."""
+_FREE_FROM = 0.4
+"""From here on, what stands at a single strip's end has room beside the words of ticks."""
 
 
 def legend_height(scales: Scales) -> float:
     """Pixels that the legend takes at the top."""
-    return 78.0 + (_LINE if _named(scales) else 0)
+    below = _LINE if scales.beyond and _crowded(scales) else 0
+    return 78.0 + (_LINE if _named(scales) else 0) + below
 
 
 def legend(scales: Scales, metric: Metric, paint: Paint) -> list[alt.Chart]:
     """A title, and for each scale a strip of its colours with round values, floor and ceiling."""
-    top = legend_height(scales) - 48.0
+    top = 30.0 + (_LINE if _named(scales) else 0)
     strips = _strips(scales)
     unit = ", %" if metric.unit else ""
     log = ", logarithmic" if any(scale.low for scale in scales.scales.values()) else ""
@@ -41,6 +45,7 @@ def legend(scales: Scales, metric: Metric, paint: Paint) -> list[alt.Chart]:
         *([_text(names, left, paint, bold=False)] if _named(scales) else []),
         _colours(metric, len(strips), top, width, left),
         *_ticks(strips, top, width, left, paint),
+        *_beyond(scales, top, width, paint),
     ]
 
 
@@ -132,6 +137,39 @@ def _ticks(
             fontSize=alt.ExprRef(f"{shown} ? 11 : 0"),
         ).encode(y=alt.Y("y2:Q"), text=alt.Text("text:N")),
     ]
+
+
+def _beyond(scales: Scales, top: float, width: str, paint: Paint) -> list[alt.Chart]:
+    """What unrelated matrices would show, at the end of the last strip, where none reaches it."""
+    if not scales.beyond:
+        return []
+    lines = 2 if _crowded(scales) else 1
+    text = {
+        "y": top + 15 + lines * _TICK_LINE,
+        "text": f"\N{UPWARDS ARROW} unrelated {scales.beyond}",
+    }
+    last = len(_strips(scales)) - 1
+    mark: alt.Chart = (
+        alt.Chart({"values": [text]})
+        .mark_text(aria=False, align="right", baseline="line-top", fontSize=11)
+        .encode(
+            x=alt.value(alt.ExprRef(f"{last} * ({width} + {_GAP}) + {width}")),
+            y=alt.Y("y:Q"),
+            text=alt.Text("text:N"),
+            color=paint.words,
+        )
+    )
+    return [mark]
+
+
+def _crowded(scales: Scales) -> bool:
+    """Whether second lines of the ticks' words may reach, on a phone, where the last strip ends."""
+    strips = tuple(_strips(scales).values())
+    return any(
+        "\n" in tick.text and (len(strips) > 1 or tick.position > _FREE_FROM)
+        for ticks in strips
+        for tick in ticks
+    )
 
 
 def tops(scales: Scales) -> dict[str, str]:

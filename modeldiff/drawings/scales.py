@@ -39,6 +39,16 @@ class Scales:
             for name, value, has_one in zip(names, frame["value"], inside, strict=True)
         ]
 
+    @property
+    def beyond(self) -> str:
+        """What unrelated matrices would show, where not even the furthest scale reaches it; empty
+        where one does, and of a metric that has no such value."""
+        scales = tuple(self.scales.values())
+        ceiling = scales[0].metric.ceiling
+        if ceiling is None or any(scale.ceiling is not None for scale in scales):
+            return ""
+        return scales[0].metric.format(ceiling)
+
     def says(self) -> str:
         """In sentences: who shares a scale and why, and what its colours show."""
         return " ".join(self._sentences())

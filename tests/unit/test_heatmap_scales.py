@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
-from typing import get_args
+from typing import Any, get_args
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
+import vl_convert
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.changes import Pair, merge_statistics
-from modeldiff.drawings import METRICS, HeatmapOptions, heatmap_chart, heatmap_frame, heatmap_says
+from modeldiff.drawings import (
+    LIGHT,
+    METRICS,
+    HeatmapOptions,
+    heatmap_chart,
+    heatmap_frame,
+    heatmap_says,
+)
 from modeldiff.drawings.heatmap_frame import in_picture
 from modeldiff.drawings.heatmap_options import Sharing
 from modeldiff.drawings.scale import choose_scale
 from modeldiff.drawings.scales import Scales, choose_scales
+from modeldiff.drawings.text_width import text_width
 from tests.support.architectures import llama_like
 from tests.support.changes import made_changes
 
@@ -149,3 +160,42 @@ def test_the_margins_are_merged_and_not_averaged() -> None:
 def test_below_the_floor_other_numbers_are_pointed_to() -> None:
     assert "tell more here" in heatmap_says(frame_of(0.0001, 0.0001, 0.0001), MEDIAN)
     assert "tell more here" not in heatmap_says(frame_of(3.0, 3.0, 3.0), MEDIAN)
+
+
+def legend_texts(frame: pd.DataFrame, **options: Any) -> list[tuple[float, float, float, str]]:
+    """(left, right, baseline, words) of each text over the cells, in a picture for a phone."""
+    chart = heatmap_chart(frame, MEDIAN, options=HeatmapOptions(**options), palette=LIGHT)
+    svg = ElementTree.fromstring(vl_convert.vegalite_to_svg(chart.properties(width=390).to_dict()))
+    found = []
+
+    def walk(element: ElementTree.Element, x: float, y: float) -> None:
+        moved = re.search(r"translate\(([-\d.]+),([-\d.]+)\)", element.get("transform") or "")
+        x, y = (x + float(moved[1]), y + float(moved[2])) if moved else (x, y)
+        if element.tag.endswith("}text") and element.get("font-size", "0px") != "0px":
+            for number, line in enumerate(list(element) or [element]):
+                words = line.text or ""
+                wide = text_width(words, 11)
+                anchor = {"middle": 0.5, "end": 1.0}.get(element.get("text-anchor", ""), 0.0)
+                found.append((x - anchor * wide, x + (1 - anchor) * wide, y + 13 * number, words))
+        for child in element:
+            walk(child, x, y)
+
+    walk(svg, 0, 0)
+    return found
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize(("matrices", "norms"), [(30.0, 20.0), (30.0, 0.5), (3.0, 30.0)])
+def test_a_ceiling_beyond_the_scale_is_named_where_nothing_else_stands(
+    matrices: float, norms: float, log: bool
+) -> None:
+    texts = legend_texts(frame_of(matrices, norms, norms), log=log)
+    (mark,) = (text for text in texts if "unrelated" in text[3])
+    assert mark[3] == "↑ unrelated 141 %"
+    near = [text for text in texts if text is not mark and abs(text[2] - mark[2]) < 10]
+    assert not [text for text in near if text[0] < mark[1] and mark[0] < text[1]]
+
+
+def test_a_ceiling_on_the_scale_is_named_there_alone() -> None:
+    texts = [text[3] for text in legend_texts(frame_of(130.0, 0.5, 0.5))]
+    assert [text for text in texts if "unrelated" in text] == ["unrelated"]
