@@ -18,6 +18,8 @@ _ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _TICK_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _APART = 0.13
 """Marks nearer than this share of the scale would write over each other."""
+_LEAST_TOP = 1e-300
+"""Near the smallest numbers there are, powers of ten and their parts would be 0."""
 _DECADES = 5
 """A logarithmic scale has so many at most: what is smaller by more is nothing beside the top."""
 
@@ -173,6 +175,7 @@ def _low(ascending: list[float], top: float) -> float:
 
 def _at_least(value: float, steps: tuple[float, ...]) -> float:
     """The smallest of ``steps`` times a power of ten that is not below the value (above 0)."""
+    value = max(value, _LEAST_TOP)
     size = 10.0 ** math.floor(math.log10(value))
     return next(step * size for step in steps if value <= step * size * (1 + 1e-9))
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 import vl_convert
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modeldiff.changes import Pair, merge_statistics
@@ -78,6 +78,7 @@ def test_no_kind_that_moved_looks_unchanged(matrices: float, norms: float, vecto
     st.sampled_from([metric for metric in METRICS if metric.unit]),
     st.booleans(),
 )
+@example([5e-324], MEDIAN, False)
 def test_more_change_is_never_less_heat(values: list[float], metric: object, log: bool) -> None:
     assert isinstance(metric, type(MEDIAN))
     values = [min(value, metric.limit or math.inf) for value in values]
