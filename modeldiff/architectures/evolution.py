@@ -24,6 +24,7 @@ _TELLING = (
     "norm_placement",
     "qk_norm",
     "sliding_window",
+    "sliding_layers",
     "sinks",
     "attention_softcap",
     "logit_softcap",
@@ -41,6 +42,7 @@ _TELLING = (
     "expert_size",
     "heads",
     "kv_heads",
+    "kv_latent",
     "head_dim",
     "parameters",
     "parameters_active",
@@ -49,6 +51,8 @@ _RANKS = {key: rank for rank, key in enumerate(_TELLING)}
 
 _TOLD_BY = {
     "kv_heads": "attention",
+    "kv_latent": "attention",
+    "sliding_layers": "sliding_window",
     "rope_theta": "position",
     "rope_scaling": "position",
     "activation": "mlp",

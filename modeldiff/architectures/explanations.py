@@ -72,7 +72,7 @@ def _parse(component: str, architecture: Architecture | None) -> tuple[str, str,
 def _formula(text: Text, architecture: Architecture | None) -> str:
     if text.formula == "norm":
         norm = architecture.fact("norm") if architecture else None
-        if norm is not None and norm.value == "LayerNorm":
+        if norm is not None and norm.text.startswith("LayerNorm"):
             return LAYER_NORM
         return PLUS_ONE_NORM if norm is not None and "1 + weight" in norm.text else RMS_NORM
     if text.formula == "activation":
@@ -91,8 +91,9 @@ def _numbers(name: str, architecture: Architecture | None) -> str:
             return f"Here each of the {heads} heads has its own."
         return f"Here {heads // kv_heads} query heads share each of the {kv_heads} KV heads."
     if part == "attention" and heads:
-        window = architecture.fact("sliding_window")
-        seen = f", over at most {window.text}" if window is not None else ""
+        window, layers = architecture.fact("sliding_window"), architecture.fact("sliding_layers")
+        some = f" in {layers.text} layers" if layers is not None and layers.value != "all" else ""
+        seen = f", over at most {window.text}{some}" if window is not None else ""
         return f"Here {heads} heads do so at once{seen}."
     if part == "rope":
         theta, scaling = architecture.fact("rope_theta"), architecture.fact("rope_scaling")

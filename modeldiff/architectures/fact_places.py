@@ -34,8 +34,10 @@ _AT: dict[str, tuple[str, ...]] = {
     "attention": _ATTENTION,
     "heads": (*_ATTENTION, *_QUERIES, "self_attn.o_proj", *_FUSED),
     "kv_heads": (*_ATTENTION, *_KEYS, *_FUSED),
+    "kv_latent": ("self_attn.kv_a_proj", *_ATTENTION),
     "head_dim": (*_QUERIES, *_KEYS, *_FUSED, "self_attn.o_proj"),
     "sliding_window": _ATTENTION,
+    "sliding_layers": _ATTENTION,
     "attention_softcap": _ATTENTION,
     "sinks": ("self_attn.sinks", *_ATTENTION),
     "qkv_bias": (*_QUERIES, *_KEYS, *_FUSED),
@@ -89,9 +91,10 @@ def in_brief(pair: FactPair) -> tuple[str, str]:
     that target's has, too. A long explanation of target's is left out.
 
     >>> old = Fact("attention", "Attention", "MHA", "MHA: each head has its own keys", "")
-    >>> new = Fact("attention", "Attention", "GQA", "GQA: 8 KV heads for 32 query heads", "")
+    >>> text = "GQA: groups of query heads share one KV head"
+    >>> new = Fact("attention", "Attention", "GQA", text, "")
     >>> in_brief(FactPair("attention", "Attention", old, new, False))
-    ('MHA', 'GQA: 8 KV heads for 32 query heads')
+    ('MHA', 'GQA: groups of query heads share one KV head')
     """
     old, new = (value_in_brief(fact) if fact else "none" for fact in (pair.base, pair.target))
     old, new = (_yes_or_no(text) for text in (old, new))

@@ -87,10 +87,11 @@ def _attention(reading: Reading) -> Iterator[Fact]:
     window = reading.positions.window
     if window is not None:
         text = f"{window.value:,} tokens"
-        kinds = reading.positions.kinds
-        if kinds:
-            text += f" in {sum('sliding' in kind for kind in kinds)} of {len(kinds)} layers"
         yield Fact("sliding_window", "Sliding window", window.value, text, window.source)
+        kinds = reading.positions.kinds
+        slide = sum("sliding" in kind for kind in kinds)
+        text = f"{slide} of {len(kinds)}" if slide < len(kinds) else "all"
+        yield Fact("sliding_layers", "Layers with a window", text, text, window.source)
     sinks = shapes["self_attn.sinks"]
     if sinks is not None:
         yield _stored("sinks", "Attention sinks", True, "one learned score a head", sinks)
@@ -125,16 +126,17 @@ def _attention_kind(reading: Reading) -> Iterator[Fact]:
     heads, kv_heads = reading.dimensions.heads, reading.dimensions.kv_heads
     latent = reading.shapes["self_attn.kv_a_proj"]
     if latent is not None:
-        text = f"MLA: keys and values compressed to {latent.out:,} numbers for all heads"
+        text = "MLA: keys and values of all heads come out of one compressed vector"
         yield _stored("attention", "Attention", "MLA", text, latent)
+        text = f"{latent.out:,} numbers a token"
+        yield _stored("kv_latent", "Compressed keys and values", latent.out, text, latent)
     elif heads is not None and kv_heads is not None:
         if kv_heads.value == heads.value:
             kind, text = "MHA", "MHA: each head has its own keys and values"
         elif kv_heads.value == 1:
-            kind, text = "MQA", f"MQA: {heads.value:,} heads share one KV head"
+            kind, text = "MQA", "MQA: all query heads share one KV head"
         else:
-            kind = "GQA"
-            text = f"GQA: {kv_heads.value:,} KV heads for {heads.value:,} query heads"
+            kind, text = "GQA", "GQA: groups of query heads share one KV head"
         yield Fact("attention", "Attention", kind, text, kv_heads.source)
 
 
@@ -156,7 +158,7 @@ def _norms(reading: Reading) -> Iterator[Fact]:
             text += " without parameters"
         elif family is not None and family.norm_weight_plus_one:
             text += ", scaled by 1 + weight"
-        yield _stored("norm", "Norm", reading.norm, text, norm)
+        yield _stored("norm", "Norm", text, text, norm)
     epsilon = reading.settings.number(
         "rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps", "norm_eps", "norm_epsilon"
     )

@@ -119,10 +119,10 @@ def _cache_facts(reading: Reading, cache: Cache) -> Iterator[Fact]:
     """Bytes of one token, and of a text that fills the context."""
     size, layers = cache.nbytes(1), cache.full + cache.sliding
     text = f"{_bytes(size)} in bf16"
+    source = f"{layers} layers × {cache.each:,} numbers × {CACHE_BYTES} bytes, {cache.source}"
     if cache.sliding:
         where = f"{cache.sliding} of {layers}" if cache.full else f"all {layers}"
-        text += f", in {where} layers only of the last {cache.window:,} tokens"
-    source = f"{layers} layers × {cache.each:,} numbers × {CACHE_BYTES} bytes, {cache.source}"
+        source += f"; {where} layers keep only the last {cache.window:,} tokens"
     yield Fact("kv_cache_bytes_per_token", "KV cache a token", size, text, source)
     context = reading.dimensions.context
     if context is not None:

@@ -170,6 +170,7 @@ _MEANINGS: dict[str, Meaning] = {
     "intermediate_size": _intermediate,
     "heads": compared("{times} things that attention can look for at once.", _COUNT),
     "kv_heads": _kv_heads,
+    "kv_latent": compared("The vector that keys and values come out of is {times}.", _LENGTH),
     "head_dim": compared("Each head compares queries and keys that are {times}.", _LENGTH),
     "attention": by_value(
         {
@@ -180,6 +181,9 @@ _MEANINGS: dict[str, Meaning] = {
         }
     ),
     "sliding_window": compared("Sliding layers look back over a window that is {times}.", _LENGTH),
+    "sliding_layers": lambda base, target, *_: (
+        f"Of the layers, {target.text} look back over the window only, in the base {base.text}."
+    ),
     "qkv_bias": bias("queries, keys and values"),
     "o_bias": bias("the attention's output"),
     "mlp_bias": bias("the MLP's matrix products"),
@@ -193,7 +197,12 @@ _MEANINGS: dict[str, Meaning] = {
     "norm": by_value(
         {
             "RMSNorm": "Vectors are only scaled to unit size; their mean is not subtracted.",
+            "RMSNorm, scaled by 1 + weight": "Vectors are only scaled to unit size, then by 1 + "
+            "weight: a stored 0 leaves them as they are.",
             "LayerNorm": "Vectors are centred as well as scaled to unit size.",
+            "LayerNorm without parameters": "Vectors are centred and scaled to unit size, with "
+            "nothing learned.",
+            "RMSNorm without parameters": "Vectors are scaled to unit size, with nothing learned.",
         }
     ),
     "norm_eps": lambda base, target, *_: (

@@ -21,6 +21,7 @@ _ATTENDS = "{who} has attention ({text}), {other} has none."
 
 _ONE_SIDED = {
     **dict.fromkeys(("heads", "kv_heads", "head_dim", "attention"), _ATTENDS),
+    "kv_latent": "{who} keeps keys and values as one compressed vector ({text}), {other} does not.",
     "qkv_bias": "{who} has plain matrices for queries, keys and values (bias: {text}), {other} has "
     "none.",
     "o_bias": _ATTENDS.replace("{text}", "bias of its output: {text}"),
@@ -36,6 +37,8 @@ _ONE_SIDED = {
     "intermediate_size": "{who} has an MLP for all tokens ({text} wide), {other} has none.",
     "mlp": "{who} has an MLP ({text}), {other} has none.",
     "sliding_window": "{who} looks back over a window of {text} only, {other} over the whole text.",
+    "sliding_layers": "{who} has layers that look back over a window only ({text}), {other} has "
+    "none.",
     "sinks": "{who} lets a head attend to nothing, {other} does not.",
     "rope_theta_sliding": "{who} turns positions at another rate in sliding layers, {other} has "
     "one rate for all.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.architectures import Architecture, FactPair, compare_facts, understand
+from modeldiff.checkpoints import open_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
-from modeldiff.checkpoints.config_only import CATALOG, catalog_config
+from modeldiff.checkpoints.config_only import CATALOG, catalog_config, catalog_names
 from tests.support.named_shapes import (
     checkpoint,
     gpt2_shapes,
@@ -174,11 +176,11 @@ def test_sliding_layers_may_turn_at_a_rate_of_their_own() -> None:
 
 
 def test_sliding_windows() -> None:
-    every = understand(published("mistral-7b-v0.1")).fact("sliding_window")
-    assert every is not None and every.value == 4096
-    assert understand(published("qwen2-7b")).fact("sliding_window") is None
-    some = understand(tiny("gemma2")).fact("sliding_window")
-    assert some is not None and some.text.endswith("in 1 of 2 layers")
+    every = values(published("mistral-7b-v0.1"))
+    assert (every["sliding_window"], every["sliding_layers"]) == (4096, "all")
+    assert not {"sliding_window", "sliding_layers"} & set(values(published("qwen2-7b")))
+    some = values(tiny("gemma2"))
+    assert (some["sliding_window"], some["sliding_layers"]) == (4096, "1 of 2")
 
 
 def test_rope_scaling_is_spelled_out() -> None:
@@ -393,3 +395,14 @@ def test_every_difference_has_one_sentence(other: str) -> None:
                 assert pair.meaning.endswith(".")
                 assert "None" not in pair.meaning and "{" not in pair.meaning
         assert {p.key for p in compare_facts(one, one) if not p.same} == set()
+
+
+def test_what_is_the_same_reads_the_same() -> None:
+    catalog = {name: understand(open_checkpoint(f"catalog:{name}")) for name in catalog_names()}
+    for (one, base), (other, target) in combinations(catalog.items(), 2):
+        texts = {
+            pair.key: (pair.base.text, pair.target.text)
+            for pair in compare_facts(base, target)
+            if pair.same and pair.base is not None and pair.target is not None
+        }
+        assert not {key: both for key, both in texts.items() if both[0] != both[1]}, (one, other)

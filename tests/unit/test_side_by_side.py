@@ -170,7 +170,7 @@ def test_the_differences_people_know() -> None:
         for number in range(len(CATALOG))
     }
     assert "Norm LayerNorm → RMSNorm" in said[0]
-    assert "Attention MHA → GQA: 8 KV heads for 32 query heads" in said[0]
+    assert "Attention MHA → GQA: groups of query heads share one KV head" in said[0]
     assert "Positions learned → RoPE" in said[0]
     assert "Q and K norms none → over all heads together" in said[1]
     assert "Experts 8 → none" in said[2]
