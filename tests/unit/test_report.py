@@ -170,3 +170,33 @@ def test_the_distribution_shows_where_elements_lie() -> None:
     assert "z" in bars[at - 1 : at + 1]
     assert (bars[0], bars[-1]) == ("c", "c") and bars.count("0") == len(bars) - 3
     assert distribution(Histogram(9, 0, buckets[:0], counts[:0])) == ""
+
+
+def test_norms_far_below_the_matrices_have_a_legend_and_colours_of_their_own() -> None:
+    architecture = llama_like(2)
+
+    def median(pair: Pair) -> float:
+        return 2.0 if "norm" in pair.place.component else 30.0
+
+    changes = made_changes(architecture, architecture, median)
+    document = report_html(a_result(*changes), architecture, architecture)
+    legends = {
+        key: re.findall("<figcaption>(.*?)</figcaption>", figures)
+        for key, figures in re.findall(
+            '<div class="scale" data-of="(.*?)".*?>(.*?)</div>', document, re.DOTALL
+        )
+    }
+    assert legends["median_pct"] == [
+        "Median relative change, % · matrices",
+        "Median relative change, % · norms",
+    ]
+    assert legends["unchanged_pct"] == ["Unchanged elements, %"]
+    steps = {
+        place: int(step)
+        for step, place in re.findall(
+            r'<a class="cell s(\d+)"[^>]*><title>layer 0 · ([\w.]+):', document
+        )
+    }
+    # 2 of 4 %, where all in one would leave it 2 of 30.
+    assert steps["input_layernorm"] >= 12
+    assert steps["mlp.up_proj"] > steps["input_layernorm"]
