@@ -109,7 +109,7 @@ def format_duration(seconds: float | None) -> str:
     if seconds is None or not math.isfinite(seconds):
         return MISSING
     if seconds < 9.95:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 0.05 else "less than 0.1 s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

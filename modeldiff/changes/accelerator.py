@@ -23,7 +23,6 @@ import torch
 
 from modeldiff.changes.benches import usable_cores
 from modeldiff.changes.change import Statistics
-from modeldiff.changes.compiled import are_compiled
 from modeldiff.changes.cpu import CpuBench, chunk_elements
 from modeldiff.changes.decoding import Comparison, table8
 from modeldiff.changes.geometry import (
@@ -77,10 +76,6 @@ class TorchWorkshop:
     def batched(self, types: Comparison) -> int:
         """Tensors of up to so many elements are measured in batches: by the CPU."""
         return self.small if types.precision == "float32" else -1
-
-    def preparation(self) -> str:
-        """Says so where the CPU's kernels have to be compiled."""
-        return "" if are_compiled() else "compiling the kernels for this processor, once"
 
     def bench(self) -> TorchBench:
         """A new bench."""

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.changes.change import Statistics
-from modeldiff.changes.compiled import are_compiled
 from modeldiff.changes.cpu import BATCHED, CHUNK_BYTES, CpuBench, chunk_elements
 from modeldiff.changes.decoding import Comparison
 from modeldiff.changes.devices import resolve_device
@@ -69,10 +68,6 @@ class Workshop(Protocol):
         """Tensors of up to so many elements are measured in batches; -1: none."""
         ...
 
-    def preparation(self) -> str:
-        """What has to be done before the first bench is ready, in words; empty if nothing."""
-        ...
-
     def bench(self) -> Bench:
         """A new bench."""
         ...
@@ -92,10 +87,6 @@ class CpuWorkshop:
     def batched(self, types: Comparison) -> int:
         """Tensors of up to so many elements are measured in batches; -1: none."""
         return min(BATCHED, self.chunk_elements(types)) if types.precision == "float32" else -1
-
-    def preparation(self) -> str:
-        """Says so where the kernels have to be compiled."""
-        return "" if are_compiled() else "compiling the kernels for this processor, once"
 
     def bench(self) -> CpuBench:
         """A new bench; the first compiles the kernels where no cache has them."""

@@ -174,7 +174,6 @@ class _Walk:
 
     def _work(self) -> None:
         """Takes jobs and does them until there are none."""
-        self._current = self._workshop.preparation()
         bench = self._workshop.bench()
         try:
             while (job := self._next_job()) is not None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from modeldiff import __version__
 from modeldiff.architectures import understand
 from modeldiff.changes import Change, Pair, Progress, measure, pair, resolve_device
+from modeldiff.changes.compiled import are_compiled, kernels
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.results.journal import Entry, Journal, PairId, pair_id
 from modeldiff.results.lock import held_alone
@@ -99,6 +100,8 @@ class _Diff:
         for change in finished.values():
             self._on_change(change)
         earlier = max((entry.seconds for entry in entries.values()), default=0.0)
+        if any(each.status == "compared" for each in missing):
+            self._prepare()
         started = time.monotonic() - earlier
         changes = measure(
             missing, self._base, self._target, device=self._device, progress=self._measuring
@@ -116,6 +119,14 @@ class _Diff:
             device=", ".join(devices),
             seconds=time.monotonic() - started,
         )
+
+    def _prepare(self) -> None:
+        """Compile the kernels where this machine never did: no part of the time it takes to
+        measure, and long enough to be said."""
+        if not are_compiled():
+            doing = "compiling the kernels for this processor, once"
+            self._report(replace(self._resumed, current=doing))
+            kernels()
 
     def _resume_from(self, pairs: Sequence[Pair]) -> None:
         done = _bytes(pairs)

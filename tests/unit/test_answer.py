@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,24 @@ class StopAfter:
 
 def names(rows: Sequence[Change]) -> list[str]:
     return [change.pair.base.name for change in rows if change.pair.base]
+
+
+def test_compiling_is_said_and_is_no_time_of_measuring(
+    results: Path, sides: Sides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour = [0.0]
+    now = time.monotonic
+    monkeypatch.setattr("modeldiff.results.answering.time.monotonic", lambda: now() + hour[0])
+    monkeypatch.setattr("modeldiff.results.answering.are_compiled", lambda: False)
+    said: list[str] = []
+
+    def compile_for_an_hour() -> None:
+        assert said[-1].startswith("compiling")
+        hour[0] += 3600
+
+    monkeypatch.setattr("modeldiff.results.answering.kernels", compile_for_an_hour)
+    result = answer(*sides, progress=lambda progress: said.append(progress.current))
+    assert hour == [3600] and 0 < result.header.seconds < 3600
 
 
 class TestFirstTime:

@@ -78,7 +78,7 @@ def test_a_change_never_reads_as_none_and_a_share_never_as_all(value: float) -> 
         (format_rate(math.inf), "–"),
         (format_shape((4096, 1024)), "4096 × 1024"),
         (format_shape(()), "scalar"),
-        (format_duration(0.04), "0.0 s"),
+        (format_duration(0.04), "less than 0.1 s"),
         (format_duration(9.96), "10 s"),
         (format_duration(59.7), "1 min"),
         (format_duration(200), "3 min 20 s"),
