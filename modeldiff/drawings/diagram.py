@@ -17,7 +17,7 @@ from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.painter import Painter
 from modeldiff.drawings.palette import FILE_FONT, Palette
 from modeldiff.drawings.readings import Reading, Readings
-from modeldiff.drawings.scale import choose_scale
+from modeldiff.drawings.scale import scale_of
 from modeldiff.drawings.sheet import sheet, slide
 
 
@@ -50,12 +50,11 @@ def diagram_svg(
     readings = Readings(architecture, changes, metric)
     # Of all layers, so that the scale stays while one layer after the other is looked at.
     measured = readings.measured()
-    values = [value for one in measured if (value := metric.value(one)) is not None]
-    floors = {one.resolution_pct for one in measured if one.resolution_pct is not None}
-    scale = choose_scale(values, metric, floors)
+    scale = scale_of(measured, metric)
+    any_values = any(metric.value(one) is not None for one in measured)
 
     where = f"layer {layer}" if layer is not None else "all layers"
-    painter = Painter(palette, scale, selected, bool(values), font)
+    painter = Painter(palette, scale, selected, any_values, font)
     notes = annotate(architecture, drawn_kinds(architecture, layer)) if numbered else NO_ANNOTATIONS
     cards = card_maker(architecture, readings, notes)
     elsewhere = readings.not_here()

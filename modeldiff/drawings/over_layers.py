@@ -14,7 +14,7 @@ from modeldiff.drawings.chart_spec import DATA, chart_spec, with_data
 from modeldiff.drawings.heatmap_paint import GREY
 from modeldiff.drawings.metrics import Metric
 from modeldiff.drawings.palette import FILE_FONT, Palette
-from modeldiff.drawings.scale import Scale, choose_scale
+from modeldiff.drawings.scale import Scale, scale_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +51,7 @@ def over_layers_spec(layers: OverLayers, metric: Metric, *, selected: int | None
 
 
 def _scale(layers: OverLayers, metric: Metric) -> Scale:
-    statistics = [s for _, s in layers if s is not None]
-    values = (value for s in statistics if (value := metric.value(s)) is not None)
-    resolutions = {s.resolution_pct for s in statistics if s.resolution_pct is not None}
-    return choose_scale(values, metric, resolutions)
+    return scale_of((s for _, s in layers if s is not None), metric)
 
 
 @lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from modeldiff.changes.change import Statistics
 from modeldiff.drawings.metrics import Metric
 
 _ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
@@ -114,6 +115,14 @@ class Scale:
         while size > self.low:
             yield size if self.metric.rises else self.top - size
             size /= 10
+
+
+def scale_of(statistics: Iterable[Statistics], metric: Metric) -> Scale:
+    """The scale that suits what was measured of a metric."""
+    known = list(statistics)
+    values = [value for one in known if (value := metric.value(one)) is not None]
+    floors = {one.resolution_pct for one in known if one.resolution_pct is not None}
+    return choose_scale(values, metric, floors)
 
 
 def choose_scale(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from modeldiff.changes import Statistics, UnitChanges, Units
 from modeldiff.drawings.fitted import fitted
 from modeldiff.drawings.metrics import METRICS, Metric
-from modeldiff.drawings.scale import Scale, choose_scale
+from modeldiff.drawings.scale import Scale, scale_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -131,8 +131,7 @@ def units_alt(names: Sequence[str], statistics: Sequence[Statistics], metric: Me
 
 def _scale(statistics: Sequence[Statistics], metric: Metric) -> Scale:
     values = [value for each in statistics if (value := metric.value(each)) is not None]
-    floors = {each.resolution_pct for each in statistics if each.resolution_pct is not None}
-    scale = choose_scale(values, metric, floors)
+    scale = scale_of(statistics, metric)
     largest = max((value for value in values if math.isfinite(value)), default=0.0)
     if scale.floor is None and 0 < largest < scale.top / 3:
         # Units are compared with one another, and the axis has its numbers.

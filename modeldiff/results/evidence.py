@@ -66,7 +66,9 @@ class Evidence:
     def where_moved(self) -> Moved | None:
         """What moved, without the tensors that are equal as a whole; None where nothing did, or
         where equality is all that could be told."""
-        merged = merge_statistics([c.statistics for c in self.moved if c.statistics])
+        matrices = {id(change) for change in self.matrices}
+        found = [c.statistics for c in self.moved if c.statistics and id(c) not in matrices]
+        merged = merge_statistics([*found, *self.moved_by_layer.values()])
         if merged.histogram is None or merged.median_pct is None or merged.unchanged_pct is None:
             return None
         steps = replace(merged.histogram, zero=0)

@@ -27,6 +27,7 @@ from modeldiff.results.pace import Pace
 from modeldiff.results.result import result_key
 
 JobState = Literal["queued", "opening", "waiting", "measuring", "done", "failed", "cancelled"]
+_ACTIVE: tuple[JobState, ...] = ("queued", "opening", "waiting", "measuring")
 _Lane = Literal["diffs", "looks", "spectra"]
 
 _KEPT_JOBS = 50
@@ -59,6 +60,11 @@ class JobSnapshot:
     error: ModeldiffError | None
     changes: tuple[Change, ...]
     look: Look | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it is not over."""
+        return self.state in _ACTIVE
 
 
 class _Job:

@@ -149,7 +149,7 @@ def _matrices(evidence: Evidence) -> Iterator[str]:
     text = f"The typical weight matrix{which} has a median change of {format_pct(middle)}"
     if high > low:
         text += f"; half of the {len(medians):,} lie from {format_pct(low)} to {format_pct(high)}"
-    merged = merge_statistics([c.statistics for c in moved if c.statistics])
+    merged = merge_statistics(evidence.moved_by_layer.values())
     floor = merged.resolution_pct
     if floor and middle < floor:
         text += (

@@ -29,7 +29,6 @@ from modeldiff.ui.opening import Comparison
 SECONDS_BETWEEN_LOOKS = 0.5
 _PATIENCE = 0.6
 """Seconds that a page waits for a look before it shows how far it is: most are there by then."""
-_ACTIVE = ("queued", "opening", "waiting", "measuring")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class LookState:
     @property
     def active(self) -> bool:
         """Whether somebody is on it now."""
-        return self.job is not None and self.job.state in _ACTIVE
+        return self.job is not None and self.job.active
 
 
 def look_state(comparison: Comparison, look: Look) -> LookState:
@@ -51,7 +50,7 @@ def look_state(comparison: Comparison, look: Look) -> LookState:
     try:
         return LookState(_kept(key, look), None)
     except LookupError:
-        job = find(*_references(comparison), look=look)
+        job = find(*comparison.references, look=look)
         return LookState(None, None if job is not None and job.state == "done" else job)
 
 
@@ -117,7 +116,7 @@ def _share(job: JobSnapshot) -> tuple[float, str]:
 
 
 def _start(comparison: Comparison, look: Look) -> None:
-    submit(*_references(comparison), device=comparison.device, look=look)
+    submit(*comparison.references, device=comparison.device, look=look)
 
 
 def _wait(comparison: Comparison, look: Look) -> LookState:
@@ -126,10 +125,6 @@ def _wait(comparison: Comparison, look: Look) -> LookState:
     while (state := look_state(comparison, look)).active and time.monotonic() < until:
         time.sleep(0.02)
     return state
-
-
-def _references(comparison: Comparison) -> tuple[str, str]:
-    return comparison.base.checkpoint.reference.text, comparison.target.checkpoint.reference.text
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -31,8 +31,6 @@ SECONDS_BETWEEN_LOOKS = 1.0
 STARTS_BY_ITSELF_BELOW = 1_000_000_000
 """A local pair with fewer bytes to read than this is measured without asking."""
 
-_ACTIVE = ("queued", "opening", "waiting", "measuring")
-
 
 @dataclass(frozen=True)
 class DiffState:
@@ -44,7 +42,7 @@ class DiffState:
     @property
     def active(self) -> bool:
         """Whether somebody is measuring it now."""
-        return self.job is not None and self.job.state in _ACTIVE
+        return self.job is not None and self.job.active
 
 
 def diff_state(comparison: Comparison) -> DiffState:
@@ -53,7 +51,7 @@ def diff_state(comparison: Comparison) -> DiffState:
     try:
         return DiffState(_stored(key), None)
     except LookupError:
-        job = find(*_references(comparison))
+        job = find(*comparison.references)
         # A job that is done without a result belongs to files or a cache that are gone.
         return DiffState(None, None if job is not None and job.state == "done" else job)
 
@@ -84,7 +82,7 @@ def start_small_diff(comparison: Comparison) -> None:
 
 def start_diff(comparison: Comparison) -> None:
     """Ask for the diff. Whoever asked for the same before is joined."""
-    submit(*_references(comparison), device=comparison.device)
+    submit(*comparison.references, device=comparison.device)
 
 
 def follow(
@@ -216,10 +214,6 @@ def _names(pair: Pair) -> tuple[Place, str | None, str | None]:
     """What tells a pair apart also where measuring found it unreadable."""
     base, target = pair.base, pair.target
     return pair.place, base.name if base else None, target.name if target else None
-
-
-def _references(comparison: Comparison) -> tuple[str, str]:
-    return comparison.base.checkpoint.reference.text, comparison.target.checkpoint.reference.text
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

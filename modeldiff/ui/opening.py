@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from modeldiff.architectures import Architecture, FactPair, compare_facts, understand
-from modeldiff.changes import Change, Pair, pair
+from modeldiff.changes import Pair, pair
 from modeldiff.checkpoints import Checkpoint, Reference, open_checkpoint, parse_reference
 from modeldiff.errors import ModeldiffError
 
@@ -53,6 +53,11 @@ class Comparison:
     device: str
 
     @property
+    def references(self) -> tuple[str, str]:
+        """Both references, as jobs are asked for them."""
+        return self.base.checkpoint.reference.text, self.target.checkpoint.reference.text
+
+    @property
     def same_content(self) -> bool:
         """Whether both references hold the same files, as far as can be told unread."""
         return self.base.checkpoint.fingerprint == self.target.checkpoint.fingerprint
@@ -85,11 +90,6 @@ def fact_pairs(comparison: Comparison) -> tuple[FactPair, ...]:
 def pairs_of(comparison: Comparison) -> tuple[Pair, ...]:
     """Every tensor of both sides in one row, before anything is measured."""
     return _pairs(comparison.base.identity, comparison.target.identity, comparison)
-
-
-def unmeasured(comparison: Comparison) -> tuple[Change, ...]:
-    """The change table as far as headers alone give it: no statistics yet."""
-    return tuple(Change(pair) for pair in pairs_of(comparison))
 
 
 # A repository's branch may move and a gate may open, hence the time limit.

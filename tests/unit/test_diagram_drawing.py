@@ -26,6 +26,7 @@ from modeldiff.drawings.readings import Readings
 from modeldiff.drawings.text_width import shorten, text_width
 from tests.support.architectures import ALL, gpt2_like, llama_like, moe_like, strange
 from tests.support.changes import continued, made_changes
+from tests.support.layouts import assert_apart, assert_goes_round, assert_layout_is_clear
 
 MEDIAN = METRICS[0]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,18 +38,6 @@ def layout_of(name: str, layer: int | None, measured: bool = True) -> Layout:
     changes = made_changes(architecture, architecture, continued) if measured else ()
     cards = card_maker(architecture, Readings(architecture, changes, MEDIAN))
     return lay_out(architecture, layer, cards)
-
-
-def crosses(a: tuple[float, float], b: tuple[float, float], box: Box) -> bool:
-    """Whether an upright or level line runs through the inside of a box."""
-    left, right = min(a[0], b[0]), max(a[0], b[0])
-    top, bottom = min(a[1], b[1]), max(a[1], b[1])
-    return (
-        right > box.x + 1
-        and left < box.x + box.width - 1
-        and bottom > box.y + 1
-        and top < box.y + box.height - 1
-    )
 
 
 def nodes(svg: str) -> list[ElementTree.Element]:
@@ -69,21 +58,10 @@ def words(element: ElementTree.Element) -> str:
 @pytest.mark.parametrize("name", ALL)
 def test_nothing_lies_on_another(name: str, layer: int | None, measured: bool) -> None:
     layout = layout_of(name, layer, measured)
-    for one, other in combinations(layout.boxes, 2):
-        beside = one.x + one.width < other.x or other.x + other.width < one.x
-        above = one.y + one.height < other.y or other.y + other.height < one.y
-        assert beside or above, (one.card.step.id, other.card.step.id)
-    for box in layout.boxes:
-        assert box.x >= 0 and box.x + box.width <= layout.width
-        assert box.y >= 0 and box.y + box.height <= layout.height
+    assert_layout_is_clear(layout)
     for x, _, text in layout.ends:
         half = text_width(text, 13, bold=True) / 2
         assert half <= x <= layout.width - half, text
-    for route in layout.routes:
-        for a, b in pairwise(route.points):
-            assert a[0] == pytest.approx(b[0], abs=0.6) or a[1] == pytest.approx(b[1], abs=0.6)
-            for box in layout.boxes:
-                assert not crosses(a, b, box), (route, box.card.step.id)
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -361,14 +339,10 @@ def test_any_graph_is_laid_out_without_overlaps(rows: list[list[Card]]) -> None:
     spots = block.spots
     assert len(spots) == sum(map(len, rows))
     boxes = [Box(s.card, s.x - s.width / 2, s.u, s.width, s.height) for s in spots]
-    for one, other in combinations(boxes, 2):
-        beside = one.x + one.width < other.x or other.x + other.width < one.x
-        assert beside or one.y + one.height < other.y or other.y + other.height < one.y
+    assert_apart(boxes)
     wanted = sum(len(set(card.step.inputs)) or 1 for row in rows for card in row)
     assert len(block.lines) + len(block.entries) == wanted
-    for line in (*block.lines, *block.entries, *block.exits):
-        for a, b in pairwise(line):
-            assert not any(crosses(a, b, box) for box in boxes), (line, boxes)
+    assert_goes_round((*block.lines, *block.entries, *block.exits), boxes)
 
 
 @given(st.text(max_size=400), st.floats(20, 300))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from itertools import combinations, pairwise
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -21,6 +21,7 @@ from modeldiff.drawings.picture import Box
 from modeldiff.drawings.side_by_side import SideBySide, in_words, side_by_side
 from modeldiff.drawings.side_by_side_svg import side_by_side_svg
 from tests.support.architectures import ALL, gpt2_like, llama_like, moe_like, strange
+from tests.support.layouts import assert_layout_is_clear
 from tests.support.named_shapes import tiny, tiny_names
 
 CATALOG = (
@@ -113,20 +114,7 @@ def test_every_family_is_drawn_beside_llama(name: str) -> None:
 def check_apart(drawing: SideBySide) -> None:
     layout = drawing.layout
     assert len(layout.boxes) == sum(len(boxes) for slot in drawing.slots for boxes in slot.boxes)
-    for one, other in combinations(layout.boxes, 2):
-        beside = one.x + one.width < other.x or other.x + other.width < one.x
-        above = one.y + one.height < other.y or other.y + other.height < one.y
-        assert beside or above, (one.card.step.id, other.card.step.id)
-    for box in layout.boxes:
-        assert box.x >= 0 and box.x + box.width <= layout.width
-        assert box.y >= 0 and box.y + box.height <= layout.height
-    for route in layout.routes:
-        for (x, y), (x2, y2) in pairwise(route.points):
-            assert x == pytest.approx(x2, abs=0.6) or y == pytest.approx(y2, abs=0.6)
-            for box in layout.boxes:
-                inside = max(x, x2) > box.x + 1 and min(x, x2) < box.x + box.width - 1
-                inside = inside and max(y, y2) > box.y + 1 and min(y, y2) < box.y + box.height - 1
-                assert not inside, (route, box.card.step.id)
+    assert_layout_is_clear(layout)
     for (top, bottom), (following, _) in pairwise(drawing.placed):
         assert top <= bottom <= following + 0.1
 
