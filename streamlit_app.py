@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from modeldiff.ui.entry import lead_back
-from modeldiff.ui.sidebar import sidebar
+from modeldiff.ui.session.entry_guard import lead_back
+from modeldiff.ui.shell.sidebar import sidebar
 
 ICON = Path(__file__).parent / "modeldiff" / "ui" / "icon.svg"
 

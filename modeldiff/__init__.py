@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modeldiff._version import __version__
+
 if TYPE_CHECKING:
     from modeldiff.changes import Change, Progress
     from modeldiff.checkpoints import Checkpoint, Reference
 
-__version__ = "0.1.0"
 __all__ = ["__version__", "diff"]
 
 

@@ -3,16 +3,16 @@ how a line of models came about."""
 
 import streamlit as st
 
-from modeldiff.ui.architecture_drawings import architecture_drawings
-from modeldiff.ui.diffing import diff_panel, follow
-from modeldiff.ui.entry import enter
-from modeldiff.ui.evolution_view import evolution_view
-from modeldiff.ui.fact_table import fact_table
-from modeldiff.ui.glance import glance
-from modeldiff.ui.layer_view import layer_view
-from modeldiff.ui.opening import fact_pairs
-from modeldiff.ui.page_head import page_head
-from modeldiff.ui.parts_view import parts_view
+from modeldiff.ui.architecture.fact_table import fact_table
+from modeldiff.ui.architecture.key_differences import glance
+from modeldiff.ui.architecture.layer_view import layer_view
+from modeldiff.ui.architecture.lineage_view import evolution_view
+from modeldiff.ui.architecture.parameter_shares_view import parts_view
+from modeldiff.ui.architecture.side_by_side_view import architecture_drawings
+from modeldiff.ui.controls.diff_progress import diff_panel, follow
+from modeldiff.ui.session.entry_guard import enter
+from modeldiff.ui.session.opened_pair import fact_pairs
+from modeldiff.ui.shell.page_header import page_head
 
 enter("architecture")
 comparison = page_head("Architecture")

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from modeldiff.ui.diffing import diff_panel, follow
-from modeldiff.ui.entry import enter
-from modeldiff.ui.page_head import page_head
-from modeldiff.ui.side_card import side_card
-from modeldiff.ui.summary_panel import summary_panel
+from modeldiff.ui.controls.diff_progress import diff_panel, follow
+from modeldiff.ui.session.entry_guard import enter
+from modeldiff.ui.shell.checkpoint_card import side_card
+from modeldiff.ui.shell.page_header import page_head
+from modeldiff.ui.summary.summary_panel import summary_panel
 
 enter("compare")
 comparison = page_head("Compare")

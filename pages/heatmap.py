@@ -1,10 +1,10 @@
 """Heatmap: layers down, components across; a click on a cell tells that tensor's story."""
 
-from modeldiff.ui.diffing import diff_panel, follow
-from modeldiff.ui.downloads import diff_downloads
-from modeldiff.ui.entry import enter
-from modeldiff.ui.heatmap_view import heatmap_view
-from modeldiff.ui.page_head import page_head
+from modeldiff.ui.controls.diff_progress import diff_panel, follow
+from modeldiff.ui.controls.downloads import diff_downloads
+from modeldiff.ui.heatmap.heatmap_view import heatmap_view
+from modeldiff.ui.session.entry_guard import enter
+from modeldiff.ui.shell.page_header import page_head
 
 enter("heatmap")
 comparison = page_head("Heatmap")

@@ -10,12 +10,12 @@ from modeldiff.architectures.architecture import (
     Step,
     Sublayer,
 )
-from modeldiff.architectures.columns import merge_columns
-from modeldiff.architectures.comparison import compare_facts
-from modeldiff.architectures.composition import PARTS, parameters_by_part
-from modeldiff.architectures.explanations import Explanation, explain
+from modeldiff.architectures.config.parameter_counts import PARTS, parameters_by_part
+from modeldiff.architectures.facts.comparison import compare_facts
+from modeldiff.architectures.glossary.explain import Explanation, explain
+from modeldiff.architectures.graph.columns import merge_columns
 from modeldiff.architectures.place import Parameter, Place
-from modeldiff.architectures.understanding import understand
+from modeldiff.architectures.understand import understand
 
 __all__ = [
     "PARTS",

@@ -1,7 +1,9 @@
 """MEASURE: two checkpoints → one row a tensor."""
 
+from modeldiff.changes.arrays import Measurement
+from modeldiff.changes.backends.devices import available_devices, resolve_device
 from modeldiff.changes.change import Change, Histogram, Pair, Progress, Statistics, Status, Sums
-from modeldiff.changes.closer import (
+from modeldiff.changes.drilldown import (
     ChangeImage,
     RoundingNoise,
     RowChanges,
@@ -16,11 +18,9 @@ from modeldiff.changes.closer import (
     spectrum_plan,
     units_between,
 )
-from modeldiff.changes.devices import available_devices, resolve_device
-from modeldiff.changes.engine import measure
-from modeldiff.changes.measurement import Measurement
+from modeldiff.changes.engine.engine import measure
 from modeldiff.changes.pairing import pair
-from modeldiff.changes.statistics import STATISTIC_NAMES, merge_statistics
+from modeldiff.changes.statistics.statistics import STATISTIC_NAMES, merge_statistics
 
 __all__ = [
     "STATISTIC_NAMES",

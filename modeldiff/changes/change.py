@@ -45,8 +45,8 @@ class Histogram:
     """Counts of the relative change ``r`` in fixed logarithmic buckets, stored sparsely.
 
     ``buckets`` are ascending bucket numbers, ``counts`` their counts (see
-    ``modeldiff.changes.histogram`` for the edges). ``zero`` counts ``r == 0`` and ``infinite``
-    ``r == inf``; neither is in a bucket. Two histograms add up.
+    ``modeldiff.changes.statistics.histogram`` for the edges). ``zero`` counts ``r == 0`` and
+    ``infinite`` ``r == inf``; neither is in a bucket. Two histograms add up.
     """
 
     zero: int

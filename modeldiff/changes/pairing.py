@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from modeldiff.architectures.architecture import Architecture
-from modeldiff.architectures.layouts import turned
+from modeldiff.architectures.naming.strides import turned
 from modeldiff.architectures.place import Parameter, Place
-from modeldiff.architectures.reading import UNKNOWN
+from modeldiff.architectures.spec import UNKNOWN
 from modeldiff.changes.change import Pair, Status
 from modeldiff.checkpoints.checkpoint import TensorInfo
 

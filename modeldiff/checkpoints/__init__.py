@@ -7,10 +7,10 @@ from modeldiff.checkpoints.checkpoint import (
     Storage,
     TensorInfo,
 )
+from modeldiff.checkpoints.dtypes import STORED_TYPES, StoredType
 from modeldiff.checkpoints.opening import open_checkpoint
 from modeldiff.checkpoints.references import demo_names, parse_reference, reference_forms
-from modeldiff.checkpoints.stored_types import STORED_TYPES, StoredType
-from modeldiff.checkpoints.tokens import TokenRole, Tokens, read_tokens
+from modeldiff.checkpoints.tokenizer import TokenRole, Tokens, read_tokens
 
 __all__ = [
     "STORED_TYPES",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modeldiff.checkpoints.allowed_paths import require_allowed
 from modeldiff.checkpoints.checkpoint import Checkpoint, Reference
+from modeldiff.checkpoints.local.allowed_paths import require_allowed
 from modeldiff.checkpoints.references import demo_folder, parse_reference
 from modeldiff.errors import DamagedCheckpoint
 
@@ -22,12 +22,12 @@ def open_checkpoint(reference: str | Reference) -> Checkpoint:
     if isinstance(reference, str):
         reference = parse_reference(reference)
     if reference.kind == "hub":
-        from modeldiff.checkpoints.hub_checkpoints import open_hub
+        from modeldiff.checkpoints.hub.opening import open_hub
 
         return open_hub(reference)
     if reference.kind == "catalog":
-        from modeldiff.checkpoints.cache_folder import cache_folder
-        from modeldiff.checkpoints.config_only import catalog_config, open_config
+        from modeldiff.checkpoints.config_only.opening import catalog_config, open_config
+        from modeldiff.files.cache_folder import cache_folder
 
         return open_config(reference, catalog_config(reference.location), cache_folder("configs"))
     if reference.kind == "demo":
@@ -38,16 +38,16 @@ def open_checkpoint(reference: str | Reference) -> Checkpoint:
     if reference.kind == "file" and path.suffix == ".json":
         return _open_config_file(reference, path)
 
-    from modeldiff.checkpoints.local_checkpoints import open_local
+    from modeldiff.checkpoints.local.opening import open_local
 
     return open_local(reference, path)
 
 
 def _open_config_file(reference: Reference, path: Path) -> Checkpoint:
-    from modeldiff.checkpoints.cache_folder import cache_folder
-    from modeldiff.checkpoints.config_file import MAX_CONFIG_BYTES, parse_config
-    from modeldiff.checkpoints.config_only import open_config
-    from modeldiff.checkpoints.local_files import read_small_file
+    from modeldiff.checkpoints.config_only.opening import open_config
+    from modeldiff.checkpoints.formats.config_json import MAX_CONFIG_BYTES, parse_config
+    from modeldiff.checkpoints.local.files import read_small_file
+    from modeldiff.files.cache_folder import cache_folder
 
     config, _ = parse_config(read_small_file(path, MAX_CONFIG_BYTES))
     if config is None or "weight_map" in config:

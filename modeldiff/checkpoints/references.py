@@ -8,10 +8,10 @@ import stat
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from modeldiff.checkpoints.allowed_paths import is_allowed, require_allowed
 from modeldiff.checkpoints.checkpoint import Reference
-from modeldiff.checkpoints.quoting import quoted
+from modeldiff.checkpoints.local.allowed_paths import is_allowed, require_allowed
 from modeldiff.errors import InvalidReference
+from modeldiff.text.quoting import quoted
 
 MAX_LENGTH = 4096
 """Longest text that is looked at: the longest path that Linux takes."""
@@ -90,7 +90,7 @@ def _demo(name: str) -> Reference:
 
 
 def _catalog(name: str) -> Reference:
-    from modeldiff.checkpoints.config_only import catalog_names
+    from modeldiff.checkpoints.config_only.opening import catalog_names
 
     names = catalog_names()
     if name not in names:

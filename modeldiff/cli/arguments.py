@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from modeldiff import __version__
+from modeldiff._version import __version__
 
 _REFERENCES = (
     "A reference is a folder, one .safetensors file, owner/name[@revision] on the Hugging Face "

@@ -10,10 +10,10 @@ from pathlib import Path
 from modeldiff.architectures import compare_facts, understand
 from modeldiff.changes import pair
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
-from modeldiff.cli.documents import comparison_document, inspection_document
+from modeldiff.cli.json_documents import comparison_document, inspection_document
 from modeldiff.cli.progress_bar import ProgressBar
-from modeldiff.cli.reports import report_comparison, report_diff, report_inspection
 from modeldiff.cli.terminal import Terminal
+from modeldiff.cli.text_reports import report_comparison, report_diff, report_inspection
 from modeldiff.results import (
     Result,
     answer,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
 from modeldiff.architectures import Architecture, Place, merge_columns
-from modeldiff.wording import format_layers
+from modeldiff.text.formatting import format_layers
 
 Item = TypeVar("Item")
 Group = TypeVar("Group", bound=Hashable)

@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from modeldiff.changes import Progress
-from modeldiff.cli.plain_table import cut
 from modeldiff.cli.terminal import Terminal, printable
+from modeldiff.cli.text_table import cut
 from modeldiff.results import Pace
-from modeldiff.wording import format_bytes, format_duration, format_rate
+from modeldiff.text.formatting import format_bytes, format_duration, format_rate
 
 _SECONDS_BETWEEN_DRAWINGS = 0.1
 _BAR = 20

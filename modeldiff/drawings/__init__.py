@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from modeldiff.drawings.diagram import diagram_svg
-from modeldiff.drawings.heatmap_cells import gather_cells
-from modeldiff.drawings.heatmap_frame import cells_frame, heatmap_alt, heatmap_frame
-from modeldiff.drawings.heatmap_options import HeatmapOptions
-from modeldiff.drawings.metrics import METRICS, Metric, metric_named
-from modeldiff.drawings.palette import CSS_PALETTE, DARK, LIGHT, Palette
-from modeldiff.wording import (
+from modeldiff.drawings.diagram.diagram import diagram_svg
+from modeldiff.drawings.heatmap.cells import gather_cells
+from modeldiff.drawings.heatmap.frame import cells_frame, heatmap_alt, heatmap_frame
+from modeldiff.drawings.heatmap.options import HeatmapOptions
+from modeldiff.drawings.style.metrics import METRICS, Metric, metric_named
+from modeldiff.drawings.style.palette import CSS_PALETTE, DARK, LIGHT, Palette
+from modeldiff.text.formatting import (
     format_bytes,
     format_count,
     format_duration,
@@ -22,7 +22,7 @@ from modeldiff.wording import (
 )
 
 if TYPE_CHECKING:
-    from modeldiff.drawings.heatmap import heatmap_chart, heatmap_says, heatmap_spec
+    from modeldiff.drawings.heatmap.chart import heatmap_chart, heatmap_says, heatmap_spec
 
 __all__ = [
     "CSS_PALETTE",
@@ -57,7 +57,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Import what needs Altair when it is asked for: the command line formats numbers without."""
     if name in ("heatmap_chart", "heatmap_says", "heatmap_spec"):
-        from modeldiff.drawings import heatmap
+        from modeldiff.drawings.heatmap import chart as heatmap
 
         return getattr(heatmap, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.results import answer
-from modeldiff.ui import diffing
-from modeldiff.ui.entry import WANTED
+from modeldiff.ui.controls import diff_progress as diffing
+from modeldiff.ui.session.entry_guard import WANTED
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("compare", "architecture", "heatmap", "diagram")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from modeldiff.ui.evolution_view import MOST_STEPS, STORY, read, written
+from modeldiff.ui.architecture.lineage_view import MOST_STEPS, STORY, read, written
 from tests.app.conftest import OpenPage, words
 from tests.app.small_models import write_llama
 

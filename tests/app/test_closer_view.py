@@ -14,10 +14,10 @@ from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
 from modeldiff.changes import Progress
-from modeldiff.changes.closer.singular_values import Plan
+from modeldiff.changes.drilldown.spectrum.singular_values import Plan
 from modeldiff.errors import CheckpointError
-from modeldiff.results import jobs
-from modeldiff.ui import closer_view
+from modeldiff.results.jobs import manager as jobs
+from modeldiff.ui.drilldown import drilldown_view as closer_view
 from tests.app.conftest import OpenPage, words
 from tests.app.small_models import write_llama
 

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from modeldiff.architectures import Place
 from modeldiff.changes import Change, Pair
-from modeldiff.ui import layer_player
-from modeldiff.ui.places import component_of, rows_of_component
+from modeldiff.findings.selection import component_of, rows_of_component
+from modeldiff.ui.session import layer_playback as layer_player
 from tests.app.conftest import OpenPage, words
 from tests.app.small_models import write_llama
 

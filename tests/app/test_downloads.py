@@ -10,12 +10,13 @@ from PIL import Image
 
 from modeldiff.architectures import understand
 from modeldiff.checkpoints import open_checkpoint
-from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_chart, heatmap_frame
-from modeldiff.drawings.files import chart_to_svg, svg_to_png
+from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_chart
+from modeldiff.drawings.heatmap.frame import heatmap_frame
+from modeldiff.drawings.output.rendering import chart_to_svg, svg_to_png
 from modeldiff.results import answer
-from modeldiff.ui.diffing import DiffState
-from modeldiff.ui.downloads import provenance
-from modeldiff.ui.opening import Comparison, Opened
+from modeldiff.ui.controls.diff_progress import DiffState
+from modeldiff.ui.controls.downloads import provenance
+from modeldiff.ui.session.opened_pair import Comparison, Opened
 from tests.app.small_models import write_llama
 
 

@@ -13,9 +13,9 @@ import pytest
 from modeldiff import diff
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.results import find, result_key
-from modeldiff.results.lock import held_alone
-from modeldiff.results.results_folder import ready_results_folder
-from modeldiff.ui.choosers import cell_name
+from modeldiff.results.store.folder import ready_results_folder
+from modeldiff.results.store.lock import held_alone
+from modeldiff.ui.controls.choosers import cell_name
 from tests.app.conftest import PAGES, OpenPage, words
 from tests.app.small_models import write_llama
 from tests.support.small_checkpoints import write_checkpoint

@@ -9,7 +9,7 @@ import pytest
 
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.results import answer, read_changes
-from modeldiff.ui.text import plain
+from modeldiff.ui.widgets.markdown import plain
 from tests.app.conftest import OpenPage, words
 from tests.app.small_models import write_llama
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modeldiff.ui.text import code, plain
+from modeldiff.ui.widgets.markdown import code, plain
 
 
 def test_plain_escapes_what_markdown_would_draw() -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from modeldiff.drawings.report import report_html
-from modeldiff.wording import format_pct
+from modeldiff.text.formatting import format_pct
 from tests.support.architectures import llama_like
 from tests.support.reports import made
 from tests.support.results import a_result

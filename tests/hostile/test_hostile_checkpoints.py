@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from modeldiff.checkpoints import open_checkpoint
-from modeldiff.checkpoints.config_file import MAX_CONFIG_BYTES
-from modeldiff.checkpoints.safetensors_header import MAX_HEADER_BYTES
-from modeldiff.checkpoints.weight_files import MAX_INDEX_BYTES
+from modeldiff.checkpoints.formats.config_json import MAX_CONFIG_BYTES
+from modeldiff.checkpoints.formats.safetensors import MAX_HEADER_BYTES
+from modeldiff.checkpoints.formats.weight_files import MAX_INDEX_BYTES
 from modeldiff.errors import (
     AccessDenied,
     CheckpointError,

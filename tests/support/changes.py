@@ -9,9 +9,9 @@ import numpy as np
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes import Change, Pair, Statistics, Sums, pair
 from modeldiff.changes.change import Histogram
-from modeldiff.changes.geometry import PERCENTS
-from modeldiff.changes.histogram import bucket_of
-from modeldiff.changes.statistics import statistics_of
+from modeldiff.changes.kernels.bins import PERCENTS
+from modeldiff.changes.statistics.histogram import bucket_of
+from modeldiff.changes.statistics.statistics import statistics_of
 
 _QUANTILES = (np.arange(1001) + 0.5) / 1001
 _UNIT = np.tan(_QUANTILES * np.pi / 2)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from xml.etree import ElementTree
 
-from modeldiff.drawings.text_width import text_width
+from modeldiff.drawings.style.text_metrics import text_width
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _SIZE = re.compile(r"\.diagram \.([\w-]+)\{[^}]*?font-size:([\d.]+)px")

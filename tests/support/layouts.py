@@ -7,8 +7,8 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from modeldiff.drawings.block import Line, Point
-from modeldiff.drawings.picture import Box, Layout
+from modeldiff.drawings.diagram.layout.block import Line, Point
+from modeldiff.drawings.diagram.layout.elements import Box, Layout
 
 
 def assert_layout_is_clear(layout: Layout) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from modeldiff.architectures import Architecture, Step
 from modeldiff.checkpoints.checkpoint import Checkpoint, FetchProgress, Reference, TensorInfo
-from modeldiff.checkpoints.config_only import catalog_config
+from modeldiff.checkpoints.config_only.opening import catalog_config
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -11,14 +11,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from modeldiff.changes import Statistics, Sums, measure, torch_kernels
-from modeldiff.changes import accelerator as accelerator_module
-from modeldiff.changes.accelerator import TorchBench, TorchWorkshop
-from modeldiff.changes.cpu import CpuBench
-from modeldiff.changes.decoding import Comparison, comparison
-from modeldiff.changes.engine import walk
-from modeldiff.changes.geometry import LEAF
-from modeldiff.changes.torch_kernels import divides_exactly
+from modeldiff.changes import Statistics, Sums, measure
+from modeldiff.changes.backends import torch_backend as accelerator_module
+from modeldiff.changes.backends import torch_kernels
+from modeldiff.changes.backends.cpu import CpuBench
+from modeldiff.changes.backends.torch_backend import TorchBench, TorchWorkshop
+from modeldiff.changes.backends.torch_kernels import divides_exactly
+from modeldiff.changes.dtype_pairs import Comparison, comparison
+from modeldiff.changes.engine.engine import walk
+from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import Checkpoint
 from tests.support.slow_statistics import SUMS_TOLERANCE, encode
 from tests.support.small_checkpoints import normal, open_pair, pairs_by_name

@@ -46,7 +46,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.extend(pair.base.name for pair in pairs if pair.base)
         return changes.measure(pairs, *sides, **options)
 
-    monkeypatch.setattr("modeldiff.results.answering.measure", measure)
+    monkeypatch.setattr("modeldiff.results.diff.measure", measure)
     return names
 
 
@@ -73,15 +73,15 @@ def test_compiling_is_said_and_is_no_time_of_measuring(
 ) -> None:
     hour = [0.0]
     now = time.monotonic
-    monkeypatch.setattr("modeldiff.results.answering.time.monotonic", lambda: now() + hour[0])
-    monkeypatch.setattr("modeldiff.results.answering.are_compiled", lambda: False)
+    monkeypatch.setattr("modeldiff.results.diff.time.monotonic", lambda: now() + hour[0])
+    monkeypatch.setattr("modeldiff.results.diff.are_compiled", lambda: False)
     said: list[str] = []
 
     def compile_for_an_hour() -> None:
         assert said[-1].startswith("compiling")
         hour[0] += 3600
 
-    monkeypatch.setattr("modeldiff.results.answering.kernels", compile_for_an_hour)
+    monkeypatch.setattr("modeldiff.results.diff.kernels", compile_for_an_hour)
     result = answer(*sides, progress=lambda progress: said.append(progress.current))
     assert hour == [3600] and 0 < result.header.seconds < 3600
 

@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 
 from modeldiff.checkpoints.checkpoint import Checkpoint, Reference
-from modeldiff.checkpoints.config_only import CATALOG, catalog_config, catalog_names, open_config
-from modeldiff.checkpoints.meta_model import stored_listing
+from modeldiff.checkpoints.config_only.meta_model import stored_listing
+from modeldiff.checkpoints.config_only.opening import (
+    CATALOG,
+    catalog_config,
+    catalog_names,
+    open_config,
+)
 from modeldiff.errors import DamagedCheckpoint, ModeldiffError, NoWeights, UnsupportedFormat
 
 LLAMA: dict[str, Any] = {

@@ -20,11 +20,11 @@ from safetensors.numpy import save_file
 from modeldiff import __version__
 from modeldiff.changes import STATISTIC_NAMES, Progress
 from modeldiff.cli import main
-from modeldiff.cli.plain_table import table_lines
 from modeldiff.cli.progress_bar import ProgressBar
 from modeldiff.cli.terminal import Terminal
+from modeldiff.cli.text_table import table_lines
 from modeldiff.results import load_result
-from modeldiff.results.parquet import decode
+from modeldiff.results.store.result_parquet import decode
 from tests.support.results import cache_at, write_model
 
 ROOT = Path(__file__).parents[2]
@@ -284,7 +284,7 @@ class TestMistakes:
 # Ends itself with a signal after four rows, as if a user or the system had sent it then.
 SIGNALLED = """
 import os, runpy, signal, sys
-from modeldiff.results import answering
+from modeldiff.results import diff as answering
 real, number = answering.measure, getattr(signal, sys.argv[1])
 def measure(*arguments, **options):
     for row, change in enumerate(real(*arguments, **options)):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from modeldiff.architectures import Place, understand
 from modeldiff.changes import Change, Measurement, Pair, Progress, pair
-from modeldiff.changes.closer import (
+from modeldiff.changes.drilldown import (
     expert_changes,
     measure_image,
     measure_rows,
@@ -24,7 +24,7 @@ from modeldiff.changes.closer import (
     measure_units,
     units_of,
 )
-from modeldiff.changes.closer.algebra import NumpyAlgebra
+from modeldiff.changes.drilldown.spectrum.numpy_linear_algebra import NumpyAlgebra
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.errors import Cancelled, InvalidOption
 from tests.support.safetensors_files import encode as encode_file
@@ -145,7 +145,7 @@ class TestUnits:
         units = units_of(found, understand(one))
         assert units is not None
         whole = measure_units(found, units, one, other)
-        monkeypatch.setattr("modeldiff.changes.closer.units._HELD_BYTES", 3000)
+        monkeypatch.setattr("modeldiff.changes.drilldown.units._HELD_BYTES", 3000)
         assert measure_units(found, units, one, other) == whole
 
     def test_norms_and_embeddings_have_no_units(self, tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ class TestImage:
         found, one, other = one_pair(tmp_path, noise(700, 9), noise(700, 9, seed=1))
         whole = measure_image(found, one, other, blocks=5)
         monkeypatch.setattr(
-            "modeldiff.changes.closer.matrices.PairReader.blocks",
+            "modeldiff.changes.drilldown.pair_reader.PairReader.blocks",
             lambda self: [(i, min(i + 33, 700)) for i in range(0, 700, 33)],
         )
         np.testing.assert_allclose(measure_image(found, one, other, blocks=5).pct, whole.pct)
@@ -272,8 +272,10 @@ class TestSingularValues:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         if method == "gram":
-            monkeypatch.setattr("modeldiff.changes.closer.singular_values._SMALL_SIDE", 0)
-            monkeypatch.setattr("modeldiff.changes.closer.singular_values._PANEL", 900)
+            monkeypatch.setattr(
+                "modeldiff.changes.drilldown.spectrum.singular_values._SMALL_SIDE", 0
+            )
+            monkeypatch.setattr("modeldiff.changes.drilldown.spectrum.singular_values._PANEL", 900)
         base, target = stored(noise(*shape)), stored(noise(*shape, seed=1))
         base[0, 0] = np.nan
         found, one, other = one_pair(tmp_path, base, target)
@@ -295,11 +297,11 @@ class TestSingularValues:
         self, device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for algebra in (
-            "modeldiff.changes.closer.algebra.NumpyAlgebra",
-            "modeldiff.changes.closer.torch_algebra.TorchAlgebra",
+            "modeldiff.changes.drilldown.spectrum.numpy_linear_algebra.NumpyAlgebra",
+            "modeldiff.changes.drilldown.spectrum.torch_linear_algebra.TorchAlgebra",
         ):
             monkeypatch.setattr(f"{algebra}.side", 8)
-        monkeypatch.setattr("modeldiff.changes.closer.singular_values._SMALL_SIDE", 8)
+        monkeypatch.setattr("modeldiff.changes.drilldown.spectrum.singular_values._SMALL_SIDE", 8)
         base = noise(400, 300)
         delta = noise(400, 40, seed=1) * np.geomspace(1, 0.01, 40) @ noise(40, 300, seed=2)
         delta += noise(400, 300, seed=3, scale=0.02)
@@ -318,8 +320,10 @@ class TestSingularValues:
         def full(*_: object) -> None:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-        monkeypatch.setattr("modeldiff.changes.closer.singular_values._SMALL_SIDE", 0)
-        monkeypatch.setattr("modeldiff.changes.closer.torch_algebra.TorchAlgebra.add_gram", full)
+        monkeypatch.setattr("modeldiff.changes.drilldown.spectrum.singular_values._SMALL_SIDE", 0)
+        monkeypatch.setattr(
+            "modeldiff.changes.drilldown.spectrum.torch_linear_algebra.TorchAlgebra.add_gram", full
+        )
         base, target = stored(noise(60, 40)), stored(noise(60, 40, seed=1))
         got = measure_singular_values(*one_pair(tmp_path, base, target), device="torch:cpu")
         wanted = np.linalg.svd(target - base, compute_uv=False)

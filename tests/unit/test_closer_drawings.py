@@ -21,7 +21,8 @@ from modeldiff.changes import (
     Units,
 )
 from modeldiff.drawings import DARK, LIGHT, METRICS, metric_named
-from modeldiff.drawings.change_image import (
+from modeldiff.drawings.charts.change_histogram import spread_alt, spread_chart
+from modeldiff.drawings.charts.change_image import (
     LEAST,
     MOST,
     NOTHING,
@@ -30,9 +31,8 @@ from modeldiff.drawings.change_image import (
     image_png,
     image_scale,
 )
-from modeldiff.drawings.spectrum_chart import spectrum_alt, spectrum_chart
-from modeldiff.drawings.spread import spread_alt, spread_chart
-from modeldiff.drawings.unit_bars import expert_chart, unit_chart, unit_names, units_alt
+from modeldiff.drawings.charts.spectrum import spectrum_alt, spectrum_chart
+from modeldiff.drawings.charts.units import expert_chart, unit_chart, unit_names, units_alt
 
 
 def moved(share: float, *, seed: int = 0, n: int = 4000) -> Statistics:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modeldiff.changes import compiled
+from modeldiff.changes.kernels import object_code as compiled
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from modeldiff.architectures import Architecture, Step, understand
 from modeldiff.checkpoints.checkpoint import Reference
-from modeldiff.checkpoints.config_only import open_config
+from modeldiff.checkpoints.config_only.opening import open_config
 from tests.support.data_flow import Reads, traced_reads
 
 FAMILIES = (

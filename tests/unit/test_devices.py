@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modeldiff.changes import available_devices, resolve_device
-from modeldiff.changes import devices as devices_module
+from modeldiff.changes.backends import devices as devices_module
 from modeldiff.errors import InvalidOption
 
 
@@ -66,14 +66,14 @@ def test_cards_are_counted_as_far_as_they_are_visible(monkeypatch: pytest.Monkey
 def test_a_diff_on_the_cpu_imports_neither_torch_nor_numba() -> None:
     code = """
 import sys
-from modeldiff.changes.compiled import kernels
+from modeldiff.changes.kernels.object_code import kernels
 kernels()
 import modeldiff
 rows = list(modeldiff.diff("demo:base", "demo:tuned", device="cpu"))
 assert len(rows) > 50
 print(sorted({"torch", "numba", "transformers", "streamlit", "pandas"} & set(sys.modules)))
 """
-    compile_first = "from modeldiff.changes.compiled import kernels; kernels()"
+    compile_first = "from modeldiff.changes.kernels.object_code import kernels; kernels()"
     subprocess.run([sys.executable, "-c", compile_first], check=True)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False

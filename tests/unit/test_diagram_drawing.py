@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from modeldiff.architectures.architecture import Step
 from modeldiff.changes import Pair
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, METRICS, Palette, diagram_svg
-from modeldiff.drawings.cards import Card, make_card
-from modeldiff.drawings.diagram import card_maker
-from modeldiff.drawings.files import svg_to_pdf, svg_to_png
-from modeldiff.drawings.lanes import arrange
-from modeldiff.drawings.layout import lay_out
-from modeldiff.drawings.picture import Box, Layout
-from modeldiff.drawings.readings import Readings
-from modeldiff.drawings.text_width import shorten, text_width
+from modeldiff.drawings.diagram.box_values import Readings
+from modeldiff.drawings.diagram.boxes import Card, make_card
+from modeldiff.drawings.diagram.diagram import card_maker
+from modeldiff.drawings.diagram.layout.edge_routing import arrange
+from modeldiff.drawings.diagram.layout.elements import Box, Layout
+from modeldiff.drawings.diagram.layout.layout import lay_out
+from modeldiff.drawings.output.rendering import svg_to_pdf, svg_to_png
+from modeldiff.drawings.style.text_metrics import shorten, text_width
 from tests.support.architectures import ALL, gpt2_like, llama_like, moe_like, strange
 from tests.support.changes import continued, made_changes
 from tests.support.layouts import assert_apart, assert_goes_round, assert_layout_is_clear

@@ -9,7 +9,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["modeldiff", "modeldiff.changes.histogram", "modeldiff.changes.measurement"]
+    "name", ["modeldiff", "modeldiff.changes.statistics.histogram", "modeldiff.changes.arrays"]
 )
 def test_examples_come_out_as_written(name: str) -> None:
     outcome = doctest.testmod(import_module(name))

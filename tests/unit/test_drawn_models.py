@@ -11,12 +11,12 @@ import pytest
 
 from modeldiff.architectures import Architecture, understand
 from modeldiff.checkpoints.checkpoint import Reference
-from modeldiff.checkpoints.config_only import catalog_config, open_config
+from modeldiff.checkpoints.config_only.opening import catalog_config, open_config
 from modeldiff.drawings import DARK, LIGHT, METRICS, diagram_svg
-from modeldiff.drawings.annotations import annotate
-from modeldiff.drawings.diagram import card_maker
-from modeldiff.drawings.layout import drawn_kinds, lay_out
-from modeldiff.drawings.readings import Readings
+from modeldiff.drawings.diagram.box_values import Readings
+from modeldiff.drawings.diagram.diagram import card_maker
+from modeldiff.drawings.diagram.layout.layout import drawn_kinds, lay_out
+from modeldiff.drawings.diagram.legend_notes import annotate
 from tests.support.changes import continued, made_changes
 from tests.support.drawn import read_drawing
 from tests.support.named_shapes import checkpoint, invented, tiny

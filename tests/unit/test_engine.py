@@ -14,10 +14,10 @@ import pytest
 
 from modeldiff.architectures.place import Place
 from modeldiff.changes import Change, Pair, Progress, measure
-from modeldiff.changes.benches import CpuWorkshop
-from modeldiff.changes.engine import walk
-from modeldiff.changes.geometry import LEAF
-from modeldiff.changes.sampling import Bracket
+from modeldiff.changes.backends.cpu import CpuWorkshop
+from modeldiff.changes.backends.median_bracket import Bracket
+from modeldiff.changes.engine.engine import walk
+from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import Checkpoint, FetchProgress, open_checkpoint
 from modeldiff.errors import Cancelled, CheckpointChanged, InvalidOption
 from tests.support.slow_statistics import encode, expect
@@ -102,7 +102,9 @@ def test_a_bracket_that_misses_costs_only_time(
     opened: tuple[Checkpoint, Checkpoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = [change.statistics for change in measure(pairs_by_name(*opened), *opened)]
-    monkeypatch.setattr("modeldiff.changes.cpu.bracket_of", lambda *_: Bracket(1 << 16, 1 << 16))
+    monkeypatch.setattr(
+        "modeldiff.changes.backends.cpu.bracket_of", lambda *_: Bracket(1 << 16, 1 << 16)
+    )
     workshop = CpuWorkshop(2, SMALLEST_CHUNK)
     assert [
         change.statistics for change in walk(pairs_by_name(*opened), *opened, workshop)
@@ -119,7 +121,7 @@ def test_what_memory_cannot_hold_is_read_alike(
         assert advice == os.POSIX_FADV_DONTNEED and offset >= 0 and size > 0
         dropped.append(size)
 
-    monkeypatch.setattr("modeldiff.changes.engine.physical_memory", lambda: 1)
+    monkeypatch.setattr("modeldiff.changes.engine.engine.physical_memory", lambda: 1)
     monkeypatch.setattr("os.posix_fadvise", advise)
     pairs = pairs_by_name(*opened)
     assert [change.statistics for change in measure(pairs, *opened)] == wanted
@@ -130,7 +132,7 @@ def test_a_bracket_that_holds_too_much_is_given_up(
     opened: tuple[Checkpoint, Checkpoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = [change.statistics for change in measure(pairs_by_name(*opened), *opened)]
-    monkeypatch.setattr("modeldiff.changes.tally._KEPT_LIMIT", 100)
+    monkeypatch.setattr("modeldiff.changes.backends.accumulator._KEPT_LIMIT", 100)
     workshop = CpuWorkshop(2, SMALLEST_CHUNK)
     assert [
         change.statistics for change in walk(pairs_by_name(*opened), *opened, workshop)

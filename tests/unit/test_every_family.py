@@ -10,7 +10,8 @@ import pytest
 
 from modeldiff.architectures import Architecture, Parameter, Place, understand
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
-from modeldiff.drawings import METRICS, heatmap_frame
+from modeldiff.drawings import METRICS
+from modeldiff.drawings.heatmap.frame import heatmap_frame
 from modeldiff.results import answer, result_table
 from tests.support.expected_places import expected, split_name
 from tests.support.saved_models import TINY, save_pair

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from modeldiff.architectures import explain, understand
-from modeldiff.architectures.skeleton import ORDER
-from modeldiff.architectures.words import EXPLAINED
+from modeldiff.architectures.components import ORDER
+from modeldiff.architectures.glossary import EXPLAINED
 from tests.support.named_shapes import (
     checkpoint,
     gpt2_shapes,

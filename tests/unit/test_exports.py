@@ -21,7 +21,7 @@ from modeldiff.results import (
     result_table,
     write_result,
 )
-from modeldiff.results.parquet import decode
+from modeldiff.results.store.result_parquet import decode
 from tests.support.results import a_change, a_result
 
 

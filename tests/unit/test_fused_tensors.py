@@ -21,10 +21,11 @@ from safetensors.torch import load_file, save_file
 
 from modeldiff.architectures import understand
 from modeldiff.changes import Change, pair
-from modeldiff.changes.accelerator import TorchWorkshop
-from modeldiff.changes.benches import CpuWorkshop, Workshop
-from modeldiff.changes.engine import walk
-from modeldiff.changes.geometry import LEAF
+from modeldiff.changes.backends.backend import Workshop
+from modeldiff.changes.backends.cpu import CpuWorkshop
+from modeldiff.changes.backends.torch_backend import TorchWorkshop
+from modeldiff.changes.engine.engine import walk
+from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.results import result_key
 from tests.support.parts import assert_nothing_lost_or_doubled, elements_of

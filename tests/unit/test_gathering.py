@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeldiff.changes.gathering import gather
+from modeldiff.changes.engine.strided_read import gather
 from modeldiff.checkpoints.checkpoint import Layout
 
 
@@ -70,7 +70,7 @@ def expected(
 def test_any_layout_in_any_memory(view: View, width: int, gap: int, scratch: int) -> None:
     stored = np.arange(view.size).astype(f"u{width}")
     limits: dict[str, Any] = {"GAP": gap, "SCRATCH": scratch, "_own": threading.local()}
-    with patch.multiple("modeldiff.changes.gathering", **limits):
+    with patch.multiple("modeldiff.changes.engine.strided_read", **limits):
         found = read(stored, view.layout, view.start, view.stop)
     np.testing.assert_array_equal(found, expected(stored, view.layout)[view.start : view.stop])
 

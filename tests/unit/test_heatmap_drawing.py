@@ -25,15 +25,14 @@ from modeldiff.drawings import (
     Palette,
     heatmap_alt,
     heatmap_chart,
-    heatmap_frame,
     heatmap_spec,
 )
-from modeldiff.drawings.chart_spec import DATA
-from modeldiff.drawings.files import chart_to_svg, svg_to_png
-from modeldiff.drawings.heatmap_frame import in_picture
-from modeldiff.drawings.heatmap_grid import Grid, place_cells
-from modeldiff.drawings.heatmap_options import HeatmapOptions
-from modeldiff.drawings.scales import choose_scales
+from modeldiff.drawings.charts.vega_spec import DATA
+from modeldiff.drawings.heatmap.colour_scales import choose_scales
+from modeldiff.drawings.heatmap.frame import heatmap_frame, in_picture
+from modeldiff.drawings.heatmap.geometry import Grid, place_cells
+from modeldiff.drawings.heatmap.options import HeatmapOptions
+from modeldiff.drawings.output.rendering import chart_to_svg, svg_to_png
 from tests.support.architectures import ALL, llama_like, moe_like, strange
 from tests.support.changes import continued, made_changes, made_statistics
 

@@ -15,19 +15,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modeldiff.changes import Pair, merge_statistics
-from modeldiff.drawings import (
-    LIGHT,
-    METRICS,
-    HeatmapOptions,
-    heatmap_chart,
-    heatmap_frame,
-    heatmap_says,
-)
-from modeldiff.drawings.heatmap_frame import in_picture
-from modeldiff.drawings.heatmap_options import Sharing
-from modeldiff.drawings.scale import choose_scale
-from modeldiff.drawings.scales import Scales, choose_scales
-from modeldiff.drawings.text_width import text_width
+from modeldiff.drawings import LIGHT, METRICS, HeatmapOptions, heatmap_chart, heatmap_says
+from modeldiff.drawings.heatmap.colour_scales import Scales, choose_scales
+from modeldiff.drawings.heatmap.frame import heatmap_frame, in_picture
+from modeldiff.drawings.heatmap.options import Sharing
+from modeldiff.drawings.style.text_metrics import text_width
+from modeldiff.drawings.style.value_scale import choose_scale
 from tests.support.architectures import llama_like
 from tests.support.changes import made_changes
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.changes import Statistics, merge_statistics
+from modeldiff.changes.arrays import Measurement
 from modeldiff.changes.change import Histogram
-from modeldiff.changes.histogram import (
+from modeldiff.changes.statistics.histogram import (
     LAST_BUCKET,
     add_histograms,
     bucket_edges,
@@ -19,7 +20,6 @@ from modeldiff.changes.histogram import (
     histogram_quantile,
     histogram_total,
 )
-from modeldiff.changes.measurement import Measurement
 from tests.support.small_checkpoints import normal
 
 positive = st.floats(2.0**-149, 3.4e38, allow_nan=False)

@@ -19,7 +19,9 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants, hf_hub_download
 
-from modeldiff.checkpoints import Checkpoint, hub_download, hub_repository, open_checkpoint
+from modeldiff.checkpoints import Checkpoint, open_checkpoint
+from modeldiff.checkpoints.hub import download as hub_download
+from modeldiff.checkpoints.hub import repository as hub_repository
 from modeldiff.errors import (
     AccessDenied,
     Cancelled,

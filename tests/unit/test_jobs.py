@@ -13,10 +13,12 @@ import pytest
 
 from modeldiff.changes import Progress
 from modeldiff.errors import CheckpointNotFound, InvalidReference, ModeldiffError
-from modeldiff.results import JobSnapshot, answering, jobs, load_result
-from modeldiff.results.jobs import JobManager
-from modeldiff.results.lock import held_alone
-from modeldiff.results.pace import Pace
+from modeldiff.results import JobSnapshot, load_result
+from modeldiff.results import diff as answering
+from modeldiff.results.jobs import manager as jobs
+from modeldiff.results.jobs.manager import JobManager
+from modeldiff.results.jobs.throughput import Pace
+from modeldiff.results.store.lock import held_alone
 from tests.support.results import cache_at, write_model
 
 OVER = ("done", "failed", "cancelled")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modeldiff.changes import Pair, Statistics
 from modeldiff.errors import ResultError
-from modeldiff.results.journal import Entry, Journal, pair_id
+from modeldiff.results.store.journal import Entry, Journal, pair_id
 from tests.support.results import PAIRS, STATISTICS, a_change
 from tests.unit.test_store import bits
 
@@ -96,7 +96,7 @@ def test_the_journal_of_another_question_or_version_starts_anew(
     assert medians(path, "o" * 64) == []
     write(path, 2)
     assert medians(path) == [0.0, 1.0]
-    monkeypatch.setattr("modeldiff.results.journal.__version__", "99")
+    monkeypatch.setattr("modeldiff.results.store.journal.__version__", "99")
     assert medians(path) == []
 
 

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 
+from modeldiff.changes.arrays import Measurement
+from modeldiff.changes.backends.accumulator import MedianSearch, Tally, Unsettled
+from modeldiff.changes.backends.cpu import CpuBench
 from modeldiff.changes.change import Statistics
-from modeldiff.changes.cpu import CpuBench
-from modeldiff.changes.decoding import comparison, table8
-from modeldiff.changes.geometry import LEAF
-from modeldiff.changes.measurement import Measurement
-from modeldiff.changes.tally import MedianSearch, Tally, Unsettled
+from modeldiff.changes.dtype_pairs import comparison, table8
+from modeldiff.changes.kernels.bins import LEAF
 from tests.support.slow_statistics import TORCH_TYPES, Bytes, decode, encode, expect
 from tests.support.stored_values import StoredPair, stored_pairs
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from modeldiff.architectures import understand
-from modeldiff.architectures.layer_table import LayerGroup, LayerTable, find_rows, layer_table
+from modeldiff.architectures.listing.layer_table import (
+    LayerGroup,
+    LayerTable,
+    find_rows,
+    layer_table,
+)
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
-from modeldiff.checkpoints.config_only import catalog_config
+from modeldiff.checkpoints.config_only.opening import catalog_config
 from tests.support.named_shapes import checkpoint, gpt2_shapes, invented, published
 
 

@@ -34,16 +34,16 @@ from modeldiff.results import (
     LookKind,
     answer,
     delete_result,
-    jobs,
     load_look,
     load_result,
     look_closer,
-    looks,
     possible_looks,
     result_key,
 )
-from modeldiff.results.details import save_look
-from modeldiff.results.jobs import JobManager
+from modeldiff.results import drilldown as looks
+from modeldiff.results.jobs import manager as jobs
+from modeldiff.results.jobs.manager import JobManager
+from modeldiff.results.store.drilldown_files import save_look
 from tests.support.results import cache_at
 
 Tensors = dict[str, npt.NDArray[Any]]

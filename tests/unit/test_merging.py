@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 from modeldiff.changes import merge_statistics
-from modeldiff.changes.merging import merged
+from modeldiff.changes.statistics.merge_cache import merged
 from tests.support.changes import made_statistics
 
 

@@ -12,13 +12,13 @@ import pytest
 import vl_convert
 
 from modeldiff.drawings import DARK, LIGHT, METRICS, Palette
-from modeldiff.drawings.chart_spec import DATA
-from modeldiff.drawings.over_layers import (
+from modeldiff.drawings.charts.layer_profile import (
     OverLayers,
     over_layers_alt,
     over_layers_chart,
     over_layers_spec,
 )
+from modeldiff.drawings.charts.vega_spec import DATA
 from tests.support.changes import made_statistics
 
 MEDIAN, UNCHANGED = METRICS[0], METRICS[1]

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from modeldiff.changes import Change, Pair
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.cli import main
+from modeldiff.findings.likeness import REFERENCE_POINTS
 from modeldiff.results import Reading, answer, read_changes, result_document
-from modeldiff.results.inference import REFERENCE_POINTS
 from tests.support.architectures import ALL, llama_like
 from tests.support.changes import made_changes, made_statistics
 from tests.support.planted import HEADS, HIDDEN, Values, add_noise, llama_values, measured

@@ -12,11 +12,11 @@ import numpy as np
 from modeldiff.architectures import understand
 from modeldiff.changes import Change, Pair, pair
 from modeldiff.changes.change import Histogram
-from modeldiff.changes.histogram import bucket_of
+from modeldiff.changes.statistics.histogram import bucket_of
 from modeldiff.drawings.report import MOST_BYTES, report_html
 from modeldiff.drawings.report.table import BARS_A_DECADE, DECADES, distribution
 from modeldiff.results import merge_by
-from modeldiff.wording import format_pct
+from modeldiff.text.formatting import format_pct
 from tests.support.architectures import llama_like, moe_like
 from tests.support.changes import made_changes, made_statistics
 from tests.support.named_shapes import checkpoint, published

@@ -13,7 +13,7 @@ import safetensors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modeldiff.checkpoints.safetensors_header import Header, header_bytes, parse_header
+from modeldiff.checkpoints.formats.safetensors import Header, header_bytes, parse_header
 from modeldiff.errors import DamagedCheckpoint, ModeldiffError, NoWeights, UnsupportedFormat
 from tests.support.safetensors_files import encode, entry, simple
 

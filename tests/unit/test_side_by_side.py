@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.architectures import Architecture, compare_facts, understand
-from modeldiff.architectures.evolution import news
-from modeldiff.architectures.fact_places import marks, written_at
+from modeldiff.architectures.facts.diagram_anchors import marks, written_at
+from modeldiff.architectures.facts.lineage import news
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, Palette
-from modeldiff.drawings.alignment import align
-from modeldiff.drawings.picture import Box
-from modeldiff.drawings.side_by_side import SideBySide, in_words, side_by_side
-from modeldiff.drawings.side_by_side_svg import side_by_side_svg
+from modeldiff.drawings.comparison.sequence_alignment import align
+from modeldiff.drawings.comparison.side_by_side import SideBySide, in_words, side_by_side
+from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
+from modeldiff.drawings.diagram.layout.elements import Box
 from tests.support.architectures import ALL, gpt2_like, llama_like, moe_like, strange
 from tests.support.layouts import assert_layout_is_clear
 from tests.support.named_shapes import tiny, tiny_names

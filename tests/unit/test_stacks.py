@@ -10,12 +10,12 @@ from xml.etree import ElementTree
 import pytest
 
 from modeldiff.architectures import Architecture, understand
-from modeldiff.architectures.evolution import EvolutionStep, evolution
+from modeldiff.architectures.facts.lineage import EvolutionStep, evolution
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, Palette
-from modeldiff.drawings.stacks import Chip, Line, stack_lines
-from modeldiff.drawings.stacks_svg import stack_svg, stacks_svg
-from modeldiff.drawings.text_width import text_width
+from modeldiff.drawings.comparison.lineage import Chip, Line, stack_lines
+from modeldiff.drawings.comparison.lineage_svg import stack_svg, stacks_svg
+from modeldiff.drawings.style.text_metrics import text_width
 from tests.support.architectures import ALL, strange
 
 STORY = ("gpt2-124m", "llama-2-7b", "llama-3-8b", "llama-3.1-8b", "llama-3.2-3b")

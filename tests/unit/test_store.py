@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from modeldiff.changes import Change, Statistics
 from modeldiff.errors import ResultError
 from modeldiff.results import Result, list_results, load_result, result_key
-from modeldiff.results.parquet import decode, encode
-from modeldiff.results.store import save_result
+from modeldiff.results.store.result_files import save_result
+from modeldiff.results.store.result_parquet import decode, encode
 from tests.support.results import CHANGES, a_change, a_result, cache_at
 
 MEDIAN = 1.2345678901

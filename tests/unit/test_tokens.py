@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from modeldiff.checkpoints import open_checkpoint, read_tokens, tokens
+from modeldiff.checkpoints import open_checkpoint, read_tokens
+from modeldiff.checkpoints import tokenizer as tokens
 from modeldiff.errors import AccessDenied, CheckpointNotFound, DamagedCheckpoint
 from tests.support.local_hub import LocalHub
 from tests.support.results import write_model

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeldiff import wording
 from modeldiff.drawings import (
     METRICS,
     format_bytes,
@@ -21,7 +20,8 @@ from modeldiff.drawings import (
     format_shape,
     metric_named,
 )
-from modeldiff.drawings.scale import Scale, choose_scale
+from modeldiff.drawings.style.value_scale import Scale, choose_scale
+from modeldiff.text import formatting as wording
 from tests.support.changes import made_statistics
 
 MEDIAN, UNCHANGED = METRICS[0], METRICS[1]

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numba import carray
 
-from modeldiff.changes.geometry import BF16, F16, F32, F64
-from modeldiff.changes.kernels.language import f32, f64, inlined, u16, u32
+from modeldiff.changes.kernels.bins import BF16, F16, F32, F64
+from modeldiff.changes.kernels.numba_types import f32, f64, inlined, u16, u32
 
 
 @inlined

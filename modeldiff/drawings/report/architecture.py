@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modeldiff.architectures import FactPair
-from modeldiff.architectures.quantities import share_text
-from modeldiff.drawings.parts import Parts
-from modeldiff.drawings.report.markup import sentence, text
-from modeldiff.wording import MISSING, format_count
+from modeldiff.drawings.charts.parameter_shares import Parts
+from modeldiff.drawings.report.html import sentence, text
+from modeldiff.text.formatting import MISSING, format_count
+from modeldiff.text.magnitudes import share_text
 
 _BAR = 240
 

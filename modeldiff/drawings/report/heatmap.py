@@ -6,12 +6,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from modeldiff.drawings.metrics import METRICS, Metric
-from modeldiff.drawings.report.markup import text
+from modeldiff.drawings.heatmap.colour_scales import Scales
+from modeldiff.drawings.report.html import text
 from modeldiff.drawings.report.rows import MARGINS, STEPS, Row, Rows
-from modeldiff.drawings.scale import Scale
-from modeldiff.drawings.scales import Scales
-from modeldiff.drawings.text_width import shorten, text_width
+from modeldiff.drawings.style.metrics import METRICS, Metric
+from modeldiff.drawings.style.text_metrics import shorten, text_width
+from modeldiff.drawings.style.value_scale import Scale
 
 SIGNS: Mapping[str, tuple[str, str]] = {
     "only in base": ("−", "only in base"),

@@ -12,12 +12,12 @@ from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes import Change, Statistics, merge_statistics
-from modeldiff.drawings.heatmap_cells import GatheredCell, gather_cells
-from modeldiff.drawings.heatmap_frame import cells_frame
-from modeldiff.drawings.heatmap_options import HeatmapOptions
-from modeldiff.drawings.metrics import METRICS, Metric
-from modeldiff.drawings.scales import Scales, choose_scales
-from modeldiff.wording import MISSING
+from modeldiff.drawings.heatmap.cells import GatheredCell, gather_cells
+from modeldiff.drawings.heatmap.colour_scales import Scales, choose_scales
+from modeldiff.drawings.heatmap.frame import cells_frame
+from modeldiff.drawings.heatmap.options import HeatmapOptions
+from modeldiff.drawings.style.metrics import METRICS, Metric
+from modeldiff.text.formatting import MISSING
 
 STEPS = 32
 """Steps of colour between no change and the top of a scale."""

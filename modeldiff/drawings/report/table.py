@@ -9,11 +9,11 @@ import numpy as np
 
 from modeldiff.changes import Statistics
 from modeldiff.changes.change import Histogram
-from modeldiff.changes.histogram import bucket_edges
-from modeldiff.drawings.metrics import Metric
-from modeldiff.drawings.report.markup import text
+from modeldiff.changes.statistics.histogram import bucket_edges
+from modeldiff.drawings.report.html import text
 from modeldiff.drawings.report.rows import MARGINS, Row, Rows
-from modeldiff.wording import format_count, format_pct, format_small
+from modeldiff.drawings.style.metrics import Metric
+from modeldiff.text.formatting import format_count, format_pct, format_small
 
 DETAILS = (
     ("5th percentile", "p05_pct"),

@@ -1,0 +1,91 @@
+"""Where the parameters sit and what storing and running them takes: counts and bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from modeldiff.architectures.architecture import Architecture
+from modeldiff.architectures.components import NORMS
+from modeldiff.architectures.place import Parameter, Place, trained_elements
+
+PARTS: dict[str, str] = {
+    "embedding": "embeddings",
+    "attention": "attention",
+    "mixer": "state spaces",
+    "mlp": "MLPs",
+    "experts": "experts",
+    "norms": "norms",
+    "head": "the head",
+    "other": "other parts",
+}
+"""What a parameter can be a part of, in the order in which data passes, with its name as people
+read it. ``experts`` are the routed ones of a mixture of experts."""
+
+_HEADS = ("lm_head", "classifier", "score")
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Trained elements by part, and bytes by stored type (buffers in neither)."""
+
+    parts: dict[str, int]
+    types: dict[str, int]
+    nbytes: int
+
+    @property
+    def parameters(self) -> int:
+        """All trained elements; those used twice count once."""
+        return sum(self.parts.values())
+
+
+def read_composition(parameters: Iterable[Parameter]) -> Composition:
+    """Add up all stored parameters. ``nbytes`` is of everything stored, buffers too."""
+    parts: Counter[str] = Counter()
+    types: Counter[str] = Counter()
+    nbytes = 0
+    for parameter in parameters:
+        if parameter.role == "tied":
+            continue
+        nbytes += parameter.tensor.nbytes
+        if parameter.role == "parameter":
+            types[parameter.tensor.dtype] += parameter.tensor.nbytes
+            tensor = parameter.tensor
+            elements = trained_elements(tensor.name, tensor.dtype, tensor.shape)
+            parts[part_of(parameter.place)] += elements
+    by_bytes = dict(sorted(types.items(), key=lambda item: (-item[1], item[0])))
+    return Composition({part: parts[part] for part in PARTS if parts[part]}, by_bytes, nbytes)
+
+
+def parameters_by_part(architecture: Architecture) -> dict[str, int]:
+    """How many trained parameters sit in each of ``PARTS``, in that order; absent ones left out.
+
+    The counts add up to the ``parameters`` fact. A mixture counts all its experts, a tied head
+    counts as embedding, and towers beside the main one count in the same parts.
+    """
+    return read_composition(architecture.parameters).parts
+
+
+def part_of(place: Place) -> str:
+    """Which of ``PARTS`` a place belongs to, by the words of its component."""
+    component = place.component
+    name = component.lower()
+    words = name.replace("_", ".").split(".")
+    if component in NORMS or "norm" in name or "ln" in words:
+        return "norms"
+    if place.layer is None:
+        if component.startswith(_HEADS):
+            return "head"
+        return "embedding" if "emb" in name or words[-1] in ("wte", "wpe") else "other"
+    if "shared" not in name and "experts" in words:
+        return "experts"
+    if words[0] == "mixer":
+        return "mixer"
+    if "attn" in name or "attention" in name:
+        return "attention"
+    return (
+        "mlp"
+        if any(word in words for word in ("mlp", "ffn", "moe", "feed", "fc1", "fc2"))
+        else "other"
+    )

@@ -1,0 +1,105 @@
+"""How RoPE is stretched to a longer context: the config's table, said in short and spelled out.
+
+The kinds and their keys are transformers' (``rope_scaling``, since version 5 ``rope_parameters``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from modeldiff.architectures.config.config_values import Settings
+
+
+def in_short(rope: Settings) -> str:
+    """Kind, factor and the context that it starts from: ``llama3 ×8 from 8,192``; or ``none``."""
+    kind = rope.word("rope_type", "type")
+    if kind is None or kind.value == "default":
+        return "none"
+    factor = rope.number("factor")
+    start = rope.count("original_max_position_embeddings")
+    words = [kind.value]
+    if factor is not None:
+        words.append(f"×{factor.value:g}")
+    if start is not None:
+        words.append(f"from {start.value:,}")
+    return " ".join(words)
+
+
+def spelled_out(rope: Settings, start: int | None) -> str:
+    """What the scaling does to the rotations; empty where the kind or its numbers are not known.
+
+    ``start`` is the context of the first training where the table itself does not say it.
+    """
+    kind = rope.word("rope_type", "type")
+    own = rope.count("original_max_position_embeddings")
+    spell = _KINDS.get(kind.value) if kind else None
+    return spell(rope, own.value if own else start) if spell else ""
+
+
+def _linear(rope: Settings, start: int | None) -> str:
+    factor = rope.number("factor")
+    return f"every position divided by {factor.value:g}" if factor else ""
+
+
+def _dynamic(rope: Settings, start: int | None) -> str:
+    beyond = f"beyond {start:,} tokens" if start else "beyond the context of the first training"
+    return f"θ grows with the text's length {beyond}"
+
+
+def _llama3(rope: Settings, start: int | None) -> str:
+    factor = rope.number("factor")
+    low, high = rope.number("low_freq_factor"), rope.number("high_freq_factor")
+    if not (factor and low and high and start):
+        return ""
+    return (
+        f"rotations slower than one turn in {start / low.value:,.0f} tokens are {factor.value:g} "
+        f"times slower, those faster than one in {start / high.value:,.0f} stay, between them both "
+        "are blended"
+    )
+
+
+def _yarn(rope: Settings, start: int | None) -> str:
+    factor = rope.number("factor")
+    fast, slow = rope.number("beta_fast"), rope.number("beta_slow")
+    if factor is None:
+        return ""
+    within = f"in {start:,} tokens" if start else "in the first training's context"
+    least = f"{slow.value:g} turns" if slow and slow.value != 1 else "one turn"
+    words = (
+        f"rotations of less than {least} {within} are "
+        f"{factor.value:g} times slower, those of more than {fast.value if fast else 32:g} stay, "
+        "between them both are blended"
+    )
+    scale = rope.number("attention_factor")
+    return f"{words}; queries and keys scaled by {scale.value:g}" if scale else words
+
+
+def _longrope(rope: Settings, start: int | None) -> str:
+    short, long = _factors(rope, "short_factor"), _factors(rope, "long_factor")
+    if not short or not long:
+        return ""
+    up_to = f"up to {start:,} tokens" if start else "in short texts"
+    return (
+        f"each of {len(long)} rotations has a factor of its own: {_range(short)} times slower "
+        f"{up_to}, {_range(long)} beyond"
+    )
+
+
+def _factors(rope: Settings, key: str) -> tuple[float, ...]:
+    found = rope.numbers(key)
+    return found.value if found else ()
+
+
+def _range(factors: tuple[float, ...]) -> str:
+    low, high = min(factors), max(factors)
+    return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+
+
+_KINDS: dict[str, Callable[[Settings, int | None], str]] = {
+    "linear": _linear,
+    "dynamic": _dynamic,
+    "llama3": _llama3,
+    "yarn": _yarn,
+    "longrope": _longrope,
+    "su": _longrope,
+}

@@ -1,0 +1,29 @@
+"""The facts of two architectures, side by side."""
+
+from __future__ import annotations
+
+from modeldiff.architectures.architecture import Architecture, Fact, FactPair
+from modeldiff.architectures.facts.meanings import meaning_of
+from modeldiff.architectures.graph.columns import merge_columns
+
+
+def compare_facts(base: Architecture, target: Architecture) -> tuple[FactPair, ...]:
+    """Every fact of either side, in one order; a side that has none is None.
+
+    Two facts are the same when their values are. Each difference carries one sentence on what it
+    means, seen from the base.
+    """
+    before = {fact.key: fact for fact in base.facts}
+    after = {fact.key: fact for fact in target.facts}
+    pairs = []
+    for key in merge_columns(tuple(before), tuple(after)):
+        ours, theirs = before.get(key), after.get(key)
+        same = ours is not None and theirs is not None and _same(ours, theirs)
+        meaning = "" if same else meaning_of(ours, theirs, (base, target))
+        labels = (fact.label for fact in (ours, theirs) if fact is not None)
+        pairs.append(FactPair(key, next(labels), ours, theirs, same, meaning))
+    return tuple(pairs)
+
+
+def _same(base: Fact, target: Fact) -> bool:
+    return type(base.value) is type(target.value) and base.value == target.value

@@ -1,0 +1,248 @@
+"""The facts about an architecture, each with where it comes from; tensors win over the config."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from modeldiff.architectures.architecture import Fact, FactValue
+from modeldiff.architectures.config.config_values import Setting
+from modeldiff.architectures.config.dimensions import Dimension
+from modeldiff.architectures.config.shapes import Stored
+from modeldiff.architectures.facts.memory import footprint_facts
+from modeldiff.architectures.spec import UNKNOWN, Reading
+from modeldiff.text.magnitudes import activation_name, short_count
+
+
+def read_facts(reading: Reading) -> tuple[Fact, ...]:
+    """All facts that tensors, config or family say, in the order in which they are shown."""
+    return (
+        *_identity(reading),
+        *_sizes(reading),
+        *_attention(reading),
+        *_norms(reading),
+        *_positions(reading),
+        *_mlp(reading),
+        *_vocabulary(reading),
+        *footprint_facts(reading),
+    )
+
+
+def _number(key: str, label: str, dimension: Dimension | None, unit: str = "") -> Iterator[Fact]:
+    if dimension is not None:
+        text = f"{dimension.value:,}{unit}"
+        if dimension.contradiction:
+            text += f" ({dimension.contradiction})"
+        yield Fact(key, label, dimension.value, text, dimension.source)
+
+
+def _said(key: str, label: str, setting: Setting[str] | None) -> Iterator[Fact]:
+    if setting is not None:
+        yield Fact(key, label, setting.value, setting.value, setting.source)
+
+
+def _stored(key: str, label: str, value: FactValue, text: str, found: Stored | None) -> Fact:
+    return Fact(key, label, value, text, f"tensor: {found.name}" if found else "tensors")
+
+
+def _identity(reading: Reading) -> Iterator[Fact]:
+    source = "config: model_type" if reading.model_type else "tensor names"
+    name = reading.model_type or (reading.family.name if reading.family else UNKNOWN)
+    yield Fact("family", "Family", name, reading.title, source)
+
+
+def _sizes(reading: Reading) -> Iterator[Fact]:
+    dimensions = reading.dimensions
+    yield from _number("layers", "Layers", dimensions.layers)
+    yield from _number("hidden_size", "Hidden size", dimensions.hidden)
+    yield from _number("intermediate_size", "MLP size", dimensions.intermediate)
+    yield from _towers(reading)
+
+
+def _towers(reading: Reading) -> Iterator[Fact]:
+    """The stacks beside the one that all other facts speak of."""
+    layers: dict[str, set[int]] = {}
+    held: Counter[str] = Counter()
+    for parameter in reading.parameters:
+        place = parameter.place
+        if place.tower not in ("", reading.shapes.tower) and parameter.role == "parameter":
+            held[place.tower] += parameter.tensor.elements
+            if place.layer is not None:
+                layers.setdefault(place.tower, set()).add(place.layer)
+    if layers:
+        texts = [
+            f"{tower}: {len(found):,} layers, {short_count(held[tower])} parameters"
+            for tower, found in sorted(layers.items())
+        ]
+        value = ", ".join(f"{tower} {len(found)}" for tower, found in sorted(layers.items()))
+        yield Fact("towers", "Other towers", value, "; ".join(texts), "tensors")
+
+
+def _attention(reading: Reading) -> Iterator[Fact]:
+    dimensions, shapes = reading.dimensions, reading.shapes
+    yield from _number("heads", "Attention heads", dimensions.heads)
+    yield from _number("kv_heads", "KV heads", dimensions.kv_heads)
+    yield from _number("head_dim", "Head dim", dimensions.head_dim)
+    yield from _attention_kind(reading)
+    window = reading.positions.window
+    if window is not None:
+        text = f"{window.value:,} tokens"
+        yield Fact("sliding_window", "Sliding window", window.value, text, window.source)
+        kinds = reading.positions.kinds
+        slide = sum("sliding" in kind for kind in kinds)
+        text = f"{slide} of {len(kinds)}" if slide < len(kinds) else "all"
+        yield Fact("sliding_layers", "Layers with a window", text, text, window.source)
+    sinks = shapes["self_attn.sinks"]
+    if sinks is not None:
+        yield _stored("sinks", "Attention sinks", True, "one learned score a head", sinks)
+    projections = ("q_proj", "k_proj", "v_proj", "qkv_proj")
+    weights = [p for p in projections if f"self_attn.{p}" in shapes]
+    if weights:
+        biased = [p for p in projections if f"self_attn.{p}.bias" in shapes]
+        names = ", ".join(", ".join(p.removesuffix("_proj")) for p in biased)
+        text = f"on {names}" if biased else "none"
+        found = shapes.first(f"self_attn.{(biased or weights)[0]}{'.bias' if biased else ''}")
+        yield _stored("qkv_bias", "QKV bias", bool(biased), text, found)
+    if "self_attn.o_proj" in shapes:
+        bias = shapes["self_attn.o_proj.bias"]
+        text = "yes" if bias else "none"
+        found = bias or shapes["self_attn.o_proj"]
+        yield _stored("o_bias", "Attention output bias", bias is not None, text, found)
+    if weights or "self_attn.q_b_proj" in shapes:
+        yield _qk_norm(reading)
+    yield from _cap(
+        "attention_softcap", "Cap of attention scores", "attn_logit_softcapping", reading
+    )
+
+
+def _cap(key: str, label: str, setting: str, reading: Reading) -> Iterator[Fact]:
+    """A limit to which scores are bent."""
+    cap = reading.settings.number(setting)
+    if cap is not None:
+        yield Fact(key, label, cap.value, f"± {cap.value:g}", cap.source)
+
+
+def _attention_kind(reading: Reading) -> Iterator[Fact]:
+    heads, kv_heads = reading.dimensions.heads, reading.dimensions.kv_heads
+    latent = reading.shapes["self_attn.kv_a_proj"]
+    if latent is not None:
+        text = "MLA: keys and values of all heads come out of one compressed vector"
+        yield _stored("attention", "Attention", "MLA", text, latent)
+        text = f"{latent.out:,} numbers a token"
+        yield _stored("kv_latent", "Compressed keys and values", latent.out, text, latent)
+    elif heads is not None and kv_heads is not None:
+        if kv_heads.value == heads.value:
+            kind, text = "MHA", "MHA: each head has its own keys and values"
+        elif kv_heads.value == 1:
+            kind, text = "MQA", "MQA: all query heads share one KV head"
+        else:
+            kind, text = "GQA", "GQA: groups of query heads share one KV head"
+        yield Fact("attention", "Attention", kind, text, kv_heads.source)
+
+
+def _qk_norm(reading: Reading) -> Fact:
+    norm, head_dim = reading.shapes["self_attn.q_norm"], reading.dimensions.head_dim
+    if norm is None:
+        return Fact("qk_norm", "Q and K norms", "none", "none", "tensors")
+    per_head = head_dim is not None and norm.out == head_dim.value
+    text = "one per head" if per_head else "over all heads together"
+    return _stored("qk_norm", "Q and K norms", text, text, norm)
+
+
+def _norms(reading: Reading) -> Iterator[Fact]:
+    shapes, family = reading.shapes, reading.family
+    if reading.norm is not None:
+        norm = shapes.first("norm.bias", "norm", "input_layernorm")
+        text = reading.norm
+        if family is not None and family.bare_norms:
+            text += " without parameters"
+        elif family is not None and family.norm_weight_plus_one:
+            text += ", scaled by 1 + weight"
+        yield _stored("norm", "Norm", text, text, norm)
+    epsilon = reading.settings.number(
+        "rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps", "norm_eps", "norm_epsilon"
+    )
+    if epsilon is not None:
+        yield Fact("norm_eps", "Norm ε", epsilon.value, f"{epsilon.value:g}", epsilon.source)
+    before = shapes.first("input_layernorm", "post_attention_layernorm")
+    after = shapes.first("post_self_attn_layernorm", "post_mlp_layernorm")
+    if reading.norms_the_stream:
+        text = "after each addition"
+        yield _stored("norm_placement", "Norm placement", text, text, after or before)
+        return
+    placement = {
+        (True, False): "before each sublayer",
+        (False, True): "after each sublayer",
+        (True, True): "before and after each sublayer",
+    }.get((before is not None or bool(family and family.bare_norms), after is not None))
+    if placement is not None:
+        yield _stored("norm_placement", "Norm placement", placement, placement, after or before)
+
+
+def _positions(reading: Reading) -> Iterator[Fact]:
+    positions = reading.positions
+    yield from _said("position", "Positions", positions.kind)
+    if positions.theta is not None:
+        theta = positions.theta
+        yield Fact("rope_theta", "RoPE θ", theta.value, f"{theta.value:,.10g}", theta.source)
+    own = positions.sliding_theta
+    if own is not None:
+        label = "RoPE θ in sliding layers"
+        yield Fact("rope_theta_sliding", label, own.value, f"{own.value:,.10g}", own.source)
+    scaling = positions.scaling
+    if scaling is not None:
+        text = ": ".join(word for word in (scaling.value, positions.scaling_words) if word)
+        yield Fact("rope_scaling", "RoPE scaling", scaling.value, text, scaling.source)
+    share = positions.share
+    if share is not None and share.value < 1:
+        text = f"{100 * share.value:g} % of each head is turned, the rest is not"
+        yield Fact("rope_share", "RoPE share", share.value, text, share.source)
+
+
+def _mlp(reading: Reading) -> Iterator[Fact]:
+    dimensions, shapes = reading.dimensions, reading.shapes
+    spelling = reading.activation
+    if spelling is not None:
+        name = activation_name(spelling.value)
+        yield Fact("activation", "Activation", name, name, spelling.source)
+        if reading.gated is not None:
+            kind = name.partition(" ")[0]
+            glu = {"SiLU": "SwiGLU", "GELU": "GeGLU", "ReLU": "ReGLU"}.get(kind, f"gated {kind}")
+            mlp = glu if reading.gated else f"plain {kind}"
+            found = shapes.first("mlp.gate_proj", "mlp.up_proj", "mlp.experts.gate_proj")
+            yield _stored("mlp", "MLP", mlp, mlp, found)
+    if "mlp.up_proj" in shapes or "mlp.gate_up_proj" in shapes:
+        bias = shapes.first("mlp.up_proj.bias", "mlp.gate_up_proj.bias", "mlp.down_proj.bias")
+        found = bias or shapes.first("mlp.up_proj", "mlp.gate_up_proj")
+        yield _stored("mlp_bias", "MLP bias", bias is not None, "yes" if bias else "none", found)
+    if "mlp.router" in shapes:
+        yield from _number("experts", "Experts", dimensions.experts)
+        yield from _number("experts_per_token", "Experts a token", dimensions.experts_per_token)
+        yield from _number("expert_size", "Expert size", dimensions.expert_width)
+        routed = {
+            p.place.layer
+            for p in reading.parameters
+            if p.place.component == "mlp.router" and p.place.tower == shapes.tower
+        }
+        layers = len(shapes.layers)
+        text = f"{len(routed)} of {layers}" if len(routed) < layers else f"all {layers}"
+        found = shapes["mlp.router"]
+        yield _stored("expert_layers", "Layers with experts", len(routed), text, found)
+        shared = shapes.first("mlp.shared_expert.up_proj", "mlp.shared_expert.gate_proj")
+        if shared is not None:
+            count = reading.settings.count("n_shared_experts", "num_shared_experts")
+            text = f"{count.value if count else 1:,}, together {shared.out:,} wide"
+            yield _stored("shared_expert", "Shared expert", shared.out, text, shared)
+
+
+def _vocabulary(reading: Reading) -> Iterator[Fact]:
+    yield from _number("vocabulary", "Vocabulary", reading.dimensions.vocabulary)
+    yield from _number("context", "Context", reading.dimensions.context, " tokens")
+    yield from _cap("logit_softcap", "Cap of final scores", "final_logit_softcapping", reading)
+    head = reading.shapes["lm_head"]
+    if any(parameter.role == "tied" for parameter in reading.parameters):
+        said = reading.settings.flag("tie_word_embeddings")
+        source = said.source if said else "tensors"
+        yield Fact("tied_head", "Tied head", True, "yes, the embedding is the head", source)
+    elif head is not None:
+        yield _stored("tied_head", "Tied head", False, "no, a head of its own", head)

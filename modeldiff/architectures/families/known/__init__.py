@@ -1,0 +1,1 @@
+"""The naming families that are described, one description a module."""

@@ -1,0 +1,1 @@
+"""How data flows through the nodes of an architecture."""

@@ -1,0 +1,120 @@
+"""The heatmap's columns, in the order in which data passes through a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from modeldiff.architectures.components import ORDER, STEM, TAIL
+from modeldiff.architectures.place import Parameter, Place
+
+_PARAMETERS = ("weight", "bias")
+
+# Stages of a layer of no known family, by the words that people use for them: whichever stage
+# names one of its words in a component first. Within a stage, q before k before v and so on.
+_STAGES: tuple[tuple[str, ...], ...] = (
+    ("input_layernorm", "input_norm", "attention_norm", "attn_norm", "ln_1", "ln1", "norm1"),
+    ("attn", "attention", "mixer", "ssm", "mamba", "time_mix", "conv", "rnn"),
+    ("post_attention", "ffn_norm", "mlp_norm", "ln_2", "ln2", "norm2", "ffn_layernorm"),
+    ("mlp", "ffn", "feed_forward", "moe", "expert", "channel_mix", "fc", "dense"),
+)
+_TURNS: tuple[tuple[str, ...], ...] = (
+    ("norm", "ln"),
+    ("router", "gate", "w1"),
+    ("q", "q_proj", "wq", "query", "in_proj"),
+    ("k", "k_proj", "wk", "key"),
+    ("v", "v_proj", "wv", "value"),
+    ("up", "up_proj", "fc1", "w3", "fc_in", "dense_h_to_4h", "wi"),
+    ("qkv", "query_key_value", "c_attn", "wqkv", "qkv_proj"),
+    ("o", "o_proj", "out", "wo", "output", "out_proj", "proj"),
+    ("down", "down_proj", "fc2", "w2", "fc_out", "dense_4h_to_h"),
+)
+_STAGE_STARTS = ("self_attn.q_a_proj", "post_attention_layernorm", "mlp.router")
+_OUTSIDE = {node.id: rank for rank, node in enumerate((*STEM, *TAIL))}
+_MIDDLE = len(STEM) - 0.5
+_BEFORE_LAYERS = ("emb", "wte", "wpe", "token", "patch", "conv", "projector")
+
+Key = tuple[float, ...]
+
+
+def column_orders(parameters: Iterable[Parameter]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns in the layers, and columns outside them; each once, buffers left out.
+
+    Components that a family describes stand in the skeleton's order. Others are placed by their
+    words, then in file order. A bias stands right after its weight, the towers apart.
+    """
+    inside: dict[str, Place] = {}
+    outside: dict[str, Place] = {}
+    for parameter in parameters:
+        if parameter.role != "buffer":
+            place = parameter.place
+            (outside if place.layer is None else inside).setdefault(place.column, place)
+    return _ordered(inside, layer_rank), _ordered(outside, outside_rank)
+
+
+def _ordered(places: Mapping[str, Place], rank: Callable[[str], Key]) -> tuple[str, ...]:
+    """Columns by tower, then component, then parameter; equals stay in file order."""
+    towers: dict[str, int] = {}
+    first: dict[str, int] = {}
+    for place in places.values():
+        towers.setdefault(place.tower, len(towers))
+        first.setdefault(place.component, len(first))
+
+    def key(column: str) -> tuple[int, Key, int, int]:
+        place = places[column]
+        component = place.component
+        return towers[place.tower], rank(component), first[component], _turn(place.parameter)
+
+    return tuple(sorted(places, key=key))
+
+
+def layer_rank(component: str) -> Key:
+    """Where a component stands in its layer: known ones as in the skeleton, others by words."""
+    if component in ORDER:
+        rank = ORDER[component]
+        stage = sum(rank >= ORDER[first] for first in _STAGE_STARTS)
+        return (stage, 0, rank)
+    name = component.lower()
+    stages = (s for s, words in enumerate(_STAGES) if any(word in name for word in words))
+    last = name.rpartition(".")[2]
+    turn = next((t for t, words in enumerate(_TURNS) if last in words), len(_TURNS))
+    return (next(stages, len(_STAGES)), 1, turn)
+
+
+def outside_rank(component: str) -> Key:
+    """Where a component outside the layers stands; see ``is_before_layers`` for unknown ones."""
+    if component in _OUTSIDE:
+        return (_OUTSIDE[component],)
+    name = component.lower()
+    if any(word in name for word in _BEFORE_LAYERS):
+        return (0.5,)
+    return (_MIDDLE + 0.25 if "norm" in name or "ln" in name else len(_OUTSIDE),)
+
+
+def is_before_layers(component: str) -> bool:
+    """Whether a component outside the layers comes before them: embeddings and what leads data in
+    by its words; anything else that is not known is taken to come after."""
+    return outside_rank(component) < (_MIDDLE,)
+
+
+def _turn(parameter: str) -> int:
+    return _PARAMETERS.index(parameter) if parameter in _PARAMETERS else len(_PARAMETERS)
+
+
+def merge_columns(base: Sequence[str], target: Sequence[str]) -> tuple[str, ...]:
+    """One order for both sides: base's, with what only target has after target's own neighbour.
+
+    >>> merge_columns(("norm", "q", "o"), ("norm", "q", "q.bias", "o", "post"))
+    ('norm', 'q', 'q.bias', 'o', 'post')
+    """
+    known = set(base)
+    followers: dict[str | None, list[str]] = {}
+    anchor = None
+    for column in dict.fromkeys(target):
+        if column in known:
+            anchor = column
+        else:
+            followers.setdefault(anchor, []).append(column)
+    merged = followers.get(None, [])
+    for column in dict.fromkeys(base):
+        merged += [column, *followers.get(column, ())]
+    return tuple(merged)

@@ -1,0 +1,58 @@
+"""What sets the kinds of layers apart, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from modeldiff.architectures.place import Parameter
+from modeldiff.architectures.spec import Reading
+
+
+def layer_names(
+    kinds: Sequence[tuple[str, tuple[int, ...]]],
+    layers: Mapping[tuple[str, int], list[Parameter]],
+    reading: Reading,
+) -> list[str]:
+    """A name for each kind: what sets it apart from the tower's others, else its layers."""
+    marks = [_marks(tower, found[0], layers[tower, found[0]], reading) for tower, found in kinds]
+    names = []
+    for (tower, _), own in zip(kinds, marks, strict=True):
+        name = f"{tower} layer" if tower else "layer" if reading.family is None else "decoder layer"
+        others = [m for (t, _), m in zip(kinds, marks, strict=True) if t == tower]
+        telling = [mark for at, mark in enumerate(own) if mark and len({m[at] for m in others}) > 1]
+        names.append(": ".join([name[:1].upper() + name[1:], *filter(None, [", ".join(telling)])]))
+    return [
+        f"{name} ({_ranges(found)})" if names.count(name) > 1 else name
+        for name, (_, found) in zip(names, kinds, strict=True)
+    ]
+
+
+def _marks(
+    tower: str, layer: int, held: Iterable[Parameter], reading: Reading
+) -> tuple[str, str, str]:
+    """What may set a layer apart: its kind of attention, what stands in its place, its MLP."""
+    components = {parameter.place.component for parameter in held}
+    kind = attention_kind(reading, layer) if tower == reading.shapes.tower else ""
+    mixes = any(component.startswith("mixer.") for component in components)
+    routed = any("experts." in component for component in components)
+    return (
+        kind.replace("_", " "),
+        "state space" if mixes else "attention",
+        "mixture of experts" if routed else "dense MLP",
+    )
+
+
+def _ranges(layers: tuple[int, ...]) -> str:
+    runs: list[list[int]] = []
+    for layer in layers:
+        if runs and layer == runs[-1][-1] + 1:
+            runs[-1].append(layer)
+        else:
+            runs.append([layer])
+    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs)
+
+
+def attention_kind(reading: Reading, layer: int) -> str:
+    """The layer's word in the config (``sliding_attention``); empty where all layers are alike."""
+    kinds = reading.positions.kinds
+    return kinds[layer] if layer < len(kinds) and len(set(kinds)) > 1 else ""

@@ -1,0 +1,1 @@
+"""The layers and tensors of an architecture as rows."""

@@ -1,0 +1,135 @@
+"""One model's stored tensors, layer by layer, with what repeats folded into one.
+
+The experts of a layer that are alike are one entry. Names keep their stored spelling; a number that
+a fold runs over becomes ``*``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from modeldiff.architectures.architecture import Architecture
+from modeldiff.architectures.config.shapes import oriented
+from modeldiff.architectures.place import Parameter, Role
+
+_NUMBERS = re.compile(r"([0-9]+|\*)")
+
+LayerKey = tuple[str, int]
+"""A tower and the number of a layer in it."""
+
+Column = tuple[str, str, str]
+"""Tower, component and parameter."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A stored tensor as one prints it, or ``count`` experts' tensors that are alike.
+
+    ``shape`` is as stored, ``oriented`` is [out, in] whatever the file does.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    oriented: tuple[int, ...]
+    dtype: str
+    count: int = 1
+    role: Role = "parameter"
+
+
+Entries = Mapping[Column, tuple[Printed, ...]]
+"""What stands at each column; more than one only where experts are not alike."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A model's layers. ``kinds`` has the same number for layers (of one tower) that are alike.
+
+    ``usual_type`` is the stored type of the most elements.
+    """
+
+    layers: Mapping[LayerKey, Entries]
+    kinds: Mapping[LayerKey, int]
+    outside: Entries
+    usual_type: str
+
+    def last(self, tower: str) -> LayerKey | None:
+        """The tower's last layer."""
+        return max((key for key in self.layers if key[0] == tower), default=None)
+
+    def alike(self, key: LayerKey) -> tuple[int, ...]:
+        """The layers that are built as this one, itself among them."""
+        kind = self.kinds.get(key)
+        return tuple(
+            layer
+            for (tower, layer), other in self.kinds.items()
+            if kind is not None and tower == key[0] and other == kind
+        )
+
+
+def read_stack(architecture: Architecture) -> Stack:
+    """Sort every tensor of an architecture into its layer and column. One pass over all names."""
+    found: dict[LayerKey | None, dict[Column, list[Parameter]]] = {}
+    types: Counter[str] = Counter()
+    for parameter in architecture.parameters:
+        types[parameter.tensor.dtype] += parameter.tensor.elements
+        place = parameter.place
+        key = None if place.layer is None else (place.tower, place.layer)
+        column = (place.tower, place.component, place.parameter)
+        found.setdefault(key, {}).setdefault(column, []).append(parameter)
+    outside = found.pop(None, {})
+    layers: dict[LayerKey, Entries] = {}
+    kinds: dict[LayerKey, int] = {}
+    numbers: dict[object, int] = {}
+    for key in sorted(key for key in found if key is not None):
+        entries = {column: _fold(group) for column, group in sorted(found[key].items())}
+        build = tuple(
+            (column, replace(one, name="")) for column, each in entries.items() for one in each
+        )
+        layers[key] = entries
+        kinds[key] = numbers.setdefault((key[0], build), len(numbers))
+    usual = types.most_common(1)[0][0] if types else ""
+    return Stack(layers, kinds, {c: _fold(group) for c, group in outside.items()}, usual)
+
+
+def common_name(first: str, last: str) -> str:
+    """Two names as one, with ``*`` where their numbers differ.
+
+    >>> common_name("h.0.experts.0.w1.weight", "h.0.experts.7.w1.weight")
+    'h.0.experts.*.w1.weight'
+    """
+    if first == last:
+        return first
+    # Every second piece is a number.
+    ours, theirs = _NUMBERS.split(first), _NUMBERS.split(last)
+    if ours[::2] != theirs[::2]:
+        return first
+    return "".join(a if a == b else "*" for a, b in zip(ours, theirs, strict=True))
+
+
+def _fold(group: list[Parameter]) -> tuple[Printed, ...]:
+    """The entries of one column: one for all that are alike, in the order of the first of each."""
+    if len(group) == 1:
+        return (_printed(group[0]),)
+    kinds: dict[object, list[Parameter]] = {}
+    for parameter in group:
+        tensor = parameter.tensor
+        kind = tensor.shape, tensor.dtype, parameter.role, parameter.transposed
+        kinds.setdefault(kind, []).append(parameter)
+    return tuple(
+        replace(
+            _printed(alike[0]),
+            name=common_name(alike[0].tensor.label, alike[-1].tensor.label),
+            count=len(alike),
+        )
+        for alike in kinds.values()
+    )
+
+
+def _printed(parameter: Parameter) -> Printed:
+    tensor = parameter.tensor
+    return Printed(
+        tensor.label, tensor.shape, oriented(parameter), tensor.dtype, role=parameter.role
+    )

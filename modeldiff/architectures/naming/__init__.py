@@ -1,0 +1,1 @@
+"""From the names of tensors to their places."""

@@ -1,0 +1,127 @@
+"""The naming families that are described, and how a checkpoint is told to be of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from modeldiff.architectures.families.family import Family
+from modeldiff.architectures.families.known.bert import BERT, DISTILBERT
+from modeldiff.architectures.families.known.cohere import COHERE, GPTJ
+from modeldiff.architectures.families.known.deepseek import DEEPSEEK
+from modeldiff.architectures.families.known.encoder_decoder import BART, T5, WHISPER
+from modeldiff.architectures.families.known.falcon import BLOOM, FALCON
+from modeldiff.architectures.families.known.gemma import GEMMA, GEMMA2, GEMMA3
+from modeldiff.architectures.families.known.glm import GLM
+from modeldiff.architectures.families.known.gpt2 import GPT2, GPT_BIGCODE, GPT_NEO
+from modeldiff.architectures.families.known.gpt_neox import GPT_NEOX
+from modeldiff.architectures.families.known.gpt_oss import GPT_OSS
+from modeldiff.architectures.families.known.granite import GRANITE_HYBRID, GRANITE_MOE
+from modeldiff.architectures.families.known.llama import LLAMA, STABLELM, STARCODER2
+from modeldiff.architectures.families.known.llama4 import LLAMA4, LLAMA_VISION
+from modeldiff.architectures.families.known.mamba import BAMBA, JAMBA, MAMBA
+from modeldiff.architectures.families.known.mixtral import MIXTRAL, QWEN_MOE
+from modeldiff.architectures.families.known.mpt import MPT
+from modeldiff.architectures.families.known.olmo import OLMO, OLMO2
+from modeldiff.architectures.families.known.opt import OPT
+from modeldiff.architectures.families.known.phi import PHI, PHI3
+from modeldiff.architectures.families.known.vision import BESIDE, CLIP, VIT
+
+FAMILIES: tuple[Family, ...] = (
+    LLAMA,
+    GPT2,
+    MIXTRAL,
+    QWEN_MOE,
+    DEEPSEEK,
+    GPT_OSS,
+    GRANITE_MOE,
+    PHI3,
+    GLM,
+    OLMO2,
+    GEMMA2,
+    GEMMA3,
+    GEMMA,
+    OLMO,
+    GPT_NEOX,
+    BLOOM,
+    FALCON,
+    OPT,
+    PHI,
+    COHERE,
+    GPTJ,
+    GPT_NEO,
+    GPT_BIGCODE,
+    STARCODER2,
+    STABLELM,
+    JAMBA,
+    MAMBA,
+    T5,
+    WHISPER,
+    BART,
+    BERT,
+    DISTILBERT,
+    VIT,
+    CLIP,
+    MPT,
+    BAMBA,
+    GRANITE_HYBRID,
+    LLAMA4,
+    LLAMA_VISION,
+)
+"""In the order in which they are tried on names alone: the first of two equals wins."""
+
+_ENOUGH = 0.6
+"""Share of the names that a description must know to be taken on names alone."""
+
+
+_HALF = 0.5
+
+
+def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Family | None:
+    """The family that describes these names, or None where no description fits.
+
+    ``patterns`` are stored names, one of each kind. The config's model type decides if that
+    family's description knows the names about as well as the one that knows most of them; else
+    that one is taken, if it knows enough. So a config that lies, or is missing, does not lose the
+    names.
+    """
+    names = tuple(patterns)
+    beside = tower_beside(names)
+    if beside is not None:
+        names = tuple(n for n in names if beside.split(n)[0] == "") or names
+    best = max(FAMILIES, key=lambda family: _known(family, names))
+    most = _known(best, names)
+    for said in model_types(config):
+        for family in FAMILIES:
+            if said in family.model_types and _known(family, names) > most / 2:
+                return family
+    return best if most >= _ENOUGH else None
+
+
+def tower_beside(patterns: Iterable[str]) -> Family | None:
+    """The description of the tower that looks at pictures, for the names of a multimodal model."""
+    for tower in BESIDE:
+        opened = [name for name in patterns if tower.split(name)[0]]
+        if opened and _known(tower, tuple(opened)) > _HALF:
+            return tower
+    return None
+
+
+def model_types(config: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """What a config calls its model: of the whole and of the text part."""
+    if not isinstance(config, Mapping):
+        return ()
+    text = config.get("text_config")
+    said = (config, text if isinstance(text, Mapping) else {})
+    return tuple(t for c in said if isinstance(t := c.get("model_type"), str))
+
+
+def _known(family: Family, names: tuple[str, ...]) -> float:
+    found = sum(_look_up(family, name) is not None for name in names)
+    return found / len(names) if names else 0.0
+
+
+def _look_up(family: Family, name: str) -> str | None:
+    tower, layer, path = family.split(name)
+    found = family.look_up(path, in_layer=layer is not None, tower=tower)
+    return found[0] if found else None

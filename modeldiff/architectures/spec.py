@@ -1,0 +1,99 @@
+"""All that is known of one checkpoint, gathered once for its facts and its blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modeldiff.architectures.config.config_values import Setting, Settings
+from modeldiff.architectures.config.dimensions import Dimensions, read_dimensions
+from modeldiff.architectures.config.parameter_counts import Composition, read_composition
+from modeldiff.architectures.config.positions import Positions, read_positions
+from modeldiff.architectures.config.shapes import Shapes, read_shapes
+from modeldiff.architectures.families.family import Family
+from modeldiff.architectures.naming.detection import family_of, model_types
+from modeldiff.architectures.naming.placement import name_patterns, read_parameters
+from modeldiff.architectures.place import Parameter
+from modeldiff.checkpoints.checkpoint import Checkpoint
+
+UNKNOWN = "unknown"
+"""The family of a checkpoint whose names no description knows."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A checkpoint's names, shapes and config, read in the light of its family."""
+
+    family: Family | None
+    model_type: str
+    settings: Settings
+    parameters: tuple[Parameter, ...]
+    shapes: Shapes
+    dimensions: Dimensions
+    positions: Positions
+    composition: Composition
+
+    @property
+    def title(self) -> str:
+        """What people call this family: by the config's model type, else by the names."""
+        if self.family is None:
+            return self.model_type or "Unknown family"
+        titles = self.family.model_types
+        return titles.get(self.model_type) or self.model_type or next(iter(titles.values()))
+
+    @property
+    def norms_the_stream(self) -> bool:
+        """Whether norms stand after a sublayer's result was added to the stream."""
+        key = self.family.norm_after_addition if self.family else False
+        if isinstance(key, bool):
+            return key
+        before = self.settings.flag(key)
+        return before is not None and not before.value
+
+    @property
+    def activation(self) -> Setting[str] | None:
+        """The MLP's activation in the config's spelling."""
+        return self.settings.word(
+            "hidden_activation", "hidden_act", "activation_function", "activation", "dense_act_fn"
+        )
+
+    @property
+    def gated(self) -> bool | None:
+        """Whether the MLP (or its experts) has a gate; None where no MLP is known."""
+        for name in ("mlp", "mlp.experts"):
+            if any(f"{name}.{part}" in self.shapes for part in ("gate_proj", "gate_up_proj")):
+                return True
+            if f"{name}.up_proj" in self.shapes:
+                return False
+        return None
+
+    @property
+    def norm(self) -> str | None:
+        """``RMSNorm`` or ``LayerNorm``: what has a bias is a LayerNorm, then the config says."""
+        if any(f"{name}.bias" in self.shapes for name in ("norm", "input_layernorm")):
+            return "LayerNorm"
+        if self.settings.number("rms_norm_eps"):
+            return "RMSNorm"
+        return self.family.norm if self.family else None
+
+
+def read_checkpoint(checkpoint: Checkpoint) -> Reading:
+    """Read a checkpoint's headers and config. Never raises, whatever they hold."""
+    family = family_of(checkpoint.config, name_patterns(t.name for t in checkpoint.tensors))
+    settings = Settings(checkpoint.config, family)
+    parameters = read_parameters(checkpoint.tensors, family, settings)
+    shapes = read_shapes(parameters)
+    experts = {p.place.expert for p in parameters if p.place.expert is not None}
+    dimensions = read_dimensions(shapes, settings, len(experts))
+    layers = dimensions.layers.value if dimensions.layers else 0
+    said = model_types(checkpoint.config)
+    known = (t for t in said if family is not None and t in family.model_types)
+    return Reading(
+        family=family,
+        model_type=next(known, said[0] if said else ""),
+        settings=settings,
+        parameters=parameters,
+        shapes=shapes,
+        dimensions=dimensions,
+        positions=read_positions(shapes, settings, family, layers),
+        composition=read_composition(parameters),
+    )

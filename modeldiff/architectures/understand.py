@@ -1,0 +1,46 @@
+"""From an opened checkpoint to its architecture."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+from modeldiff.architectures.architecture import Architecture
+from modeldiff.architectures.facts.facts import read_facts
+from modeldiff.architectures.graph.blocks import read_blocks
+from modeldiff.architectures.graph.columns import column_orders
+from modeldiff.architectures.spec import UNKNOWN, read_checkpoint
+from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.text.magnitudes import short_count
+
+_understood: WeakKeyDictionary[Checkpoint, Architecture] = WeakKeyDictionary()
+
+
+def understand(checkpoint: Checkpoint) -> Architecture:
+    """Places, facts and blocks of a checkpoint, from its headers and its config alone.
+
+    Never raises for what a file or config says: names that no family knows are read by their own
+    pattern, values that make no sense are left out. Asked again, as long as the checkpoint is in
+    use, the answer is at hand.
+    """
+    if checkpoint not in _understood:
+        _understood[checkpoint] = _understand(checkpoint)
+    return _understood[checkpoint]
+
+
+def _understand(checkpoint: Checkpoint) -> Architecture:
+    reading = read_checkpoint(checkpoint)
+    columns, outside = column_orders(reading.parameters)
+    blocks = read_blocks(reading)
+    parameters = reading.composition.parameters
+    return Architecture(
+        family=reading.family.name if reading.family else UNKNOWN,
+        title=f"{reading.title}, {short_count(parameters)}" if parameters else reading.title,
+        facts=read_facts(reading),
+        parameters=reading.parameters,
+        columns=columns,
+        outside=outside,
+        layer_count=reading.shapes.layers[-1] + 1 if reading.shapes.layers else 0,
+        stem=blocks.stem,
+        layer_kinds=blocks.layer_kinds,
+        tail=blocks.tail,
+    )

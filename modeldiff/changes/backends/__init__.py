@@ -1,0 +1,1 @@
+"""Who measures a chunk: the CPU's kernels or a torch device."""

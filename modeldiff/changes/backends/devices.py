@@ -1,0 +1,118 @@
+"""What a diff can be measured on here."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from modeldiff.errors import InvalidOption
+
+MOST_THREADS = 16
+"""More would not read faster, and each takes its buffers."""
+
+_GRAMMAR = re.compile(r"(auto|cpu|torch:cpu|mps|(?:cuda|xpu)(?::(\d+))?)")
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices to choose from: ``cpu`` first, then each accelerator that seems to be usable.
+
+    Importing torch takes seconds, so it is not asked: an accelerator seems usable where an
+    installed torch was built for it and the system shows a device of that kind. ``resolve_device``
+    makes sure.
+    """
+    return ("cpu", *_accelerators())
+
+
+def resolve_device(device: str) -> str:
+    """The device that a name stands for: ``cpu``, ``torch:cpu``, ``cuda:0``, ``mps``, ``xpu:0`` ….
+
+    ``auto`` is the first accelerator that works, else ``cpu``; ``cuda`` is ``cuda:0``, which is
+    also what an AMD card is called under ROCm. ``torch:cpu`` is the accelerators' program on the
+    processor, there to check one against the other. Imports torch only where an accelerator is
+    asked for or seems to be here.
+
+    Raises ``InvalidOption`` for a name that is none, or a device that is not here.
+    """
+    match = _GRAMMAR.fullmatch(device)
+    if match is None:
+        raise InvalidOption(f"There is no device {device!r}.", hint=_choices())
+    if device == "auto":
+        usable = (name for name in _accelerators() if _works(name))
+        return next(usable, "cpu")
+    if device == "cpu":
+        return device
+    if find_spec("torch") is None:
+        raise InvalidOption(
+            f"The device {device} needs PyTorch, which is not installed.",
+            hint="Install torch, or choose cpu: it computes the same.",
+        )
+    if device == "torch:cpu":
+        return device
+    name = f"{device}:0" if device in ("cuda", "xpu") else device
+    if not _works(name):
+        raise InvalidOption(
+            f"PyTorch finds no device {name} here that computes exactly.", hint=_choices()
+        )
+    return name
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _choices() -> str:
+    return f"Here are: auto, {', '.join(available_devices())}, torch:cpu."
+
+
+def _works(name: str) -> bool:
+    """Whether torch can compute on this accelerator, and as exactly as the CPU."""
+    import torch
+
+    from modeldiff.changes.backends.torch_kernels import divides_exactly
+
+    kind, _, index = name.partition(":")
+    if kind == "mps":
+        return bool(torch.backends.mps.is_available()) and divides_exactly(name)
+    module = torch.cuda if kind == "cuda" else torch.xpu
+    here = bool(module.is_available()) and int(index) < module.device_count()
+    return here and divides_exactly(name)
+
+
+def _accelerators() -> list[str]:
+    """Accelerators that torch was built for and of which the system shows a device."""
+    spec = find_spec("torch")
+    if spec is None or not spec.submodule_search_locations:
+        return []
+    try:
+        built_for = Path(spec.submodule_search_locations[0], "version.py").read_text("utf-8")
+    except OSError:
+        return []
+    found = []
+    if re.search(r"^cuda.*= *['\"]", built_for, re.MULTILINE):
+        found += [f"cuda:{index}" for index in range(_nvidia_cards())]
+    elif re.search(r"^hip.*= *['\"]", built_for, re.MULTILINE) and Path("/dev/kfd").exists():
+        found.append("cuda:0")
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        found.append("mps")
+    if re.search(r"^xpu.*= *['\"]", built_for, re.MULTILINE) and Path("/dev/dri").exists():
+        found.append("xpu:0")
+    return found
+
+
+def _nvidia_cards() -> int:
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    cards = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    if not cards and (sys.platform == "win32" or Path("/dev/dxg").exists()):
+        cards = 1  # Windows, and Linux under it, show no device files
+    if visible is None:
+        return cards
+    return min(
+        cards, len([entry for entry in visible.split(",") if entry.strip() not in ("", "-1")])
+    )

@@ -1,0 +1,1 @@
+"""The singular values of a change, through panels of fixed size."""

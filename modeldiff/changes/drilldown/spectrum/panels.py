@@ -1,0 +1,109 @@
+"""The change of a matrix panel by panel, and what one pass adds up beside the products."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from modeldiff.changes.drilldown.pair_reader import MatrixPair, PairReader, Values
+from modeldiff.changes.drilldown.spectrum.spectrum import RoundingNoise
+
+Floats = npt.NDArray[np.float64]
+
+
+class Totals:
+    """Sums over all panels: energies, what was not finite, and what rounding adds."""
+
+    def __init__(self, matrix: MatrixPair) -> None:
+        self._matrix = matrix
+        self.energy = self.base_energy = 0.0
+        self.nonfinite = 0
+        self._noise_energy = 0.0
+        self._row_noise = 0.0
+        self._column_noise = np.zeros(matrix.columns)
+
+    def noise(self) -> RoundingNoise:
+        """What rounding target does to the change."""
+        columns = float(self._column_noise.max(initial=0.0))
+        return RoundingNoise(self._noise_energy, math.sqrt(self._row_noise) + math.sqrt(columns))
+
+    def add(self, panel: Panel) -> None:
+        """Of a panel that was measured."""
+        self.energy += panel.energy
+        self.base_energy += panel.base_energy
+        self.nonfinite += panel.nonfinite
+        self._noise_energy += float(panel.column_noise.sum())
+        self._row_noise = max(self._row_noise, panel.row_noise)
+        self._column_noise += panel.column_noise
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Some rows of the change, and what they add to the totals."""
+
+    start: int
+    delta: Values
+    energy: float
+    base_energy: float
+    nonfinite: int
+    row_noise: float
+    column_noise: Floats
+
+
+def panels(reader: PairReader, size: int, totals: Totals | None = None) -> Iterator[Panel]:
+    """The change in one pass, in panels of whole rows with about ``size`` elements; the totals are
+    added to if given."""
+
+    def act(start: int, stop: int) -> Panel:
+        return _panel(reader, start, stop, totals is not None)
+
+    for panel in reader.walk(reader.blocks(size), act):
+        if totals is not None:
+            totals.add(panel)
+        yield panel
+
+
+def _panel(reader: PairReader, start: int, stop: int, measured: bool) -> Panel:
+    base, target = reader.rows(start, stop)
+    with np.errstate(all="ignore"):
+        delta = target - base
+    finite = np.isfinite(base) & np.isfinite(target) & np.isfinite(delta)
+    nonfinite = finite.size - int(np.count_nonzero(finite))
+    if nonfinite:
+        for values in (delta, base, target):
+            values[~finite] = 0
+    if not measured:
+        return Panel(start, delta, 0.0, 0.0, nonfinite, 0.0, np.zeros(0))
+    with np.errstate(all="ignore"):
+        squared = _step_squared(target, reader.matrix.types.target.significand)
+        rows = squared.sum(axis=1, dtype=np.float64)
+        columns = squared.sum(axis=0, dtype=np.float64)
+    return Panel(
+        start,
+        delta,
+        _energy(delta),
+        _energy(base),
+        nonfinite,
+        float(rows.max(initial=0.0)) / 12,
+        columns / 12,
+    )
+
+
+def _energy(values: Values) -> float:
+    """The sum of squares."""
+    return float(np.square(values).sum(axis=1).sum(dtype=np.float64))
+
+
+def _step_squared(values: Values, significand: int) -> Values:
+    """The square of the last place of each value's significand; 0 for 0."""
+    if values.dtype == np.float64:
+        powers: Values = (values.view(np.uint64) & np.uint64(0x7FF0 << 48)).view(np.float64)
+    else:
+        powers = (values.view(np.uint32) & np.uint32(0x7F800000)).view(np.float32)
+    powers *= 2.0 ** (1 - significand)
+    squared: Values = np.multiply(powers, powers, out=powers)
+    return squared

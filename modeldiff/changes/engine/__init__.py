@@ -1,0 +1,1 @@
+"""Reads pairs of tensors and deals their chunks to the workers of a backend."""

@@ -1,0 +1,296 @@
+"""Walks the pairs in file order, several threads at once, and yields their changes."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
+
+from modeldiff.changes.backends.accumulator import MedianSearch, Unsettled
+from modeldiff.changes.backends.backend import Bench, Workshop
+from modeldiff.changes.backends.select import workshop_for
+from modeldiff.changes.change import Change, Pair, Progress
+from modeldiff.changes.engine.fetching import Fetching
+from modeldiff.changes.engine.loading import load_batch, load_chunk, load_sample
+from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable, physical_memory
+from modeldiff.changes.engine.work_units import (
+    Chunk,
+    Job,
+    Sample,
+    Task,
+    Whole,
+    chunks,
+    cut,
+    sort_out,
+    unreadable,
+)
+from modeldiff.checkpoints import Checkpoint
+
+_REPORT_SECONDS = 0.1
+"""How often progress is reported."""
+_KEPT_SHARE = 0.75
+"""A pair that is larger than this share of memory cannot stay in the page cache until it is read
+again; to make room for it costs more than half of the time of reading it, and everything else in
+there."""
+
+ReportProgress = Callable[[Progress], None]
+
+
+def measure(
+    pairs: Sequence[Pair],
+    base: Checkpoint,
+    target: Checkpoint,
+    *,
+    device: str = "auto",
+    progress: ReportProgress | None = None,
+) -> Generator[Change, None, None]:
+    """One change for every pair given, in the order given, as they become ready.
+
+    Pairs that are not ``compared`` come without statistics. A pair whose bytes cannot be read, or
+    whose stored types have nothing to do with each other, comes as ``unreadable`` with the reason.
+    ``progress`` is called from the thread that takes the changes, several times a second; it may
+    raise ``Cancelled``. Bytes are counted over the given pairs. Threads and open files are gone
+    when the iterator is exhausted, closed or has raised.
+
+    Raises ``InvalidOption`` (at once) for a device that is not here; while it is iterated
+    ``CheckpointChanged`` when a file is not what was opened, and what fetching raises.
+    """
+    return walk(pairs, base, target, workshop_for(device), progress)
+
+
+def walk(
+    pairs: Sequence[Pair],
+    base: Checkpoint,
+    target: Checkpoint,
+    workshop: Workshop,
+    progress: ReportProgress | None = None,
+) -> Generator[Change, None, None]:
+    """``measure`` in a workshop of one's own: how many threads and how large its chunks are
+    changes nothing of what comes out."""
+    return _Walk(pairs, base, target, workshop, progress).changes()
+
+
+class _Walk:
+    """One walk over the pairs: a thread that fetches files, threads that read and measure, and
+    the caller's own, which reports and hands out what is ready."""
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        base: Checkpoint,
+        target: Checkpoint,
+        workshop: Workshop,
+        progress: ReportProgress | None,
+    ) -> None:
+        self._count = len(pairs)
+        self._workshop = workshop
+        self._progress = progress
+        self._tasks, self._ready = sort_out(pairs)
+        self._bytes_done = 0
+        self._bytes_total = sum(task.pair.nbytes for task in self._tasks)
+        passing = self._bytes_total > _KEPT_SHARE * physical_memory()
+        self._base = OpenFiles(base, [task.base for task in self._tasks], passing=passing)
+        self._target = OpenFiles(target, [task.target for task in self._tasks], passing=passing)
+        self._results: queue.SimpleQueue[dict[int, Change] | BaseException] = queue.SimpleQueue()
+        # The condition guards all below; it is notified when there may be more to do, or nothing.
+        self._state = threading.Condition()
+        self._jobs = cut(self._tasks, workshop)
+        self._next: Job | None = None
+        self._urgent: deque[Job] = deque()
+        self._unfinished = len(self._tasks)
+        self._stopping = False
+        self._fetching = Fetching(self._base, self._target)
+        self._current = ""
+
+    def changes(self) -> Generator[Change, None, None]:
+        """The changes in order; the threads live while it is iterated."""
+        acts = [self._fetch, *[self._work] * self._workshop.threads] if self._tasks else []
+        threads = [threading.Thread(target=self._guarded, args=(act,), daemon=True) for act in acts]
+        try:
+            for thread in threads:
+                thread.start()
+            yield from self._in_order()
+        finally:
+            self._stop()
+            for thread in threads:
+                thread.join()
+            self._base.close()
+            self._target.close()
+
+    def _in_order(self) -> Iterator[Change]:
+        due = 0.0
+        for index in range(self._count):
+            while True:
+                if time.monotonic() >= due:
+                    self._report()
+                    due = time.monotonic() + _REPORT_SECONDS
+                if index in self._ready:
+                    break
+                with contextlib.suppress(queue.Empty):
+                    result = self._results.get(timeout=max(due - time.monotonic(), 0.0))
+                    if isinstance(result, BaseException):
+                        raise result
+                    self._ready |= result
+            yield self._ready.pop(index)
+        self._report()
+
+    def _report(self) -> None:
+        if self._progress is None:
+            return
+        tasks = len(self._tasks)
+        with self._state:
+            done = tasks - self._unfinished
+            read = self._bytes_done
+        fetching = self._fetching
+        if fetching.going_on:
+            report = Progress("fetching", fetching.done, fetching.total, done, tasks)
+            self._progress(replace(report, current=fetching.file))
+        else:
+            report = Progress("measuring", read, self._bytes_total, done, tasks)
+            self._progress(replace(report, current=self._current))
+
+    def _stop(self) -> None:
+        with self._state:
+            self._stopping = True
+            self._state.notify_all()
+
+    def _guarded(self, act: Callable[[], None]) -> None:
+        """Runs a thread's act; what it raises is raised again by ``changes``."""
+        try:
+            act()
+        except BaseException as error:
+            self._results.put(error)
+            self._stop()
+
+    def _fetch(self) -> None:
+        self._fetching.bring(lambda: self._stopping, self._wake)
+
+    def _wake(self) -> None:
+        with self._state:
+            self._state.notify_all()
+
+    def _work(self) -> None:
+        """Takes jobs and does them until there are none."""
+        bench = self._workshop.bench()
+        try:
+            while (job := self._next_job()) is not None:
+                self._current = job.tasks[0].base.name
+                if isinstance(job, Whole):
+                    self._do_whole(bench, job)
+                elif isinstance(job, Sample):
+                    self._do_sample(bench, job.task)
+                else:
+                    self._do_chunk(bench, job)
+        finally:
+            bench.close()
+
+    def _next_job(self) -> Job | None:
+        """The next job whose files are here; none when all is done or to be stopped."""
+        with self._state:
+            while self._unfinished and not self._stopping:
+                if self._urgent:
+                    return self._urgent.popleft()
+                if self._next is None:
+                    self._next = next(self._jobs, None)
+                if self._next is not None and self._is_here(self._next):
+                    job, self._next = self._next, None
+                    return job
+                self._state.wait()
+        return None
+
+    def _is_here(self, job: Job) -> bool:
+        return all(
+            self._base.is_fetched(task.base) and self._target.is_fetched(task.target)
+            for task in job.tasks
+        )
+
+    def _do_whole(self, bench: Bench, job: Whole) -> None:
+        """Measures tensors from beginning to end. If one of several cannot be read, each is
+        tried on its own."""
+        types = job.tasks[0].types
+        sizes = [task.elements for task in job.tasks]
+        try:
+            load_batch(bench, job.tasks, self._base, self._target)
+        except TensorUnreadable as error:
+            if len(job.tasks) > 1:
+                for task in job.tasks:
+                    self._do_whole(bench, Whole((task,), job.batch))
+                return
+            changes = [unreadable(job.tasks[0].pair, str(error))]
+        else:
+            if job.batch:
+                found = bench.measure_batch(types, sizes)
+            else:
+                found = [bench.measure_whole(types, *sizes)]
+            changes = [
+                Change(task.pair, statistics)
+                for task, statistics in zip(job.tasks, found, strict=True)
+            ]
+        self._count_bytes(sum(task.pair.nbytes for task in job.tasks))
+        self._finish(list(zip(job.tasks, changes, strict=True)))
+
+    def _do_sample(self, bench: Bench, task: Task) -> None:
+        """Gives a large task's tally its bracket. Whatever happens, its chunks may go on then."""
+        try:
+            load_sample(bench, task, self._base, self._target)
+            if task.tally is not None:
+                task.tally.bracket = bench.bracket(task.types)
+        except TensorUnreadable as error:
+            task.trouble = str(error)
+        finally:
+            task.sampled.set()
+
+    def _do_chunk(self, bench: Bench, job: Chunk) -> None:
+        """Measures a chunk, or looks in it for the median; the last of a pass goes on with the
+        task."""
+        task, n = job.task, job.stop - job.start
+        try:
+            if task.tally is not None and not task.trouble:
+                load_chunk(bench, task, job.start, job.stop, self._base, self._target)
+                task.sampled.wait()
+                if task.search is None:
+                    bench.measure_part(task.types, n, task.tally, job.start)
+                else:
+                    bench.refine(task.types, n, task.search)
+        except TensorUnreadable as error:
+            task.trouble = str(error)
+        if task.search is None:
+            self._count_bytes(n * (task.types.base.bits + task.types.target.bits) // 8)
+        with task.lock:
+            task.left -= 1
+            if task.left:
+                return
+        self._go_on(task)
+
+    def _go_on(self, task: Task) -> None:
+        """After a pass: finishes the task or queues its next pass."""
+        if task.trouble or task.tally is None:
+            self._finish([(task, unreadable(task.pair, task.trouble))])
+            return
+        median = task.search.narrow() if task.search else task.tally.find_median()
+        if isinstance(median, Unsettled):
+            task.search = MedianSearch(median)
+            with self._state:
+                self._urgent.extend(chunks(task, self._workshop))
+                self._state.notify_all()
+            return
+        self._finish([(task, Change(task.pair, task.tally.statistics(median)))])
+
+    def _count_bytes(self, nbytes: int) -> None:
+        with self._state:
+            self._bytes_done += nbytes
+
+    def _finish(self, finished: list[tuple[Task, Change]]) -> None:
+        for task, _ in finished:
+            self._base.done(task.base)
+            self._target.done(task.target)
+            task.tally = task.search = None
+        self._results.put({task.index: change for task, change in finished})
+        with self._state:
+            self._unfinished -= len(finished)
+            if not self._unfinished:
+                self._state.notify_all()

@@ -1,0 +1,155 @@
+"""Pairs cut into the pieces that threads take: chunks of large tensors, batches of small ones."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from modeldiff.changes.backends.accumulator import MedianSearch, Tally
+from modeldiff.changes.backends.backend import Workshop
+from modeldiff.changes.change import Change, Pair
+from modeldiff.changes.dtype_pairs import Comparison, comparison
+from modeldiff.checkpoints import TensorInfo
+
+_AHEAD = 8
+"""By how many jobs a sample is taken early."""
+
+
+@dataclass(eq=False)
+class Task:
+    """A pair that is being measured.
+
+    A tensor of at most a chunk is measured whole. A larger one has a ``tally``, filled by the first
+    pass, and perhaps a ``search`` for its median's lower bits, fed by further passes. ``left``
+    chunks of the current pass are still to be done. ``sampled`` is set when the tally has its
+    bracket. ``trouble`` says why a tensor cannot be read.
+    """
+
+    index: int
+    pair: Pair
+    base: TensorInfo
+    target: TensorInfo
+    types: Comparison
+    left: int = 0
+    tally: Tally | None = None
+    search: MedianSearch | None = None
+    trouble: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    sampled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def elements(self) -> int:
+        """Stored elements of base."""
+        return self.base.nbytes * 8 // self.types.base.bits
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Tensors of at most a chunk: one, or in a ``batch`` small ones of the same types."""
+
+    tasks: tuple[Task, ...]
+    batch: bool
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A large tensor's sample, which gives its tally a bracket."""
+
+    task: Task
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The one."""
+        return (self.task,)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Elements ``start`` to ``stop`` of a large tensor."""
+
+    task: Task
+    start: int
+    stop: int
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The one."""
+        return (self.task,)
+
+
+Job = Whole | Sample | Chunk
+"""What a thread takes at a time."""
+
+
+def sort_out(pairs: Sequence[Pair]) -> tuple[list[Task], dict[int, Change]]:
+    """The pairs to measure, as tasks in order, and by index the changes of all others."""
+    tasks: list[Task] = []
+    ready: dict[int, Change] = {}
+    for index, pair in enumerate(pairs):
+        if pair.status != "compared" or pair.base is None or pair.target is None:
+            ready[index] = Change(pair)
+            continue
+        types = comparison(pair.base.dtype, pair.target.dtype)
+        if types is None:
+            reason = f"{pair.base.dtype} and {pair.target.dtype} cannot be compared by element"
+            ready[index] = unreadable(pair, reason)
+            continue
+        tasks.append(Task(index, pair, pair.base, pair.target, types))
+    return tasks, ready
+
+
+def unreadable(pair: Pair, reason: str) -> Change:
+    """The row of a pair that cannot be measured."""
+    return Change(replace(pair, status="unreadable", reason=reason))
+
+
+def cut(tasks: Iterable[Task], workshop: Workshop) -> Iterator[Job]:
+    """All tasks as jobs, in order, but a large task's sample some jobs before its first chunk, so
+    that no thread has to wait for it."""
+    waiting: deque[Job] = deque()
+    for job in _in_order(tasks, workshop):
+        if isinstance(job, Sample):
+            yield job
+            continue
+        waiting.append(job)
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _in_order(tasks: Iterable[Task], workshop: Workshop) -> Iterator[Job]:
+    """Neighbours that are small and of the same types make a job together, as many as a bench's
+    buffers hold. A large task gets its tally when its turn comes."""
+    batch: list[Task] = []
+    room = 0
+    for task in tasks:
+        small = task.elements <= workshop.batched(task.types)
+        room -= task.elements
+        if batch and (not small or room < 0 or batch[0].types != task.types):
+            yield Whole(tuple(batch), batch=True)
+            batch = []
+        if small:
+            if not batch:
+                room = workshop.chunk_elements(task.types) - task.elements
+            batch.append(task)
+        elif task.elements <= workshop.chunk_elements(task.types):
+            yield Whole((task,), batch=False)
+        else:
+            task.tally = Tally(task.elements, task.types)
+            if task.types.precision == "float32":
+                yield Sample(task)
+            else:
+                task.sampled.set()
+            yield from chunks(task, workshop)
+    if batch:
+        yield Whole(tuple(batch), batch=True)
+
+
+def chunks(task: Task, workshop: Workshop) -> list[Chunk]:
+    """A large task's next pass."""
+    size = workshop.chunk_elements(task.types)
+    starts = range(0, task.elements, size)
+    task.left = len(starts)
+    return [Chunk(task, start, min(start + size, task.elements)) for start in starts]

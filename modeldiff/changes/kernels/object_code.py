@@ -1,0 +1,225 @@
+"""The CPU kernels, ready to call: compiled by Numba once a machine, loaded without it after that.
+
+Importing Numba and typing its functions takes half a second, longer than measuring a small model.
+So the machine code that Numba makes is kept as one object file in the cache folder, under a name
+that stands for the kernels' source, the compiler's version and the processor. To load it takes
+llvmlite alone, the thin layer under Numba. Where the folder cannot be written, the kernels are
+compiled anew in each process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger("modeldiff")
+
+_SIDES = "raw i64 u32* raw i64 u32*"
+"""The two sides of a chunk: bytes, how to decode them, and a table for that."""
+SIGNATURES: dict[str, str] = {
+    "measure32": f"{_SIDES} i64 u32 u32 raw u32* f64* i64* u32*",
+    "measure_batch": f"{_SIDES} i64* i64 raw u32* i64* u32* u32* f64* i64* f64* i64* u16* i64*",
+    "refine32": f"{_SIDES} i64 u32 raw u32*",
+    "pick32": "u32* i64 i64 i64 u32*",
+    "flush32": "u32* i64 i64 i64*",
+    "summarize32": "i64* i64* i64* u16* i64*",
+    "measure64": f"{_SIDES} i64 raw u32* f64* i64* u64*",
+    "refine64": f"{_SIDES} i64 u64 i64 raw u32*",
+}
+"""The kernels and their arguments; each returns an int64."""
+
+_FROM_C = ("memset", "memcpy", "memmove")
+"""What a compiler may call for a loop that it recognises; nothing else is called."""
+_NO_DESTRUCTOR = "define void @NRT_MemInfo_call_dtor(ptr %memory) { ret void }"
+"""Numba destroys an array's memory with its last reference. The kernels' arrays are views of memory
+that is not theirs, so this is never called; but it has to be there."""
+
+_CTYPES: dict[str, Any] = {"i64": ctypes.c_int64, "u32": ctypes.c_uint32, "u64": ctypes.c_uint64}
+
+Kernel = Callable[..., int]
+
+
+class Kernels:
+    """The compiled kernels as functions; pointers are given as addresses (``array.ctypes.data``).
+
+    A kernel releases the interpreter's lock while it runs.
+    """
+
+    def __init__(self, object_code: bytes) -> None:
+        import llvmlite.binding as llvm
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        library = ctypes.CDLL(None)
+        for name in _FROM_C:
+            address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+            llvm.add_symbol(name, address)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
+        self._engine.finalize_object()
+        self.measure32 = self._function("measure32")
+        self.measure_batch = self._function("measure_batch")
+        self.refine32 = self._function("refine32")
+        self.pick32 = self._function("pick32")
+        self.flush32 = self._function("flush32")
+        self.summarize32 = self._function("summarize32")
+        self.measure64 = self._function("measure64")
+        self.refine64 = self._function("refine64")
+
+    def _function(self, name: str) -> Kernel:
+        # Numba's own calling convention: a status, the result and an exception through pointers.
+        arguments = [_CTYPES.get(word, ctypes.c_void_p) for word in SIGNATURES[name].split()]
+        prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *arguments)
+        function = prototype(self._engine.get_function_address(name))
+
+        def call(*arguments: int) -> int:
+            result = ctypes.c_int64()
+            exception = ctypes.c_void_p()
+            function(ctypes.byref(result), ctypes.byref(exception), *arguments)
+            return result.value
+
+        return call
+
+
+_lock = threading.Lock()
+_loaded: Kernels | None = None
+
+
+def kernels() -> Kernels:
+    """The kernels, from this process, the cache folder or the compiler, whichever comes first."""
+    global _loaded
+    with _lock:
+        if _loaded is None:
+            file = _cache_folder() / f"{_fingerprint()}.o"
+            object_code = _stored(file)
+            if object_code is None:
+                object_code = _compile()
+                _store(file, object_code)
+            _loaded = Kernels(object_code)
+        return _loaded
+
+
+def are_compiled() -> bool:
+    """Whether ``kernels()`` would return without compiling."""
+    return _loaded is not None or (_cache_folder() / f"{_fingerprint()}.o").is_file()
+
+
+def _cache_folder() -> Path:
+    """Where Numba is told to cache, else beside the results, else the user's folder for caches."""
+    for variable in ("NUMBA_CACHE_DIR", "MODELDIFF_CACHE"):
+        if os.environ.get(variable):
+            return Path(os.environ[variable]).expanduser() / "kernels"
+    import platformdirs
+
+    return platformdirs.user_cache_path("modeldiff") / "kernels"
+
+
+def _fingerprint() -> str:
+    """Names all that the object code depends on: source, compiler and processor."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for module in sorted(here.glob("*.py")):
+        digest.update(module.read_bytes())
+    digest.update(llvmlite.__version__.encode())
+    digest.update(llvm.get_process_triple().encode())
+    digest.update(llvm.get_host_cpu_name().encode())
+    digest.update(llvm.get_host_cpu_features().flatten().encode())
+    return digest.hexdigest()[:32]
+
+
+def _stored(file: Path) -> bytes | None:
+    """The object code in a file that begins with its checksum; None if there is none unharmed."""
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return None
+    checksum, object_code = content[:32], content[32:]
+    return object_code if hashlib.sha256(object_code).digest() == checksum else None
+
+
+def _store(file: Path, object_code: bytes) -> None:
+    """Writes the file whole or not at all; a folder that cannot be written is no error."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=file.parent)
+    except OSError:
+        logger.info("the kernels are not kept: %s cannot be written", file.parent)
+        return
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(hashlib.sha256(object_code).digest() + object_code)
+        Path(partial).replace(file)
+    except OSError:
+        logger.info("the kernels are not kept: %s cannot be written", file)
+        with contextlib.suppress(OSError):
+            Path(partial).unlink()
+
+
+def _target_machine() -> Any:
+    import llvmlite.binding as llvm
+
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        codemodel="jitdefault",
+        jit=True,
+    )
+
+
+def _compile() -> bytes:
+    """Machine code for this processor: one object file that holds the kernels under their names."""
+    logger.info("compiling the kernels for this processor; this happens once and takes seconds")
+    import llvmlite.binding as llvm
+    import numba
+    from numba import types
+
+    from modeldiff.changes.kernels import entry_points as entries
+    from modeldiff.changes.kernels.numba_types import OPTIONS
+
+    numba_types: dict[str, Any] = {"raw": types.voidptr}
+    for word, kind in (
+        ("i64", types.int64),
+        ("u64", types.uint64),
+        ("u32", types.uint32),
+        ("u16", types.uint16),
+        ("f64", types.float64),
+    ):
+        numba_types[word] = kind
+        numba_types[f"{word}*"] = types.CPointer(kind)
+    linked = llvm.parse_assembly(_NO_DESTRUCTOR)
+    for name, words in SIGNATURES.items():
+        signature = types.int64(*[numba_types[word] for word in words.split()])
+        dispatcher = numba.njit(signature, **OPTIONS)(getattr(entries, name))
+        (compiled,) = dispatcher.overloads.values()
+        module = llvm.parse_assembly(compiled.library.get_llvm_str())
+        for function in module.functions:
+            if function.name == compiled.fndesc.llvm_func_name:
+                function.name = name
+            elif not function.is_declaration:
+                function.linkage = "internal"
+        linked.link_in(module)
+    machine = _target_machine()
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
+    passes = llvm.create_new_module_pass_manager()
+    passes.add_global_dead_code_eliminate_pass()
+    passes.run(linked, builder)
+    called = {
+        function.name
+        for function in linked.functions
+        if function.is_declaration and not function.name.startswith("llvm.")
+    }
+    if not called <= set(_FROM_C):
+        raise AssertionError(f"the kernels call {sorted(called)}")
+    return bytes(machine.emit_object(linked))

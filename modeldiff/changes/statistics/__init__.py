@@ -1,0 +1,1 @@
+"""The statistics of a pair, and how those of parts add up."""

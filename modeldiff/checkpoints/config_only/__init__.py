@@ -1,0 +1,1 @@
+"""Models of which there is a config.json and no weights."""

@@ -1,0 +1,172 @@
+"""Which files of a folder or repository are its weights."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from modeldiff.checkpoints.formats.unsupported import refuse_foreign_names
+from modeldiff.errors import DamagedCheckpoint, NoWeights, UnsupportedFormat
+from modeldiff.text.quoting import listed, quoted
+
+INDEX_SUFFIX = ".safetensors.index.json"
+MAX_INDEX_BYTES = 25_000_000
+"""Longest index that is read: five times that of the largest models published."""
+
+_SHARD = re.compile(
+    r"(?P<stem>.+)-(?P<number>\d{3,9})-of-(?P<total>\d{3,9})\.safetensors", re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class Index:
+    """A parsed ``*.safetensors.index.json``: which file should hold which tensor, and the bytes of
+    all tensors as the index counts them."""
+
+    weight_map: Mapping[str, str]
+    total_size: int | None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The shards, by name."""
+        return tuple(sorted(set(self.weight_map.values())))
+
+
+@dataclass(frozen=True)
+class WeightFiles:
+    """The files that make up one checkpoint. Where ``index`` names one, it lists the files and
+    ``files`` is empty."""
+
+    files: tuple[str, ...] = ()
+    index: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class _Set:
+    """Files that share a stem: ``model.safetensors``, its index, or numbered shards."""
+
+    single: str | None = None
+    index: str | None = None
+    shards: dict[int, dict[int, str]] = field(default_factory=dict)  # total → number → file
+
+
+def choose_weights(names: Collection[str], where: str) -> WeightFiles:
+    """Choose among a folder's file names as transformers does: ``model.safetensors`` first, then
+    its index, then numbered shards without an index; other stems where there is no ``model``.
+
+    Raises ``NoWeights``, ``UnsupportedFormat`` (other formats only, or several candidates) and
+    ``DamagedCheckpoint`` (a shard is missing).
+    """
+    sets = _group(names)
+    if not sets:
+        refuse_foreign_names(names, where)
+        raise NoWeights(
+            f"{where} holds no safetensors file.",
+            hint="A checkpoint has model.safetensors or model.safetensors.index.json.",
+        )
+    with_index = [stem for stem in sets if sets[stem].index]
+    if "model" in sets:
+        stem = "model"
+    elif len(with_index) == 1:
+        stem = with_index[0]
+    elif len(sets) == 1:
+        stem = next(iter(sets))
+    else:
+        raise UnsupportedFormat(
+            f"{where} holds several sets of weights: {listed(sorted(sets), limit=6)}.",
+            hint="Give the path of one of the .safetensors files, or a folder with one set.",
+        )
+    chosen = sets[stem]
+    if chosen.single:
+        return WeightFiles((chosen.single,))
+    if chosen.index:
+        return WeightFiles((), chosen.index)
+    warning = "There is no index; the shards were found by their names."
+    return WeightFiles(_complete(chosen.shards, where), None, (warning,))
+
+
+def left_aside(names: Collection[str], files: Collection[str]) -> tuple[str, ...]:
+    """A warning that names the folder's other weight files, if it has some."""
+    others = sorted({name for name in names if name.endswith(".safetensors")} - set(files))
+    return (f"Other weights beside these were left aside: {listed(others)}.",) if others else ()
+
+
+def parse_index(raw: bytes, where: str) -> Index:
+    """Read an index. Raises ``DamagedCheckpoint`` where it is none, or where it names a file that
+    is not plainly inside the folder."""
+
+    def fail(what: str) -> NoReturn:
+        raise DamagedCheckpoint(
+            f"{where} {what}.", hint="Download the index again, or save the model anew."
+        )
+
+    try:
+        parsed = json.loads(raw)
+    except (ValueError, RecursionError):
+        fail("is not valid JSON")
+    weight_map = parsed.get("weight_map") if isinstance(parsed, dict) else None
+    if not isinstance(weight_map, dict) or not weight_map:
+        fail("has no weight_map")
+    files = set()
+    for file in weight_map.values():
+        if not isinstance(file, str):
+            fail("maps a tensor to something that is not a file name")
+        files.add(file)
+    for file in files:
+        if not is_plain_path(file):
+            fail(f"points to {quoted(file)}, which is not a file name inside the folder")
+    metadata = parsed.get("metadata")
+    total = metadata.get("total_size") if isinstance(metadata, dict) else None
+    return Index(weight_map, total if type(total) is int else None)
+
+
+def is_plain_path(name: str) -> bool:
+    """Whether a name from outside is a relative path that goes down only, on any system."""
+    parts = re.split(r"[/\\]", name)
+    return ":" not in name and name.isprintable() and not {"", ".", ".."} & set(parts)
+
+
+def require_present(files: Collection[str], present: Collection[str], where: str) -> None:
+    """Raise ``DamagedCheckpoint`` if one of ``files`` is not among those present."""
+    missing = sorted(set(files) - set(present))
+    if missing:
+        raise DamagedCheckpoint(
+            f"{where}: {len(missing):,} of {len(files):,} shards are missing: {listed(missing)}.",
+            hint="Download or copy the missing files, then open it again.",
+        )
+
+
+def _group(names: Collection[str]) -> dict[str, _Set]:
+    sets: dict[str, _Set] = {}
+    for name in sorted(names):
+        if "/" in name:
+            continue
+        if name.endswith(INDEX_SUFFIX):
+            sets.setdefault(name.removesuffix(INDEX_SUFFIX), _Set()).index = name
+        elif shard := _SHARD.fullmatch(name):
+            numbered = sets.setdefault(shard["stem"], _Set()).shards
+            numbered.setdefault(int(shard["total"]), {})[int(shard["number"])] = name
+        elif name.endswith(".safetensors"):
+            sets.setdefault(name.removesuffix(".safetensors"), _Set()).single = name
+    return sets
+
+
+def _complete(shards: dict[int, dict[int, str]], where: str) -> tuple[str, ...]:
+    """The files of the one total whose numbers run from 1 to it without a gap."""
+    complete = [total for total, files in shards.items() if set(files) == set(range(1, total + 1))]
+    if len(complete) == 1:
+        return tuple(sorted(shards[complete[0]].values()))
+    if complete:
+        raise UnsupportedFormat(
+            f"{where} holds shards of several saves: of {listed(map(str, sorted(shards)))} files.",
+            hint="Remove the shards of the older save, or give a folder with one set.",
+        )
+    total, files = max(shards.items(), key=lambda item: len(item[1]))
+    raise DamagedCheckpoint(
+        f"{where} has {len(files):,} of {total:,} shards, and no index.",
+        hint="Download or copy the missing files, then open it again.",
+    )

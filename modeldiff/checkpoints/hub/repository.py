@@ -1,0 +1,195 @@
+"""A Hub repository at one commit: its list of files and the beginnings of files.
+
+Everything here is asked of the real huggingface_hub client, so that endpoint, token, proxy and
+offline mode are what its users know. Timeouts are short and nothing is retried: who waits at a
+screen can press the button again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import httpx2
+from huggingface_hub import (
+    HfApi,
+    constants,
+    get_session,
+    hf_hub_url,
+    hf_raise_for_status,
+    try_to_load_from_cache,
+)
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+from modeldiff.checkpoints.formats.weight_files import is_plain_path
+from modeldiff.checkpoints.hub import metadata_cache as hub_cache
+from modeldiff.checkpoints.hub.errors import naming_hub_errors
+from modeldiff.checkpoints.local.files import open_regular
+from modeldiff.errors import DamagedCheckpoint, HubUnreachable
+from modeldiff.text.quoting import quoted
+
+TIMEOUT_SECONDS = 10.0
+"""Longest silence of the Hub."""
+
+# An answer that trickles in without ever being silent is given up after a minute when it is slower.
+_SLOWEST_BYTES_PER_SECOND = 10_000
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_CONTENT_RANGE = re.compile(r"bytes 0-\d+/(\d+)")
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository at a commit. ``blobs`` maps each file to its blob's hash, ``""`` where that is
+    not known. ``source`` says where the list of files is from: the Hub now, the Hub as it was
+    last seen, or huggingface_hub's cache, which may hold a part of the files only."""
+
+    endpoint: str
+    repo: str
+    commit: str
+    blobs: Mapping[str, str]
+    source: Literal["hub", "memory", "cache"] = "hub"
+
+
+def find_repository(repo: str, revision: str | None) -> Repository:
+    """Ask the Hub which commit ``revision`` is and which files it has.
+
+    Where the Hub can't be reached, what an earlier opening or another program left in the caches
+    is taken. Raises ``CheckpointNotFound``, ``AccessDenied``, ``HubUnreachable``.
+    """
+    # Read now and passed on: the client reads it once, when it is imported.
+    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    key = ("listing", endpoint, repo, revision or "main")
+    if revision and _COMMIT.fullmatch(revision) and (known := _remembered(endpoint, repo, key)):
+        return replace(known, source="hub")  # a commit can't have changed: no need to ask
+    try:
+        with naming_hub_errors(repo, revision, endpoint):
+            found = _ask(endpoint, repo, revision)
+    except HubUnreachable:
+        known = _remembered(endpoint, repo, key) or _downloaded(endpoint, repo, revision)
+        if known is None:
+            raise
+        return known
+    hub_cache.save(json.dumps([found.commit, found.blobs]).encode(), *key)
+    return found
+
+
+def read_start(repository: Repository, file: str, count: int) -> tuple[bytes, int]:
+    """The first ``count`` bytes of a file (fewer if it is shorter) and its size in bytes.
+
+    From the caches where it is known, else by one ranged request.
+    """
+    cached = cached_file(repository, file)
+    if cached is not None:
+        with open_regular(cached) as (opened, state):
+            return opened.read(count), state.size
+    key = ("start", repository.endpoint, repository.repo, repository.commit, file)
+    known = hub_cache.load(*key)
+    if known is not None:
+        size, start = int.from_bytes(known[:8], "little"), known[8:]
+        if len(start) >= min(count, size):
+            return start[:count], size
+    with naming_hub_errors(repository.repo, repository.commit, repository.endpoint):
+        start, size = _request_start(repository, file, count)
+    if len(start) != min(count, size):
+        raise HubUnreachable(
+            f"{repository.repo}: the Hub sent {len(start):,} of the first {count:,} bytes of "
+            f"{quoted(file)}.",
+            hint="Try again.",
+        )
+    hub_cache.save(size.to_bytes(8, "little") + start, *key)
+    return start, size
+
+
+def read_small(repository: Repository, file: str, limit: int) -> bytes:
+    """A whole file of at most ``limit`` bytes. Raises ``DamagedCheckpoint`` for a larger one."""
+    content, size = read_start(repository, file, limit)
+    if size > limit:
+        raise DamagedCheckpoint(
+            f"{repository.repo}: {quoted(file)} has {size:,} bytes, too many for what it should "
+            "hold.",
+            hint="The repository's owner has to mend it; another revision may be sound.",
+        )
+    return content
+
+
+def cached_file(repository: Repository, file: str) -> Path | None:
+    """Where the file lies in huggingface_hub's cache, or None."""
+    path = try_to_load_from_cache(repository.repo, file, revision=repository.commit)
+    return Path(path) if isinstance(path, str) else None
+
+
+def _ask(endpoint: str, repo: str, revision: str | None) -> Repository:
+    api = HfApi(endpoint=endpoint)
+    try:
+        info = api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_SECONDS)
+        siblings = {
+            sibling.rfilename: (sibling.lfs.sha256 if sibling.lfs else sibling.blob_id) or ""
+            for sibling in info.siblings or ()
+        }
+        commit = info.sha or ""
+    except (ValueError, TypeError, KeyError, AttributeError):
+        commit, siblings = "", {}  # the answer was no JSON, or not of the Hub's form
+    if not _COMMIT.fullmatch(commit):
+        raise HubUnreachable(
+            f"{endpoint} answers, but not as a Hub does.", hint="Check HF_ENDPOINT and the proxy."
+        )
+    blobs = {name: blob for name, blob in siblings.items() if is_plain_path(name)}
+    return Repository(endpoint, repo, commit, blobs)
+
+
+def _remembered(endpoint: str, repo: str, key: tuple[str, ...]) -> Repository | None:
+    known = hub_cache.load(*key)
+    try:
+        commit, blobs = json.loads(known or b"")
+    except ValueError:
+        return None
+    return Repository(endpoint, repo, commit, blobs, "memory")
+
+
+def _downloaded(endpoint: str, repo: str, revision: str | None) -> Repository | None:
+    """The snapshot in huggingface_hub's cache, which another program may have brought there."""
+    probes = ("config.json", "model.safetensors", "model.safetensors.index.json")
+    found = [try_to_load_from_cache(repo, probe, revision=revision) for probe in probes]
+    snapshot = next((Path(path).parent for path in found if isinstance(path, str)), None)
+    if snapshot is None:
+        return None
+    blobs = {}
+    for path in sorted(snapshot.iterdir()):
+        # A snapshot's files are links to blobs named by their hash; copies where links don't work.
+        blobs[path.name] = path.readlink().name if path.is_symlink() else ""
+    return Repository(endpoint, repo, snapshot.name, blobs, "cache")
+
+
+def _request_start(repository: Repository, file: str, count: int) -> tuple[bytes, int]:
+    url = hf_hub_url(
+        repository.repo, file, revision=repository.commit, endpoint=repository.endpoint
+    )
+    headers = build_hf_headers() | {
+        "Range": f"bytes=0-{count - 1}",
+        "Accept-Encoding": "identity",  # else sizes are those of the compressed answer
+    }
+    began = time.monotonic()
+    received = bytearray()
+    # Streamed, because a server may ignore the range and begin to send all of it.
+    with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT_SECONDS) as response:
+        if response.status_code == 416:  # no file is too short for a range from 0 but an empty one
+            return b"", 0
+        hf_raise_for_status(response)
+        for part in response.iter_bytes():
+            received += part
+            if len(received) >= count:
+                break
+            if time.monotonic() - began > 60 + len(received) / _SLOWEST_BYTES_PER_SECOND:
+                raise httpx2.ReadTimeout("too slow", request=response.request)
+    content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    length = content_range[1] if content_range else response.headers.get("Content-Length", "")
+    # Without either, the answer ended by itself or there is more of it than was asked for.
+    size = int(length) if length.isdigit() else len(received)
+    return bytes(received[:count]), size

@@ -1,0 +1,265 @@
+"""What the commands print for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from modeldiff.architectures import Architecture, FactPair
+from modeldiff.changes import Change, Pair, Statistics, Status
+from modeldiff.checkpoints import Checkpoint, TensorInfo
+from modeldiff.cli.grouping import grouped, layers_text, order_of_data
+from modeldiff.cli.json_documents import parameter_count
+from modeldiff.cli.terminal import Terminal
+from modeldiff.cli.text_table import sentence_lines, table_lines
+from modeldiff.results import Reading, Result, merge_by, read_changes, summarize
+from modeldiff.text.formatting import (
+    format_bytes,
+    format_count,
+    format_duration,
+    format_number,
+    format_pct,
+    format_shape,
+)
+
+_LISTED = 40
+_PAGE = 120
+"""Columns that facts take where no terminal says how many there are: one long sentence would set
+all that stands beside it far apart."""
+_STATUS_WORDS: Mapping[Status, str] = {
+    "compared": "compared",
+    "different_shape": "of another shape",
+    "only_in_base": "only in base",
+    "only_in_target": "only in target",
+    "tied": "tied (measured where they are stored)",
+    "buffer": "buffers (not measured)",
+    "unreadable": "unreadable",
+}
+_NOT_COMPARED: tuple[Status, ...] = (
+    "different_shape",
+    "only_in_base",
+    "only_in_target",
+    "unreadable",
+)
+
+
+def report_inspection(
+    checkpoint: Checkpoint, architecture: Architecture, terminal: Terminal
+) -> None:
+    """Facts, then the tensors, those alike in all layers on one line."""
+    terminal.line(f"{checkpoint.reference}: {architecture.title}")
+    terminal.line(
+        f"{format_count(parameter_count(architecture))} parameters, "
+        f"{format_bytes(checkpoint.nbytes)} {_kept_in(checkpoint)}, "
+        f"{len(checkpoint.tensors):,} tensors"
+    )
+    terminal.heading("Architecture")
+    facts = [(fact.label, fact.text, fact.source) for fact in architecture.facts]
+    _table(terminal, ("fact", "", "from"), facts, at_most=_PAGE)
+    terminal.heading("Tensors")
+    order = order_of_data(architecture, architecture)
+    groups = grouped(
+        sorted(architecture.parameters, key=lambda parameter: order(parameter.place)),
+        lambda p: (p.place.column, p.tensor.shape, p.tensor.dtype, p.role),
+    )
+    rows = [
+        (
+            column,
+            layers_text(parameter.place for parameter in group),
+            f"{len(group):,}",
+            format_shape(shape),
+            dtype,
+            f"{sum(parameter.tensor.elements for parameter in group):,}",
+            "" if role == "parameter" else role,
+        )
+        for (column, shape, dtype, role), group in groups.items()
+    ]
+    headers = ("component", "layers", "tensors", "shape", "type", "elements", "")
+    _table(terminal, headers, rows, right=(2, 5))
+
+
+def report_comparison(
+    base: Checkpoint,
+    target: Checkpoint,
+    facts: Sequence[FactPair],
+    pairs: Sequence[Pair],
+    terminal: Terminal,
+) -> None:
+    """Facts side by side, those that differ marked and explained, then how the tensors pair up."""
+    terminal.line(f"{base.reference} → {target.reference}")
+    terminal.heading("Architecture (* differs)")
+    rows = [
+        (
+            "" if fact.same else "*",
+            fact.label,
+            fact.base.text if fact.base else "–",
+            fact.target.text if fact.target else "–",
+        )
+        for fact in facts
+    ]
+    _table(terminal, ("", "fact", "base", "target"), rows, at_most=_PAGE)
+    for fact in facts:
+        if fact.meaning:
+            named = fact.meaning.startswith(f"{fact.label}: ")
+            meaning = fact.meaning if named else f"{fact.label}: {fact.meaning}"
+            for line in sentence_lines(f"* {meaning}", terminal.width, 2):
+                terminal.line(line)
+    terminal.heading("Tensors")
+    _report_statuses(pairs, terminal)
+    _report_not_compared(pairs, terminal)
+
+
+def report_diff(
+    result: Result, architectures: tuple[Architecture, Architecture], terminal: Terminal
+) -> None:
+    """The reading, each component over all layers, the extremes, and what could
+    not be compared."""
+    header, changes = result.header, result.changes
+    pairs = [change.pair for change in changes]
+    summary = summarize(changes)
+    terminal.line(f"{header.base_reference} → {header.target_reference}")
+    terminal.line(
+        f"{format_bytes(summary.nbytes)} measured on {header.device} in "
+        f"{format_duration(header.seconds)}, {header.created}"
+    )
+    _report_statuses(pairs, terminal)
+    _report_reading(read_changes(changes), terminal)
+    if summary.statistics is not None:
+        terminal.heading("Change in %, each component over all its layers")
+        order = order_of_data(*architectures)
+        groups = grouped(
+            sorted(
+                (change for change in changes if change.statistics is not None),
+                key=lambda change: order(change.pair.place),
+            ),
+            lambda change: change.pair.place.column,
+        )
+        merged = merge_by(changes, lambda change: change.pair.place.column)
+        rows = [
+            (
+                column,
+                layers_text(change.pair.place for change in group),
+                f"{len(group):,}",
+                *_numbers(merged[column]),
+            )
+            for column, group in groups.items()
+        ]
+        count = sum(len(group) for group in groups.values())
+        rows.append(("all together", "", f"{count:,}", *_numbers(summary.statistics)))
+        headers = ("component", "layers", "tensors", *_NUMBERS)
+        _table(terminal, headers, rows, right=range(2, 8), spare=(4,))
+        _sentence(
+            "Medians over several tensors are read from histograms: within 1/64 of their value.",
+            terminal,
+        )
+        _report_floor(summary.statistics, terminal)
+        _report_extremes("Most changed", summary.most_changed, terminal)
+        _report_extremes("Least changed", summary.least_changed, terminal)
+    _report_not_compared(pairs, terminal)
+
+
+def _report_reading(reading: Reading, terminal: Terminal) -> None:
+    terminal.heading("What the numbers say")
+    for sentence in (reading.headline, *reading.facts):
+        _sentence(sentence, terminal)
+    if reading.inference:
+        terminal.heading("What they may mean")
+        for sentence in reading.inference:
+            _sentence(sentence, terminal)
+
+
+def _sentence(text: str, terminal: Terminal) -> None:
+    for line in sentence_lines(f"- {text}", terminal.width, 2):
+        terminal.line(line)
+
+
+_NUMBERS = ("median", "p95", "unchanged", "Frobenius", "cosine")
+
+
+def _numbers(statistics: Statistics) -> tuple[str, ...]:
+    return (
+        format_number(statistics.median_pct),
+        format_number(statistics.p95_pct),
+        format_number(statistics.unchanged_pct),
+        format_number(statistics.rel_frobenius_pct),
+        "–" if statistics.cosine is None else f"{statistics.cosine:.5f}",
+    )
+
+
+def _report_floor(statistics: Statistics, terminal: Terminal) -> None:
+    floor, unchanged = statistics.resolution_pct, statistics.unchanged_pct
+    if floor is None or unchanged is None or unchanged in (0.0, 100.0):
+        return
+    _sentence(
+        f"A stored value can move in steps of no less than {format_pct(floor)} (the coarser type): "
+        "smaller changes are seen in how many elements are unchanged.",
+        terminal,
+    )
+
+
+def _report_extremes(title: str, changes: Sequence[Change], terminal: Terminal) -> None:
+    terminal.heading(title)
+    rows = [
+        (_name(change.pair), format_shape(change.pair.base.shape), *_numbers(change.statistics))
+        for change in changes
+        if change.statistics is not None and change.pair.base is not None
+    ]
+    _table(terminal, ("tensor", "shape", *_NUMBERS), rows, right=range(2, 7), spare=(1, 3))
+
+
+def _kept_in(checkpoint: Checkpoint) -> str:
+    files = len(checkpoint.files)
+    if not files:
+        return "by its config"
+    return f"in {files:,} {checkpoint.format} file{'' if files == 1 else 's'}"
+
+
+def _report_statuses(pairs: Sequence[Pair], terminal: Terminal) -> None:
+    counts = {status: sum(pair.status == status for pair in pairs) for status in _STATUS_WORDS}
+    parts = [f"{count:,} {_STATUS_WORDS[status]}" for status, count in counts.items() if count]
+    terminal.line(f"{len(pairs):,} tensors: {', '.join(parts)}")
+
+
+def _report_not_compared(pairs: Sequence[Pair], terminal: Terminal) -> None:
+    """What has no statistics, a table a status, rows that differ in their layer only on one
+    line."""
+    for status in _NOT_COMPARED:
+        groups = grouped(
+            (pair for pair in pairs if pair.status == status),
+            lambda p: (p.place.column, _described(p.base), _described(p.target), p.reason),
+        )
+        if not groups:
+            continue
+        terminal.heading(f"Not compared: {_STATUS_WORDS[status]}")
+        rows = [
+            (column, layers_text(pair.place for pair in group), f"{len(group):,}", *sides)
+            for (column, *sides), group in groups.items()
+        ]
+        headers = ["component", "layers", "tensors", "base", "target", ""]
+        if not any(reason for *_, reason in rows):
+            headers, rows = headers[:-1], [row[:-1] for row in rows]
+        _table(terminal, headers, rows[:_LISTED], right=(2,))
+        if len(rows) > _LISTED:
+            terminal.line(f"… and {len(rows) - _LISTED:,} more lines: --json lists every tensor.")
+
+
+def _table(
+    terminal: Terminal,
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[int] = (),
+    spare: Sequence[int] = (),
+    at_most: int | None = None,
+) -> None:
+    """A table as wide as the terminal allows, or ``at_most`` so wide where there is none."""
+    width = terminal.width or at_most
+    for line in table_lines(headers, rows, right=right, spare=spare, width=width):
+        terminal.line(line)
+
+
+def _name(pair: Pair) -> str:
+    tensor = pair.base or pair.target
+    return tensor.label if tensor else ""
+
+
+def _described(tensor: TensorInfo | None) -> str:
+    return f"{format_shape(tensor.shape)} {tensor.dtype}" if tensor else "–"

@@ -1,0 +1,87 @@
+"""Whether a step of one model differs from its counterpart in another, and in what way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from modeldiff.architectures.architecture import FactPair
+from modeldiff.architectures.facts.diagram_anchors import is_of_size, marks
+from modeldiff.drawings.diagram.boxes import Card
+
+Mark = Literal["only", "built", "number"]
+"""A step that only one model has, one that is built otherwise, one of other numbers."""
+
+T = TypeVar("T")
+
+_EXPERTS = "one of several experts"
+
+
+@dataclass(frozen=True)
+class Marking:
+    """The components that different facts are about: built otherwise, or only of other numbers."""
+
+    builds: frozenset[str]
+    numbers: frozenset[str]
+
+    def of(self, card: Card, other: Card | None) -> Mark | None:
+        """The mark of a step whose counterpart is ``other``; None where the two are alike."""
+        step = card.step
+        if card.kind == "symbol":
+            return None
+        if other is None:
+            return "only"
+        same = other.step
+        if _build(card) != _build(other) or step.id in self.builds:
+            return "built"
+        if step.kind == "operation" and step.id != same.id:
+            return None
+        if (step.shape, step.detail) != (same.shape, same.detail) or step.id in self.numbers:
+            return "number"
+        return None
+
+
+def read_marking(pairs: Iterable[FactPair]) -> Marking:
+    """The marking by two models' facts, compared."""
+    builds: set[str] = set()
+    numbers: set[str] = set()
+    for pair in pairs:
+        (numbers if is_of_size(pair) else builds).update(marks(pair))
+    return Marking(frozenset(builds), frozenset(numbers))
+
+
+def counterpart(id: str, there: Mapping[str, T]) -> T | None:
+    """What stands at this place of another model: an expert does what one MLP does."""
+    if id in there:
+        return there[id]
+    if id.startswith("mlp.experts."):
+        return there.get(f"mlp.{id.removeprefix('mlp.experts.')}")
+    if id.startswith("mlp.") and id.count(".") == 1:
+        return there.get(f"mlp.experts.{id.removeprefix('mlp.')}")
+    return None
+
+
+def in_words(card: Card, other: Card) -> str:
+    """From what to what the build of two counterparts differs; "" where no word says it."""
+    ours, theirs = (
+        [word for word in _build(one) if word not in _build(two) and word != _EXPERTS]
+        for one, two in ((card, other), (other, card))
+    )
+    if not ours and not theirs:
+        return ""
+    return " → ".join(", ".join(words) or "none" for words in (ours, theirs))
+
+
+def _build(card: Card) -> tuple[str, ...]:
+    """What two steps at one place share if they are built alike, whatever their sizes."""
+    step = card.step
+    if step.kind == "operation":
+        return (step.label,)
+    build = [reading.parameter for reading in card.readings if reading.parameter != "weight"]
+    kind = step.detail.partition(", ")[0]
+    if step.kind == "norm" and not kind.endswith("bias"):
+        build.insert(0, kind)
+    if ".experts." in step.id:
+        build.append(_EXPERTS)
+    return tuple(filter(None, build))

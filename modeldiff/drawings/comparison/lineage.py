@@ -1,0 +1,216 @@
+"""A line of models as stacks of rows, brief enough for a card each: one place at one height in all,
+each marked against the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Literal
+
+from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Step
+from modeldiff.architectures.facts.lineage import EvolutionStep
+from modeldiff.drawings.comparison.difference_marks import Mark, counterpart, read_marking
+from modeldiff.drawings.comparison.merged_kinds import comparable
+from modeldiff.drawings.comparison.row_alignment import row_likeness
+from modeldiff.drawings.comparison.sequence_alignment import align
+from modeldiff.drawings.comparison.side_by_side import brief_cards
+from modeldiff.drawings.diagram.boxes import Card
+
+LineKind = Literal["input", "row", "frame", "sublayer", "end of sublayer", "end of frame"]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A step in brief. ``gone``: the model before had it, this one has not."""
+
+    label: str
+    value: str
+    mark: Mark | None
+    gone: bool = False
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A height in all stacks, from below: for each stack its chips, None where it has nothing.
+
+    ``titles`` name a frame, a sublayer, or what goes in; ``changed`` says whose title differs from
+    the one before.
+    """
+
+    kind: LineKind
+    chips: tuple[tuple[Chip, ...] | None, ...]
+    titles: tuple[str, ...]
+    changed: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class _Item:
+    kind: LineKind
+    ids: frozenset[str]
+    title: str = ""
+    cards: tuple[Card, ...] = ()
+
+
+def stack_lines(steps: Sequence[EvolutionStep]) -> tuple[Line, ...]:
+    """The lines of all stacks, the lowest first. Data runs upward."""
+    sides = [tuple(_items(step.architecture)) for step in steps]
+    places = align(sides, _likeness)
+    builder = _Marked(steps)
+    merged = [
+        [None if at is None else side[at] for side, at in zip(sides, place, strict=True)]
+        for place in places
+    ]
+    builder.read(merged)
+    return tuple(builder.line(number, items) for number, items in enumerate(merged))
+
+
+@dataclass
+class _Marked:
+    """Compares each stack with the one before it, frame by frame."""
+
+    steps: Sequence[EvolutionStep]
+    held: dict[tuple[int, int], dict[str, Card]] = field(default_factory=dict)
+    frames: list[int] = field(default_factory=list)
+
+    def read(self, merged: Sequence[Sequence[_Item | None]]) -> None:
+        """Note what each stack holds in which frame."""
+        frame = frames = 0
+        for items in merged:
+            kind = next(item.kind for item in items if item is not None)
+            if kind == "frame":
+                frames += 1
+                frame = frames
+            self.frames.append(frame)
+            for side, item in enumerate(items):
+                cards = {card.step.id: card for card in item.cards} if item else {}
+                self.held.setdefault((side, frame), {}).update(cards)
+            if kind == "end of frame":
+                frame = 0
+
+    def line(self, number: int, items: Sequence[_Item | None]) -> Line:
+        kind = next(item.kind for item in items if item is not None)
+        chips = [self._chips(number, side, items) for side in range(len(items))]
+        titles = tuple(item.title if item else "" for item in items)
+        keys = {"input": "context", "end of frame": "layers"}
+        changed = tuple(
+            side > 0 and any(pair.key == keys.get(kind) for pair in _pairs(step))
+            for side, step in enumerate(self.steps)
+        )
+        return Line(kind, tuple(chips), titles, changed)
+
+    def _chips(
+        self, number: int, side: int, items: Sequence[_Item | None]
+    ) -> tuple[Chip, ...] | None:
+        item, frame = items[side], self.frames[number]
+        cards = item.cards if item else ()
+        marking = read_marking(_pairs(self.steps[side]))
+        here, before = self.held[side, frame], self.held.get((side - 1, frame), {})
+        chips = []
+        for card in cards:
+            mark = None
+            if side and before:
+                mark = marking.of(card, counterpart(card.step.id, before))
+            chips.append(_chip(card, cards, mark))
+        earlier = items[side - 1] if side else None
+        if here and earlier is not None:
+            lost = [c for c in earlier.cards if counterpart(c.step.id, here) is None]
+            if lost:
+                chips.append(_gone(lost, earlier.cards))
+        return tuple(chips) if item or chips else None
+
+
+def _pairs(step: EvolutionStep) -> tuple[FactPair, ...]:
+    return (*step.telling, *step.rest)
+
+
+def _items(architecture: Architecture) -> Iterator[_Item]:
+    """The main tower from what goes in to what comes out."""
+    ready = comparable(architecture)
+    cards = brief_cards(architecture)
+    towers = list(dict.fromkeys(kind.tower for kind in ready.layer_kinds)) or [""]
+    others = tuple(f"{tower}." for tower in towers[1:])
+    context = architecture.fact("context")
+    yield _Item("input", frozenset(), f"up to {context.text}" if context else "")
+    stem = [step for step in ready.stem if not step.id.startswith(others)]
+    tables = [step for step in stem if step.kind == "embedding"]
+    for steps in (tables, *([step] for step in stem if step not in tables)):
+        yield from _row(cards(steps, (None,)))
+    for kind in ready.layer_kinds:
+        if kind.tower == towers[0]:
+            yield from _frame(
+                kind, [cards(row, kind.layers) for s in kind.sublayers for row in s.rows]
+            )
+    for step in ready.tail:
+        yield from _row(cards([step], (None,)))
+
+
+def _row(cards: Sequence[Card]) -> Iterator[_Item]:
+    shown = tuple(card for card in cards if card.kind != "symbol")
+    if shown:
+        yield _Item("row", frozenset(card.step.id for card in shown), cards=shown)
+
+
+def _frame(kind: LayerKind, rows: Sequence[Sequence[Card]]) -> Iterator[_Item]:
+    ids = frozenset(card.step.id for row in rows for card in row)
+    _, _, mark = kind.name.partition(": ")
+    title = f"{len(kind.layers)} layers" if len(kind.layers) > 1 else "1 layer"
+    yield _Item("frame", ids)
+    left = iter(rows)
+    for sublayer in kind.sublayers:
+        own = [next(left) for _ in sublayer.rows]
+        inner = frozenset(card.step.id for row in own for card in row)
+        yield _Item("sublayer", inner, sublayer.name)
+        for row in own:
+            # Shared experts stand over the routed ones: there is no room beside them.
+            for _, beside in groupby(row, key=lambda card: "shared_expert" in card.step.id):
+                yield from _row(list(beside))
+        yield _Item("end of sublayer", inner, sublayer.name)
+    yield _Item("end of frame", ids, f"{title}: {mark}" if mark else title)
+
+
+def _likeness(one: _Item, other: _Item) -> float:
+    if one.kind != other.kind:
+        return 0.0
+    if one.kind == "row":
+        return row_likeness(one.ids, other.ids)
+    if one.kind == "input":
+        return 1.0
+    alike = len(one.ids & other.ids) / (len(one.ids | other.ids) or 1)
+    # Their edges weigh more than what is in them: no row stands in another's frame.
+    return 20.0 * (alike + (0.1 if "frame" in one.kind else one.title == other.title))
+
+
+def _chip(card: Card, row: Sequence[Card], mark: Mark | None) -> Chip:
+    label, value = _brief(card.step, alone=len(row) == 1)
+    return Chip(label, value, mark, told=_told(card.step))
+
+
+def _gone(cards: Sequence[Card], row: Sequence[Card]) -> Chip:
+    """One chip for all of a row that the model before had."""
+    labels = (_brief(card.step, alone=len(row) == 1)[0] for card in cards)
+    told = "; ".join(_told(card.step) for card in cards)
+    return Chip(", ".join(labels), "", "only", gone=True, told=told)
+
+
+def _told(step: Step) -> str:
+    return ", ".join(part for part in (step.label, step.shape, step.detail) if part)
+
+
+def _brief(step: Step, *, alone: bool) -> tuple[str, str]:
+    """What a step is called in a word or two, and the number or the words that matter most."""
+    first = step.detail.partition(", ")[0]
+    words = step.id.rpartition(".")[2].removesuffix("_proj").replace("_", " ")
+    name = f"shared {words}" if ".shared_expert." in f".{step.id}" else words
+    if step.kind == "operation":
+        return step.label, step.detail
+    if step.kind == "norm":
+        return (first or "norm", "") if alone else (name, "")
+    if step.id == "lm_head":
+        return "head", "the embedding" if "the same matrix" in step.detail else step.shape
+    if step.kind == "embedding":
+        return name.removeprefix("embed "), step.shape if alone else step.shape.partition(" ×")[0]
+    if step.id == "mlp.router":
+        return name, step.detail if alone else first
+    return name, step.shape if alone else step.shape.rpartition(" → ")[2]

@@ -1,0 +1,1 @@
+"""The annotated diagram of one model."""

@@ -1,0 +1,286 @@
+"""The diagram's boxes: what stands in each, and how large it must be for that."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from modeldiff.architectures.architecture import Step
+from modeldiff.drawings.diagram.box_values import NOT_MEASURED, Reading
+from modeldiff.drawings.style.svg import DETAIL_GAP
+from modeldiff.drawings.style.text_metrics import shorten, text_width
+
+LABEL, NUMBER, SHAPE, DETAIL = 14.0, 14.0, 12.0, 11.0
+_PAD = 11.0
+_LEAST, _MOST = 92.0, 310.0
+_SMALL, _LARGE = 108.0, 172.0
+_WORDS = 216.0
+_PHRASE = 120.0
+_SHORTEST = 60.0
+_MOST_NUMBER = 150.0
+_MOST_NAME = 130.0
+_GAUGE = 17.0
+_PILL = 26.0
+SYMBOL = 24.0
+STRIP = 13.0
+BAR = 6.0
+BADGE = 8.5
+"""The radius of an annotation's number."""
+_BADGE_ROOM = 2 * BADGE + 6
+
+Role = Literal["label", "number", "words", "shape", "detail", "operation", "symbol"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """One line of text; ``x`` is its anchor, ``y`` its baseline.
+
+    ``after`` follows on the same line as a ``detail``, wherever a font lets ``text`` end.
+    """
+
+    x: float
+    y: float
+    text: str
+    size: float
+    role: Role
+    anchor: Literal["start", "middle", "end"] = "start"
+    after: str = ""
+
+    @property
+    def bold(self) -> bool:
+        return self.role in ("label", "number", "symbol")
+
+    @property
+    def css(self) -> str:
+        """The class that it is painted by."""
+        if self.role == "number" and self.size < NUMBER:
+            return "number small"
+        return {"operation": "op", "symbol": "sign"}.get(self.role, self.role)
+
+    @property
+    def left(self) -> float:
+        """Where it begins."""
+        share = {"start": 0.0, "middle": 0.5, "end": 1.0}[self.anchor]
+        return self.x - share * self.width
+
+    @property
+    def width(self) -> float:
+        own = text_width(self.text, self.size, bold=self.bold)
+        return own + DETAIL_GAP + text_width(self.after, DETAIL) if self.after else own
+
+
+@dataclass(frozen=True)
+class Gauge:
+    """Where a reading's bar, or its strip over the layers, stands in the box."""
+
+    reading: Reading
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """A step as a box of a size, with ``readings`` of its parameters (none for an operation).
+
+    ``lines`` are those of shape, meaning and share under the label, each as what is written as a
+    shape and what follows it as a detail. ``badge`` is its annotation's number.
+    """
+
+    step: Step
+    kind: Literal["parameters", "operation", "symbol"]
+    label: str
+    detail: str
+    readings: tuple[Reading, ...]
+    numbers: tuple[str, ...]
+    lines: tuple[tuple[str, str], ...]
+    width: float
+    height: float
+    badge: int | None = None
+
+    def badge_at(self, width: float) -> tuple[float, float] | None:
+        """The middle of the badge in a box of this width, by the box's upper left corner."""
+        if self.badge is None:
+            return None
+        if self.kind == "operation":
+            return self.texts(width)[0].left - _BADGE_ROOM + BADGE, _PILL / 2
+        return _PAD + BADGE - 1, 15.0
+
+    def texts(self, width: float) -> tuple[Text, ...]:
+        """The lines of text, by the box's upper left corner, in a box of this width."""
+        if self.kind == "symbol":
+            return (Text(width / 2, 17.5, self.label, 17, "symbol", "middle"),)
+        indent = _BADGE_ROOM if self.badge is not None else 0.0
+        if self.kind == "operation":
+            text = f"{self.label} · {self.detail}" if self.detail else self.label
+            text = shorten(text, width - 2 * _PAD - indent, SHAPE)
+            middle = (width + indent) / 2
+            return (Text(middle, _PILL / 2 + 4.2, text, SHAPE, "operation", "middle"),)
+        room = width - 2 * _PAD
+        single = len(self.readings) == 1 and bool(self.numbers)
+        lines = []
+        taken = indent
+        if single:
+            size, role = _look(self.readings[0])
+            least = min(text_width(self.label, LABEL, bold=True), _SHORTEST) + indent
+            number = shorten(self.numbers[0], room - least - DETAIL_GAP, size, bold=True)
+            lines.append(Text(width - _PAD, 20, number, size, role, "end"))
+            taken += lines[0].width + DETAIL_GAP
+        label = shorten(self.label, room - taken, LABEL, bold=True)
+        lines.insert(0, Text(_PAD + indent, 20, label, LABEL, "label"))
+        for row, (shape, detail) in enumerate(self.lines):
+            y = 35.0 + 15 * row
+            if shape:
+                shown = shorten(shape, room, SHAPE)
+                left = room - text_width(shown, SHAPE) - DETAIL_GAP
+                after = shorten(detail, left, DETAIL) if left > 2 * DETAIL else ""
+                lines.append(Text(_PAD, y, shown, SHAPE, "shape", after=after))
+            else:
+                lines.append(Text(_PAD, y, shorten(detail, room, DETAIL), DETAIL, "detail"))
+        if not single:
+            rows = zip(self.readings, self.gauges(width), self.numbers, strict=False)
+            for reading, gauge, number in rows:
+                y = gauge.y + gauge.height / 2 + 4
+                name = shorten(reading.parameter, _name_room(self.readings), DETAIL)
+                shown = shorten(number, _MOST_NUMBER, DETAIL, bold=True)
+                lines.append(Text(_PAD, y, name, DETAIL, "detail"))
+                lines.append(Text(width - _PAD, y, shown, DETAIL, _look(reading)[1], "end"))
+        return tuple(lines)
+
+    def gauges(self, width: float) -> tuple[Gauge, ...]:
+        """The bars in a box of this width: one below the text, or a row each beside its number."""
+        if not self.numbers:
+            return ()
+        top = 20.0 + 15.0 * len(self.lines)
+        strip = any(reading.spread for reading in self.readings)
+        height = STRIP if strip else BAR
+        if len(self.readings) == 1:
+            y = top + (6.0 if strip else 9.0)
+            return (Gauge(self.readings[0], _PAD, y, width - 2 * _PAD, height),)
+        left = _PAD + _name_room(self.readings) + 6
+        right = width - _PAD - _number_room(self.numbers) - 6
+        return tuple(
+            Gauge(
+                reading, left, top + 5 + row * _GAUGE + (_GAUGE - height) / 2, right - left, height
+            )
+            for row, reading in enumerate(self.readings)
+        )
+
+
+def make_card(
+    step: Step,
+    label: str,
+    readings: Sequence[Reading],
+    numbers: Sequence[str],
+    *,
+    largest: int,
+    alone: bool,
+    badge: int | None = None,
+) -> Card:
+    """The card of a step. ``numbers`` are the readings' values as text, none without a comparison.
+
+    ``largest`` is the number of elements of the layer's largest component: a box's width grows with
+    the root of its share of that, as far as its text leaves room. A card that is ``alone`` in its
+    row may be wide rather than high.
+    """
+    readings = tuple(readings)
+    if not readings:
+        return _operation(step, badge)
+    meanings = _meanings(step.detail)
+    numbers = tuple(numbers)
+    elements = sum(reading.elements for reading in readings)
+    size = math.sqrt(min(1.0, elements / largest)) if largest else 0.0
+    title = text_width(label, LABEL, bold=True) + (0.0 if badge is None else _BADGE_ROOM)
+    large = _SMALL + (_LARGE - _SMALL) * size if step.kind != "norm" else 0.0
+    room = max(large, _LEAST) - 2 * _PAD
+    share = sum(reading.share for reading in readings)
+    note = share_text(share)
+    # The lines, and so the height, are the same whatever the numbers turn out to be.
+    fit = max(room, title, text_width(step.shape, SHAPE), _WORDS if alone else _PHRASE)
+    lines = _lines(step.shape, meanings, note, fit)
+    detail = ", ".join(meanings)
+    room = max([room, title, *(_line_width(line) for line in lines)])
+    bars = 0.0
+    if len(readings) == 1 and numbers:
+        number = text_width(numbers[0], _look(readings[0])[0], bold=True)
+        room = max(room, title + DETAIL_GAP + number)
+        # What is yet to be measured has room for its bar already: the picture fills in, unmoved.
+        if readings[0].value is not None or readings[0].words == NOT_MEASURED:
+            bars = 6 + STRIP if readings[0].spread else 9 + BAR
+    elif numbers:
+        room = max(room, _name_room(readings) + 12 + 44 + _number_room(numbers))
+        bars = 3 + _GAUGE * len(readings)
+    width = math.ceil(min(room + 2 * _PAD, _MOST))
+    height = math.ceil(20.0 + 15.0 * len(lines) + bars + 10)
+    return Card(step, "parameters", label, detail, readings, numbers, lines, width, height, badge)
+
+
+def _lines(
+    shape: str, meanings: Sequence[str], share: str, room: float
+) -> tuple[tuple[str, str], ...]:
+    """The shape, what it means and the share, each in one line where that is at most this wide.
+
+    What fits beside the shape stands there.
+    """
+    lines = [(shape, "")]
+    whole = ", ".join(meanings)
+    # In one piece where that is possible, on a line of its own if need be.
+    alone = _line_width((shape, whole)) > room >= text_width(whole, DETAIL)
+    for meaning in [whole] if alone else meanings:
+        before, after = lines[-1]
+        longer = before, f"{after}, {meaning}" if after else meaning
+        if _line_width(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(("", meaning))
+    if whole or _line_width((shape, share)) > room:
+        lines.append(("", share))
+    else:
+        lines = [(shape, share)]
+    return tuple(line for line in lines if any(line))
+
+
+def _line_width(line: tuple[str, str]) -> float:
+    shape, detail = line
+    between = DETAIL_GAP if shape and detail else 0.0
+    return text_width(shape, SHAPE) + between + text_width(detail, DETAIL)
+
+
+def share_text(share: float) -> str:
+    """How much of the model a box stands for, in words; nothing for what is stored elsewhere."""
+    if not share:
+        return ""
+    percent = 100 * share
+    return f"{percent:.2g} % of parameters" if percent >= 0.01 else "<0.01 % of parameters"
+
+
+def _operation(step: Step, badge: int | None) -> Card:
+    if len(step.label) == 1:
+        return Card(step, "symbol", step.label, step.detail, (), (), (), SYMBOL, SYMBOL)
+    text = f"{step.label} · {step.detail}" if step.detail else step.label
+    width = text_width(text, SHAPE) + 2 * _PAD + (8 if badge is None else _BADGE_ROOM)
+    width = math.ceil(max(min(width, 1.6 * _MOST), 64))
+    return Card(step, "operation", step.label, step.detail, (), (), (), width, _PILL, badge)
+
+
+def _meanings(detail: str) -> list[str]:
+    """What the shape means, each without its number or what the box shows anyway."""
+    parts = [re.sub(r"^\d+ [=≈] ", "", part) for part in detail.split(", ")]
+    return [part for part in parts if part and part != "with bias"]
+
+
+def _name_room(readings: Sequence[Reading]) -> float:
+    return min(_MOST_NAME, max(text_width(reading.parameter, DETAIL) for reading in readings))
+
+
+def _number_room(numbers: Sequence[str]) -> float:
+    return min(_MOST_NUMBER, max(text_width(number, DETAIL, bold=True) for number in numbers))
+
+
+def _look(reading: Reading) -> tuple[float, Role]:
+    """Size and role of a reading's number, or of the words that stand in its place."""
+    return (NUMBER, "number") if reading.value is not None else (DETAIL, "words")

@@ -1,0 +1,1 @@
+"""Where the diagram's boxes and lines stand."""

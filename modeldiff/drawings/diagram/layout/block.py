@@ -1,0 +1,37 @@
+"""A block of boxes joined by lines, as ``lanes`` arranges it and ``layout`` puts it on the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modeldiff.drawings.diagram.boxes import Card
+
+Point = tuple[float, float]
+Line = tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A card's box: centre ``x``, lower edge ``u``, and its size."""
+
+    card: Card
+    x: float
+    u: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of ``width`` and ``height``. All lines run upward in (x, u).
+
+    ``entries`` are the lines that come from the stream, from the lower edge to a box; ``exits``
+    those that leave, from a box to the upper edge; ``lines`` all others.
+    """
+
+    width: float
+    height: float
+    spots: tuple[Spot, ...]
+    lines: tuple[Line, ...]
+    entries: tuple[Line, ...]
+    exits: tuple[Line, ...]

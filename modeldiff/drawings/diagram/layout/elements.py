@@ -1,0 +1,68 @@
+"""What a laid-out diagram consists of, in pixels from its upper left corner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from modeldiff.drawings.diagram.boxes import Card
+from modeldiff.drawings.diagram.layout.block import Line
+
+
+@dataclass(frozen=True)
+class Box:
+    """A card in its place; ``key`` tells apart the same component of two kinds of layers."""
+
+    card: Card
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A titled frame: around a layer, around a sublayer, or a dashed one for layers not drawn.
+
+    ``among`` says of each layer of the model (of the tower), from the first, whether it is one of
+    those that the frame stands for; it is empty where all are.
+    """
+
+    level: Literal["layer", "sublayer", "elided"]
+    title: str
+    aside: str
+    x: float
+    y: float
+    width: float
+    height: float
+    among: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """A line through points, in data's direction. A ``stream`` is the residual stream itself.
+
+    ``label`` is written along its left, from below, where it first rises far enough.
+    """
+
+    points: Line
+    kind: Literal["stream", "branch", "plain"]
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Everything that is drawn, in pixels from the upper left corner.
+
+    ``sums`` are where a branch is added to the stream, ``taps`` where one leaves it; ``ends`` the
+    names of what goes in and comes out.
+    """
+
+    width: float
+    height: float
+    boxes: tuple[Box, ...]
+    panels: tuple[Panel, ...]
+    routes: tuple[Route, ...]
+    sums: tuple[tuple[float, float], ...]
+    taps: tuple[tuple[float, float], ...]
+    ends: tuple[tuple[float, float, str], ...]

@@ -1,0 +1,268 @@
+"""The diagram's layout: the residual stream, the layers' frames, the branches off it.
+
+Data flows upward, as in the field's own drawings. A model of several towers has a stream for each,
+the main one on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal, get_args
+
+from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
+from modeldiff.architectures.graph.columns import is_before_layers
+from modeldiff.architectures.spec import UNKNOWN
+from modeldiff.drawings.diagram.boxes import Card
+from modeldiff.drawings.diagram.layout.block import Block, Point
+from modeldiff.drawings.diagram.layout.canvas import Branch, Page
+from modeldiff.drawings.diagram.layout.canvas_columns import INSIDE, MARGIN, PANEL_X, columns_of
+from modeldiff.drawings.diagram.layout.edge_routing import arrange
+from modeldiff.drawings.diagram.layout.elements import Layout
+from modeldiff.text.formatting import format_layers
+
+__all__ = [
+    "MARGIN",
+    "PANEL_X",
+    "Arrangement",
+    "CardMaker",
+    "Layers",
+    "drawn_kinds",
+    "lay_out",
+    "lay_out_ways",
+]
+
+_ROOM = 1200.0
+_NARROWEST = 380.0
+_MOST_KINDS = 6
+
+Layers = Sequence[int | None]
+CardMaker = Callable[[Sequence[Step], Layers], Sequence[Card]]
+"""Makes the cards of a row of steps that stand for these layers."""
+
+Arrangement = Literal["tall", "rows", "row"]
+"""Everything in one column; each kind of layer with its sublayers side by side, the kinds stacked;
+or all sublayers of all kinds side by side."""
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A tower with what stands before and after its layers, arranged."""
+
+    tower: str
+    stem: Block
+    names: Sequence[str]
+    kinds: Sequence[tuple[LayerKind, Sequence[Branch]]]
+    tail: Block
+    out: str
+    layer_count: int
+
+
+def lay_out(
+    architecture: Architecture,
+    layer: int | None,
+    cards: CardMaker,
+    *,
+    narrowest: float = _NARROWEST,
+    arrangement: Arrangement = "tall",
+) -> Layout:
+    """The layout of an architecture with one layer drawn, or with ``layer`` None of every kind.
+
+    ``cards`` gets ``(None,)`` as the layers of what is outside of them. ``narrowest`` is the least
+    width of the sublayers' panels.
+    """
+    sections = list(_sections(architecture, layer, cards))
+    return _paged(architecture, layer, sections, narrowest, arrangement)
+
+
+def lay_out_ways(
+    architecture: Architecture, layer: int | None, cards: CardMaker
+) -> tuple[Layout, ...]:
+    """The same drawing in each arrangement."""
+    sections = list(_sections(architecture, layer, cards))
+    return tuple(
+        _paged(architecture, layer, sections, _NARROWEST, arrangement)
+        for arrangement in get_args(Arrangement)
+    )
+
+
+def _paged(
+    architecture: Architecture,
+    layer: int | None,
+    sections: Sequence[_Section],
+    narrowest: float,
+    arrangement: Arrangement,
+) -> Layout:
+    """The sections on one page, each over the one before."""
+    places = _places(sections, arrangement)
+    inners = [narrowest] * (
+        1 + max((max(p, default=0) for each in places for p in each), default=0)
+    )
+    framed = [False] * len(inners)
+    for section, each in zip(sections, places, strict=True):
+        last = each[-1][-1] if each and each[-1] else 0
+        for at, block in ((0, section.stem), (last, section.tail)):
+            inners[at] = max(inners[at], block.width + 2 * INSIDE)
+        for (_, sublayers), where in zip(section.kinds, each, strict=True):
+            framed[where[0] if where else 0] = True
+            for at, branch in zip(where, sublayers, strict=True):
+                inners[at] = max(inners[at], branch.width + 2 * INSIDE)
+    page = Page(columns_of(inners, framed))
+    for number, (section, each) in enumerate(zip(sections, places, strict=True)):
+        if number:
+            page.restart()
+        page.label = _stream_label(architecture) if section is sections[-1] else "residual stream"
+        page.begin(section.stem, section.names)
+        below, above = _elided(architecture, section, layer)
+        page.elide(below)
+        for (kind, sublayers), where in zip(section.kinds, each, strict=True):
+            drawn = set(kind.layers) if layer is None else {layer}
+            among = tuple(number in drawn for number in range(section.layer_count))
+            page.layer(
+                _title(kind, layer),
+                _aside(architecture, kind),
+                () if all(among) else among,
+                kind,
+                sublayers,
+                where,
+            )
+        page.elide(above)
+        page.end(section.tail, section.out)
+    return page.turned()
+
+
+def drawn_kinds(architecture: Architecture, layer: int | None) -> list[LayerKind]:
+    """The kinds of layers that a drawing shows: those of this layer, or (None) all."""
+    kinds = [k for k in architecture.layer_kinds if layer is None or layer in k.layers]
+    return kinds[:_MOST_KINDS]
+
+
+def _sections(
+    architecture: Architecture, layer: int | None, cards: CardMaker
+) -> Iterator[_Section]:
+    """The towers, the main one (whose layers are named first) last, so that it is on top."""
+    towers = list(dict.fromkeys(kind.tower for kind in architecture.layer_kinds)) or [""]
+    main = towers[0]
+    for tower in (*towers[1:], main):
+        stem, tail = list(architecture.stem), list(architecture.tail)
+        if tower != main:
+            own = [step for step in stem if step.id.startswith(f"{tower}.")]
+            stem = [step for step in own if is_before_layers(step.id.removeprefix(f"{tower}."))]
+            tail = [step for step in own if step not in stem]
+        else:
+            others = tuple(f"{other}." for other in towers[1:])
+            stem = [step for step in stem if not step.id.startswith(others)]
+        kinds = []
+        for kind in drawn_kinds(architecture, layer):
+            if kind.tower == tower:
+                layers: Layers = kind.layers if layer is None else (layer,)
+                kinds.append((kind, [_branch(one, layers, cards) for one in kind.sublayers]))
+        before = arrange([cards(row, (None,)) for row in _depths(stem)], _ROOM)
+        after = arrange([cards(row, (None,)) for row in _depths(tail)], _ROOM)
+        names = [_comes_in(_box_at(before, entry[-1])) for entry in before.entries]
+        out = "logits" if tower == main and tail else "output"
+        out = out if tower == main else "to the decoder"
+        numbers = [n for k in architecture.layer_kinds if k.tower == tower for n in k.layers]
+        count = max(numbers, default=-1) + 1
+        yield _Section(tower, before, names, kinds, after, out, count)
+
+
+def _branch(sublayer: Sublayer, layers: Layers, cards: CardMaker) -> Branch:
+    rows = [cards(row, layers) for row in sublayer.rows]
+    split = len(rows) - 1 if sublayer.norms_sum else len(rows)
+    norm = arrange(rows[split:], _ROOM) if sublayer.norms_sum else None
+    return Branch(sublayer, arrange(rows[:split], _ROOM), norm)
+
+
+def _places(sections: Sequence[_Section], arrangement: Arrangement) -> list[list[list[int]]]:
+    """The column of each sublayer of each kind of each section."""
+    places: list[list[list[int]]] = []
+    for section in sections:
+        each: list[list[int]] = []
+        used = 0
+        for kind, sublayers in section.kinds:
+            if arrangement == "tall" or kind.parallel:
+                # Branches that read the same stand over each other, with one way in.
+                each.append([used] * len(sublayers))
+            else:
+                # What is off the data's way needs no column of its own.
+                adding = accumulate(int(branch.sublayer.adds) for branch in sublayers)
+                each.append([used + max(number - 1, 0) for number in adding])
+            if arrangement == "row":
+                used = max(each[-1], default=used - 1) + 1
+        places.append(each)
+    return places
+
+
+def _elided(
+    architecture: Architecture, section: _Section, layer: int | None
+) -> tuple[list[int], list[int]]:
+    """The layers of a section that are not drawn: those below the drawn one, and those above."""
+    every = {n for k in architecture.layer_kinds if k.tower == section.tower for n in k.layers}
+    if layer is not None:
+        return [n for n in every if n < layer], [n for n in every if n > layer]
+    return [], sorted(every - {n for kind, _ in section.kinds for n in kind.layers})
+
+
+def _title(kind: LayerKind, layer: int | None) -> str:
+    if layer is not None:
+        return f"Layer {layer}"
+    text = format_layers(kind.layers)
+    return text[0].upper() + text[1:]
+
+
+def _aside(architecture: Architecture, kind: LayerKind) -> str:
+    count = len(kind.layers)
+    between = max(kind.layers) - min(kind.layers) + 1 > count
+    alike = (
+        f"{count} layers{', interleaved' if between else ' alike'}" if count > 1 else "one layer"
+    )
+    if architecture.family == UNKNOWN:
+        alike += " · order by name"
+    # That it is a layer is said beside; what sets it apart from others is not.
+    name = kind.name.partition(": ")[2] or kind.name
+    return f"{name} · {alike}" if len(architecture.layer_kinds) > 1 else alike
+
+
+def _stream_label(architecture: Architecture) -> str:
+    """What the main stream is and how wide."""
+    width = architecture.fact("hidden_size")
+    return f"residual stream · {width.value} numbers a token" if width else "residual stream"
+
+
+def _depths(steps: Sequence[Step]) -> list[list[Step]]:
+    """Steps in rows: each above all of its inputs."""
+    depth: dict[str, int] = {}
+    rows: list[list[Step]] = []
+    for step in steps:
+        level = max((depth[i] + 1 for i in step.inputs if i in depth), default=0)
+        depth[step.id] = level
+        while len(rows) <= level:
+            rows.append([])
+        rows[level].append(step)
+    return rows
+
+
+def _box_at(block: Block, end: Point) -> str:
+    """The step in whose box a line ends."""
+    return next(
+        (
+            spot.card.step.id
+            for spot in block.spots
+            if abs(spot.x - end[0]) <= spot.width / 2 and spot.u <= end[1] <= spot.u + spot.height
+        ),
+        "",
+    )
+
+
+def _comes_in(id: str) -> str:
+    """What the steps before the layers read."""
+    name = id.rpartition(".")[2]
+    if "position" in name:
+        return "positions"
+    if "type" in name:
+        return "token types"
+    if "patch" in name:
+        return "picture"
+    return "tokens" if name.startswith("embed") or "tok" in name else "input"

@@ -1,0 +1,233 @@
+"""The heatmap as a table: one row a cell, layers × columns, the tensors outside the layers, and the
+margins.
+
+A cell without a colour says why: its ``mark`` is one of ``MARKS``, in words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from modeldiff.architectures.architecture import Architecture
+from modeldiff.changes.change import Change, Pair, Statistics, Status
+from modeldiff.checkpoints.checkpoint import TensorInfo
+from modeldiff.drawings.heatmap.cells import GatheredCell, gather_cells
+from modeldiff.drawings.style.metrics import Metric
+from modeldiff.text.formatting import (
+    MISSING,
+    format_cosine,
+    format_pct,
+    format_shape,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MARKS: tuple[str, ...] = (
+    "not measured yet",
+    "only in base",
+    "only in target",
+    "other shape",
+    "unreadable",
+    "infinite",
+    "no value",
+    "tied",
+    "buffer",
+)
+_MARK_OF_STATUS = {
+    "only_in_base": "only in base",
+    "only_in_target": "only in target",
+    "different_shape": "other shape",
+    "unreadable": "unreadable",
+    "buffer": "buffer",
+}
+_WHERE = ("layer", "column", "expert", "rank", "region", "group", "kind", "part")
+_NUMBERS = ("value", "resolution")
+_TEXTS = (
+    "status",
+    "mark",
+    "place",
+    "shown",
+    "reading",
+    "median",
+    "unchanged",
+    "frobenius",
+    "cosine",
+    "floor",
+    "base_name",
+    "target_name",
+    "base_shape",
+    "target_shape",
+    "note",
+    "description",
+)
+_Found = tuple[Pair, Change | None]
+
+
+def heatmap_frame(
+    changes: Iterable[Change],
+    base: Architecture,
+    target: Architecture,
+    metric: Metric,
+    *,
+    experts: str = "",
+) -> pd.DataFrame:
+    """The rows of ``cells_frame`` for a comparison.
+
+    ``changes`` may be any part of it: what is not in it yet is marked so. ``experts`` names a
+    column to unfold, see ``HeatmapOptions``.
+    """
+    return cells_frame(gather_cells(changes, base, target, experts=experts), metric)
+
+
+def cells_frame(cells: Sequence[GatheredCell], metric: Metric) -> pd.DataFrame:
+    """One row a cell, in data order: outside the layers first, then layer by layer, then margins.
+
+    Columns: ``layer`` (Int64, NA outside the layers), ``column`` (``Place.column``, empty for a
+    whole layer), ``expert`` (Int64, NA where experts are folded), ``rank`` (the column's number in
+    data order), ``region`` (``above`` the layers, ``grid``, ``below``, or the margins: ``layer``
+    and ``column``), ``group`` (the sublayer it belongs to), ``kind`` and ``part`` (what it may
+    share a scale with); ``value`` (of the metric, NaN where it is none or infinite) and
+    ``resolution`` (``resolution_pct``); and as text ``status``, ``mark`` (empty where the colour
+    says all), ``place``, ``shown`` (the cell's number), ``reading`` (the value with its unit, or
+    the mark), ``median``, ``unchanged``, ``frobenius``, ``cosine``, ``floor``, ``base_name``,
+    ``target_name``, ``base_shape``, ``target_shape``, ``note``, and ``description`` (one sentence
+    for screen readers).
+    """
+    import pandas as pd
+
+    rows = [_row(cell, metric) for cell in cells]
+    frame = pd.DataFrame(rows, columns=[*_WHERE, *_NUMBERS, *_TEXTS])
+    whole = dict.fromkeys(("layer", "expert"), "Int64")
+    return frame.astype(whole | dict.fromkeys(_NUMBERS, "float64"))
+
+
+def heatmap_alt(frame: pd.DataFrame, metric: Metric) -> str:
+    """One sentence with the picture's facts, for who does not see it."""
+    if frame.empty:
+        return f"{metric.label}: there is nothing to compare."
+    cells = frame[in_picture(frame)]
+    inside = cells[cells["region"] == "grid"]
+    layers = inside["layer"].nunique()
+    columns = len(inside[["column", "expert"]].drop_duplicates())
+    outside = len(cells) - len(inside)
+    text = f"{metric.label} of {layers} layers × {columns} columns and {outside} tensors outside"
+    change = cells["value"] if metric.rises else -cells["value"]
+    if change.notna().any():
+        most, least = cells.iloc[change.argmax()], cells.iloc[change.argmin()]
+        text += (
+            f": most changed {most['place']} ({most['reading']}),"
+            f" least {least['place']} ({least['reading']})"
+        )
+    waiting = int((cells["mark"] == "not measured yet").sum())
+    if waiting:
+        text += f"; {waiting} of {len(cells)} cells not measured yet"
+    return f"{text}."
+
+
+def in_picture(frame: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows are cells that have a colour, and no margins."""
+    return ~frame["region"].isin(["layer", "column"])
+
+
+def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
+    statistics, found = cell.statistics, cell.pairs
+    value = metric.value(statistics)
+    finite = value is not None and math.isfinite(value)
+    status, mark = _status_and_mark(found, statistics, value)
+    place = _place(cell)
+    reading = metric.format(value) if value is not None else mark
+    if mark == "infinite" and metric.key == "median_pct":
+        reading = "∞: most base values are zero"
+    note = _note(cell, status)
+    unchanged = _text(statistics, "unchanged_pct")
+    description = [f"{place}: {metric.label.lower()} {reading}", note]
+    if statistics is not None and metric.key != "unchanged_pct":
+        description.append(f"{unchanged} unchanged")
+    return {
+        **{name: getattr(cell, name) for name in _WHERE},
+        "status": status,
+        "mark": mark,
+        "value": value if finite else None,
+        "resolution": statistics.resolution_pct if statistics is not None else None,
+        "place": place,
+        "shown": metric.number(value) if value is not None else "",
+        "reading": reading,
+        "median": _text(statistics, "median_pct"),
+        "unchanged": unchanged,
+        "frobenius": _text(statistics, "rel_frobenius_pct"),
+        "cosine": format_cosine(statistics.cosine) if statistics is not None else MISSING,
+        "floor": _text(statistics, "resolution_pct"),
+        "base_name": _names([one.base for one, _ in found]),
+        "target_name": _names([one.target for one, _ in found]),
+        "base_shape": _shapes([one.base for one, _ in found]),
+        "target_shape": _shapes([one.target for one, _ in found]),
+        "note": note,
+        "description": ", ".join(part for part in description if part),
+    }
+
+
+def _place(cell: GatheredCell) -> str:
+    column = cell.column if cell.expert is None else f"{cell.column}, expert {cell.expert}"
+    if cell.region == "layer":
+        all_of_it = f" · {column}, all experts" if column else " as a whole"
+        return f"layer {cell.layer}{all_of_it}"
+    if cell.region == "column":
+        return f"{column} over all layers"
+    return column if cell.layer is None else f"layer {cell.layer} · {column}"
+
+
+def _status_and_mark(
+    found: Sequence[_Found], statistics: Statistics | None, value: float | None
+) -> tuple[Status, str]:
+    """A cell's status (of several experts, the one that says most), and its mark."""
+    # Measuring can show that a pair cannot be read, which pairing did not know.
+    statuses = [one.status if change is None else change.pair.status for one, change in found]
+    status: Status = "compared" if "compared" in statuses else statuses[0]
+    if value is not None:
+        return status, "infinite" if math.isinf(value) else "tied" if status == "tied" else ""
+    if statistics is not None:
+        return status, "no value"
+    waiting = any(one.status == "compared" and change is None for one, change in found)
+    if waiting or status == "tied":
+        return status, "not measured yet"
+    return status, _MARK_OF_STATUS.get(status, "no value")
+
+
+def _text(statistics: Statistics | None, name: str) -> str:
+    return format_pct(getattr(statistics, name)) if statistics is not None else MISSING
+
+
+def _names(tensors: Sequence[TensorInfo | None]) -> str:
+    names = [tensor.label for tensor in tensors if tensor is not None]
+    if not names:
+        return MISSING
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
+
+
+def _shapes(tensors: Sequence[TensorInfo | None]) -> str:
+    there = [tensor for tensor in tensors if tensor is not None]
+    if not there:
+        return MISSING
+    text = f"{format_shape(there[0].shape)}, {there[0].dtype}"
+    return text if len(there) == 1 else f"{len(there):,} of {text}"
+
+
+def _note(cell: GatheredCell, status: Status) -> str:
+    """What a reader should know besides the number."""
+    found, parts = cell.pairs, []
+    if len(found) > 1:
+        what = "tensors" if cell.region in ("layer", "column") else "experts"
+        done = sum(change is not None and change.statistics is not None for _, change in found)
+        parts.append(
+            f"{done:,} {what} merged"
+            if done == len(found)
+            else f"{done:,} of {len(found):,} {what} measured"
+        )
+    if status == "tied":
+        parts.append("stored once, used twice")
+    reasons = (one.reason if change is None else change.pair.reason for one, change in found)
+    parts += list(dict.fromkeys(reason for reason in reasons if reason))[:2]
+    return "; ".join(parts)

@@ -1,0 +1,210 @@
+"""The whole report as one HTML document that needs nothing but itself.
+
+A policy in its head forbids every request, and every script but its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from modeldiff.architectures import Architecture, compare_facts
+from modeldiff.drawings.charts.parameter_shares import read_parts
+from modeldiff.drawings.heatmap.colour_scales import Scales
+from modeldiff.drawings.report.architecture import facts_html, parts_html
+from modeldiff.drawings.report.css_colours import colours_css
+from modeldiff.drawings.report.definitions import guide_html
+from modeldiff.drawings.report.diagrams import diagram_html, side_by_side_html
+from modeldiff.drawings.report.heatmap import heatmap_svg, legend_html, marks_html
+from modeldiff.drawings.report.html import (
+    left_to_right,
+    paragraphs,
+    section,
+    sentence,
+    text,
+)
+from modeldiff.drawings.report.rows import Rows, read_rows
+from modeldiff.drawings.report.table import table_html
+from modeldiff.drawings.style.metrics import Metric
+from modeldiff.results import Result, ResultHeader, read_changes
+from modeldiff.text.formatting import format_duration
+
+MOST_BYTES = 3_000_000
+"""A report is smaller than this, so that it can be mailed."""
+
+_MOST_ROWS = 3_000
+_HERE = Path(__file__).parent
+
+
+def report_html(result: Result, base: Architecture, target: Architecture) -> str:
+    """A finished diff of these two architectures as one HTML document of less than ``MOST_BYTES``.
+
+    Experts are folded; where that is still too much, the rows that changed least are left out, and
+    the report says how many.
+    """
+    every = read_rows(result.changes, base, target)
+    frame = _Report(result, base, target)
+    most = _MOST_ROWS
+    while True:
+        document = frame.document(every.fewer(most))
+        if len(document.encode()) < MOST_BYTES or most < 2:
+            return document
+        most //= 2
+
+
+class _Report:
+    """What does not depend on how many rows are shown is made once."""
+
+    def __init__(self, result: Result, base: Architecture, target: Architecture) -> None:
+        self._result = result
+        self._header = result.header
+        self._title = f"{result.header.base_reference} → {result.header.target_reference}"
+        reading = read_changes(result.changes)
+        self._words = (
+            f'<p class="headline">{sentence(reading.headline)}</p>{paragraphs(reading.facts)}'
+            f"{'<h3>What this is like</h3>' if reading.inference else ''}"
+            f"{paragraphs(reading.inference, 'inference')}"
+        )
+        facts = compare_facts(base, target)
+        names = result.header.base_reference, result.header.target_reference
+        self._diagram = section("diagram", "In its place", diagram_html(result.changes, target))
+        self._architecture = section(
+            "architecture",
+            "Architecture",
+            facts_html(facts),
+            parts_html(read_parts(base, target)),
+            side_by_side_html(base, target, facts, names),
+        )
+
+    def document(self, rows: Rows) -> str:
+        """The document with these of all rows."""
+        body = (
+            _heading(self._title, self._header),
+            _words(self._words, rows),
+            _heatmap(rows),
+            self._diagram,
+            self._architecture,
+            _table(rows, len(self._result.changes)),
+            section("guide", "How to read this", guide_html(rows.metrics)),
+            f"<footer>Made by modeldiff {text(self._header.version)} from the result "
+            f"<code>{self._result.key[:12]}</code>. This file asks nothing of any network."
+            "</footer>",
+        )
+        script = _asset("report.js")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        policy = (
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+            f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+        )
+        return left_to_right(
+            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            '<meta name="referrer" content="no-referrer"><meta name="color-scheme"'
+            ' content="light dark"><link rel="icon" href="data:,">'
+            f"<title>{text(self._title)}</title>"
+            f"<style>{colours_css()}{_asset('report.css')}</style></head><body>"
+            f'{"".join(body)}<div id="tip" role="tooltip" hidden></div>'
+            f"<script>{script}</script></body></html>\n"
+        )
+
+
+def _heading(title: str, header: ResultHeader) -> str:
+    lines = (
+        ("Base", header.base_reference, header.base_fingerprint),
+        ("Target", header.target_reference, header.target_fingerprint),
+    )
+    sides = "".join(
+        f"<dt>{role}</dt><dd>{text(reference, 500)} <code>{text(fingerprint)}</code></dd>"
+        for role, reference, fingerprint in lines
+    )
+    return (
+        f"<header><p>modeldiff · what changed between two checkpoints, and where</p>"
+        f"<h1>{text(title, 500)}</h1><dl>{sides}"
+        f"<dt>Measured</dt><dd>on {text(header.device)} in {format_duration(header.seconds)}, "
+        f"{text(header.created)}; modeldiff {text(header.version)}, schema {header.schema}, "
+        f"options: {text(header.options_text, 1000)}</dd></dl></header>"
+    )
+
+
+def _words(words: str, rows: Rows) -> str:
+    """The reading, and beside it the numbers of the whole model."""
+    figures = ""
+    for number, row in enumerate(rows.rows):
+        if row.region != "whole":
+            continue
+        items = "".join(
+            f"<dt>{text(m.label)}</dt><dd>{text(m.format(m.value(row.statistics)))}</dd>"
+            for m in rows.metrics
+        )
+        figures = (
+            f'<aside class="card"><h3>All tensors together</h3>'
+            f'<div id="whole" data-row="r{number}"></div><dl>{items}</dl></aside>'
+        )
+    return section("words", "In words", f'<div class="beside"><div>{words}</div>{figures}</div>')
+
+
+def _heatmap(rows: Rows) -> str:
+    options = "".join(
+        f'<option value="{metric.key}" data-says="{text(_says(metric, scales), 2000)}"'
+        f"{' selected' if at == rows.first else ''}>{text(metric.label)}</option>"
+        for at, (metric, scales) in enumerate(rows.shown)
+    )
+    chooser = (
+        f'<label class="needs-script">Metric <select id="metric">{options}</select></label>'
+        if len(rows.shown) > 1
+        else ""
+    )
+    legends = "".join(
+        legend_html(metric, scales, shown=at == rows.first)
+        for at, (metric, scales) in enumerate(rows.shown)
+    )
+    says = sentence(_says(*rows.shown[rows.first])) if rows.shown else "Nothing could be measured."
+    return section(
+        "heatmap",
+        "Where",
+        f'<div class="controls">{chooser}{legends}</div><p id="says">{says}</p>',
+        '<div class="beside"><div><div class="scroll">',
+        heatmap_svg(rows),
+        f"</div>{marks_html(rows.rows)}{_left_out(rows)}</div>",
+        '<aside id="panel" class="card" aria-live="polite"><p>Each cell is a tensor, or the '
+        "experts of one layer merged. Choose one to see its numbers.</p></aside></div>",
+    )
+
+
+def _says(metric: Metric, scales: Scales) -> str:
+    return f"{metric.description} {scales.says()}"
+
+
+def _left_out(rows: Rows) -> str:
+    missing = rows.total - len(rows.rows)
+    if not missing:
+        return ""
+    return (
+        f"<p><strong>{missing:,} of {rows.total:,} rows are left out</strong>, those that changed "
+        "least, to keep this file small. The CSV, JSON and Parquet files of the same diff have "
+        "every tensor.</p>"
+    )
+
+
+def _table(rows: Rows, tensors: int) -> str:
+    caption = f"{len(rows.rows):,} rows for {tensors:,} tensors"
+    return section(
+        "table",
+        "Every number",
+        '<div class="controls needs-script"><label>Contains <input id="filter" type="search"'
+        ' maxlength="200" autocomplete="off"></label> <label>Status <select id="status">'
+        '<option value="">all</option></select></label> <output id="count"></output></div>',
+        table_html(rows, caption),
+        _left_out(rows),
+        "<p>Experts of a layer are one row, and so are a component over all layers and a layer "
+        "over all components. Each expert has a row of its own in the CSV, JSON and Parquet files."
+        "</p>",
+    )
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Colours, type, scales and text widths that all drawings share."""

@@ -1,0 +1,169 @@
+"""One question answered: from the store if it is there, else measured, and kept as it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from modeldiff._version import __version__
+from modeldiff.architectures import understand
+from modeldiff.changes import Change, Pair, Progress, measure, pair, resolve_device
+from modeldiff.changes.kernels.object_code import are_compiled, kernels
+from modeldiff.checkpoints import Checkpoint
+from modeldiff.results.result import SCHEMA, Result, ResultHeader, result_key
+from modeldiff.results.store.folder import ready_results_folder
+from modeldiff.results.store.journal import Entry, Journal, PairId, pair_id
+from modeldiff.results.store.lock import held_alone
+from modeldiff.results.store.result_files import load_result, save_result
+
+
+def answer(
+    base: Checkpoint,
+    target: Checkpoint,
+    *,
+    device: str = "auto",
+    cache: bool = True,
+    progress: Callable[[Progress], None] | None = None,
+    on_change: Callable[[Change], None] | None = None,
+) -> Result:
+    """What changed between two checkpoints.
+
+    A stored result is returned at once. Else the pair is measured by this process alone (others
+    that ask wait and take its result), each row journalled when it is done, so that after an end
+    of whatever kind the next call measures only what is missing. ``on_change`` gets each row as it
+    is finished, those of the journal first; ``progress`` is called often and may raise
+    ``Cancelled``. Without ``cache`` nothing is read from the cache folder or written to it.
+
+    Raises ``ResultError`` where the cache folder can't be written to, and what ``measure`` raises.
+    """
+    key = result_key(base, target)
+    if cache and (stored := load_result(key)) is not None:
+        return _as_asked(stored, base, target)
+    diff = _Diff(base, target, device, progress, on_change)
+    if not cache:
+        return diff.run(None)
+    folder = ready_results_folder()
+    with held_alone(folder / f"{key}.lock", diff.wait):
+        if (stored := load_result(key)) is not None:
+            return _as_asked(stored, base, target)
+        with Journal(folder / f"{key}.journal", key) as journal:
+            result = diff.run(journal)
+            save_result(result)
+            journal.remove()
+    return result
+
+
+def _as_asked(result: Result, base: Checkpoint, target: Checkpoint) -> Result:
+    """``result`` under the references that were asked for: equal contents can have several."""
+    header = replace(
+        result.header, base_reference=base.reference.text, target_reference=target.reference.text
+    )
+    return replace(result, header=header)
+
+
+class _Diff:
+    """A pair of checkpoints on the way to its result."""
+
+    def __init__(
+        self,
+        base: Checkpoint,
+        target: Checkpoint,
+        device: str,
+        progress: Callable[[Progress], None] | None,
+        on_change: Callable[[Change], None] | None,
+    ) -> None:
+        self._base, self._target = base, target
+        self._device = resolve_device(device)
+        self._pairs = pair(understand(base), understand(target))
+        self._report = progress or (lambda _: None)
+        self._on_change = on_change or (lambda _: None)
+        compared = sum(each.status == "compared" for each in self._pairs)
+        self._resumed = Progress("measuring", 0, _bytes(self._pairs), 0, compared)
+
+    def wait(self) -> None:
+        """Report that another process measures this pair."""
+        self._report(replace(self._resumed, phase="waiting"))
+
+    def run(self, journal: Journal | None) -> Result:
+        """Measure what the journal lacks."""
+        entries = journal.entries if journal else {}
+        finished: dict[PairId, Change] = {}
+        for each in self._pairs:
+            entry = entries.get(pair_id(each)) if each.status == "compared" else None
+            if entry is not None:
+                finished[pair_id(each)] = Change(each, entry.statistics)
+        missing = [each for each in self._pairs if pair_id(each) not in finished]
+        self._resume_from([change.pair for change in finished.values()])
+        for change in finished.values():
+            self._on_change(change)
+        earlier = max((entry.seconds for entry in entries.values()), default=0.0)
+        if any(each.status == "compared" for each in missing):
+            self._prepare()
+        started = time.monotonic() - earlier
+        changes = measure(
+            missing, self._base, self._target, device=self._device, progress=self._measuring
+        )
+        with closing(changes):
+            for change in changes:
+                finished[pair_id(change.pair)] = change
+                if journal and change.statistics is not None:
+                    seconds = time.monotonic() - started
+                    journal.append(change.pair, Entry(change.statistics, self._device, seconds))
+                self._on_change(change)
+        devices = dict.fromkeys([*(entry.device for entry in entries.values()), self._device])
+        return self._result(
+            tuple(finished[pair_id(each)] for each in self._pairs),
+            device=", ".join(devices),
+            seconds=time.monotonic() - started,
+        )
+
+    def _prepare(self) -> None:
+        """Compile the kernels where this machine never did: no part of the time it takes to
+        measure, and long enough to be said."""
+        if not are_compiled():
+            doing = "compiling the kernels for this processor, once"
+            self._report(replace(self._resumed, current=doing))
+            kernels()
+
+    def _resume_from(self, pairs: Sequence[Pair]) -> None:
+        done = _bytes(pairs)
+        self._resumed = replace(
+            self._resumed, bytes_done=done, tensors_done=len(pairs), resumed_bytes=done
+        )
+        self._report(self._resumed)
+
+    def _measuring(self, progress: Progress) -> None:
+        """Report what ``measure`` says of the missing pairs as part of all pairs."""
+        if progress.phase == "measuring":
+            resumed = self._resumed
+            progress = replace(
+                progress,
+                bytes_done=progress.bytes_done + resumed.bytes_done,
+                bytes_total=resumed.bytes_total,
+                tensors_done=progress.tensors_done + resumed.tensors_done,
+                tensors_total=resumed.tensors_total,
+                resumed_bytes=resumed.bytes_done,
+            )
+        self._report(progress)
+
+    def _result(self, changes: tuple[Change, ...], *, device: str, seconds: float) -> Result:
+        header = ResultHeader(
+            base_reference=self._base.reference.text,
+            base_fingerprint=self._base.fingerprint,
+            target_reference=self._target.reference.text,
+            target_fingerprint=self._target.fingerprint,
+            options={},
+            version=__version__,
+            schema=SCHEMA,
+            device=device,
+            seconds=seconds,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        return Result(header.key, header, changes)
+
+
+def _bytes(pairs: Sequence[Pair]) -> int:
+    return sum(each.nbytes for each in pairs)

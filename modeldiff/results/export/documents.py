@@ -1,0 +1,118 @@
+"""Results as plain values: a flat row a pair, and the JSON document of a whole diff."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from modeldiff.changes import STATISTIC_NAMES, Change, Pair, Statistics
+from modeldiff.checkpoints import TensorInfo
+from modeldiff.findings.narrative import read_changes
+from modeldiff.findings.summary import Summary, summarize
+from modeldiff.results.result import Result
+
+PAIR_COLUMNS = (
+    "name",
+    "part",
+    "target_name",
+    "target_part",
+    "tower",
+    "layer",
+    "component",
+    "parameter",
+    "expert",
+    "status",
+    "reason",
+    "base_shape",
+    "target_shape",
+    "base_dtype",
+    "target_dtype",
+    "elements",
+)
+
+
+def pair_row(pair: Pair) -> dict[str, Any]:
+    """``PAIR_COLUMNS`` of a pair. ``name`` is base's name, or target's where base has no such
+    tensor; ``elements`` is that tensor's. ``part`` is what of a fused tensor it is, or empty."""
+    place, base, target = pair.place, pair.base, pair.target
+    named = base or target
+    values = (
+        named and named.name,
+        named and named.part,
+        target and target.name,
+        target and target.part,
+        place.tower,
+        place.layer,
+        place.component,
+        place.parameter,
+        place.expert,
+        pair.status,
+        pair.reason,
+        _shape(base),
+        _shape(target),
+        base and base.dtype,
+        target and target.dtype,
+        named and named.elements,
+    )
+    return dict(zip(PAIR_COLUMNS, values, strict=True))
+
+
+def statistics_row(statistics: Statistics | None) -> dict[str, Any]:
+    """The scalar columns by their names; infinity stays, missing is None."""
+    return {name: getattr(statistics, name, None) for name in STATISTIC_NAMES}
+
+
+def result_document(result: Result) -> dict[str, Any]:
+    """The result as one JSON document: infinity is ``"inf"``, missing is None.
+
+    ``reading`` says it in sentences. Histograms are left out; the Parquet file has them.
+    """
+    header, reading = result.header, read_changes(result.changes)
+    return {
+        "schema": header.schema,
+        "base": {"reference": header.base_reference, "fingerprint": header.base_fingerprint},
+        "target": {"reference": header.target_reference, "fingerprint": header.target_fingerprint},
+        "options": dict(header.options),
+        "version": header.version,
+        "device": header.device,
+        "seconds": header.seconds,
+        "created": header.created,
+        "summary": _summary(summarize(result.changes)),
+        "reading": {
+            "headline": reading.headline,
+            "facts": list(reading.facts),
+            "inference": list(reading.inference),
+        },
+        "tensors": [
+            pair_row(change.pair) | _json_statistics(change.statistics) for change in result.changes
+        ],
+    }
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    return {
+        "statuses": dict(summary.statuses),
+        "elements": summary.elements,
+        "bytes": summary.nbytes,
+        "statistics": _json_statistics(summary.statistics),
+        "most_changed": [_extreme(change) for change in summary.most_changed],
+        "least_changed": [_extreme(change) for change in summary.least_changed],
+    }
+
+
+def _extreme(change: Change) -> dict[str, Any]:
+    row = pair_row(change.pair)
+    median = _json_statistics(change.statistics)["median_pct"]
+    names = ("name", "part", "target_name", "target_part")
+    return {name: row[name] for name in names} | {"median_pct": median}
+
+
+def _json_statistics(statistics: Statistics | None) -> dict[str, Any]:
+    return {
+        name: "inf" if isinstance(value, float) and math.isinf(value) else value
+        for name, value in statistics_row(statistics).items()
+    }
+
+
+def _shape(tensor: TensorInfo | None) -> list[int] | None:
+    return list(tensor.shape) if tensor else None

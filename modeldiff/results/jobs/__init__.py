@@ -1,0 +1,1 @@
+"""Diffs and drill-downs that run in the background of the app."""

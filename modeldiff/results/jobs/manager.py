@@ -1,0 +1,281 @@
+"""Diffs and closer looks in the background: workers of this process answer one question after the
+other.
+
+A question that is asked again while it is being answered is joined, however many ask. What those
+who ask see are snapshots: frozen values that never change under them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from modeldiff.changes.change import Change, Progress
+from modeldiff.checkpoints import open_checkpoint, parse_reference
+from modeldiff.errors import Cancelled, InvalidReference, ModeldiffError
+from modeldiff.results.diff import answer
+from modeldiff.results.drilldown import look_closer
+from modeldiff.results.drilldown_kinds import Look
+from modeldiff.results.jobs.throughput import Pace
+from modeldiff.results.result import result_key
+
+JobState = Literal["queued", "opening", "waiting", "measuring", "done", "failed", "cancelled"]
+_ACTIVE: tuple[JobState, ...] = ("queued", "opening", "waiting", "measuring")
+_Lane = Literal["diffs", "looks", "spectra"]
+
+_KEPT_JOBS = 50
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JobSnapshot:
+    """A job at one moment.
+
+    ``state``: ``queued`` behind other jobs, ``opening`` the checkpoints, ``waiting`` for another
+    process that measures the same pair, ``measuring`` (or downloading, see ``progress.phase``),
+    then ``done``, ``failed`` or ``cancelled``. ``elapsed`` is seconds since it was begun, queue not
+    counted. ``key`` is known once the checkpoints are open; when ``done``, ``load_result(key)`` is
+    the result. ``changes`` are the rows finished so far; jobs that are over let go of theirs once
+    another one is over. A job with a ``look`` is no diff but a closer look at one pair: it has no
+    rows, and ``load_look(key, look)`` is what it found.
+    """
+
+    id: str
+    base_reference: str
+    target_reference: str
+    device: str
+    state: JobState
+    progress: Progress | None
+    bytes_per_second: float | None
+    seconds_left: float | None
+    elapsed: float
+    key: str | None
+    error: ModeldiffError | None
+    changes: tuple[Change, ...]
+    look: Look | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it is not over."""
+        return self.state in _ACTIVE
+
+
+class _Job:
+    """A job as the worker sees it. Everything here changes under the manager's lock only."""
+
+    def __init__(self, base: str, target: str, device: str, look: Look | None) -> None:
+        self.id = uuid.uuid4().hex
+        self.base, self.target, self.device, self.look = base, target, device, look
+        self.state: JobState = "queued"
+        self.progress: Progress | None = None
+        self.pace = Pace()
+        self.started: float | None = None
+        self.ended: float | None = None
+        self.key: str | None = None
+        self.error: ModeldiffError | None = None
+        self.rows: list[Change] = []
+        self.stop = False
+        self._seen: tuple[Change, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        """Whether asking the same again would join it."""
+        return self.ended is None and not self.stop
+
+    @property
+    def question(self) -> tuple[str, str, Look | None]:
+        """What is asked, wherever it is computed."""
+        return self.base, self.target, self.look
+
+    @property
+    def lane(self) -> _Lane:
+        """Which worker it is for."""
+        if self.look is None:
+            return "diffs"
+        return "spectra" if self.look.kind == "spectrum" else "looks"
+
+    def snapshot(self) -> JobSnapshot:
+        now = time.monotonic()
+        if len(self._seen) != len(self.rows):
+            self._seen = tuple(self.rows)
+        measuring = self.state == "measuring"
+        return JobSnapshot(
+            id=self.id,
+            base_reference=self.base,
+            target_reference=self.target,
+            device=self.device,
+            state=self.state,
+            progress=self.progress,
+            bytes_per_second=self.pace.bytes_per_second(now) if measuring else None,
+            seconds_left=self.pace.seconds_left(now) if measuring else None,
+            elapsed=0.0 if self.started is None else (self.ended or now) - self.started,
+            key=self.key,
+            error=self.error,
+            changes=self._seen,
+            look=self.look,
+        )
+
+    def report(self, progress: Progress) -> None:
+        self.state = "waiting" if progress.phase == "waiting" else "measuring"
+        self.progress = progress
+        self.pace.update(progress, time.monotonic())
+
+    def forget_rows(self) -> None:
+        self.rows, self._seen = [], ()
+
+
+class JobManager:
+    """Queues, and for each the daemon thread that works on it, started with its first job.
+
+    A look of a second or two waits neither for a diff to end nor for singular values, which take
+    half a minute: each of the three has a queue of its own.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._queues: defaultdict[_Lane, deque[_Job]] = defaultdict(deque)
+        self._jobs: dict[str, _Job] = {}  # oldest first
+
+    def submit(
+        self,
+        base_reference: str,
+        target_reference: str,
+        *,
+        device: str = "auto",
+        look: Look | None = None,
+    ) -> JobSnapshot:
+        """Ask for a diff, or for a closer look at one of its pairs, or join the job that is already
+        on it."""
+        job = _Job(_canonical(base_reference), _canonical(target_reference), device, look)
+        with self._condition:
+            for other in self._asked(job.question):
+                if other.active and other.device == device:
+                    return other.snapshot()
+            self._jobs[job.id] = job
+            if job.lane not in self._queues:
+                # A daemon: a server that is told to stop does not wait for a diff to end, and the
+                # journal keeps what was measured.
+                threading.Thread(
+                    target=self._work, args=(job.lane,), name=f"modeldiff {job.lane}", daemon=True
+                ).start()
+            self._queues[job.lane].append(job)
+            self._condition.notify_all()
+            return job.snapshot()
+
+    def job(self, job_id: str) -> JobSnapshot | None:
+        """The job with this id; None if there is none or it was long ago."""
+        with self._condition:
+            job = self._jobs.get(job_id)
+            return job.snapshot() if job else None
+
+    def find(
+        self, base_reference: str, target_reference: str, *, look: Look | None = None
+    ) -> JobSnapshot | None:
+        """The newest job for this diff or look, on whatever device; None if there is none."""
+        question = _canonical(base_reference), _canonical(target_reference), look
+        with self._condition:
+            job = next(self._asked(question), None)
+            return job.snapshot() if job else None
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job: at once if it is queued, else as soon as it next reports. One that is over,
+        or unknown, is left as it is."""
+        with self._condition:
+            job = self._jobs.get(job_id)
+            if job is None or job.ended is not None:
+                return
+            job.stop = True
+            if job.state == "queued":
+                self._queues[job.lane].remove(job)
+                self._end(job, "cancelled")
+
+    def _asked(self, question: tuple[str, str, Look | None]) -> Iterator[_Job]:
+        """The jobs for this question, newest first."""
+        return (job for job in reversed(self._jobs.values()) if job.question == question)
+
+    def _work(self, lane: _Lane) -> None:
+        with self._condition:
+            queue = self._queues[lane]
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: queue)
+                job = queue.popleft()
+                job.state, job.started = "opening", time.monotonic()
+            state, error = self._outcome(job)
+            with self._condition:
+                self._end(job, state, error)
+
+    def _outcome(self, job: _Job) -> tuple[JobState, ModeldiffError | None]:
+        try:
+            self._answer(job)
+        except Cancelled:
+            return "cancelled", None
+        except ModeldiffError as error:
+            return "failed", error
+        except Exception as error:
+            what = "diff" if job.look is None else f"closer look ({job.look})"
+            _log.exception("The %s of %s and %s failed", what, job.base, job.target)
+            return "failed", ModeldiffError(
+                f"The {what.partition(' (')[0]} stopped at an error that was not foreseen: "
+                f"{type(error).__name__}: {error}",
+                hint="Please report it, with the lines that the log has about it.",
+            )
+        return "done", None
+
+    def _answer(self, job: _Job) -> None:
+        def on_progress(progress: Progress) -> None:
+            with self._unless_stopped(job):
+                job.report(progress)
+
+        def on_change(change: Change) -> None:
+            with self._unless_stopped(job):
+                job.rows.append(change)
+
+        base, target = open_checkpoint(job.base), open_checkpoint(job.target)
+        with self._unless_stopped(job):
+            job.key = result_key(base, target)
+        if job.look is not None:
+            look_closer(base, target, job.look, device=job.device, progress=on_progress)
+            return
+        result = answer(base, target, device=job.device, progress=on_progress, on_change=on_change)
+        with self._condition:
+            job.rows = list(result.changes)
+
+    @contextmanager
+    def _unless_stopped(self, job: _Job) -> Iterator[None]:
+        """The lock, to change ``job``. Raises ``Cancelled`` if somebody stopped it."""
+        with self._condition:
+            if job.stop:
+                raise Cancelled("Somebody stopped it.")
+            yield
+
+    def _end(self, job: _Job, state: JobState, error: ModeldiffError | None = None) -> None:
+        job.state, job.error, job.ended = state, error, time.monotonic()
+        alike = (each for each in self._jobs.values() if each.lane == job.lane)
+        over = [each for each in alike if each.ended is not None and each is not job]
+        for each in over:
+            each.forget_rows()
+        for each in over[: max(0, len(over) + 1 - _KEPT_JOBS)]:
+            del self._jobs[each.id]
+
+
+def _canonical(reference: str) -> str:
+    """One spelling for one reference. What can't be parsed stays: the job will say why."""
+    try:
+        return parse_reference(reference).text
+    except InvalidReference:
+        return reference
+
+
+_manager = JobManager()
+submit = _manager.submit
+job = _manager.job
+find = _manager.find
+cancel = _manager.cancel

@@ -1,0 +1,62 @@
+"""A result as the bytes of one Parquet file: the rows, and the header in the file's metadata."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from modeldiff.results.result import SCHEMA, Result, ResultHeader
+from modeldiff.results.store.change_columns import changes_of, table_of
+
+_METADATA_KEY = b"modeldiff"
+_REPEATED_TEXT = [
+    *("tower", "component", "parameter", "status", "reason"),
+    *("base_dtype", "base_file", "base_part", "target_dtype", "target_file", "target_part"),
+]
+_COUNTS = [f"histogram_{part}.list.element" for part in ("buckets", "counts")]
+
+
+def encode(result: Result) -> bytes:
+    """The file's content. Equal bits come back from ``decode``."""
+    header = json.dumps(asdict(result.header))
+    table = table_of(result.changes).replace_schema_metadata({_METADATA_KEY: header})
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        use_dictionary=_REPEATED_TEXT,
+        column_encoding=dict.fromkeys(_COUNTS, "DELTA_BINARY_PACKED"),
+        write_page_checksum=True,
+    )
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def decode(content: bytes) -> Result:
+    """The result that these bytes hold.
+
+    Raises ``ValueError``, ``TypeError`` or ``OSError`` where they are damaged or something else.
+    """
+    file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    header = _header(file.schema_arrow.metadata)
+    changes = changes_of(file.read(use_threads=False))
+    return Result(header.key, header, changes)
+
+
+def decode_header(path: str) -> ResultHeader:
+    """Only the header of a file; raises as ``decode``."""
+    return _header(pq.read_schema(path).metadata)
+
+
+def _header(metadata: dict[bytes, bytes] | None) -> ResultHeader:
+    if not metadata or _METADATA_KEY not in metadata:
+        raise ValueError("it is no result of modeldiff")
+    fields: Any = json.loads(metadata[_METADATA_KEY])
+    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+        raise ValueError(f"it was not written with schema version {SCHEMA}")
+    return ResultHeader(**fields)

@@ -1,0 +1,1 @@
+"""Ground: numbers, names and quotations as people read them, the same on every floor."""

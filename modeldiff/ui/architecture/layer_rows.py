@@ -1,0 +1,154 @@
+"""Rows of the layer table, drawn: both sides' names and shapes, and what differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from modeldiff.architectures.listing.layer_stack import Printed
+from modeldiff.architectures.listing.layer_table import LayerGroup, LayerRow, LayerTable, RowStatus
+from modeldiff.changes import Change
+from modeldiff.drawings import format_layers, format_pct, format_printed
+from modeldiff.findings.selection import rows_at
+from modeldiff.ui.session.opened_pair import Comparison
+from modeldiff.ui.widgets.markdown import code, plain
+
+_MOST_ROWS = 500
+"""More is no longer read as one table, and takes the browser long to draw."""
+
+_MARKS: Mapping[RowStatus, str] = {
+    "same": "",
+    "other shape": "≠ shape",
+    "other number": "≠ number",
+    "other type": "≠ type",
+    "only in base": "only in base",
+    "only in target": "only in target",
+    "tied": "tied",
+    "buffer": "buffer",
+}
+_QUIET: tuple[RowStatus, ...] = ("same", "tied", "buffer")
+
+
+def layer_rows(
+    comparison: Comparison,
+    table: LayerTable,
+    groups: Sequence[LayerGroup],
+    changes: Sequence[Change],
+    *,
+    searched: bool,
+) -> None:
+    """One table of all groups; each begins with a row that says which layers it holds for.
+
+    ``changes`` are the measured rows, for the medians of a layer that both sides have. Where a
+    search left these rows, a group that only repeats an earlier one is drawn with its rows, too.
+    """
+    usual = table.base.usual_type, table.target.usual_type
+    cells: list[tuple[str, str, str, str]] = []
+    for group in groups:
+        repeated = group.repeats and not searched
+        cells.append((*_heading(table, group), _side_of(group) if repeated else "", ""))
+        here = _of_layers(group, changes)
+        for row in group.rows if not repeated else ():
+            if len(cells) < _MOST_ROWS:
+                cells.append((*_cells(row, usual), _mark(row), _median(group, row, here)))
+    if not any(group.rows for group in groups):
+        st.markdown("No tensor's name or place contains this.")
+        return
+    columns = {
+        f"Base :small[:gray[{plain(comparison.base.text)}]]": [cell[0] for cell in cells],
+        f"Target :small[:gray[{plain(comparison.target.text)}]]": [cell[1] for cell in cells],
+        "Difference": [cell[2] for cell in cells],
+    }
+    if any(cell[3] for cell in cells):
+        columns["Median change"] = [cell[3] for cell in cells]
+    with st.container(key="layer_table"):
+        st.table(
+            columns,
+            border="horizontal",
+            hide_index=True,
+            alt="Tensors of both models, aligned by place",
+        )
+
+
+def count_rows(groups: Sequence[LayerGroup]) -> None:
+    """How many rows there are, and how many of them differ."""
+    rows = [row for group in groups if not group.repeats for row in group.rows]
+    different = sum(row.status not in _QUIET for row in rows)
+    text = (
+        f"{different} of {len(rows)} rows differ" if different else f"{len(rows)} rows, all alike"
+    )
+    if len(rows) > _MOST_ROWS:
+        text += f"; the first {_MOST_ROWS} are shown, the download has all"
+    st.caption(f"{text}. A `*` stands for each number that a row was folded over.")
+
+
+def _heading(table: LayerTable, group: LayerGroup) -> tuple[str, str]:
+    if group.where != "layers":
+        return f"**{group.where.capitalize()} the layers**", ""
+    texts = []
+    both = zip((group.base_layers, group.target_layers), table.alike(group), strict=True)
+    for layers, others in both:
+        if not layers:
+            texts.append(":gray[–]")
+            continue
+        words = format_layers(layers)
+        text = f"**{plain(f'{group.tower} {words}'.strip().capitalize())}**"
+        if group.repeats:
+            text += f" :gray[built as {format_layers(group.repeats)}]"
+        elif len(layers) > 1:
+            text += f" :gray[· {len(layers)} alike]"
+        elif others:
+            text += f" :gray[· {format_layers(others)} alike]"
+        texts.append(text)
+    return texts[0], texts[1]
+
+
+def _side_of(group: LayerGroup) -> str:
+    return ":orange[**only in base**]" if group.base_layers else ":orange[**only in target**]"
+
+
+def _cells(row: LayerRow, usual: tuple[str, str]) -> tuple[str, str]:
+    loud = row.status not in _QUIET
+    return _cell(row.base, usual[0], loud=loud), _cell(row.target, usual[1], loud=loud)
+
+
+def _cell(side: Printed | None, usual: str, *, loud: bool) -> str:
+    """``name [shape]``, then what is not as usual: the type, how many experts, how it is stored."""
+    if side is None:
+        return ":gray[–]"
+    shape = plain(format_printed(side.shape))
+    notes = []
+    if side.count > 1:
+        notes.append(f"{side.count:,} experts alike")
+    if side.dtype != usual:
+        notes.append(side.dtype)
+    if side.oriented != side.shape:
+        notes.append("stored in × out")
+    if side.role == "tied":
+        notes.append("the embedding as head")
+    text = f"{code(side.name)} {f'**{shape}**' if loud else f':gray[{shape}]'}"
+    return f"{text} :gray[· {plain(', '.join(notes))}]" if notes else text
+
+
+def _mark(row: LayerRow) -> str:
+    mark = _MARKS[row.status]
+    return f":gray[{mark}]" if row.status in _QUIET else f":orange[**{mark}**]"
+
+
+def _of_layers(group: LayerGroup, changes: Sequence[Change]) -> tuple[Change, ...]:
+    """What was measured of these rows: a layer is measured against the one of its own number."""
+    if group.where == "layers" and len(group.base_layers) != 1:
+        return ()
+    if group.base_layers != group.target_layers:
+        return ()
+    layer = group.base_layers[0] if group.base_layers else None
+    return tuple(c for c in changes if c.pair.place.layer in (layer, None))
+
+
+def _median(group: LayerGroup, row: LayerRow, changes: Sequence[Change]) -> str:
+    if not changes:
+        return ""
+    layer = group.base_layers[0] if group.base_layers else None
+    found = rows_at(changes, (layer, row.column)).statistics
+    return "" if found is None else format_pct(found.median_pct)

@@ -1,0 +1,164 @@
+"""The evolution of a line of models: a card a step, with what changed from the one before."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from modeldiff._version import __version__
+from modeldiff.architectures import Fact, FactPair
+from modeldiff.architectures.facts.diagram_anchors import in_brief, value_in_brief
+from modeldiff.architectures.facts.lineage import EvolutionStep, evolution
+from modeldiff.checkpoints.config_only.opening import catalog_names
+from modeldiff.drawings import CSS_PALETTE, LIGHT
+from modeldiff.drawings.comparison.lineage import stack_lines
+from modeldiff.drawings.comparison.lineage_svg import stack_svg, stacks_svg
+from modeldiff.ui.controls.downloads import drawing_downloads
+from modeldiff.ui.session.opened_pair import NotOpened, Opened, open_side
+from modeldiff.ui.session.selected_pair import BASE, TARGET
+from modeldiff.ui.session.url_state import change_view, current_view
+from modeldiff.ui.widgets.error_box import show_error
+from modeldiff.ui.widgets.markdown import code, plain
+from modeldiff.ui.widgets.scroll_to_top import go_to_top, mount_to_top
+from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
+
+STORY = (
+    "catalog:gpt2-124m",
+    "catalog:llama-2-7b",
+    "catalog:llama-3-8b",
+    "catalog:llama-3.1-8b",
+    "catalog:llama-3.2-3b",
+)
+MOST_STEPS = 12
+_CHOOSER = "evolution_steps"
+_CARD_WIDTH = 316
+_LOUD = 8
+"""Differences that a card tells in full; the others are under a lid."""
+
+
+def evolution_view() -> None:
+    """Draw the chooser and the cards of what it says."""
+    st.header("Evolution", anchor=False)
+    mount_to_top()
+    line = _choose()
+    sides = [open_side(text) for text in line]
+    steps = evolution([side.architecture if isinstance(side, Opened) else None for side in sides])
+    opened = [
+        (side, step)
+        for side, step in zip(sides, steps, strict=True)
+        if isinstance(side, Opened) and step is not None
+    ]
+    lines = stack_lines([step for _, step in opened])
+    with st.container(horizontal=True, gap="small", key="evolution"):
+        place = 0
+        for number, (side, step) in enumerate(zip(sides, steps, strict=True), start=1):
+            with st.container(border=True, width=_CARD_WIDTH, key=f"evolution_{number}"):
+                st.markdown(f":gray[{number} {'→' if place else '·'}] {code(side.text)}")
+                if isinstance(side, NotOpened):
+                    show_error(side.error, about="This step cannot be opened.")
+                elif step is not None:
+                    st.subheader(plain(step.architecture.title), anchor=False)
+                    svg = stack_svg(
+                        lines, place, name=side.text, palette=CSS_PALETTE, font="inherit"
+                    )
+                    scrolled_drawing(svg, key=f"stack_{number}", least=0.8)
+                    _words(side, step, opened[place - 1][0] if place else None)
+                    place += 1
+    if opened:
+        st.caption(
+            "Data runs upward. Outlined is what differs from the one before: :orange[≠] built "
+            "otherwise, :orange[+] new, thin: other numbers."
+        )
+        drawing_downloads(
+            "modeldiff-evolution",
+            lambda: stacks_svg(
+                lines,
+                [step for _, step in opened],
+                [side.text for side, _ in opened],
+                palette=LIGHT,
+                title="Evolution",
+                caption=[
+                    *(
+                        f"{number}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
+                        for number, (side, _) in enumerate(opened, start=1)
+                    ),
+                    f"modeldiff {__version__}",
+                ],
+            ),
+            key="evolution_drawing",
+        )
+
+
+def written(line: list[str]) -> str:
+    """A list of references for the URL: commas between them, those within them escaped."""
+    return ",".join(text.replace("%", "%25").replace(",", "%2C") for text in line)
+
+
+def read(text: str) -> list[str]:
+    """The references that ``written`` wrote; the story's line where there are none."""
+    parts = (part.strip() for part in text[:10_000].split(","))
+    line = [part.replace("%2C", ",").replace("%25", "%") for part in parts if part]
+    return list(dict.fromkeys(line))[:MOST_STEPS] or list(STORY)
+
+
+def _choose() -> list[str]:
+    st.session_state[_CHOOSER] = line = read(current_view("architecture").steps)
+    st.multiselect(
+        "Models, in their order",
+        list(dict.fromkeys([*(f"catalog:{name}" for name in catalog_names()), *line])),
+        key=_CHOOSER,
+        accept_new_options=True,
+        max_selections=MOST_STEPS,
+        select_all=False,
+        placeholder="A reference: catalog:…, a folder, owner/name",
+        on_change=_take_choice,
+        help="From the catalog, or any reference that the sidebar takes, too. The list stands in "
+        "the page's address: whoever opens the link sees the same.",
+    )
+    return line
+
+
+def _take_choice() -> None:
+    line = st.session_state[_CHOOSER]
+    change_view(steps=written(line) if line and line != list(STORY) else None)
+
+
+def _words(side: Opened, step: EvolutionStep, before: Opened | None) -> None:
+    """What changed, in sentences, and a link to all of it."""
+    if before is None:
+        st.markdown("\n".join(f"- {_fact(fact)}" for fact in step.start))
+        return
+    if not step.telling and not step.rest:
+        st.markdown(f"Built the same: all {step.same} facts stayed.")
+    for pair in step.telling[:_LOUD]:
+        # Two spaces: a new line in the same paragraph.
+        st.markdown(f"{_change(pair)}  \n:small[:gray[{plain(pair.meaning)}]]")
+    lid = (*step.telling[_LOUD:], *step.rest)
+    if lid:
+        with st.expander(f"{len(lid)} more, {step.same} the same"):
+            st.markdown("\n".join(f"- {_change(pair)}" for pair in lid))
+    elif step.telling:
+        st.caption(f"{step.same} facts stayed the same.")
+    # A button: a link cannot change the inputs that the address is bound to.
+    st.button(
+        "Compare it with the one before",
+        key=f"compare_{side.text}",
+        icon=":material/difference:",
+        type="tertiary",
+        on_click=_compare,
+        args=(before.text, side.text),
+    )
+
+
+def _compare(base: str, target: str) -> None:
+    st.session_state[BASE], st.session_state[TARGET] = base, target
+    go_to_top()
+
+
+def _fact(fact: Fact) -> str:
+    return f"{plain(fact.label)} **{plain(value_in_brief(fact))}**"
+
+
+def _change(pair: FactPair) -> str:
+    """``**Positions** learned → **RoPE**``."""
+    old, new = in_brief(pair)
+    return f"**{plain(pair.label)}** {plain(old)} → **{plain(new)}**"

@@ -1,0 +1,101 @@
+"""Both models' blocks side by side; a click on a box tells what it does in each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from modeldiff.architectures import FactPair, explain
+from modeldiff.drawings import CSS_PALETTE, LIGHT
+from modeldiff.drawings.comparison.difference_marks import counterpart
+from modeldiff.drawings.comparison.side_by_side import SideBySide, in_words, side_by_side
+from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
+from modeldiff.drawings.diagram.size_limit import why_not_drawn
+from modeldiff.ui.controls.downloads import drawing_downloads, provenance
+from modeldiff.ui.place.place_panel import explanation_text
+from modeldiff.ui.session.opened_pair import Comparison, Opened
+from modeldiff.ui.session.url_state import link_query
+from modeldiff.ui.widgets.markdown import code, plain
+from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
+
+_CHOSEN = "chosen_block"
+_LEAST = 0.62
+"""Drawn smaller than this, its words would be hard to read."""
+
+
+def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> None:
+    """Draw the two, with what differs marked and named, and the buttons to download it.
+
+    ``facts`` are both models' facts, compared.
+    """
+    base, target = comparison.base, comparison.target
+    if reason := why_not_drawn(base.architecture, target.architecture):
+        st.header("The two blocks", anchor=False)
+        st.info(reason)
+        return
+    drawing = _drawing(base.identity, target.identity, comparison, facts)
+    _explain_choice(comparison, drawing)
+    st.header("The two blocks", anchor=False)
+    names = (base.text, target.text)
+    st.markdown(plain(in_words(drawing)))
+    scrolled_drawing(
+        side_by_side_svg(drawing, names, palette=CSS_PALETTE, font="inherit"),
+        key="blocks",
+        least=_LEAST,
+        on_choose=_choose,
+    )
+    st.caption("Data runs upward. A click on a box tells what it does.")
+    drawing_downloads(
+        "modeldiff-blocks",
+        lambda: side_by_side_svg(drawing, names, palette=LIGHT, caption=provenance(comparison)),
+        key="blocks_drawing",
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _drawing(
+    base: tuple[str, str],
+    target: tuple[str, str],
+    _comparison: Comparison,
+    _facts: Sequence[FactPair],
+) -> SideBySide:
+    del base, target
+    return side_by_side(_comparison.base.architecture, _comparison.target.architecture, _facts)
+
+
+def _choose(node: str) -> None:
+    st.session_state[_CHOSEN] = node
+
+
+def _explain_choice(comparison: Comparison, drawing: SideBySide) -> None:
+    """Tell over the page what the box that was clicked does in each of the two."""
+    node = st.session_state.pop(_CHOSEN, None)
+    if node is None:
+        return
+    found = [
+        counterpart(node, {box.card.step.id: box.card.step.id for box in side.boxes})
+        for side in drawing.sides
+    ]
+    sides = (comparison.base, comparison.target)
+    titles = [explain(f, s.architecture).title for f, s in zip(found, sides, strict=True) if f]
+    if titles:
+        st.dialog(plain(titles[0]), width="large")(_explanations)(sides, found)
+
+
+def _explanations(sides: tuple[Opened, Opened], found: Sequence[str | None]) -> None:
+    for role, side, component, column in zip(
+        ("base", "target"), sides, found, st.columns(2, gap="medium"), strict=True
+    ):
+        with column:
+            st.markdown(f":gray[{role.capitalize()} ·] {code(side.text)}")
+            if component is None:
+                st.markdown("Nothing stands at this place.")
+                continue
+            explanation_text(explain(component, side.architecture))
+            st.page_link(
+                "pages/diagram.py",
+                label="See it on the diagram",
+                icon=":material/schema:",
+                query_params=link_query(component=component, side=role, layer=None),
+            )

@@ -1,0 +1,82 @@
+"""The tensors of both models, aligned by place, with filters."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections import Counter
+
+import streamlit as st
+
+from modeldiff.findings.selection import in_data_order
+from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
+from modeldiff.ui.session.opened_pair import Comparison
+from modeldiff.ui.widgets.change_tables import STATUS_WORDS, change_frame, show_changes
+
+_COLUMNS = (
+    "layer",
+    "component",
+    "expert",
+    "status",
+    "base_shape",
+    "target_shape",
+    "base_dtype",
+    "target_dtype",
+    "median_pct",
+    "unchanged_pct",
+    "reason",
+    "base_name",
+    "target_name",
+)
+_OUTSIDE = "outside the layers"
+
+
+def tensor_table(comparison: Comparison, state: DiffState) -> None:
+    """Draw filters, the rows that pass them, and a download of these rows."""
+    changes = in_data_order(
+        changes_so_far(comparison, state),
+        comparison.base.architecture,
+        comparison.target.architecture,
+    )
+    frame = change_frame(changes)
+    present = Counter(change.pair.status for change in changes)
+    layers = sorted({c.pair.place.layer for c in changes if c.pair.place.layer is not None})
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = st.selectbox(
+            "Layer",
+            [_OUTSIDE, *layers],
+            index=None,
+            key="filter_layer",
+            placeholder="all",
+            width=180,
+        )
+        statuses = st.pills(
+            "Status",
+            [status for status in STATUS_WORDS if present[status]],
+            key="filter_status",
+            selection_mode="multi",
+            format_func=lambda status: f"{STATUS_WORDS[status]} {present[status]:,}",
+        )
+        words = st.text_input(
+            "Name contains", key="filter_name", type="search", max_chars=200, width=260
+        )
+    if layer is not None:
+        frame = frame[frame["layer"].isna() if layer == _OUTSIDE else frame["layer"] == layer]
+    if statuses:
+        frame = frame[frame["status"].isin([STATUS_WORDS[status] for status in statuses])]
+    if words:
+        names = (frame[name].fillna("") for name in ("component", "base_name", "target_name"))
+        hits = (name.str.contains(words.strip(), case=False, regex=False) for name in names)
+        frame = frame[functools.reduce(operator.or_, hits)]
+    show_changes(frame, columns=_COLUMNS, alt="Tensors of both models by place", height=520)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            "These rows as CSV",
+            lambda: frame.to_csv(index=False),
+            file_name="modeldiff-tensors.csv",
+            mime="text/csv",
+            key="download_rows",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.caption(f"{len(frame):,} of {len(changes):,} tensors")

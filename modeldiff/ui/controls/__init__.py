@@ -1,0 +1,1 @@
+"""What the viewer operates: choosers, the progress of jobs, downloads."""

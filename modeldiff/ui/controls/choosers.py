@@ -1,0 +1,157 @@
+"""The choosers that pages share. What they choose goes to the URL, see ``view``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from modeldiff.changes import Change
+from modeldiff.drawings import METRICS, Metric
+from modeldiff.findings.selection import Cell
+from modeldiff.ui.session.layer_playback import beat, start_play, stop_play
+from modeldiff.ui.session.opened_pair import Comparison, Opened
+from modeldiff.ui.session.url_state import View, change_view
+
+_METRIC = "metric_chooser"
+_LAYER = "layer_chooser"
+_SIDE = "side_chooser"
+_CELL = "cell_chooser"
+
+
+def choose_metric(view: View) -> Metric:
+    """Which statistic is drawn."""
+    st.session_state[_METRIC] = view.metric
+    st.selectbox(
+        "Metric",
+        METRICS,
+        key=_METRIC,
+        format_func=lambda metric: metric.label,
+        on_change=lambda: change_view(metric=st.session_state[_METRIC].key),
+    )
+    return view.metric
+
+
+def choose_layer(view: View, layers: int) -> int | None:
+    """Which of ``layers`` layers is drawn, or None for all of them together.
+
+    One by one, along a slider, or played through; ``view`` is what ``layer_player.played`` says.
+    """
+    options: list[int | None] = [None, *range(layers)]
+    layer = view.layer if view.layer in options else None
+    st.session_state[_LAYER] = layer
+    st.select_slider(
+        "Layer",
+        options,
+        key=_LAYER,
+        format_func=lambda option: "all" if option is None else str(option),
+        on_change=lambda: change_view(layer=st.session_state[_LAYER]),
+        width="stretch",
+    )
+    with st.container(horizontal=True, width="content", key="layer_buttons"):
+        st.button(
+            "All layers",
+            key="all_layers",
+            disabled=layer is None,
+            on_click=change_view,
+            kwargs={"layer": None},
+        )
+        _step_button("Previous", options, options.index(layer) - 1)
+        # One button with two faces, so that the keyboard's focus stays on it.
+        playing = beat() is not None
+        st.button(
+            "Pause" if playing else "Play",
+            key="play_layers",
+            icon=":material/pause:" if playing else ":material/play_arrow:",
+            help="Layer by layer, to the last",
+            disabled=layers < 2,
+            on_click=stop_play if playing else start_play,
+            args=() if playing else (replace(view, layer=layer), layers),
+        )
+        _step_button("Next", options, options.index(layer) + 1)
+    return layer
+
+
+def _step_button(label: str, options: Sequence[int | None], place: int) -> None:
+    possible = 0 <= place < len(options)
+    st.button(
+        label,
+        key=f"{label.lower()}_layer",
+        help=f"{label} layer",
+        disabled=not possible,
+        on_click=change_view,
+        kwargs={"layer": options[place] if possible else None},
+    )
+
+
+def choose_numbered(view: View) -> bool:
+    """Whether the drawing's parameters are numbered and explained in a legend."""
+    return _switch(
+        "Numbers and legend",
+        "numbered",
+        view.numbered,
+        "A number on each parameter, and a sentence on each in a legend.",
+    )
+
+
+def choose_slide(view: View) -> bool:
+    """Whether the drawing is as wide as the page, its sublayers side by side."""
+    return _switch("Slide", "slide", view.slide, "As wide as the page: attention beside MLP.")
+
+
+def _switch(label: str, name: str, on: bool, says: str) -> bool:
+    """A switch for a part of the view that is 1 or not there."""
+    key = f"{name}_switch"
+    st.session_state[key] = on
+    st.toggle(
+        label,
+        key=key,
+        help=says,
+        on_change=lambda: change_view(**{name: 1 if st.session_state[key] else None}),
+    )
+    return on
+
+
+def choose_cell(cell: Cell | None) -> None:
+    """Carry a chosen cell to the URL. For callbacks."""
+    layer, column = cell or (None, None)
+    change_view(layer=layer, component=column, expert=None)
+
+
+def choose_from_list(changes: Sequence[Change], cell: Cell | None) -> None:
+    """The cells of these rows as a list to type into: the heatmap for those without a mouse."""
+    cells = list(dict.fromkeys((c.pair.place.layer, c.pair.place.column) for c in changes))
+    st.session_state[_CELL] = cell if cell in cells else None
+    st.selectbox(
+        "Cell",
+        cells,
+        index=None,
+        key=_CELL,
+        format_func=cell_name,
+        placeholder="Click one, or choose here",
+        on_change=lambda: choose_cell(st.session_state[_CELL]),
+    )
+
+
+def cell_name(cell: Cell) -> str:
+    """A cell in words: ``layer 3 · self_attn.v_proj``."""
+    layer, column = cell
+    return column if layer is None else f"layer {layer} · {column}"
+
+
+def choose_side(view: View, comparison: Comparison) -> Opened:
+    """Whose layers are drawn; asked only where the two are not built alike."""
+    base, target = comparison.base, comparison.target
+    if base.architecture.layer_kinds == target.architecture.layer_kinds:
+        return base
+    st.session_state[_SIDE] = view.side
+    st.segmented_control(
+        "Drawn as",
+        ("base", "target"),
+        key=_SIDE,
+        required=True,
+        format_func=str.capitalize,
+        on_change=lambda: change_view(side=st.session_state[_SIDE]),
+    )
+    return target if view.side == "target" else base

@@ -1,0 +1,113 @@
+"""Download buttons. What is downloaded is built when a button is pressed, not before."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+from modeldiff._version import __version__
+from modeldiff.drawings.output.rendering import embed_font, svg_to_pdf, svg_to_png
+from modeldiff.drawings.report import report_html
+from modeldiff.results import Result, write_result
+from modeldiff.ui.controls.diff_progress import DiffState
+from modeldiff.ui.session.opened_pair import Comparison
+
+_TYPES = {
+    "csv": "text/csv",
+    "json": "application/json",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+
+def result_downloads(comparison: Comparison, result: Result) -> None:
+    """The whole diff as a report, and its change table as CSV, JSON and Parquet, each with where
+    it came from."""
+    name = f"modeldiff-{result.key[:12]}"
+    with st.container(horizontal=True):
+        st.download_button(
+            "Report",
+            lambda: report_html(
+                result, comparison.base.architecture, comparison.target.architecture
+            ),
+            file_name=f"{name}.html",
+            mime="text/html",
+            key="download_html",
+            icon=":material/article:",
+            help="One page with everything, to be mailed, kept or printed.",
+            on_click="ignore",
+        )
+        for suffix, mime in _TYPES.items():
+            st.download_button(
+                suffix.upper() if suffix != "parquet" else "Parquet",
+                _written(result, suffix),
+                file_name=f"{name}.{suffix}",
+                mime=mime,
+                key=f"download_{suffix}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+def diff_downloads(comparison: Comparison, state: DiffState) -> None:
+    """The downloads of a diff that has a result, under a line that says what they are."""
+    if state.result is not None:
+        st.caption("The whole diff, every tensor with all its numbers and where they come from:")
+        result_downloads(comparison, state.result)
+
+
+def drawing_downloads(name: str, draw: Callable[[], str], *, key: str = "drawing") -> None:
+    """A drawing as SVG, PNG and PDF. ``draw`` returns the SVG in concrete colours.
+
+    ``key`` tells the buttons apart where a page has several drawings.
+    """
+    with st.container(horizontal=True):
+        for suffix, mime, data in (
+            ("svg", "image/svg+xml", lambda: embed_font(draw(), _app_font())),
+            ("png", "image/png", lambda: svg_to_png(draw())),
+            ("pdf", "application/pdf", lambda: svg_to_pdf(draw())),
+        ):
+            st.download_button(
+                suffix.upper(),
+                data,
+                file_name=f"{name}.{suffix}",
+                mime=mime,
+                key=f"{key}_{suffix}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+def provenance(comparison: Comparison, state: DiffState | None = None) -> tuple[str, ...]:
+    """What a drawing came from, in lines for its file. ``state`` where it shows a diff."""
+    lines = [
+        f"{role}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
+        for role, side in (("Base", comparison.base), ("Target", comparison.target))
+    ]
+    if state is not None and state.result is not None:
+        header = state.result.header
+        lines.append(
+            f"Measured on {header.device} by modeldiff {header.version}, {header.created}, "
+            f"options: {header.options_text}"
+        )
+    else:
+        lines.append(f"modeldiff {__version__}")
+    return tuple(lines)
+
+
+def _app_font() -> bytes:
+    """The variable font of the app's text, which comes with Streamlit: 170 kB of Source Sans."""
+    folder = Path(st.__file__).parent / "static" / "static" / "media"
+    return next(folder.glob("SourceSansVF-Upright*.woff2")).read_bytes()
+
+
+def _written(result: Result, suffix: str) -> Callable[[], bytes]:
+    def write() -> bytes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"result.{suffix}"
+            write_result(result, path)
+            return path.read_bytes()
+
+    return write

@@ -1,0 +1,1 @@
+"""The drill-downs behind a cell, as views."""

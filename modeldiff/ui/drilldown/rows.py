@@ -1,0 +1,194 @@
+"""The rows of an embedding or head: which tokens moved most and least."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+
+from modeldiff.changes import RowChanges
+from modeldiff.checkpoints import Tokens, read_tokens
+from modeldiff.drawings import format_pct
+from modeldiff.errors import CheckpointError
+from modeldiff.ui.session.opened_pair import Comparison, Opened
+from modeldiff.ui.widgets.markdown import plain
+
+_SHOWN = 12
+_MOST_MATCHES = 50
+_ALL, _ORDINARY = "All", "Ordinary"
+_GROUPS = {
+    _ORDINARY: "ordinary tokens",
+    "Special": "tokens with a job of their own, such as the end of a text",
+    "Reserved": "tokens kept free for later use, by their names",
+    "No token": "rows that the tokenizer has no token for: they fill the matrix up",
+    "Untrained": "in base equal to another row bit by bit, or nearly zero: as training leaves "
+    "the rows of tokens that it never meets",
+}
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Named:
+    """Rows with what is known of them: ``base`` and ``target`` are the two tokenizers (None where
+    there is none to be read, ``reason`` says why), ``groups`` the rows of each group."""
+
+    found: RowChanges
+    base: Tokens | None
+    target: Tokens | None
+    reason: str
+    groups: dict[str, Rows]
+
+
+def show_rows(comparison: Comparison, found: RowChanges, *, tokens: bool, column: str) -> None:
+    """Groups of rows, a search, and the rows that moved most and least."""
+    base, reason = _tokens(comparison.base) if tokens else (None, "")
+    target, _ = _tokens(comparison.target) if tokens else (None, "")
+    named = _Named(found, base or target, target, reason, _groups(found, base or target))
+    if named.base is None and reason:
+        st.caption(f"Rows by number only. {plain(reason)}")
+    elif base is None and target is not None:
+        st.caption("The texts are those of target's tokenizer; base has none beside its weights.")
+    _summary(named)
+    rows = _choose_group(named) if named.groups else None
+    wanted = st.text_input(
+        "Search a token" if named.base else "Search a row",
+        key="row_search",
+        placeholder="a text, or a row's number" if named.base else "its number",
+        max_chars=100,
+    )
+    if wanted:
+        matches = _search(named, wanted)
+        st.caption(f"{len(matches):,} rows found" if matches else "No row is called so.")
+        if matches:
+            _table(named, matches, f"Rows that match, of {column}")
+        return
+    for title, order in (("Moved most", found.most_moved()), ("Moved least", found.least_moved())):
+        inside = order if rows is None else order[np.isin(order, rows)]
+        st.caption(f"{title}, of {len(inside):,} rows")
+        _table(named, inside[:_SHOWN].tolist(), f"{title}, of {column}")
+
+
+def _choose_group(named: _Named) -> Rows | None:
+    """The rows of one group, or None for all."""
+    chosen = st.segmented_control(
+        "Rows",
+        [_ALL, *named.groups],
+        key="row_group",
+        default=_ALL,
+        required=True,
+        help="  \n".join(f"**{name}**: {_GROUPS[name]}" for name in named.groups),
+    )
+    return named.groups.get(chosen or _ALL)
+
+
+def _groups(found: RowChanges, tokens: Tokens | None) -> dict[str, Rows]:
+    """The rows of each group, those that have any. A row may be untrained and something else."""
+    numbers = np.arange(len(found))
+    groups: dict[str, Rows] = {}
+    if tokens is not None:
+        names = {"token": _ORDINARY, "special": "Special", "reserved": "Reserved", None: "No token"}
+        roles = np.array([names[tokens.role(row)] for row in range(len(found))])
+        groups = {name: numbers[roles == name] for name in names.values()}
+    groups["Untrained"] = np.union1d(found.alike(), found.faint())
+    return {name: rows for name, rows in groups.items() if rows.size}
+
+
+def _summary(named: _Named) -> None:
+    """A line a group: how many, and how far its typical row moved."""
+    found = named.found
+    groups = {_ALL: np.arange(len(found)), **named.groups}
+    st.table(
+        {
+            "Rows": list(groups),
+            "Count": [f"{len(rows):,}" for rows in groups.values()],
+            "Typical change": [
+                format_pct(_middle(found.rel_frobenius_pct[rows])) for rows in groups.values()
+            ],
+            "Not moved at all": [
+                format_pct(100 * float(np.mean(found.unchanged_pct[rows] == 100)))
+                for rows in groups.values()
+            ],
+        },
+        border="horizontal",
+        hide_index=True,
+        alt="Groups of rows: how many, and how far the typical one moved",
+    )
+
+
+def _middle(values: npt.NDArray[np.float64]) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(np.quantile(known, 0.5, method="lower")) if known.size else None
+
+
+def _search(named: _Named, wanted: str) -> list[int]:
+    """The row of that number, then those whose token's text holds what was typed."""
+    rows: list[int] = []
+    number = wanted.strip()
+    if number.isascii() and number.isdigit() and len(number) < 9:
+        rows.append(int(number))
+    if named.base is not None:
+        rows += named.base.search(wanted, _MOST_MATCHES)
+    return [row for row in dict.fromkeys(rows) if row < len(named.found)]
+
+
+def _table(named: _Named, rows: Sequence[int], alt: str) -> None:
+    found, base, target = named.found, named.base, named.target
+    typical = float(np.nanmedian(found.rms_base)) if len(found) else 0.0
+    columns: dict[str, list[Any]] = {"row": list(rows)}
+    if base is not None:
+        columns["token"] = [base.text(row) for row in rows]
+    columns["change"] = [float(found.rel_frobenius_pct[row]) for row in rows]
+    marked = {name: set(own.tolist()) for name, own in named.groups.items() if name != _ORDINARY}
+    kinds = [", ".join(n.lower() for n, own in marked.items() if row in own) for row in rows]
+    if any(kinds):
+        columns["group"] = kinds
+    if base and target and any(base.text(row) != target.text(row) for row in rows):
+        columns["in_target"] = [target.text(row) for row in rows]
+    columns["unchanged"] = [float(found.unchanged_pct[row]) for row in rows]
+    columns["size"] = [float(found.rms_base[row]) / typical if typical else 0.0 for row in rows]
+    st.dataframe(
+        pd.DataFrame(columns),
+        column_config=_COLUMNS,
+        hide_index=True,
+        placeholder="–",
+        alt=alt,
+    )
+
+
+_column = st.column_config
+_COLUMNS = {
+    "row": _column.NumberColumn("Row", pinned=True, width=60, format="%d"),
+    "token": _column.TextColumn(
+        "Token", pinned=True, width=110, help="␣ is a space, ↵ a line's end, ‹E2› half a character."
+    ),
+    "in_target": _column.TextColumn(
+        "In target", width=110, help="What target's tokenizer has there."
+    ),
+    "change": _column.NumberColumn(
+        "Change", format="%.2f %%", help="Relative Frobenius change of the row."
+    ),
+    "unchanged": _column.NumberColumn("Unchanged", format="%.1f %%"),
+    "size": _column.NumberColumn(
+        "Size", format="%.2f ×", help="Root mean square in base, of the typical row's."
+    ),
+    "group": _column.TextColumn("What it is"),
+}
+
+
+def _tokens(side: Opened) -> tuple[Tokens | None, str]:
+    return _kept_tokens(side.identity, side)
+
+
+# A tokenizer's file is no part of the fingerprint, and may come later, hence the time limit.
+@st.cache_resource(max_entries=6, ttl="10m", show_spinner="Reading the tokenizer …")
+def _kept_tokens(identity: tuple[str, str], _side: Opened) -> tuple[Tokens | None, str]:
+    del identity
+    try:
+        return read_tokens(_side.checkpoint), ""
+    except CheckpointError as error:
+        return None, error.message

@@ -1,0 +1,1 @@
+"""The heatmap's page, its options and the panel behind a cell."""

@@ -1,0 +1,82 @@
+"""The panel beside the heatmap: a list to choose from, and the story of what is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from modeldiff.architectures import explain
+from modeldiff.changes import Change
+from modeldiff.findings.selection import ChosenCell, PlaceRows, in_data_order, rows_of_cell
+from modeldiff.ui.controls.choosers import choose_from_list
+from modeldiff.ui.controls.diff_progress import DiffState
+from modeldiff.ui.drilldown.drilldown_view import closer_view
+from modeldiff.ui.place.place_panel import explanation_text, place_panel, place_title
+from modeldiff.ui.place.statistics_panel import detail_tables, headline_metrics
+from modeldiff.ui.session.opened_pair import Comparison
+from modeldiff.ui.session.url_state import link_query
+from modeldiff.ui.widgets.change_tables import change_frame, show_changes
+from modeldiff.ui.widgets.markdown import code
+
+
+def cell_panel(
+    comparison: Comparison, state: DiffState, changes: Sequence[Change], chosen: ChosenCell | None
+) -> None:
+    """Draw the chooser, and the tensors of the chosen cell, layer or column."""
+    architectures = comparison.base.architecture, comparison.target.architecture
+    cell = None if chosen is None else (chosen.layer, chosen.column)
+    choose_from_list(in_data_order(changes, *architectures), cell)
+    if chosen is None:
+        return
+    place = rows_of_cell(changes, chosen)
+    where = _where(chosen, changes)
+    if not place.rows:
+        st.markdown(f"{where}: neither checkpoint has a tensor {code(chosen.column)}.")
+        return
+    if not chosen.column:
+        _layer_panel(where, place)
+        component = None
+    else:
+        component = place.rows[0].pair.place.component
+        explanation = explain(component, comparison.base.architecture)
+        place_title(explanation, where, chosen.column)
+        place_panel(place)
+        closer_view(comparison, place)
+        with st.expander("What it does"):
+            explanation_text(explanation)
+    st.page_link(
+        "pages/diagram.py",
+        label="See it in the diagram",
+        icon=":material/schema:",
+        query_params=link_query(layer=chosen.layer, component=component),
+    )
+
+
+def _layer_panel(where: str, place: PlaceRows) -> None:
+    st.subheader(f"{where} as a whole", anchor=False)
+    if place.statistics is None:
+        st.markdown("**Nothing of it is measured.**")
+    else:
+        st.caption(
+            f"{len(place.rows):,} tensors, their histograms and sums added: "
+            "percentiles are within 1.6 % of their value."
+        )
+        headline_metrics(place.statistics)
+        detail_tables(place.statistics)
+    columns = ("component", "expert", "status", "median_pct", "unchanged_pct", "rel_frobenius_pct")
+    show_changes(
+        change_frame(place.rows), columns=columns, alt="The layer's tensors, one a row", height=360
+    )
+
+
+def _where(chosen: ChosenCell, changes: Sequence[Change]) -> str:
+    if chosen.layer is None:
+        inside = any(
+            change.pair.place.column == chosen.column and change.pair.place.layer is not None
+            for change in changes
+        )
+        where = "All layers" if inside else "Outside the layers"
+    else:
+        where = f"Layer {chosen.layer}"
+    return where if chosen.expert is None else f"{where}, expert {chosen.expert}"

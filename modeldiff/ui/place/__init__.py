@@ -1,0 +1,1 @@
+"""One place of the model: its explanation, statistics and profile over the layers."""

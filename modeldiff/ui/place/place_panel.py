@@ -1,0 +1,84 @@
+"""The panel of a chosen place: what stands there in both models, and what was measured of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from modeldiff.architectures import Explanation
+from modeldiff.changes import Status
+from modeldiff.checkpoints import TensorInfo
+from modeldiff.drawings import format_shape
+from modeldiff.findings.selection import PlaceRows
+from modeldiff.ui.place.layer_profile import over_layers
+from modeldiff.ui.place.statistics_panel import detail_tables, headline_metrics
+from modeldiff.ui.widgets.change_tables import change_frame, show_changes
+from modeldiff.ui.widgets.markdown import code, plain
+
+_WITHOUT_NUMBERS: dict[Status, str] = {
+    "compared": "Not measured.",
+    "different_shape": "The shapes differ, so the two cannot be compared element by element.",
+    "only_in_base": "Target has nothing at this place.",
+    "only_in_target": "Base has nothing at this place.",
+    "tied": "Stored once and used twice: it is measured where it is stored.",
+    "buffer": "No trained parameter, so it is not measured.",
+    "unreadable": "Its bytes could not be read.",
+}
+
+
+def place_title(explanation: Explanation, where: str, name: str) -> None:
+    """What a component is called, where it is, and its common name."""
+    st.subheader(plain(explanation.title), anchor=False)
+    st.caption(f"{where} · {code(name)}")
+
+
+def explanation_text(explanation: Explanation) -> None:
+    """What a component does, as a formula too, and why a change there matters."""
+    st.markdown(plain(explanation.what))
+    if explanation.formula:
+        st.code(explanation.formula, language=None, wrap_lines=True)
+    if explanation.why:
+        st.markdown(f"**A change here.** {plain(explanation.why)}")
+
+
+def place_panel(place: PlaceRows) -> None:
+    """Both sides' tensors at a place and all their statistics, or why there are none."""
+    _sides(place)
+    if place.statistics is None:
+        pair = place.rows[0].pair
+        reason = f" {plain(pair.reason)}" if pair.reason else ""
+        st.markdown(f"**{_WITHOUT_NUMBERS[pair.status]}**{reason}")
+        return
+    if len(place.rows) > 1:
+        st.caption(
+            f"{len(place.rows):,} tensors merged: their sums and histograms are added, and "
+            "quantiles are within 1.6 % of their value."
+        )
+    headline_metrics(place.statistics)
+    over_layers(place)
+    with st.expander("All statistics"):
+        detail_tables(place.statistics)
+    if len(place.rows) > 1:
+        columns = ("layer", "expert", "status", "median_pct", "unchanged_pct", "rel_frobenius_pct")
+        show_changes(
+            change_frame(place.rows),
+            columns=columns,
+            alt="The tensors at this place, one a row",
+            height=260,
+        )
+
+
+def _sides(place: PlaceRows) -> None:
+    """What stands here, in one line where it is the same in both; of several, the first."""
+    pair = place.rows[0].pair
+    first = f" (the first of {len(place.rows):,})" if len(place.rows) > 1 else ""
+    base, target = _tensor(pair.base), _tensor(pair.target)
+    if base == target:
+        st.caption(f"In both: {base}{first}")
+    else:
+        st.caption(f"Base: {base}  \nTarget: {target}{first}")
+
+
+def _tensor(tensor: TensorInfo | None) -> str:
+    if tensor is None:
+        return "nothing"
+    return f"{code(tensor.label)}, {format_shape(tensor.shape)}, {plain(tensor.dtype)}"

@@ -1,0 +1,89 @@
+"""What each statistic says, in words for a panel; docs/statistics.md has the definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from modeldiff.changes import Statistics
+from modeldiff.drawings import format_count, format_pct, format_small
+from modeldiff.text.formatting import format_cosine
+
+
+@dataclass(frozen=True)
+class StatisticNote:
+    """One statistic: its column's name, how people call it, and one sentence on what it says."""
+
+    name: str
+    label: str
+    says: str
+
+    def text(self, statistics: Statistics) -> str:
+        """The value as people read it, on one line."""
+        return self._format(getattr(statistics, self.name)).replace(" ", "\N{NO-BREAK SPACE}")
+
+    @property
+    def _format(self) -> Callable[[float | None], str]:
+        if self.name.endswith("_pct"):
+            return format_pct
+        if self.name == "cosine":
+            return format_cosine
+        return _whole if self.name.startswith("nonfinite") else format_small
+
+
+def _whole(value: float | None) -> str:
+    return format_count(None if value is None else int(value))
+
+
+HEADLINES: tuple[StatisticNote, ...] = (
+    StatisticNote(
+        "median_pct",
+        "Median change",
+        "Half of the elements moved by less than this share of their base value, half by more. "
+        "∞ where most base values are zero.",
+    ),
+    StatisticNote(
+        "unchanged_pct",
+        "Unchanged",
+        "Share of elements that are equal in both, bit for bit. A small update of a bf16 model "
+        "rounds away for many of them, so read this beside the median.",
+    ),
+    StatisticNote(
+        "rel_frobenius_pct",
+        "Relative Frobenius",
+        "Length of the difference in percent of the length of base. Near the median: the change is "
+        "spread over all elements. Far above it: few elements carry it.",
+    ),
+    StatisticNote(
+        "cosine",
+        "Cosine",
+        "Direction of the two as vectors: 1 is the same, 0 unrelated. Says little of norms, whose "
+        "weights are all near one value.",
+    ),
+)
+
+PERCENTILES: Mapping[str, str] = {
+    "p05_pct": "5th",
+    "p25_pct": "25th",
+    "median_pct": "50th",
+    "p75_pct": "75th",
+    "p95_pct": "95th",
+    "p99_pct": "99th",
+}
+"""Statistics that are percentiles of the relative change, and which."""
+
+DETAILS: tuple[StatisticNote, ...] = (
+    StatisticNote("sign_flip_pct", "Sign flips", "Share of elements that changed their sign."),
+    StatisticNote("max_abs_delta", "Largest step", "The largest difference of one element."),
+    StatisticNote("mean_abs_delta", "Mean step", "The mean difference of an element."),
+    StatisticNote("rms_base", "RMS of base", "How large base's values are: root mean square."),
+    StatisticNote("rms_target", "RMS of target", "The same of target."),
+    StatisticNote(
+        "resolution_pct",
+        "Resolution",
+        "The smallest step that the coarser stored type can take. Below it a change rounds away.",
+    ),
+    StatisticNote("base_zero_pct", "Zeros in base", "Share of base values that are exactly zero."),
+    StatisticNote("nonfinite_base", "Not finite, base", "NaN or infinite elements, left out."),
+    StatisticNote("nonfinite_target", "Not finite, target", "The same of target."),
+)

@@ -1,0 +1,1 @@
+"""What stands around every page: sidebar, header, the cards of both checkpoints."""

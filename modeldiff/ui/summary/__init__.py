@@ -1,0 +1,1 @@
+"""What a diff found, in sentences and headline numbers."""
