@@ -4,9 +4,9 @@ how a line of models came about."""
 import streamlit as st
 
 from modeldiff.ui.architecture.fact_table import fact_table
-from modeldiff.ui.architecture.key_differences import glance
+from modeldiff.ui.architecture.key_differences import key_differences
 from modeldiff.ui.architecture.layer_view import layer_view
-from modeldiff.ui.architecture.lineage_view import evolution_view
+from modeldiff.ui.architecture.lineage_view import lineage_view
 from modeldiff.ui.architecture.parameter_shares_view import parts_view
 from modeldiff.ui.architecture.side_by_side_view import architecture_drawings
 from modeldiff.ui.controls.diff_progress import diff_panel, follow
@@ -21,7 +21,7 @@ facts = fact_pairs(comparison)
 different = sum(not pair.same for pair in facts)
 title = f"{different} of {len(facts)} facts differ" if different else "All facts are the same"
 st.header(title, anchor=False)
-glance(facts)
+key_differences(facts)
 
 architecture_drawings(comparison, facts)
 
@@ -34,4 +34,4 @@ st.header("Tensors", anchor=False)
 follow(comparison, lambda state: diff_panel(comparison, state))
 follow(comparison, lambda state: layer_view(comparison, state))
 
-evolution_view()
+lineage_view()

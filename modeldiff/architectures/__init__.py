@@ -7,7 +7,7 @@ from modeldiff.architectures.architecture import (
     Fact,
     FactPair,
     LayerKind,
-    Step,
+    Node,
     Sublayer,
 )
 from modeldiff.architectures.config.parameter_counts import PARTS, parameters_by_part
@@ -24,9 +24,9 @@ __all__ = [
     "Fact",
     "FactPair",
     "LayerKind",
+    "Node",
     "Parameter",
     "Place",
-    "Step",
     "Sublayer",
     "compare_facts",
     "explain",

@@ -14,7 +14,7 @@ Holding = Mapping[int | None, list[Parameter]]
 """The parameters of one name of one component, by layer: one each, or one an expert."""
 
 FactValue = str | int | float | bool | None
-StepKind = Literal["embedding", "norm", "linear", "parameter", "operation", "input"]
+NodeKind = Literal["embedding", "norm", "linear", "parameter", "operation", "input"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class FactPair:
 
 
 @dataclass(frozen=True)
-class Step:
+class Node:
     """One box of the drawing: a component with parameters, or an operation without.
 
     ``id`` is the component (``self_attn.q_proj``) or the operation (``self_attn.rope``), unique
@@ -60,7 +60,7 @@ class Step:
 
     id: str
     label: str
-    kind: StepKind
+    kind: NodeKind
     inputs: tuple[str, ...] = ()
     shape: str = ""
     detail: str = ""
@@ -74,7 +74,7 @@ class Sublayer:
     the sum, which then is the stream; what is added is the output of the row before it."""
 
     name: str
-    rows: tuple[tuple[Step, ...], ...]
+    rows: tuple[tuple[Node, ...], ...]
     adds: bool = True
     norms_sum: bool = False
 
@@ -111,9 +111,9 @@ class Architecture:
     columns: tuple[str, ...]
     outside: tuple[str, ...]
     layer_count: int
-    stem: tuple[Step, ...]
+    stem: tuple[Node, ...]
     layer_kinds: tuple[LayerKind, ...]
-    tail: tuple[Step, ...]
+    tail: tuple[Node, ...]
 
     def fact(self, key: str) -> Fact | None:
         """The fact with this key, or None."""

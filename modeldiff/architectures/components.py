@@ -14,15 +14,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modeldiff.architectures.architecture import StepKind
+from modeldiff.architectures.architecture import NodeKind
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeTemplate:
     """A component or operation of the graph, and what it reads when that is there."""
 
     id: str
-    kind: StepKind
+    kind: NodeKind
     inputs: tuple[str, ...] = ()
     optional: bool = False
 
@@ -32,22 +32,22 @@ class Node:
         return self.optional or self.kind in ("norm", "operation")
 
 
-Rows = tuple[tuple[Node, ...], ...]
+TemplateRows = tuple[tuple[NodeTemplate, ...], ...]
 
 
-def _norm(id: str, *inputs: str) -> Node:
-    return Node(id, "norm", inputs)
+def _norm(id: str, *inputs: str) -> NodeTemplate:
+    return NodeTemplate(id, "norm", inputs)
 
 
-def _linear(id: str, *inputs: str) -> Node:
-    return Node(id, "linear", inputs)
+def _linear(id: str, *inputs: str) -> NodeTemplate:
+    return NodeTemplate(id, "linear", inputs)
 
 
-def _operation(id: str, *inputs: str) -> Node:
-    return Node(id, "operation", inputs)
+def _operation(id: str, *inputs: str) -> NodeTemplate:
+    return NodeTemplate(id, "operation", inputs)
 
 
-def _attention(name: str, norm: str, output_norm: str, keys_of: str = "") -> Rows:
+def _attention(name: str, norm: str, output_norm: str, keys_of: str = "") -> TemplateRows:
     """The rows of an attention sublayer whose components begin with ``name``; keys and values are
     made ``keys_of`` something else than the query where that is named."""
 
@@ -55,7 +55,7 @@ def _attention(name: str, norm: str, output_norm: str, keys_of: str = "") -> Row
         return f"{name}.{part}"
 
     return (
-        (_norm(norm), *([Node(keys_of, "input")] if keys_of else [])),
+        (_norm(norm), *([NodeTemplate(keys_of, "input")] if keys_of else [])),
         tuple(
             _linear(at(part), (keys_of or norm) if part in ("k_proj", "v_proj") else norm)
             for part in ("q_a_proj", "q_proj", "k_proj", "v_proj", "qkv_proj", "kv_a_proj")
@@ -74,8 +74,8 @@ def _attention(name: str, norm: str, output_norm: str, keys_of: str = "") -> Row
         ),
         (
             _operation(at("rope"), at("q_norm"), at("k_norm"), at("kv_a_proj")),
-            Node(at("sinks"), "parameter"),
-            Node(at("position_bias"), "parameter"),
+            NodeTemplate(at("sinks"), "parameter"),
+            NodeTemplate(at("position_bias"), "parameter"),
         ),
         (
             _operation(
@@ -94,12 +94,12 @@ def _attention(name: str, norm: str, output_norm: str, keys_of: str = "") -> Row
     )
 
 
-ATTENTION = _attention("self_attn", "input_layernorm", "post_self_attn_layernorm")
-CROSS_ATTENTION = _attention(
+ATTENTION_ROWS = _attention("self_attn", "input_layernorm", "post_self_attn_layernorm")
+CROSS_ATTENTION_ROWS = _attention(
     "cross_attn", "cross_attn_layernorm", "post_cross_attn_layernorm", "cross_attn.encoder"
 )
 
-MIXER: Rows = (
+MIXER_ROWS: TemplateRows = (
     (_norm("input_layernorm"),),
     (_linear("mixer.in_proj", "input_layernorm"),),
     (_linear("mixer.conv1d", "mixer.in_proj"),),
@@ -111,9 +111,9 @@ MIXER: Rows = (
     ),
     (
         _linear("mixer.dt_proj", "mixer.dt_layernorm"),
-        Node("mixer.dt_bias", "parameter"),
-        Node("mixer.A_log", "parameter"),
-        Node("mixer.D", "parameter"),
+        NodeTemplate("mixer.dt_bias", "parameter"),
+        NodeTemplate("mixer.A_log", "parameter"),
+        NodeTemplate("mixer.D", "parameter"),
     ),
     (
         _operation(
@@ -133,7 +133,7 @@ MIXER: Rows = (
 
 _NETWORKS = ("mlp", "mlp.experts", "mlp.shared_expert")
 
-MLP: Rows = (
+MLP_ROWS: TemplateRows = (
     (_norm("post_attention_layernorm"),),
     (
         _linear("mlp.router", "post_attention_layernorm"),
@@ -172,15 +172,15 @@ MLP: Rows = (
     (_norm("post_mlp_layernorm", "mlp.combine"),),
 )
 
-STEM: tuple[Node, ...] = (
+STEM: tuple[NodeTemplate, ...] = (
     _linear("embed_patches"),
-    Node("embed_class", "parameter"),
-    Node("embed_tokens", "embedding"),
-    Node("embed.shared", "input"),
+    NodeTemplate("embed_class", "parameter"),
+    NodeTemplate("embed_tokens", "embedding"),
+    NodeTemplate("embed.shared", "input"),
     _operation("embed.scale", "embed_tokens", "embed.shared"),
-    Node("project_in", "linear", ("embed.scale",), optional=True),
-    Node("embed_positions", "embedding"),
-    Node("embed_token_types", "embedding"),
+    NodeTemplate("project_in", "linear", ("embed.scale",), optional=True),
+    NodeTemplate("embed_positions", "embedding"),
+    NodeTemplate("embed_token_types", "embedding"),
     _operation(
         "embed.add",
         "embed_patches",
@@ -191,10 +191,10 @@ STEM: tuple[Node, ...] = (
     ),
     _norm("embed_layernorm", "embed.add"),
 )
-TAIL: tuple[Node, ...] = (
+TAIL: tuple[NodeTemplate, ...] = (
     _norm("norm"),
-    Node("project_out", "linear", ("norm",), optional=True),
-    Node("lm_head.dense", "linear", ("project_out",), optional=True),
+    NodeTemplate("project_out", "linear", ("norm",), optional=True),
+    NodeTemplate("lm_head.dense", "linear", ("project_out",), optional=True),
     _norm("lm_head.norm", "lm_head.dense"),
     _linear("lm_head", "lm_head.norm"),
     _operation("lm_head.softcap", "lm_head"),
@@ -203,7 +203,10 @@ TAIL: tuple[Node, ...] = (
 
 def _order() -> dict[str, int]:
     layer = (
-        node for rows in (ATTENTION, MIXER, CROSS_ATTENTION, MLP) for row in rows for node in row
+        node
+        for rows in (ATTENTION_ROWS, MIXER_ROWS, CROSS_ATTENTION_ROWS, MLP_ROWS)
+        for row in rows
+        for node in row
     )
     nodes = [*STEM, *layer, *TAIL]
     return {id: rank for rank, id in enumerate(dict.fromkeys(node.id for node in nodes))}
@@ -217,7 +220,7 @@ NORMS = frozenset(
     for node in (
         *STEM,
         *TAIL,
-        *(n for r in (*ATTENTION, *MIXER, *CROSS_ATTENTION, *MLP) for n in r),
+        *(n for r in (*ATTENTION_ROWS, *MIXER_ROWS, *CROSS_ATTENTION_ROWS, *MLP_ROWS) for n in r),
     )
     if node.kind == "norm"
 )

@@ -9,7 +9,7 @@ from typing import Literal
 
 from modeldiff.checkpoints.checkpoint import TensorInfo
 
-Role = Literal["parameter", "buffer", "tied"]
+ParameterRole = Literal["parameter", "buffer", "tied"]
 
 _SCALES = ("scale_inv", "scales", "weight_scale", "input_scale", "scale_ub", "zeros", "g_idx")
 """Ends of the names of a quantised matrix's scales: they are not parameters of the model."""
@@ -50,7 +50,7 @@ class Parameter:
 
     place: Place
     tensor: TensorInfo
-    role: Role = "parameter"
+    role: ParameterRole = "parameter"
     transposed: bool = False
 
 

@@ -20,7 +20,7 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ModelSpec:
     """A checkpoint's names, shapes and config, read in the light of its family."""
 
     family: Family | None
@@ -76,7 +76,7 @@ class Reading:
         return self.family.norm if self.family else None
 
 
-def read_checkpoint(checkpoint: Checkpoint) -> Reading:
+def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
     """Read a checkpoint's headers and config. Never raises, whatever they hold."""
     family = family_of(checkpoint.config, name_patterns(t.name for t in checkpoint.tensors))
     settings = Settings(checkpoint.config, family)
@@ -87,7 +87,7 @@ def read_checkpoint(checkpoint: Checkpoint) -> Reading:
     layers = dimensions.layers.value if dimensions.layers else 0
     said = model_types(checkpoint.config)
     known = (t for t in said if family is not None and t in family.model_types)
-    return Reading(
+    return ModelSpec(
         family=family,
         model_type=next(known, said[0] if said else ""),
         settings=settings,

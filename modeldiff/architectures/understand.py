@@ -28,18 +28,18 @@ def understand(checkpoint: Checkpoint) -> Architecture:
 
 
 def _understand(checkpoint: Checkpoint) -> Architecture:
-    reading = read_checkpoint(checkpoint)
-    columns, outside = column_orders(reading.parameters)
-    blocks = read_blocks(reading)
-    parameters = reading.composition.parameters
+    spec = read_checkpoint(checkpoint)
+    columns, outside = column_orders(spec.parameters)
+    blocks = read_blocks(spec)
+    parameters = spec.composition.parameters
     return Architecture(
-        family=reading.family.name if reading.family else UNKNOWN,
-        title=f"{reading.title}, {short_count(parameters)}" if parameters else reading.title,
-        facts=read_facts(reading),
-        parameters=reading.parameters,
+        family=spec.family.name if spec.family else UNKNOWN,
+        title=f"{spec.title}, {short_count(parameters)}" if parameters else spec.title,
+        facts=read_facts(spec),
+        parameters=spec.parameters,
         columns=columns,
         outside=outside,
-        layer_count=reading.shapes.layers[-1] + 1 if reading.shapes.layers else 0,
+        layer_count=spec.shapes.layers[-1] + 1 if spec.shapes.layers else 0,
         stem=blocks.stem,
         layer_kinds=blocks.layer_kinds,
         tail=blocks.tail,

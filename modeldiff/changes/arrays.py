@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.changes.backends.accumulator import MedianSearch, Tally, Unsettled
-from modeldiff.changes.backends.cpu import CpuBench, CpuWorkshop
+from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch, PartialMedian
+from modeldiff.changes.backends.cpu import CpuBackend, CpuWorker
 from modeldiff.changes.change import Statistics
-from modeldiff.changes.dtype_pairs import Comparison, comparison
+from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair
 from modeldiff.changes.statistics.statistics import merge_statistics
 
 _STORED = {
@@ -69,7 +69,7 @@ class Measurement:
         """
         if base.shape != target.shape:
             raise ValueError(f"base has the shape {base.shape}, target {target.shape}")
-        types = comparison(*(_STORED.get(array.dtype.name, "") for array in (base, target)))
+        types = dtype_pair(*(_STORED.get(array.dtype.name, "") for array in (base, target)))
         if types is None:
             raise ValueError(f"{base.dtype} and {target.dtype} cannot be compared by element")
         self._pieces.append(_statistics(base, target, types))
@@ -85,7 +85,7 @@ class Measurement:
 
 
 def _statistics(
-    base: npt.NDArray[np.generic], target: npt.NDArray[np.generic], types: Comparison
+    base: npt.NDArray[np.generic], target: npt.NDArray[np.generic], types: DtypePair
 ) -> Statistics:
     sides = [np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in (base, target)]
     return statistics_of_bytes(sides[0], sides[1], types)
@@ -95,39 +95,39 @@ _own = threading.local()
 
 
 def statistics_of_bytes(
-    base: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8], types: Comparison
+    base: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8], types: DtypePair
 ) -> Statistics:
     """The statistics of two tensors in memory, from their stored bytes; the median is exact."""
-    workshop = CpuWorkshop()
-    if not hasattr(_own, "bench"):
-        _own.bench = workshop.bench()
-    bench: CpuBench = _own.bench
+    backend = CpuBackend()
+    if not hasattr(_own, "worker"):
+        _own.worker = backend.worker()
+    worker: CpuWorker = _own.worker
     sides = [base, target]
     elements = base.size * 8 // types.base.bits
-    chunk = workshop.chunk_elements(types)
+    chunk = backend.chunk_elements(types)
     if elements <= chunk:
-        for n, _ in _chunks(sides, bench, types, chunk):
-            return bench.measure_whole(types, n)
-    tally = Tally(elements, types)
-    for n, first in _chunks(sides, bench, types, chunk):
-        bench.measure_part(types, n, tally, first)
-    median = tally.find_median()
-    while isinstance(median, Unsettled):
+        for n, _ in _chunks(sides, worker, types, chunk):
+            return worker.measure_whole(types, n)
+    accumulator = Accumulator(elements, types)
+    for n, first in _chunks(sides, worker, types, chunk):
+        worker.measure_part(types, n, accumulator, first)
+    median = accumulator.find_median()
+    while isinstance(median, PartialMedian):
         search = MedianSearch(median)
-        for n, _ in _chunks(sides, bench, types, chunk):
-            bench.refine(types, n, search)
+        for n, _ in _chunks(sides, worker, types, chunk):
+            worker.refine(types, n, search)
         median = search.narrow()
-    return tally.statistics(median)
+    return accumulator.statistics(median)
 
 
 def _chunks(
-    sides: list[npt.NDArray[np.uint8]], bench: CpuBench, types: Comparison, chunk: int
+    sides: list[npt.NDArray[np.uint8]], worker: CpuWorker, types: DtypePair, chunk: int
 ) -> Iterator[tuple[int, int]]:
-    """Fills the bench's buffers chunk by chunk; (elements, first element) of each."""
+    """Fills the worker's buffers chunk by chunk; (elements, first element) of each."""
     widths = types.base.bits // 8, types.target.bits // 8
     elements = sides[0].size // widths[0]
     for first in range(0, max(elements, 1), chunk):
         n = min(chunk, elements - first)
-        for side, buffer, width in zip(sides, (bench.base, bench.target), widths, strict=True):
+        for side, buffer, width in zip(sides, (worker.base, worker.target), widths, strict=True):
             buffer[: n * width] = side[first * width : (first + n) * width]
         yield n, first

@@ -51,7 +51,7 @@ def table8(dtype: str) -> npt.NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class DtypePair:
     """How two stored types are compared.
 
     ``precision`` is the working type of the relative change, or ``equality`` where the elements
@@ -73,15 +73,15 @@ class Comparison:
         return nbytes * 8 // self.base.bits
 
 
-def comparison(base: str, target: str) -> Comparison | None:
+def dtype_pair(base: str, target: str) -> DtypePair | None:
     """How tensors stored as ``base`` and ``target`` are compared; None if they cannot be."""
     one, other = STORED_TYPES.get(base), STORED_TYPES.get(target)
     if one is None or other is None:
         return None
     if one.kind == other.kind == "float":
-        return Comparison(one, other, "float64" if 64 in (one.bits, other.bits) else "float32")
+        return DtypePair(one, other, "float64" if 64 in (one.bits, other.bits) else "float32")
     if one == other or (one.kind == other.kind == "integer"):
-        return Comparison(one, other, "equality")
+        return DtypePair(one, other, "equality")
     return None
 
 
@@ -94,7 +94,7 @@ def decoder(stored: StoredType) -> tuple[int, int]:
 
 
 def equal_elements(
-    base: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8], types: Comparison
+    base: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8], types: DtypePair
 ) -> int:
     """How many elements are equal; packed ones are compared bit by bit."""
     if types.base.kind == "integer":

@@ -31,19 +31,19 @@ class Reference:
         return self.text
 
 
-Layout = tuple[tuple[int, int], ...]
+Strides = tuple[tuple[int, int], ...]
 """How many elements lie how far apart, as (count, distance in elements), the outermost first. The
 empty one: they lie one after the other."""
 
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """One stored tensor, from its header, or a part of one.
+    """One stored tensor, from its header, or a slice of one.
 
-    ``offset`` counts bytes from the file's start to the first element. In ``layout`` the elements
+    ``offset`` counts bytes from the file's start to the first element. In ``strides`` the elements
     come in the order of ``shape``, row by row; it is empty but where they lie apart, as the keys in
-    a fused matrix may. ``part`` says which part of the stored tensor this is (``k``; ``gate of
-    expert 3``), empty if it is all of it; ``nbytes`` are the part's own.
+    a fused matrix may. ``slice`` says which slice of the stored tensor this is (``k``; ``gate of
+    expert 3``), empty if it is all of it; ``nbytes`` are the slice's own.
     """
 
     name: str
@@ -52,13 +52,13 @@ class TensorInfo:
     file: str
     offset: int
     nbytes: int
-    layout: Layout = ()
-    part: str = ""
+    strides: Strides = ()
+    slice: str = ""
 
     @property
     def label(self) -> str:
-        """The stored name, with the part behind it."""
-        return f"{self.name} ({self.part})" if self.part else self.name
+        """The stored name, with the slice behind it."""
+        return f"{self.name} ({self.slice})" if self.slice else self.name
 
     @property
     def elements(self) -> int:

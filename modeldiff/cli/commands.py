@@ -16,9 +16,9 @@ from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_reports import report_comparison, report_diff, report_inspection
 from modeldiff.results import (
     Result,
-    answer,
     require_writable,
     result_document,
+    run_diff,
     write_file,
     write_result,
 )
@@ -47,14 +47,14 @@ def compare(options: Namespace, terminal: Terminal) -> None:
         report_comparison(base, target, facts, pairs, terminal)
 
 
-def diff(options: Namespace, terminal: Terminal) -> None:
+def run_diff_command(options: Namespace, terminal: Terminal) -> None:
     """How much each tensor changed."""
     output: Path | None = options.output
     if output is not None:
         require_writable(output, (_REPORT,))
     base, target = _open(options.base, terminal), _open(options.target, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
-        result = answer(
+        result = run_diff(
             base, target, device=options.device, cache=not options.no_cache, progress=progress
         )
     if options.json:
@@ -73,13 +73,15 @@ def demo(options: Namespace, terminal: Terminal) -> None:
         terminal.line("trained on with other text. How much did each of its tensors move? Try also")
         terminal.line("demo:tuned, demo:lora and demo:unrelated as the target of a diff.")
         terminal.line()
-    diff(Namespace(**vars(options), base="demo:base", target="demo:continued"), terminal)
+    run_diff_command(
+        Namespace(**vars(options), base="demo:base", target="demo:continued"), terminal
+    )
 
 
 COMMANDS: Mapping[str, Callable[[Namespace, Terminal], None]] = {
     "inspect": inspect,
     "compare": compare,
-    "diff": diff,
+    "diff": run_diff_command,
     "demo": demo,
 }
 

@@ -9,12 +9,12 @@ from modeldiff.architectures import Architecture, Place, merge_columns
 from modeldiff.text.formatting import format_layers
 
 Item = TypeVar("Item")
-Group = TypeVar("Group", bound=Hashable)
+_Group = TypeVar("_Group", bound=Hashable)
 
 
-def grouped(items: Iterable[Item], group: Callable[[Item], Group]) -> dict[Group, list[Item]]:
+def grouped(items: Iterable[Item], group: Callable[[Item], _Group]) -> dict[_Group, list[Item]]:
     """The items by group, groups in the order in which they first occur."""
-    groups: dict[Group, list[Item]] = {}
+    groups: dict[_Group, list[Item]] = {}
     for item in items:
         groups.setdefault(group(item), []).append(item)
     return groups

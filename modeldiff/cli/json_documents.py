@@ -61,7 +61,7 @@ def _tensor(parameter: Parameter) -> dict[str, Any]:
     tensor, place = parameter.tensor, parameter.place
     return {
         "name": tensor.name,
-        "part": tensor.part,
+        "part": tensor.slice,
         "tower": place.tower,
         "layer": place.layer,
         "component": place.component,

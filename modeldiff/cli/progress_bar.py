@@ -9,7 +9,7 @@ from typing import Self, TextIO
 
 from modeldiff.changes import Progress
 from modeldiff.cli.terminal import Terminal, printable
-from modeldiff.cli.text_table import cut
+from modeldiff.cli.text_table import shorten_middle
 from modeldiff.results import Pace
 from modeldiff.text.formatting import format_bytes, format_duration, format_rate
 
@@ -74,7 +74,7 @@ class ProgressBar:
             parts += [format_rate(rate), f"{format_duration(self._pace.seconds_left(now))} left"]
         numbers = "  ".join([*parts, ""])
         room = max(width - len(numbers), 0)
-        return f"{numbers}{cut(printable(progress.current), room)}"[:width]
+        return f"{numbers}{shorten_middle(printable(progress.current), room)}"[:width]
 
     def _say_once(self, occasion: str, text: str) -> None:
         if occasion not in self._said:

@@ -11,7 +11,7 @@ from modeldiff.cli.grouping import grouped, layers_text, order_of_data
 from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
-from modeldiff.results import Reading, Result, merge_by, read_changes, summarize
+from modeldiff.results import Narrative, Result, merge_by, narrate, summarize
 from modeldiff.text.formatting import (
     format_bytes,
     format_count,
@@ -111,7 +111,7 @@ def report_comparison(
 def report_diff(
     result: Result, architectures: tuple[Architecture, Architecture], terminal: Terminal
 ) -> None:
-    """The reading, each component over all layers, the extremes, and what could
+    """The narrative, each component over all layers, the extremes, and what could
     not be compared."""
     header, changes = result.header, result.changes
     pairs = [change.pair for change in changes]
@@ -122,7 +122,7 @@ def report_diff(
         f"{format_duration(header.seconds)}, {header.created}"
     )
     _report_statuses(pairs, terminal)
-    _report_reading(read_changes(changes), terminal)
+    _report_reading(narrate(changes), terminal)
     if summary.statistics is not None:
         terminal.heading("Change in %, each component over all its layers")
         order = order_of_data(*architectures)
@@ -157,13 +157,13 @@ def report_diff(
     _report_not_compared(pairs, terminal)
 
 
-def _report_reading(reading: Reading, terminal: Terminal) -> None:
+def _report_reading(narrative: Narrative, terminal: Terminal) -> None:
     terminal.heading("What the numbers say")
-    for sentence in (reading.headline, *reading.facts):
+    for sentence in (narrative.headline, *narrative.facts):
         _sentence(sentence, terminal)
-    if reading.inference:
+    if narrative.likeness:
         terminal.heading("What they may mean")
-        for sentence in reading.inference:
+        for sentence in narrative.likeness:
             _sentence(sentence, terminal)
 
 

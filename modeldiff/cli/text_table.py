@@ -92,11 +92,11 @@ def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> l
 def _broken(cell: str, width: int) -> list[str]:
     if len(cell) <= width:
         return [cell]
-    fitting = " ".join(cut(word, width) for word in cell.split(" "))
+    fitting = " ".join(shorten_middle(word, width) for word in cell.split(" "))
     return textwrap.wrap(fitting, width, break_on_hyphens=False) or [""]
 
 
-def cut(text: str, width: int) -> str:
+def shorten_middle(text: str, width: int) -> str:
     """``text`` in at most ``width`` characters, its middle left out: names differ at the ends.
 
     >>> cut("model.layers.31.mlp.down_proj.weight", 20)

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that at every moment, come what may, it has its old or its new content.
 
     Raises ``OSError``.
@@ -24,7 +24,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def try_writing(folder: Path) -> None:
-    """Raise the ``OSError`` that ``write_whole`` would meet in ``folder``, if it would."""
+    """Raise the ``OSError`` that ``write_atomically`` would meet in ``folder``, if it would."""
     trial = _temporary(folder)
     trial.touch()
     trial.unlink()

@@ -16,7 +16,7 @@ def cache_folder(name: str) -> Path:
     return Path(root) / name
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_if_possible(path: Path, data: bytes) -> None:
     """Write a file that a reader sees whole or not at all; a full or read-only disk is no error."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

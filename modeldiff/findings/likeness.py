@@ -42,7 +42,7 @@ _INSTRUCT_PCT = (3.5 * 12.8) ** 0.5
 _HEAVY_PCT = (15.0 * 58.6) ** 0.5
 
 
-def infer(evidence: Evidence) -> Iterator[str]:
+def describe_likeness(evidence: Evidence) -> Iterator[str]:
     """Sentences on what the change is like, the first one the gist; none where nothing could be
     compared."""
     if not evidence.compared:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from modeldiff.architectures import Place
 from modeldiff.changes import Change, Statistics, Status, merge_statistics
 from modeldiff.findings.evidence import Evidence, is_moved, medians_of
-from modeldiff.findings.likeness import infer
+from modeldiff.findings.likeness import describe_likeness
 from modeldiff.text.formatting import format_count, format_layers, format_pct
 
 _LEFT_OUT: dict[Status, str] = {
@@ -31,19 +31,21 @@ _ABOUT_EQUAL = 1.25
 
 
 @dataclass(frozen=True)
-class Reading:
-    """``facts`` follow from the numbers; ``inference`` is what these are like, hedged, the gist
+class Narrative:
+    """``facts`` follow from the numbers; ``likeness`` is what these are like, hedged, the gist
     first, with what it is measured by. ``headline`` is the first thing to know."""
 
     headline: str
     facts: tuple[str, ...]
-    inference: tuple[str, ...]
+    likeness: tuple[str, ...]
 
 
-def read_changes(changes: Sequence[Change]) -> Reading:
+def narrate(changes: Sequence[Change]) -> Narrative:
     """The reading of a change table, also of one that is not finished."""
     evidence = Evidence(changes)
-    return Reading(_headline(evidence), tuple(_facts(evidence)), tuple(infer(evidence)))
+    return Narrative(
+        _headline(evidence), tuple(_facts(evidence)), tuple(describe_likeness(evidence))
+    )
 
 
 def place_words(place: Place) -> str:
@@ -67,13 +69,13 @@ def places_words(places: Sequence[Place]) -> str:
         if len(columns) > _MOST_NAMED:
             columns = [*columns[: _MOST_NAMED - 1], f"{len(columns) - _MOST_NAMED + 1:,} more"]
         where = f" in {format_layers(layers_alike)}" if layers_alike else ""
-        parts.append(listed(columns) + where)
+        parts.append(enumeration(columns) + where)
     if len(parts) > _MOST_NAMED:
         parts = [*parts[: _MOST_NAMED - 1], "elsewhere"]
     return "; ".join(parts)
 
 
-def listed(parts: Sequence[str]) -> str:
+def enumeration(parts: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else ""
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from modeldiff.changes import Change, Statistics, Status, merge_statistics
 
-Group = TypeVar("Group", bound=Hashable)
+_Group = TypeVar("_Group", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ def summarize(changes: Sequence[Change], *, extremes: int = 5) -> Summary:
 
 
 def merge_by(
-    changes: Iterable[Change], group: Callable[[Change], Group]
-) -> dict[Group, Statistics]:
+    changes: Iterable[Change], group: Callable[[Change], _Group]
+) -> dict[_Group, Statistics]:
     """The merged statistics of each group of rows, groups in the order in which they first occur.
 
     Rows without statistics belong to no group. Quantiles of several rows carry the precision of
     the histogram's buckets; a row alone in its group keeps its own.
     """
-    members: dict[Group, list[Statistics]] = {}
+    members: dict[_Group, list[Statistics]] = {}
     for change in changes:
         if change.statistics is not None:
             members.setdefault(group(change), []).append(change.statistics)

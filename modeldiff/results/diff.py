@@ -20,7 +20,7 @@ from modeldiff.results.store.lock import held_alone
 from modeldiff.results.store.result_files import load_result, save_result
 
 
-def answer(
+def run_diff(
     base: Checkpoint,
     target: Checkpoint,
     *,

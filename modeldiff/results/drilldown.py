@@ -17,14 +17,16 @@ from modeldiff.changes import (
 )
 from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
 from modeldiff.errors import InvalidOption
-from modeldiff.results.drilldown_kinds import Found, Look, LookKind
+from modeldiff.results.drilldown_kinds import DrillDown, DrillDownKind, DrillDownResult
 from modeldiff.results.result import result_key
-from modeldiff.results.store.drilldown_files import load_look, save_look
+from modeldiff.results.store.drilldown_files import load_drill_down, save_drill_down
 
 _ROWS_ARE_TOKENS = ("embed_tokens", "lm_head", "embed_positions", "embed_token_types")
 
 
-def possible_looks(found: Pair, base: Architecture, target: Architecture) -> tuple[LookKind, ...]:
+def possible_drill_downs(
+    found: Pair, base: Architecture, target: Architecture
+) -> tuple[DrillDownKind, ...]:
     """The looks that there are at a pair, as far as headers tell; none where it isn't measured."""
     tensor = found.base
     if found.status != "compared" or tensor is None or found.target is None:
@@ -32,7 +34,7 @@ def possible_looks(found: Pair, base: Architecture, target: Architecture) -> tup
     sides = (tensor, found.target)
     if not tensor.elements or not all(_is_float(side) for side in sides):
         return ()
-    looks: list[LookKind] = []
+    looks: list[DrillDownKind] = []
     if units_between(found, base, target) is not None:
         looks.append("units")
     matrix = len(tensor.shape) == 2 and min(tensor.shape) > 1
@@ -43,14 +45,14 @@ def possible_looks(found: Pair, base: Architecture, target: Architecture) -> tup
     return tuple(looks)
 
 
-def look_closer(
+def drill_down(
     base: Checkpoint,
     target: Checkpoint,
-    look: Look,
+    look: DrillDown,
     *,
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
-) -> Found:
+) -> DrillDownResult:
     """What a look shows: the stored one if there is, else measured now and kept.
 
     ``device`` is where singular values are computed; all else is reading. ``progress`` is called
@@ -60,24 +62,24 @@ def look_closer(
     ``ResultError`` where the cache folder can't be written to, and the errors of reading.
     """
     key = result_key(base, target)
-    stored = load_look(key, look)
+    stored = load_drill_down(key, look)
     if stored is not None:
         return stored
     sides = understand(base), understand(target)
     chosen = _pair_at(pair(*sides), look.place)
     found = _measure(chosen, look.kind, (base, target), sides, device, progress)
-    save_look(key, look, found)
+    save_drill_down(key, look, found)
     return found
 
 
 def _measure(
     chosen: Pair,
-    kind: LookKind,
+    kind: DrillDownKind,
     checkpoints: tuple[Checkpoint, Checkpoint],
     architectures: tuple[Architecture, Architecture],
     device: str,
     progress: Callable[[Progress], None] | None,
-) -> Found:
+) -> DrillDownResult:
     if kind == "rows":
         return measure_rows(chosen, *checkpoints, progress=progress)
     if kind == "image":

@@ -8,17 +8,17 @@ from typing import Literal
 from modeldiff.architectures import Place
 from modeldiff.changes import ChangeImage, RowChanges, SingularValues, UnitChanges
 
-LookKind = Literal["units", "rows", "image", "spectrum"]
+DrillDownKind = Literal["units", "rows", "image", "spectrum"]
 """``units``: heads or blocks of neurons. ``rows``: each token. ``image``: the matrix as blocks.
 ``spectrum``: the singular values of the change."""
 
-Found = UnitChanges | RowChanges | ChangeImage | SingularValues
+DrillDownResult = UnitChanges | RowChanges | ChangeImage | SingularValues
 """What they show, in this order."""
 
 
 @dataclass(frozen=True)
-class Look:
+class DrillDown:
     """One kind of look at the pair of one place."""
 
     place: Place
-    kind: LookKind
+    kind: DrillDownKind

@@ -132,7 +132,7 @@ def test_a_look_that_runs_says_how_far_it_is_and_can_be_stopped(
         finally:
             stopped.set()
 
-    monkeypatch.setattr(jobs, "look_closer", endless)
+    monkeypatch.setattr(jobs, "drill_down", endless)
     app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj")
     assert "Reading, 25%" in [bar.proto.text for bar in app.get("progress")]
     app.button(key="cancel_look").click().run()
@@ -148,7 +148,7 @@ def test_a_look_that_fails_says_why_and_can_be_tried_again(
         raise CheckpointError("The disk *fell* out.", hint="Put it back.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "look_closer", broken)
+        patch.setattr(jobs, "drill_down", broken)
         app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj")
     assert "The disk \\*fell\\* out" in app.error[0].value
     assert "Put it back" in app.error[0].value

@@ -13,7 +13,7 @@ from modeldiff.checkpoints import open_checkpoint
 from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_chart
 from modeldiff.drawings.heatmap.frame import heatmap_frame
 from modeldiff.drawings.output.rendering import chart_to_svg, svg_to_png
-from modeldiff.results import answer
+from modeldiff.results import run_diff
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.controls.downloads import provenance
 from modeldiff.ui.session.opened_pair import Comparison, Opened
@@ -27,7 +27,7 @@ def test_drawings_carry_references_fingerprints_options_and_version(tmp_path: Pa
         for folder in folders
     ]
     comparison = Comparison(sides[0], sides[1], "cpu")
-    result = answer(sides[0].checkpoint, sides[1].checkpoint, cache=False)
+    result = run_diff(sides[0].checkpoint, sides[1].checkpoint, cache=False)
     header = replace(result.header, options={"overlap": True})
     lines = provenance(comparison, DiffState(replace(result, header=header), None))
     architecture = sides[0].architecture

@@ -1,4 +1,4 @@
-"""The reading on the pages: facts and inference apart, and names from files as text."""
+"""The narrative on the pages: facts and inference apart, and names from files as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modeldiff.checkpoints import open_checkpoint
-from modeldiff.results import answer, read_changes
+from modeldiff.results import narrate, run_diff
 from modeldiff.ui.widgets.markdown import plain
 from tests.app.conftest import OpenPage, words
 from tests.app.small_models import write_llama
@@ -20,15 +20,15 @@ Measure = Callable[[str, str], None]
 def test_pages_say_what_the_reading_says(page: str, open_page: OpenPage, measure: Measure) -> None:
     measure("demo:base", "demo:lora")
     app = open_page(page, base="demo:base", target="demo:lora")
-    result = answer(open_checkpoint("demo:base"), open_checkpoint("demo:lora"), device="cpu")
-    reading = read_changes(result.changes)
+    result = run_diff(open_checkpoint("demo:base"), open_checkpoint("demo:lora"), device="cpu")
+    narrative = narrate(result.changes)
     shown = [str(element.value).replace("\N{NO-BREAK SPACE}", " ") for element in app.markdown]
-    (headline,) = (text for text in shown if text.startswith(f"**{plain(reading.headline)}**"))
+    (headline,) = (text for text in shown if text.startswith(f"**{plain(narrative.headline)}**"))
     # The heatmap's room is for the picture: it says the gist, and the rest opens.
-    assert (plain(reading.inference[0]) in headline) == (page == "heatmap")
+    assert (plain(narrative.likeness[0]) in headline) == (page == "heatmap")
     facts = next(text for text in shown if text.startswith("- "))
-    assert facts.splitlines() == [f"- {plain(fact)}" for fact in reading.facts]
-    for sentence in reading.inference:
+    assert facts.splitlines() == [f"- {plain(fact)}" for fact in narrative.facts]
+    for sentence in narrative.likeness:
         assert plain(sentence) in shown and plain(sentence) not in facts
     assert "What the numbers may mean" in words(app)
 

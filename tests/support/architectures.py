@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
-from modeldiff.architectures.place import Parameter, Place, Role
+from modeldiff.architectures.architecture import Architecture, LayerKind, Node, Sublayer
+from modeldiff.architectures.place import Parameter, ParameterRole, Place
 from modeldiff.checkpoints.checkpoint import TensorInfo
 
 Shapes = dict[str, tuple[int, ...]]
@@ -25,7 +25,7 @@ def parameter(
     column: str,
     shape: tuple[int, ...],
     *,
-    role: Role = "parameter",
+    role: ParameterRole = "parameter",
     expert: int | None = None,
     stored: str | None = None,
 ) -> Parameter:
@@ -44,8 +44,8 @@ def decoder(
     outside: Shapes,
     sublayers: tuple[Sublayer, ...],
     *,
-    stem: tuple[Step, ...],
-    tail: tuple[Step, ...],
+    stem: tuple[Node, ...],
+    tail: tuple[Node, ...],
     tied: tuple[str, ...] = (),
     parallel: bool = False,
 ) -> Architecture:
@@ -76,12 +76,12 @@ def decoder(
     )
 
 
-def linear(component: str, reads: tuple[str, ...], shape: str) -> Step:
-    return Step(component, component.rpartition(".")[2], "linear", reads, shape)
+def linear(component: str, reads: tuple[str, ...], shape: str) -> Node:
+    return Node(component, component.rpartition(".")[2], "linear", reads, shape)
 
 
-def operation(name: str, label: str, reads: tuple[str, ...], detail: str = "") -> Step:
-    return Step(name, label, "operation", reads, detail=detail)
+def operation(name: str, label: str, reads: tuple[str, ...], detail: str = "") -> Node:
+    return Node(name, label, "operation", reads, detail=detail)
 
 
 def llama_like(
@@ -112,7 +112,7 @@ def llama_like(
     attention = Sublayer(
         "Self-attention",
         (
-            (Step("input_layernorm", "input_layernorm", "norm", (), str(width), "RMSNorm"),),
+            (Node("input_layernorm", "input_layernorm", "norm", (), str(width), "RMSNorm"),),
             (
                 linear(q, ("input_layernorm",), f"{width} → {width}"),
                 linear(k, ("input_layernorm",), f"{width} → {kv}"),
@@ -134,7 +134,7 @@ def llama_like(
     mlp = Sublayer(
         "MLP",
         (
-            (Step(norm, norm, "norm", (), str(width), "RMSNorm"),),
+            (Node(norm, norm, "norm", (), str(width), "RMSNorm"),),
             (
                 linear(gate, (norm,), f"{width} → {hidden}"),
                 linear(up, (norm,), f"{width} → {hidden}"),
@@ -155,10 +155,10 @@ def llama_like(
         columns,
         outside,
         (attention, mlp),
-        stem=(Step("embed_tokens", "embed_tokens", "embedding", (), f"{vocabulary} × {width}"),),
+        stem=(Node("embed_tokens", "embed_tokens", "embedding", (), f"{vocabulary} × {width}"),),
         tail=(
-            Step("norm", "norm", "norm", (), str(width), "RMSNorm"),
-            Step("lm_head", "lm_head", "linear", ("norm",), f"{width} → {vocabulary}"),
+            Node("norm", "norm", "norm", (), str(width), "RMSNorm"),
+            Node("lm_head", "lm_head", "linear", ("norm",), f"{width} → {vocabulary}"),
         ),
         tied=("lm_head",) if tied else (),
     )
@@ -185,7 +185,7 @@ def gpt2_like(layers: int = 12, width: int = 768) -> Architecture:
     attention = Sublayer(
         "Self-attention",
         (
-            (Step("input_layernorm", "input_layernorm", "norm", (), str(width), "LayerNorm"),),
+            (Node("input_layernorm", "input_layernorm", "norm", (), str(width), "LayerNorm"),),
             (linear(fused, ("input_layernorm",), f"{width} → {3 * width}"),),
             (operation("self_attn.attention", "Attention", (fused,), "12 heads × 64"),),
             (linear(o, ("self_attn.attention",), f"{width} → {width}"),),
@@ -195,7 +195,7 @@ def gpt2_like(layers: int = 12, width: int = 768) -> Architecture:
     mlp = Sublayer(
         "MLP",
         (
-            (Step(norm, norm, "norm", (), str(width), "LayerNorm"),),
+            (Node(norm, norm, "norm", (), str(width), "LayerNorm"),),
             (linear(fc, (norm,), f"{width} → {4 * width}"),),
             (operation("mlp.act", "GELU", (fc,)),),
             (linear(proj, ("mlp.act",), f"{4 * width} → {width}"),),
@@ -214,12 +214,12 @@ def gpt2_like(layers: int = 12, width: int = 768) -> Architecture:
         },
         (attention, mlp),
         stem=(
-            Step("embed_tokens", "embed_tokens", "embedding", (), f"50257 × {width}"),
-            Step("embed_positions", "embed_positions", "embedding", (), f"1024 × {width}"),
+            Node("embed_tokens", "embed_tokens", "embedding", (), f"50257 × {width}"),
+            Node("embed_positions", "embed_positions", "embedding", (), f"1024 × {width}"),
         ),
         tail=(
-            Step("norm", "norm", "norm", (), str(width), "LayerNorm"),
-            Step("lm_head", "lm_head", "linear", ("norm",), f"{width} → 50257"),
+            Node("norm", "norm", "norm", (), str(width), "LayerNorm"),
+            Node("lm_head", "lm_head", "linear", ("norm",), f"{width} → 50257"),
         ),
         tied=("lm_head",),
     )
@@ -287,7 +287,7 @@ def strange(layers: int = 3) -> Architecture:
         (
             (linear(evil, (), "64 → 64"), linear(long, (), "64 → 64" * 20)),
             (
-                Step("mixer.decay", "decay", "parameter", (), "64"),
+                Node("mixer.decay", "decay", "parameter", (), "64"),
                 operation("mixer.scan", "Scan", (evil, long, "mixer.decay", "nowhere")),
             ),
         ),
@@ -299,7 +299,7 @@ def strange(layers: int = 3) -> Architecture:
         columns,
         {"tok_table": (100, 64)},
         (mixer, out),
-        stem=(Step("tok_table", "tok_table", "embedding", (), "100 × 64"),),
+        stem=(Node("tok_table", "tok_table", "embedding", (), "100 × 64"),),
         tail=(),
         parallel=True,
     )
@@ -310,7 +310,7 @@ def moe_like(layers: int = 4, experts: int = 3) -> Architecture:
     dense = llama_like(1, width=64, kv=16, hidden=128, vocabulary=100)
     norm, router = "post_attention_layernorm", "mlp.router"
 
-    def network(name: str) -> tuple[tuple[Step, ...], ...]:
+    def network(name: str) -> tuple[tuple[Node, ...], ...]:
         at = f"mlp.{name}"
         gate, up, down = (f"{at}.{part}_proj" for part in ("gate", "up", "down"))
         return (
@@ -327,7 +327,7 @@ def moe_like(layers: int = 4, experts: int = 3) -> Architecture:
     routed = Sublayer(
         "MLP",
         (
-            (Step(norm, norm, "norm", (), "64", "RMSNorm"),),
+            (Node(norm, norm, "norm", (), "64", "RMSNorm"),),
             (linear(router, (norm,), f"64 → {experts}"), *rows[0]),
             *rows[1:],
             (

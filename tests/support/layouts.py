@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from modeldiff.drawings.diagram.layout.block import Line, Point
+from modeldiff.drawings.diagram.layout.block import Point, Polyline
 from modeldiff.drawings.diagram.layout.elements import Box, Layout
 
 
@@ -33,7 +33,7 @@ def assert_apart(boxes: Sequence[Box]) -> None:
         assert beside or above, (one.card.step.id, other.card.step.id)
 
 
-def assert_goes_round(lines: Iterable[Line], boxes: Sequence[Box]) -> None:
+def assert_goes_round(lines: Iterable[Polyline], boxes: Sequence[Box]) -> None:
     """No line runs through the inside of a box."""
     for line in lines:
         for a, b in pairwise(line):

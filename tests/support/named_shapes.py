@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from modeldiff.architectures import Architecture, Step
+from modeldiff.architectures import Architecture, Node
 from modeldiff.checkpoints.checkpoint import Checkpoint, FetchProgress, Reference, TensorInfo
 from modeldiff.checkpoints.config_only.opening import catalog_config
 
@@ -163,7 +163,7 @@ def invented(layers: int = 3) -> Checkpoint:
     return checkpoint({**shapes, "net.readout.weight": (100, 16)})
 
 
-def steps(architecture: Architecture) -> Iterator[tuple[str, Step]]:
+def steps(architecture: Architecture) -> Iterator[tuple[str, Node]]:
     """Every step with the name of what it stands in: a layer kind, the stem or the tail."""
     for step in architecture.stem:
         yield "stem", step

@@ -15,7 +15,7 @@ def elements_of(part: TensorInfo, whole: TensorInfo) -> npt.NDArray[np.int64]:
     """The numbers of the part's elements in the stored tensor, in the part's shape."""
     width = STORED_TYPES[whole.dtype].bits // 8
     found = np.array([(part.offset - whole.offset) // width], np.int64)
-    for count, distance in part.layout or ((part.elements, 1),):
+    for count, distance in part.strides or ((part.elements, 1),):
         found = (found[:, None] + np.arange(count) * distance).reshape(-1)
     return found.reshape(part.shape)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from modeldiff.architectures import Architecture, understand
 from modeldiff.changes import Change
 from modeldiff.checkpoints import open_checkpoint
-from modeldiff.results import answer
+from modeldiff.results import run_diff
 from tests.support.safetensors_files import encode as encode_file
 from tests.support.safetensors_files import entry
 from tests.support.slow_statistics import encode as encode_values
@@ -76,7 +76,7 @@ def measured(
         open_checkpoint(str(write_values(folder / name, values, dtype)))
         for name, values, dtype in zip(("base", "target"), (base, target), types, strict=True)
     ]
-    changes = answer(*sides, device="cpu", cache=False).changes
+    changes = run_diff(*sides, device="cpu", cache=False).changes
     return changes, understand(sides[0]), understand(sides[1])
 
 

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from modeldiff.changes import Statistics, Sums, measure
 from modeldiff.changes.backends import torch_backend as accelerator_module
 from modeldiff.changes.backends import torch_kernels
-from modeldiff.changes.backends.cpu import CpuBench
-from modeldiff.changes.backends.torch_backend import TorchBench, TorchWorkshop
+from modeldiff.changes.backends.cpu import CpuWorker
+from modeldiff.changes.backends.torch_backend import TorchBackend, TorchWorker
 from modeldiff.changes.backends.torch_kernels import divides_exactly
-from modeldiff.changes.dtype_pairs import Comparison, comparison
+from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair
 from modeldiff.changes.engine.engine import walk
 from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import Checkpoint
@@ -28,11 +28,11 @@ from tests.support.stored_values import StoredPair, stored_pairs
 ROOM = 9 * LEAF * 8
 
 
-def load(bench: TorchBench | CpuBench, pair: StoredPair) -> tuple[Comparison, int]:
-    types = comparison(*pair.types)
+def load(worker: TorchWorker | CpuWorker, pair: StoredPair) -> tuple[DtypePair, int]:
+    types = dtype_pair(*pair.types)
     assert types is not None
-    bench.base[: len(pair.base)] = pair.base
-    bench.target[: len(pair.target)] = pair.target
+    worker.base[: len(pair.base)] = pair.base
+    worker.target[: len(pair.target)] = pair.target
     return types, types.elements(len(pair.base))
 
 
@@ -59,7 +59,7 @@ def expect_same(found: Statistics, wanted: Statistics) -> None:
 @given(stored_pairs())
 @settings(max_examples=150)
 def test_it_measures_what_the_cpu_measures(pair: StoredPair) -> None:
-    torch_bench, cpu_bench = TorchBench(torch.device("cpu"), ROOM), CpuBench(ROOM)
+    torch_bench, cpu_bench = TorchWorker(torch.device("cpu"), ROOM), CpuWorker(ROOM)
     wanted = cpu_bench.measure_whole(*load(cpu_bench, pair))
     expect_same(torch_bench.measure_whole(*load(torch_bench, pair)), wanted)
 
@@ -67,7 +67,7 @@ def test_it_measures_what_the_cpu_measures(pair: StoredPair) -> None:
 @given(stored_pairs(sizes=(3 * LEAF + 5,)))
 @settings(max_examples=15)
 def test_slices_of_a_chunk_change_no_count(pair: StoredPair) -> None:
-    whole, sliced = (TorchBench(torch.device("cpu"), ROOM) for _ in range(2))
+    whole, sliced = (TorchWorker(torch.device("cpu"), ROOM) for _ in range(2))
     sliced._slice = LEAF
     expect_same(sliced.measure_whole(*load(sliced, pair)), whole.measure_whole(*load(whole, pair)))
 
@@ -92,9 +92,9 @@ def test_a_walk_on_it_yields_the_same(
     opened: tuple[Checkpoint, Checkpoint], small: int, chunk_bytes: int
 ) -> None:
     pairs = pairs_by_name(*opened)
-    workshop = TorchWorkshop("cpu", chunk_bytes, small)
+    backend = TorchBackend("cpu", chunk_bytes, small)
     wanted = measure(pairs, *opened, device="cpu")
-    for change, other in zip(walk(pairs, *opened, workshop), wanted, strict=True):
+    for change, other in zip(walk(pairs, *opened, backend), wanted, strict=True):
         assert change.statistics is not None
         assert other.statistics is not None
         expect_same(change.statistics, other.statistics)
@@ -122,7 +122,7 @@ def test_out_of_memory_halves_the_slice_and_goes_on(
 
     monkeypatch.setattr(accelerator_module, "measure_slice", scarce)
     monkeypatch.setattr(torch.accelerator, "empty_cache", lambda: None)
-    changes = list(walk(pairs, *opened, TorchWorkshop("cpu", small=-1)))
+    changes = list(walk(pairs, *opened, TorchBackend("cpu", small=-1)))
     assert max(sizes) > 2 * LEAF
     for change, other in zip(changes, wanted, strict=True):
         assert change.statistics is not None
@@ -138,7 +138,7 @@ def test_other_errors_are_not_taken_for_want_of_memory(
 
     monkeypatch.setattr(accelerator_module, "measure_slice", broken)
     with pytest.raises(RuntimeError, match="device-side"):
-        list(walk(pairs_by_name(*opened), *opened, TorchWorkshop("cpu", small=-1)))
+        list(walk(pairs_by_name(*opened), *opened, TorchBackend("cpu", small=-1)))
 
 
 def test_without_float64_on_the_device_the_cpu_does_it(
@@ -148,7 +148,7 @@ def test_without_float64_on_the_device_the_cpu_does_it(
     pairs = pairs_by_name(*opened)
     wanted = list(measure(pairs, *opened, device="cpu"))
     for chunk_bytes in (LEAF * 8, 32 << 20):
-        changes = list(walk(pairs, *opened, TorchWorkshop("cpu", chunk_bytes, small=-1)))
+        changes = list(walk(pairs, *opened, TorchBackend("cpu", chunk_bytes, small=-1)))
         assert changes[4] == wanted[4]
 
 

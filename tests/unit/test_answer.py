@@ -17,7 +17,7 @@ from modeldiff import changes
 from modeldiff.changes import Change, Pair, Progress
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.errors import Cancelled, CheckpointChanged, InvalidOption, ResultError
-from modeldiff.results import answer, load_result, result_key
+from modeldiff.results import load_result, result_key, run_diff
 from tests.support.results import cache_at, write_model
 
 Sides = tuple[Checkpoint, Checkpoint]
@@ -82,14 +82,14 @@ def test_compiling_is_said_and_is_no_time_of_measuring(
         hour[0] += 3600
 
     monkeypatch.setattr("modeldiff.results.diff.kernels", compile_for_an_hour)
-    result = answer(*sides, progress=lambda progress: said.append(progress.current))
+    result = run_diff(*sides, progress=lambda progress: said.append(progress.current))
     assert hour == [3600] and 0 < result.header.seconds < 3600
 
 
 class TestFirstTime:
     def test_measured_and_kept(self, sides: Sides, results: Path) -> None:
         seen: list[Change] = []
-        result = answer(*sides, on_change=seen.append)
+        result = run_diff(*sides, on_change=seen.append)
         assert names(result.changes) == [tensor.name for tensor in sides[0].tensors]
         assert all(change.statistics is not None for change in result.changes)
         assert tuple(seen) == result.changes
@@ -101,7 +101,7 @@ class TestFirstTime:
 
     def test_progress_counts_both_sides(self, sides: Sides, results: Path) -> None:
         reports: list[Progress] = []
-        answer(*sides, progress=reports.append)
+        run_diff(*sides, progress=reports.append)
         total = sides[0].nbytes + sides[1].nbytes
         first, last = reports[0], reports[-1]
         assert (first.bytes_done, first.bytes_total) == (0, total)
@@ -110,7 +110,7 @@ class TestFirstTime:
         assert {report.resumed_bytes for report in reports} == {0}
 
     def test_without_a_cache(self, sides: Sides, results: Path, measured: list[str]) -> None:
-        first, second = answer(*sides, cache=False), answer(*sides, cache=False)
+        first, second = run_diff(*sides, cache=False), run_diff(*sides, cache=False)
         assert first.changes == second.changes
         assert len(measured) == 2 * 11
         assert not results.exists()
@@ -119,50 +119,50 @@ class TestFirstTime:
         (tmp_path / "file").write_text("")
         with cache_at(tmp_path / "file"):
             with pytest.raises(ResultError):
-                answer(*sides)
-            assert answer(*sides, cache=False).changes
+                run_diff(*sides)
+            assert run_diff(*sides, cache=False).changes
 
     def test_an_unknown_device(self, sides: Sides, results: Path) -> None:
         with pytest.raises(InvalidOption):
-            answer(*sides, device="abacus")
+            run_diff(*sides, device="abacus")
 
 
 class TestSecondTime:
     def test_nothing_is_measured(self, sides: Sides, results: Path, measured: list[str]) -> None:
-        first = answer(*sides)
+        first = run_diff(*sides)
         measured.clear()
-        assert answer(*sides, device="torch:cpu") == first
+        assert run_diff(*sides, device="torch:cpu") == first
         assert measured == []
 
     def test_under_other_references_of_the_same_content(
         self, sides: Sides, results: Path, tmp_path: Path, measured: list[str]
     ) -> None:
-        first = answer(*sides)
+        first = run_diff(*sides)
         Path(sides[0].reference.location).rename(tmp_path / "moved")
         moved = open_checkpoint(str(tmp_path / "moved"))
         measured.clear()
-        again = answer(moved, sides[1])
+        again = run_diff(moved, sides[1])
         assert measured == []
         assert again.header.base_reference == str(tmp_path / "moved")
         assert again.changes == first.changes
 
     def test_other_content_is_another_question(self, sides: Sides, results: Path) -> None:
-        assert answer(*sides).key != answer(*reversed(sides)).key
+        assert run_diff(*sides).key != run_diff(*reversed(sides)).key
 
 
 class TestInterrupted:
     def test_goes_on_where_it_was_cancelled(
         self, sides: Sides, results: Path, measured: list[str]
     ) -> None:
-        undisturbed = answer(*sides, cache=False)
+        undisturbed = run_diff(*sides, cache=False)
         stop = StopAfter(4)
         with pytest.raises(Cancelled):
-            answer(*sides, on_change=stop)
+            run_diff(*sides, on_change=stop)
         assert load_result(result_key(*sides)) is None
         measured.clear()
         seen: list[Change] = []
         reports: list[Progress] = []
-        result = answer(*sides, on_change=seen.append, progress=reports.append)
+        result = run_diff(*sides, on_change=seen.append, progress=reports.append)
         assert len(stop.names) == 4
         assert measured == [name for name in names(result.changes) if name not in stop.names]
         assert result.changes == undisturbed.changes
@@ -176,13 +176,13 @@ class TestInterrupted:
 
     def test_more_than_once_and_on_two_devices(self, sides: Sides, results: Path) -> None:
         with pytest.raises(Cancelled):
-            answer(*sides, on_change=StopAfter(2), device="cpu")
+            run_diff(*sides, on_change=StopAfter(2), device="cpu")
         with pytest.raises(Cancelled):
-            answer(*sides, on_change=StopAfter(5), device="torch:cpu")
-        result = answer(*sides, device="torch:cpu")
+            run_diff(*sides, on_change=StopAfter(5), device="torch:cpu")
+        result = run_diff(*sides, device="torch:cpu")
         assert result.header.device == "cpu, torch:cpu"
         medians = [c.statistics.median_pct for c in result.changes if c.statistics]
-        once = answer(*sides, cache=False)
+        once = run_diff(*sides, cache=False)
         assert medians == [c.statistics.median_pct for c in once.changes if c.statistics]
 
     def test_by_the_progress(self, sides: Sides, results: Path) -> None:
@@ -190,19 +190,19 @@ class TestInterrupted:
             raise Cancelled("at once")
 
         with pytest.raises(Cancelled):
-            answer(*sides, progress=stop)
-        assert answer(*sides).changes
+            run_diff(*sides, progress=stop)
+        assert run_diff(*sides).changes
 
     def test_the_journal_of_other_content_is_not_used(
         self, sides: Sides, results: Path, measured: list[str]
     ) -> None:
         with pytest.raises(Cancelled):
-            answer(*sides, on_change=StopAfter(4))
+            run_diff(*sides, on_change=StopAfter(4))
         (journal,) = results.glob("*.journal")
         swapped = sides[1], sides[0]
         journal.rename(results / f"{result_key(*swapped)}.journal")
         measured.clear()
-        answer(*swapped)
+        run_diff(*swapped)
         assert len(measured) == 11
 
     def test_files_that_changed_meanwhile_give_no_result(
@@ -210,7 +210,7 @@ class TestInterrupted:
     ) -> None:
         os.utime(tmp_path / "target" / "model.safetensors", ns=(0, 0))
         with pytest.raises(CheckpointChanged):
-            answer(*sides)
+            run_diff(*sides)
         assert load_result(result_key(*sides)) is None
 
 
@@ -228,25 +228,25 @@ def run(code: str, *arguments: Path) -> subprocess.Popen[str]:
 KILLED = """
 import os, signal, sys
 from modeldiff.checkpoints import open_checkpoint
-from modeldiff.results import answer
+from modeldiff.results import run_diff
 rows = []
 def on_change(change):
     rows.append(change)
     if len(rows) == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-answer(*map(open_checkpoint, sys.argv[1:]), on_change=on_change)
+run_diff(*map(open_checkpoint, sys.argv[1:]), on_change=on_change)
 """
 
 WAITS = """
 import sys
 from modeldiff.checkpoints import open_checkpoint
-from modeldiff.results import answer
+from modeldiff.results import run_diff
 phases, rows = [], []
 def progress(report):
     if report.phase not in phases:
         phases.append(report.phase)
         print(report.phase, flush=True)
-result = answer(*map(open_checkpoint, sys.argv[1:]), progress=progress, on_change=rows.append)
+result = run_diff(*map(open_checkpoint, sys.argv[1:]), progress=progress, on_change=rows.append)
 print(len(rows), len(result.changes), flush=True)
 """
 
@@ -255,13 +255,13 @@ class TestProcesses:
     def test_killed_in_the_middle(
         self, sides: Sides, results: Path, tmp_path: Path, measured: list[str]
     ) -> None:
-        undisturbed = answer(*sides, cache=False)
+        undisturbed = run_diff(*sides, cache=False)
         measured.clear()
         process = run(KILLED, tmp_path / "base", tmp_path / "target")
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         assert load_result(result_key(*sides)) is None
-        result = answer(*sides)
+        result = run_diff(*sides)
         assert measured == names(undisturbed.changes)[5:]
         assert result.changes == undisturbed.changes
         assert load_result(result.key) == result
@@ -278,7 +278,7 @@ class TestProcesses:
                 assert others[0].stdout is not None
                 assert others[0].stdout.readline() == "waiting\n"
 
-        answer(*sides, on_change=on_change)
+        run_diff(*sides, on_change=on_change)
         output, _ = others[0].communicate()
         assert output == "0 11\n"
 
@@ -289,6 +289,6 @@ class TestProcesses:
 
         def on_change(change: Change) -> None:
             with pytest.raises(Cancelled):
-                answer(*sides, progress=stop)
+                run_diff(*sides, progress=stop)
 
-        assert answer(*sides, on_change=on_change).changes
+        assert run_diff(*sides, on_change=on_change).changes

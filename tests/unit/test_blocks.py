@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from modeldiff.architectures import Architecture, Step, Sublayer, understand
+from modeldiff.architectures import Architecture, Node, Sublayer, understand
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.config_only.opening import catalog_config
 from tests.support.named_shapes import (
@@ -77,7 +77,7 @@ def rows(sublayer: Sublayer) -> list[list[str]]:
     return [[step.id for step in row] for row in sublayer.rows]
 
 
-def found(architecture: Architecture, id: str) -> Step:
+def found(architecture: Architecture, id: str) -> Node:
     return next(step for _, step in steps(architecture) if step.id == id)
 
 

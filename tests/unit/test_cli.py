@@ -24,7 +24,7 @@ from modeldiff.cli.progress_bar import ProgressBar
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import table_lines
 from modeldiff.results import load_result
-from modeldiff.results.store.result_parquet import decode
+from modeldiff.results.store.result_parquet import decode_result
 from tests.support.results import cache_at, write_model
 
 ROOT = Path(__file__).parents[2]
@@ -231,7 +231,7 @@ class TestDiff:
             assert main(["diff", base, target, "--json", "--output", str(path)]) == 0
             captured = capsys.readouterr()
             assert captured.err == f"Written to {path}\n"
-        result = decode(paths[0].read_bytes())
+        result = decode_result(paths[0].read_bytes())
         assert result == load_result(result.key)
         assert len(paths[1].read_text().splitlines()) == 15
         assert json.loads(paths[2].read_text()) == json.loads(captured.out)

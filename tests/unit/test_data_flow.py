@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from modeldiff.architectures import Architecture, Step, understand
+from modeldiff.architectures import Architecture, Node, understand
 from modeldiff.checkpoints.checkpoint import Reference
 from modeldiff.checkpoints.config_only.opening import open_config
 from tests.support.data_flow import Reads, traced_reads
@@ -67,7 +67,7 @@ class Drawn:
         stem = [step for step in architecture.stem if not step.id.startswith(rest)]
         self._section(None, [architecture.tail], self._tower(architecture, main, stem))
 
-    def _tower(self, architecture: Architecture, tower: str, stem: Sequence[Step]) -> set[Spot]:
+    def _tower(self, architecture: Architecture, tower: str, stem: Sequence[Node]) -> set[Spot]:
         """The stream after a tower's layers."""
         stream: set[Spot] = set()
         before_layers = self._section(None, [stem], stream)
@@ -92,8 +92,8 @@ class Drawn:
         return stream
 
     def _section(
-        self, layer: int | None, rows: Sequence[Sequence[Step]], stream: set[Spot]
-    ) -> Mapping[str, Step]:
+        self, layer: int | None, rows: Sequence[Sequence[Node]], stream: set[Spot]
+    ) -> Mapping[str, Node]:
         steps = {step.id: step for row in rows for step in row}
         for step in steps.values():
             if step.kind == "operation":
@@ -106,7 +106,7 @@ class Drawn:
         return steps
 
     def _ends(
-        self, layer: int | None, steps: Mapping[str, Step], name: str, stream: set[Spot]
+        self, layer: int | None, steps: Mapping[str, Node], name: str, stream: set[Spot]
     ) -> set[Spot]:
         """The boxes with parameters from which a line comes that leaves this step."""
         step = steps[name]

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeldiff.architectures.architecture import Step
+from modeldiff.architectures.architecture import Node
 from modeldiff.changes import Pair
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, METRICS, Palette, diagram_svg
-from modeldiff.drawings.diagram.box_values import Readings
+from modeldiff.drawings.diagram.box_values import BoxValues
 from modeldiff.drawings.diagram.boxes import Card, make_card
 from modeldiff.drawings.diagram.diagram import card_maker
 from modeldiff.drawings.diagram.layout.edge_routing import arrange
@@ -36,7 +36,7 @@ LAYERS = (None, 0, 1)
 def layout_of(name: str, layer: int | None, measured: bool = True) -> Layout:
     architecture = ALL[name]()
     changes = made_changes(architecture, architecture, continued) if measured else ()
-    cards = card_maker(architecture, Readings(architecture, changes, MEDIAN))
+    cards = card_maker(architecture, BoxValues(architecture, changes, MEDIAN))
     return lay_out(architecture, layer, cards)
 
 
@@ -262,7 +262,7 @@ def test_the_picture_stays_in_place_while_it_fills_in() -> None:
     architecture = llama_like(2)
     changes = made_changes(architecture, architecture, lambda p: 12.5)
     cards = [
-        card_maker(architecture, Readings(architecture, some, MEDIAN))
+        card_maker(architecture, BoxValues(architecture, some, MEDIAN))
         for some in (changes[:1], changes)
     ]
     early, late = (lay_out(architecture, 0, maker) for maker in cards)
@@ -325,7 +325,7 @@ def row_graphs(draw: st.DrawFn) -> list[list[Card]]:
         for place in range(draw(st.integers(1, 4))):
             inputs = draw(st.lists(st.sampled_from(earlier), max_size=3)) if earlier else []
             label = draw(st.sampled_from(["×", "Scan", "an operation with a long name"]))
-            step = Step(f"{number}.{place}", label, "operation", tuple(inputs))
+            step = Node(f"{number}.{place}", label, "operation", tuple(inputs))
             row.append(make_card(step, label, (), (), largest=0, alone=False))
         rows.append(row)
         earlier += [card.step.id for card in row]

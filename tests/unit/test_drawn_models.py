@@ -13,7 +13,7 @@ from modeldiff.architectures import Architecture, understand
 from modeldiff.checkpoints.checkpoint import Reference
 from modeldiff.checkpoints.config_only.opening import catalog_config, open_config
 from modeldiff.drawings import DARK, LIGHT, METRICS, diagram_svg
-from modeldiff.drawings.diagram.box_values import Readings
+from modeldiff.drawings.diagram.box_values import BoxValues
 from modeldiff.drawings.diagram.diagram import card_maker
 from modeldiff.drawings.diagram.layout.layout import drawn_kinds, lay_out
 from modeldiff.drawings.diagram.legend_notes import annotate
@@ -75,7 +75,7 @@ def model(name: str) -> Architecture:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tensor_is_in_exactly_one_box(name: str) -> None:
     architecture = model(name)
-    cards = card_maker(architecture, Readings(architecture, (), MEDIAN))
+    cards = card_maker(architecture, BoxValues(architecture, (), MEDIAN))
     boxes = lay_out(architecture, None, cards).boxes
     drawn = Counter(name for b in boxes for r in b.card.readings for name in r.names)
     assert drawn == Counter(p.tensor.name for p in architecture.parameters if p.role != "buffer")

@@ -14,7 +14,7 @@ import pytest
 
 from modeldiff.architectures.place import Place
 from modeldiff.changes import Change, Pair, Progress, measure
-from modeldiff.changes.backends.cpu import CpuWorkshop
+from modeldiff.changes.backends.cpu import CpuBackend
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.engine.engine import walk
 from modeldiff.changes.kernels.bins import LEAF
@@ -93,8 +93,8 @@ def test_chunks_threads_and_shards_change_nothing(
     whole = open_pair(tmp_path / "whole", varied(0), varied(1))
     parts = open_pair(tmp_path / "parts", varied(0), varied(1), shards)
     wanted = [change.statistics for change in measure(pairs_by_name(*whole), *whole, device="cpu")]
-    workshop = CpuWorkshop(threads, SMALLEST_CHUNK)
-    got = [change.statistics for change in walk(pairs_by_name(*parts), *parts, workshop)]
+    backend = CpuBackend(threads, SMALLEST_CHUNK)
+    got = [change.statistics for change in walk(pairs_by_name(*parts), *parts, backend)]
     assert got == wanted
 
 
@@ -105,9 +105,9 @@ def test_a_bracket_that_misses_costs_only_time(
     monkeypatch.setattr(
         "modeldiff.changes.backends.cpu.bracket_of", lambda *_: Bracket(1 << 16, 1 << 16)
     )
-    workshop = CpuWorkshop(2, SMALLEST_CHUNK)
+    backend = CpuBackend(2, SMALLEST_CHUNK)
     assert [
-        change.statistics for change in walk(pairs_by_name(*opened), *opened, workshop)
+        change.statistics for change in walk(pairs_by_name(*opened), *opened, backend)
     ] == wanted
 
 
@@ -133,9 +133,9 @@ def test_a_bracket_that_holds_too_much_is_given_up(
 ) -> None:
     wanted = [change.statistics for change in measure(pairs_by_name(*opened), *opened)]
     monkeypatch.setattr("modeldiff.changes.backends.accumulator._KEPT_LIMIT", 100)
-    workshop = CpuWorkshop(2, SMALLEST_CHUNK)
+    backend = CpuBackend(2, SMALLEST_CHUNK)
     assert [
-        change.statistics for change in walk(pairs_by_name(*opened), *opened, workshop)
+        change.statistics for change in walk(pairs_by_name(*opened), *opened, backend)
     ] == wanted
 
 
@@ -177,8 +177,8 @@ class TestProgress:
     ) -> None:
         seen: list[Progress] = []
         pairs = pairs_by_name(*opened)
-        workshop = CpuWorkshop(2, SMALLEST_CHUNK)
-        assert len(list(walk(pairs, *opened, workshop, seen.append))) == len(pairs)
+        backend = CpuBackend(2, SMALLEST_CHUNK)
+        assert len(list(walk(pairs, *opened, backend, seen.append))) == len(pairs)
         nbytes = sum(pair.nbytes for pair in pairs)
         last = seen[-1]
         assert (last.phase, last.bytes_done, last.bytes_total) == ("measuring", nbytes, nbytes)
@@ -209,7 +209,7 @@ class TestProgress:
             list(changes)
 
     def test_closing_half_way_stops_everything(self, opened: tuple[Checkpoint, Checkpoint]) -> None:
-        changes = walk(pairs_by_name(*opened), *opened, CpuWorkshop(2, SMALLEST_CHUNK))
+        changes = walk(pairs_by_name(*opened), *opened, CpuBackend(2, SMALLEST_CHUNK))
         next(changes)
         changes.close()
 
@@ -241,7 +241,7 @@ class TestFilesElsewhere:
         target = replace(opened[1], storage=RemoteStorage(opened[1]))
         seen: list[Progress] = []
         pairs = pairs_by_name(opened[0], target)
-        changes = list(walk(pairs, opened[0], target, CpuWorkshop(2), seen.append))
+        changes = list(walk(pairs, opened[0], target, CpuBackend(2), seen.append))
         assert changes == list(measure(pairs, *opened, device="cpu"))
         assert seen[-1].phase == "measuring"
 
@@ -327,9 +327,9 @@ class TestDisksThatFail:
         bad = opened[0].tensors[number]
         wanted: list[Change] = list(measure(pairs_by_name(*opened), *opened, device="cpu"))
         self.fail_at(monkeypatch, bad.offset, bad.offset)
-        workshop = CpuWorkshop(2, SMALLEST_CHUNK)
+        backend = CpuBackend(2, SMALLEST_CHUNK)
         seen: list[Progress] = []
-        changes = list(walk(pairs_by_name(*opened), *opened, workshop, seen.append))
+        changes = list(walk(pairs_by_name(*opened), *opened, backend, seen.append))
         assert seen[-1].bytes_done == seen[-1].bytes_total
         assert changes[number].pair.status == "unreadable"
         assert "Input/output error" in changes[number].pair.reason
@@ -349,6 +349,6 @@ def test_few_files_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.Monkey
         return open_file(path, flags)
 
     monkeypatch.setattr(os, "open", counting)
-    workshop = CpuWorkshop(1, SMALLEST_CHUNK)
-    assert len(list(walk(pairs_by_name(side, side), side, side, workshop))) == 40
+    backend = CpuBackend(1, SMALLEST_CHUNK)
+    assert len(list(walk(pairs_by_name(side, side), side, side, backend))) == 40
     assert max(counts) < 30

@@ -12,7 +12,7 @@ from modeldiff.architectures import Architecture, Parameter, Place, understand
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.drawings import METRICS
 from modeldiff.drawings.heatmap.frame import heatmap_frame
-from modeldiff.results import answer, result_table
+from modeldiff.results import result_table, run_diff
 from tests.support.expected_places import expected, split_name
 from tests.support.saved_models import TINY, save_pair
 
@@ -81,7 +81,7 @@ def test_the_total_is_transformers_own(saved: Saved) -> None:
 
 
 def test_a_diff_measures_every_place_and_heatmap_and_table_hold_it(saved: Saved) -> None:
-    result = answer(saved.base, saved.target, device="cpu", cache=False)
+    result = run_diff(saved.base, saved.target, device="cpu", cache=False)
     places = {p.place for p in saved.architecture.parameters}
     assert {change.pair.place for change in result.changes} == places
     compared = [change for change in result.changes if change.pair.status == "compared"]

@@ -21,7 +21,7 @@ from modeldiff.results import (
     result_table,
     write_result,
 )
-from modeldiff.results.store.result_parquet import decode
+from modeldiff.results.store.result_parquet import decode_result
 from tests.support.results import a_change, a_result
 
 
@@ -104,7 +104,7 @@ def test_every_file_says_where_it_comes_from(kind: str, tmp_path: Path) -> None:
 class TestFiles:
     def test_parquet_is_the_result(self, tmp_path: Path) -> None:
         write_result(RESULT, tmp_path / "out.parquet")
-        assert decode((tmp_path / "out.parquet").read_bytes()) == RESULT
+        assert decode_result((tmp_path / "out.parquet").read_bytes()) == RESULT
 
     def test_json_is_the_document(self, tmp_path: Path) -> None:
         write_result(RESULT, tmp_path / "out.JSON")

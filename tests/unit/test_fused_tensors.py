@@ -21,9 +21,9 @@ from safetensors.torch import load_file, save_file
 
 from modeldiff.architectures import understand
 from modeldiff.changes import Change, pair
-from modeldiff.changes.backends.backend import Workshop
-from modeldiff.changes.backends.cpu import CpuWorkshop
-from modeldiff.changes.backends.torch_backend import TorchWorkshop
+from modeldiff.changes.backends.backend import Backend
+from modeldiff.changes.backends.cpu import CpuBackend
+from modeldiff.changes.backends.torch_backend import TorchBackend
 from modeldiff.changes.engine.engine import walk
 from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
@@ -272,14 +272,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fused")
 
 
-WORKSHOPS: dict[str, Callable[[], Workshop]] = {
-    "cpu": CpuWorkshop,
-    "cpu, small chunks": lambda: CpuWorkshop(2, 2 * LEAF),
-    "torch": lambda: TorchWorkshop("cpu", 2 * LEAF, small=-1),
+WORKSHOPS: dict[str, Callable[[], Backend]] = {
+    "cpu": CpuBackend,
+    "cpu, small chunks": lambda: CpuBackend(2, 2 * LEAF),
+    "torch": lambda: TorchBackend("cpu", 2 * LEAF, small=-1),
 }
 
 
-def compared(base: Checkpoint, target: Checkpoint, workshop: Workshop) -> list[Change]:
+def compared(base: Checkpoint, target: Checkpoint, backend: Backend) -> list[Change]:
     """The changes of all that stands apart, which is all that the target holds."""
     pairs = pair(understand(base), understand(target))
     assert {row.status for row in pairs} == {"compared", "only_in_base"} or {
@@ -289,7 +289,7 @@ def compared(base: Checkpoint, target: Checkpoint, workshop: Workshop) -> list[C
     assert sorted(row.target.name for row in rows if row.target) == sorted(
         tensor.name for tensor in target.tensors
     )
-    return list(walk(rows, base, target, workshop))
+    return list(walk(rows, base, target, backend))
 
 
 @pytest.mark.parametrize("where", WORKSHOPS)
@@ -317,7 +317,7 @@ def test_a_change_in_one_part_is_that_parts_alone(folder: Path, tmp_path: Path, 
     tensors[planted[-1]] += 0.5
     write_apart(tmp_path / "apart", tensors, FUSIONS[name].apart)
     base, target = open_checkpoint(str(fused)), open_checkpoint(str(tmp_path / "apart"))
-    for change in compared(base, target, CpuWorkshop(2, 2 * LEAF)):
+    for change in compared(base, target, CpuBackend(2, 2 * LEAF)):
         assert change.statistics is not None and change.pair.target is not None
         changed = change.pair.target.name == planted[-1]
         assert (change.statistics.unchanged_pct == 0.0) is changed

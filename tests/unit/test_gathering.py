@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.changes.engine.strided_read import gather
-from modeldiff.checkpoints.checkpoint import Layout
+from modeldiff.checkpoints.checkpoint import Strides
 
 
 @dataclass(frozen=True)
 class View:
-    """A layout, the elements of the tensor that it looks into, and a piece of it to read."""
+    """A strides, the elements of the tensor that it looks into, and a piece of it to read."""
 
-    layout: Layout
+    strides: Strides
     size: int
     start: int
     stop: int
@@ -37,14 +37,14 @@ def views(draw: st.DrawFn) -> View:
         distance = span + draw(st.sampled_from([0, 0, 1, 3, 40]))
         axes.append((count, distance))
         span += (count - 1) * distance
-    layout = tuple(draw(st.permutations(axes)))
-    elements = prod(count for count, _ in layout)
+    strides = tuple(draw(st.permutations(axes)))
+    elements = prod(count for count, _ in strides)
     start = draw(st.integers(0, elements))
-    return View(layout, span, start, draw(st.integers(start, elements)))
+    return View(strides, span, start, draw(st.integers(start, elements)))
 
 
 def read(
-    stored: npt.NDArray[np.unsignedinteger], layout: Layout, start: int, stop: int
+    stored: npt.NDArray[np.unsignedinteger], strides: Strides, start: int, stop: int
 ) -> npt.NDArray[np.unsignedinteger]:
     """What ``gather`` makes of a file that holds ``stored``."""
     raw = stored.tobytes()
@@ -54,16 +54,16 @@ def read(
         view[:] = raw[offset : offset + len(view)]
 
     buffer = np.empty((stop - start) * stored.itemsize, np.uint8)
-    gather(fill, layout, start, buffer, stored.itemsize)
+    gather(fill, strides, start, buffer, stored.itemsize)
     return buffer.view(stored.dtype)
 
 
 def expected(
-    stored: npt.NDArray[np.unsignedinteger], layout: Layout
+    stored: npt.NDArray[np.unsignedinteger], strides: Strides
 ) -> npt.NDArray[np.unsignedinteger]:
-    counts, distances = zip(*layout, strict=True)
-    strides = [distance * stored.itemsize for distance in distances]
-    return np.lib.stride_tricks.as_strided(stored, counts, strides).reshape(-1)
+    counts, distances = zip(*strides, strict=True)
+    in_bytes = [distance * stored.itemsize for distance in distances]
+    return np.lib.stride_tricks.as_strided(stored, counts, in_bytes).reshape(-1)
 
 
 @given(views(), st.sampled_from([1, 2, 4, 8]), st.integers(0, 400), st.integers(16, 600))
@@ -71,12 +71,12 @@ def test_any_layout_in_any_memory(view: View, width: int, gap: int, scratch: int
     stored = np.arange(view.size).astype(f"u{width}")
     limits: dict[str, Any] = {"GAP": gap, "SCRATCH": scratch, "_own": threading.local()}
     with patch.multiple("modeldiff.changes.engine.strided_read", **limits):
-        found = read(stored, view.layout, view.start, view.stop)
-    np.testing.assert_array_equal(found, expected(stored, view.layout)[view.start : view.stop])
+        found = read(stored, view.strides, view.start, view.stop)
+    np.testing.assert_array_equal(found, expected(stored, view.strides)[view.start : view.stop])
 
 
 @pytest.mark.parametrize(
-    "layout",
+    "strides",
     [
         ((300, 2304), (768, 1)),
         ((768, 1), (300, 2304)),
@@ -87,12 +87,12 @@ def test_any_layout_in_any_memory(view: View, width: int, gap: int, scratch: int
     ],
     ids=["columns", "turned", "interleaved", "heads", "heads turned", "experts interleaved"],
 )
-def test_layouts_of_real_size(layout: Layout) -> None:
-    span = 1 + sum((count - 1) * distance for count, distance in layout)
+def test_layouts_of_real_size(strides: Strides) -> None:
+    span = 1 + sum((count - 1) * distance for count, distance in strides)
     stored = np.random.default_rng(1).integers(0, 1 << 16, span, np.uint16)
-    wanted = expected(stored, layout)
+    wanted = expected(stored, strides)
     for start, stop in ((0, wanted.size), (65_536, 131_072), (777, 778)):
-        found = read(stored, layout, start, stop)
+        found = read(stored, strides, start, stop)
         np.testing.assert_array_equal(found, wanted[start:stop])
 
 

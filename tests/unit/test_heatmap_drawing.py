@@ -28,7 +28,7 @@ from modeldiff.drawings import (
     heatmap_spec,
 )
 from modeldiff.drawings.charts.vega_spec import DATA
-from modeldiff.drawings.heatmap.colour_scales import choose_scales
+from modeldiff.drawings.heatmap.colour_scales import choose_colour_scales
 from modeldiff.drawings.heatmap.frame import heatmap_frame, in_picture
 from modeldiff.drawings.heatmap.geometry import Grid, place_cells
 from modeldiff.drawings.heatmap.options import HeatmapOptions
@@ -253,7 +253,7 @@ def test_less_unchanged_is_more_heat_and_is_named_the_most_changed() -> None:
         for c in made_changes(architecture, architecture, continued)
     )
     frame = heatmap_frame(changes, architecture, architecture, UNCHANGED)
-    heat = choose_scales(frame, UNCHANGED, HeatmapOptions()).heat(frame)
+    heat = choose_colour_scales(frame, UNCHANGED, HeatmapOptions()).heat(frame)
     assert [round(one, 1) for one in heat if one == one] == [
         0.9 if layer == 1 else 0.1 for layer in frame.loc[in_picture(frame), "layer"].fillna(0)
     ]

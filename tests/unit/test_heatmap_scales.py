@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from modeldiff.changes import Pair, merge_statistics
 from modeldiff.drawings import LIGHT, METRICS, HeatmapOptions, heatmap_chart, heatmap_says
-from modeldiff.drawings.heatmap.colour_scales import Scales, choose_scales
+from modeldiff.drawings.heatmap.colour_scales import ColourScales, choose_colour_scales
 from modeldiff.drawings.heatmap.frame import heatmap_frame, in_picture
 from modeldiff.drawings.heatmap.options import Sharing
 from modeldiff.drawings.style.text_metrics import text_width
-from modeldiff.drawings.style.value_scale import choose_scale
+from modeldiff.drawings.style.value_scale import choose_value_scale
 from tests.support.architectures import llama_like
 from tests.support.changes import made_changes
 
@@ -40,8 +40,8 @@ def frame_of(
     return heatmap_frame(made_changes(MODEL, MODEL, median), MODEL, MODEL, MEDIAN)
 
 
-def automatic(frame: pd.DataFrame) -> Scales:
-    return choose_scales(frame, MEDIAN, HeatmapOptions())
+def automatic(frame: pd.DataFrame) -> ColourScales:
+    return choose_colour_scales(frame, MEDIAN, HeatmapOptions())
 
 
 def test_norms_that_move_little_get_a_scale_of_their_own_and_it_is_said() -> None:
@@ -75,7 +75,7 @@ def test_no_kind_that_moved_looks_unchanged(matrices: float, norms: float, vecto
 def test_more_change_is_never_less_heat(values: list[float], metric: object, log: bool) -> None:
     assert isinstance(metric, type(MEDIAN))
     values = [min(value, metric.limit or math.inf) for value in values]
-    scale = choose_scale(values, metric, [0.390625], log=log)
+    scale = choose_value_scale(values, metric, [0.390625], log=log)
     heats = [scale.heat(value) for value in sorted(values, reverse=not metric.rises)]
     assert all(0 <= heat <= 1 for heat in heats)
     assert heats == sorted(heats)
@@ -84,41 +84,41 @@ def test_more_change_is_never_less_heat(values: list[float], metric: object, log
 
 
 def test_a_logarithmic_scale_shows_ratios() -> None:
-    scale = choose_scale([0.02, 0.2, 2.0, 20.0], MEDIAN, log=True)
+    scale = choose_value_scale([0.02, 0.2, 2.0, 20.0], MEDIAN, log=True)
     steps = [scale.heat(value) for value in (0.02, 0.2, 2.0, 20.0)]
     differences = [b - a for a, b in pairwise(steps)]
     assert differences == pytest.approx([differences[0]] * 3)
     assert scale.heat(0.0) == 0.0 and scale.heat(20.0) == 1.0
-    falling = choose_scale([99.9, 99.0, 90.0, 0.0], UNCHANGED, log=True)
+    falling = choose_value_scale([99.9, 99.0, 90.0, 0.0], UNCHANGED, log=True)
     shares = [falling.heat(value) for value in (99.9, 99.0, 90.0, 0.0)]
     assert shares == sorted(shares) and shares[-1] == 1.0
     assert shares[2] - shares[1] == pytest.approx(shares[1] - shares[0])
 
 
 def test_nothing_changed_in_float32_has_plain_ticks() -> None:
-    ticks = choose_scale([0.0] * 9, MEDIAN, [100 * 2.0**-24]).ticks()
+    ticks = choose_value_scale([0.0] * 9, MEDIAN, [100 * 2.0**-24]).ticks()
     assert [tick.text for tick in ticks] == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
 
 
 def test_a_light_change_fills_the_scale_of_a_metric_without_floor() -> None:
     frobenius = METRICS[2]
-    assert choose_scale([0.04, 0.09, 0.17], frobenius, [0.390625]).top == 0.2
+    assert choose_value_scale([0.04, 0.09, 0.17], frobenius, [0.390625]).top == 0.2
     # Of one with a floor, it must not: what lies below may be rounding.
-    assert choose_scale([0.04, 0.09, 0.17], MEDIAN, [0.390625]).top == 4
+    assert choose_value_scale([0.04, 0.09, 0.17], MEDIAN, [0.390625]).top == 4
 
 
 def test_a_few_beyond_the_ceiling_do_not_move_the_top() -> None:
-    scale = choose_scale([*[120.0] * 50, 168.0, 152.0], MEDIAN)
+    scale = choose_value_scale([*[120.0] * 50, 168.0, 152.0], MEDIAN)
     assert scale.top == MEDIAN.ceiling and scale.clipped
     assert scale.ticks()[-1].text == "≥ 141\nunrelated"
-    assert choose_scale([900.0] * 50, MEDIAN).top == 1000
+    assert choose_value_scale([900.0] * 50, MEDIAN).top == 1000
 
 
 def test_each_sharing_has_its_scales() -> None:
     frame = frame_of(30.0, 2.0, 10.0, layer_step=0.5)
     for sharing in get_args(Sharing):
         options = HeatmapOptions(scale=sharing)
-        scales = choose_scales(frame, MEDIAN, options)
+        scales = choose_colour_scales(frame, MEDIAN, options)
         frame["heat"] = scales.heat(frame)
         inside = frame[in_picture(frame)]
         assert inside["heat"].notna().all()

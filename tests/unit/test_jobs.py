@@ -53,13 +53,13 @@ class Gate:
             self.reached.set()
             assert self.open.wait(60)
 
-        return answering.answer(*sides, on_change=at_the_gate, **options)
+        return answering.run_diff(*sides, on_change=at_the_gate, **options)
 
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate = Gate()
-    monkeypatch.setattr(jobs, "answer", gate)
+    monkeypatch.setattr(jobs, "run_diff", gate)
     yield gate
     gate.open.set()
 
@@ -233,7 +233,7 @@ def test_what_was_not_foreseen_fails_the_job_too(
         raise ZeroDivisionError("seven over nothing")
 
     with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
-        patch.setattr(jobs, "answer", broken)
+        patch.setattr(jobs, "run_diff", broken)
         failed = finished(manager, manager.submit(*pair))
     assert failed.state == "failed"
     assert failed.error is not None

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 
 from modeldiff.changes.arrays import Measurement
-from modeldiff.changes.backends.accumulator import MedianSearch, Tally, Unsettled
-from modeldiff.changes.backends.cpu import CpuBench
+from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch, PartialMedian
+from modeldiff.changes.backends.cpu import CpuWorker
 from modeldiff.changes.change import Statistics
-from modeldiff.changes.dtype_pairs import comparison, table8
+from modeldiff.changes.dtype_pairs import dtype_pair, table8
 from modeldiff.changes.kernels.bins import LEAF
 from tests.support.slow_statistics import TORCH_TYPES, Bytes, decode, encode, expect
 from tests.support.stored_values import StoredPair, stored_pairs
@@ -21,20 +21,20 @@ from tests.support.stored_values import StoredPair, stored_pairs
 
 def whole(pair: StoredPair) -> Statistics:
     """Measured in one piece."""
-    bench, types = CpuBench(9 * LEAF * 8), comparison(*pair.types)
+    worker, types = CpuWorker(9 * LEAF * 8), dtype_pair(*pair.types)
     assert types is not None
-    bench.base[: len(pair.base)] = pair.base
-    bench.target[: len(pair.target)] = pair.target
-    return bench.measure_whole(types, types.elements(len(pair.base)))
+    worker.base[: len(pair.base)] = pair.base
+    worker.target[: len(pair.target)] = pair.target
+    return worker.measure_whole(types, types.elements(len(pair.base)))
 
 
 def in_parts(pair: StoredPair, chunk: int, *, backwards: bool = False) -> Statistics:
     """Measured chunk by chunk, with further passes for the median."""
-    bench, types = CpuBench(9 * LEAF * 8), comparison(*pair.types)
+    worker, types = CpuWorker(9 * LEAF * 8), dtype_pair(*pair.types)
     assert types is not None
     widths = types.base.bits // 8, types.target.bits // 8
     elements = types.elements(len(pair.base))
-    tally = Tally(elements, types)
+    accumulator = Accumulator(elements, types)
     starts = list(range(0, elements, chunk))
     if backwards:
         starts.reverse()
@@ -42,20 +42,20 @@ def in_parts(pair: StoredPair, chunk: int, *, backwards: bool = False) -> Statis
     def load(first: int) -> int:
         n = min(chunk, elements - first)
         for side, raw, width in zip(
-            (bench.base, bench.target), (pair.base, pair.target), widths, strict=True
+            (worker.base, worker.target), (pair.base, pair.target), widths, strict=True
         ):
             side[: n * width] = raw[first * width : (first + n) * width]
         return n
 
     for first in starts:
-        bench.measure_part(types, load(first), tally, first)
-    median = tally.find_median()
-    while isinstance(median, Unsettled):
+        worker.measure_part(types, load(first), accumulator, first)
+    median = accumulator.find_median()
+    while isinstance(median, PartialMedian):
         search = MedianSearch(median)
         for first in starts:
-            bench.refine(types, load(first), search)
+            worker.refine(types, load(first), search)
         median = search.narrow()
-    return tally.statistics(median)
+    return accumulator.statistics(median)
 
 
 @given(stored_pairs())
@@ -161,7 +161,7 @@ class TestWhatIsNoFloat:
 
     @pytest.mark.parametrize("other", ["I8", "F4", "nonsense"])
     def test_floats_are_not_compared_with_them(self, other: str) -> None:
-        assert comparison("BF16", other) is None
+        assert dtype_pair("BF16", other) is None
 
 
 class TestMeasurement:

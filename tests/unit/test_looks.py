@@ -28,22 +28,22 @@ from modeldiff.changes import (
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.errors import CheckpointNotFound, InvalidOption, ModeldiffError
 from modeldiff.results import (
-    Found,
+    DrillDown,
+    DrillDownKind,
+    DrillDownResult,
     JobSnapshot,
-    Look,
-    LookKind,
-    answer,
     delete_result,
-    load_look,
+    drill_down,
+    load_drill_down,
     load_result,
-    look_closer,
-    possible_looks,
+    possible_drill_downs,
     result_key,
+    run_diff,
 )
 from modeldiff.results import drilldown as looks
 from modeldiff.results.jobs import manager as jobs
 from modeldiff.results.jobs.manager import JobManager
-from modeldiff.results.store.drilldown_files import save_look
+from modeldiff.results.store.drilldown_files import save_drill_down
 from tests.support.results import cache_at
 
 Tensors = dict[str, npt.NDArray[Any]]
@@ -65,7 +65,7 @@ MIXTRAL = LLAMA | {
     "num_local_experts": 4,
     "num_experts_per_tok": 2,
 }
-Q = Look(Place(1, "self_attn.q_proj"), "units")
+Q = DrillDown(Place(1, "self_attn.q_proj"), "units")
 
 
 def noise(*shape: int, seed: int) -> npt.NDArray[Any]:
@@ -125,13 +125,15 @@ def over(manager: JobManager, job: JobSnapshot) -> JobSnapshot:
     raise AssertionError(f"after a minute: {manager.job(job.id)}")
 
 
-def seen(manager: JobManager, references: tuple[str, str], place: Place, kind: LookKind) -> Found:
+def seen(
+    manager: JobManager, references: tuple[str, str], place: Place, kind: DrillDownKind
+) -> DrillDownResult:
     """What a look shows, as a page gets it."""
-    look = Look(place, kind)
+    look = DrillDown(place, kind)
     done = over(manager, manager.submit(*references, look=look))
     assert (done.state, done.error, done.look) == ("done", None, look)
     assert done.key is not None
-    found = load_look(done.key, look)
+    found = load_drill_down(done.key, look)
     assert found is not None
     return found
 
@@ -140,7 +142,7 @@ def opened(references: tuple[str, str]) -> tuple[Checkpoint, Checkpoint]:
     return open_checkpoint(references[0]), open_checkpoint(references[1])
 
 
-def same(one: Found, other: Found) -> bool:
+def same(one: DrillDownResult, other: DrillDownResult) -> bool:
     """Whether two looks agree in every bit."""
     pairs = ((getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
     return type(one) is type(other) and all(
@@ -235,15 +237,15 @@ class TestJobs:
     ) -> None:
         reached, go_on = threading.Event(), threading.Event()
 
-        def held(*sides: Any, progress: Any, **options: Any) -> Found:
+        def held(*sides: Any, progress: Any, **options: Any) -> DrillDownResult:
             def at_the_gate(report: Progress) -> None:
                 progress(report)
                 reached.set()
                 assert go_on.wait(60)
 
-            return look_closer(*sides, progress=at_the_gate, **options)
+            return drill_down(*sides, progress=at_the_gate, **options)
 
-        monkeypatch.setattr(jobs, "look_closer", held)
+        monkeypatch.setattr(jobs, "drill_down", held)
         first = manager.submit(*references, look=Q)
         assert reached.wait(60)
         running = manager.find(*references, look=Q)
@@ -268,9 +270,9 @@ class TestJobs:
         def held(*sides: Any, **options: Any) -> Any:
             reached.set()
             assert go_on.wait(60)
-            return answer(*sides, **options)
+            return run_diff(*sides, **options)
 
-        monkeypatch.setattr(jobs, "answer", held)
+        monkeypatch.setattr(jobs, "run_diff", held)
         diff = manager.submit(*references)
         assert reached.wait(60)
         assert isinstance(seen(manager, references, Q.place, "units"), UnitChanges)
@@ -284,31 +286,31 @@ class TestJobs:
     def test_cancelled_it_leaves_nothing(
         self, manager: JobManager, references: tuple[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def cancelled(*sides: Any, progress: Any, **options: Any) -> Found:
+        def cancelled(*sides: Any, progress: Any, **options: Any) -> DrillDownResult:
             job = manager.find(*references, look=Q)
             assert job is not None
             manager.cancel(job.id)
-            return look_closer(*sides, progress=progress, **options)
+            return drill_down(*sides, progress=progress, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr(jobs, "look_closer", cancelled)
+            patch.setattr(jobs, "drill_down", cancelled)
             stopped = over(manager, manager.submit(*references, look=Q))
         assert (stopped.state, stopped.error) == ("cancelled", None)
-        assert stopped.key is not None and load_look(stopped.key, Q) is None
+        assert stopped.key is not None and load_drill_down(stopped.key, Q) is None
         assert over(manager, manager.submit(*references, look=Q)).state == "done"
 
     @pytest.mark.parametrize(
         ("look", "base", "error"),
         [
-            (Look(Place(7, "self_attn.q_proj"), "units"), "", InvalidOption),
-            (Look(Place(None, "norm"), "units"), "", InvalidOption),
-            (Look(Place(None, "norm"), "spectrum"), "", InvalidOption),
+            (DrillDown(Place(7, "self_attn.q_proj"), "units"), "", InvalidOption),
+            (DrillDown(Place(None, "norm"), "units"), "", InvalidOption),
+            (DrillDown(Place(None, "norm"), "spectrum"), "", InvalidOption),
             (Q, "/no/such/folder", CheckpointNotFound),
         ],
     )
     def test_a_mistake_is_said(
         self,
-        look: Look,
+        look: DrillDown,
         base: str,
         error: type[ModeldiffError],
         manager: JobManager,
@@ -324,26 +326,26 @@ class TestKept:
     @pytest.mark.parametrize("kind", ["units", "rows", "image", "spectrum"])
     def test_every_bit_comes_back_and_nothing_is_read_again(
         self,
-        kind: LookKind,
+        kind: DrillDownKind,
         manager: JobManager,
         references: tuple[str, str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         sides = opened(references)
-        look = Look(Place(0, "mlp.down_proj"), kind)
-        found = look_closer(*sides, look, device="cpu")
-        stored = load_look(result_key(*sides), look)
+        look = DrillDown(Place(0, "mlp.down_proj"), kind)
+        found = drill_down(*sides, look, device="cpu")
+        stored = load_drill_down(result_key(*sides), look)
         assert stored is not None and same(found, stored)
         monkeypatch.setattr(looks, "_measure", lambda *_: pytest.fail("measured again"))
-        assert same(look_closer(*sides, look), found)
+        assert same(drill_down(*sides, look), found)
 
     def test_values_that_are_no_numbers_come_back(self, manager: JobManager) -> None:
         key = "0" * 64
         odd = np.array([0.0, np.inf, np.nan], np.float32)
         image = ChangeImage(odd.reshape(1, 3), 1, 3)
-        look = Look(Place(None, "lm_head"), "image")
-        save_look(key, look, image)
-        found = load_look(key, look)
+        look = DrillDown(Place(None, "lm_head"), "image")
+        save_drill_down(key, look, image)
+        found = load_drill_down(key, look)
         assert found is not None and same(found, image)
 
     def test_deleted_with_the_result(
@@ -356,8 +358,8 @@ class TestKept:
             seen(manager, each, Q.place, "units")
             keys.append(result_key(*opened(each)))
         delete_result(keys[0])
-        assert load_look(keys[0], Q) is None and load_result(keys[0]) is None
-        assert load_look(keys[1], Q) is not None and load_result(keys[1]) is not None
+        assert load_drill_down(keys[0], Q) is None and load_result(keys[0]) is None
+        assert load_drill_down(keys[1], Q) is not None and load_result(keys[1]) is not None
         delete_result(keys[0])  # there is none any more
 
     @pytest.mark.parametrize("damage", ["half", "flipped", "foreign", "other look", "empty"])
@@ -370,7 +372,7 @@ class TestKept:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         sides = opened(references)
-        found = look_closer(*sides, Q)
+        found = drill_down(*sides, Q)
         (path,) = (tmp_path / "cache" / "results" / "details").rglob("*.parquet")
         content = bytearray(path.read_bytes())
         if damage == "half":
@@ -380,26 +382,26 @@ class TestKept:
         elif damage == "foreign":
             content = bytearray((tmp_path / "base" / "model.safetensors").read_bytes())
         elif damage == "other look":
-            look_closer(*sides, replace(Q, place=Place(0, "self_attn.q_proj")))
+            drill_down(*sides, replace(Q, place=Place(0, "self_attn.q_proj")))
             others = path.parent.glob("*.parquet")
             content = bytearray(next(p for p in others if p != path).read_bytes())
         else:
             content = bytearray()
         path.write_bytes(content)
         with caplog.at_level(logging.WARNING):
-            assert load_look(result_key(*sides), Q) is None
+            assert load_drill_down(result_key(*sides), Q) is None
         assert "measured anew" in caplog.text
-        assert same(look_closer(*sides, Q), found)
-        assert load_look(result_key(*sides), Q) is not None
+        assert same(drill_down(*sides, Q), found)
+        assert load_drill_down(result_key(*sides), Q) is not None
 
     @pytest.mark.parametrize(
         "name", ["../../../escaped", "/etc/passwd", "a\0b", "x" * 5000, "..", "\ud800", ""]
     )
     def test_a_name_is_never_a_path(self, name: str, manager: JobManager, tmp_path: Path) -> None:
-        look = Look(Place(0, name, name, tower=name), "image")
+        look = DrillDown(Place(0, name, name, tower=name), "image")
         image = ChangeImage(np.ones((2, 2), np.float32), 2, 2)
-        save_look("a" * 64, look, image)
-        found = load_look("a" * 64, look)
+        save_drill_down("a" * 64, look, image)
+        found = load_drill_down("a" * 64, look)
         assert found is not None and same(found, image)
         folder = tmp_path / "cache" / "results" / "details" / ("a" * 64)
         written = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
@@ -409,9 +411,9 @@ class TestKept:
     def test_a_key_from_a_link_is_never_a_path(
         self, key: str, manager: JobManager, references: tuple[str, str], tmp_path: Path
     ) -> None:
-        look_closer(*opened(references), Q)
+        drill_down(*opened(references), Q)
         before = sorted((tmp_path).rglob("*"))
-        assert load_look(key, Q) is None
+        assert load_drill_down(key, Q) is None
         delete_result(key)
         assert sorted((tmp_path).rglob("*")) == before
 
@@ -419,7 +421,7 @@ class TestKept:
 def test_which_looks_there_are(references: tuple[str, str], tmp_path: Path) -> None:
     base, target = (understand(side) for side in opened(references))
     offered = {
-        (each.place.layer, each.place.component): possible_looks(each, base, target)
+        (each.place.layer, each.place.component): possible_drill_downs(each, base, target)
         for each in pair(base, target)
     }
     assert offered[None, "embed_tokens"] == ("rows", "image", "spectrum")
@@ -428,4 +430,4 @@ def test_which_looks_there_are(references: tuple[str, str], tmp_path: Path) -> N
     tensors = layers() | {"model.embed_tokens.weight": noise(100, 64, seed=1)}
     shorter = understand(open_checkpoint(write(tmp_path / "shorter", tensors)))
     other = {each.place.component: each for each in pair(base, shorter)}["embed_tokens"]
-    assert (other.status, possible_looks(other, base, shorter)) == ("different_shape", ())
+    assert (other.status, possible_drill_downs(other, base, shorter)) == ("different_shape", ())

@@ -132,7 +132,7 @@ def test_a_matrix_stored_the_other_way_round_is_turned() -> None:
         assert up.reason == f"{side} stores this matrix as [in, out]; here it is turned"
         turned = [getattr(row, side) for row in (up, down)]
         assert [tensor.shape for tensor in turned] == [(32, 8), (8, 32)]
-        assert [tensor.layout for tensor in turned] == [((32, 1), (8, 32)), ((8, 1), (32, 8))]
+        assert [tensor.strides for tensor in turned] == [((32, 1), (8, 32)), ((8, 1), (32, 8))]
 
 
 def test_experts_pair_by_their_number() -> None:

@@ -1,4 +1,4 @@
-"""The reading of a change table: right for what was really trained, and for what was planted."""
+"""The narrative of a change table: right for what was really trained, and for what was planted."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from modeldiff.changes import Change, Pair
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.cli import main
 from modeldiff.findings.likeness import REFERENCE_POINTS
-from modeldiff.results import Reading, answer, read_changes, result_document
+from modeldiff.results import Narrative, narrate, result_document, run_diff
 from tests.support.architectures import ALL, llama_like
 from tests.support.changes import made_changes, made_statistics
 from tests.support.planted import HEADS, HIDDEN, Values, add_noise, llama_values, measured
 
 
-def said(reading: Reading) -> str:
-    return " ".join((reading.headline, *reading.facts, *reading.inference))
+def said(narrative: Narrative) -> str:
+    return " ".join((narrative.headline, *narrative.facts, *narrative.likeness))
 
 
 def read(folder: Path, target: Values, base: Values | None = None, **options: object) -> str:
     changes, *_ = measured(folder, base or llama_values(), target, **options)  # type: ignore[arg-type]
-    return said(read_changes(changes))
+    return said(narrate(changes))
 
 
 @pytest.mark.parametrize(
@@ -42,29 +42,29 @@ def read(folder: Path, target: Values, base: Values | None = None, **options: ob
     ],
 )
 def test_the_demo_pairs_are_read_for_what_they_are(target: str, expected: str, wrong: str) -> None:
-    result = answer(open_checkpoint("demo:base"), open_checkpoint(f"demo:{target}"), device="cpu")
-    reading = read_changes(result.changes)
-    inference = " ".join(reading.inference)
+    result = run_diff(open_checkpoint("demo:base"), open_checkpoint(f"demo:{target}"), device="cpu")
+    narrative = narrate(result.changes)
+    inference = " ".join(narrative.likeness)
     assert expected in inference
     assert wrong not in inference
     document = result_document(result)["reading"]
-    assert document["headline"] == reading.headline
-    assert document["inference"] == list(reading.inference)
+    assert document["headline"] == narrative.headline
+    assert document["inference"] == list(narrative.likeness)
 
 
 def test_the_terminal_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", "demo:base", "demo:lora", "--device", "cpu"]) == 0
     printed = capsys.readouterr().out
-    result = answer(open_checkpoint("demo:base"), open_checkpoint("demo:lora"), device="cpu")
-    reading = read_changes(result.changes)
+    result = run_diff(open_checkpoint("demo:base"), open_checkpoint("demo:lora"), device="cpu")
+    narrative = narrate(result.changes)
     facts, inference = printed.split("What they may mean")
-    assert all(f"- {sentence}" in facts for sentence in (reading.headline, *reading.facts))
-    assert all(f"- {sentence}" in inference for sentence in reading.inference)
+    assert all(f"- {sentence}" in facts for sentence in (narrative.headline, *narrative.facts))
+    assert all(f"- {sentence}" in inference for sentence in narrative.likeness)
 
 
 def test_the_facts_of_a_continued_pretraining() -> None:
-    result = answer(open_checkpoint("demo:base"), open_checkpoint("demo:continued"), device="cpu")
-    facts = " ".join(read_changes(result.changes).facts)
+    result = run_diff(open_checkpoint("demo:base"), open_checkpoint("demo:continued"), device="cpu")
+    facts = " ".join(narrate(result.changes).facts)
     assert "All 75 tensors were compared" in facts
     # The README's middle matrix: 20 %.
     assert re.search(r"weight matrix has a median change of 20\.\d %; half of the 58", facts)
@@ -149,20 +149,20 @@ def test_a_change_of_scale_is_told_from_one_of_content(tmp_path: Path) -> None:
 
 def test_what_is_missing_or_of_another_shape_is_named() -> None:
     base, target = llama_like(3, hidden=64), llama_like(4, hidden=64, qkv_bias=True)
-    text = said(read_changes(made_changes(base, target, lambda pair: 5.0)))
+    text = said(narrate(made_changes(base, target, lambda pair: 5.0)))
     assert re.search(r"21 only in target: .*self_attn\.q_proj\.bias", text), text
     assert "in layer 3" in text
 
 
 def test_nothing_compared_and_not_finished() -> None:
     base, target = llama_like(2, hidden=64), llama_like(2, hidden=96)
-    nothing = read_changes(
+    nothing = narrate(
         tuple(c for c in made_changes(base, target, lambda _: 1.0) if c.statistics is None)
     )
-    assert nothing.headline == "No tensor could be compared." and nothing.inference == ()
+    assert nothing.headline == "No tensor could be compared." and nothing.likeness == ()
     changes = made_changes(base, base, lambda _: 5.0)
     half = (changes[0], *(Change(c.pair) for c in changes[1:]))
-    assert f"{len(changes) - 1:,} tensors are not measured yet." in read_changes(half).facts
+    assert f"{len(changes) - 1:,} tensors are not measured yet." in narrate(half).facts
 
 
 def test_a_tensor_from_zero_is_said_apart() -> None:
@@ -172,7 +172,7 @@ def test_a_tensor_from_zero_is_said_apart() -> None:
         zero = pair.place.layer == 2 and pair.place.component == "mlp.down_proj"
         return float("inf") if zero else 5.0
 
-    text = said(read_changes(made_changes(model, model, from_zero)))
+    text = said(narrate(made_changes(model, model, from_zero)))
     assert "1 with an infinite change" in text and "zero there: mlp.down_proj in layer 2" in text
     assert "median change of 5.00 %" in text
 
@@ -186,8 +186,8 @@ def test_whatever_was_measured_is_said_in_whole_sentences(
 ) -> None:
     model = ALL[name]()
     numbers = itertools.cycle(medians)
-    reading = read_changes(made_changes(model, model, lambda _: next(numbers)))
-    for sentence in (reading.headline, *reading.facts, *reading.inference):
+    narrative = narrate(made_changes(model, model, lambda _: next(numbers)))
+    for sentence in (narrative.headline, *narrative.facts, *narrative.likeness):
         assert sentence.endswith(".") and sentence[0] == sentence[0].upper()
         assert not re.search(r"\bnan\b|\bNone\b|\binf\b|%%| {2}", sentence), sentence
 
@@ -199,5 +199,5 @@ def test_every_level_names_its_neighbours() -> None:
             Change(c.pair, made_statistics(point.mean_pct))
             for c in made_changes(model, model, lambda _: 1.0)
         )
-        inference = " ".join(read_changes(changes).inference)
+        inference = " ".join(narrate(changes).likeness)
         assert point.pair in inference and "numbers alone do not tell" in inference

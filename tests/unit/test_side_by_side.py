@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.architectures import Architecture, compare_facts, understand
-from modeldiff.architectures.facts.diagram_anchors import marks, written_at
+from modeldiff.architectures.facts.diagram_anchors import differing_nodes, written_at
 from modeldiff.architectures.facts.lineage import news
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, Palette
 from modeldiff.drawings.comparison.sequence_alignment import align
-from modeldiff.drawings.comparison.side_by_side import SideBySide, in_words, side_by_side
+from modeldiff.drawings.comparison.side_by_side import SideBySide, side_by_side, similarity_text
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.diagram.layout.elements import Box
 from tests.support.architectures import ALL, gpt2_like, llama_like, moe_like, strange
@@ -139,7 +139,7 @@ def test_every_difference_that_has_a_place_is_named_and_marked(names: tuple[str,
             for boxes in slot.boxes
             for box in boxes
         }
-        assert (marks(pair) & drawn_ids) - bare <= marked, pair.key
+        assert (differing_nodes(pair) & drawn_ids) - bare <= marked, pair.key
     for side in (0, 1):
         ours, theirs = boxes_by_place(drawing, side), boxes_by_place(drawing, 1 - side)
         for (frame, id), box in ours.items():
@@ -190,20 +190,20 @@ def test_equal_models_have_no_marks(name: str) -> None:
     drawing = drawing_of(ALL[name](), ALL[name]())
     assert drawing.differences.boxes == {} and drawing.differences.notes == {}
     assert drawing.gaps == ()
-    assert "the same" in in_words(drawing)
+    assert "the same" in similarity_text(drawing)
     assert 'class="flag"' not in side_by_side_svg(drawing, ("a", "b"), palette=LIGHT)
 
 
 def test_alike_in_all_but_settings_is_said() -> None:
-    words = in_words(drawn(CATALOG.index(("llama-3-8b", "llama-3.1-8b"))))
+    words = similarity_text(drawn(CATALOG.index(("llama-3-8b", "llama-3.1-8b"))))
     assert words.startswith("Every parameter has the same place and the same shape")
     assert "RoPE scaling" in words and "Context" in words
-    assert "Steps that differ" in in_words(drawn(0))
-    assert "One side alone has 1 kind of layers" in in_words(
+    assert "Steps that differ" in similarity_text(drawn(0))
+    assert "One side alone has 1 kind of layers" in similarity_text(
         drawn(CATALOG.index(("deepseek-v3", "qwen3-30b-a3b")))
     )
     deeper = drawing_of(llama_like(4), llama_like(6))
-    assert in_words(deeper).startswith("Each step is built the same")
+    assert similarity_text(deeper).startswith("Each step is built the same")
 
 
 def test_a_bias_is_built_otherwise_and_a_width_only_numbers() -> None:

@@ -13,7 +13,7 @@ from modeldiff.architectures import Architecture, understand
 from modeldiff.architectures.facts.lineage import EvolutionStep, evolution
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, Palette
-from modeldiff.drawings.comparison.lineage import Chip, Line, stack_lines
+from modeldiff.drawings.comparison.lineage import Chip, StackLine, stack_lines
 from modeldiff.drawings.comparison.lineage_svg import stack_svg, stacks_svg
 from modeldiff.drawings.style.text_metrics import text_width
 from tests.support.architectures import ALL, strange
@@ -32,7 +32,7 @@ def steps(*architectures: Architecture) -> tuple[EvolutionStep, ...]:
     return tuple(step for step in evolution(architectures) if step is not None)
 
 
-def chips(line: Line, number: int) -> dict[str, Chip]:
+def chips(line: StackLine, number: int) -> dict[str, Chip]:
     return {chip.label: chip for chip in line.chips[number] or ()}
 
 

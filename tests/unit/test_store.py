@@ -22,7 +22,7 @@ from modeldiff.changes import Change, Statistics
 from modeldiff.errors import ResultError
 from modeldiff.results import Result, list_results, load_result, result_key
 from modeldiff.results.store.result_files import save_result
-from modeldiff.results.store.result_parquet import decode, encode
+from modeldiff.results.store.result_parquet import decode_result, encode_result
 from tests.support.results import CHANGES, a_change, a_result, cache_at
 
 MEDIAN = 1.2345678901
@@ -46,14 +46,14 @@ class TestRoundTrip:
     @given(st.lists(CHANGES, max_size=5))
     def test_every_value_comes_back(self, changes: list[Change]) -> None:
         result = a_result(*changes)
-        back = decode(encode(result))
+        back = decode_result(encode_result(result))
         assert back == result
         for before, after in zip(changes, back.changes, strict=True):
             if before.statistics is not None and after.statistics is not None:
                 assert bits(before.statistics) == bits(after.statistics)
 
     def test_types_come_back(self) -> None:
-        back = decode(encode(a_result(a_change(float("inf"))))).changes[0]
+        back = decode_result(encode_result(a_result(a_change(float("inf"))))).changes[0]
         assert back.statistics is not None and back.statistics.histogram is not None
         assert back.statistics.median_pct == float("inf")
         assert back.statistics.histogram.buckets.dtype == np.uint16

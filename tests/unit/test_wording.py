@@ -20,7 +20,7 @@ from modeldiff.drawings import (
     format_shape,
     metric_named,
 )
-from modeldiff.drawings.style.value_scale import Scale, choose_scale
+from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
 from modeldiff.text import formatting as wording
 from tests.support.changes import made_statistics
 
@@ -125,30 +125,30 @@ def test_unrelated_matrices_stand_at_the_ceiling() -> None:
 
 
 def test_an_outlier_does_not_flatten_the_scale_and_is_said() -> None:
-    scale = choose_scale([20.0] * 200 + [5000.0], MEDIAN)
+    scale = choose_value_scale([20.0] * 200 + [5000.0], MEDIAN)
     assert scale.top == 20 and scale.clipped
     assert scale.position(5000) == 1
     assert scale.ticks()[-1].text == "≥ 20"
-    assert not choose_scale([20.0] * 200 + [30.0], MEDIAN).clipped
-    assert choose_scale([10.0] * 30 + [142.0], MEDIAN).top == 10, "one of few"
+    assert not choose_value_scale([20.0] * 200 + [30.0], MEDIAN).clipped
+    assert choose_value_scale([10.0] * 30 + [142.0], MEDIAN).top == 10, "one of few"
     # Beside others that hardly moved there is no room to keep: the one that moved is shown whole.
-    assert choose_scale([0.1] * 200 + [20.0], MEDIAN, [0.390625]).top == 20
+    assert choose_value_scale([0.1] * 200 + [20.0], MEDIAN, [0.390625]).top == 20
 
 
 def test_rounding_alone_does_not_fill_the_scale_with_heat() -> None:
-    scale = choose_scale([0.0, 0.390625], MEDIAN, [0.390625])
+    scale = choose_value_scale([0.0, 0.390625], MEDIAN, [0.390625])
     assert scale.position(0.390625) < 0.2
     assert "floor" in "".join(tick.text for tick in scale.ticks())
 
 
 def test_the_ceiling_is_the_top_where_models_are_unrelated() -> None:
-    scale = choose_scale([139.0, 143.0, 8.0], MEDIAN, [0.390625])
+    scale = choose_value_scale([139.0, 143.0, 8.0], MEDIAN, [0.390625])
     assert scale.top == MEDIAN.ceiling and not scale.clipped
     assert scale.ticks()[-1].text == "141\nunrelated"
 
 
 def test_shares_are_drawn_from_0_to_100() -> None:
-    assert choose_scale([99.0, 99.5], UNCHANGED).top == 100
+    assert choose_value_scale([99.0, 99.5], UNCHANGED).top == 100
 
 
 @given(
@@ -160,7 +160,7 @@ def test_any_values_have_a_scale_with_ticks_apart(
     values: list[float], metric: object, floors: tuple[float, ...]
 ) -> None:
     assert isinstance(metric, type(MEDIAN))
-    scale: Scale = choose_scale(values, metric, floors)
+    scale: ValueScale = choose_value_scale(values, metric, floors)
     places = [tick.position for tick in scale.ticks()]
     assert places[0] == 0 and places[-1] == 1 and places == sorted(places)
     # Floor and ceiling are named wherever they are; round numbers give way to them.

@@ -19,15 +19,15 @@ WIDTH_KEYS = ("hidden_size", "n_embd", "d_model", "dim")
 EXPERT_KEYS = ("num_local_experts", "num_experts", "n_routed_experts")
 """What configs call the attention heads, the model's width and the experts of a layer."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 U = TypeVar("U")
 
 
 @dataclass(frozen=True)
-class Setting(Generic[T]):
+class Setting(Generic[_T]):
     """A value and where it was found (``config: head_dim``, ``gpt2's default: …``)."""
 
-    value: T
+    value: _T
     source: str
 
 

@@ -73,7 +73,7 @@ def written_at(key: str) -> tuple[str, ...]:
     return _AT.get(key, ())
 
 
-def marks(pair: FactPair) -> frozenset[str]:
+def differing_nodes(pair: FactPair) -> frozenset[str]:
     """The steps that are drawn as different because of this difference."""
     if pair.same or pair.key in _MARKS_NOTHING:
         return frozenset()

@@ -10,21 +10,21 @@ from modeldiff.architectures.config.config_values import Setting
 from modeldiff.architectures.config.dimensions import Dimension
 from modeldiff.architectures.config.shapes import Stored
 from modeldiff.architectures.facts.memory import footprint_facts
-from modeldiff.architectures.spec import UNKNOWN, Reading
+from modeldiff.architectures.spec import UNKNOWN, ModelSpec
 from modeldiff.text.magnitudes import activation_name, short_count
 
 
-def read_facts(reading: Reading) -> tuple[Fact, ...]:
+def read_facts(spec: ModelSpec) -> tuple[Fact, ...]:
     """All facts that tensors, config or family say, in the order in which they are shown."""
     return (
-        *_identity(reading),
-        *_sizes(reading),
-        *_attention(reading),
-        *_norms(reading),
-        *_positions(reading),
-        *_mlp(reading),
-        *_vocabulary(reading),
-        *footprint_facts(reading),
+        *_identity(spec),
+        *_sizes(spec),
+        *_attention(spec),
+        *_norms(spec),
+        *_positions(spec),
+        *_mlp(spec),
+        *_vocabulary(spec),
+        *footprint_facts(spec),
     )
 
 
@@ -45,27 +45,27 @@ def _stored(key: str, label: str, value: FactValue, text: str, found: Stored | N
     return Fact(key, label, value, text, f"tensor: {found.name}" if found else "tensors")
 
 
-def _identity(reading: Reading) -> Iterator[Fact]:
-    source = "config: model_type" if reading.model_type else "tensor names"
-    name = reading.model_type or (reading.family.name if reading.family else UNKNOWN)
-    yield Fact("family", "Family", name, reading.title, source)
+def _identity(spec: ModelSpec) -> Iterator[Fact]:
+    source = "config: model_type" if spec.model_type else "tensor names"
+    name = spec.model_type or (spec.family.name if spec.family else UNKNOWN)
+    yield Fact("family", "Family", name, spec.title, source)
 
 
-def _sizes(reading: Reading) -> Iterator[Fact]:
-    dimensions = reading.dimensions
+def _sizes(spec: ModelSpec) -> Iterator[Fact]:
+    dimensions = spec.dimensions
     yield from _number("layers", "Layers", dimensions.layers)
     yield from _number("hidden_size", "Hidden size", dimensions.hidden)
     yield from _number("intermediate_size", "MLP size", dimensions.intermediate)
-    yield from _towers(reading)
+    yield from _towers(spec)
 
 
-def _towers(reading: Reading) -> Iterator[Fact]:
+def _towers(spec: ModelSpec) -> Iterator[Fact]:
     """The stacks beside the one that all other facts speak of."""
     layers: dict[str, set[int]] = {}
     held: Counter[str] = Counter()
-    for parameter in reading.parameters:
+    for parameter in spec.parameters:
         place = parameter.place
-        if place.tower not in ("", reading.shapes.tower) and parameter.role == "parameter":
+        if place.tower not in ("", spec.shapes.tower) and parameter.role == "parameter":
             held[place.tower] += parameter.tensor.elements
             if place.layer is not None:
                 layers.setdefault(place.tower, set()).add(place.layer)
@@ -78,17 +78,17 @@ def _towers(reading: Reading) -> Iterator[Fact]:
         yield Fact("towers", "Other towers", value, "; ".join(texts), "tensors")
 
 
-def _attention(reading: Reading) -> Iterator[Fact]:
-    dimensions, shapes = reading.dimensions, reading.shapes
+def _attention(spec: ModelSpec) -> Iterator[Fact]:
+    dimensions, shapes = spec.dimensions, spec.shapes
     yield from _number("heads", "Attention heads", dimensions.heads)
     yield from _number("kv_heads", "KV heads", dimensions.kv_heads)
     yield from _number("head_dim", "Head dim", dimensions.head_dim)
-    yield from _attention_kind(reading)
-    window = reading.positions.window
+    yield from _attention_kind(spec)
+    window = spec.positions.window
     if window is not None:
         text = f"{window.value:,} tokens"
         yield Fact("sliding_window", "Sliding window", window.value, text, window.source)
-        kinds = reading.positions.kinds
+        kinds = spec.positions.kinds
         slide = sum("sliding" in kind for kind in kinds)
         text = f"{slide} of {len(kinds)}" if slide < len(kinds) else "all"
         yield Fact("sliding_layers", "Layers with a window", text, text, window.source)
@@ -109,22 +109,20 @@ def _attention(reading: Reading) -> Iterator[Fact]:
         found = bias or shapes["self_attn.o_proj"]
         yield _stored("o_bias", "Attention output bias", bias is not None, text, found)
     if weights or "self_attn.q_b_proj" in shapes:
-        yield _qk_norm(reading)
-    yield from _cap(
-        "attention_softcap", "Cap of attention scores", "attn_logit_softcapping", reading
-    )
+        yield _qk_norm(spec)
+    yield from _cap("attention_softcap", "Cap of attention scores", "attn_logit_softcapping", spec)
 
 
-def _cap(key: str, label: str, setting: str, reading: Reading) -> Iterator[Fact]:
+def _cap(key: str, label: str, setting: str, spec: ModelSpec) -> Iterator[Fact]:
     """A limit to which scores are bent."""
-    cap = reading.settings.number(setting)
+    cap = spec.settings.number(setting)
     if cap is not None:
         yield Fact(key, label, cap.value, f"± {cap.value:g}", cap.source)
 
 
-def _attention_kind(reading: Reading) -> Iterator[Fact]:
-    heads, kv_heads = reading.dimensions.heads, reading.dimensions.kv_heads
-    latent = reading.shapes["self_attn.kv_a_proj"]
+def _attention_kind(spec: ModelSpec) -> Iterator[Fact]:
+    heads, kv_heads = spec.dimensions.heads, spec.dimensions.kv_heads
+    latent = spec.shapes["self_attn.kv_a_proj"]
     if latent is not None:
         text = "MLA: keys and values of all heads come out of one compressed vector"
         yield _stored("attention", "Attention", "MLA", text, latent)
@@ -140,8 +138,8 @@ def _attention_kind(reading: Reading) -> Iterator[Fact]:
         yield Fact("attention", "Attention", kind, text, kv_heads.source)
 
 
-def _qk_norm(reading: Reading) -> Fact:
-    norm, head_dim = reading.shapes["self_attn.q_norm"], reading.dimensions.head_dim
+def _qk_norm(spec: ModelSpec) -> Fact:
+    norm, head_dim = spec.shapes["self_attn.q_norm"], spec.dimensions.head_dim
     if norm is None:
         return Fact("qk_norm", "Q and K norms", "none", "none", "tensors")
     per_head = head_dim is not None and norm.out == head_dim.value
@@ -149,24 +147,24 @@ def _qk_norm(reading: Reading) -> Fact:
     return _stored("qk_norm", "Q and K norms", text, text, norm)
 
 
-def _norms(reading: Reading) -> Iterator[Fact]:
-    shapes, family = reading.shapes, reading.family
-    if reading.norm is not None:
+def _norms(spec: ModelSpec) -> Iterator[Fact]:
+    shapes, family = spec.shapes, spec.family
+    if spec.norm is not None:
         norm = shapes.first("norm.bias", "norm", "input_layernorm")
-        text = reading.norm
+        text = spec.norm
         if family is not None and family.bare_norms:
             text += " without parameters"
         elif family is not None and family.norm_weight_plus_one:
             text += ", scaled by 1 + weight"
         yield _stored("norm", "Norm", text, text, norm)
-    epsilon = reading.settings.number(
+    epsilon = spec.settings.number(
         "rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps", "norm_eps", "norm_epsilon"
     )
     if epsilon is not None:
         yield Fact("norm_eps", "Norm ε", epsilon.value, f"{epsilon.value:g}", epsilon.source)
     before = shapes.first("input_layernorm", "post_attention_layernorm")
     after = shapes.first("post_self_attn_layernorm", "post_mlp_layernorm")
-    if reading.norms_the_stream:
+    if spec.norms_the_stream:
         text = "after each addition"
         yield _stored("norm_placement", "Norm placement", text, text, after or before)
         return
@@ -179,8 +177,8 @@ def _norms(reading: Reading) -> Iterator[Fact]:
         yield _stored("norm_placement", "Norm placement", placement, placement, after or before)
 
 
-def _positions(reading: Reading) -> Iterator[Fact]:
-    positions = reading.positions
+def _positions(spec: ModelSpec) -> Iterator[Fact]:
+    positions = spec.positions
     yield from _said("position", "Positions", positions.kind)
     if positions.theta is not None:
         theta = positions.theta
@@ -199,16 +197,16 @@ def _positions(reading: Reading) -> Iterator[Fact]:
         yield Fact("rope_share", "RoPE share", share.value, text, share.source)
 
 
-def _mlp(reading: Reading) -> Iterator[Fact]:
-    dimensions, shapes = reading.dimensions, reading.shapes
-    spelling = reading.activation
+def _mlp(spec: ModelSpec) -> Iterator[Fact]:
+    dimensions, shapes = spec.dimensions, spec.shapes
+    spelling = spec.activation
     if spelling is not None:
         name = activation_name(spelling.value)
         yield Fact("activation", "Activation", name, name, spelling.source)
-        if reading.gated is not None:
+        if spec.gated is not None:
             kind = name.partition(" ")[0]
             glu = {"SiLU": "SwiGLU", "GELU": "GeGLU", "ReLU": "ReGLU"}.get(kind, f"gated {kind}")
-            mlp = glu if reading.gated else f"plain {kind}"
+            mlp = glu if spec.gated else f"plain {kind}"
             found = shapes.first("mlp.gate_proj", "mlp.up_proj", "mlp.experts.gate_proj")
             yield _stored("mlp", "MLP", mlp, mlp, found)
     if "mlp.up_proj" in shapes or "mlp.gate_up_proj" in shapes:
@@ -221,7 +219,7 @@ def _mlp(reading: Reading) -> Iterator[Fact]:
         yield from _number("expert_size", "Expert size", dimensions.expert_width)
         routed = {
             p.place.layer
-            for p in reading.parameters
+            for p in spec.parameters
             if p.place.component == "mlp.router" and p.place.tower == shapes.tower
         }
         layers = len(shapes.layers)
@@ -230,18 +228,18 @@ def _mlp(reading: Reading) -> Iterator[Fact]:
         yield _stored("expert_layers", "Layers with experts", len(routed), text, found)
         shared = shapes.first("mlp.shared_expert.up_proj", "mlp.shared_expert.gate_proj")
         if shared is not None:
-            count = reading.settings.count("n_shared_experts", "num_shared_experts")
+            count = spec.settings.count("n_shared_experts", "num_shared_experts")
             text = f"{count.value if count else 1:,}, together {shared.out:,} wide"
             yield _stored("shared_expert", "Shared expert", shared.out, text, shared)
 
 
-def _vocabulary(reading: Reading) -> Iterator[Fact]:
-    yield from _number("vocabulary", "Vocabulary", reading.dimensions.vocabulary)
-    yield from _number("context", "Context", reading.dimensions.context, " tokens")
-    yield from _cap("logit_softcap", "Cap of final scores", "final_logit_softcapping", reading)
-    head = reading.shapes["lm_head"]
-    if any(parameter.role == "tied" for parameter in reading.parameters):
-        said = reading.settings.flag("tie_word_embeddings")
+def _vocabulary(spec: ModelSpec) -> Iterator[Fact]:
+    yield from _number("vocabulary", "Vocabulary", spec.dimensions.vocabulary)
+    yield from _number("context", "Context", spec.dimensions.context, " tokens")
+    yield from _cap("logit_softcap", "Cap of final scores", "final_logit_softcapping", spec)
+    head = spec.shapes["lm_head"]
+    if any(parameter.role == "tied" for parameter in spec.parameters):
+        said = spec.settings.flag("tie_word_embeddings")
         source = said.source if said else "tensors"
         yield Fact("tied_head", "Tied head", True, "yes, the embedding is the head", source)
     elif head is not None:

@@ -11,7 +11,7 @@ from modeldiff.architectures.facts.sentences import (
     by_value,
     compared,
     number,
-    numbers,
+    positive_numbers,
 )
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.text.magnitudes import (
@@ -35,7 +35,7 @@ def meaning_of(
 
 
 def _layers(base: Fact, target: Fact, *_: Architecture) -> str:
-    both = numbers(base, target)
+    both = positive_numbers(base, target)
     if both is None:
         return ""
     difference = int(both[1] - both[0])
@@ -66,7 +66,7 @@ def _kv_heads(base: Fact, target: Fact, before: Architecture, after: Architectur
 
 
 def _vocabulary(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
-    both, width = numbers(base, target), number(after.fact("hidden_size"))
+    both, width = positive_numbers(base, target), number(after.fact("hidden_size"))
     if both is None:
         return ""
     more = abs(int(both[1] - both[0]))
@@ -83,7 +83,7 @@ def _vocabulary(base: Fact, target: Fact, before: Architecture, after: Architect
 
 
 def _context(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
-    both = numbers(base, target)
+    both = positive_numbers(base, target)
     if both is None:
         return ""
     sentence = f"A text can be {times(*both, 'long longer shorter')}"
@@ -107,7 +107,7 @@ def _rope_scaling(base: Fact, target: Fact, before: Architecture, after: Archite
 
 
 def _rope_theta(base: Fact, target: Fact, *_: Architecture) -> str:
-    both = numbers(base, target)
+    both = positive_numbers(base, target)
     if both is None:
         return ""
     turns = "more slowly: far positions stay apart, which suits a longer context"
@@ -121,7 +121,7 @@ def _cap(base: Fact, target: Fact, *_: Architecture) -> str:
 
 
 def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
-    both, size = numbers(base, target), number(target)
+    both, size = positive_numbers(base, target), number(target)
     if both is None or size is None:
         return ""
     whole = short_bytes(int(size))
@@ -129,7 +129,7 @@ def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture)
 
 
 def _intermediate(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
-    both, width = numbers(base, target), number(after.fact("hidden_size"))
+    both, width = positive_numbers(base, target), number(after.fact("hidden_size"))
     if both is None:
         return ""
     room = f", {ratio_text(both[1] / width)} times the model's width" if width else ""
@@ -137,7 +137,7 @@ def _intermediate(base: Fact, target: Fact, before: Architecture, after: Archite
 
 
 def _parameters(base: Fact, target: Fact, *_: Architecture) -> str:
-    both = numbers(base, target)
+    both = positive_numbers(base, target)
     if both is None:
         return ""
     difference = abs(int(both[1] - both[0]))
@@ -160,7 +160,7 @@ def _types(base: Fact, target: Fact, *_: Architecture) -> str:
 
 def _part(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
     whole = number(before.fact("parameters")), number(after.fact("parameters"))
-    both = numbers(base, target)
+    both = positive_numbers(base, target)
     if both is None or whole[0] is None or whole[1] is None:
         return ""
     shares = share_text(both[0], whole[0]), share_text(both[1], whole[1])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Fact
 from modeldiff.architectures.config.parameter_counts import PARTS
-from modeldiff.architectures.spec import Reading
+from modeldiff.architectures.spec import ModelSpec
 from modeldiff.text.magnitudes import short_bytes, short_count
 
 CACHE_BYTES = 2
@@ -39,36 +39,36 @@ class Cache:
         return CACHE_BYTES * self.each * kept
 
 
-def footprint_facts(reading: Reading) -> Iterator[Fact]:
+def footprint_facts(spec: ModelSpec) -> Iterator[Fact]:
     """Stored types, parameters (all, active, by part), bytes of files, cache and memory."""
-    composition = reading.composition
+    composition = spec.composition
     if composition.types:
         total = sum(composition.types.values()) or 1
         texts = [f"{name} ({_share(n, total)})" for name, n in composition.types.items()]
         names = list(composition.types)
         text = names[0] if len(names) == 1 else ", ".join(texts)
         yield Fact("stored_types", "Stored types", ", ".join(sorted(names)), text, "tensors")
-    if not reading.parameters:
+    if not spec.parameters:
         return
     yield _count("parameters", "Parameters", composition.parameters)
-    active = _active(reading)
+    active = _active(spec)
     if active is not None:
         yield _count("parameters_active", "Parameters active a token", active)
     for part, count in composition.parts.items():
         yield _count(f"parameters_{part}", f"Parameters in {PARTS[part]}", count)
     size = composition.nbytes
     yield Fact("checkpoint_bytes", "Checkpoint size", size, _bytes(size), "tensors")
-    cache = read_cache(reading)
+    cache = read_cache(spec)
     if cache is not None:
-        yield from _cache_facts(reading, cache)
-    yield _memory(reading, cache)
+        yield from _cache_facts(spec, cache)
+    yield _memory(spec, cache)
 
 
-def read_cache(reading: Reading) -> Cache | None:
+def read_cache(spec: ModelSpec) -> Cache | None:
     """What is kept of each token: keys and values of every layer that attends to the text; with
     latent attention the latent and its rotary part, once for all heads. None for a model that does
     not write token by token, or whose attention is not known."""
-    family, shapes, width = reading.family, reading.shapes, reading.dimensions.kv_width
+    family, shapes, width = spec.family, spec.shapes, spec.dimensions.kv_width
     latent = shapes["self_attn.kv_a_proj"]
     if family is not None and not family.writes:
         return None
@@ -80,12 +80,12 @@ def read_cache(reading: Reading) -> Cache | None:
         return None
     attending = {
         parameter.place.layer
-        for parameter in reading.parameters
+        for parameter in spec.parameters
         if parameter.place.component in _KEYS and parameter.place.tower == shapes.tower
     }
-    said = reading.dimensions.layers
+    said = spec.dimensions.layers
     layers = attending - {None} or set(range(said.value if said else 0))
-    window, kinds = reading.positions.window, reading.positions.kinds
+    window, kinds = spec.positions.window, spec.positions.kinds
     sliding = 0
     if window is not None:
         sliding = sum(
@@ -105,17 +105,17 @@ def _count(key: str, label: str, count: int) -> Fact:
     return Fact(key, label, count, text, "tensors")
 
 
-def _active(reading: Reading) -> int | None:
+def _active(spec: ModelSpec) -> int | None:
     """Parameters that one token passes: all but the experts that the router does not choose."""
-    experts, chosen = reading.dimensions.experts, reading.dimensions.experts_per_token
-    routed = reading.composition.parts.get("experts")
+    experts, chosen = spec.dimensions.experts, spec.dimensions.experts_per_token
+    routed = spec.composition.parts.get("experts")
     if experts is None or chosen is None or not routed or chosen.value > experts.value:
         return None
     idle = routed - routed * chosen.value // experts.value
-    return reading.composition.parameters - idle
+    return spec.composition.parameters - idle
 
 
-def _cache_facts(reading: Reading, cache: Cache) -> Iterator[Fact]:
+def _cache_facts(spec: ModelSpec, cache: Cache) -> Iterator[Fact]:
     """Bytes of one token, and of a text that fills the context."""
     size, layers = cache.nbytes(1), cache.full + cache.sliding
     text = f"{_bytes(size)} in bf16"
@@ -124,7 +124,7 @@ def _cache_facts(reading: Reading, cache: Cache) -> Iterator[Fact]:
         where = f"{cache.sliding} of {layers}" if cache.full else f"all {layers}"
         source += f"; {where} layers keep only the last {cache.window:,} tokens"
     yield Fact("kv_cache_bytes_per_token", "KV cache a token", size, text, source)
-    context = reading.dimensions.context
+    context = spec.dimensions.context
     if context is not None:
         full = cache.nbytes(context.value)
         source = f"KV cache a token × context, {context.source}"
@@ -135,9 +135,9 @@ def _bytes(size: int) -> str:
     return f"{size:,} bytes ({short_bytes(size)})" if size >= 1024 else f"{size:,} bytes"
 
 
-def _memory(reading: Reading, cache: Cache | None) -> Fact:
+def _memory(spec: ModelSpec, cache: Cache | None) -> Fact:
     """An estimate: the weights as they are stored, and the cache of one text."""
-    weights, context = reading.composition.nbytes, reading.dimensions.context
+    weights, context = spec.composition.nbytes, spec.dimensions.context
     tokens = min(ESTIMATE_TOKENS, context.value) if context else ESTIMATE_TOKENS
     kept = cache.nbytes(tokens) if cache is not None else 0
     words = [f"weights {short_bytes(weights)}"]
@@ -146,10 +146,10 @@ def _memory(reading: Reading, cache: Cache | None) -> Fact:
         words.append(f"KV cache {short_bytes(kept)} for a text of {tokens:,} tokens")
         formula.append(f"KV cache of {tokens:,} tokens in bf16")
     text = f"about {short_bytes(weights + kept)}: {' + '.join(words)}"
-    if "experts" in reading.composition.parts:
+    if "experts" in spec.composition.parts:
         text += "; all experts, since any may be chosen"
-    quantised = reading.settings.mapping("quantization_config")
-    if quantised is not None and reading.composition.types.keys() <= _WHOLE_TYPES:
+    quantised = spec.settings.mapping("quantization_config")
+    if quantised is not None and spec.composition.types.keys() <= _WHOLE_TYPES:
         text += "; the published files are quantised and need less"
     source = f"estimate: {' + '.join(formula)}, without what is computed on the way"
     return Fact("memory_bytes", "Memory to run it", weights + kept, text, source)

@@ -19,7 +19,7 @@ def number(fact: Fact | None) -> float | None:
     return float(value)
 
 
-def numbers(base: Fact, target: Fact) -> tuple[float, float] | None:
+def positive_numbers(base: Fact, target: Fact) -> tuple[float, float] | None:
     """Both sides' values where both are positive numbers."""
     before, after = number(base), number(target)
     return (before, after) if before is not None and after is not None else None
@@ -29,7 +29,7 @@ def compared(template: str, words: str = "large larger smaller") -> Meaning:
     """A sentence around how the number changed; ``{times}`` says by how much, in these words."""
 
     def meaning(base: Fact, target: Fact, *_: Architecture) -> str:
-        both = numbers(base, target)
+        both = positive_numbers(base, target)
         sentence = template.format(times=times(*both, words)) if both else ""
         return sentence[:1].upper() + sentence[1:]
 

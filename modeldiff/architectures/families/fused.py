@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Fused:
-    """The layout of a fused matrix along its outputs (its rows, or columns where it is stored
+    """The strides of a fused matrix along its outputs (its rows, or columns where it is stored
     [in, out]); its bias, and the blocks and scales of a packed one, are laid out alike.
 
     ``parts`` are the components in the order in which they stand, without what the fused one's

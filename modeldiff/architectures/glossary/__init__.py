@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from modeldiff.architectures.glossary.attention import ATTENTION
-from modeldiff.architectures.glossary.embeddings_and_head import OUTSIDE
-from modeldiff.architectures.glossary.entry import Text
-from modeldiff.architectures.glossary.mlp import MLP
-from modeldiff.architectures.glossary.state_space import MIXER
+from modeldiff.architectures.glossary.attention import ATTENTION_ENTRIES
+from modeldiff.architectures.glossary.embeddings_and_head import OUTSIDE_ENTRIES
+from modeldiff.architectures.glossary.entry import GlossaryEntry
+from modeldiff.architectures.glossary.mlp import MLP_ENTRIES
+from modeldiff.architectures.glossary.state_space import STATE_SPACE_ENTRIES
 
-EXPLAINED: dict[str, Text] = {**OUTSIDE, **ATTENTION, **MIXER, **MLP}
+EXPLAINED: dict[str, GlossaryEntry] = {
+    **OUTSIDE_ENTRIES,
+    **ATTENTION_ENTRIES,
+    **STATE_SPACE_ENTRIES,
+    **MLP_ENTRIES,
+}

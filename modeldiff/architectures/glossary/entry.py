@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Text:
+class GlossaryEntry:
     """As in ``Explanation``, before an architecture's numbers are put in."""
 
     title: str
@@ -32,7 +32,7 @@ ACTIVATION_FORMULAS = {
 }
 
 
-BIAS = Text(
+BIAS = GlossaryEntry(
     "Bias",
     "A learned constant that is added to the output, the same for every token.",
     "y = W x + b",
@@ -41,7 +41,7 @@ BIAS = Text(
     "attends to.",
 )
 
-NORM_BIAS = Text(
+NORM_BIAS = GlossaryEntry(
     "Bias",
     "A learned shift of each dimension, added after the norm has centred and scaled the vector.",
     LAYER_NORM,

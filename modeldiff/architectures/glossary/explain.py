@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from modeldiff.architectures.architecture import Architecture, Step
+from modeldiff.architectures.architecture import Architecture, Node
 from modeldiff.architectures.components import NORMS
 from modeldiff.architectures.glossary import EXPLAINED
 from modeldiff.architectures.glossary.entry import (
@@ -14,7 +14,7 @@ from modeldiff.architectures.glossary.entry import (
     NORM_BIAS,
     PLUS_ONE_NORM,
     RMS_NORM,
-    Text,
+    GlossaryEntry,
 )
 
 
@@ -69,7 +69,7 @@ def _parse(component: str, architecture: Architecture | None) -> tuple[str, str,
     return name, "", tower
 
 
-def _formula(text: Text, architecture: Architecture | None) -> str:
+def _formula(text: GlossaryEntry, architecture: Architecture | None) -> str:
     if text.formula == "norm":
         norm = architecture.fact("norm") if architecture else None
         if norm is not None and norm.text.startswith("LayerNorm"):
@@ -115,7 +115,7 @@ def _numbers(name: str, architecture: Architecture | None) -> str:
     return ""
 
 
-def _shape(step: Step | None) -> str:
+def _shape(step: Node | None) -> str:
     if step is None or not step.shape:
         return ""
     # The stored name is said where it is not the one that everything here goes by.
@@ -150,7 +150,7 @@ def _unknown(
     )
 
 
-def _step(component: str, architecture: Architecture | None) -> Step | None:
+def _step(component: str, architecture: Architecture | None) -> Node | None:
     if architecture is None:
         return None
     in_layers = (

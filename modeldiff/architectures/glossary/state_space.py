@@ -2,67 +2,67 @@
 
 from __future__ import annotations
 
-from modeldiff.architectures.glossary.entry import Text
+from modeldiff.architectures.glossary.entry import GlossaryEntry
 
 _MATRIX = "y = W x"
 
-MIXER: dict[str, Text] = {
-    "mixer.in_proj": Text(
+STATE_SPACE_ENTRIES: dict[str, GlossaryEntry] = {
+    "mixer.in_proj": GlossaryEntry(
         "State space: in",
         "Widens the token's vector into what the state space reads and the gate on its result.",
         _MATRIX,
         "It decides what enters the layer's running memory.",
     ),
-    "mixer.conv1d": Text(
+    "mixer.conv1d": GlossaryEntry(
         "State space: short convolution",
         "Mixes each channel with its last few tokens.",
         "y[t] = Σ w[k] · x[t − k]",
         "It is how the layer sees neighbouring tokens exactly.",
     ),
-    "mixer.x_proj": Text(
+    "mixer.x_proj": GlossaryEntry(
         "State space: what to keep",
         "Computes from each token how much to renew (Δ), what to write (B) and what to read (C).",
         "[Δ, B, C] = W x",
         "It makes the memory selective: change here alters what is remembered.",
     ),
-    "mixer.dt_proj": Text(
+    "mixer.dt_proj": GlossaryEntry(
         "State space: step",
         "Widens the step Δ to every channel: how much of the old state gives way to the new token.",
         "Δ = softplus(W δ + b)",
         "Larger steps forget faster.",
     ),
-    "mixer.dt_bias": Text(
+    "mixer.dt_bias": GlossaryEntry(
         "State space: resting step",
         "A learned constant in each channel's step.",
         "Δ = softplus(δ + b)",
         "It sets how fast a channel forgets when the token says nothing about it.",
     ),
-    "mixer.A_log": Text(
+    "mixer.A_log": GlossaryEntry(
         "State space: decay",
         "How fast each part of the running memory fades, stored as a logarithm.",
         "h[t] = e^(−e^A · Δ) · h[t−1] + Δ B x",
         "It sets how far back the layer can remember.",
     ),
-    "mixer.D": Text(
+    "mixer.D": GlossaryEntry(
         "State space: direct way",
         "Lets a share of the input pass straight to the output, past the memory.",
         "y = C h + D x",
         "Larger means that the layer leans less on its memory.",
     ),
-    "mixer.scan": Text(
+    "mixer.scan": GlossaryEntry(
         "Selective scan",
         "Runs over the tokens with a memory of fixed size: each token fades it, writes into it and "
         "reads from it. Nothing is learned here.",
         "h[t] = Ā h[t−1] + B̄ x[t], y[t] = C h[t] + D x[t]",
         "What changes here comes from the matrices around it.",
     ),
-    "mixer.norm": Text(
+    "mixer.norm": GlossaryEntry(
         "State space: norm",
         "Norms the memory's reading before it is put back.",
         "norm",
         "Each number scales one channel of the layer's result.",
     ),
-    "mixer.out_proj": Text(
+    "mixer.out_proj": GlossaryEntry(
         "State space: out",
         "Brings what was read from the memory back to the model's width; it is added to the "
         "residual stream.",
@@ -70,7 +70,7 @@ MIXER: dict[str, Text] = {
         "It decides where in the stream the layer writes.",
     ),
     **{
-        f"mixer.{part}_layernorm": Text(
+        f"mixer.{part}_layernorm": GlossaryEntry(
             f"State space: norm of {name}",
             f"Norms {name} before the memory uses it, which steadies training.",
             "norm",

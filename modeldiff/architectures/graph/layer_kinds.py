@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from modeldiff.architectures.place import Parameter
-from modeldiff.architectures.spec import Reading
+from modeldiff.architectures.spec import ModelSpec
 
 
 def layer_names(
     kinds: Sequence[tuple[str, tuple[int, ...]]],
     layers: Mapping[tuple[str, int], list[Parameter]],
-    reading: Reading,
+    spec: ModelSpec,
 ) -> list[str]:
     """A name for each kind: what sets it apart from the tower's others, else its layers."""
-    marks = [_marks(tower, found[0], layers[tower, found[0]], reading) for tower, found in kinds]
+    marks = [_marks(tower, found[0], layers[tower, found[0]], spec) for tower, found in kinds]
     names = []
     for (tower, _), own in zip(kinds, marks, strict=True):
-        name = f"{tower} layer" if tower else "layer" if reading.family is None else "decoder layer"
+        name = f"{tower} layer" if tower else "layer" if spec.family is None else "decoder layer"
         others = [m for (t, _), m in zip(kinds, marks, strict=True) if t == tower]
         telling = [mark for at, mark in enumerate(own) if mark and len({m[at] for m in others}) > 1]
         names.append(": ".join([name[:1].upper() + name[1:], *filter(None, [", ".join(telling)])]))
@@ -28,11 +28,11 @@ def layer_names(
 
 
 def _marks(
-    tower: str, layer: int, held: Iterable[Parameter], reading: Reading
+    tower: str, layer: int, held: Iterable[Parameter], spec: ModelSpec
 ) -> tuple[str, str, str]:
     """What may set a layer apart: its kind of attention, what stands in its place, its MLP."""
     components = {parameter.place.component for parameter in held}
-    kind = attention_kind(reading, layer) if tower == reading.shapes.tower else ""
+    kind = attention_kind(spec, layer) if tower == spec.shapes.tower else ""
     mixes = any(component.startswith("mixer.") for component in components)
     routed = any("experts." in component for component in components)
     return (
@@ -52,7 +52,7 @@ def _ranges(layers: tuple[int, ...]) -> str:
     return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]}–{r[-1]}" for r in runs)
 
 
-def attention_kind(reading: Reading, layer: int) -> str:
+def attention_kind(spec: ModelSpec, layer: int) -> str:
     """The layer's word in the config (``sliding_attention``); empty where all layers are alike."""
-    kinds = reading.positions.kinds
+    kinds = spec.positions.kinds
     return kinds[layer] if layer < len(kinds) and len(set(kinds)) > 1 else ""

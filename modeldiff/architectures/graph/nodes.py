@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from modeldiff.architectures.architecture import Step, StepKind
-from modeldiff.architectures.components import NORMS, Node
+from modeldiff.architectures.architecture import Node, NodeKind
+from modeldiff.architectures.components import NORMS, NodeTemplate
 from modeldiff.architectures.config.shapes import oriented
 from modeldiff.architectures.families.family import index_of
 from modeldiff.architectures.place import Parameter
-from modeldiff.architectures.spec import Reading
+from modeldiff.architectures.spec import ModelSpec
 from modeldiff.text.magnitudes import activation_name
 
 Component = tuple[Parameter, ...]
@@ -26,18 +26,22 @@ def components_of(parameters: Iterable[Parameter]) -> dict[str, Component]:
 
 
 def component_step(
-    node: Node, component: Component, inputs: tuple[str, ...], reading: Reading, tower: str
-) -> Step:
+    node: NodeTemplate,
+    component: Component,
+    inputs: tuple[str, ...],
+    spec: ModelSpec,
+    tower: str,
+) -> Node:
     """The box of a component with parameters."""
     main = _main(component)
-    notes = [_meaning(node, main, component, reading) if tower == reading.shapes.tower else ""]
+    notes = [_meaning(node, main, component, spec) if tower == spec.shapes.tower else ""]
     if any(p.place.parameter == "bias" and p is not main for p in component):
         notes.append("with bias")
     if main.role == "tied":
         notes.append(f"the same matrix as {stored_label(main)}")
     if main.transposed:
         notes.append("stored [in, out]")
-    return Step(
+    return Node(
         id=_id(node.id, tower),
         label=node.id if main.role == "tied" else stored_label(main),
         kind=node.kind,
@@ -48,28 +52,28 @@ def component_step(
 
 
 def operation_step(
-    node: Node, inputs: tuple[str, ...], reading: Reading, layer_kind: str, tower: str
-) -> Step:
+    node: NodeTemplate, inputs: tuple[str, ...], spec: ModelSpec, layer_kind: str, tower: str
+) -> Node:
     """The box of an operation without parameters, or of a norm that has none."""
     part = node.id.rpartition(".")[2]
     label, detail = part.capitalize(), ""
     # The config's numbers are of the family's own towers, not of what looks beside them.
-    own = is_described(reading, tower)
+    own = is_described(spec, tower)
     if part == "rope":
-        label, detail = "RoPE", _rope(reading, layer_kind)
+        label, detail = "RoPE", _rope(spec, layer_kind)
     elif part == "attention":
-        label, detail = "Attention", _heads(reading, layer_kind) if own else ""
+        label, detail = "Attention", _heads(spec, layer_kind) if own else ""
     elif part == "activation":
-        spelling = reading.activation if own else None
+        spelling = spec.activation if own else None
         label = activation_name(spelling.value) if spelling else "Activation"
     elif part == "multiply":
         label = "×"
     elif part == "add":
         label = "+"
     elif part == "combine":
-        label, detail = "Weighted sum", _routing(reading)
+        label, detail = "Weighted sum", _routing(spec)
     elif part == "scale":
-        label = reading.family.embedding_scale if reading.family else ""
+        label = spec.family.embedding_scale if spec.family else ""
     elif part == "encoder":
         label = "Encoder's output"
     elif part == "shared":
@@ -77,30 +81,30 @@ def operation_step(
     elif part == "scan":
         label = "Selective scan"
     elif part == "softcap":
-        label, detail = "Soft cap", _softcap(reading)
+        label, detail = "Soft cap", _softcap(spec)
     elif node.kind == "norm":
-        label, detail = reading.norm or "Norm", "without parameters"
+        label, detail = spec.norm or "Norm", "without parameters"
     inputs = tuple(_id(name, tower) for name in inputs)
-    kind: StepKind = "input" if node.kind == "input" else "operation"
-    return Step(_id(node.id, tower), label, kind, inputs, detail=detail)
+    kind: NodeKind = "input" if node.kind == "input" else "operation"
+    return Node(_id(node.id, tower), label, kind, inputs, detail=detail)
 
 
-def is_described(reading: Reading, tower: str) -> bool:
+def is_described(spec: ModelSpec, tower: str) -> bool:
     """Whether a tower is one that the family's description speaks of."""
-    family = reading.family
+    family = spec.family
     return family is not None and tower in ("", family.beyond, *family.towers.values())
 
 
-def plain_node(component: str, parameters: Component) -> Node:
+def plain_node(component: str, parameters: Component) -> NodeTemplate:
     """A node for a component that the skeleton lacks, by its shape and its name."""
     shape = _main(parameters).tensor.shape
     name = component.lower()
-    kind: StepKind = "parameter"
+    kind: NodeKind = "parameter"
     if component in NORMS or (("norm" in name or "ln" in name) and len(shape) <= 1):
         kind = "norm"
     elif len(shape) >= 2:
         kind = "embedding" if "emb" in name and len(shape) == 2 else "linear"
-    return Node(component, kind)
+    return NodeTemplate(component, kind)
 
 
 def stored_label(parameter: Parameter) -> str:
@@ -112,7 +116,7 @@ def stored_label(parameter: Parameter) -> str:
         words.pop()
     label = next((w for w in reversed(words) if w and index_of(w) is None), tensor.name)
     part = place.component.rpartition(".")[2].removesuffix("_proj")
-    return f"{label} ({part})" if part and tensor.part.startswith(part) else label
+    return f"{label} ({part})" if part and tensor.slice.startswith(part) else label
 
 
 def _main(component: Component) -> Parameter:
@@ -123,19 +127,19 @@ def _id(component: str, tower: str) -> str:
     return f"{tower}.{component}" if tower else component
 
 
-def _shape_text(parameter: Parameter, kind: StepKind) -> str:
+def _shape_text(parameter: Parameter, kind: NodeKind) -> str:
     shape = oriented(parameter)
     if len(shape) == 2 and kind == "linear":
         return f"{shape[1]} → {shape[0]}"
     return " × ".join(map(str, shape)) if shape else "1"
 
 
-def _meaning(node: Node, main: Parameter, component: Component, reading: Reading) -> str:
+def _meaning(node: NodeTemplate, main: Parameter, component: Component, spec: ModelSpec) -> str:
     """What the numbers of a shape mean, where we know it."""
     shape = oriented(main)
     name, _, part = node.id.rpartition(".")
     if node.kind == "norm":
-        return _norm_meaning(part, shape, reading)
+        return _norm_meaning(part, shape, spec)
     if node.id == "embed_tokens" and len(shape) == 2:
         return f"{shape[0]:,} tokens, {shape[1]} numbers each"
     if node.id == "embed_positions" and len(shape) == 2:
@@ -143,14 +147,14 @@ def _meaning(node: Node, main: Parameter, component: Component, reading: Reading
     if node.id == "lm_head" and len(shape) == 2:
         return f"a score for each of {shape[0]:,} tokens"
     if node.id == "mlp.router":
-        return _routing(reading)
+        return _routing(spec)
     if name == "self_attn" and len(shape) == 2:
-        return _attention_meaning(part, shape, reading)
+        return _attention_meaning(part, shape, spec)
     if part in ("gate_proj", "up_proj", "down_proj") and len(shape) == 2:
         wide, narrow = (shape[1], shape[0]) if part == "down_proj" else shape
         # Experts are often narrower than the model: a share of its width would explain nothing.
         notes = [_ratio(wide, narrow) if wide > narrow > 0 else ""]
-        notes.append(_routing(reading) if name == "mlp.experts" else "")
+        notes.append(_routing(spec) if name == "mlp.experts" else "")
         return ", ".join(note for note in notes if note)
     if part == "gate_up_proj":
         return "gate and up in one matrix"
@@ -162,19 +166,19 @@ def _ratio(wide: int, narrow: int) -> str:
     return f"{wide} {'=' if float(ratio) * narrow == wide else '≈'} {ratio} × {narrow}"
 
 
-def _norm_meaning(part: str, shape: tuple[int, ...], reading: Reading) -> str:
-    words, head_dim = reading.norm or "", reading.dimensions.head_dim
-    if words and reading.family is not None and reading.family.norm_weight_plus_one:
+def _norm_meaning(part: str, shape: tuple[int, ...], spec: ModelSpec) -> str:
+    words, head_dim = spec.norm or "", spec.dimensions.head_dim
+    if words and spec.family is not None and spec.family.norm_weight_plus_one:
         words += " scaled by 1 + weight"
     if part in ("q_norm", "k_norm") and head_dim is not None:
         words += ", the same for each head" if shape == (head_dim.value,) else ", over all heads"
-    epsilon = reading.settings.number("rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps")
+    epsilon = spec.settings.number("rms_norm_eps", "layer_norm_epsilon", "layer_norm_eps")
     return words + (f", ε {epsilon.value:g}" if epsilon and words else "")
 
 
-def _attention_meaning(part: str, shape: tuple[int, ...], reading: Reading) -> str:
-    heads, kv_heads = reading.dimensions.heads, reading.dimensions.kv_heads
-    head_dim = reading.dimensions.head_dim
+def _attention_meaning(part: str, shape: tuple[int, ...], spec: ModelSpec) -> str:
+    heads, kv_heads = spec.dimensions.heads, spec.dimensions.kv_heads
+    head_dim = spec.dimensions.head_dim
     shared = "KV heads" if heads and kv_heads and heads.value != kv_heads.value else "heads"
     kinds: Mapping[str, tuple[int, str, int | None]] = {
         "q_proj": (shape[0], "heads", heads.value if heads else None),
@@ -189,7 +193,7 @@ def _attention_meaning(part: str, shape: tuple[int, ...], reading: Reading) -> s
         if count and width % count == 0:
             word = word.removesuffix("s") if count == 1 else word
             return f"{width} = {count} {word} × {width // count}"
-    compressed = reading.shapes["self_attn.kv_a_layernorm"]
+    compressed = spec.shapes["self_attn.kv_a_layernorm"]
     if part == "kv_a_proj" and compressed is not None and 0 < compressed.out < shape[0]:
         rest = shape[0] - compressed.out
         return f"{shape[0]} = {compressed.out} compressed + {rest} for positions"
@@ -200,24 +204,24 @@ def _attention_meaning(part: str, shape: tuple[int, ...], reading: Reading) -> s
     return ""
 
 
-def _heads(reading: Reading, layer_kind: str) -> str:
-    heads, kv_heads = reading.dimensions.heads, reading.dimensions.kv_heads
+def _heads(spec: ModelSpec, layer_kind: str) -> str:
+    heads, kv_heads = spec.dimensions.heads, spec.dimensions.kv_heads
     words = []
     if heads:
         words.append(f"{heads.value} heads")
         if kv_heads and kv_heads.value != heads.value:
             words.append(f"{kv_heads.value} KV head{'s' if kv_heads.value > 1 else ''}")
-    if reading.positions.kind and reading.positions.kind.value == "ALiBi":
+    if spec.positions.kind and spec.positions.kind.value == "ALiBi":
         words.append("ALiBi")
-    window = reading.positions.window
+    window = spec.positions.window
     if window and (not layer_kind or "sliding" in layer_kind):
         words.append(f"window of {window.value:,}")
     return ", ".join(words)
 
 
-def _rope(reading: Reading, layer_kind: str) -> str:
-    theta, scaling = reading.positions.theta, reading.positions.scaling
-    own = reading.positions.sliding_theta
+def _rope(spec: ModelSpec, layer_kind: str) -> str:
+    theta, scaling = spec.positions.theta, spec.positions.scaling
+    own = spec.positions.sliding_theta
     if own is not None and "sliding" in layer_kind:
         theta, scaling = own, None
     words = [f"θ {theta.value:,.10g}"] if theta else []
@@ -226,13 +230,13 @@ def _rope(reading: Reading, layer_kind: str) -> str:
     return ", ".join(words)
 
 
-def _routing(reading: Reading) -> str:
-    experts, chosen = reading.dimensions.experts, reading.dimensions.experts_per_token
+def _routing(spec: ModelSpec) -> str:
+    experts, chosen = spec.dimensions.experts, spec.dimensions.experts_per_token
     if not experts:
         return ""
     return f"{experts.value} experts" + (f", {chosen.value} a token" if chosen else "")
 
 
-def _softcap(reading: Reading) -> str:
-    cap = reading.settings.number("final_logit_softcapping")
+def _softcap(spec: ModelSpec) -> str:
+    cap = spec.settings.number("final_logit_softcapping")
     return f"at ± {cap.value:g}" if cap else ""

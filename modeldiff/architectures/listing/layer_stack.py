@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.config.shapes import oriented
-from modeldiff.architectures.place import Parameter, Role
+from modeldiff.architectures.place import Parameter, ParameterRole
 
 _NUMBERS = re.compile(r"([0-9]+|\*)")
 
 LayerKey = tuple[str, int]
 """A tower and the number of a layer in it."""
 
-Column = tuple[str, str, str]
+StackColumn = tuple[str, str, str]
 """Tower, component and parameter."""
 
 
@@ -36,10 +36,10 @@ class Printed:
     oriented: tuple[int, ...]
     dtype: str
     count: int = 1
-    role: Role = "parameter"
+    role: ParameterRole = "parameter"
 
 
-Entries = Mapping[Column, tuple[Printed, ...]]
+Entries = Mapping[StackColumn, tuple[Printed, ...]]
 """What stands at each column; more than one only where experts are not alike."""
 
 
@@ -71,7 +71,7 @@ class Stack:
 
 def read_stack(architecture: Architecture) -> Stack:
     """Sort every tensor of an architecture into its layer and column. One pass over all names."""
-    found: dict[LayerKey | None, dict[Column, list[Parameter]]] = {}
+    found: dict[LayerKey | None, dict[StackColumn, list[Parameter]]] = {}
     types: Counter[str] = Counter()
     for parameter in architecture.parameters:
         types[parameter.tensor.dtype] += parameter.tensor.elements

@@ -15,11 +15,11 @@ from typing import Literal
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.graph.columns import is_before_layers, merge_columns
 from modeldiff.architectures.listing.layer_stack import (
-    Column,
     Entries,
     LayerKey,
     Printed,
     Stack,
+    StackColumn,
     common_name,
     read_stack,
 )
@@ -187,7 +187,7 @@ def layer_table(base: Architecture, target: Architecture) -> LayerTable:
     by_name = UNKNOWN in (base.family, target.family)
     order = {c: rank for rank, c in enumerate(merge_columns(base.outside, target.outside))}
     after = {step.id for side in (base, target) for step in side.tail}
-    groups: dict[bool, list[tuple[int, Column, LayerRow]]] = {True: [], False: []}
+    groups: dict[bool, list[tuple[int, StackColumn, LayerRow]]] = {True: [], False: []}
     for column, row in _paired(ours.outside, theirs.outside, by_name=by_name):
         before = is_before_layers(column[1]) and column[1] not in after
         groups[before].append((order.get(row.column, len(order)), column, row))
@@ -245,7 +245,9 @@ def _run(stack: Stack, start: LayerKey | None, end: LayerKey | None) -> Entries:
     }
 
 
-def _paired(base: Entries, target: Entries, *, by_name: bool) -> Iterator[tuple[Column, LayerRow]]:
+def _paired(
+    base: Entries, target: Entries, *, by_name: bool
+) -> Iterator[tuple[StackColumn, LayerRow]]:
     """Every column of either side once, in no order; where experts differ, kind beside kind."""
     partners = {column: column for column in base if column in target}
     if by_name:

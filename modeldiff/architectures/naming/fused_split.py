@@ -1,6 +1,6 @@
 """Fused tensors cut into what they are made of: q, k and v, gate and up, the experts of a stack.
 
-A part is a view of the stored bytes, described and not read. Where the numbers that a layout needs
+A part is a view of the stored bytes, described and not read. Where the numbers that a strides needs
 are missing, or do not fit the tensor's shape, it stays whole under its fused component.
 """
 
@@ -19,9 +19,9 @@ from modeldiff.architectures.config.config_values import (
 )
 from modeldiff.architectures.families.family import MAX_INDEX, Family
 from modeldiff.architectures.families.fused import Fused
-from modeldiff.architectures.naming.strides import part_layout
+from modeldiff.architectures.naming.strides import slice_strides
 from modeldiff.architectures.place import Place
-from modeldiff.checkpoints.checkpoint import Layout, TensorInfo
+from modeldiff.checkpoints.checkpoint import Strides, TensorInfo
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 
 MOST_PARTS = 1 << 17
@@ -30,9 +30,9 @@ are stored apart. A hostile file could ask for any number."""
 
 _QUERY = "q_proj"
 
-Part = tuple[Place, TensorInfo]
-_Cut = tuple[Place, tuple[int, ...], int, Layout, str]
-"""Place, shape, first element, layout and name of a part."""
+PlacedSlice = tuple[Place, TensorInfo]
+_Cut = tuple[Place, tuple[int, ...], int, Strides, str]
+"""Place, shape, first element, strides and name of a part."""
 _Blocks = tuple[int, tuple[int, ...]]
 """How many times the parts take turns, and how many outputs each has in a turn."""
 
@@ -52,7 +52,7 @@ class Cutter:
         attends = any(_QUERY in fused.parts for fused in self._fused.values())
         self._queries = self._query_widths(placed) if attends else {}
 
-    def cut(self, place: Place, tensor: TensorInfo) -> tuple[Part, ...]:
+    def cut(self, place: Place, tensor: TensorInfo) -> tuple[PlacedSlice, ...]:
         """The parts of a tensor at this place, in the order in which they begin; none where it is
         not fused or can't be cut."""
         component = place.component
@@ -78,14 +78,14 @@ class Cutter:
         width = stored.bits // 8
         parts = []
         for expert in range(experts):
-            for at, own_shape, start, layout, word in found:
+            for at, own_shape, start, strides, word in found:
                 offset = tensor.offset + (expert * step + start) * width
                 nbytes = prod(own_shape) * width
                 if stacked:
                     at = replace(at, expert=expert)
                     word = f"{word} of expert {expert}" if word else f"expert {expert}"
                 info = TensorInfo(
-                    tensor.name, tensor.dtype, own_shape, tensor.file, offset, nbytes, layout, word
+                    tensor.name, tensor.dtype, own_shape, tensor.file, offset, nbytes, strides, word
                 )
                 parts.append((at, info))
         return tuple(parts)
@@ -102,11 +102,11 @@ class Cutter:
         found = []
         for part, size, start in zip(fused.parts, sizes, accumulate((0, *sizes)), strict=False):
             own = (*shape[:axis], turns * size, *shape[axis + 1 :])
-            layout = part_layout(shape, axis, turns, size)
+            strides = slice_strides(shape, axis, turns, size)
             component = f"{stem}.{part}" if stem else part
             first = start * prod(shape[axis + 1 :])
             word = part.removesuffix("_proj")
-            found.append((replace(place, component=component), own, first, layout, word))
+            found.append((replace(place, component=component), own, first, strides, word))
         return found
 
     def _output_axis(self, place: Place, shape: tuple[int, ...]) -> int | None:

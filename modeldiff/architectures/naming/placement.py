@@ -11,7 +11,7 @@ from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.naming.detection import tower_beside
 from modeldiff.architectures.naming.fused_split import Cutter
 from modeldiff.architectures.naming.generic import read_names
-from modeldiff.architectures.place import Parameter, Place, Role
+from modeldiff.architectures.place import Parameter, ParameterRole, Place
 from modeldiff.checkpoints.checkpoint import TensorInfo
 
 _BUFFER_NAMES = frozenset(
@@ -119,7 +119,7 @@ def _free(place: Place, name: str, taken: set[Place]) -> Place:
     return place
 
 
-def _role(tensor: TensorInfo) -> Role:
+def _role(tensor: TensorInfo) -> ParameterRole:
     path = tensor.name.split(".")
     if path[-1] in _BUFFER_NAMES or "rotary_emb" in path:
         return "buffer"

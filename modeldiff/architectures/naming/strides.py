@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import prod
 
-from modeldiff.checkpoints.checkpoint import Layout, TensorInfo
+from modeldiff.checkpoints.checkpoint import Strides, TensorInfo
 
 
-def part_layout(shape: tuple[int, ...], axis: int, turns: int, size: int) -> Layout:
+def slice_strides(shape: tuple[int, ...], axis: int, turns: int, size: int) -> Strides:
     """A part's elements in a tensor of this shape: ``size`` rows of ``axis`` in each of the
     ``turns`` in which the parts take turns along it.
 
-    >>> part_layout((6, 4), 0, 1, 2), part_layout((6, 4), 0, 3, 1), part_layout((4, 6), 1, 1, 2)
-    ((), ((3, 8), (4, 1)), ((4, 6), (2, 1)))
+    >>> slice_strides((6, 4), 0, 1, 2), slice_strides((6, 4), 0, 3, 1)
+    ((), ((3, 8), (4, 1)))
+    >>> slice_strides((4, 6), 1, 1, 2)
+    ((4, 6), (2, 1))
     """
     inner = prod(shape[axis + 1 :])
     return _merged(
@@ -35,19 +37,19 @@ def turned(tensor: TensorInfo) -> TensorInfo:
     inner: list[tuple[int, int]] = []
     outer: list[tuple[int, int]] = []
     left = columns
-    for count, distance in reversed(tensor.layout or ((rows * columns, 1),)):
+    for count, distance in reversed(tensor.strides or ((rows * columns, 1),)):
         # The columns take the innermost axes; one that holds rows as well is cut between them.
         taken = min(count, left)
         if count % taken or left % taken:
-            raise ValueError(f"rows of {columns} elements do not fit the layout {tensor.layout}")
+            raise ValueError(f"rows of {columns} elements do not fit the strides {tensor.strides}")
         inner.insert(0, (taken, distance))
         outer.insert(0, (count // taken, distance * taken))
         left //= taken
-    return replace(tensor, shape=(columns, rows), layout=_merged([*inner, *outer]))
+    return replace(tensor, shape=(columns, rows), strides=_merged([*inner, *outer]))
 
 
-def _merged(axes: Iterable[tuple[int, int]]) -> Layout:
-    """The same layout in as few axes as can be."""
+def _merged(axes: Iterable[tuple[int, int]]) -> Strides:
+    """The same strides in as few axes as can be."""
     found: list[tuple[int, int]] = []
     for count, distance in axes:
         if count == 1:

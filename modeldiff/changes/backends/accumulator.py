@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.change import Histogram, Statistics, Sums
-from modeldiff.changes.dtype_pairs import Comparison
+from modeldiff.changes.dtype_pairs import DtypePair
 from modeldiff.changes.kernels.bins import (
     EMPTY_COUNTS,
     HIGHEST_KEY,
@@ -40,7 +40,7 @@ _KEPT_LIMIT = 1 << 23
 
 
 @dataclass(frozen=True)
-class Unsettled:
+class PartialMedian:
     """A median of which only the upper bits are known: ``r >> bits == prefix``, and its rank among
     the elements that share them. ``wide``: ``r`` is a float64."""
 
@@ -49,7 +49,9 @@ class Unsettled:
     rank: int
     wide: bool
 
-    def pick(self, r_bits: npt.NDArray[np.unsignedinteger], bracket: Bracket) -> float | Unsettled:
+    def pick(
+        self, r_bits: npt.NDArray[np.unsignedinteger], bracket: Bracket
+    ) -> float | PartialMedian:
         """The median, if these are the bits of all ``r`` in a bracket that holds it.
 
         Overwrites ``r_bits``, which may have bits of no ``r`` among them.
@@ -66,14 +68,14 @@ class Unsettled:
         return single(self.prefix << 16 | low_bits)
 
 
-class Tally:
+class Accumulator:
     """Counts, sums and histogram of one pair; ``geometry`` says what stands in the arrays.
 
     ``elements`` is the size of the largest tensor that it can take. Whoever adds to it from several
     threads holds ``lock``; the order in which chunks are added changes nothing.
     """
 
-    def __init__(self, elements: int, types: Comparison) -> None:
+    def __init__(self, elements: int, types: DtypePair) -> None:
         self._wide = types.precision == "float64"
         self.lock = threading.Lock()
         self.counts = np.zeros(8, np.int64)
@@ -85,8 +87,8 @@ class Tally:
         self.histogram_at = self.histogram.ctypes.data
         self.begin(elements, types)
 
-    def begin(self, elements: int, types: Comparison) -> None:
-        """Makes an emptied tally ready for another tensor, of the same precision."""
+    def begin(self, elements: int, types: DtypePair) -> None:
+        """Makes an emptied accumulator ready for another tensor, of the same precision."""
         self._types = types
         self.counts[:] = EMPTY_COUNTS
         self._rows = -(-elements // LEAF)
@@ -118,7 +120,7 @@ class Tally:
             else:
                 self._kept.append(r_bits.astype(np.uint32))
 
-    def find_median(self) -> float | Unsettled | None:
+    def find_median(self) -> float | PartialMedian | None:
         """The median of ``r``, or what the histogram tells of it; None where there is none.
 
         To be called when all is counted, and before ``statistics``.
@@ -137,12 +139,12 @@ class Tally:
         if key == (INFINITE_KEY64 if self._wide else INFINITE_KEY32):
             return math.inf
         if self._wide:
-            return Unsettled(key + KEY64_OFFSET, 45, rank, wide=True)
-        place = Unsettled(key, 16, rank, wide=False)
+            return PartialMedian(key + KEY64_OFFSET, 45, rank, wide=True)
+        place = PartialMedian(key, 16, rank, wide=False)
         return place.pick(np.concatenate(self._kept), self.bracket) if self._kept else place
 
     def statistics(self, median: float | None) -> Statistics:
-        """All columns, given the exact median of ``r``. Empties the tally."""
+        """All columns, given the exact median of ``r``. Empties the accumulator."""
         counts = self.counts.tolist()
         if self._types.precision == "equality":
             return statistics_of(Sums(n=counts[0], unchanged=counts[1]), None, None, None)
@@ -195,7 +197,7 @@ class Tally:
 
 
 def pair_statistics(
-    types: Comparison,
+    types: DtypePair,
     counts: Sequence[int],
     sums: Sequence[float],
     keys: Sequence[int],
@@ -234,14 +236,14 @@ class MedianSearch:
     ``prefix`` above them. Whoever adds from several threads holds ``lock``.
     """
 
-    def __init__(self, place: Unsettled) -> None:
+    def __init__(self, place: PartialMedian) -> None:
         self._place = place
         self.lock = threading.Lock()
         self.fine = np.zeros(65536, np.int64)
         self.shift = max(place.bits - 16, 0)
         self.prefix = place.prefix >> (self.shift + 16 - place.bits)
 
-    def narrow(self) -> float | Unsettled:
+    def narrow(self) -> float | PartialMedian:
         """The median, when all is counted; where it is to be looked for if bits are missing."""
         place = self._place
         # The last step of a float64 has fewer than sixteen unknown bits: the sixteen that were
@@ -253,7 +255,7 @@ class MedianSearch:
         rank = place.rank - (int(upto[digit - 1]) if digit else 0)
         known = place.prefix << new | digit
         if self.shift:
-            return Unsettled(known, self.shift, rank, place.wide)
+            return PartialMedian(known, self.shift, rank, place.wide)
         return double(known) if place.wide else single(known)
 
 

@@ -1,4 +1,4 @@
-"""One thread's bench on the CPU: buffers to read into, and kernels that measure what is there."""
+"""One thread's worker on the CPU: buffers to read into, and kernels that measure what is there."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.changes.backends.accumulator import MedianSearch, Tally, Unsettled, pair_statistics
+from modeldiff.changes.backends.accumulator import (
+    Accumulator,
+    MedianSearch,
+    PartialMedian,
+    pair_statistics,
+)
 from modeldiff.changes.backends.devices import MOST_THREADS, usable_cores
 from modeldiff.changes.backends.median_bracket import CLUSTER, CLUSTERS, Bracket, bracket_of
 from modeldiff.changes.change import Histogram, Statistics
-from modeldiff.changes.dtype_pairs import Comparison, decoder, equal_elements
+from modeldiff.changes.dtype_pairs import DtypePair, decoder, equal_elements
 from modeldiff.changes.kernels.bins import (
     ALL_KEPT,
     BLOCK,
@@ -34,13 +39,13 @@ BATCHED = 4 * LEAF
 """Up to so many elements keeping every ``r`` costs less than a sample."""
 
 
-def chunk_elements(types: Comparison, chunk_bytes: int) -> int:
+def chunk_elements(types: DtypePair, chunk_bytes: int) -> int:
     """Elements of a chunk: whole leaves, at least one."""
     wider = max(types.base.bits, types.target.bits)
     return max(chunk_bytes * 8 // wider // LEAF, 1) * LEAF
 
 
-class CpuBench:
+class CpuWorker:
     """Measures chunks that stand in its two buffers. Belongs to one thread at a time.
 
     ``base`` and ``target`` are the buffers, ``room`` bytes each (a leaf of float64 at least), its
@@ -63,7 +68,7 @@ class CpuBench:
         self._wide_table = np.zeros(KEYS64, np.uint32)
         self._fine = np.zeros(65536, np.uint32)
         self._counts = np.zeros(8, np.int64)
-        self._tallies: dict[bool, Tally] = {}
+        self._tallies: dict[bool, Accumulator] = {}
         self._sample = np.empty((2, LEAF * 4), np.uint8)
         self._batch_histogram = np.zeros(KEYS32, np.int64)
         self._batch_leaves = np.empty((BATCHED // LEAF, 6))
@@ -75,7 +80,7 @@ class CpuBench:
             self._counts.ctypes.data,
         )
 
-    def measure_batch(self, types: Comparison, sizes: Sequence[int]) -> list[Statistics]:
+    def measure_batch(self, types: DtypePair, sizes: Sequence[int]) -> list[Statistics]:
         """The statistics of small tensors that stand in the buffers one after the other.
 
         ``sizes`` are their elements, at most BATCHED each. The types' precision is float32.
@@ -124,34 +129,34 @@ class CpuBench:
             start = stop
         return results
 
-    def measure_whole(self, types: Comparison, n: int) -> Statistics:
+    def measure_whole(self, types: DtypePair, n: int) -> Statistics:
         """The statistics of a tensor that stands in the buffers whole."""
         if n <= BATCHED and types.precision == "float32":
             return self.measure_batch(types, [n])[0]
         bracket = Bracket(0, ALL_KEPT)
         if types.precision == "float32":
             bracket = self._bracket_from_buffers(types, n)
-        tally = self._tally(n, types)
-        kept = self._measure(types, n, tally, 0, bracket)
-        median = tally.find_median()
-        if isinstance(median, Unsettled):
+        accumulator = self._accumulator(n, types)
+        kept = self._measure(types, n, accumulator, 0, bracket)
+        median = accumulator.find_median()
+        if isinstance(median, PartialMedian):
             median = median.pick(kept, bracket)
-        while isinstance(median, Unsettled):
+        while isinstance(median, PartialMedian):
             search = MedianSearch(median)
             self.refine(types, n, search)
             median = search.narrow()
-        return tally.statistics(median)
+        return accumulator.statistics(median)
 
-    def bracket(self, types: Comparison) -> Bracket:
+    def bracket(self, types: DtypePair) -> Bracket:
         """A bracket for the median of a tensor of which a sample, a leaf in clusters, stands in
         the buffers."""
         return self._bracket(types, self._base_at, self._target_at)
 
-    def measure_part(self, types: Comparison, n: int, tally: Tally, first: int) -> None:
-        """Adds a chunk that begins at element ``first``, on a leaf, to its tensor's tally."""
-        tally.keep(self._measure(types, n, tally, first, tally.bracket))
+    def measure_part(self, types: DtypePair, n: int, accumulator: Accumulator, first: int) -> None:
+        """Adds a chunk that begins at element ``first``, on a leaf, to its tensor's accumulator."""
+        accumulator.keep(self._measure(types, n, accumulator, first, accumulator.bracket))
 
-    def refine(self, types: Comparison, n: int, search: MedianSearch) -> None:
+    def refine(self, types: DtypePair, n: int, search: MedianSearch) -> None:
         """Counts a median's next sixteen bits in the chunk that stands in the buffers."""
         self._fine[:] = 0
         chunk = (*self._sides(types, self._base_at, self._target_at), n)
@@ -165,20 +170,20 @@ class CpuBench:
             search.fine += self._fine
 
     def close(self) -> None:
-        """Nothing to give back that does not go with the bench."""
+        """Nothing to give back that does not go with the worker."""
 
-    def _sides(self, types: Comparison, base_at: int, target_at: int) -> tuple[int, ...]:
+    def _sides(self, types: DtypePair, base_at: int, target_at: int) -> tuple[int, ...]:
         return base_at, *decoder(types.base), target_at, *decoder(types.target)
 
-    def _tally(self, n: int, types: Comparison) -> Tally:
-        """The bench's own tally for tensors that are measured whole, empty."""
+    def _accumulator(self, n: int, types: DtypePair) -> Accumulator:
+        """The worker's own accumulator for tensors that are measured whole, empty."""
         wide = types.precision == "float64"
         if wide not in self._tallies:
-            self._tallies[wide] = Tally(self.base.size, types)
+            self._tallies[wide] = Accumulator(self.base.size, types)
         self._tallies[wide].begin(n, types)
         return self._tallies[wide]
 
-    def _bracket_from_buffers(self, types: Comparison, n: int) -> Bracket:
+    def _bracket_from_buffers(self, types: DtypePair, n: int) -> Bracket:
         sample = self._sample
         for side, stored, clusters in (
             (self.base, types.base, sample[0]),
@@ -189,35 +194,35 @@ class CpuBench:
             clusters[: LEAF * width].reshape(CLUSTERS, -1)[:] = parts[:, : CLUSTER * width]
         return self._bracket(types, sample[0].ctypes.data, sample[1].ctypes.data)
 
-    def _bracket(self, types: Comparison, base_at: int, target_at: int) -> Bracket:
+    def _bracket(self, types: DtypePair, base_at: int, target_at: int) -> Bracket:
         if types.precision != "float32":
             return Bracket()
         chunk = (*self._sides(types, base_at, target_at), LEAF)
-        tally = self._tally(LEAF, types)
-        r_bits = self._measure32(chunk, tally, 0, Bracket(0, ALL_KEPT))
-        bracket = bracket_of(r_bits, tally.histogram, int(tally.counts[UNCHANGED]))
-        tally.histogram[:] = 0
+        accumulator = self._accumulator(LEAF, types)
+        r_bits = self._measure32(chunk, accumulator, 0, Bracket(0, ALL_KEPT))
+        bracket = bracket_of(r_bits, accumulator.histogram, int(accumulator.counts[UNCHANGED]))
+        accumulator.histogram[:] = 0
         return bracket
 
     def _measure(
-        self, types: Comparison, n: int, tally: Tally, first: int, bracket: Bracket
+        self, types: DtypePair, n: int, accumulator: Accumulator, first: int, bracket: Bracket
     ) -> npt.NDArray[np.unsignedinteger]:
-        """Measures ``n`` elements into the tally; the bits of the ``r`` that were kept, in a buffer
-        that is used again."""
+        """Measures ``n`` elements into the accumulator; the bits of the ``r`` that were kept, in a
+        buffer that is used again."""
         if types.precision == "equality":
             base = self.base[: n * types.base.bits // 8]
             target = self.target[: n * types.target.bits // 8]
             equal = equal_elements(base, target, types)
-            with tally.lock:
-                tally.counts[:2] += n, equal
+            with accumulator.lock:
+                accumulator.counts[:2] += n, equal
             return self._kept[:0]
         chunk = (*self._sides(types, self._base_at, self._target_at), n)
         if types.precision == "float64":
-            return self._measure64(chunk, tally, first)
-        return self._measure32(chunk, tally, first, bracket)
+            return self._measure64(chunk, accumulator, first)
+        return self._measure32(chunk, accumulator, first, bracket)
 
     def _measure32(
-        self, chunk: tuple[int, ...], tally: Tally, first: int, bracket: Bracket
+        self, chunk: tuple[int, ...], accumulator: Accumulator, first: int, bracket: Bracket
     ) -> npt.NDArray[np.uint32]:
         self._counts[:] = EMPTY_COUNTS
         kept = self._kernels.measure32(
@@ -226,54 +231,56 @@ class CpuBench:
             bracket.width,
             self._scratch_at,
             self._tables_at,
-            tally.leaf_at(first),
+            accumulator.leaf_at(first),
             self._counts_at,
             self._kept_at,
         )
         low, high = self._counts[LOWEST_KEY:].tolist()
-        with tally.lock:
+        with accumulator.lock:
             changed = 0
             if low != NO_KEY:
-                changed = self._kernels.flush32(self._tables_at, low, high, tally.histogram_at)
-            tally.add_counts(self._counts, changed)
+                changed = self._kernels.flush32(
+                    self._tables_at, low, high, accumulator.histogram_at
+                )
+            accumulator.add_counts(self._counts, changed)
         return self._kept[:kept]
 
     def _measure64(
-        self, chunk: tuple[int, ...], tally: Tally, first: int
+        self, chunk: tuple[int, ...], accumulator: Accumulator, first: int
     ) -> npt.NDArray[np.uint64]:
         self._counts[:] = EMPTY_COUNTS
         kept = self._kernels.measure64(
             *chunk,
             self._scratch_at,
             self._wide_table_at,
-            tally.leaf_at(first),
+            accumulator.leaf_at(first),
             self._counts_at,
             self._kept_at,
         )
         low, high = self._counts[LOWEST_KEY:].tolist()
         table = self._wide_table[low : high + 1]
-        with tally.lock:
-            tally.histogram[low : high + 1] += table
-            tally.add_counts(self._counts, kept)
+        with accumulator.lock:
+            accumulator.histogram[low : high + 1] += table
+            accumulator.add_counts(self._counts, kept)
         table[:] = 0
         return self._kept[: 2 * kept].view(np.uint64)
 
 
 @dataclass(frozen=True)
-class CpuWorkshop:
+class CpuBackend:
     """A thread for each core that this process may use, up to where memory is the limit."""
 
     threads: int = field(default_factory=lambda: min(usable_cores(), MOST_THREADS))
     chunk_bytes: int = CHUNK_BYTES
 
-    def chunk_elements(self, types: Comparison) -> int:
+    def chunk_elements(self, types: DtypePair) -> int:
         """Elements of a chunk of these types: whole leaves."""
         return chunk_elements(types, self.chunk_bytes)
 
-    def batched(self, types: Comparison) -> int:
+    def batched(self, types: DtypePair) -> int:
         """Tensors of up to so many elements are measured in batches; -1: none."""
         return min(BATCHED, self.chunk_elements(types)) if types.precision == "float32" else -1
 
-    def bench(self) -> CpuBench:
-        """A new bench; the first compiles the kernels where no cache has them."""
-        return CpuBench(self.chunk_bytes)
+    def worker(self) -> CpuWorker:
+        """A new worker; the first compiles the kernels where no cache has them."""
+        return CpuWorker(self.chunk_bytes)

@@ -1,8 +1,8 @@
-"""The bench on an accelerator, in torch that knows no vendor: CUDA, ROCm, MPS, XPU, or its CPU.
+"""The worker on an accelerator, in torch that knows no vendor: CUDA, ROCm, MPS, XPU, or its CPU.
 
-Each thread has a bench: pinned buffers to read into, a stream of its own on the device, and a few
+Each thread has a worker: pinned buffers to read into, a stream of its own on the device, and a few
 tensors there. While one thread waits for its device work another one reads, so reading, copying
-and measuring overlap, and memory on the device is bounded by the number of benches. Where it does
+and measuring overlap, and memory on the device is bounded by the number of workers. Where it does
 not suffice all the same, a chunk is measured in two halves.
 
 The relative change is computed by the same three float32 operations as on the CPU, each rounded
@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from modeldiff.changes.backends.accumulator import MedianSearch, Tally, Unsettled
-from modeldiff.changes.backends.cpu import CpuBench, chunk_elements
+from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch, PartialMedian
+from modeldiff.changes.backends.cpu import CpuWorker, chunk_elements
 from modeldiff.changes.backends.devices import usable_cores
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.backends.torch_kernels import (
@@ -33,14 +33,14 @@ from modeldiff.changes.backends.torch_kernels import (
     measure_slice,
 )
 from modeldiff.changes.change import Statistics
-from modeldiff.changes.dtype_pairs import Comparison, table8
+from modeldiff.changes.dtype_pairs import DtypePair, table8
 from modeldiff.changes.kernels.bins import (
     ALL_KEPT,
     LEAF,
 )
 from modeldiff.checkpoints import StoredType
 
-CHUNK_BYTES = 32 << 20
+DEVICE_CHUNK_BYTES = 32 << 20
 """Bytes of the wider side that are read, copied and measured at once."""
 SMALL = LEAF
 """Tensors of up to so many elements are measured on the CPU."""
@@ -54,14 +54,14 @@ _TORCH_TYPES = {
 
 
 @dataclass(frozen=True)
-class TorchWorkshop:
+class TorchBackend:
     """A few threads that keep one device busy.
 
     ``device`` is torch's name for it, ``small`` the size up to which tensors go to the CPU.
     """
 
     device: str
-    chunk_bytes: int = CHUNK_BYTES
+    chunk_bytes: int = DEVICE_CHUNK_BYTES
     small: int = SMALL
 
     @property
@@ -69,20 +69,20 @@ class TorchWorkshop:
         """Enough to read while others wait for the device."""
         return 1 if self.device == "cpu" else max(2, min(6, usable_cores()))
 
-    def chunk_elements(self, types: Comparison) -> int:
+    def chunk_elements(self, types: DtypePair) -> int:
         """Elements of a chunk of these types: whole leaves."""
         return chunk_elements(types, self.chunk_bytes)
 
-    def batched(self, types: Comparison) -> int:
+    def batched(self, types: DtypePair) -> int:
         """Tensors of up to so many elements are measured in batches: by the CPU."""
         return self.small if types.precision == "float32" else -1
 
-    def bench(self) -> TorchBench:
-        """A new bench."""
-        return TorchBench(torch.device(self.device), self.chunk_bytes)
+    def worker(self) -> TorchWorker:
+        """A new worker."""
+        return TorchWorker(torch.device(self.device), self.chunk_bytes)
 
 
-class TorchBench:
+class TorchWorker:
     """Measures chunks that stand in its two buffers, on a device. Belongs to one thread."""
 
     def __init__(self, device: torch.device, chunk_bytes: int) -> None:
@@ -91,45 +91,45 @@ class TorchBench:
         pinned = device.type == "cuda"
         self._raw = [torch.empty(room, dtype=torch.uint8, pin_memory=pinned) for _ in range(2)]
         self.base, self.target = (raw.numpy() for raw in self._raw)
-        self._cpu = CpuBench(chunk_bytes, (self.base, self.target))
+        self._cpu = CpuWorker(chunk_bytes, (self.base, self.target))
         self._stream = torch.Stream(device) if device.type in ("cuda", "xpu") else None
         self._slice = room
-        self._tallies: dict[bool, Tally] = {}
+        self._tallies: dict[bool, Accumulator] = {}
         self._tables: dict[str, torch.Tensor] = {}
 
-    def measure_batch(self, types: Comparison, sizes: Sequence[int]) -> list[Statistics]:
+    def measure_batch(self, types: DtypePair, sizes: Sequence[int]) -> list[Statistics]:
         """The statistics of small tensors, by the CPU."""
         return self._cpu.measure_batch(types, sizes)
 
-    def measure_whole(self, types: Comparison, n: int) -> Statistics:
+    def measure_whole(self, types: DtypePair, n: int) -> Statistics:
         """The statistics of a tensor that stands in the buffers whole."""
         if not self._can_compute(types):
             return self._cpu.measure_whole(types, n)
-        tally = self._tally(n, types)
+        accumulator = self._accumulator(n, types)
         with self._on_stream():
-            kept = self._measure(types, n, tally, 0, Bracket(0, ALL_KEPT))
-            median = tally.find_median()
-            while isinstance(median, Unsettled):
+            kept = self._measure(types, n, accumulator, 0, Bracket(0, ALL_KEPT))
+            median = accumulator.find_median()
+            while isinstance(median, PartialMedian):
                 search = MedianSearch(median)
                 for r_bits in kept:
                     search.fine += count_digits(r_bits, search)
                 median = search.narrow()
-        return tally.statistics(median)
+        return accumulator.statistics(median)
 
-    def bracket(self, types: Comparison) -> Bracket:
+    def bracket(self, types: DtypePair) -> Bracket:
         """A bracket for the median of a tensor of which a sample stands in the buffers."""
         return self._cpu.bracket(types)
 
-    def measure_part(self, types: Comparison, n: int, tally: Tally, first: int) -> None:
-        """Adds a chunk that begins at element ``first``, on a leaf, to its tensor's tally."""
+    def measure_part(self, types: DtypePair, n: int, accumulator: Accumulator, first: int) -> None:
+        """Adds a chunk that begins at element ``first``, on a leaf, to its tensor's accumulator."""
         if not self._can_compute(types):
-            self._cpu.measure_part(types, n, tally, first)
+            self._cpu.measure_part(types, n, accumulator, first)
             return
         with self._on_stream():
-            for r_bits in self._measure(types, n, tally, first, tally.bracket):
-                tally.keep(r_bits.cpu().numpy().view(np.uint32))
+            for r_bits in self._measure(types, n, accumulator, first, accumulator.bracket):
+                accumulator.keep(r_bits.cpu().numpy().view(np.uint32))
 
-    def refine(self, types: Comparison, n: int, search: MedianSearch) -> None:
+    def refine(self, types: DtypePair, n: int, search: MedianSearch) -> None:
         """Counts a median's next sixteen bits in the chunk that stands in the buffers."""
         if not self._can_compute(types):
             self._cpu.refine(types, n, search)
@@ -155,15 +155,15 @@ class TorchBench:
             torch.accelerator.empty_cache()
             torch.accelerator.empty_host_cache()
 
-    def _tally(self, n: int, types: Comparison) -> Tally:
-        """The bench's own tally for tensors that are measured whole, empty."""
+    def _accumulator(self, n: int, types: DtypePair) -> Accumulator:
+        """The worker's own accumulator for tensors that are measured whole, empty."""
         wide = types.precision == "float64"
         if wide not in self._tallies:
-            self._tallies[wide] = Tally(self.base.size, types)
+            self._tallies[wide] = Accumulator(self.base.size, types)
         self._tallies[wide].begin(n, types)
         return self._tallies[wide]
 
-    def _can_compute(self, types: Comparison) -> bool:
+    def _can_compute(self, types: DtypePair) -> bool:
         if types.precision == "float64":
             return has_float64(self._device)
         return types.precision == "float32"
@@ -190,25 +190,26 @@ class TorchBench:
             start += size
 
     def _measure(
-        self, types: Comparison, n: int, tally: Tally, first: int, bracket: Bracket
+        self, types: DtypePair, n: int, accumulator: Accumulator, first: int, bracket: Bracket
     ) -> list[torch.Tensor]:
-        """Adds the chunk to the tally; the bits of the ``r`` in the bracket, on the device."""
+        """Adds the chunk to the accumulator; the bits of the ``r`` in the bracket, on the
+        device."""
 
         def measure(start: int, size: int) -> Measured:
             return measure_slice(*self._decoded(types, start, size), size, bracket)
 
         kept = []
         for start, measured in self._in_slices(n, measure):
-            with tally.lock:
+            with accumulator.lock:
                 at = (first + start) // LEAF
-                tally.leaves[at : at + len(measured.leaves)] += measured.leaves
-                tally.histogram += measured.histogram
-                tally.add_counts(measured.counts, int(measured.histogram.sum()))
+                accumulator.leaves[at : at + len(measured.leaves)] += measured.leaves
+                accumulator.histogram += measured.histogram
+                accumulator.add_counts(measured.counts, int(measured.histogram.sum()))
             kept.append(measured.kept)
         return kept
 
     def _decoded(
-        self, types: Comparison, start: int, size: int
+        self, types: DtypePair, start: int, size: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Elements of both sides on the device, in the working type, filled up to whole leaves
         with zeros."""

@@ -30,7 +30,7 @@ thousands of threads is slow."""
 
 @dataclass(frozen=True)
 class Measured:
-    """What a slice adds to a tally, and the bits of the ``r`` that fell into the bracket."""
+    """What a slice adds to a accumulator, and the bits of the ``r`` that fell into the bracket."""
 
     counts: npt.NDArray[np.int64]
     histogram: npt.NDArray[np.int64]

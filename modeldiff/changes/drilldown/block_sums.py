@@ -13,7 +13,7 @@ _TINY = 2.0**-90
 """Below this a float32 sum of squares may have lost squares to underflow."""
 
 Counts = npt.NDArray[np.int64]
-Sums = npt.NDArray[np.float64]
+FloatSums = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +25,10 @@ class BlockSums:
 
     n: Counts
     unchanged: Counts
-    base_squared: Sums
-    target_squared: Sums
-    delta_squared: Sums
-    max_abs_delta: Sums
+    base_squared: FloatSums
+    target_squared: FloatSums
+    delta_squared: FloatSums
+    max_abs_delta: FloatSums
 
 
 def block_sums(reader: PairReader, base: Values, target: Values, edges: Counts) -> BlockSums:
@@ -61,7 +61,9 @@ def block_sums(reader: PairReader, base: Values, target: Values, edges: Counts) 
     return found
 
 
-def relative_frobenius_pct(base_squared: Sums, delta_squared: Sums, n: Counts) -> Sums:
+def relative_frobenius_pct(
+    base_squared: FloatSums, delta_squared: FloatSums, n: Counts
+) -> FloatSums:
     """``100 * ||b-a|| / ||a||``; infinite where only a is 0, NaN where nothing is finite or a norm
     is beyond float64."""
     with np.errstate(all="ignore"):

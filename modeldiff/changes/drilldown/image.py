@@ -18,7 +18,7 @@ from modeldiff.changes.drilldown.pair_reader import (
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import InvalidOption
 
-MOST_BLOCKS = 512
+MOST_IMAGE_BLOCKS = 512
 """Blocks along a side."""
 
 
@@ -51,7 +51,7 @@ def measure_image(
     base: Checkpoint,
     target: Checkpoint,
     *,
-    blocks: int = MOST_BLOCKS,
+    blocks: int = MOST_IMAGE_BLOCKS,
     progress: ReportProgress | None = None,
 ) -> ChangeImage:
     """The image of at most ``blocks`` × ``blocks``, in one pass. A small matrix has one block an

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from modeldiff.changes.backends.devices import MOST_THREADS, usable_cores
 from modeldiff.changes.change import Pair, Progress
-from modeldiff.changes.dtype_pairs import Comparison, comparison, table8
+from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair, table8
 from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
 from modeldiff.checkpoints import Checkpoint, StoredType, TensorInfo
 from modeldiff.errors import CheckpointError, InvalidOption
@@ -41,7 +41,7 @@ class MatrixPair:
     pair: Pair
     base: TensorInfo
     target: TensorInfo
-    types: Comparison
+    types: DtypePair
     rows: int
     columns: int
 
@@ -64,7 +64,7 @@ def matrix_pair(pair: Pair) -> MatrixPair:
             f"{pair.place.column} was not compared, so there is nothing closer to see.",
             hint="Choose a tensor that both checkpoints have in one shape.",
         )
-    types = comparison(base.dtype, target.dtype)
+    types = dtype_pair(base.dtype, target.dtype)
     if types is None:
         raise InvalidOption(
             f"{base.dtype} and {target.dtype} cannot be compared by element.",

@@ -24,7 +24,7 @@ FAINT = 0.1
 """A row whose values are, root mean square, below this share of the typical row's is faint."""
 
 Numbers = npt.NDArray[np.int64]
-Column = npt.NDArray[np.float64]
+FloatColumn = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +37,11 @@ class RowChanges:
     rows that are equal bit by bit in base: 0, 1, …; -1 for a row that is like no other.
     """
 
-    rel_frobenius_pct: Column
-    unchanged_pct: Column
-    max_abs_delta: Column
-    rms_base: Column
-    rms_target: Column
+    rel_frobenius_pct: FloatColumn
+    unchanged_pct: FloatColumn
+    max_abs_delta: FloatColumn
+    rms_base: FloatColumn
+    rms_target: FloatColumn
     nonfinite: Numbers
     twins: Numbers
 
@@ -68,7 +68,7 @@ class RowChanges:
         """The rows that have a twin in base: reserved tokens and padding often share one row."""
         return np.flatnonzero(self.twins >= 0)
 
-    def _ordered(self, by: Column, count: int | None) -> Numbers:
+    def _ordered(self, by: FloatColumn, count: int | None) -> Numbers:
         order = np.argsort(by, kind="stable")
         return order[: np.count_nonzero(~np.isnan(by))][:count]
 
@@ -124,7 +124,7 @@ def _assemble(matrix: MatrixPair, sums: list[BlockSums], checks: list[Numbers]) 
     )
 
 
-def _twins(checks: Numbers, base_squared: Column) -> Numbers:
+def _twins(checks: Numbers, base_squared: FloatColumn) -> Numbers:
     """Groups of rows with one checksum and one sum of squares. Of 256,000 different rows, two
     agree in both by chance in one of some millions of matrices."""
     keys = np.stack([checks, base_squared.view(np.int64)], axis=1)

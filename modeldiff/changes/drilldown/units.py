@@ -31,7 +31,7 @@ from modeldiff.errors import InvalidOption
 
 UnitKind = Literal["query head", "KV head", "neuron block", "expert"]
 
-MOST_BLOCKS = 64
+MOST_UNIT_BLOCKS = 64
 """Into so many blocks the neurons of an MLP are cut at most."""
 _HELD_BYTES = 256 << 20
 """Stored bytes of both sides that are held at once while columns are gathered."""
@@ -198,7 +198,7 @@ def _number(architecture: Architecture, key: str) -> int | None:
 
 def _blocks(shape: Sequence[int], axis: Literal[0, 1]) -> Units | None:
     length = shape[axis]
-    count = min(length, MOST_BLOCKS)
+    count = min(length, MOST_UNIT_BLOCKS)
     if not count:
         return None
     return Units("neuron block", axis, tuple(i * length // count for i in range(count + 1)))

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 
-from modeldiff.changes.backends.accumulator import MedianSearch, Unsettled
-from modeldiff.changes.backends.backend import Bench, Workshop
-from modeldiff.changes.backends.select import workshop_for
+from modeldiff.changes.backends.accumulator import MedianSearch, PartialMedian
+from modeldiff.changes.backends.backend import Backend, Worker
+from modeldiff.changes.backends.select import backend_for
 from modeldiff.changes.change import Change, Pair, Progress
 from modeldiff.changes.engine.fetching import Fetching
 from modeldiff.changes.engine.loading import load_batch, load_chunk, load_sample
@@ -24,7 +24,7 @@ from modeldiff.changes.engine.work_units import (
     Task,
     Whole,
     chunks,
-    cut,
+    plan_jobs,
     sort_out,
     unreadable,
 )
@@ -59,19 +59,19 @@ def measure(
     Raises ``InvalidOption`` (at once) for a device that is not here; while it is iterated
     ``CheckpointChanged`` when a file is not what was opened, and what fetching raises.
     """
-    return walk(pairs, base, target, workshop_for(device), progress)
+    return walk(pairs, base, target, backend_for(device), progress)
 
 
 def walk(
     pairs: Sequence[Pair],
     base: Checkpoint,
     target: Checkpoint,
-    workshop: Workshop,
+    backend: Backend,
     progress: ReportProgress | None = None,
 ) -> Generator[Change, None, None]:
-    """``measure`` in a workshop of one's own: how many threads and how large its chunks are
+    """``measure`` in a backend of one's own: how many threads and how large its chunks are
     changes nothing of what comes out."""
-    return _Walk(pairs, base, target, workshop, progress).changes()
+    return _Walk(pairs, base, target, backend, progress).changes()
 
 
 class _Walk:
@@ -83,22 +83,26 @@ class _Walk:
         pairs: Sequence[Pair],
         base: Checkpoint,
         target: Checkpoint,
-        workshop: Workshop,
+        backend: Backend,
         progress: ReportProgress | None,
     ) -> None:
         self._count = len(pairs)
-        self._workshop = workshop
+        self._backend = backend
         self._progress = progress
         self._tasks, self._ready = sort_out(pairs)
         self._bytes_done = 0
         self._bytes_total = sum(task.pair.nbytes for task in self._tasks)
-        passing = self._bytes_total > _KEPT_SHARE * physical_memory()
-        self._base = OpenFiles(base, [task.base for task in self._tasks], passing=passing)
-        self._target = OpenFiles(target, [task.target for task in self._tasks], passing=passing)
+        evict_page_cache = self._bytes_total > _KEPT_SHARE * physical_memory()
+        self._base = OpenFiles(
+            base, [task.base for task in self._tasks], evict_page_cache=evict_page_cache
+        )
+        self._target = OpenFiles(
+            target, [task.target for task in self._tasks], evict_page_cache=evict_page_cache
+        )
         self._results: queue.SimpleQueue[dict[int, Change] | BaseException] = queue.SimpleQueue()
         # The condition guards all below; it is notified when there may be more to do, or nothing.
         self._state = threading.Condition()
-        self._jobs = cut(self._tasks, workshop)
+        self._jobs = plan_jobs(self._tasks, backend)
         self._next: Job | None = None
         self._urgent: deque[Job] = deque()
         self._unfinished = len(self._tasks)
@@ -108,7 +112,7 @@ class _Walk:
 
     def changes(self) -> Generator[Change, None, None]:
         """The changes in order; the threads live while it is iterated."""
-        acts = [self._fetch, *[self._work] * self._workshop.threads] if self._tasks else []
+        acts = [self._fetch, *[self._work] * self._backend.threads] if self._tasks else []
         threads = [threading.Thread(target=self._guarded, args=(act,), daemon=True) for act in acts]
         try:
             for thread in threads:
@@ -175,18 +179,18 @@ class _Walk:
 
     def _work(self) -> None:
         """Takes jobs and does them until there are none."""
-        bench = self._workshop.bench()
+        worker = self._backend.worker()
         try:
             while (job := self._next_job()) is not None:
                 self._current = job.tasks[0].base.name
                 if isinstance(job, Whole):
-                    self._do_whole(bench, job)
+                    self._do_whole(worker, job)
                 elif isinstance(job, Sample):
-                    self._do_sample(bench, job.task)
+                    self._do_sample(worker, job.task)
                 else:
-                    self._do_chunk(bench, job)
+                    self._do_chunk(worker, job)
         finally:
-            bench.close()
+            worker.close()
 
     def _next_job(self) -> Job | None:
         """The next job whose files are here; none when all is done or to be stopped."""
@@ -208,24 +212,24 @@ class _Walk:
             for task in job.tasks
         )
 
-    def _do_whole(self, bench: Bench, job: Whole) -> None:
+    def _do_whole(self, worker: Worker, job: Whole) -> None:
         """Measures tensors from beginning to end. If one of several cannot be read, each is
         tried on its own."""
         types = job.tasks[0].types
         sizes = [task.elements for task in job.tasks]
         try:
-            load_batch(bench, job.tasks, self._base, self._target)
+            load_batch(worker, job.tasks, self._base, self._target)
         except TensorUnreadable as error:
             if len(job.tasks) > 1:
                 for task in job.tasks:
-                    self._do_whole(bench, Whole((task,), job.batch))
+                    self._do_whole(worker, Whole((task,), job.batch))
                 return
             changes = [unreadable(job.tasks[0].pair, str(error))]
         else:
             if job.batch:
-                found = bench.measure_batch(types, sizes)
+                found = worker.measure_batch(types, sizes)
             else:
-                found = [bench.measure_whole(types, *sizes)]
+                found = [worker.measure_whole(types, *sizes)]
             changes = [
                 Change(task.pair, statistics)
                 for task, statistics in zip(job.tasks, found, strict=True)
@@ -233,29 +237,30 @@ class _Walk:
         self._count_bytes(sum(task.pair.nbytes for task in job.tasks))
         self._finish(list(zip(job.tasks, changes, strict=True)))
 
-    def _do_sample(self, bench: Bench, task: Task) -> None:
-        """Gives a large task's tally its bracket. Whatever happens, its chunks may go on then."""
+    def _do_sample(self, worker: Worker, task: Task) -> None:
+        """Gives a large task's accumulator its bracket. Whatever happens, its chunks may go on
+        then."""
         try:
-            load_sample(bench, task, self._base, self._target)
-            if task.tally is not None:
-                task.tally.bracket = bench.bracket(task.types)
+            load_sample(worker, task, self._base, self._target)
+            if task.accumulator is not None:
+                task.accumulator.bracket = worker.bracket(task.types)
         except TensorUnreadable as error:
             task.trouble = str(error)
         finally:
             task.sampled.set()
 
-    def _do_chunk(self, bench: Bench, job: Chunk) -> None:
+    def _do_chunk(self, worker: Worker, job: Chunk) -> None:
         """Measures a chunk, or looks in it for the median; the last of a pass goes on with the
         task."""
         task, n = job.task, job.stop - job.start
         try:
-            if task.tally is not None and not task.trouble:
-                load_chunk(bench, task, job.start, job.stop, self._base, self._target)
+            if task.accumulator is not None and not task.trouble:
+                load_chunk(worker, task, job.start, job.stop, self._base, self._target)
                 task.sampled.wait()
                 if task.search is None:
-                    bench.measure_part(task.types, n, task.tally, job.start)
+                    worker.measure_part(task.types, n, task.accumulator, job.start)
                 else:
-                    bench.refine(task.types, n, task.search)
+                    worker.refine(task.types, n, task.search)
         except TensorUnreadable as error:
             task.trouble = str(error)
         if task.search is None:
@@ -268,17 +273,17 @@ class _Walk:
 
     def _go_on(self, task: Task) -> None:
         """After a pass: finishes the task or queues its next pass."""
-        if task.trouble or task.tally is None:
+        if task.trouble or task.accumulator is None:
             self._finish([(task, unreadable(task.pair, task.trouble))])
             return
-        median = task.search.narrow() if task.search else task.tally.find_median()
-        if isinstance(median, Unsettled):
+        median = task.search.narrow() if task.search else task.accumulator.find_median()
+        if isinstance(median, PartialMedian):
             task.search = MedianSearch(median)
             with self._state:
-                self._urgent.extend(chunks(task, self._workshop))
+                self._urgent.extend(chunks(task, self._backend))
                 self._state.notify_all()
             return
-        self._finish([(task, Change(task.pair, task.tally.statistics(median)))])
+        self._finish([(task, Change(task.pair, task.accumulator.statistics(median)))])
 
     def _count_bytes(self, nbytes: int) -> None:
         with self._state:
@@ -288,7 +293,7 @@ class _Walk:
         for task, _ in finished:
             self._base.done(task.base)
             self._target.done(task.target)
-            task.tally = task.search = None
+            task.accumulator = task.search = None
         self._results.put({task.index: change for task, change in finished})
         with self._state:
             self._unfinished -= len(finished)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.checkpoints.checkpoint import Layout
+from modeldiff.checkpoints.checkpoint import Strides
 
 SCRATCH = 1 << 20
 """Bytes that a thread reads at once to copy elements out of them."""
@@ -32,22 +32,22 @@ _own = threading.local()
 
 
 def gather(
-    fill: Fill, layout: Layout, start: int, buffer: npt.NDArray[np.uint8], width: int
+    fill: Fill, strides: Strides, start: int, buffer: npt.NDArray[np.uint8], width: int
 ) -> None:
     """Fill the buffer with a tensor's elements from element ``start`` on, each ``width`` bytes, in
-    the order of ``layout`` (see ``TensorInfo``). Raises what ``fill`` raises."""
+    the order of ``strides`` (see ``TensorInfo``). Raises what ``fill`` raises."""
     elements = buffer.view(_UNSIGNED[width])
     done = 0
-    for first, axes in _boxes(layout, start, start + elements.size):
+    for first, axes in _boxes(strides, start, start + elements.size):
         counts = [count for count, _ in axes]
         box = elements[done : done + prod(counts)].reshape(counts)
         _read_box(fill, first, tuple(distance for _, distance in axes), box)
         done += box.size
 
 
-def _boxes(layout: Layout, start: int, stop: int) -> Iterator[tuple[int, Layout]]:
+def _boxes(strides: Strides, start: int, stop: int) -> Iterator[tuple[int, Strides]]:
     """Elements ``start`` to ``stop`` as whole boxes, in order: where each begins, and its axes."""
-    (_, distance), inner = layout[0], layout[1:]
+    (_, distance), inner = strides[0], strides[1:]
     size = prod(count for count, _ in inner)
     row, within = divmod(start, size)
     if within:

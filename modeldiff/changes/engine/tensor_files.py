@@ -34,15 +34,19 @@ class OpenFiles:
     """A checkpoint's files while tensors are read from them.
 
     Each is fetched once, opened at its first read and closed after the last of ``tensors`` in it,
-    so that few are open at a time. Any thread may read. ``passing``: what was read is not to stay
-    in the system's memory.
+    so that few are open at a time. Any thread may read. ``evict_page_cache``: what was read is
+    not to stay in the system's memory.
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, tensors: Iterable[TensorInfo], *, passing: bool = False
+        self,
+        checkpoint: Checkpoint,
+        tensors: Iterable[TensorInfo],
+        *,
+        evict_page_cache: bool = False,
     ) -> None:
         self._checkpoint = checkpoint
-        self._passing = passing and hasattr(os, "posix_fadvise")
+        self._evict_page_cache = evict_page_cache and hasattr(os, "posix_fadvise")
         self._lock = threading.Lock()
         self._left: dict[str, int] = {}
         for tensor in tensors:
@@ -73,7 +77,7 @@ class OpenFiles:
         """
         self.read_pieces(tensor, [start], buffer)
         # Elements that lie apart lie between others, which are wanted next.
-        if self._passing and not tensor.layout:
+        if self._evict_page_cache and not tensor.strides:
             begin = max(tensor.offset + start - _BEHIND, 0)
             stretch = tensor.offset + start - begin
             if stretch:
@@ -92,9 +96,9 @@ class OpenFiles:
 
         for number, start in enumerate(starts):
             piece = buffer[number * width : (number + 1) * width]
-            if tensor.layout:
+            if tensor.strides:
                 each = tensor.nbytes // tensor.elements
-                gather(fill, tensor.layout, start // each, piece, each)
+                gather(fill, tensor.strides, start // each, piece, each)
             else:
                 fill(piece.data, start)
 

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from modeldiff.changes.backends.accumulator import MedianSearch, Tally
-from modeldiff.changes.backends.backend import Workshop
+from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch
+from modeldiff.changes.backends.backend import Backend
 from modeldiff.changes.change import Change, Pair
-from modeldiff.changes.dtype_pairs import Comparison, comparison
+from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair
 from modeldiff.checkpoints import TensorInfo
 
 _AHEAD = 8
@@ -21,19 +21,19 @@ _AHEAD = 8
 class Task:
     """A pair that is being measured.
 
-    A tensor of at most a chunk is measured whole. A larger one has a ``tally``, filled by the first
-    pass, and perhaps a ``search`` for its median's lower bits, fed by further passes. ``left``
-    chunks of the current pass are still to be done. ``sampled`` is set when the tally has its
-    bracket. ``trouble`` says why a tensor cannot be read.
+    A tensor of at most a chunk is measured whole. A larger one has an ``accumulator``, filled by
+    the first pass, and perhaps a ``search`` for its median's lower bits, fed by further passes.
+    ``left`` chunks of the current pass are still to be done. ``sampled`` is set when the
+    accumulator has its bracket. ``trouble`` says why a tensor cannot be read.
     """
 
     index: int
     pair: Pair
     base: TensorInfo
     target: TensorInfo
-    types: Comparison
+    types: DtypePair
     left: int = 0
-    tally: Tally | None = None
+    accumulator: Accumulator | None = None
     search: MedianSearch | None = None
     trouble: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -55,7 +55,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Sample:
-    """A large tensor's sample, which gives its tally a bracket."""
+    """A large tensor's sample, which gives its accumulator a bracket."""
 
     task: Task
 
@@ -91,7 +91,7 @@ def sort_out(pairs: Sequence[Pair]) -> tuple[list[Task], dict[int, Change]]:
         if pair.status != "compared" or pair.base is None or pair.target is None:
             ready[index] = Change(pair)
             continue
-        types = comparison(pair.base.dtype, pair.target.dtype)
+        types = dtype_pair(pair.base.dtype, pair.target.dtype)
         if types is None:
             reason = f"{pair.base.dtype} and {pair.target.dtype} cannot be compared by element"
             ready[index] = unreadable(pair, reason)
@@ -105,11 +105,11 @@ def unreadable(pair: Pair, reason: str) -> Change:
     return Change(replace(pair, status="unreadable", reason=reason))
 
 
-def cut(tasks: Iterable[Task], workshop: Workshop) -> Iterator[Job]:
+def plan_jobs(tasks: Iterable[Task], backend: Backend) -> Iterator[Job]:
     """All tasks as jobs, in order, but a large task's sample some jobs before its first chunk, so
     that no thread has to wait for it."""
     waiting: deque[Job] = deque()
-    for job in _in_order(tasks, workshop):
+    for job in _in_order(tasks, backend):
         if isinstance(job, Sample):
             yield job
             continue
@@ -119,37 +119,37 @@ def cut(tasks: Iterable[Task], workshop: Workshop) -> Iterator[Job]:
     yield from waiting
 
 
-def _in_order(tasks: Iterable[Task], workshop: Workshop) -> Iterator[Job]:
-    """Neighbours that are small and of the same types make a job together, as many as a bench's
-    buffers hold. A large task gets its tally when its turn comes."""
+def _in_order(tasks: Iterable[Task], backend: Backend) -> Iterator[Job]:
+    """Neighbours that are small and of the same types make a job together, as many as a worker's
+    buffers hold. A large task gets its accumulator when its turn comes."""
     batch: list[Task] = []
     room = 0
     for task in tasks:
-        small = task.elements <= workshop.batched(task.types)
+        small = task.elements <= backend.batched(task.types)
         room -= task.elements
         if batch and (not small or room < 0 or batch[0].types != task.types):
             yield Whole(tuple(batch), batch=True)
             batch = []
         if small:
             if not batch:
-                room = workshop.chunk_elements(task.types) - task.elements
+                room = backend.chunk_elements(task.types) - task.elements
             batch.append(task)
-        elif task.elements <= workshop.chunk_elements(task.types):
+        elif task.elements <= backend.chunk_elements(task.types):
             yield Whole((task,), batch=False)
         else:
-            task.tally = Tally(task.elements, task.types)
+            task.accumulator = Accumulator(task.elements, task.types)
             if task.types.precision == "float32":
                 yield Sample(task)
             else:
                 task.sampled.set()
-            yield from chunks(task, workshop)
+            yield from chunks(task, backend)
     if batch:
         yield Whole(tuple(batch), batch=True)
 
 
-def chunks(task: Task, workshop: Workshop) -> list[Chunk]:
+def chunks(task: Task, backend: Backend) -> list[Chunk]:
     """A large task's next pass."""
-    size = workshop.chunk_elements(task.types)
+    size = backend.chunk_elements(task.types)
     starts = range(0, task.elements, size)
     task.left = len(starts)
     return [Chunk(task, start, min(start + size, task.elements)) for start in starts]

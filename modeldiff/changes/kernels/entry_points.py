@@ -22,7 +22,7 @@ from modeldiff.changes.kernels.bins import (
 from modeldiff.changes.kernels.decode import decode, decode64
 from modeldiff.changes.kernels.element_loop import KEEP_ALL, count_element, measure_elements
 from modeldiff.changes.kernels.numba_types import f32, f64, i64, u32, u64
-from modeldiff.changes.kernels.quantiles import flush, pick, summarize
+from modeldiff.changes.kernels.quantiles import flush, pick, summarize_histogram
 
 
 def measure32(
@@ -125,7 +125,7 @@ def measure_batch(
         high_key = own[7]
         own[1] = own[0] - flush(counters, low_key, high_key, totals)
         own_found = all_found[tensor]
-        more = summarize(totals, own, own_found, buckets, bucket_counts, listed)
+        more = summarize_histogram(totals, own, own_found, buckets, bucket_counts, listed)
         median_key = own_found[MEDIAN]
         rank = own_found[QUANTILES]
         own_found[QUANTILES] = max(median_key, 0) << 16
@@ -183,7 +183,7 @@ def summarize32(histogram, counts, found, buckets, bucket_counts):
     """
     found_keys = carray(found, QUANTILES + 1)
     totals = carray(histogram, KEYS32)
-    return summarize(totals, carray(counts, 8), found_keys, buckets, bucket_counts, 0)
+    return summarize_histogram(totals, carray(counts, 8), found_keys, buckets, bucket_counts, 0)
 
 
 def pick32(kept, size, key, rank, fine):

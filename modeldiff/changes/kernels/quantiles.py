@@ -42,7 +42,7 @@ def flush(counters, low_key, high_key, totals):
 
 
 @inlined
-def summarize(totals, own, found, buckets, bucket_counts, listed):
+def summarize_histogram(totals, own, found, buckets, bucket_counts, listed):
     """Looks through the histogram of a tensor with the counts ``own`` once: see ``summarize32``.
 
     Buckets are listed behind those that stand there already; returns how many there are then.

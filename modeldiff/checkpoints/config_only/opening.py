@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from modeldiff.checkpoints.checkpoint import Checkpoint, FetchProgress, Reference, TensorInfo
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.errors import NoWeights
-from modeldiff.files.cache_folder import write_whole
+from modeldiff.files.cache_folder import write_if_possible
 
 CATALOG = Path(__file__).parents[1] / "catalog"
 _LISTING_VERSION = 2
@@ -98,7 +98,7 @@ def _cached_listing(
 
     built = [(name, dtype, list(shape)) for name, dtype, shape in stored_listing(config)]
     if path is not None:
-        write_whole(path, json.dumps(built).encode())
+        write_if_possible(path, json.dumps(built).encode())
     return built
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
 from modeldiff.checkpoints.checkpoint import FetchProgress
-from modeldiff.checkpoints.hub.errors import naming_hub_errors
+from modeldiff.checkpoints.hub.errors import translating_hub_errors
 from modeldiff.checkpoints.hub.repository import TIMEOUT_SECONDS, Repository
 from modeldiff.errors import Cancelled
 
@@ -45,7 +45,7 @@ def download(repository: Repository, file: str, size: int, progress: FetchProgre
         _abort_xet()
         thread.join(_LEAVE_SECONDS)  # so that its temporary file is gone, if it is quick
         raise
-    with naming_hub_errors(repository.repo, repository.commit, repository.endpoint):
+    with translating_hub_errors(repository.repo, repository.commit, repository.endpoint):
         path = transfer.result()
     if progress:
         progress(size, size)

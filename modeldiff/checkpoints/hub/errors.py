@@ -27,7 +27,7 @@ _TRY_AGAIN = (
 
 
 @contextmanager
-def naming_hub_errors(repo: str, revision: str | None, endpoint: str) -> Iterator[None]:
+def translating_hub_errors(repo: str, revision: str | None, endpoint: str) -> Iterator[None]:
     """Raise our error for whatever goes wrong between here and the Hub."""
     try:
         yield

@@ -12,7 +12,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from modeldiff.files.cache_folder import cache_folder, write_whole
+from modeldiff.files.cache_folder import cache_folder, write_if_possible
 
 
 def load(*key: str) -> bytes | None:
@@ -25,7 +25,7 @@ def load(*key: str) -> bytes | None:
 
 def save(data: bytes, *key: str) -> None:
     """Keep ``data`` under ``key``."""
-    write_whole(_path(key), data)
+    write_if_possible(_path(key), data)
 
 
 def _path(key: tuple[str, ...]) -> Path:

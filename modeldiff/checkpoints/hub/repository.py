@@ -29,7 +29,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.hub import metadata_cache as hub_cache
-from modeldiff.checkpoints.hub.errors import naming_hub_errors
+from modeldiff.checkpoints.hub.errors import translating_hub_errors
 from modeldiff.checkpoints.local.files import open_regular
 from modeldiff.errors import DamagedCheckpoint, HubUnreachable
 from modeldiff.text.quoting import quoted
@@ -69,7 +69,7 @@ def find_repository(repo: str, revision: str | None) -> Repository:
     if revision and _COMMIT.fullmatch(revision) and (known := _remembered(endpoint, repo, key)):
         return replace(known, source="hub")  # a commit can't have changed: no need to ask
     try:
-        with naming_hub_errors(repo, revision, endpoint):
+        with translating_hub_errors(repo, revision, endpoint):
             found = _ask(endpoint, repo, revision)
     except HubUnreachable:
         known = _remembered(endpoint, repo, key) or _downloaded(endpoint, repo, revision)
@@ -95,7 +95,7 @@ def read_start(repository: Repository, file: str, count: int) -> tuple[bytes, in
         size, start = int.from_bytes(known[:8], "little"), known[8:]
         if len(start) >= min(count, size):
             return start[:count], size
-    with naming_hub_errors(repository.repo, repository.commit, repository.endpoint):
+    with translating_hub_errors(repository.repo, repository.commit, repository.endpoint):
         start, size = _request_start(repository, file, count)
     if len(start) != min(count, size):
         raise HubUnreachable(

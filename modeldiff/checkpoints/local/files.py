@@ -47,7 +47,7 @@ class FileState:
 
 
 @contextmanager
-def naming_errors(path: Path) -> Iterator[None]:
+def translating_os_errors(path: Path) -> Iterator[None]:
     """Turn the system's errors about ``path`` into ours."""
     try:
         yield
@@ -73,7 +73,7 @@ def open_regular(path: Path) -> Iterator[tuple[BinaryIO, FileState]]:
 
     Raises ``CheckpointNotFound``, ``AccessDenied``, ``UnsupportedFormat``, ``CheckpointError``.
     """
-    with naming_errors(path):
+    with translating_os_errors(path):
         _require_regular(path.stat(), path)
         # Checked again once open, and opened so that a pipe put there meanwhile can't block.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _O_BINARY)

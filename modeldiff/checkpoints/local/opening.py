@@ -27,9 +27,9 @@ from modeldiff.checkpoints.formats.weight_files import (
 from modeldiff.checkpoints.local.allowed_paths import require_inside
 from modeldiff.checkpoints.local.files import (
     LocalStorage,
-    naming_errors,
     read_header,
     read_small_file,
+    translating_os_errors,
 )
 from modeldiff.errors import CheckpointError, CheckpointNotFound, NoWeights
 from modeldiff.text.quoting import listed
@@ -40,7 +40,7 @@ def open_local(reference: Reference, path: Path) -> Checkpoint:
 
     Raises ``CheckpointError`` and what stands below it, each naming the file.
     """
-    with naming_errors(path):
+    with translating_os_errors(path):
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     if is_folder:
         folder, (chosen, index) = path, _choose(path)
@@ -73,7 +73,7 @@ def open_local(reference: Reference, path: Path) -> Checkpoint:
 
 def _choose(folder: Path) -> tuple[WeightFiles, Index | None]:
     """The folder's weight files, each a name that leads nowhere else, and the index if used."""
-    with naming_errors(folder):
+    with translating_os_errors(folder):
         names = [path.name for path in folder.iterdir()]
     try:
         chosen = choose_weights(names, str(folder))

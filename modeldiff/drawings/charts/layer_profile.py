@@ -14,7 +14,7 @@ from modeldiff.drawings.charts.vega_spec import DATA, chart_spec, with_data
 from modeldiff.drawings.style.ink import GREY
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
-from modeldiff.drawings.style.value_scale import Scale, scale_of
+from modeldiff.drawings.style.value_scale import ValueScale, value_scale_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,17 +50,19 @@ def over_layers_spec(layers: OverLayers, metric: Metric, *, selected: int | None
     return with_data(spec, _frame(layers, metric, selected))
 
 
-def _scale(layers: OverLayers, metric: Metric) -> Scale:
-    return scale_of((s for _, s in layers if s is not None), metric)
+def _scale(layers: OverLayers, metric: Metric) -> ValueScale:
+    return value_scale_of((s for _, s in layers if s is not None), metric)
 
 
 @lru_cache(maxsize=64)
-def _empty_spec(first: int, last: int, scale: Scale) -> dict[str, Any]:
+def _empty_spec(first: int, last: int, scale: ValueScale) -> dict[str, Any]:
     """Kept, as from one layer to the next, and often from a place to another, it is the same."""
     return chart_spec(_empty_chart(first, last, scale, None))
 
 
-def _empty_chart(first: int, last: int, scale: Scale, palette: Palette | None) -> alt.LayerChart:
+def _empty_chart(
+    first: int, last: int, scale: ValueScale, palette: Palette | None
+) -> alt.LayerChart:
     """The chart but for its data."""
     grey = GREY if palette is None else palette.muted
     bars = alt.Chart().transform_filter("isValid(datum.value)")
@@ -179,7 +181,7 @@ def _across(first: int, last: int) -> alt.Scale:
     return alt.Scale(domain=[first - 0.5, last + 0.5], nice=False, zero=False)
 
 
-def _up(scale: Scale) -> alt.Scale:
+def _up(scale: ValueScale) -> alt.Scale:
     return alt.Scale(domain=[0, scale.top * _HEADROOM], nice=False, clamp=True)
 
 
@@ -202,7 +204,7 @@ def _layer_axis(first: int, last: int) -> alt.Axis:
     )
 
 
-def _value_axis(scale: Scale) -> alt.Axis:
+def _value_axis(scale: ValueScale) -> alt.Axis:
     return alt.Axis(
         values=[0, scale.top / 2, scale.top],
         format=".3~g",
@@ -216,7 +218,7 @@ def _value_axis(scale: Scale) -> alt.Axis:
     )
 
 
-def _lines(scale: Scale, grey: str) -> list[alt.Chart]:
+def _lines(scale: ValueScale, grey: str) -> list[alt.Chart]:
     """Floor and ceiling across all layers, each with its name at the right."""
     metric = scale.metric
     names = {scale.floor: "floor", scale.ceiling: "unrelated"}

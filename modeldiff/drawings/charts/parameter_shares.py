@@ -23,7 +23,7 @@ _TARGET_COLOUR, _BASE_COLOUR = 0, 5
 
 
 @dataclass(frozen=True)
-class Part:
+class PartShare:
     """Trained parameters of one part in both models; 0 where a model has none."""
 
     label: str
@@ -35,7 +35,7 @@ class Part:
 class Parts:
     """All parts that either model has, and both models' names and totals."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[PartShare, ...]
     names: tuple[str, str]
     totals: tuple[int, int]
 
@@ -44,7 +44,7 @@ def read_parts(base: Architecture, target: Architecture) -> Parts:
     """Count both models' parameters by part, in the order in which data passes."""
     counts = [_counts(side) for side in (base, target)]
     parts = tuple(
-        Part(label[:1].upper() + label[1:], *(side.get(part, 0) for side in counts))
+        PartShare(label[:1].upper() + label[1:], *(side.get(part, 0) for side in counts))
         for part, label in PARTS.items()
         if any(side.get(part) for side in counts)
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from modeldiff.changes import Statistics, UnitChanges, Units
 from modeldiff.drawings.charts.chart_width import fitted
 from modeldiff.drawings.style.metrics import METRICS, Metric
-from modeldiff.drawings.style.value_scale import Scale, scale_of
+from modeldiff.drawings.style.value_scale import ValueScale, value_scale_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -129,9 +129,9 @@ def units_alt(names: Sequence[str], statistics: Sequence[Statistics], metric: Me
     )
 
 
-def _scale(statistics: Sequence[Statistics], metric: Metric) -> Scale:
+def _scale(statistics: Sequence[Statistics], metric: Metric) -> ValueScale:
     values = [value for each in statistics if (value := metric.value(each)) is not None]
-    scale = scale_of(statistics, metric)
+    scale = value_scale_of(statistics, metric)
     largest = max((value for value in values if math.isfinite(value)), default=0.0)
     if scale.floor is None and 0 < largest < scale.top / 3:
         # Units are compared with one another, and the axis has its numbers.
@@ -139,7 +139,7 @@ def _scale(statistics: Sequence[Statistics], metric: Metric) -> Scale:
     return scale
 
 
-def _row(name: str, statistics: Statistics, metric: Metric, scale: Scale) -> dict[str, Any]:
+def _row(name: str, statistics: Statistics, metric: Metric, scale: ValueScale) -> dict[str, Any]:
     value = metric.value(statistics)
     reading = metric.format(value)
     others = {each.key: each.format(each.value(statistics)) for each in _TOLD}

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from modeldiff.architectures.architecture import FactPair
-from modeldiff.architectures.facts.diagram_anchors import is_of_size, marks
+from modeldiff.architectures.facts.diagram_anchors import differing_nodes, is_of_size
 from modeldiff.drawings.diagram.boxes import Card
 
 Mark = Literal["only", "built", "number"]
 """A step that only one model has, one that is built otherwise, one of other numbers."""
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 _EXPERTS = "one of several experts"
 
@@ -47,11 +47,11 @@ def read_marking(pairs: Iterable[FactPair]) -> Marking:
     builds: set[str] = set()
     numbers: set[str] = set()
     for pair in pairs:
-        (numbers if is_of_size(pair) else builds).update(marks(pair))
+        (numbers if is_of_size(pair) else builds).update(differing_nodes(pair))
     return Marking(frozenset(builds), frozenset(numbers))
 
 
-def counterpart(id: str, there: Mapping[str, T]) -> T | None:
+def counterpart(id: str, there: Mapping[str, _T]) -> _T | None:
     """What stands at this place of another model: an expert does what one MLP does."""
     if id in there:
         return there[id]
@@ -62,7 +62,7 @@ def counterpart(id: str, there: Mapping[str, T]) -> T | None:
     return None
 
 
-def in_words(card: Card, other: Card) -> str:
+def build_difference_text(card: Card, other: Card) -> str:
     """From what to what the build of two counterparts differs; "" where no word says it."""
     ours, theirs = (
         [word for word in _build(one) if word not in _build(two) and word != _EXPERTS]

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from modeldiff.architectures.architecture import FactPair
 from modeldiff.architectures.facts.diagram_anchors import INPUT, LAYERS, in_brief, written_at
 from modeldiff.architectures.facts.lineage import news
-from modeldiff.drawings.comparison.difference_marks import Mark, counterpart, in_words, read_marking
+from modeldiff.drawings.comparison.difference_marks import (
+    Mark,
+    build_difference_text,
+    counterpart,
+    read_marking,
+)
 from modeldiff.drawings.comparison.row_alignment import Slot
 from modeldiff.drawings.diagram.boxes import Card
 
@@ -16,7 +21,7 @@ _SIDES = ("base", "target")
 
 
 @dataclass(frozen=True)
-class Note:
+class DifferenceNote:
     """A difference in words: what differs, and from what to what; ``meaning`` is one sentence."""
 
     label: str
@@ -30,7 +35,7 @@ class Differences:
     ``notes`` the notes of each slot."""
 
     boxes: Mapping[tuple[int, int, str], Mark]
-    notes: Mapping[int, tuple[Note, ...]]
+    notes: Mapping[int, tuple[DifferenceNote, ...]]
 
 
 def find_differences(
@@ -44,12 +49,12 @@ def find_differences(
     different = [pair for pair in pairs if not pair.same]
     marking = read_marking(different)
     boxes: dict[tuple[int, int, str], Mark] = {}
-    notes: dict[int, list[Note]] = {}
+    notes: dict[int, list[DifferenceNote]] = {}
     for pair in news(different):
         at = _slot_for(pair.key, slots)
         if at is not None:
             words = " → ".join(in_brief(pair))
-            notes.setdefault(at, []).append(Note(pair.label, words, pair.meaning))
+            notes.setdefault(at, []).append(DifferenceNote(pair.label, words, pair.meaning))
     frames = _frames(slots)
     said: set[str] = set()
     for number, slot in enumerate(slots):
@@ -57,7 +62,7 @@ def find_differences(
             continue
         titles = [frame.title for frame in slot.frames]
         if len(set(titles)) > 1 and number not in notes:
-            notes[number] = [Note("layers", " → ".join(titles))]
+            notes[number] = [DifferenceNote("layers", " → ".join(titles))]
         for side, found in enumerate(slot.boxes):
             there = frames.get((1 - side, slot.frame), {})
             alone = []
@@ -69,12 +74,16 @@ def find_differences(
                 if mark == "only" and all(slot.boxes):
                     alone.append(card.label)
                 # What no fact tells, the boxes' own words do; once for all that differ so.
-                words = in_words(card, other) if mark == "built" and other and side == 0 else ""
+                words = (
+                    build_difference_text(card, other)
+                    if mark == "built" and other and side == 0
+                    else ""
+                )
                 if words and card.step.id not in marking.builds and words not in said:
                     said.add(words)
-                    notes.setdefault(number, []).append(Note(card.label, words))
+                    notes.setdefault(number, []).append(DifferenceNote(card.label, words))
             if alone:
-                note = Note(f"only in {_SIDES[side]}", ", ".join(alone))
+                note = DifferenceNote(f"only in {_SIDES[side]}", ", ".join(alone))
                 notes.setdefault(number, []).append(note)
     return Differences(boxes, {number: tuple(found) for number, found in notes.items()})
 

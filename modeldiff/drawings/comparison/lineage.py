@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Literal
 
-from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Step
+from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Node
 from modeldiff.architectures.facts.lineage import EvolutionStep
 from modeldiff.drawings.comparison.difference_marks import Mark, counterpart, read_marking
 from modeldiff.drawings.comparison.merged_kinds import comparable
@@ -32,7 +32,7 @@ class Chip:
 
 
 @dataclass(frozen=True)
-class Line:
+class StackLine:
     """A height in all stacks, from below: for each stack its chips, None where it has nothing.
 
     ``titles`` name a frame, a sublayer, or what goes in; ``changed`` says whose title differs from
@@ -53,7 +53,7 @@ class _Item:
     cards: tuple[Card, ...] = ()
 
 
-def stack_lines(steps: Sequence[EvolutionStep]) -> tuple[Line, ...]:
+def stack_lines(steps: Sequence[EvolutionStep]) -> tuple[StackLine, ...]:
     """The lines of all stacks, the lowest first. Data runs upward."""
     sides = [tuple(_items(step.architecture)) for step in steps]
     places = align(sides, _likeness)
@@ -89,7 +89,7 @@ class _Marked:
             if kind == "end of frame":
                 frame = 0
 
-    def line(self, number: int, items: Sequence[_Item | None]) -> Line:
+    def line(self, number: int, items: Sequence[_Item | None]) -> StackLine:
         kind = next(item.kind for item in items if item is not None)
         chips = [self._chips(number, side, items) for side in range(len(items))]
         titles = tuple(item.title if item else "" for item in items)
@@ -98,7 +98,7 @@ class _Marked:
             side > 0 and any(pair.key == keys.get(kind) for pair in _pairs(step))
             for side, step in enumerate(self.steps)
         )
-        return Line(kind, tuple(chips), titles, changed)
+        return StackLine(kind, tuple(chips), titles, changed)
 
     def _chips(
         self, number: int, side: int, items: Sequence[_Item | None]
@@ -194,11 +194,11 @@ def _gone(cards: Sequence[Card], row: Sequence[Card]) -> Chip:
     return Chip(", ".join(labels), "", "only", gone=True, told=told)
 
 
-def _told(step: Step) -> str:
+def _told(step: Node) -> str:
     return ", ".join(part for part in (step.label, step.shape, step.detail) if part)
 
 
-def _brief(step: Step, *, alone: bool) -> tuple[str, str]:
+def _brief(step: Node, *, alone: bool) -> tuple[str, str]:
     """What a step is called in a word or two, and the number or the words that matter most."""
     first = step.detail.partition(", ")[0]
     words = step.id.rpartition(".")[2].removesuffix("_proj").replace("_", " ")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from modeldiff.architectures.facts.diagram_anchors import in_brief
 from modeldiff.architectures.facts.lineage import EvolutionStep
-from modeldiff.drawings.comparison.lineage import Chip, Line, LineKind
+from modeldiff.drawings.comparison.lineage import Chip, LineKind, StackLine
 from modeldiff.drawings.comparison.notes_column import wrapped
 from modeldiff.drawings.style.palette import CSS_PALETTE, FILE_FONT, Palette
 from modeldiff.drawings.style.svg import described, escape, rectangle, text_tag
@@ -32,7 +32,7 @@ _MOST_TOLD = 9
 
 
 def stack_svg(
-    lines: Sequence[Line], number: int, *, name: str, palette: Palette, font: str = FILE_FONT
+    lines: Sequence[StackLine], number: int, *, name: str, palette: Palette, font: str = FILE_FONT
 ) -> str:
     """The stack of one model as an SVG element. ``name`` is what it is called."""
     height = sum(_HEIGHTS[line.kind] for line in lines)
@@ -40,7 +40,7 @@ def stack_svg(
 
 
 def stacks_svg(
-    lines: Sequence[Line],
+    lines: Sequence[StackLine],
     steps: Sequence[EvolutionStep],
     names: Sequence[str],
     *,
@@ -120,7 +120,7 @@ def _style_sheet(palette: Palette) -> str:
     return "".join(f".stacks {name}{{{rule}}}" for name, rule in rules.items())
 
 
-def _stack(lines: Sequence[Line], number: int, height: float) -> str:
+def _stack(lines: Sequence[StackLine], number: int, height: float) -> str:
     """One model's column; ``height`` is of all lines together."""
     back: list[str] = []
     front: list[str] = []

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
+from modeldiff.architectures.architecture import Architecture, LayerKind, Node, Sublayer
 
 
 def comparable(architecture: Architecture) -> Architecture:
@@ -78,7 +78,7 @@ def _folded(kinds: Sequence[LayerKind]) -> LayerKind:
     )
 
 
-def _step(kind: LayerKind, sublayer: int, row: int, number: int) -> Step:
+def _step(kind: LayerKind, sublayer: int, row: int, number: int) -> Node:
     return kind.sublayers[sublayer].rows[row][number]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modeldiff.drawings.comparison.differences import Note
+from modeldiff.drawings.comparison.differences import DifferenceNote
 from modeldiff.drawings.style.text_metrics import shorten, text_width
 
 GUTTER = 196.0
@@ -26,7 +26,7 @@ class NoteLine:
     y: float
 
 
-def note_lines(notes: Sequence[Note]) -> tuple[tuple[NoteLine, ...], ...]:
+def note_lines(notes: Sequence[DifferenceNote]) -> tuple[tuple[NoteLine, ...], ...]:
     """The lines of each note of a row."""
     result = []
     y = 3.0
@@ -41,13 +41,13 @@ def note_lines(notes: Sequence[Note]) -> tuple[tuple[NoteLine, ...], ...]:
     return tuple(result)
 
 
-def notes_height(notes: Sequence[Note]) -> float:
+def notes_height(notes: Sequence[DifferenceNote]) -> float:
     """How high the notes of a row are together."""
     count = sum(1 + len(_words(note)) for note in notes)
     return count * _LINE + (len(notes) - 1) * _BETWEEN + 10
 
 
-def _words(note: Note) -> list[str]:
+def _words(note: DifferenceNote) -> list[str]:
     """A note's words in lines; what follows a colon is left out where all of it is too long."""
     lines = wrapped(note.words, _ROOM, _LARGE, most=_MOST_LINES, bold=True)
     if len(lines) == _MOST_LINES and ": " in note.words:

@@ -6,15 +6,20 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from modeldiff.architectures.components import ATTENTION, CROSS_ATTENTION, MIXER, MLP
+from modeldiff.architectures.components import (
+    ATTENTION_ROWS,
+    CROSS_ATTENTION_ROWS,
+    MIXER_ROWS,
+    MLP_ROWS,
+)
 from modeldiff.drawings.comparison.sequence_alignment import align
-from modeldiff.drawings.diagram.layout.elements import Box, Layout, Panel
+from modeldiff.drawings.diagram.layout.elements import Box, Frame, Layout
 
 Span = tuple[float, float]
 
 _ROWS = {
     node.id: (graph, number)
-    for graph, rows in enumerate((ATTENTION, MIXER, CROSS_ATTENTION, MLP))
+    for graph, rows in enumerate((ATTENTION_ROWS, MIXER_ROWS, CROSS_ATTENTION_ROWS, MLP_ROWS))
     for number, row in enumerate(rows)
     for node in row
 }
@@ -32,7 +37,7 @@ class Slot:
 
     spans: tuple[Span | None, ...]
     boxes: tuple[tuple[Box, ...], ...]
-    panels: tuple[Panel | None, ...]
+    panels: tuple[Frame | None, ...]
     frame: int
     ends: frozenset[str] = frozenset()
 
@@ -42,7 +47,7 @@ class Slot:
         return frozenset(box.card.step.id for boxes in self.boxes for box in boxes)
 
     @property
-    def frames(self) -> tuple[Panel, ...]:
+    def frames(self) -> tuple[Frame, ...]:
         """The frames around layers whose upper edges this is."""
         return tuple(panel for panel in self.panels if panel and panel.level == "layer")
 
@@ -58,7 +63,7 @@ class Gap:
     side: int
     first: int
     last: int
-    panel: Panel | None
+    panel: Frame | None
     elsewhere: str = ""
 
 
@@ -69,7 +74,7 @@ class _Part:
 
     span: Span
     boxes: tuple[Box, ...] = ()
-    panel: Panel | None = None
+    panel: Frame | None = None
     parts: tuple[_Part, ...] = ()
     branch: Literal["", "leaves", "joins"] = ""
     ends: frozenset[str] = frozenset()
@@ -113,7 +118,7 @@ class _Builder:
     def add(
         self,
         sides: Sequence[Sequence[_Part]],
-        within: Sequence[Panel | None],
+        within: Sequence[Frame | None],
         *,
         bare: bool = False,
     ) -> None:
@@ -136,7 +141,7 @@ class _Builder:
                 last = len(self.slots) - 1
                 self.gaps += [Gap(side, first, last, some.panel) for side in missing]
 
-    def _panel(self, parts: Sequence[_Part | None], panel: Panel, *, bare: bool) -> None:
+    def _panel(self, parts: Sequence[_Part | None], panel: Frame, *, bare: bool) -> None:
         if panel.level == "layer":
             self.frames += 1
             self.frame = self.frames
@@ -153,7 +158,7 @@ class _Builder:
         self,
         spans: Sequence[Span | None],
         boxes: Sequence[tuple[Box, ...]],
-        panels: Sequence[Panel | None],
+        panels: Sequence[Frame | None],
         ends: frozenset[str] = frozenset(),
     ) -> None:
         self.slots.append(Slot(tuple(spans), tuple(boxes), tuple(panels), self.frame, ends))
@@ -172,7 +177,7 @@ def _parts(layout: Layout) -> tuple[_Part, ...]:
     return tuple(sorted(parts, key=lambda part: part.span))
 
 
-def _sublayers(layout: Layout, frame: Panel) -> Iterator[_Part]:
+def _sublayers(layout: Layout, frame: Frame) -> Iterator[_Part]:
     inner = (p for p in layout.panels if p.level == "sublayer" and _holds(frame, p.y))
     for panel in sorted(inner, key=lambda panel: panel.y):
         parts = list(_rows([box for box in layout.boxes if _holds(panel, box.y)]))
@@ -183,11 +188,11 @@ def _sublayers(layout: Layout, frame: Panel) -> Iterator[_Part]:
         yield _Part(_edges(panel), panel=panel, parts=ordered)
 
 
-def _edges(panel: Panel) -> Span:
+def _edges(panel: Frame) -> Span:
     return panel.y, panel.y + panel.height
 
 
-def _holds(panel: Panel, y: float) -> bool:
+def _holds(panel: Frame, y: float) -> bool:
     return panel.y <= y < panel.y + panel.height
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-T = TypeVar("T")
-Place = tuple[int | None, ...]
+_T = TypeVar("_T")
+AlignedIndexes = tuple[int | None, ...]
 """For each sequence the number of its entry that stands here, or None."""
 
 
-def align(sequences: Sequence[Sequence[T]], likeness: Callable[[T, T], float]) -> tuple[Place, ...]:
+def align(
+    sequences: Sequence[Sequence[_T]], likeness: Callable[[_T, _T], float]
+) -> tuple[AlignedIndexes, ...]:
     """Put sequences beside each other so that the sum of likenesses is the greatest.
 
     Each sequence keeps its order, and each entry stands at one place. Entries whose likeness is 0
@@ -23,7 +25,7 @@ def align(sequences: Sequence[Sequence[T]], likeness: Callable[[T, T], float]) -
     merged: list[list[int | None]] = []
     for number, sequence in enumerate(sequences):
 
-        def alike(place: list[int | None], entry: T) -> float:
+        def alike(place: list[int | None], entry: _T) -> float:
             return max(
                 likeness(sequences[side][at], entry)
                 for side, at in enumerate(place)

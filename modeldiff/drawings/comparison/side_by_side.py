@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Step
+from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Node
 from modeldiff.drawings.comparison.differences import Differences, find_differences
 from modeldiff.drawings.comparison.merged_kinds import comparable, without_repeats
 from modeldiff.drawings.comparison.notes_column import GUTTER, notes_height
 from modeldiff.drawings.comparison.row_alignment import Gap, Slot, Span, slots_of
 from modeldiff.drawings.comparison.vertical_stretch import beside, level
-from modeldiff.drawings.diagram.box_values import Readings
+from modeldiff.drawings.diagram.box_values import BoxValues
 from modeldiff.drawings.diagram.boxes import Card, make_card
 from modeldiff.drawings.diagram.diagram import longer_label
-from modeldiff.drawings.diagram.layout.elements import Layout, Panel
+from modeldiff.drawings.diagram.layout.elements import Frame, Layout
 from modeldiff.drawings.diagram.layout.layout import CardMaker, Layers, drawn_kinds, lay_out
 from modeldiff.drawings.style.metrics import METRICS
 
@@ -77,7 +77,7 @@ def _layout(ready: Architecture, cards: CardMaker) -> Layout:
     return replace(layout, panels=tuple(panels))
 
 
-def _frames(layout: Layout) -> list[Panel]:
+def _frames(layout: Layout) -> list[Frame]:
     """The layers' frames from the lowest to the highest."""
     frames = [panel for panel in layout.panels if panel.level == "layer"]
     return sorted(frames, key=lambda panel: -panel.y)
@@ -97,7 +97,7 @@ def _kinds_alone(ready: Architecture, layout: Layout, gaps: Sequence[Gap]) -> li
     return [kind for frame, kind in pairs if frame in lacking]
 
 
-def _titled(panel: Panel, kind: LayerKind) -> Panel:
+def _titled(panel: Frame, kind: LayerKind) -> Frame:
     """A frame named by how many layers it stands for, and by what sets these apart."""
     name, _, mark = kind.name.partition(": ")
     title = f"{len(kind.layers)} × {name[:1].lower()}{name[1:]}"
@@ -107,9 +107,9 @@ def _titled(panel: Panel, kind: LayerKind) -> Panel:
 
 def brief_cards(architecture: Architecture) -> CardMaker:
     """Cards all of one size, with what a comparison needs: label, shape, meaning, bias."""
-    readings = Readings(architecture, (), METRICS[0])
+    readings = BoxValues(architecture, (), METRICS[0])
 
-    def cards(row: Sequence[Step], layers: Layers) -> list[Card]:
+    def cards(row: Sequence[Node], layers: Layers) -> list[Card]:
         labels = Counter(step.label for step in row)
         return [
             make_card(
@@ -126,12 +126,12 @@ def brief_cards(architecture: Architecture) -> CardMaker:
     return cards
 
 
-def _label(step: Step, labels: Mapping[str, int]) -> str:
+def _label(step: Node, labels: Mapping[str, int]) -> str:
     alone = labels[step.label] == 1
     return step.label if alone and "shared_expert" not in step.id else longer_label(step)
 
 
-def _detail(step: Step) -> str:
+def _detail(step: Node) -> str:
     """What a step's numbers mean, but not how its file stores them, nor what the router says."""
     parts = step.detail.replace("stored [in, out]", "").split(", ")
     if ".experts." in step.id:
@@ -139,7 +139,7 @@ def _detail(step: Step) -> str:
     return ", ".join("+ bias" if part == "with bias" else part for part in parts if part)
 
 
-def in_words(drawing: SideBySide) -> str:
+def similarity_text(drawing: SideBySide) -> str:
     """How far the two are alike, in a sentence or two."""
     named = dict.fromkeys(
         note.label for notes in drawing.differences.notes.values() for note in notes

@@ -10,14 +10,14 @@ from modeldiff.drawings.comparison.difference_marks import Mark
 from modeldiff.drawings.comparison.notes_column import GUTTER, note_lines, notes_height, wrapped
 from modeldiff.drawings.comparison.row_alignment import Gap, Slot, Span
 from modeldiff.drawings.comparison.side_by_side import SideBySide
-from modeldiff.drawings.diagram.layout.elements import Layout, Panel
+from modeldiff.drawings.diagram.layout.elements import Frame, Layout
 from modeldiff.drawings.diagram.layout.layout import MARGIN, PANEL_X
 from modeldiff.drawings.diagram.painter import Painter
 from modeldiff.drawings.style.metrics import METRICS
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
 from modeldiff.drawings.style.svg import escape, rectangle, text_tag
 from modeldiff.drawings.style.text_metrics import shorten, text_width
-from modeldiff.drawings.style.value_scale import choose_scale
+from modeldiff.drawings.style.value_scale import choose_value_scale
 
 _MARGIN = 14.0
 _FOOT = 44.0
@@ -54,7 +54,7 @@ def side_by_side_svg(
     foot = _FOOT if drawing.differences.boxes else 0.0
     if foot:
         over.append(_legend(layout.height, drawing.differences.boxes.values()))
-    painter = Painter(palette, choose_scale((), METRICS[0], ()), selected, False, font)
+    painter = Painter(palette, choose_value_scale((), METRICS[0], ()), selected, False, font)
     label = f"{names[0]} and {names[1]} side by side"
     return painter.svg(
         replace(layout, height=layout.height + foot), label, title, caption, "".join(over)
@@ -120,7 +120,7 @@ def _counts(drawing: SideBySide, slot: Slot) -> str:
     return "".join(outlines)
 
 
-def _same(one: Panel, other: Panel) -> bool:
+def _same(one: Frame, other: Frame) -> bool:
     """Whether two are one panel, before and after it was stretched."""
     return (one.level, one.title, one.aside) == (other.level, other.title, other.aside)
 

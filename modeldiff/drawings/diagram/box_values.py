@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from modeldiff.architectures.architecture import Architecture, Holding, Step
+from modeldiff.architectures.architecture import Architecture, Holding, Node
 from modeldiff.architectures.config.shapes import oriented
 from modeldiff.architectures.place import Parameter
 from modeldiff.changes.change import Change, Statistics
@@ -27,7 +27,7 @@ _Cell = tuple[str, str, int | None]
 
 
 @dataclass(frozen=True)
-class Reading:
+class BoxValue:
     """One parameter of a component (its weight, its bias), over the experts and layers asked for.
 
     ``value`` is of the metric, None where there is none; ``words`` then say why, and stand beside
@@ -56,7 +56,7 @@ class Reading:
         return (parameter.tensor.name for group in self.held for parameter in group)
 
 
-class Readings:
+class BoxValues:
     """The change of every component of one of the two architectures compared."""
 
     def __init__(
@@ -104,7 +104,7 @@ class Readings:
             )
         )
 
-    def of(self, step: Step, layers: Sequence[int | None]) -> tuple[Reading, ...]:
+    def of(self, step: Node, layers: Sequence[int | None]) -> tuple[BoxValue, ...]:
         """One reading a parameter of the step, its weight first; none for an operation."""
         found = []
         for name, by_layer in self._architecture.holdings.get(step.id, {}).items():
@@ -113,12 +113,12 @@ class Readings:
                 found.append(self._reading(name, held, step))
         return tuple(sorted(found, key=lambda reading: reading.parameter != "weight"))
 
-    def _reading(self, name: str, held: Holding, step: Step) -> Reading:
+    def _reading(self, name: str, held: Holding, step: Node) -> BoxValue:
         layers = [self._of_layer(step.id, name, layer, held[layer][0]) for layer in held]
         known = [statistics for statistics in layers if statistics is not None]
         whole = _merged(known)
         trained = [self._architecture.trained[step.id, name, layer] for layer in held]
-        return Reading(
+        return BoxValue(
             parameter=name,
             value=self.metric.value(whole),
             words=self._why(held, whole, step),
@@ -146,7 +146,7 @@ class Readings:
             if change.statistics is not None and change.pair.base is not None
         }
 
-    def _why(self, held: Holding, merged: Statistics | None, step: Step) -> str:
+    def _why(self, held: Holding, merged: Statistics | None, step: Node) -> str:
         if next(iter(held.values()))[0].role == "tied":
             return "tied"
         if merged is not None or not self.compared:
@@ -157,7 +157,7 @@ class Readings:
         words = Counter(self._word(places.get(p.place), p, step) for p in parameters)
         return words.most_common(1)[0][0]
 
-    def _word(self, change: Change | None, parameter: Parameter, step: Step) -> str:
+    def _word(self, change: Change | None, parameter: Parameter, step: Node) -> str:
         if change is None:
             return NOT_MEASURED
         pair = change.pair
@@ -170,7 +170,7 @@ class Readings:
             if step.kind == "linear" and len(shape) == 2:
                 # As the step writes its own: from what goes in to what comes out. Only where both
                 # sides are stored [in, out] does the pair show them so.
-                as_stored = (pair.base if here else pair.target).layout == own.layout
+                as_stored = (pair.base if here else pair.target).strides == own.strides
                 into, out = shape if parameter.transposed and as_stored else shape[::-1]
                 return f"{side} has {into} → {out}"
             return f"{side} has {format_shape(shape)}"

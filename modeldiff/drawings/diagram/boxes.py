@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from modeldiff.architectures.architecture import Step
-from modeldiff.drawings.diagram.box_values import NOT_MEASURED, Reading
+from modeldiff.architectures.architecture import Node
+from modeldiff.drawings.diagram.box_values import NOT_MEASURED, BoxValue
 from modeldiff.drawings.style.svg import DETAIL_GAP
 from modeldiff.drawings.style.text_metrics import shorten, text_width
 
@@ -31,11 +31,11 @@ BADGE = 8.5
 """The radius of an annotation's number."""
 _BADGE_ROOM = 2 * BADGE + 6
 
-Role = Literal["label", "number", "words", "shape", "detail", "operation", "symbol"]
+TextRole = Literal["label", "number", "words", "shape", "detail", "operation", "symbol"]
 
 
 @dataclass(frozen=True)
-class Text:
+class TextLine:
     """One line of text; ``x`` is its anchor, ``y`` its baseline.
 
     ``after`` follows on the same line as a ``detail``, wherever a font lets ``text`` end.
@@ -45,7 +45,7 @@ class Text:
     y: float
     text: str
     size: float
-    role: Role
+    role: TextRole
     anchor: Literal["start", "middle", "end"] = "start"
     after: str = ""
 
@@ -76,7 +76,7 @@ class Text:
 class Gauge:
     """Where a reading's bar, or its strip over the layers, stands in the box."""
 
-    reading: Reading
+    reading: BoxValue
     x: float
     y: float
     width: float
@@ -91,11 +91,11 @@ class Card:
     shape and what follows it as a detail. ``badge`` is its annotation's number.
     """
 
-    step: Step
+    step: Node
     kind: Literal["parameters", "operation", "symbol"]
     label: str
     detail: str
-    readings: tuple[Reading, ...]
+    readings: tuple[BoxValue, ...]
     numbers: tuple[str, ...]
     lines: tuple[tuple[str, str], ...]
     width: float
@@ -110,16 +110,16 @@ class Card:
             return self.texts(width)[0].left - _BADGE_ROOM + BADGE, _PILL / 2
         return _PAD + BADGE - 1, 15.0
 
-    def texts(self, width: float) -> tuple[Text, ...]:
+    def texts(self, width: float) -> tuple[TextLine, ...]:
         """The lines of text, by the box's upper left corner, in a box of this width."""
         if self.kind == "symbol":
-            return (Text(width / 2, 17.5, self.label, 17, "symbol", "middle"),)
+            return (TextLine(width / 2, 17.5, self.label, 17, "symbol", "middle"),)
         indent = _BADGE_ROOM if self.badge is not None else 0.0
         if self.kind == "operation":
             text = f"{self.label} · {self.detail}" if self.detail else self.label
             text = shorten(text, width - 2 * _PAD - indent, SHAPE)
             middle = (width + indent) / 2
-            return (Text(middle, _PILL / 2 + 4.2, text, SHAPE, "operation", "middle"),)
+            return (TextLine(middle, _PILL / 2 + 4.2, text, SHAPE, "operation", "middle"),)
         room = width - 2 * _PAD
         single = len(self.readings) == 1 and bool(self.numbers)
         lines = []
@@ -128,27 +128,27 @@ class Card:
             size, role = _look(self.readings[0])
             least = min(text_width(self.label, LABEL, bold=True), _SHORTEST) + indent
             number = shorten(self.numbers[0], room - least - DETAIL_GAP, size, bold=True)
-            lines.append(Text(width - _PAD, 20, number, size, role, "end"))
+            lines.append(TextLine(width - _PAD, 20, number, size, role, "end"))
             taken += lines[0].width + DETAIL_GAP
         label = shorten(self.label, room - taken, LABEL, bold=True)
-        lines.insert(0, Text(_PAD + indent, 20, label, LABEL, "label"))
+        lines.insert(0, TextLine(_PAD + indent, 20, label, LABEL, "label"))
         for row, (shape, detail) in enumerate(self.lines):
             y = 35.0 + 15 * row
             if shape:
                 shown = shorten(shape, room, SHAPE)
                 left = room - text_width(shown, SHAPE) - DETAIL_GAP
                 after = shorten(detail, left, DETAIL) if left > 2 * DETAIL else ""
-                lines.append(Text(_PAD, y, shown, SHAPE, "shape", after=after))
+                lines.append(TextLine(_PAD, y, shown, SHAPE, "shape", after=after))
             else:
-                lines.append(Text(_PAD, y, shorten(detail, room, DETAIL), DETAIL, "detail"))
+                lines.append(TextLine(_PAD, y, shorten(detail, room, DETAIL), DETAIL, "detail"))
         if not single:
             rows = zip(self.readings, self.gauges(width), self.numbers, strict=False)
             for reading, gauge, number in rows:
                 y = gauge.y + gauge.height / 2 + 4
                 name = shorten(reading.parameter, _name_room(self.readings), DETAIL)
                 shown = shorten(number, _MOST_NUMBER, DETAIL, bold=True)
-                lines.append(Text(_PAD, y, name, DETAIL, "detail"))
-                lines.append(Text(width - _PAD, y, shown, DETAIL, _look(reading)[1], "end"))
+                lines.append(TextLine(_PAD, y, name, DETAIL, "detail"))
+                lines.append(TextLine(width - _PAD, y, shown, DETAIL, _look(reading)[1], "end"))
         return tuple(lines)
 
     def gauges(self, width: float) -> tuple[Gauge, ...]:
@@ -172,9 +172,9 @@ class Card:
 
 
 def make_card(
-    step: Step,
+    step: Node,
     label: str,
-    readings: Sequence[Reading],
+    readings: Sequence[BoxValue],
     numbers: Sequence[str],
     *,
     largest: int,
@@ -198,7 +198,7 @@ def make_card(
     large = _SMALL + (_LARGE - _SMALL) * size if step.kind != "norm" else 0.0
     room = max(large, _LEAST) - 2 * _PAD
     share = sum(reading.share for reading in readings)
-    note = share_text(share)
+    note = parameter_share_text(share)
     # The lines, and so the height, are the same whatever the numbers turn out to be.
     fit = max(room, title, text_width(step.shape, SHAPE), _WORDS if alone else _PHRASE)
     lines = _lines(step.shape, meanings, note, fit)
@@ -250,7 +250,7 @@ def _line_width(line: tuple[str, str]) -> float:
     return text_width(shape, SHAPE) + between + text_width(detail, DETAIL)
 
 
-def share_text(share: float) -> str:
+def parameter_share_text(share: float) -> str:
     """How much of the model a box stands for, in words; nothing for what is stored elsewhere."""
     if not share:
         return ""
@@ -258,7 +258,7 @@ def share_text(share: float) -> str:
     return f"{percent:.2g} % of parameters" if percent >= 0.01 else "<0.01 % of parameters"
 
 
-def _operation(step: Step, badge: int | None) -> Card:
+def _operation(step: Node, badge: int | None) -> Card:
     if len(step.label) == 1:
         return Card(step, "symbol", step.label, step.detail, (), (), (), SYMBOL, SYMBOL)
     text = f"{step.label} · {step.detail}" if step.detail else step.label
@@ -273,7 +273,7 @@ def _meanings(detail: str) -> list[str]:
     return [part for part in parts if part and part != "with bias"]
 
 
-def _name_room(readings: Sequence[Reading]) -> float:
+def _name_room(readings: Sequence[BoxValue]) -> float:
     return min(_MOST_NAME, max(text_width(reading.parameter, DETAIL) for reading in readings))
 
 
@@ -281,6 +281,6 @@ def _number_room(numbers: Sequence[str]) -> float:
     return min(_MOST_NUMBER, max(text_width(number, DETAIL, bold=True) for number in numbers))
 
 
-def _look(reading: Reading) -> tuple[float, Role]:
+def _look(reading: BoxValue) -> tuple[float, TextRole]:
     """Size and role of a reading's number, or of the words that stand in its place."""
     return (NUMBER, "number") if reading.value is not None else (DETAIL, "words")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from modeldiff.architectures.architecture import Architecture, Step
+from modeldiff.architectures.architecture import Architecture, Node
 from modeldiff.changes.change import Change
-from modeldiff.drawings.diagram.box_values import Reading, Readings
+from modeldiff.drawings.diagram.box_values import BoxValue, BoxValues
 from modeldiff.drawings.diagram.boxes import Card, make_card
 from modeldiff.drawings.diagram.layout.layout import (
     CardMaker,
@@ -24,7 +24,7 @@ from modeldiff.drawings.diagram.painter import Painter
 from modeldiff.drawings.diagram.slide import sheet, slide
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
-from modeldiff.drawings.style.value_scale import scale_of
+from modeldiff.drawings.style.value_scale import value_scale_of
 
 
 def diagram_svg(
@@ -53,10 +53,10 @@ def diagram_svg(
     drawing, or below it where ``room`` (pixels across; None: as many as it takes) is not enough.
     ``landscape`` puts sublayers side by side, and all in the way that is largest on a slide.
     """
-    readings = Readings(architecture, changes, metric)
+    readings = BoxValues(architecture, changes, metric)
     # Of all layers, so that the scale stays while one layer after the other is looked at.
     measured = readings.measured()
-    scale = scale_of(measured, metric)
+    scale = value_scale_of(measured, metric)
     any_values = any(metric.value(one) is not None for one in measured)
 
     where = f"layer {layer}" if layer is not None else "all layers"
@@ -76,7 +76,7 @@ def diagram_svg(
 
 
 def card_maker(
-    architecture: Architecture, readings: Readings, notes: Annotations = NO_ANNOTATIONS
+    architecture: Architecture, readings: BoxValues, notes: Annotations = NO_ANNOTATIONS
 ) -> CardMaker:
     """What makes a row's cards from the changes that were read, with the notes' numbers on them."""
     largest = max(
@@ -90,7 +90,7 @@ def card_maker(
         default=0,
     )
 
-    def cards(row: Sequence[Step], layers: Layers) -> list[Card]:
+    def cards(row: Sequence[Node], layers: Layers) -> list[Card]:
         labels = Counter(step.label for step in row)
         made = []
         for step in row:
@@ -111,7 +111,7 @@ def card_maker(
     return cards
 
 
-def longer_label(step: Step) -> str:
+def longer_label(step: Node) -> str:
     """A label for one of several of the same name: with the network that it belongs to."""
     parts = step.id.split(".")
     # The many experts are the ones drawn as a stack.
@@ -120,7 +120,7 @@ def longer_label(step: Step) -> str:
     return f"{parts[-2].removesuffix('_expert')} {step.label}"
 
 
-def _number(reading: Reading, metric: Metric) -> str:
+def _number(reading: BoxValue, metric: Metric) -> str:
     if reading.value is None:
         return reading.words or "no value"
     number = metric.format(reading.value)

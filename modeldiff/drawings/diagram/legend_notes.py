@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from modeldiff.architectures.architecture import Architecture, LayerKind, Step
+from modeldiff.architectures.architecture import Architecture, LayerKind, Node
 from modeldiff.architectures.glossary.explain import explain
-from modeldiff.drawings.diagram.boxes import BADGE, DETAIL, LABEL, SHAPE, Text
+from modeldiff.drawings.diagram.boxes import BADGE, DETAIL, LABEL, SHAPE, TextLine
 from modeldiff.drawings.style.packing import least_limit
 from modeldiff.drawings.style.text_metrics import shorten, wrap
 
@@ -28,7 +28,7 @@ _FIRST = re.compile(r".*?[.!?](?=\s|$)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Note:
+class LegendNote:
     """What stands at a number: the name as stored, what it is, and one sentence on what it does."""
 
     number: int
@@ -41,7 +41,7 @@ class Note:
 class Annotations:
     """The notes in the order of the numbers, and the number of each step by its id."""
 
-    notes: tuple[Note, ...] = ()
+    notes: tuple[LegendNote, ...] = ()
     numbers: Mapping[str, int] | None = None
 
     def number_of(self, id: str) -> int | None:
@@ -59,7 +59,7 @@ class NotesBlock:
     width: float
     height: float
     badges: tuple[tuple[float, float, int], ...]
-    texts: tuple[Text, ...]
+    texts: tuple[TextLine, ...]
 
 
 def annotate(architecture: Architecture, kinds: Sequence[LayerKind]) -> Annotations:
@@ -68,7 +68,7 @@ def annotate(architecture: Architecture, kinds: Sequence[LayerKind]) -> Annotati
     Signs (× and +) speak for themselves and have no number.
     """
     numbers: dict[str, int] = {}
-    notes: dict[tuple[str, str], Note] = {}
+    notes: dict[tuple[str, str], LegendNote] = {}
     for step in _steps(architecture, kinds):
         sign = step.kind == "operation" and len(step.label) == 1
         if sign or step.id in numbers:
@@ -78,17 +78,17 @@ def annotate(architecture: Architecture, kinds: Sequence[LayerKind]) -> Annotati
         for tower in architecture.towers:
             title = title.removesuffix(f" ({tower})")
         sentence = _first_sentence(explanation.what)
-        note = Note(len(notes) + 1, step.label, title, sentence)
+        note = LegendNote(len(notes) + 1, step.label, title, sentence)
         numbers[step.id] = notes.setdefault((step.label, sentence), note).number
     return Annotations(tuple(notes.values()), numbers)
 
 
-def notes_block(notes: Sequence[Note], columns: int, width: float = COLUMN) -> NotesBlock:
+def notes_block(notes: Sequence[LegendNote], columns: int, width: float = COLUMN) -> NotesBlock:
     """The notes in so many columns of this width, about equally high, none broken over two."""
     entries = [_entry(note, width - _INDENT) for note in notes]
     heights = [_LINE * len(entry) + _BETWEEN for entry in entries]
     limit = least_limit(heights, columns)
-    texts: list[Text] = []
+    texts: list[TextLine] = []
     badges: list[tuple[float, float, int]] = []
     x = y = lowest = 0.0
     for note, entry, height in zip(notes, entries, heights, strict=True):
@@ -98,14 +98,16 @@ def notes_block(notes: Sequence[Note], columns: int, width: float = COLUMN) -> N
         for row, line in enumerate(entry):
             left = x + _INDENT
             texts.append(
-                Text(left, y + 14 + _LINE * row, line.text, line.size, line.role, after=line.after)
+                TextLine(
+                    left, y + 14 + _LINE * row, line.text, line.size, line.role, after=line.after
+                )
             )
         y += height
         lowest = max(lowest, y - _BETWEEN + 3)
     return NotesBlock(x + width if notes else 0.0, lowest, tuple(badges), tuple(texts))
 
 
-def _steps(architecture: Architecture, kinds: Sequence[LayerKind]) -> Iterator[Step]:
+def _steps(architecture: Architecture, kinds: Sequence[LayerKind]) -> Iterator[Node]:
     yield from architecture.stem
     for kind in kinds:
         for sublayer in kind.sublayers:
@@ -120,10 +122,11 @@ def _first_sentence(text: str) -> str:
     return found.group() if found else text
 
 
-def _entry(note: Note, room: float) -> list[Text]:
+def _entry(note: LegendNote, room: float) -> list[TextLine]:
     """The lines of a note: name and title, where the title says more, then the sentence."""
     lines = [
-        Text(0, 0, name, LABEL, "label") for name in _few_lines(note.name, room, LABEL, bold=True)
+        TextLine(0, 0, name, LABEL, "label")
+        for name in _few_lines(note.name, room, LABEL, bold=True)
     ]
     if note.title.rpartition(".")[2] != note.name:
         beside = replace(lines[-1], after=note.title)
@@ -131,8 +134,10 @@ def _entry(note: Note, room: float) -> list[Text]:
             lines[-1] = beside
         else:
             titles = _few_lines(note.title, room, DETAIL)
-            lines += [Text(0, 0, title, DETAIL, "detail") for title in titles]
-    return lines + [Text(0, 0, line, SHAPE, "shape") for line in wrap(note.sentence, room, SHAPE)]
+            lines += [TextLine(0, 0, title, DETAIL, "detail") for title in titles]
+    return lines + [
+        TextLine(0, 0, line, SHAPE, "shape") for line in wrap(note.sentence, room, SHAPE)
+    ]
 
 
 def _few_lines(name: str, room: float, size: float, *, bold: bool = False) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from modeldiff.drawings.diagram.boxes import Card, Gauge, share_text
+from modeldiff.drawings.diagram.boxes import Card, Gauge, parameter_share_text
 from modeldiff.drawings.diagram.layout.canvas_columns import MARGIN, PANEL_X
-from modeldiff.drawings.diagram.layout.elements import Box, Layout, Panel
+from modeldiff.drawings.diagram.layout.elements import Box, Frame, Layout
 from modeldiff.drawings.diagram.legend_notes import NotesBlock
 from modeldiff.drawings.diagram.svg_parts import (
     ARROWS,
@@ -20,7 +20,7 @@ from modeldiff.drawings.diagram.svg_parts import (
 from modeldiff.drawings.style.palette import CSS_PALETTE, Palette
 from modeldiff.drawings.style.svg import described, escape, rectangle, text_tag
 from modeldiff.drawings.style.text_metrics import shorten, text_width
-from modeldiff.drawings.style.value_scale import Scale
+from modeldiff.drawings.style.value_scale import ValueScale
 
 _LEGEND = 66.0
 _CAPTION = 17.0
@@ -39,7 +39,7 @@ class Painter:
     """What a layout is painted with. ``legend``: the bars' scale is drawn below."""
 
     palette: Palette
-    scale: Scale
+    scale: ValueScale
     selected: str | None
     legend: bool
     font: str
@@ -192,7 +192,7 @@ class Painter:
             names = [name[:_LONGEST_NAME] for name in islice(reading.names, _NAMES_SHOWN)]
             more = reading.count - len(names)
             lines.append(", ".join(names) + (f" and {more:,} more" if more else ""))
-        share = share_text(sum(reading.share for reading in card.readings))
+        share = parameter_share_text(sum(reading.share for reading in card.readings))
         lines += [part for part in (card.step.shape, card.step.detail, share) if part]
         for reading, number in zip(card.readings, card.numbers, strict=False):
             line = f"{reading.parameter}: {metric.label.lower()} {number}"
@@ -228,7 +228,7 @@ class Painter:
         return "".join(parts)
 
 
-def _panel(panel: Panel) -> str:
+def _panel(panel: Frame) -> str:
     radius = {"layer": 14, "sublayer": 10, "elided": 8}[panel.level]
     frame = rectangle(panel.level, panel.x, panel.y, panel.width, panel.height, radius)
     end = panel.x + panel.width - _MARGIN

@@ -10,7 +10,7 @@ from modeldiff.drawings.diagram.layout.elements import Layout
 from modeldiff.drawings.diagram.legend_notes import (
     BETWEEN_COLUMNS,
     COLUMN,
-    Note,
+    LegendNote,
     NotesBlock,
     notes_block,
 )
@@ -29,7 +29,7 @@ class Sheet:
     y: float = 0.0
 
 
-def sheet(layout: Layout, notes: Sequence[Note], room: float | None) -> Sheet:
+def sheet(layout: Layout, notes: Sequence[LegendNote], room: float | None) -> Sheet:
     """The notes beside the drawing, in as many columns as it takes for them to be no higher; below
     it, in as many as it is wide, where that would be wider than ``room`` pixels (None: never)."""
     if not notes:
@@ -42,7 +42,7 @@ def sheet(layout: Layout, notes: Sequence[Note], room: float | None) -> Sheet:
     return beside if room is None or beside.layout.width <= room else _below(layout, notes)
 
 
-def slide(layouts: Iterable[Layout], notes: Sequence[Note], frame: float) -> Sheet:
+def slide(layouts: Iterable[Layout], notes: Sequence[LegendNote], frame: float) -> Sheet:
     """The sheet that is largest where all of it is to be seen on a slide, 16 by 9.
 
     ``layouts`` are ways to lay out the same drawing; ``frame`` is the height of what is written
@@ -70,7 +70,7 @@ def _beside(layout: Layout, block: NotesBlock) -> Sheet:
     return Sheet(replace(layout, width=width, height=height), block, layout.width, MARGIN)
 
 
-def _below(layout: Layout, notes: Sequence[Note]) -> Sheet:
+def _below(layout: Layout, notes: Sequence[LegendNote]) -> Sheet:
     inner = layout.width - 2 * MARGIN + BETWEEN_COLUMNS
     columns = max(1, int(inner // (COLUMN + BETWEEN_COLUMNS)))
     block = notes_block(notes, columns, inner / columns - BETWEEN_COLUMNS)

@@ -33,7 +33,7 @@ _MOST_WORDS = 16
 _MOST_NUMBERS = 900
 
 
-def numbers(grid: Grid) -> list[alt.Chart]:
+def number_charts(grid: Grid) -> list[alt.Chart]:
     """The numbers in the grid's cells, as large as the drawn width allows; none in a huge grid."""
     if grid.row_height < 13 or len(grid.rows.lines) * len(grid.columns.lines) > _MOST_NUMBERS:
         return []
@@ -84,7 +84,7 @@ def words(cells: pd.DataFrame, grid: Grid, paint: Paint) -> list[alt.Chart]:
     ]
 
 
-def marks(cells: pd.DataFrame, paint: Paint) -> list[alt.Chart]:
+def mark_charts(cells: pd.DataFrame, paint: Paint) -> list[alt.Chart]:
     """A sign in each cell whose colour does not say all, with a legend of the signs that occur."""
     cells = cells[in_picture(cells)]
     present = [mark for mark in MARKS if (cells["mark"] == mark).any()]

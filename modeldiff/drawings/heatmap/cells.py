@@ -17,7 +17,7 @@ from modeldiff.architectures.config.parameter_counts import part_of
 from modeldiff.changes import Change, Pair, Statistics, pair
 from modeldiff.changes.statistics.merge_cache import merged
 
-Region = Literal["above", "grid", "below", "layer", "column"]
+CellRegion = Literal["above", "grid", "below", "layer", "column"]
 """Where a cell stands: outside the layers before or after them, in the grid, or in its margin as a
 layer's or a column's own."""
 
@@ -34,7 +34,7 @@ class GatheredCell:
     layer: int | None
     column: str
     expert: int | None
-    region: Region
+    region: CellRegion
     rank: int
     group: str
     kind: str
@@ -78,7 +78,7 @@ def gather_cells(
     for layer, column, expert in sorted((k for k in found if k[1] in rank), key=order):
         pairs = found[layer, column, expert]
         place = pairs[0][0].place
-        region: Region = "grid" if layer is not None else "above"
+        region: CellRegion = "grid" if layer is not None else "above"
         if layer is None and step_of(place) in below:
             region = "below"
         cells.append(
@@ -121,7 +121,7 @@ def _margins(cells: Sequence[GatheredCell], experts: str) -> list[GatheredCell]:
 
 def _margin(
     members: Sequence[GatheredCell],
-    region: Region,
+    region: CellRegion,
     layer: int | None,
     column: str,
     expert: int | None,

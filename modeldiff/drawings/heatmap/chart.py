@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import altair as alt
 
 from modeldiff.drawings.charts.vega_spec import DATA, chart_spec, with_data
-from modeldiff.drawings.heatmap.cell_labels import marks, numbers, words
-from modeldiff.drawings.heatmap.colour_scales import choose_scales
+from modeldiff.drawings.heatmap.cell_labels import mark_charts, number_charts, words
+from modeldiff.drawings.heatmap.colour_scales import choose_colour_scales
 from modeldiff.drawings.heatmap.frame import in_picture
 from modeldiff.drawings.heatmap.geometry import Grid, place_cells
 from modeldiff.drawings.heatmap.headings import headings, row_labels
@@ -54,7 +54,7 @@ def heatmap_chart(
     another cell draws nothing anew. ``palette`` is for files; without it the page's theme gives
     colours and fonts.
     """
-    scales = choose_scales(frame, metric, options)
+    scales = choose_colour_scales(frame, metric, options)
     grid = place_cells(frame, metric, options, top=legend_height(scales))
     cells = frame.join(grid.cells)
     cells["heat"] = scales.heat(frame)
@@ -66,10 +66,10 @@ def heatmap_chart(
             _rectangles(metric, grid, tops(scales), notes=bool((cells["note"] != "").any())),
             *(legend(scales, metric, paint) if frame["value"].notna().any() else ()),
             *headings(grid, tops(scales), paint),
-            *numbers(grid),
+            *number_charts(grid),
             *words(cells, grid, paint),
             *margins(cells, grid, metric, paint),
-            *marks(cells, paint),
+            *mark_charts(cells, paint),
             _outline(),
         ],
         height=grid.height,
@@ -117,7 +117,7 @@ def heatmap_spec(chart: alt.LayerChart) -> HeatmapSpec:
 
 def heatmap_says(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions = _DEFAULT) -> str:
     """How the picture's colours are to be read, in sentences for below it."""
-    says = choose_scales(frame, metric, options).says()
+    says = choose_colour_scales(frame, metric, options).says()
     known = frame[in_picture(frame) & frame["value"].notna()]
     below = known["value"] < known["resolution"]
     if metric.has_floor and below.mean() > 0.8 and (known["unchanged"] != "100 %").any():
@@ -139,8 +139,8 @@ def _is_selected(
     return (cells["column"] == column) & _is(cells["layer"], layer) & _is(cells["expert"], expert)
 
 
-def _is(numbers: pd.Series[int], number: int | None) -> pd.Series[bool]:
-    found = numbers.isna() if number is None else numbers.eq(number).fillna(False)
+def _is(number_charts: pd.Series[int], number: int | None) -> pd.Series[bool]:
+    found = number_charts.isna() if number is None else number_charts.eq(number).fillna(False)
     return found.astype(bool)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from modeldiff.drawings.heatmap.frame import in_picture
 from modeldiff.drawings.heatmap.options import HeatmapOptions
 from modeldiff.drawings.style.metrics import Metric
-from modeldiff.drawings.style.value_scale import Scale, choose_scale
+from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,14 +21,14 @@ _SCOPE = {"kind": "kind", "group": "part", "component": "column"}
 
 
 @dataclass(frozen=True)
-class Scales:
+class ColourScales:
     """The scales by name, in data order; a single one for all has the name "".
 
     ``sharing`` is what was chosen, with ``auto`` decided: who shares a scale.
     """
 
     sharing: Literal["one", "kind", "group", "component"]
-    scales: Mapping[str, Scale]
+    scales: Mapping[str, ValueScale]
 
     def heat(self, frame: pd.DataFrame) -> list[float]:
         """Each row's heat from 0 to 1; NaN where it has no value, and in the margins."""
@@ -77,7 +77,9 @@ class Scales:
             )
 
 
-def choose_scales(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions) -> Scales:
+def choose_colour_scales(
+    frame: pd.DataFrame, metric: Metric, options: HeatmapOptions
+) -> ColourScales:
     """The scales of a frame of ``heatmap_frame``. Its margins have none and change none.
 
     By default all cells share one, unless a kind of tensors (matrices, norms, other vectors) would
@@ -89,16 +91,16 @@ def choose_scales(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions) 
         tops = [scale.top for scale in kinds]
         sharing = "kind" if tops and max(tops) > _FAR * min(tops) else "one"
     scales = _choose(frame, metric, sharing, log=options.log)
-    return Scales(sharing, scales or {"": choose_scale((), metric, log=options.log)})
+    return ColourScales(sharing, scales or {"": choose_value_scale((), metric, log=options.log)})
 
 
 def _choose(
     frame: pd.DataFrame, metric: Metric, sharing: str, *, log: bool, moved: bool = False
-) -> dict[str, Scale]:
+) -> dict[str, ValueScale]:
     """A scale for each name that has a value (with ``moved``: one that is a change)."""
     known = frame[in_picture(frame) & frame["value"].notna()]
     return {
-        str(name): choose_scale(cells["value"], metric, cells["resolution"].dropna(), log=log)
+        str(name): choose_value_scale(cells["value"], metric, cells["resolution"].dropna(), log=log)
         for name, cells in known.groupby(_names(known, sharing), sort=False)
         if not moved or (cells["value"] > 0).any()
     }

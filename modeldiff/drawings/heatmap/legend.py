@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from modeldiff.drawings.heatmap.colour_scales import Scales
+from modeldiff.drawings.heatmap.colour_scales import ColourScales
 from modeldiff.drawings.style.ink import Paint
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.value_scale import Tick
@@ -23,13 +23,13 @@ _FREE_FROM = 0.4
 """From here on, what stands at a single strip's end has room beside the words of ticks."""
 
 
-def legend_height(scales: Scales) -> float:
+def legend_height(scales: ColourScales) -> float:
     """Pixels that the legend takes at the top."""
     below = _LINE if scales.beyond and _crowded(scales) else 0
     return 78.0 + (_LINE if _named(scales) else 0) + below
 
 
-def legend(scales: Scales, metric: Metric, paint: Paint) -> list[alt.Chart]:
+def legend(scales: ColourScales, metric: Metric, paint: Paint) -> list[alt.Chart]:
     """A title, and for each scale a strip of its colours with round values, floor and ceiling."""
     top = 30.0 + (_LINE if _named(scales) else 0)
     strips = _strips(scales)
@@ -49,11 +49,11 @@ def legend(scales: Scales, metric: Metric, paint: Paint) -> list[alt.Chart]:
     ]
 
 
-def _named(scales: Scales) -> bool:
+def _named(scales: ColourScales) -> bool:
     return len(_strips(scales)) > 1
 
 
-def _strips(scales: Scales) -> Mapping[str, tuple[Tick, ...]]:
+def _strips(scales: ColourScales) -> Mapping[str, tuple[Tick, ...]]:
     """The marked values of each strip, by the name over it."""
     if scales.sharing == "component":
         low = "0" if not any(scale.low for scale in scales.scales.values()) else "least"
@@ -139,7 +139,7 @@ def _ticks(
     ]
 
 
-def _beyond(scales: Scales, top: float, width: str, paint: Paint) -> list[alt.Chart]:
+def _beyond(scales: ColourScales, top: float, width: str, paint: Paint) -> list[alt.Chart]:
     """What unrelated matrices would show, at the end of the last strip, where none reaches it."""
     if not scales.beyond:
         return []
@@ -162,7 +162,7 @@ def _beyond(scales: Scales, top: float, width: str, paint: Paint) -> list[alt.Ch
     return [mark]
 
 
-def _crowded(scales: Scales) -> bool:
+def _crowded(scales: ColourScales) -> bool:
     """Whether second lines of the ticks' words may reach, on a phone, where the last strip ends."""
     strips = tuple(_strips(scales).values())
     return any(
@@ -172,7 +172,7 @@ def _crowded(scales: Scales) -> bool:
     )
 
 
-def tops(scales: Scales) -> dict[str, str]:
+def tops(scales: ColourScales) -> dict[str, str]:
     """The reach of each component's own scale, by its column; empty where they share scales."""
     if scales.sharing != "component":
         return {}

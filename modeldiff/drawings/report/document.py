@@ -12,7 +12,7 @@ from pathlib import Path
 
 from modeldiff.architectures import Architecture, compare_facts
 from modeldiff.drawings.charts.parameter_shares import read_parts
-from modeldiff.drawings.heatmap.colour_scales import Scales
+from modeldiff.drawings.heatmap.colour_scales import ColourScales
 from modeldiff.drawings.report.architecture import facts_html, parts_html
 from modeldiff.drawings.report.css_colours import colours_css
 from modeldiff.drawings.report.definitions import guide_html
@@ -25,10 +25,10 @@ from modeldiff.drawings.report.html import (
     sentence,
     text,
 )
-from modeldiff.drawings.report.rows import Rows, read_rows
+from modeldiff.drawings.report.rows import ReportRows, read_rows
 from modeldiff.drawings.report.table import table_html
 from modeldiff.drawings.style.metrics import Metric
-from modeldiff.results import Result, ResultHeader, read_changes
+from modeldiff.results import Result, ResultHeader, narrate
 from modeldiff.text.formatting import format_duration
 
 MOST_BYTES = 3_000_000
@@ -61,11 +61,11 @@ class _Report:
         self._result = result
         self._header = result.header
         self._title = f"{result.header.base_reference} → {result.header.target_reference}"
-        reading = read_changes(result.changes)
+        narrative = narrate(result.changes)
         self._words = (
-            f'<p class="headline">{sentence(reading.headline)}</p>{paragraphs(reading.facts)}'
-            f"{'<h3>What this is like</h3>' if reading.inference else ''}"
-            f"{paragraphs(reading.inference, 'inference')}"
+            f'<p class="headline">{sentence(narrative.headline)}</p>{paragraphs(narrative.facts)}'
+            f"{'<h3>What this is like</h3>' if narrative.likeness else ''}"
+            f"{paragraphs(narrative.likeness, 'inference')}"
         )
         facts = compare_facts(base, target)
         names = result.header.base_reference, result.header.target_reference
@@ -78,7 +78,7 @@ class _Report:
             side_by_side_html(base, target, facts, names),
         )
 
-    def document(self, rows: Rows) -> str:
+    def document(self, rows: ReportRows) -> str:
         """The document with these of all rows."""
         body = (
             _heading(self._title, self._header),
@@ -129,8 +129,8 @@ def _heading(title: str, header: ResultHeader) -> str:
     )
 
 
-def _words(words: str, rows: Rows) -> str:
-    """The reading, and beside it the numbers of the whole model."""
+def _words(words: str, rows: ReportRows) -> str:
+    """The narrative, and beside it the numbers of the whole model."""
     figures = ""
     for number, row in enumerate(rows.rows):
         if row.region != "whole":
@@ -146,7 +146,7 @@ def _words(words: str, rows: Rows) -> str:
     return section("words", "In words", f'<div class="beside"><div>{words}</div>{figures}</div>')
 
 
-def _heatmap(rows: Rows) -> str:
+def _heatmap(rows: ReportRows) -> str:
     options = "".join(
         f'<option value="{metric.key}" data-says="{text(_says(metric, scales), 2000)}"'
         f"{' selected' if at == rows.first else ''}>{text(metric.label)}</option>"
@@ -174,11 +174,11 @@ def _heatmap(rows: Rows) -> str:
     )
 
 
-def _says(metric: Metric, scales: Scales) -> str:
+def _says(metric: Metric, scales: ColourScales) -> str:
     return f"{metric.description} {scales.says()}"
 
 
-def _left_out(rows: Rows) -> str:
+def _left_out(rows: ReportRows) -> str:
     missing = rows.total - len(rows.rows)
     if not missing:
         return ""
@@ -189,7 +189,7 @@ def _left_out(rows: Rows) -> str:
     )
 
 
-def _table(rows: Rows, tensors: int) -> str:
+def _table(rows: ReportRows, tensors: int) -> str:
     caption = f"{len(rows.rows):,} rows for {tensors:,} tensors"
     return section(
         "table",

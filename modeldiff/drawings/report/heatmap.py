@@ -6,12 +6,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from modeldiff.drawings.heatmap.colour_scales import Scales
+from modeldiff.drawings.heatmap.colour_scales import ColourScales
 from modeldiff.drawings.report.html import text
-from modeldiff.drawings.report.rows import MARGINS, STEPS, Row, Rows
+from modeldiff.drawings.report.rows import MARGINS, STEPS, ReportRows, Row
 from modeldiff.drawings.style.metrics import METRICS, Metric
 from modeldiff.drawings.style.text_metrics import shorten, text_width
-from modeldiff.drawings.style.value_scale import Scale
+from modeldiff.drawings.style.value_scale import ValueScale
 
 SIGNS: Mapping[str, tuple[str, str]] = {
     "only in base": ("−", "only in base"),
@@ -36,12 +36,12 @@ _NEEDED = (38.0, 15.0)
 """Width and height that a number needs."""
 
 
-def heatmap_svg(rows: Rows) -> str:
+def heatmap_svg(rows: ReportRows) -> str:
     """All cells, coloured by the metric to begin with, and numbered as the table's rows are."""
     return _Sheet(rows).svg()
 
 
-def legend_html(metric: Metric, scales: Scales, *, shown: bool) -> str:
+def legend_html(metric: Metric, scales: ColourScales, *, shown: bool) -> str:
     """A metric's colours from no change to the top, with floor and ceiling marked: one strip for
     each scale that some of the cells share."""
     label = f"{metric.label}, %" if metric.unit else metric.label
@@ -53,7 +53,7 @@ def legend_html(metric: Metric, scales: Scales, *, shown: bool) -> str:
     return f'<div class="scale" data-of="{metric.key}"{"" if shown else " hidden"}>{strips}</div>'
 
 
-def _strip(scale: Scale) -> str:
+def _strip(scale: ValueScale) -> str:
     width, height = 300.0, 10.0
     each = width / (STEPS + 1)
     order = range(STEPS + 1) if scale.metric.rises else range(STEPS, -1, -1)
@@ -97,7 +97,7 @@ def _infinite(row: Row) -> bool:
 class _Sheet:
     """Where each cell stands. ``rows`` keep their numbers, which are the table's."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: ReportRows) -> None:
         self._rows = list(enumerate(rows.rows))
         self._first = rows.first
         self._metric = rows.metrics[rows.first] if rows.metrics else None

@@ -13,7 +13,7 @@ from typing import Literal
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes import Change, Statistics, merge_statistics
 from modeldiff.drawings.heatmap.cells import GatheredCell, gather_cells
-from modeldiff.drawings.heatmap.colour_scales import Scales, choose_scales
+from modeldiff.drawings.heatmap.colour_scales import ColourScales, choose_colour_scales
 from modeldiff.drawings.heatmap.frame import cells_frame
 from modeldiff.drawings.heatmap.options import HeatmapOptions
 from modeldiff.drawings.style.metrics import METRICS, Metric
@@ -22,12 +22,12 @@ from modeldiff.text.formatting import MISSING
 STEPS = 32
 """Steps of colour between no change and the top of a scale."""
 
-Region = Literal["whole", "column", "layer", "above", "grid", "below"]
+RowRegion = Literal["whole", "column", "layer", "above", "grid", "below"]
 """Where a row's cell stands: ``grid`` is a layer's, ``above`` and ``below`` are outside the layers;
 ``column`` is a component over all layers, ``layer`` a layer over all its components."""
 
-_ORDER: tuple[Region, ...] = ("whole", "column", "layer", "above", "grid", "below")
-MARGINS: tuple[Region, ...] = ("whole", "column", "layer")
+_ORDER: tuple[RowRegion, ...] = ("whole", "column", "layer", "above", "grid", "below")
+MARGINS: tuple[RowRegion, ...] = ("whole", "column", "layer")
 """What stands over several places."""
 
 
@@ -37,7 +37,7 @@ class Row:
     why there are no statistics, ``tensors`` is how many pairs are merged. ``steps`` has for each
     metric shown the step of colour; None without one, as in the margins."""
 
-    region: Region
+    region: RowRegion
     layer: int | None
     column: str
     rank: int
@@ -54,14 +54,14 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Rows:
+class ReportRows:
     """The rows that are shown, of ``total``, and the metrics that any of these has a value of, each
     with its scales. ``first`` is the metric to begin with: the median, or where that shows no
     change anywhere (most elements rounded to what they were) the first one that does."""
 
     rows: tuple[Row, ...]
     total: int
-    shown: tuple[tuple[Metric, Scales], ...]
+    shown: tuple[tuple[Metric, ColourScales], ...]
     first: int
 
     @property
@@ -69,7 +69,7 @@ class Rows:
         """The metrics shown."""
         return tuple(metric for metric, _ in self.shown)
 
-    def fewer(self, most: int) -> Rows:
+    def fewer(self, most: int) -> ReportRows:
         """At most so many of the rows, in the same order: margins first, then what changed most."""
         if len(self.rows) <= most:
             return self
@@ -83,7 +83,7 @@ class Rows:
         return replace(self, rows=tuple(self.rows[at] for at in sorted(kept)))
 
 
-def read_rows(changes: Sequence[Change], base: Architecture, target: Architecture) -> Rows:
+def read_rows(changes: Sequence[Change], base: Architecture, target: Architecture) -> ReportRows:
     """All rows: the margins first, then the cells in the order in which data passes."""
     cells = gather_cells(changes, base, target)
     frame = cells_frame(cells, METRICS[0])
@@ -93,7 +93,7 @@ def read_rows(changes: Sequence[Change], base: Architecture, target: Architectur
         if all(map(math.isnan, values)):
             continue
         valued = frame.assign(value=values)
-        scales = choose_scales(valued, metric, HeatmapOptions())
+        scales = choose_colour_scales(valued, metric, HeatmapOptions())
         shown.append((metric, scales))
         heats = scales.heat(valued)
         steps.append([None if math.isnan(heat) else round(STEPS * heat) for heat in heats])
@@ -119,7 +119,7 @@ def read_rows(changes: Sequence[Change], base: Architecture, target: Architectur
     ]
     rows += _whole(cells, len(steps))
     first = next((at for at, each in enumerate(steps) if any(each)), 0)
-    return Rows(tuple(sorted(rows, key=_position)), len(rows), tuple(shown), first)
+    return ReportRows(tuple(sorted(rows, key=_position)), len(rows), tuple(shown), first)
 
 
 def _whole(cells: Sequence[GatheredCell], metrics: int) -> list[Row]:

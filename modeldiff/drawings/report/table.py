@@ -11,11 +11,11 @@ from modeldiff.changes import Statistics
 from modeldiff.changes.change import Histogram
 from modeldiff.changes.statistics.histogram import bucket_edges
 from modeldiff.drawings.report.html import text
-from modeldiff.drawings.report.rows import MARGINS, Row, Rows
+from modeldiff.drawings.report.rows import MARGINS, ReportRows, Row
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.text.formatting import format_count, format_pct, format_small
 
-DETAILS = (
+DETAIL_COLUMNS = (
     ("5th percentile", "p05_pct"),
     ("25th percentile", "p25_pct"),
     ("75th percentile", "p75_pct"),
@@ -41,12 +41,12 @@ _STATUS = {
 }
 
 
-def table_html(rows: Rows, caption: str) -> str:
+def table_html(rows: ReportRows, caption: str) -> str:
     """One table row a row, with an id that the heatmap's cell of the same number links to."""
     metrics = rows.metrics
     names = ("Layer", "Component", "Tensors", "Status", "Shape", *(m.label for m in metrics))
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in (*names, "Stored as"))
-    labels = "|".join(label for label, _ in DETAILS)
+    labels = "|".join(label for label, _ in DETAIL_COLUMNS)
     body = "".join(_row(number, row, metrics) for number, row in enumerate(rows.rows))
     keys = " ".join(metric.key for metric in metrics)
     return (
@@ -94,7 +94,7 @@ def _plain(value: float | None) -> str:
 
 
 def _details(statistics: Statistics) -> list[str]:
-    values = [(name, getattr(statistics, name)) for _, name in DETAILS]
+    values = [(name, getattr(statistics, name)) for _, name in DETAIL_COLUMNS]
     return [format_pct(v) if name.endswith("_pct") else format_small(v) for name, v in values]
 
 

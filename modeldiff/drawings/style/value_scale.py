@@ -34,7 +34,7 @@ class Tick:
 
 
 @dataclass(frozen=True)
-class Scale:
+class ValueScale:
     """From 0 to ``top``; logarithmic from ``low`` where that is above 0.
 
     ``clipped``: some finite value lies above the top. ``floor`` is the stored types' resolution
@@ -117,17 +117,17 @@ class Scale:
             size /= 10
 
 
-def scale_of(statistics: Iterable[Statistics], metric: Metric) -> Scale:
+def value_scale_of(statistics: Iterable[Statistics], metric: Metric) -> ValueScale:
     """The scale that suits what was measured of a metric."""
     known = list(statistics)
     values = [value for one in known if (value := metric.value(one)) is not None]
     floors = {one.resolution_pct for one in known if one.resolution_pct is not None}
-    return choose_scale(values, metric, floors)
+    return choose_value_scale(values, metric, floors)
 
 
-def choose_scale(
+def choose_value_scale(
     values: Iterable[float], metric: Metric, resolutions: Iterable[float] = (), *, log: bool = False
-) -> Scale:
+) -> ValueScale:
     """The scale that suits these values (infinite ones are left out).
 
     ``resolutions`` are the ``resolution_pct`` of what was measured; the coarsest is the floor.
@@ -136,7 +136,7 @@ def choose_scale(
     if not metric.rises and metric.limit is not None:
         changes = sorted(metric.limit - value for value in finite)
         low = _low(changes, metric.limit) if log else 0.0
-        return Scale(metric, metric.limit, ceiling=metric.ceiling, low=low)
+        return ValueScale(metric, metric.limit, ceiling=metric.ceiling, low=low)
     floor = max(resolutions, default=None) if metric.has_floor else None
     largest = finite[-1] if finite else 0.0
     # Rounding alone must not fill the scale with heat: where there is a floor, it spans a few.
@@ -149,7 +149,7 @@ def choose_scale(
     # Beyond what unrelated matrices show, more says no more, unless most values lie there.
     if ceiling is not None and top > 0.7 * ceiling and _upper_quarter(finite) <= 1.1 * ceiling:
         top = ceiling
-    return Scale(
+    return ValueScale(
         metric,
         top,
         # A hundredth over the top cannot be seen.

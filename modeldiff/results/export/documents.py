@@ -7,7 +7,7 @@ from typing import Any
 
 from modeldiff.changes import STATISTIC_NAMES, Change, Pair, Statistics
 from modeldiff.checkpoints import TensorInfo
-from modeldiff.findings.narrative import read_changes
+from modeldiff.findings.narrative import narrate
 from modeldiff.findings.summary import Summary, summarize
 from modeldiff.results.result import Result
 
@@ -38,9 +38,9 @@ def pair_row(pair: Pair) -> dict[str, Any]:
     named = base or target
     values = (
         named and named.name,
-        named and named.part,
+        named and named.slice,
         target and target.name,
-        target and target.part,
+        target and target.slice,
         place.tower,
         place.layer,
         place.component,
@@ -67,7 +67,7 @@ def result_document(result: Result) -> dict[str, Any]:
 
     ``reading`` says it in sentences. Histograms are left out; the Parquet file has them.
     """
-    header, reading = result.header, read_changes(result.changes)
+    header, narrative = result.header, narrate(result.changes)
     return {
         "schema": header.schema,
         "base": {"reference": header.base_reference, "fingerprint": header.base_fingerprint},
@@ -79,9 +79,9 @@ def result_document(result: Result) -> dict[str, Any]:
         "created": header.created,
         "summary": _summary(summarize(result.changes)),
         "reading": {
-            "headline": reading.headline,
-            "facts": list(reading.facts),
-            "inference": list(reading.inference),
+            "headline": narrative.headline,
+            "facts": list(narrative.facts),
+            "inference": list(narrative.likeness),
         },
         "tensors": [
             pair_row(change.pair) | _json_statistics(change.statistics) for change in result.changes

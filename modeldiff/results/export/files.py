@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from modeldiff.changes import STATISTIC_NAMES
 from modeldiff.errors import InvalidOption, ResultError
-from modeldiff.files.atomic import try_writing, write_whole
+from modeldiff.files.atomic import try_writing, write_atomically
 from modeldiff.results.export.documents import (
     PAIR_COLUMNS,
     pair_row,
@@ -69,7 +69,7 @@ def write_file(path: Path, content: bytes) -> None:
     Raises ``ResultError`` where it can't be written.
     """
     try:
-        write_whole(path, content)
+        write_atomically(path, content)
     except OSError as error:
         raise _cannot_write(path, error) from error
 
@@ -90,9 +90,9 @@ def _writer(path: Path, others: Collection[str] = ()) -> Callable[[Result], byte
 
 
 def _parquet(result: Result) -> bytes:
-    from modeldiff.results.store.result_parquet import encode
+    from modeldiff.results.store.result_parquet import encode_result
 
-    return encode(result)
+    return encode_result(result)
 
 
 def _json(result: Result) -> bytes:

@@ -20,9 +20,9 @@ from typing import Literal
 from modeldiff.changes.change import Change, Progress
 from modeldiff.checkpoints import open_checkpoint, parse_reference
 from modeldiff.errors import Cancelled, InvalidReference, ModeldiffError
-from modeldiff.results.diff import answer
-from modeldiff.results.drilldown import look_closer
-from modeldiff.results.drilldown_kinds import Look
+from modeldiff.results.diff import run_diff
+from modeldiff.results.drilldown import drill_down
+from modeldiff.results.drilldown_kinds import DrillDown
 from modeldiff.results.jobs.throughput import Pace
 from modeldiff.results.result import result_key
 
@@ -59,7 +59,7 @@ class JobSnapshot:
     key: str | None
     error: ModeldiffError | None
     changes: tuple[Change, ...]
-    look: Look | None = None
+    look: DrillDown | None = None
 
     @property
     def active(self) -> bool:
@@ -70,7 +70,7 @@ class JobSnapshot:
 class _Job:
     """A job as the worker sees it. Everything here changes under the manager's lock only."""
 
-    def __init__(self, base: str, target: str, device: str, look: Look | None) -> None:
+    def __init__(self, base: str, target: str, device: str, look: DrillDown | None) -> None:
         self.id = uuid.uuid4().hex
         self.base, self.target, self.device, self.look = base, target, device, look
         self.state: JobState = "queued"
@@ -90,7 +90,7 @@ class _Job:
         return self.ended is None and not self.stop
 
     @property
-    def question(self) -> tuple[str, str, Look | None]:
+    def question(self) -> tuple[str, str, DrillDown | None]:
         """What is asked, wherever it is computed."""
         return self.base, self.target, self.look
 
@@ -149,7 +149,7 @@ class JobManager:
         target_reference: str,
         *,
         device: str = "auto",
-        look: Look | None = None,
+        look: DrillDown | None = None,
     ) -> JobSnapshot:
         """Ask for a diff, or for a closer look at one of its pairs, or join the job that is already
         on it."""
@@ -176,7 +176,7 @@ class JobManager:
             return job.snapshot() if job else None
 
     def find(
-        self, base_reference: str, target_reference: str, *, look: Look | None = None
+        self, base_reference: str, target_reference: str, *, look: DrillDown | None = None
     ) -> JobSnapshot | None:
         """The newest job for this diff or look, on whatever device; None if there is none."""
         question = _canonical(base_reference), _canonical(target_reference), look
@@ -196,7 +196,7 @@ class JobManager:
                 self._queues[job.lane].remove(job)
                 self._end(job, "cancelled")
 
-    def _asked(self, question: tuple[str, str, Look | None]) -> Iterator[_Job]:
+    def _asked(self, question: tuple[str, str, DrillDown | None]) -> Iterator[_Job]:
         """The jobs for this question, newest first."""
         return (job for job in reversed(self._jobs.values()) if job.question == question)
 
@@ -242,9 +242,11 @@ class JobManager:
         with self._unless_stopped(job):
             job.key = result_key(base, target)
         if job.look is not None:
-            look_closer(base, target, job.look, device=job.device, progress=on_progress)
+            drill_down(base, target, job.look, device=job.device, progress=on_progress)
             return
-        result = answer(base, target, device=job.device, progress=on_progress, on_change=on_change)
+        result = run_diff(
+            base, target, device=job.device, progress=on_progress, on_change=on_change
+        )
         with self._condition:
             job.rows = list(result.changes)
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 from modeldiff.architectures.place import Place
 from modeldiff.changes.change import Change, Histogram, Pair, Statistics, Sums
 from modeldiff.checkpoints import TensorInfo
-from modeldiff.checkpoints.checkpoint import Layout
+from modeldiff.checkpoints.checkpoint import Strides
 
 _MERGED = ("sums", "histogram")
 _SCALARS = tuple(field for field in fields(Statistics) if field.name not in _MERGED)
@@ -90,9 +90,10 @@ def table_of(changes: Sequence[Change]) -> pa.Table:
     }
     for side in _SIDES:
         tensors: list[TensorInfo | None] = [getattr(pair, side) for pair in pairs]
-        for part in ("dtype", "file", "offset", "nbytes", "part"):
+        for part in ("dtype", "file", "offset", "nbytes"):
             columns[f"{side}_{part}"] = _attribute(tensors, part)
-        layouts = [() if t is None else tuple(chain.from_iterable(t.layout)) for t in tensors]
+        columns[f"{side}_part"] = _attribute(tensors, "slice")
+        layouts = [() if t is None else tuple(chain.from_iterable(t.strides)) for t in tensors]
         columns[f"{side}_layout"] = _lists(layouts, f"{side}_layout")
         columns[f"{side}_shape"] = _lists(_attribute(tensors, "shape"), f"{side}_shape")
     statistics = [change.statistics for change in changes]
@@ -146,7 +147,7 @@ def _lists(rows: Sequence[Sequence[int] | None], column: str) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), type=kind, mask=missing)
 
 
-def _axes(values: npt.NDArray[np.int64]) -> Layout:
+def _axes(values: npt.NDArray[np.int64]) -> Strides:
     numbers = values.tolist()
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
 

@@ -23,7 +23,7 @@ from modeldiff.changes import (
     Units,
 )
 from modeldiff.checkpoints import TensorInfo
-from modeldiff.results.drilldown_kinds import Found, Look, LookKind
+from modeldiff.results.drilldown_kinds import DrillDown, DrillDownKind, DrillDownResult
 from modeldiff.results.store.change_columns import changes_of, table_of
 
 VERSION = 1
@@ -35,7 +35,7 @@ _NO_TENSOR = TensorInfo("", "", (), "", 0, 0)
 _About = Mapping[str, Any]
 
 
-def encode(found: Found, key: str, look: Look) -> bytes:
+def encode_drill_down(found: DrillDownResult, key: str, look: DrillDown) -> bytes:
     """The file's content. Equal bits come back from ``decode``."""
     table, about = _table(found, look)
     said = {"version": VERSION, "key": key, "look": asdict(look), "about": about}
@@ -46,7 +46,7 @@ def encode(found: Found, key: str, look: Look) -> bytes:
     return content
 
 
-def decode(content: bytes, key: str, look: Look) -> Found:
+def decode_drill_down(content: bytes, key: str, look: DrillDown) -> DrillDownResult:
     """What this look showed.
 
     Raises ``ValueError``, ``TypeError``, ``KeyError`` or ``OSError`` where the bytes are damaged,
@@ -60,7 +60,7 @@ def decode(content: bytes, key: str, look: Look) -> Found:
     return _READERS[look.kind](file.read(use_threads=False), said["about"])
 
 
-def _table(found: Found, look: Look) -> tuple[pa.Table, _About]:
+def _table(found: DrillDownResult, look: DrillDown) -> tuple[pa.Table, _About]:
     if isinstance(found, UnitChanges):
         # Statistics have their table already; all rows stand for parts of this one pair.
         pair = Pair(look.place, "compared", _NO_TENSOR, _NO_TENSOR)
@@ -97,7 +97,7 @@ def _spectrum(table: pa.Table, about: _About) -> SingularValues:
     return SingularValues(_array(table, "values"), **{**about, "noise": noise})
 
 
-_READERS: dict[LookKind, Callable[[pa.Table, _About], Found]] = {
+_READERS: dict[DrillDownKind, Callable[[pa.Table, _About], DrillDownResult]] = {
     "units": _units,
     "rows": _rows,
     "image": _image,

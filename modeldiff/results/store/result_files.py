@@ -9,9 +9,9 @@ import logging
 from pathlib import Path
 
 from modeldiff.errors import ResultError
-from modeldiff.files.atomic import write_whole
+from modeldiff.files.atomic import write_atomically
 from modeldiff.results.result import Result, ResultHeader, is_key
-from modeldiff.results.store.drilldown_files import delete_looks
+from modeldiff.results.store.drilldown_files import delete_drill_downs
 from modeldiff.results.store.folder import (
     cannot_write,
     ready_results_folder,
@@ -38,10 +38,10 @@ def load_result(key: str) -> Result | None:
     except OSError as error:
         _log.warning("The result %s can't be read: %s", path, error)
         return None
-    from modeldiff.results.store.result_parquet import decode
+    from modeldiff.results.store.result_parquet import decode_result
 
     try:
-        result = decode(content)
+        result = decode_result(content)
         if result.key != key:
             raise ValueError("it answers another question than its name says")
     except _UNREADABLE as error:
@@ -52,11 +52,11 @@ def load_result(key: str) -> Result | None:
 
 def save_result(result: Result) -> None:
     """Keep ``result``. Raises ``ResultError`` where that is not possible."""
-    from modeldiff.results.store.result_parquet import encode
+    from modeldiff.results.store.result_parquet import encode_result
 
     path = _path(ready_results_folder(), result.key)
     try:
-        write_whole(path, encode(result))
+        write_atomically(path, encode_result(result))
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -69,7 +69,7 @@ def delete_result(key: str) -> None:
     path = _path(results_folder(), key)
     try:
         path.unlink(missing_ok=True)
-        delete_looks(key)
+        delete_drill_downs(key)
     except OSError as error:
         raise ResultError(
             f"The result at {path} can't be deleted: {error.strerror or error}.",

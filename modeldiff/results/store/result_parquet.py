@@ -20,7 +20,7 @@ _REPEATED_TEXT = [
 _COUNTS = [f"histogram_{part}.list.element" for part in ("buckets", "counts")]
 
 
-def encode(result: Result) -> bytes:
+def encode_result(result: Result) -> bytes:
     """The file's content. Equal bits come back from ``decode``."""
     header = json.dumps(asdict(result.header))
     table = table_of(result.changes).replace_schema_metadata({_METADATA_KEY: header})
@@ -37,7 +37,7 @@ def encode(result: Result) -> bytes:
     return content
 
 
-def decode(content: bytes) -> Result:
+def decode_result(content: bytes) -> Result:
     """The result that these bytes hold.
 
     Raises ``ValueError``, ``TypeError`` or ``OSError`` where they are damaged or something else.

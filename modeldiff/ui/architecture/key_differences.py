@@ -15,7 +15,7 @@ _MOST = 6
 _ACROSS = 3
 
 
-def glance(pairs: Sequence[FactPair]) -> None:
+def key_differences(pairs: Sequence[FactPair]) -> None:
     """Draw a card for each of the most telling differences; nothing where there is none."""
     told = telling(pairs)[:_MOST]
     for start in range(0, len(told), _ACROSS):

@@ -35,7 +35,7 @@ _LOUD = 8
 """Differences that a card tells in full; the others are under a lid."""
 
 
-def evolution_view() -> None:
+def lineage_view() -> None:
     """Draw the chooser and the cards of what it says."""
     st.header("Evolution", anchor=False)
     mount_to_top()

@@ -9,7 +9,7 @@ import streamlit as st
 from modeldiff.architectures import FactPair, explain
 from modeldiff.drawings import CSS_PALETTE, LIGHT
 from modeldiff.drawings.comparison.difference_marks import counterpart
-from modeldiff.drawings.comparison.side_by_side import SideBySide, in_words, side_by_side
+from modeldiff.drawings.comparison.side_by_side import SideBySide, side_by_side, similarity_text
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
 from modeldiff.ui.controls.downloads import drawing_downloads, provenance
@@ -38,7 +38,7 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
     _explain_choice(comparison, drawing)
     st.header("The two blocks", anchor=False)
     names = (base.text, target.text)
-    st.markdown(plain(in_words(drawing)))
+    st.markdown(plain(similarity_text(drawing)))
     scrolled_drawing(
         side_by_side_svg(drawing, names, palette=CSS_PALETTE, font="inherit"),
         key="blocks",

@@ -14,28 +14,28 @@ import streamlit as st
 
 from modeldiff.drawings import format_bytes
 from modeldiff.results import (
-    Found,
+    DrillDown,
+    DrillDownResult,
     JobSnapshot,
-    Look,
     cancel,
     find,
-    load_look,
+    load_drill_down,
     result_key,
     submit,
 )
 from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.widgets.error_box import show_error
 
-SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_POLLS = 0.5
 _PATIENCE = 0.6
 """Seconds that a page waits for a look before it shows how far it is: most are there by then."""
 
 
 @dataclass(frozen=True)
-class LookState:
+class DrillDownState:
     """What there is of a look: what it found, or the job that works on it, or neither."""
 
-    found: Found | None
+    found: DrillDownResult | None
     job: JobSnapshot | None
 
     @property
@@ -44,24 +44,29 @@ class LookState:
         return self.job is not None and self.job.active
 
 
-def look_state(comparison: Comparison, look: Look) -> LookState:
+def drill_down_state(comparison: Comparison, look: DrillDown) -> DrillDownState:
     """The state now."""
     key = result_key(comparison.base.checkpoint, comparison.target.checkpoint)
     try:
-        return LookState(_kept(key, look), None)
+        return DrillDownState(_kept(key, look), None)
     except LookupError:
         job = find(*comparison.references, look=look)
-        return LookState(None, None if job is not None and job.state == "done" else job)
+        return DrillDownState(None, None if job is not None and job.state == "done" else job)
 
 
-def follow_look(
-    comparison: Comparison, look: Look, *, by_itself: bool, cost: str, show: Callable[[Found], None]
+def follow_drill_down(
+    comparison: Comparison,
+    look: DrillDown,
+    *,
+    by_itself: bool,
+    cost: str,
+    show: Callable[[DrillDownResult], None],
 ) -> None:
     """Show a look, or how far it is, or a button that starts it and says what it costs.
 
     ``by_itself``: it starts unasked, once.
     """
-    state = look_state(comparison, look)
+    state = drill_down_state(comparison, look)
     if state.found is None and state.job is None and by_itself:
         _start(comparison, look)
         state = _wait(comparison, look)
@@ -71,15 +76,15 @@ def follow_look(
     polling = state.active
 
     def watch() -> None:
-        state = look_state(comparison, look)
+        state = drill_down_state(comparison, look)
         if state.active != polling or state.found is not None:
             st.rerun()
         _progress(comparison, look, state, cost)
 
-    st.fragment(watch, run_every=SECONDS_BETWEEN_LOOKS if polling else None)()
+    st.fragment(watch, run_every=SECONDS_BETWEEN_POLLS if polling else None)()
 
 
-def _progress(comparison: Comparison, look: Look, state: LookState, cost: str) -> None:
+def _progress(comparison: Comparison, look: DrillDown, state: DrillDownState, cost: str) -> None:
     job = state.job
     if job is not None and state.active:
         share, text = _share(job)
@@ -115,22 +120,22 @@ def _share(job: JobSnapshot) -> tuple[float, str]:
     return share, f"Reading, {share:.0%}"
 
 
-def _start(comparison: Comparison, look: Look) -> None:
+def _start(comparison: Comparison, look: DrillDown) -> None:
     submit(*comparison.references, device=comparison.device, look=look)
 
 
-def _wait(comparison: Comparison, look: Look) -> LookState:
+def _wait(comparison: Comparison, look: DrillDown) -> DrillDownState:
     """The state once it is over, or after a moment."""
     until = time.monotonic() + _PATIENCE
-    while (state := look_state(comparison, look)).active and time.monotonic() < until:
+    while (state := drill_down_state(comparison, look)).active and time.monotonic() < until:
         time.sleep(0.02)
     return state
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _kept(key: str, look: Look) -> Found:
+def _kept(key: str, look: DrillDown) -> DrillDownResult:
     """The stored look. That there is none is raised, and so not kept, as one may come."""
-    found = load_look(key, look)
+    found = load_drill_down(key, look)
     if found is None:
         raise LookupError(key)
     return found

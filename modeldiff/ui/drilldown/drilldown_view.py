@@ -22,8 +22,8 @@ from modeldiff.drawings import format_bytes
 from modeldiff.drawings.charts.change_histogram import spread_alt, spread_chart
 from modeldiff.drawings.charts.vega_spec import chart_spec
 from modeldiff.findings.selection import PlaceRows
-from modeldiff.results import Found, Look, LookKind, possible_looks
-from modeldiff.ui.controls.drilldown_progress import follow_look
+from modeldiff.results import DrillDown, DrillDownKind, DrillDownResult, possible_drill_downs
+from modeldiff.ui.controls.drilldown_progress import follow_drill_down
 from modeldiff.ui.drilldown.image import show_image
 from modeldiff.ui.drilldown.rows import show_rows
 from modeldiff.ui.drilldown.spectrum import show_spectrum
@@ -51,7 +51,7 @@ _NOTHING: dict[Status, str] = {
 }
 
 
-def closer_view(comparison: Comparison, place: PlaceRows) -> None:
+def drilldown_view(comparison: Comparison, place: PlaceRows) -> None:
     """Draw the spread of the change at a place, and the closer looks at its tensor or experts."""
     if place.statistics is not None:
         _spread(place)
@@ -70,7 +70,7 @@ def closer_view(comparison: Comparison, place: PlaceRows) -> None:
         st.caption(_NOTHING.get(pair.status, "Once it is measured, there is more to see here."))
         return
     sides = comparison.base.architecture, comparison.target.architecture
-    looks = possible_looks(pair, *sides)
+    looks = possible_drill_downs(pair, *sides)
     if not looks:
         st.caption(_why_none(pair))
         return
@@ -78,9 +78,9 @@ def closer_view(comparison: Comparison, place: PlaceRows) -> None:
     if change not in place.rows:
         st.caption(f"At {code(pair.place.column)}, where the tensor is stored.")
     kind = _choose(comparison, pair, looks)
-    follow_look(
+    follow_drill_down(
         comparison,
-        Look(pair.place, kind),
+        DrillDown(pair.place, kind),
         by_itself=_starts_by_itself(comparison, pair, kind),
         cost=_cost(comparison, pair, kind),
         show=lambda found: _show(comparison, pair, found),
@@ -130,12 +130,12 @@ def _why_none(pair: Pair) -> str:
     )
 
 
-def _choose(comparison: Comparison, pair: Pair, looks: tuple[LookKind, ...]) -> LookKind:
+def _choose(comparison: Comparison, pair: Pair, looks: tuple[DrillDownKind, ...]) -> DrillDownKind:
     """The look that the URL names, where there is such a one here, else the first."""
     said = st.query_params.get(LOOK)
     chosen = next((kind for kind in looks if kind == said), looks[0])
     units = units_between(pair, comparison.base.architecture, comparison.target.architecture)
-    names: dict[LookKind, str] = {
+    names: dict[DrillDownKind, str] = {
         "units": _UNITS.get(units.kind, "Parts") if units is not None else "Parts",
         "rows": "Tokens" if _are_tokens(pair) else "Rows",
         "image": "Image",
@@ -158,13 +158,13 @@ def _are_tokens(pair: Pair) -> bool:
     return pair.place.component.rpartition(".")[2] in ("embed_tokens", "lm_head")
 
 
-def _starts_by_itself(comparison: Comparison, pair: Pair, kind: LookKind) -> bool:
+def _starts_by_itself(comparison: Comparison, pair: Pair, kind: DrillDownKind) -> bool:
     if _bytes_away(comparison, pair) or pair.nbytes >= READ_BY_ITSELF_BELOW:
         return False
     return kind != "spectrum" or spectrum_plan(pair).small
 
 
-def _cost(comparison: Comparison, pair: Pair, kind: LookKind) -> str:
+def _cost(comparison: Comparison, pair: Pair, kind: DrillDownKind) -> str:
     times, computing = "", ""
     if kind == "spectrum":
         plan = spectrum_plan(pair)
@@ -188,7 +188,7 @@ def _bytes_away(comparison: Comparison, pair: Pair) -> int:
     )
 
 
-def _show(comparison: Comparison, pair: Pair, found: Found) -> None:
+def _show(comparison: Comparison, pair: Pair, found: DrillDownResult) -> None:
     column = pair.place.column
     if isinstance(found, UnitChanges):
         show_units(found)

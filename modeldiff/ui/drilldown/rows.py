@@ -29,7 +29,7 @@ _GROUPS = {
     "Untrained": "in base equal to another row bit by bit, or nearly zero: as training leaves "
     "the rows of tokens that it never meets",
 }
-Rows = npt.NDArray[np.int64]
+RowNumbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class _Named:
     base: Tokens | None
     target: Tokens | None
     reason: str
-    groups: dict[str, Rows]
+    groups: dict[str, RowNumbers]
 
 
 def show_rows(comparison: Comparison, found: RowChanges, *, tokens: bool, column: str) -> None:
@@ -73,7 +73,7 @@ def show_rows(comparison: Comparison, found: RowChanges, *, tokens: bool, column
         _table(named, inside[:_SHOWN].tolist(), f"{title}, of {column}")
 
 
-def _choose_group(named: _Named) -> Rows | None:
+def _choose_group(named: _Named) -> RowNumbers | None:
     """The rows of one group, or None for all."""
     chosen = st.segmented_control(
         "Rows",
@@ -86,10 +86,10 @@ def _choose_group(named: _Named) -> Rows | None:
     return named.groups.get(chosen or _ALL)
 
 
-def _groups(found: RowChanges, tokens: Tokens | None) -> dict[str, Rows]:
+def _groups(found: RowChanges, tokens: Tokens | None) -> dict[str, RowNumbers]:
     """The rows of each group, those that have any. A row may be untrained and something else."""
     numbers = np.arange(len(found))
-    groups: dict[str, Rows] = {}
+    groups: dict[str, RowNumbers] = {}
     if tokens is not None:
         names = {"token": _ORDINARY, "special": "Special", "reserved": "Reserved", None: "No token"}
         roles = np.array([names[tokens.role(row)] for row in range(len(found))])

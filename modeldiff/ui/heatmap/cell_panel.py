@@ -11,7 +11,7 @@ from modeldiff.changes import Change
 from modeldiff.findings.selection import ChosenCell, PlaceRows, in_data_order, rows_of_cell
 from modeldiff.ui.controls.choosers import choose_from_list
 from modeldiff.ui.controls.diff_progress import DiffState
-from modeldiff.ui.drilldown.drilldown_view import closer_view
+from modeldiff.ui.drilldown.drilldown_view import drilldown_view
 from modeldiff.ui.place.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.place.statistics_panel import detail_tables, headline_metrics
 from modeldiff.ui.session.opened_pair import Comparison
@@ -42,7 +42,7 @@ def cell_panel(
         explanation = explain(component, comparison.base.architecture)
         place_title(explanation, where, chosen.column)
         place_panel(place)
-        closer_view(comparison, place)
+        drilldown_view(comparison, place)
         with st.expander("What it does"):
             explanation_text(explanation)
     st.page_link(

@@ -1,4 +1,4 @@
-"""The heatmap with its choosers, the reading over it, and beside it what is chosen."""
+"""The heatmap with its choosers, the narrative over it, and beside it what is chosen."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from modeldiff.ui.heatmap.heatmap_options import (
 )
 from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.session.url_state import View, change_view, current_view
-from modeldiff.ui.summary.narrative_panel import short_reading
+from modeldiff.ui.summary.narrative_panel import narrative_in_short
 from modeldiff.ui.widgets.chart_selection import chart_key, clicked
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ _WIDE = 40
 
 
 def heatmap_view(comparison: Comparison, state: DiffState) -> None:
-    """Draw reading, choosers, chart and panel. What is not measured yet stays grey."""
+    """Draw narrative, choosers, chart and panel. What is not measured yet stays grey."""
     view = current_view("heatmap")
     if state.result is not None:
-        short_reading(state.result)
+        narrative_in_short(state.result)
     changes = changes_so_far(comparison, state)
     experts = _columns_with_experts(changes)
     options = chosen_options(experts)

@@ -35,7 +35,7 @@ def _whole(value: float | None) -> str:
     return format_count(None if value is None else int(value))
 
 
-HEADLINES: tuple[StatisticNote, ...] = (
+HEADLINE_NOTES: tuple[StatisticNote, ...] = (
     StatisticNote(
         "median_pct",
         "Median change",
@@ -72,7 +72,7 @@ PERCENTILES: Mapping[str, str] = {
 }
 """Statistics that are percentiles of the relative change, and which."""
 
-DETAILS: tuple[StatisticNote, ...] = (
+DETAIL_NOTES: tuple[StatisticNote, ...] = (
     StatisticNote("sign_flip_pct", "Sign flips", "Share of elements that changed their sign."),
     StatisticNote("max_abs_delta", "Largest step", "The largest difference of one element."),
     StatisticNote("mean_abs_delta", "Mean step", "The mean difference of an element."),

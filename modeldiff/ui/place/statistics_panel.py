@@ -6,7 +6,7 @@ import streamlit as st
 
 from modeldiff.changes import Statistics
 from modeldiff.drawings import format_number
-from modeldiff.ui.place.statistic_notes import DETAILS, HEADLINES, PERCENTILES
+from modeldiff.ui.place.statistic_notes import DETAIL_NOTES, HEADLINE_NOTES, PERCENTILES
 
 
 def headline_metrics(statistics: Statistics, *, tensors: str = "") -> None:
@@ -20,7 +20,7 @@ def headline_metrics(statistics: Statistics, *, tensors: str = "") -> None:
                 help="The others have no partner of the same shape, or hold nothing trained.",
                 border=True,
             )
-        for note in HEADLINES:
+        for note in HEADLINE_NOTES:
             st.metric(note.label, note.text(statistics), help=note.says, border=True)
 
 
@@ -38,8 +38,8 @@ def detail_tables(statistics: Statistics) -> None:
     )
     st.table(
         {
-            "Statistic": [f"{note.label}  \n:gray[{note.says}]" for note in DETAILS],
-            "Value": [note.text(statistics) for note in DETAILS],
+            "Statistic": [f"{note.label}  \n:gray[{note.says}]" for note in DETAIL_NOTES],
+            "Value": [note.text(statistics) for note in DETAIL_NOTES],
         },
         border="horizontal",
         hide_index=True,

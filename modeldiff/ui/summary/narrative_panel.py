@@ -1,36 +1,36 @@
-"""The reading of a diff: what the numbers say, and apart from it what they may mean."""
+"""The narrative of a diff: what the numbers say, and apart from it what they may mean."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from modeldiff.results import Reading, Result, read_changes
+from modeldiff.results import Narrative, Result, narrate
 from modeldiff.ui.widgets.markdown import plain
 
 
 def reading_panel(result: Result) -> None:
-    """Draw the reading of a result: the headline, the facts, and beside them the inference."""
-    reading = _reading(result.key, result)
-    st.markdown(f"**{_text(reading.headline)}**")
-    _facts_and_inference(reading)
+    """Draw the narrative of a result: the headline, the facts, and beside them the inference."""
+    narrative = _narrative(result.key, result)
+    st.markdown(f"**{_text(narrative.headline)}**")
+    _facts_and_inference(narrative)
 
 
-def short_reading(result: Result) -> None:
+def narrative_in_short(result: Result) -> None:
     """Draw the headline and the inference's gist, with all the rest to be opened."""
-    reading = _reading(result.key, result)
-    st.markdown(f"**{_text(reading.headline)}** {' '.join(map(_text, reading.inference[:1]))}")
+    narrative = _narrative(result.key, result)
+    st.markdown(f"**{_text(narrative.headline)}** {' '.join(map(_text, narrative.likeness[:1]))}")
     with st.expander("Facts, and what they may mean", icon=":material/notes:"):
-        _facts_and_inference(reading)
+        _facts_and_inference(narrative)
 
 
-def _facts_and_inference(reading: Reading) -> None:
+def _facts_and_inference(narrative: Narrative) -> None:
     says, means = st.columns([3, 2], gap="medium")
     with says:
-        st.markdown("\n".join(f"- {_text(sentence)}" for sentence in reading.facts))
-    if reading.inference:
+        st.markdown("\n".join(f"- {_text(sentence)}" for sentence in narrative.facts))
+    if narrative.likeness:
         with means, st.container(border=True, key="inference"):
             st.caption("What the numbers may mean")
-            for sentence in reading.inference:
+            for sentence in narrative.likeness:
                 st.markdown(_text(sentence))
 
 
@@ -40,7 +40,7 @@ def _text(sentence: str) -> str:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _reading(key: str, _result: Result) -> Reading:
-    """The reading, found again by the result's key. It is frozen, and so shared and not copied."""
+def _narrative(key: str, _result: Result) -> Narrative:
+    """The narrative, found again by the result's key; frozen, and so shared and not copied."""
     del key
-    return read_changes(_result.changes)
+    return narrate(_result.changes)

@@ -1,4 +1,4 @@
-"""A finished diff at a glance: headline numbers, a plain reading, and both ends of the table."""
+"""A finished diff at a glance: headline numbers, a plain narrative, and both ends of the table."""
 
 from __future__ import annotations
 

@@ -7,13 +7,13 @@ and on the head only; Cohere has a gate in the MLP and norms without biases.
 from __future__ import annotations
 
 from modeldiff.architectures.families.family import Family
-from modeldiff.architectures.families.known.llama import ATTENTION, MLP, OUTSIDE
+from modeldiff.architectures.families.known.llama import ATTENTION_NAMES, MLP_NAMES, OUTSIDE_NAMES
 
 COHERE = Family(
     name="cohere",
     model_types={"cohere": "Command R", "cohere2": "Command R7B"},
-    layer={**ATTENTION, **MLP, "input_layernorm": "input_layernorm"},
-    outside=OUTSIDE,
+    layer={**ATTENTION_NAMES, **MLP_NAMES, "input_layernorm": "input_layernorm"},
+    outside=OUTSIDE_NAMES,
     defaults={"tie_word_embeddings": True, "hidden_act": "silu"},
     norm="LayerNorm",
     parallel=True,

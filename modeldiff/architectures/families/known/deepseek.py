@@ -11,7 +11,12 @@ joined by ``eh_proj``; it stores embedding and head a second time.
 from __future__ import annotations
 
 from modeldiff.architectures.families.family import Family
-from modeldiff.architectures.families.known.llama import ATTENTION, MLP, OUTSIDE, PRE_NORMS
+from modeldiff.architectures.families.known.llama import (
+    ATTENTION_NAMES,
+    MLP_NAMES,
+    OUTSIDE_NAMES,
+    PRE_NORMS,
+)
 from modeldiff.architectures.families.known.mixtral import EXPERTS
 
 DEEPSEEK = Family(
@@ -22,8 +27,8 @@ DEEPSEEK = Family(
         "glm4_moe": "GLM-4-MoE",
     },
     layer={
-        **ATTENTION,
-        **MLP,
+        **ATTENTION_NAMES,
+        **MLP_NAMES,
         **PRE_NORMS,
         **EXPERTS,
         "self_attn.q_a_proj": "self_attn.q_a_proj",
@@ -41,7 +46,7 @@ DEEPSEEK = Family(
             for part in ("gate_proj", "up_proj", "down_proj")
         },
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
     defaults={"hidden_act": "silu"},
     beyond="mtp",
 )

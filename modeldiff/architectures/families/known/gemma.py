@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.known.llama import (
-    ATTENTION,
-    MLP,
-    OUTSIDE,
+    ATTENTION_NAMES,
+    MLP_NAMES,
+    OUTSIDE_NAMES,
     PRE_NORMS,
     PREFIXES,
 )
@@ -22,8 +22,8 @@ GEMMA = Family(
     name="gemma",
     model_types={"gemma": "Gemma"},
     prefixes=PREFIXES,
-    layer={**ATTENTION, **MLP, **PRE_NORMS},
-    outside=OUTSIDE,
+    layer={**ATTENTION_NAMES, **MLP_NAMES, **PRE_NORMS},
+    outside=OUTSIDE_NAMES,
     defaults={"tie_word_embeddings": True, "hidden_activation": "gelu_pytorch_tanh"},
     norm_weight_plus_one=True,
     embedding_scale="× √width",
@@ -34,14 +34,14 @@ GEMMA2 = Family(
     model_types={"gemma2": "Gemma 2"},
     prefixes=PREFIXES,
     layer={
-        **ATTENTION,
-        **MLP,
+        **ATTENTION_NAMES,
+        **MLP_NAMES,
         "input_layernorm": "input_layernorm",
         "post_attention_layernorm": "post_self_attn_layernorm",
         "pre_feedforward_layernorm": "post_attention_layernorm",
         "post_feedforward_layernorm": "post_mlp_layernorm",
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
     defaults={
         "tie_word_embeddings": True,
         "hidden_activation": "gelu_pytorch_tanh",

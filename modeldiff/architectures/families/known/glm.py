@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.fused import GATE_UP
-from modeldiff.architectures.families.known.llama import ATTENTION, OUTSIDE, PRE_NORMS
+from modeldiff.architectures.families.known.llama import ATTENTION_NAMES, OUTSIDE_NAMES, PRE_NORMS
 
 GLM = Family(
     name="glm",
     model_types={"glm": "GLM-4", "glm4": "GLM-4"},
     layer={
-        **ATTENTION,
+        **ATTENTION_NAMES,
         **PRE_NORMS,
         "post_self_attn_layernorm": "post_self_attn_layernorm",
         "post_mlp_layernorm": "post_mlp_layernorm",
         "mlp.gate_up_proj": "mlp.gate_up_proj",
         "mlp.down_proj": "mlp.down_proj",
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
     fused={"mlp.gate_up_proj": GATE_UP},
     defaults={"hidden_act": "silu"},
 )

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.fused import GATE_UP_IN_TURN
-from modeldiff.architectures.families.known.llama import ATTENTION, OUTSIDE, PRE_NORMS
+from modeldiff.architectures.families.known.llama import ATTENTION_NAMES, OUTSIDE_NAMES, PRE_NORMS
 
 GPT_OSS = Family(
     name="gpt_oss",
     model_types={"gpt_oss": "gpt-oss"},
     layer={
-        **ATTENTION,
+        **ATTENTION_NAMES,
         **PRE_NORMS,
         "self_attn.sinks": "self_attn.sinks",
         "mlp.router": "mlp.router",
@@ -30,7 +30,7 @@ GPT_OSS = Family(
             )
         },
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
     transposed=frozenset({"mlp.experts.gate_up_proj", "mlp.experts.down_proj"}),
     fused={"mlp.experts.gate_up_proj": GATE_UP_IN_TURN},
     defaults={"hidden_act": "silu"},

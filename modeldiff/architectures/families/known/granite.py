@@ -12,14 +12,14 @@ from dataclasses import replace
 
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.fused import GATE_UP
-from modeldiff.architectures.families.known.llama import ATTENTION, OUTSIDE, PRE_NORMS
-from modeldiff.architectures.families.known.mamba import MIXER
+from modeldiff.architectures.families.known.llama import ATTENTION_NAMES, OUTSIDE_NAMES, PRE_NORMS
+from modeldiff.architectures.families.known.mamba import MIXER_NAMES
 
 GRANITE_MOE = Family(
     name="granite_moe",
     model_types={"granitemoe": "Granite-MoE", "granitemoeshared": "Granite-MoE"},
     layer={
-        **ATTENTION,
+        **ATTENTION_NAMES,
         **PRE_NORMS,
         "block_sparse_moe.router.layer": "mlp.router",
         "block_sparse_moe.input_linear": "mlp.experts.gate_up_proj",
@@ -27,7 +27,7 @@ GRANITE_MOE = Family(
         "shared_mlp.input_linear": "mlp.shared_expert.gate_up_proj",
         "shared_mlp.output_linear": "mlp.shared_expert.down_proj",
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
     fused={"mlp.experts.gate_up_proj": GATE_UP, "mlp.shared_expert.gate_up_proj": GATE_UP},
     defaults={"hidden_act": "silu"},
 )
@@ -36,5 +36,5 @@ GRANITE_HYBRID = replace(
     GRANITE_MOE,
     name="granite_hybrid",
     model_types={"granitemoehybrid": "Granite 4"},
-    layer={**GRANITE_MOE.layer, **{f"mamba.{part}": f"mixer.{part}" for part in MIXER}},
+    layer={**GRANITE_MOE.layer, **{f"mamba.{part}": f"mixer.{part}" for part in MIXER_NAMES}},
 )

@@ -21,16 +21,16 @@ PREFIXES = (
     "language_model.",
     "model.",
 )
-ATTENTION = {
+ATTENTION_NAMES = {
     f"self_attn.{part}": f"self_attn.{part}"
     for part in ("q_proj", "k_proj", "v_proj", "q_norm", "k_norm", "o_proj")
 }
-MLP = {f"mlp.{part}": f"mlp.{part}" for part in ("gate_proj", "up_proj", "down_proj")}
+MLP_NAMES = {f"mlp.{part}": f"mlp.{part}" for part in ("gate_proj", "up_proj", "down_proj")}
 PRE_NORMS = {
     "input_layernorm": "input_layernorm",
     "post_attention_layernorm": "post_attention_layernorm",
 }
-OUTSIDE = {name: name for name in ("embed_tokens", "norm", "lm_head")}
+OUTSIDE_NAMES = {name: name for name in ("embed_tokens", "norm", "lm_head")}
 
 LLAMA = Family(
     name="llama",
@@ -52,8 +52,8 @@ LLAMA = Family(
         "arcee": "Arcee",
     },
     prefixes=PREFIXES,
-    layer={**ATTENTION, **MLP, **PRE_NORMS},
-    outside=OUTSIDE,
+    layer={**ATTENTION_NAMES, **MLP_NAMES, **PRE_NORMS},
+    outside=OUTSIDE_NAMES,
 )
 
 STABLELM = replace(
@@ -68,12 +68,12 @@ STARCODER2 = Family(
     name="starcoder2",
     model_types={"starcoder2": "StarCoder2"},
     layer={
-        **ATTENTION,
+        **ATTENTION_NAMES,
         **PRE_NORMS,
         "mlp.c_fc": "mlp.up_proj",
         "mlp.c_proj": "mlp.down_proj",
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
     defaults={"tie_word_embeddings": True, "hidden_act": "gelu_pytorch_tanh"},
     norm="LayerNorm",
 )

@@ -14,9 +14,9 @@ from dataclasses import replace
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.fused import GATE_UP
 from modeldiff.architectures.families.known.llama import (
-    ATTENTION,
+    ATTENTION_NAMES,
     LLAMA,
-    OUTSIDE,
+    OUTSIDE_NAMES,
     PRE_NORMS,
     PREFIXES,
 )
@@ -31,7 +31,7 @@ LLAMA_VISION = replace(
         **LLAMA.layer,
         **{
             name.replace("self_", "cross_"): p.replace("self_", "cross_")
-            for name, p in ATTENTION.items()
+            for name, p in ATTENTION_NAMES.items()
         },
         "cross_attn_attn_gate": "cross_attn.attn_gate",
         "cross_attn_mlp_gate": "cross_attn.mlp_gate",
@@ -43,7 +43,7 @@ LLAMA4 = Family(
     model_types={"llama4": "Llama 4", "llama4_text": "Llama 4"},
     prefixes=PREFIXES,
     layer={
-        **ATTENTION,
+        **ATTENTION_NAMES,
         **PRE_NORMS,
         "feed_forward.router": "mlp.router",
         "feed_forward.experts.gate_up_proj": "mlp.experts.gate_up_proj",
@@ -53,7 +53,7 @@ LLAMA4 = Family(
             f"feed_forward.shared_expert.{part}": f"mlp.shared_expert.{part}" for part in _GATED_MLP
         },
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
     transposed=frozenset({"mlp.experts.gate_up_proj", "mlp.experts.down_proj"}),
     fused={"mlp.experts.gate_up_proj": GATE_UP},
     defaults={"hidden_act": "silu"},

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modeldiff.architectures.families.family import Family
-from modeldiff.architectures.families.known.llama import ATTENTION
+from modeldiff.architectures.families.known.llama import ATTENTION_NAMES
 from modeldiff.architectures.families.known.mixtral import EXPERTS
 
-MIXER = (
+MIXER_NAMES = (
     "in_proj",
     "conv1d",
     "x_proj",
@@ -32,7 +32,7 @@ MAMBA = Family(
     name="mamba",
     model_types={"mamba": "Mamba", "mamba2": "Mamba-2", "falcon_mamba": "Falcon-Mamba"},
     prefixes=("backbone.",),
-    layer={"norm": "input_layernorm", **{f"mixer.{part}": f"mixer.{part}" for part in MIXER}},
+    layer={"norm": "input_layernorm", **{f"mixer.{part}": f"mixer.{part}" for part in MIXER_NAMES}},
     outside={"embeddings": "embed_tokens", "norm_f": "norm", "lm_head": "lm_head"},
     defaults={"tie_word_embeddings": True, "hidden_act": "silu"},
     position="none",
@@ -42,8 +42,8 @@ JAMBA = Family(
     name="jamba",
     model_types={"jamba": "Jamba"},
     layer={
-        **ATTENTION,
-        **{f"mamba.{part}": f"mixer.{part}" for part in MIXER},
+        **ATTENTION_NAMES,
+        **{f"mamba.{part}": f"mixer.{part}" for part in MIXER_NAMES},
         "input_layernorm": "input_layernorm",
         "pre_ff_layernorm": "post_attention_layernorm",
         **{f"feed_forward.{part}": f"mlp.{part}" for part in ("gate_proj", "up_proj", "down_proj")},

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.known.llama import (
-    ATTENTION,
-    MLP,
-    OUTSIDE,
+    ATTENTION_NAMES,
+    MLP_NAMES,
+    OUTSIDE_NAMES,
     PRE_NORMS,
     PREFIXES,
 )
@@ -25,14 +25,14 @@ MIXTRAL = Family(
     model_types={"mixtral": "Mixtral"},
     prefixes=PREFIXES,
     layer={
-        **ATTENTION,
+        **ATTENTION_NAMES,
         **PRE_NORMS,
         "block_sparse_moe.gate": "mlp.router",
         "block_sparse_moe.experts.#.w1": "mlp.experts.gate_proj",
         "block_sparse_moe.experts.#.w3": "mlp.experts.up_proj",
         "block_sparse_moe.experts.#.w2": "mlp.experts.down_proj",
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
     defaults={"num_local_experts": 8, "num_experts_per_tok": 2},
 )
 
@@ -41,8 +41,8 @@ QWEN_MOE = Family(
     model_types={"qwen2_moe": "Qwen2-MoE", "qwen3_moe": "Qwen3-MoE", "olmoe": "OLMoE"},
     prefixes=PREFIXES,
     layer={
-        **ATTENTION,
-        **MLP,
+        **ATTENTION_NAMES,
+        **MLP_NAMES,
         **PRE_NORMS,
         **EXPERTS,
         "mlp.gate": "mlp.router",
@@ -52,5 +52,5 @@ QWEN_MOE = Family(
         },
         "mlp.shared_expert_gate": "mlp.shared_expert_gate",
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
 )

@@ -8,13 +8,13 @@ of OLMo 2 and 3 span all heads together.
 from __future__ import annotations
 
 from modeldiff.architectures.families.family import Family
-from modeldiff.architectures.families.known.llama import ATTENTION, MLP, OUTSIDE
+from modeldiff.architectures.families.known.llama import ATTENTION_NAMES, MLP_NAMES, OUTSIDE_NAMES
 
 OLMO = Family(
     name="olmo",
     model_types={"olmo": "OLMo"},
-    layer={**ATTENTION, **MLP},
-    outside=OUTSIDE,
+    layer={**ATTENTION_NAMES, **MLP_NAMES},
+    outside=OUTSIDE_NAMES,
     norm="LayerNorm",
     bare_norms=True,
 )
@@ -23,10 +23,10 @@ OLMO2 = Family(
     name="olmo2",
     model_types={"olmo2": "OLMo 2", "olmo3": "OLMo 3"},
     layer={
-        **ATTENTION,
-        **MLP,
+        **ATTENTION_NAMES,
+        **MLP_NAMES,
         "post_attention_layernorm": "post_self_attn_layernorm",
         "post_feedforward_layernorm": "post_mlp_layernorm",
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
 )

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.fused import GATE_UP, QKV
-from modeldiff.architectures.families.known.llama import ATTENTION, OUTSIDE, PRE_NORMS, PREFIXES
+from modeldiff.architectures.families.known.llama import (
+    ATTENTION_NAMES,
+    OUTSIDE_NAMES,
+    PRE_NORMS,
+    PREFIXES,
+)
 
 PHI = Family(
     name="phi",
     model_types={"phi": "Phi"},
     layer={
-        **ATTENTION,
+        **ATTENTION_NAMES,
         "input_layernorm": "input_layernorm",
         "self_attn.q_layernorm": "self_attn.q_norm",
         "self_attn.k_layernorm": "self_attn.k_norm",
@@ -40,6 +45,6 @@ PHI3 = Family(
         "mlp.gate_up_proj": "mlp.gate_up_proj",
         "mlp.down_proj": "mlp.down_proj",
     },
-    outside=OUTSIDE,
+    outside=OUTSIDE_NAMES,
     fused={"self_attn.qkv_proj": QKV, "mlp.gate_up_proj": GATE_UP},
 )

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.fused import QKV
-from modeldiff.architectures.families.known.llama import ATTENTION, PRE_NORMS
+from modeldiff.architectures.families.known.llama import ATTENTION_NAMES, PRE_NORMS
 
 _QKV = {f"self_attn.{part}": f"self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj")}
 _FC = {"mlp.fc1": "mlp.up_proj", "mlp.fc2": "mlp.down_proj"}
@@ -166,7 +166,7 @@ _LLAMA_TOWER = Family(
             "model.vision_model.",
         ),
     },
-    layer={**ATTENTION, **PRE_NORMS, **_FC, "gate_attn": "gate_attn", "gate_ffn": "gate_ffn"},
+    layer={**ATTENTION_NAMES, **PRE_NORMS, **_FC, "gate_attn": "gate_attn", "gate_ffn": "gate_ffn"},
     outside={
         "patch_embedding": "embed_patches",
         "patch_embedding.linear": "embed_patches",

@@ -31,7 +31,7 @@ class Totals:
         columns = float(self._column_noise.max(initial=0.0))
         return RoundingNoise(self._noise_energy, math.sqrt(self._row_noise) + math.sqrt(columns))
 
-    def add(self, panel: Panel) -> None:
+    def add(self, panel: RowPanel) -> None:
         """Of a panel that was measured."""
         self.energy += panel.energy
         self.base_energy += panel.base_energy
@@ -42,7 +42,7 @@ class Totals:
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class RowPanel:
     """Some rows of the change, and what they add to the totals."""
 
     start: int
@@ -54,11 +54,11 @@ class Panel:
     column_noise: Floats
 
 
-def panels(reader: PairReader, size: int, totals: Totals | None = None) -> Iterator[Panel]:
+def panels(reader: PairReader, size: int, totals: Totals | None = None) -> Iterator[RowPanel]:
     """The change in one pass, in panels of whole rows with about ``size`` elements; the totals are
     added to if given."""
 
-    def act(start: int, stop: int) -> Panel:
+    def act(start: int, stop: int) -> RowPanel:
         return _panel(reader, start, stop, totals is not None)
 
     for panel in reader.walk(reader.blocks(size), act):
@@ -67,7 +67,7 @@ def panels(reader: PairReader, size: int, totals: Totals | None = None) -> Itera
         yield panel
 
 
-def _panel(reader: PairReader, start: int, stop: int, measured: bool) -> Panel:
+def _panel(reader: PairReader, start: int, stop: int, measured: bool) -> RowPanel:
     base, target = reader.rows(start, stop)
     with np.errstate(all="ignore"):
         delta = target - base
@@ -77,12 +77,12 @@ def _panel(reader: PairReader, start: int, stop: int, measured: bool) -> Panel:
         for values in (delta, base, target):
             values[~finite] = 0
     if not measured:
-        return Panel(start, delta, 0.0, 0.0, nonfinite, 0.0, np.zeros(0))
+        return RowPanel(start, delta, 0.0, 0.0, nonfinite, 0.0, np.zeros(0))
     with np.errstate(all="ignore"):
         squared = _step_squared(target, reader.matrix.types.target.significand)
         rows = squared.sum(axis=1, dtype=np.float64)
         columns = squared.sum(axis=0, dtype=np.float64)
-    return Panel(
+    return RowPanel(
         start,
         delta,
         _energy(delta),

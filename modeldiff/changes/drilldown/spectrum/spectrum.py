@@ -34,7 +34,7 @@ _LEAST_SIGNAL = 0.5
 _LARGEST_SHARE = 4
 """A low rank is at most one of so many possible."""
 
-Values = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class SingularValues:
     cases; ``base_energy`` that of base. ``nonfinite`` elements were taken as unchanged.
     """
 
-    values: Values
+    values: Floats
     rows: int
     columns: int
     energy: float
@@ -152,7 +152,7 @@ class SingularValues:
         return 1e-6 * self.energy + (0.0 if self.exact else rank * self.error**2)
 
 
-def _effective_rank(values: Values) -> float:
+def _effective_rank(values: Floats) -> float:
     p = values / values.sum()
     p = p[p > 0]
     return float(np.exp(-(p * np.log(p)).sum()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from modeldiff.drawings.diagram.boxes import Card
 
 Point = tuple[float, float]
-Line = tuple[Point, ...]
+Polyline = tuple[Point, ...]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,6 @@ class Block:
     width: float
     height: float
     spots: tuple[Spot, ...]
-    lines: tuple[Line, ...]
-    entries: tuple[Line, ...]
-    exits: tuple[Line, ...]
+    lines: tuple[Polyline, ...]
+    entries: tuple[Polyline, ...]
+    exits: tuple[Polyline, ...]

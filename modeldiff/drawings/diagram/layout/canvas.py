@@ -13,16 +13,16 @@ from typing import Literal
 
 from modeldiff.architectures.architecture import LayerKind, Sublayer
 from modeldiff.drawings.diagram.boxes import Card
-from modeldiff.drawings.diagram.layout.block import Block, Line
+from modeldiff.drawings.diagram.layout.block import Block, Polyline
 from modeldiff.drawings.diagram.layout.canvas_columns import (
     BETWEEN,
     INSIDE,
     MARGIN,
     STREAM_X,
     TURN,
-    Column,
+    CanvasColumn,
 )
-from modeldiff.drawings.diagram.layout.elements import Box, Layout, Panel, Route
+from modeldiff.drawings.diagram.layout.elements import Box, Frame, Layout, Route
 from modeldiff.drawings.style.text_metrics import text_width
 from modeldiff.text.formatting import format_layers
 
@@ -48,21 +48,21 @@ class Branch:
 
 
 @dataclass
-class Page:
+class Canvas:
     """A page that grows upward; everything is kept in ``u`` until it is turned over.
 
     ``at`` is the column in which it grows, ``floor`` where the last frame begins, ``over`` where
     the stream can leave its column over the panels. ``label`` is the stream's.
     """
 
-    columns: Sequence[Column]
+    columns: Sequence[CanvasColumn]
     label: str = ""
     u: float = MARGIN
     at: int = 0
     floor: float = MARGIN
     over: float = MARGIN
     boxes: list[tuple[Card, float, float, float, float]] = field(default_factory=list)
-    panels: list[Panel] = field(default_factory=list)
+    panels: list[Frame] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
     sums: list[tuple[float, float]] = field(default_factory=list)
     taps: list[tuple[float, float]] = field(default_factory=list)
@@ -70,7 +70,7 @@ class Page:
     stream: list[tuple[float, float]] = field(default_factory=list)
 
     @property
-    def column(self) -> Column:
+    def column(self) -> CanvasColumn:
         """The column at which the page grows."""
         return self.columns[self.at]
 
@@ -169,7 +169,7 @@ class Page:
         left, bottom = self.columns[start].left + MARGIN, self.floor
         right = self.column.end + INSIDE
         self.panels.append(
-            Panel("layer", title, aside, left, bottom, right - left, self.u - bottom, among)
+            Frame("layer", title, aside, left, bottom, right - left, self.u - bottom, among)
         )
         self.u += BETWEEN
 
@@ -179,7 +179,7 @@ class Page:
             return
         width = self.width - 2 * MARGIN
         self.panels.append(
-            Panel("elided", format_layers(layers), "", MARGIN, self.u, width, _GHOST)
+            Frame("elided", format_layers(layers), "", MARGIN, self.u, width, _GHOST)
         )
         self.u += _GHOST + BETWEEN - 4
 
@@ -220,7 +220,7 @@ class Page:
             self.taps.append((x, base))
             first = base
         for entry in block.entries:
-            way: Line = ((x, base),)
+            way: Polyline = ((x, base),)
             if shared:
                 aside = self.column.left + _PARALLEL_X
                 way = ((x, first), (aside, first), (aside, base))
@@ -256,7 +256,7 @@ class Page:
     def _panel(self, sublayer: Sublayer, low: float, top: float) -> None:
         column = self.column
         self.panels.append(
-            Panel("sublayer", sublayer.name, "", column.panel, low, column.inner, top - low)
+            Frame("sublayer", sublayer.name, "", column.panel, low, column.inner, top - low)
         )
         self.u = top + BETWEEN
 
@@ -297,12 +297,12 @@ class Page:
 
     def _route(
         self,
-        before: Line,
-        line: Line,
+        before: Polyline,
+        line: Polyline,
         base: float,
         left: float,
         kind: Literal["branch", "plain"],
-        then: Line = (),
+        then: Polyline = (),
     ) -> None:
         points = tuple((x + left, u + base) for x, u in line)
         self.routes.append(Route((*before, *points, *then), kind))

@@ -15,7 +15,7 @@ TURN = 30.0
 
 
 @dataclass(frozen=True)
-class Column:
+class CanvasColumn:
     """A column's left edge, from which the stream's and the panels' places count, and the width of
     the panels in it."""
 
@@ -38,15 +38,15 @@ class Column:
         return self.panel + self.inner
 
 
-def columns_of(inners: Iterable[float], framed: Iterable[bool]) -> tuple[Column, ...]:
+def columns_of(inners: Iterable[float], framed: Iterable[bool]) -> tuple[CanvasColumn, ...]:
     """Columns side by side for panels of these widths; ``framed`` says before which of them a new
     frame begins."""
-    columns: list[Column] = []
+    columns: list[CanvasColumn] = []
     for inner, apart in zip(inners, framed, strict=True):
         left = 0.0
         if columns:
             rim = INSIDE + BETWEEN if apart else 0.0
             # The stream comes down between two panels, and rises beside the second.
             left = columns[-1].end + TURN + 26 + rim - STREAM_X
-        columns.append(Column(left, inner))
+        columns.append(CanvasColumn(left, inner))
     return tuple(columns)

@@ -10,8 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from modeldiff.drawings.diagram.boxes import Card
-from modeldiff.drawings.diagram.layout.block import Block, Line, Spot
-from modeldiff.drawings.diagram.layout.row_graph import APART, LANE, Graph, Node
+from modeldiff.drawings.diagram.layout.block import Block, Polyline, Spot
+from modeldiff.drawings.diagram.layout.row_graph import APART, LANE, Graph, RowNode
 from modeldiff.drawings.style.packing import STRAIGHT, apart, least_limit, parts_at, tracks
 
 _GAP = 20.0
@@ -89,7 +89,7 @@ class _Lanes(Graph):
         """Whether a line is the only one of both its ends."""
         return len(self.below[upper]) == len(self.above[lower]) == 1
 
-    def _straighten(self, row: Sequence[Node]) -> None:
+    def _straighten(self, row: Sequence[RowNode]) -> None:
         """Put each lane exactly over where its line comes from, if its neighbours leave room."""
         for at, node in enumerate(row):
             below = self.below[node.id]
@@ -103,7 +103,7 @@ class _Lanes(Graph):
             if low <= high:
                 node.x = min(max(self.nodes[below[0]].x, low), high)
 
-    def _joins(self, node: Node) -> bool:
+    def _joins(self, node: RowNode) -> bool:
         """Whether a node is an operation on several inputs."""
         return (
             node.card is not None
@@ -111,7 +111,7 @@ class _Lanes(Graph):
             and len(self.below[node.id]) > 1
         )
 
-    def _reach(self, node: Node) -> tuple[float, float]:
+    def _reach(self, node: RowNode) -> tuple[float, float]:
         """From where to where a node's inputs stand."""
         edges = []
         for source in (self.nodes[name] for name in self.below[node.id]):
@@ -120,7 +120,7 @@ class _Lanes(Graph):
             edges += [source.x - half, source.x + half]
         return min(edges), max(edges)
 
-    def _widen(self, row: Sequence[Node]) -> None:
+    def _widen(self, row: Sequence[RowNode]) -> None:
         """Let an operation on several inputs reach over them, so that their lines run straight."""
         for at, node in enumerate(row):
             if not self._joins(node) or node.card is None or node.card.kind == "symbol":
@@ -161,11 +161,11 @@ class _Lanes(Graph):
 
     def _lines(
         self, spots: Mapping[str, Spot], turns: Sequence[Mapping[str, float]]
-    ) -> tuple[list[Line], list[Line]]:
+    ) -> tuple[list[Polyline], list[Polyline]]:
         """The lines from the stream, and those from box to box, each through all of its lanes."""
-        entries: list[Line] = []
-        lines: list[Line] = []
-        ways: dict[str, Line] = {}
+        entries: list[Polyline] = []
+        lines: list[Polyline] = []
+        ways: dict[str, Polyline] = {}
         for name in self.entries:
             node, spot = self.nodes[name], spots.get(name)
             if spot is None:
@@ -176,7 +176,7 @@ class _Lanes(Graph):
             for source, target, start, end in self._ends(row):
                 below, spot = spots.get(source), spots.get(target)
                 way = ways[source] if below is None else ((start, below.u + below.height),)
-                bend: Line = ()
+                bend: Polyline = ()
                 if abs(start - end) > STRAIGHT:
                     bend = ((start, turns[row][source]), (end, turns[row][source]))
                 if spot is None:

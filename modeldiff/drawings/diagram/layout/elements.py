@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.drawings.diagram.boxes import Card
-from modeldiff.drawings.diagram.layout.block import Line
+from modeldiff.drawings.diagram.layout.block import Polyline
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Panel:
+class Frame:
     """A titled frame: around a layer, around a sublayer, or a dashed one for layers not drawn.
 
     ``among`` says of each layer of the model (of the tower), from the first, whether it is one of
@@ -45,7 +45,7 @@ class Route:
     ``label`` is written along its left, from below, where it first rises far enough.
     """
 
-    points: Line
+    points: Polyline
     kind: Literal["stream", "branch", "plain"]
     label: str = ""
 
@@ -61,7 +61,7 @@ class Layout:
     width: float
     height: float
     boxes: tuple[Box, ...]
-    panels: tuple[Panel, ...]
+    panels: tuple[Frame, ...]
     routes: tuple[Route, ...]
     sums: tuple[tuple[float, float], ...]
     taps: tuple[tuple[float, float], ...]

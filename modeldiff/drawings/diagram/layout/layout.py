@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal, get_args
 
-from modeldiff.architectures.architecture import Architecture, LayerKind, Step, Sublayer
+from modeldiff.architectures.architecture import Architecture, LayerKind, Node, Sublayer
 from modeldiff.architectures.graph.columns import is_before_layers
 from modeldiff.architectures.spec import UNKNOWN
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.diagram.layout.block import Block, Point
-from modeldiff.drawings.diagram.layout.canvas import Branch, Page
+from modeldiff.drawings.diagram.layout.canvas import Branch, Canvas
 from modeldiff.drawings.diagram.layout.canvas_columns import INSIDE, MARGIN, PANEL_X, columns_of
 from modeldiff.drawings.diagram.layout.edge_routing import arrange
 from modeldiff.drawings.diagram.layout.elements import Layout
@@ -38,7 +38,7 @@ _NARROWEST = 380.0
 _MOST_KINDS = 6
 
 Layers = Sequence[int | None]
-CardMaker = Callable[[Sequence[Step], Layers], Sequence[Card]]
+CardMaker = Callable[[Sequence[Node], Layers], Sequence[Card]]
 """Makes the cards of a row of steps that stand for these layers."""
 
 Arrangement = Literal["tall", "rows", "row"]
@@ -108,7 +108,7 @@ def _paged(
             framed[where[0] if where else 0] = True
             for at, branch in zip(where, sublayers, strict=True):
                 inners[at] = max(inners[at], branch.width + 2 * INSIDE)
-    page = Page(columns_of(inners, framed))
+    page = Canvas(columns_of(inners, framed))
     for number, (section, each) in enumerate(zip(sections, places, strict=True)):
         if number:
             page.restart()
@@ -231,10 +231,10 @@ def _stream_label(architecture: Architecture) -> str:
     return f"residual stream · {width.value} numbers a token" if width else "residual stream"
 
 
-def _depths(steps: Sequence[Step]) -> list[list[Step]]:
+def _depths(steps: Sequence[Node]) -> list[list[Node]]:
     """Steps in rows: each above all of its inputs."""
     depth: dict[str, int] = {}
-    rows: list[list[Step]] = []
+    rows: list[list[Node]] = []
     for step in steps:
         level = max((depth[i] + 1 for i in step.inputs if i in depth), default=0)
         depth[step.id] = level

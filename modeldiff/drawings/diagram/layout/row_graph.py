@@ -25,7 +25,7 @@ STREAM = ""
 
 
 @dataclass
-class Node:
+class RowNode:
     """A box, or a lane (``card`` None) on the way of the line from ``source``."""
 
     id: str
@@ -43,13 +43,13 @@ class Graph:
     def __init__(self, rows: list[list[Card]]) -> None:
         self.cards = rows
         row_of = {card.step.id: row for row, cards in enumerate(rows) for card in cards}
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, RowNode] = {}
         self.below: dict[str, list[str]] = defaultdict(list)
         self.above: dict[str, list[str]] = defaultdict(list)
         self.entries: list[str] = []
         for row, cards in enumerate(rows):
             for card in cards:
-                self.nodes[card.step.id] = Node(card.step.id, row, card.width, card)
+                self.nodes[card.step.id] = RowNode(card.step.id, row, card.width, card)
         for row, cards in enumerate(rows):
             for card in cards:
                 inputs = [i for i in card.step.inputs if row_of.get(i, row) < row]
@@ -66,7 +66,7 @@ class Graph:
         for row in range(first + 1, last):
             lane = f"{source}\n{row}"
             if lane not in self.nodes:
-                self.nodes[lane] = Node(lane, row, LANE, None, source)
+                self.nodes[lane] = RowNode(lane, row, LANE, None, source)
                 self._link(before, lane)
             before = lane
         self._link(before, target)
@@ -78,7 +78,7 @@ class Graph:
             self.below[upper].append(lower)
             self.above[lower].append(upper)
 
-    def _ordered(self, row: int) -> list[Node]:
+    def _ordered(self, row: int) -> list[RowNode]:
         """A row's boxes in their given order, with the lanes where their lines come from."""
         boxes = [self.nodes[card.step.id] for card in self.cards[row]]
         self.spread(boxes)
@@ -137,7 +137,7 @@ class Graph:
             count += sum((a - c) * (b - d) < 0 for (a, b), (c, d) in combinations(ends, 2))
         return count
 
-    def spread(self, nodes: Sequence[Node]) -> None:
+    def spread(self, nodes: Sequence[RowNode]) -> None:
         """Place a row's nodes side by side around 0."""
         total = sum(node.width for node in nodes) + APART * (len(nodes) - 1)
         at = -total / 2
