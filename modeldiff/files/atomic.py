@@ -1,20 +1,22 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all: one writer, and what is asked of it."""
 
 from __future__ import annotations
 
 import os
-import threading
+import secrets
 from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that at every moment, come what may, it has its old or its new content.
 
-    Raises ``OSError``.
+    ``path`` is the file, in a folder that exists; ``content`` are all its bytes. A failure leaves
+    nothing behind. Raises ``OSError``.
     """
     temporary = _temporary(path.parent)
     try:
-        with temporary.open("wb") as file:
+        # A name that nobody used: what somebody put there is not followed, nor written over.
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -23,13 +25,27 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_if_possible(path: Path, content: bytes) -> bool:
+    """Write a file that only saves time, and say whether it was written.
+
+    ``path`` is the file, whose folder is created if need be; ``content`` are all its bytes. A full
+    or read-only disk is no error, and leaves nothing behind.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError:
+        return False
+    return True
+
+
 def try_writing(folder: Path) -> None:
     """Raise the ``OSError`` that ``write_atomically`` would meet in ``folder``, if it would."""
     trial = _temporary(folder)
-    trial.touch()
+    trial.touch(exist_ok=False)
     trial.unlink()
 
 
 def _temporary(folder: Path) -> Path:
-    """A name in ``folder`` that no other thread or process uses."""
-    return folder / f".modeldiff-{os.getpid()}-{threading.get_ident()}.tmp"
+    """A name in ``folder`` that nobody else uses, on another machine that shares it neither."""
+    return folder / f".modeldiff-{secrets.token_hex(8)}.tmp"

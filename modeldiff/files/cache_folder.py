@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from pathlib import Path
 
+CACHE_VARIABLE = "MODELDIFF_CACHE"
 
-def cache_folder(name: str) -> Path:
-    """The folder ``name`` in ``MODELDIFF_CACHE`` or the user's cache; it may not exist yet."""
+
+def cache_folder(name: str, *, unless: str = "") -> Path:
+    """The folder ``name`` in ``MODELDIFF_CACHE`` or the user's cache; it may not exist yet.
+
+    ``unless`` is another variable of the environment: where that is set, it names the folder that
+    ``name`` lies in. In both, ``~`` is the user's home.
+    """
+    for variable in (unless, CACHE_VARIABLE):
+        if root := os.environ.get(variable):
+            # Unlike Path's method this takes "~nobody" for a name like any other.
+            return Path(os.path.expanduser(root)) / name  # noqa: PTH111
     import platformdirs
 
-    root = os.environ.get("MODELDIFF_CACHE") or platformdirs.user_cache_path("modeldiff")
-    return Path(root) / name
-
-
-def write_if_possible(path: Path, data: bytes) -> None:
-    """Write a file that a reader sees whole or not at all; a full or read-only disk is no error."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(data)
-        Path(file.name).replace(path)
+    return platformdirs.user_cache_path("modeldiff") / name

@@ -9,17 +9,15 @@ from pathlib import Path
 import pytest
 
 from modeldiff.changes.kernels import object_code as compiled
+from modeldiff.results.store.folder import results_folder
 
 
 @pytest.fixture
 def object_code() -> bytes:
     """What the compiler makes, made once for all tests."""
     compiled.kernels()
-    (stored,) = (
-        code
-        for file in [compiled._cache_folder() / f"{compiled._fingerprint()}.o"]
-        if (code := compiled._stored(file)) is not None
-    )
+    stored = compiled._stored(compiled._cache_file())
+    assert stored is not None
     return stored
 
 
@@ -88,10 +86,11 @@ def test_a_folder_that_cannot_be_written_is_done_without(
 
 
 def test_where_the_kernels_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba's variable first, then beside the results, wherever that is."""
     monkeypatch.setenv("MODELDIFF_CACHE", "/somewhere")
     monkeypatch.setenv("NUMBA_CACHE_DIR", "/elsewhere")
-    assert compiled._cache_folder() == Path("/elsewhere/kernels")
+    assert compiled._cache_file().parent == Path("/elsewhere/kernels")
     monkeypatch.delenv("NUMBA_CACHE_DIR")
-    assert compiled._cache_folder() == Path("/somewhere/kernels")
-    monkeypatch.delenv("MODELDIFF_CACHE")
-    assert compiled._cache_folder().parts[-2:] == ("modeldiff", "kernels")
+    for root in ("/somewhere", "~/somewhere", ""):
+        monkeypatch.setenv("MODELDIFF_CACHE", root)
+        assert compiled._cache_file().parent == results_folder().with_name("kernels")

@@ -9,16 +9,16 @@ compiled anew in each process.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hashlib
 import logging
-import os
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from modeldiff.files.atomic import write_if_possible
+from modeldiff.files.cache_folder import cache_folder
 
 logger = logging.getLogger("modeldiff")
 
@@ -98,7 +98,7 @@ def kernels() -> Kernels:
     global _loaded
     with _lock:
         if _loaded is None:
-            file = _cache_folder() / f"{_fingerprint()}.o"
+            file = _cache_file()
             object_code = _stored(file)
             if object_code is None:
                 object_code = _compile()
@@ -109,17 +109,12 @@ def kernels() -> Kernels:
 
 def are_compiled() -> bool:
     """Whether ``kernels()`` would return without compiling."""
-    return _loaded is not None or (_cache_folder() / f"{_fingerprint()}.o").is_file()
+    return _loaded is not None or _cache_file().is_file()
 
 
-def _cache_folder() -> Path:
-    """Where Numba is told to cache, else beside the results, else the user's folder for caches."""
-    for variable in ("NUMBA_CACHE_DIR", "MODELDIFF_CACHE"):
-        if os.environ.get(variable):
-            return Path(os.environ[variable]).expanduser() / "kernels"
-    import platformdirs
-
-    return platformdirs.user_cache_path("modeldiff") / "kernels"
+def _cache_file() -> Path:
+    """Where the kernels are kept: Numba's variable for its own caches goes before the project's."""
+    return cache_folder("kernels", unless="NUMBA_CACHE_DIR") / f"{_fingerprint()}.o"
 
 
 def _fingerprint() -> str:
@@ -149,21 +144,9 @@ def _stored(file: Path) -> bytes | None:
 
 
 def _store(file: Path, object_code: bytes) -> None:
-    """Writes the file whole or not at all; a folder that cannot be written is no error."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=file.parent)
-    except OSError:
-        logger.info("the kernels are not kept: %s cannot be written", file.parent)
-        return
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(hashlib.sha256(object_code).digest() + object_code)
-        Path(partial).replace(file)
-    except OSError:
+    """Keeps the object code behind its checksum; a folder that cannot be written is no error."""
+    if not write_if_possible(file, hashlib.sha256(object_code).digest() + object_code):
         logger.info("the kernels are not kept: %s cannot be written", file)
-        with contextlib.suppress(OSError):
-            Path(partial).unlink()
 
 
 def _target_machine() -> Any:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from modeldiff.checkpoints.checkpoint import Checkpoint, FetchProgress, Reference, TensorInfo
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.errors import NoWeights
-from modeldiff.files.cache_folder import write_if_possible
+from modeldiff.files.atomic import write_if_possible
 
 CATALOG = Path(__file__).parents[1] / "catalog"
 _LISTING_VERSION = 2

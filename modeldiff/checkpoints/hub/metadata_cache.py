@@ -12,7 +12,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from modeldiff.files.cache_folder import cache_folder, write_if_possible
+from modeldiff.files.atomic import write_if_possible
+from modeldiff.files.cache_folder import cache_folder
 
 
 def load(*key: str) -> bytes | None:
