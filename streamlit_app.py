@@ -4,10 +4,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from modeldiff import ui
 from modeldiff.ui.session.entry_guard import lead_back
 from modeldiff.ui.shell.sidebar import sidebar
 
-ICON = Path(__file__).parent / "modeldiff" / "ui" / "icon.svg"
+ICON = Path(ui.__file__).parent / "icon.svg"
 
 # Before the navigation: a page's own icon would else be the tab's, fetched from a host of fonts.
 st.set_page_config(page_icon=str(ICON), layout="wide")

@@ -1,4 +1,4 @@
-"""``python -m modeldiff``."""
+"""``modeldiff``, which is also ``python -m modeldiff``."""
 
 import signal
 import sys
@@ -10,6 +10,11 @@ def _terminate(signal_number: int, frame: object) -> None:
     raise Terminated
 
 
-if __name__ == "__main__":
+def run() -> int:
+    """Run the command line as a program of its own, and return its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(main())
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(run())

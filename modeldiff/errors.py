@@ -11,6 +11,7 @@ ModeldiffError
 │   ├── DamagedCheckpoint       truncated, contradictory or lying files
 │   └── CheckpointChanged       the files changed after they were opened
 ├── InvalidOption           a device, metric or file type that does not exist here
+├── MissingExtra            libraries that are needed for this are not installed
 ├── ResultError             a stored result that cannot be written or read back
 └── Cancelled               somebody asked to stop; not a failure
 """
@@ -77,6 +78,10 @@ class CheckpointChanged(CheckpointError):
 
 class InvalidOption(ModeldiffError):
     """A device, metric, output type or setting that does not exist here."""
+
+
+class MissingExtra(ModeldiffError):
+    """What was asked for needs libraries that are not installed; the hint names the extra."""
 
 
 class ResultError(ModeldiffError):

@@ -11,6 +11,7 @@ from typing import Literal, NoReturn
 from modeldiff.checkpoints.checkpoint import Reference
 from modeldiff.checkpoints.local.allowed_paths import is_allowed, require_allowed
 from modeldiff.errors import InvalidReference
+from modeldiff.files.bundled import bundled
 from modeldiff.text.quoting import quoted
 
 MAX_LENGTH = 4096
@@ -20,7 +21,7 @@ MAX_LENGTH = 4096
 _NAME = r"\w(?:[\w.-]{0,94}\w)?"
 _HUB = re.compile(rf"(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[\w./+-]{{1,255}}))?", re.ASCII)
 
-_DEMO_ROOT = Path(__file__).resolve().parents[2] / "demo"
+_DEMO_ROOT = bundled("demo")
 
 
 def parse_reference(text: str) -> Reference:

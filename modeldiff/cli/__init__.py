@@ -1,4 +1,4 @@
-"""The command line: ``python -m modeldiff inspect | compare | diff | demo``."""
+"""The command line: ``modeldiff inspect | compare | diff | demo | app``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from modeldiff.cli.arguments import parser
+from modeldiff.cli.arguments import parse
 from modeldiff.cli.terminal import Terminal
 from modeldiff.errors import ModeldiffError
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A change table of tens of thousands of rows is no garbage: looking through it again and again,
     # as the collector does after every 700 new objects, costs a sixth of the time.
     gc.set_threshold(100_000, 50, 50)
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     terminal = Terminal(quiet=getattr(options, "quiet", False))
     log_lines = _LogLines(terminal)
     logging.getLogger().addHandler(log_lines)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from modeldiff._version import __version__
@@ -17,10 +19,25 @@ _EXIT_CODES = (
 )
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser. What it parses has ``command``, and what that command takes."""
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the arguments say: ``command``, and what that command takes.
+
+    ``arguments`` are those behind the program's name, None for the process's own. What ``app`` does
+    not know itself is its ``passed_on``. Wrong usage raises ``SystemExit(2)``.
+    """
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if options.command == "app":
+        options.passed_on = unknown
+    elif unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    as_module = Path(sys.argv[0]).name == "__main__.py"
     top = argparse.ArgumentParser(
-        prog="python -m modeldiff",
+        prog="python -m modeldiff" if as_module else "modeldiff",
         description="What changed between two language-model checkpoints, and where?",
         epilog=f"{_REFERENCES} {_EXIT_CODES}",
     )
@@ -62,6 +79,15 @@ def parser() -> argparse.ArgumentParser:
         description="A diff of demo:base and demo:continued, two small models that come along.",
     )
     _add_measuring(demo)
+
+    commands.add_parser(
+        "app",
+        usage="%(prog)s [-h] [OPTION ...]",
+        help="open the app in a browser",
+        description="Serve the app on this machine and print its address, to be opened in a "
+        "browser. Ctrl+C ends it.",
+        epilog="All other options go to `streamlit run`, such as --server.port 8600.",
+    )
     return top
 
 

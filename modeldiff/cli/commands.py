@@ -1,4 +1,4 @@
-"""The four commands: each opens, asks, and prints for people or as JSON."""
+"""The commands. Those that compare open, ask, and print for people or as JSON."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 from modeldiff.architectures import compare_facts, understand
 from modeldiff.changes import pair
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
+from modeldiff.cli.app import serve_app
 from modeldiff.cli.json_documents import comparison_document, inspection_document
 from modeldiff.cli.progress_bar import ProgressBar
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_reports import report_comparison, report_diff, report_inspection
+from modeldiff.extras import require
 from modeldiff.results import (
     Result,
     require_writable,
@@ -52,6 +54,8 @@ def run_diff_command(options: Namespace, terminal: Terminal) -> None:
     output: Path | None = options.output
     if output is not None:
         require_writable(output, (_REPORT,))
+        if output.suffix.lower() == _REPORT:
+            require("report", "A report")
     base, target = _open(options.base, terminal), _open(options.target, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         result = run_diff(
@@ -83,6 +87,7 @@ COMMANDS: Mapping[str, Callable[[Namespace, Terminal], None]] = {
     "compare": compare,
     "diff": run_diff_command,
     "demo": demo,
+    "app": serve_app,
 }
 
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from modeldiff.errors import InvalidOption
+from modeldiff.extras import install_hint
 
 MOST_THREADS = 16
 """More would not read faster, and each takes its buffers."""
@@ -48,7 +49,7 @@ def resolve_device(device: str) -> str:
     if find_spec("torch") is None:
         raise InvalidOption(
             f"The device {device} needs PyTorch, which is not installed.",
-            hint="Install torch, or choose cpu: it computes the same.",
+            hint=f"{install_hint('gpu')} Or choose cpu: it computes the same.",
         )
     if device == "torch:cpu":
         return device

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from modeldiff.checkpoints.config_only.limits import refuse_absurd
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
+from modeldiff.extras import require
 from modeldiff.text.quoting import quoted
 
 Listing = tuple[tuple[str, str, tuple[int, ...]], ...]
@@ -50,7 +51,8 @@ def stored_listing(config: Mapping[str, Any]) -> Listing:
     Imports torch and transformers (seconds), but not before the config's numbers were looked at.
     No code that the config names is run or fetched: not that of ``auto_map``, nor kernels. Raises
     ``DamagedCheckpoint`` for a config whose numbers are absurd or contradict each other,
-    ``UnsupportedFormat`` for a model type that the library does not know.
+    ``UnsupportedFormat`` for a model type that the library does not know, ``MissingExtra`` where
+    the libraries are not installed.
     """
     refuse_absurd(config)
     model_type = config.get("model_type")
@@ -61,6 +63,7 @@ def stored_listing(config: Mapping[str, Any]) -> Listing:
         )
     if not _may_be_known(model_type):
         _refuse_type(model_type, config)
+    require("configs", "An architecture from its config alone")
     import torch
     from transformers import AutoConfig
     from transformers.core_model_loading import revert_weight_conversion

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from modeldiff.changes import STATISTIC_NAMES
 from modeldiff.errors import InvalidOption, ResultError
+from modeldiff.extras import require
 from modeldiff.files.atomic import try_writing, write_atomically
 from modeldiff.results.export.documents import (
     PAIR_COLUMNS,
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 def result_table(result: Result) -> pd.DataFrame:
     """One row a pair: the columns of ``pair_row``, then the statistics by their names.
 
-    Missing numbers are NaN (``<NA>`` in the columns of whole numbers), infinity is infinity.
+    Missing numbers are NaN (``<NA>`` in the columns of whole numbers), infinity is infinity. Raises
+    ``MissingExtra`` without pandas.
     """
+    require("report", "A data frame")
     import pandas as pd
 
     rows = [pair_row(change.pair) | statistics_row(change.statistics) for change in result.changes]
