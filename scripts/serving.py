@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, Playwright
 
 ROOT = Path(__file__).resolve().parent.parent
+FROM_CHECKOUT = (sys.executable, "-m", "streamlit", "run", "streamlit_app.py")
 _START_SECONDS = 60
 
 # Quiet on a machine without a network: nothing of the browser's own looks for updates.
@@ -52,16 +53,21 @@ class Server:
 
 
 @contextmanager
-def serve(folder: Path) -> Iterator[Server]:
-    """Serve the app until the block ends, with a cache and a log of its own in ``folder``."""
+def serve(
+    folder: Path, command: Sequence[str] = FROM_CHECKOUT, directory: Path = ROOT
+) -> Iterator[Server]:
+    """Serve the app until the block ends, with a cache and a log of its own in ``folder``.
+
+    ``command`` starts it in ``directory``, and is told a port by Streamlit's option.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", folder / "cache", folder / "server.log")
     with server.log.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", f"--server.port={port}"],
-            cwd=ROOT,
+            [*command, f"--server.port={port}"],
+            cwd=directory,
             env={**os.environ, "MODELDIFF_CACHE": str(server.cache)},
             stdout=log,
             stderr=subprocess.STDOUT,
