@@ -99,7 +99,7 @@ def _broken(cell: str, width: int) -> list[str]:
 def shorten_middle(text: str, width: int) -> str:
     """``text`` in at most ``width`` characters, its middle left out: names differ at the ends.
 
-    >>> cut("model.layers.31.mlp.down_proj.weight", 20)
+    >>> shorten_middle("model.layers.31.mlp.down_proj.weight", 20)
     'model.laye…oj.weight'
     """
     if len(text) <= width:
