@@ -11,6 +11,7 @@ ModeldiffError
 │   ├── DamagedCheckpoint       truncated, contradictory or lying files
 │   └── CheckpointChanged       the files changed after they were opened
 ├── InvalidOption           a device, metric or file type that does not exist here
+├── UnknownName             no tensor of this name, nothing at this place; also a KeyError
 ├── MissingExtra            libraries that are needed for this are not installed
 ├── ResultError             a stored result that cannot be written or read back
 └── Cancelled               somebody asked to stop; not a failure
@@ -78,6 +79,13 @@ class CheckpointChanged(CheckpointError):
 
 class InvalidOption(ModeldiffError):
     """A device, metric, output type or setting that does not exist here."""
+
+
+class UnknownName(ModeldiffError, KeyError):
+    """No tensor of this name, or nothing at this place."""
+
+    def __str__(self) -> str:
+        return self.message  # a KeyError's own would be in quotation marks
 
 
 class MissingExtra(ModeldiffError):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+from modeldiff.errors import UnknownName
+from modeldiff.text.formatting import format_bytes
+from modeldiff.text.quoting import did_you_mean, quoted
 
 ReferenceKind = Literal["folder", "file", "hub", "demo", "catalog"]
 
@@ -116,6 +121,35 @@ class Checkpoint:
     fingerprint: str
     storage: Storage = field(repr=False)
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        size = format_bytes(self.nbytes)
+        return (
+            f"<Checkpoint {self.reference}: {len(self.tensors):,} tensors, {size}, {self.format}>"
+        )
+
+    def __getitem__(self, name: str) -> TensorInfo:
+        """The stored tensor of this name, from its header. Raises ``UnknownName``."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownName(
+                f"{self.reference} has no tensor {quoted(str(name))}.",
+                hint=did_you_mean(str(name), self._by_name)
+                or "To iterate over a checkpoint gives the names that it has.",
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a tensor of this name is stored."""
+        return name in self._by_name
+
+    def __iter__(self) -> Iterator[str]:
+        """The stored tensors' names, in file order."""
+        return iter(self._by_name)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, TensorInfo]:
+        return {tensor.name: tensor for tensor in self.tensors}
 
     @property
     def nbytes(self) -> int:

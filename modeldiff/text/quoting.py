@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
+
+_MOST_COMPARED = 1_000
+_LONGEST_COMPARED = 200
 
 
 def quoted(text: str, limit: int = 80) -> str:
@@ -24,3 +29,17 @@ def listed(names: Iterable[str], limit: int = 3) -> str:
     text = ", ".join(quoted(name) for name in everything[:limit])
     more = len(everything) - limit
     return f"{text} and {more:,} more" if more > 0 else text
+
+
+def did_you_mean(text: str, names: Iterable[str]) -> str:
+    """A question with the two names most like ``text``, or "" where none is like it.
+
+    Of many names the first are looked at, and no long ones: whoever wrote them may mean harm.
+
+    >>> did_you_mean("model.layer.0", ["model.layers.0", "lm_head"])
+    "Did you mean 'model.layers.0'?"
+    """
+    short = (name for name in names if len(name) <= _LONGEST_COMPARED)
+    candidates = list(islice(short, _MOST_COMPARED))
+    near = get_close_matches(text[:_LONGEST_COMPARED], candidates, n=2, cutoff=0.8)
+    return f"Did you mean {' or '.join(map(quoted, near))}?" if near else ""
