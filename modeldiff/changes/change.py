@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -142,3 +143,8 @@ class Progress:
     tensors_total: int
     resumed_bytes: int = 0
     current: str = ""
+
+
+ReportProgress = Callable[[Progress], None]
+"""What a long act calls often to tell how far it is. An error that it raises ends the
+act, ``Cancelled`` for one."""

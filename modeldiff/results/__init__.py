@@ -3,21 +3,21 @@
 from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.findings.summary import Summary, merge_by, summarize
 from modeldiff.results.diff import run_diff
-from modeldiff.results.drilldown import drill_down, possible_drill_downs
-from modeldiff.results.drilldown_kinds import DrillDown, DrillDownKind, DrillDownResult
+from modeldiff.results.drilldown import load_drill_down, run_drill_down
+from modeldiff.results.drilldown_request import DrillDown
+from modeldiff.results.drilldowns.kind import DrillDownKind
+from modeldiff.results.drilldowns.registry import possible_drill_downs
 from modeldiff.results.export.documents import pair_row, result_document
 from modeldiff.results.export.files import require_writable, result_table, write_file, write_result
 from modeldiff.results.jobs.manager import JobSnapshot, JobState, cancel, find, job, submit
 from modeldiff.results.jobs.throughput import Pace
 from modeldiff.results.result import SCHEMA, Result, ResultHeader, result_key
-from modeldiff.results.store.drilldown_files import load_drill_down
 from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
 __all__ = [
     "SCHEMA",
     "DrillDown",
     "DrillDownKind",
-    "DrillDownResult",
     "JobSnapshot",
     "JobState",
     "Narrative",
@@ -27,7 +27,6 @@ __all__ = [
     "Summary",
     "cancel",
     "delete_result",
-    "drill_down",
     "find",
     "job",
     "list_results",
@@ -42,6 +41,7 @@ __all__ = [
     "result_key",
     "result_table",
     "run_diff",
+    "run_drill_down",
     "submit",
     "summarize",
     "write_file",

@@ -1,98 +1,67 @@
-"""A closer look at one pair of a comparison: what has to be read again is read once and kept."""
+"""A drill-down into one pair of a comparison: what has to be read again is read once and kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
-from modeldiff.architectures import Architecture, Place, understand
-from modeldiff.changes import (
-    Pair,
-    Progress,
-    measure_image,
-    measure_rows,
-    measure_singular_values,
-    measure_units,
-    pair,
-    units_between,
-)
-from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
+from modeldiff.architectures import Place, understand
+from modeldiff.changes import Pair, pair
+from modeldiff.changes.change import ReportProgress
+from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import InvalidOption
-from modeldiff.results.drilldown_kinds import DrillDown, DrillDownKind, DrillDownResult
+from modeldiff.results.drilldown_request import DrillDown
+from modeldiff.results.drilldowns.kind import Inputs
+from modeldiff.results.drilldowns.registry import drill_down_kind
 from modeldiff.results.result import result_key
-from modeldiff.results.store.drilldown_files import load_drill_down, save_drill_down
-
-_ROWS_ARE_TOKENS = ("embed_tokens", "lm_head", "embed_positions", "embed_token_types")
+from modeldiff.results.store.drilldown_files import read_drill_down, write_drill_down
 
 
-def possible_drill_downs(
-    found: Pair, base: Architecture, target: Architecture
-) -> tuple[DrillDownKind, ...]:
-    """The looks that there are at a pair, as far as headers tell; none where it isn't measured."""
-    tensor = found.base
-    if found.status != "compared" or tensor is None or found.target is None:
-        return ()
-    sides = (tensor, found.target)
-    if not tensor.elements or not all(_is_float(side) for side in sides):
-        return ()
-    looks: list[DrillDownKind] = []
-    if units_between(found, base, target) is not None:
-        looks.append("units")
-    matrix = len(tensor.shape) == 2 and min(tensor.shape) > 1
-    if matrix and found.place.component.rpartition(".")[2] in _ROWS_ARE_TOKENS:
-        looks.append("rows")
-    if matrix:
-        looks += ["image", "spectrum"]
-    return tuple(looks)
-
-
-def drill_down(
+def run_drill_down(
     base: Checkpoint,
     target: Checkpoint,
-    look: DrillDown,
+    request: DrillDown,
     *,
     device: str = "auto",
-    progress: Callable[[Progress], None] | None = None,
-) -> DrillDownResult:
-    """What a look shows: the stored one if there is, else measured now and kept.
+    progress: ReportProgress | None = None,
+) -> Any:
+    """The result of a drill-down, of the type that its kind has: the stored one if there is, else
+    measured now and kept.
 
+    ``request`` is a place of the comparison of ``base`` and ``target``, and what of it.
     ``device`` is where singular values are computed; all else is reading. ``progress`` is called
     often and may raise ``Cancelled``.
 
-    Raises ``InvalidOption`` where the comparison has no such pair or the pair no such look,
+    Raises ``InvalidOption`` where the comparison has no such pair or the pair no such drill-down,
     ``ResultError`` where the cache folder can't be written to, and the errors of reading.
     """
+    kind = drill_down_kind(request.kind)
     key = result_key(base, target)
-    stored = load_drill_down(key, look)
+    stored = load_drill_down(key, request)
     if stored is not None:
         return stored
-    sides = understand(base), understand(target)
-    chosen = _pair_at(pair(*sides), look.place)
-    found = _measure(chosen, look.kind, (base, target), sides, device, progress)
-    save_drill_down(key, look, found)
-    return found
+    architectures = understand(base), understand(target)
+    row = _pair_at(pair(*architectures), request.place)
+    result = kind.measure(Inputs(row, (base, target), architectures, device, progress))
+    save_drill_down(key, request, result)
+    return result
 
 
-def _measure(
-    chosen: Pair,
-    kind: DrillDownKind,
-    checkpoints: tuple[Checkpoint, Checkpoint],
-    architectures: tuple[Architecture, Architecture],
-    device: str,
-    progress: Callable[[Progress], None] | None,
-) -> DrillDownResult:
-    if kind == "rows":
-        return measure_rows(chosen, *checkpoints, progress=progress)
-    if kind == "image":
-        return measure_image(chosen, *checkpoints, progress=progress)
-    if kind == "spectrum":
-        return measure_singular_values(chosen, *checkpoints, device=device, progress=progress)
-    units = units_between(chosen, *architectures)
-    if units is None:
-        raise InvalidOption(
-            f"{chosen.place.column} has no heads and no neurons to tell apart.",
-            hint="Choose an attention or MLP matrix whose model's config says its heads.",
-        )
-    return measure_units(chosen, units, *checkpoints, progress=progress)
+def load_drill_down(key: str, request: DrillDown) -> Any:
+    """The stored result of a drill-down into a pair of the diff with this key, or None.
+
+    A file that is damaged, of another version or of another drill-down is left aside with a logged
+    warning; the next measurement replaces it. Raises ``InvalidOption`` for an unknown kind.
+    """
+    return read_drill_down(key, request, drill_down_kind(request.kind).decode)
+
+
+def save_drill_down(key: str, request: DrillDown, result: Any) -> None:
+    """Keep the result of a drill-down into a pair of the diff with this key.
+
+    Raises ``ResultError`` where that is not possible, ``InvalidOption`` for an unknown kind.
+    """
+    table, about = drill_down_kind(request.kind).encode(result, request.place)
+    write_drill_down(key, request, table, about)
 
 
 def _pair_at(pairs: tuple[Pair, ...], place: Place) -> Pair:
@@ -104,8 +73,3 @@ def _pair_at(pairs: tuple[Pair, ...], place: Place) -> Pair:
         f"The two checkpoints have no {place.column} {where}.",
         hint="Choose a place that the comparison's table has.",
     )
-
-
-def _is_float(tensor: TensorInfo) -> bool:
-    stored = STORED_TYPES.get(tensor.dtype)
-    return stored is not None and stored.kind == "float"

@@ -43,22 +43,22 @@ def block_sums(reader: PairReader, base: Values, target: Values, edges: Counts) 
     columns = base.shape[1]
     with np.errstate(all="ignore"):
         np.subtract(target, base, out=delta)
-        sums = []
+        squared = []
         for values in (base, target, delta):
             np.multiply(values, values, out=squares)
-            sums.append(_add(squares, edges).astype(np.float64))
-        base_squared, target_squared, delta_squared = sums
+            squared.append(_add(squares, edges).astype(np.float64))
+        base_squared, target_squared, delta_squared = squared
         unchanged = _count(delta == 0, edges)
         np.abs(delta, out=delta)
         max_abs_delta = np.maximum.reduceat(delta, edges, axis=1).astype(np.float64)
     n = np.broadcast_to(np.diff(edges, append=columns), unchanged.shape).copy()
-    found = BlockSums(n, unchanged, base_squared, target_squared, delta_squared, max_abs_delta)
+    sums = BlockSums(n, unchanged, base_squared, target_squared, delta_squared, max_abs_delta)
     total = base_squared + target_squared + delta_squared
     careful = ~np.isfinite(total) | (base_squared < _TINY) | (target_squared < _TINY)
     careful |= (delta_squared < _TINY) & (unchanged < n)
     for row in np.flatnonzero(careful.any(axis=1)):
-        _sum_carefully(found, int(row), base[row], target[row], edges)
-    return found
+        _sum_carefully(sums, int(row), base[row], target[row], edges)
+    return sums
 
 
 def relative_frobenius_pct(
@@ -67,10 +67,10 @@ def relative_frobenius_pct(
     """``100 * ||b-a|| / ||a||``; infinite where only a is 0, NaN where nothing is finite or a norm
     is beyond float64."""
     with np.errstate(all="ignore"):
-        found = 100.0 * np.sqrt(delta_squared / base_squared)
-    found[(base_squared == 0) & (delta_squared == 0)] = 0.0
-    found[(n == 0) | ~np.isfinite(base_squared) | ~np.isfinite(delta_squared)] = np.nan
-    return found
+        pct = 100.0 * np.sqrt(delta_squared / base_squared)
+    pct[(base_squared == 0) & (delta_squared == 0)] = 0.0
+    pct[(n == 0) | ~np.isfinite(base_squared) | ~np.isfinite(delta_squared)] = np.nan
+    return pct
 
 
 def _add(values: Values, edges: Counts) -> Values:
@@ -88,18 +88,18 @@ def _count(true: npt.NDArray[np.bool_], edges: Counts) -> Counts:
     return counts
 
 
-def _sum_carefully(found: BlockSums, row: int, base: Values, target: Values, edges: Counts) -> None:
+def _sum_carefully(sums: BlockSums, row: int, base: Values, target: Values, edges: Counts) -> None:
     """Replaces a row's sums by those of its finite elements, all in float64."""
     finite = np.isfinite(base) & np.isfinite(target)
     a, b = (np.where(finite, values, 0).astype(np.float64) for values in (base, target))
     with np.errstate(all="ignore"):
         delta = b - a
-        for sums, values in (
-            (found.base_squared, a),
-            (found.target_squared, b),
-            (found.delta_squared, delta),
+        for column, values in (
+            (sums.base_squared, a),
+            (sums.target_squared, b),
+            (sums.delta_squared, delta),
         ):
-            sums[row] = np.add.reduceat(values * values, edges)
-        found.max_abs_delta[row] = np.maximum.reduceat(np.abs(delta), edges)
-    found.n[row] = np.add.reduceat(finite, edges, dtype=np.int64)
-    found.unchanged[row] = np.add.reduceat(finite & (a == b), edges, dtype=np.int64)
+            column[row] = np.add.reduceat(values * values, edges)
+        sums.max_abs_delta[row] = np.maximum.reduceat(np.abs(delta), edges)
+    sums.n[row] = np.add.reduceat(finite, edges, dtype=np.int64)
+    sums.unchanged[row] = np.add.reduceat(finite & (a == b), edges, dtype=np.int64)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.changes.backends.devices import MOST_THREADS, usable_cores
-from modeldiff.changes.change import Pair, Progress
+from modeldiff.changes.change import Pair, Progress, ReportProgress
 from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair, table8
 from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
 from modeldiff.checkpoints import Checkpoint, StoredType, TensorInfo
@@ -25,10 +25,9 @@ from modeldiff.errors import CheckpointError, InvalidOption
 BLOCK_ELEMENTS = 1 << 18
 """Elements of a block, but at least a row: what NumPy does to it stays near the processor."""
 
-ReportProgress = Callable[[Progress], None]
 Bytes = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]
-_Found = TypeVar("_Found")
+_Outcome = TypeVar("_Outcome")
 
 
 @dataclass(frozen=True)
@@ -192,11 +191,11 @@ class PairReader:
         return self._buffer(name, math.prod(shape), self.matrix.working).reshape(shape)
 
     def walk(
-        self, blocks: list[tuple[int, int]], act: Callable[[int, int], _Found]
-    ) -> Iterator[_Found]:
+        self, blocks: list[tuple[int, int]], act: Callable[[int, int], _Outcome]
+    ) -> Iterator[_Outcome]:
         """``act(start, stop)`` for all blocks by several threads; what it returns, in order."""
-        waiting: deque[tuple[int, int, Future[_Found]]] = deque()
-        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="closer")
+        waiting: deque[tuple[int, int, Future[_Outcome]]] = deque()
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="drill-down")
         self.report()
         try:
             for start, stop in blocks:
@@ -210,7 +209,7 @@ class PairReader:
 
     def in_threads(self, act: Callable[[int], object]) -> None:
         """``act(number)`` in each of the reader's threads; what one raises is raised."""
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="closer") as pool:
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="drill-down") as pool:
             for future in [pool.submit(act, number) for number in range(self._threads)]:
                 while True:
                     with contextlib.suppress(TimeoutError):
@@ -218,13 +217,13 @@ class PairReader:
                         break
                     self.report()
 
-    def _next(self, waiting: deque[tuple[int, int, Future[_Found]]]) -> _Found:
+    def _next(self, waiting: deque[tuple[int, int, Future[_Outcome]]]) -> _Outcome:
         start, stop, future = waiting.popleft()
-        found = future.result()
+        outcome = future.result()
         bits = sum(stored.bits for stored in self._stored)
         self._done += (stop - start) * self.matrix.columns * bits // 8
         self.report()
-        return found
+        return outcome
 
     def _buffer(self, name: str, size: int, kind: np.dtype[Any]) -> npt.NDArray[Any]:
         """``size`` elements of a buffer that this thread uses again; page faults cost more than

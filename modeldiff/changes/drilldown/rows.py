@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.changes.change import Pair
+from modeldiff.changes.change import Pair, ReportProgress
 from modeldiff.changes.drilldown.block_sums import BlockSums, block_sums, relative_frobenius_pct
 from modeldiff.changes.drilldown.pair_reader import (
     MatrixPair,
     PairReader,
-    ReportProgress,
     matrix_pair,
     require_floats,
 )
@@ -96,8 +95,8 @@ def measure_rows(
         return sums, np.fromiter(map(zlib.crc32, raw[0]), np.int64, stop - start)
 
     with PairReader(matrix, base, target, progress) as reader:
-        found = list(reader.walk(reader.blocks(), act))
-    return _assemble(matrix, [sums for sums, _ in found], [checks for _, checks in found])
+        blocks = list(reader.walk(reader.blocks(), act))
+    return _assemble(matrix, [sums for sums, _ in blocks], [checks for _, checks in blocks])
 
 
 def _assemble(matrix: MatrixPair, sums: list[BlockSums], checks: list[Numbers]) -> RowChanges:

@@ -17,12 +17,11 @@ import numpy as np
 
 from modeldiff.architectures import Architecture, Place
 from modeldiff.changes.arrays import statistics_of_bytes
-from modeldiff.changes.change import Change, Pair, Statistics
+from modeldiff.changes.change import Change, Pair, ReportProgress, Statistics
 from modeldiff.changes.drilldown.pair_reader import (
     Bytes,
     MatrixPair,
     PairReader,
-    ReportProgress,
     matrix_pair,
 )
 from modeldiff.changes.statistics.statistics import merge_statistics
@@ -33,8 +32,8 @@ UnitKind = Literal["query head", "KV head", "neuron block", "expert"]
 
 MOST_UNIT_BLOCKS = 64
 """Into so many blocks the neurons of an MLP are cut at most."""
-_HELD_BYTES = 256 << 20
-"""Stored bytes of both sides that are held at once while columns are gathered."""
+_GATHERED_BYTES = 256 << 20
+"""Stored bytes of both sides that are in memory at once while columns are gathered."""
 _QUERY = ("self_attn.q_proj", "self_attn.q_b_proj")
 _KEYS_VALUES = ("self_attn.k_proj", "self_attn.v_proj")
 _NEURONS_OUT = ("gate_proj", "up_proj")
@@ -61,13 +60,6 @@ class UnitChanges:
 
     units: Units
     statistics: tuple[Statistics, ...]
-
-    def by_group(self) -> dict[int, Statistics]:
-        """The statistics of each KV group, merged; empty where there are none."""
-        merged: dict[int, list[Statistics]] = {}
-        for group, statistics in zip(self.units.groups, self.statistics, strict=False):
-            merged.setdefault(group, []).append(statistics)
-        return {group: merge_statistics(parts) for group, parts in merged.items()}
 
 
 def units_of(pair: Pair, architecture: Architecture) -> Units | None:
@@ -102,8 +94,8 @@ def units_between(pair: Pair, base: Architecture, target: Architecture) -> Units
     sides = sorted((base, target), key=lambda side: _is_transposed(pair, side))
     if _is_transposed(pair, sides[0]) != _is_transposed(pair, sides[1]):
         sides = sides[:1]
-    found = (units_of(pair, side) for side in sides)
-    return next((units for units in found if units is not None), None)
+    answers = (units_of(pair, side) for side in sides)
+    return next((units for units in answers if units is not None), None)
 
 
 def measure_units(
@@ -125,10 +117,9 @@ def measure_units(
         raise InvalidOption(
             f"{matrix.base.name} cannot be cut into these units.", hint="Choose another tensor."
         )
-    parts = _batches(matrix, units)
-    with PairReader(
-        matrix, base, target, progress, passes=1 if units.axis == 0 else len(parts)
-    ) as (reader):
+    batches = _batches(matrix, units)
+    passes = 1 if units.axis == 0 else len(batches)
+    with PairReader(matrix, base, target, progress, passes=passes) as reader:
         if units.axis == 0:
             blocks = [(units.edges[i], units.edges[i + 1]) for i in range(len(units))]
 
@@ -137,26 +128,27 @@ def measure_units(
                 return statistics_of_bytes(one.reshape(-1), other.reshape(-1), matrix.types)
 
             return UnitChanges(units, tuple(reader.walk(blocks, measure)))
-        found: list[Statistics] = []
-        for batch in parts:
-            found += _measure_columns(reader, matrix, units.edges[batch.start : batch.stop + 1])
-        return UnitChanges(units, tuple(found))
+        statistics: list[Statistics] = []
+        for batch in batches:
+            edges = units.edges[batch.start : batch.stop + 1]
+            statistics += _measure_columns(reader, matrix, edges)
+        return UnitChanges(units, tuple(statistics))
 
 
 def expert_changes(changes: Iterable[Change], place: Place) -> dict[int, Statistics]:
     """The statistics of each expert at a place (all parameters of its component), from the rows of
     a change table: nothing is read."""
-    found: dict[int, list[Statistics]] = {}
+    experts: dict[int, list[Statistics]] = {}
     for change in changes:
         own = change.pair.place
         same = (own.layer, own.component, own.tower) == (place.layer, place.component, place.tower)
         if not same or own.parameter != place.parameter or own.expert is None:
             continue
         if change.statistics is not None:
-            found.setdefault(own.expert, []).append(change.statistics)
+            experts.setdefault(own.expert, []).append(change.statistics)
     return {
         expert: parts[0] if len(parts) == 1 else merge_statistics(parts)
-        for expert, parts in sorted(found.items())
+        for expert, parts in sorted(experts.items())
     }
 
 
@@ -209,8 +201,8 @@ def _bits(matrix: MatrixPair) -> tuple[int, int]:
 
 
 def _batches(matrix: MatrixPair, units: Units) -> list[range]:
-    """The units in turns whose columns are held at once."""
-    count = max(-(-matrix.nbytes // _HELD_BYTES), 1)
+    """The units in turns whose columns are in memory at once."""
+    count = max(-(-matrix.nbytes // _GATHERED_BYTES), 1)
     step = max(-(-len(units) // count), 1)
     return [range(i, min(i + step, len(units))) for i in range(0, len(units), step)]
 
@@ -233,7 +225,7 @@ def _measure_columns(
 
     for _ in reader.walk(reader.blocks(), gather):
         pass
-    found: list[Statistics] = [Statistics()] * len(gathered)
+    statistics: list[Statistics] = [Statistics()] * len(gathered)
     waiting = iter(range(len(gathered)))
     lock = threading.Lock()
 
@@ -243,8 +235,8 @@ def _measure_columns(
                 number = next(waiting, None)
             if number is None:
                 return
-            one, other = gathered[number]
-            found[number] = statistics_of_bytes(one.reshape(-1), other.reshape(-1), matrix.types)
+            one, other = (side.reshape(-1) for side in gathered[number])
+            statistics[number] = statistics_of_bytes(one, other, matrix.types)
 
     reader.in_threads(measure)
-    return found
+    return statistics

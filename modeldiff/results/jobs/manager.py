@@ -1,8 +1,7 @@
-"""Diffs and closer looks in the background: workers of this process answer one question after the
-other.
+"""Diffs and drill-downs in the background: workers of this process do one job after the other.
 
-A question that is asked again while it is being answered is joined, however many ask. What those
-who ask see are snapshots: frozen values that never change under them.
+A job that is asked for again while it is under way is joined, however many ask. What those who ask
+see are snapshots: frozen values that never change under them.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from modeldiff.changes.change import Change, Progress
 from modeldiff.checkpoints import open_checkpoint, parse_reference
 from modeldiff.errors import Cancelled, InvalidReference, ModeldiffError
 from modeldiff.results.diff import run_diff
-from modeldiff.results.drilldown import drill_down
-from modeldiff.results.drilldown_kinds import DrillDown
+from modeldiff.results.drilldown import run_drill_down
+from modeldiff.results.drilldown_request import DrillDown
+from modeldiff.results.drilldowns.registry import drill_down_kind
 from modeldiff.results.jobs.throughput import Pace
 from modeldiff.results.result import result_key
 
 JobState = Literal["queued", "opening", "waiting", "measuring", "done", "failed", "cancelled"]
 _ACTIVE: tuple[JobState, ...] = ("queued", "opening", "waiting", "measuring")
-_Lane = Literal["diffs", "looks", "spectra"]
 
 _KEPT_JOBS = 50
 _log = logging.getLogger(__name__)
@@ -43,8 +42,8 @@ class JobSnapshot:
     then ``done``, ``failed`` or ``cancelled``. ``elapsed`` is seconds since it was begun, queue not
     counted. ``key`` is known once the checkpoints are open; when ``done``, ``load_result(key)`` is
     the result. ``changes`` are the rows finished so far; jobs that are over let go of theirs once
-    another one is over. A job with a ``look`` is no diff but a closer look at one pair: it has no
-    rows, and ``load_look(key, look)`` is what it found.
+    another one is over. A job with a ``drill_down`` is no diff but a drill-down into one pair: it
+    has no rows, and ``load_drill_down(key, drill_down)`` is its result.
     """
 
     id: str
@@ -59,7 +58,7 @@ class JobSnapshot:
     key: str | None
     error: ModeldiffError | None
     changes: tuple[Change, ...]
-    look: DrillDown | None = None
+    drill_down: DrillDown | None = None
 
     @property
     def active(self) -> bool:
@@ -70,9 +69,10 @@ class JobSnapshot:
 class _Job:
     """A job as the worker sees it. Everything here changes under the manager's lock only."""
 
-    def __init__(self, base: str, target: str, device: str, look: DrillDown | None) -> None:
+    def __init__(self, base: str, target: str, device: str, drill_down: DrillDown | None) -> None:
         self.id = uuid.uuid4().hex
-        self.base, self.target, self.device, self.look = base, target, device, look
+        self.base, self.target, self.device, self.drill_down = base, target, device, drill_down
+        self.lane = "diffs" if drill_down is None else drill_down_kind(drill_down.kind).lane
         self.state: JobState = "queued"
         self.progress: Progress | None = None
         self.pace = Pace()
@@ -90,16 +90,9 @@ class _Job:
         return self.ended is None and not self.stop
 
     @property
-    def question(self) -> tuple[str, str, DrillDown | None]:
-        """What is asked, wherever it is computed."""
-        return self.base, self.target, self.look
-
-    @property
-    def lane(self) -> _Lane:
-        """Which worker it is for."""
-        if self.look is None:
-            return "diffs"
-        return "spectra" if self.look.kind == "spectrum" else "looks"
+    def request(self) -> tuple[str, str, DrillDown | None]:
+        """What is asked for, wherever it is computed."""
+        return self.base, self.target, self.drill_down
 
     def snapshot(self) -> JobSnapshot:
         now = time.monotonic()
@@ -119,7 +112,7 @@ class _Job:
             key=self.key,
             error=self.error,
             changes=self._seen,
-            look=self.look,
+            drill_down=self.drill_down,
         )
 
     def report(self, progress: Progress) -> None:
@@ -134,13 +127,13 @@ class _Job:
 class JobManager:
     """Queues, and for each the daemon thread that works on it, started with its first job.
 
-    A look of a second or two waits neither for a diff to end nor for singular values, which take
-    half a minute: each of the three has a queue of its own.
+    A drill-down of a second or two waits neither for a diff to end nor for one that takes half a
+    minute: diffs have a queue, and each lane of drill-downs has one.
     """
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._queues: defaultdict[_Lane, deque[_Job]] = defaultdict(deque)
+        self._queues: defaultdict[str, deque[_Job]] = defaultdict(deque)
         self._jobs: dict[str, _Job] = {}  # oldest first
 
     def submit(
@@ -149,13 +142,13 @@ class JobManager:
         target_reference: str,
         *,
         device: str = "auto",
-        look: DrillDown | None = None,
+        drill_down: DrillDown | None = None,
     ) -> JobSnapshot:
-        """Ask for a diff, or for a closer look at one of its pairs, or join the job that is already
-        on it."""
-        job = _Job(_canonical(base_reference), _canonical(target_reference), device, look)
+        """Ask for a diff, or for a drill-down into one of its pairs, or join the job that is
+        already on it. Raises ``InvalidOption`` for a drill-down of an unknown kind."""
+        job = _Job(_canonical(base_reference), _canonical(target_reference), device, drill_down)
         with self._condition:
-            for other in self._asked(job.question):
+            for other in self._asked(job.request):
                 if other.active and other.device == device:
                     return other.snapshot()
             self._jobs[job.id] = job
@@ -176,12 +169,12 @@ class JobManager:
             return job.snapshot() if job else None
 
     def find(
-        self, base_reference: str, target_reference: str, *, look: DrillDown | None = None
+        self, base_reference: str, target_reference: str, *, drill_down: DrillDown | None = None
     ) -> JobSnapshot | None:
-        """The newest job for this diff or look, on whatever device; None if there is none."""
-        question = _canonical(base_reference), _canonical(target_reference), look
+        """The newest job for this diff or drill-down, on whatever device; None if there is none."""
+        request = _canonical(base_reference), _canonical(target_reference), drill_down
         with self._condition:
-            job = next(self._asked(question), None)
+            job = next(self._asked(request), None)
             return job.snapshot() if job else None
 
     def cancel(self, job_id: str) -> None:
@@ -196,11 +189,11 @@ class JobManager:
                 self._queues[job.lane].remove(job)
                 self._end(job, "cancelled")
 
-    def _asked(self, question: tuple[str, str, DrillDown | None]) -> Iterator[_Job]:
-        """The jobs for this question, newest first."""
-        return (job for job in reversed(self._jobs.values()) if job.question == question)
+    def _asked(self, request: tuple[str, str, DrillDown | None]) -> Iterator[_Job]:
+        """The jobs for this request, newest first."""
+        return (job for job in reversed(self._jobs.values()) if job.request == request)
 
-    def _work(self, lane: _Lane) -> None:
+    def _work(self, lane: str) -> None:
         with self._condition:
             queue = self._queues[lane]
         while True:
@@ -214,13 +207,13 @@ class JobManager:
 
     def _outcome(self, job: _Job) -> tuple[JobState, ModeldiffError | None]:
         try:
-            self._answer(job)
+            self._run(job)
         except Cancelled:
             return "cancelled", None
         except ModeldiffError as error:
             return "failed", error
         except Exception as error:
-            what = "diff" if job.look is None else f"closer look ({job.look})"
+            what = "diff" if job.drill_down is None else f"closer look ({job.drill_down})"
             _log.exception("The %s of %s and %s failed", what, job.base, job.target)
             return "failed", ModeldiffError(
                 f"The {what.partition(' (')[0]} stopped at an error that was not foreseen: "
@@ -229,7 +222,7 @@ class JobManager:
             )
         return "done", None
 
-    def _answer(self, job: _Job) -> None:
+    def _run(self, job: _Job) -> None:
         def on_progress(progress: Progress) -> None:
             with self._unless_stopped(job):
                 job.report(progress)
@@ -241,8 +234,8 @@ class JobManager:
         base, target = open_checkpoint(job.base), open_checkpoint(job.target)
         with self._unless_stopped(job):
             job.key = result_key(base, target)
-        if job.look is not None:
-            drill_down(base, target, job.look, device=job.device, progress=on_progress)
+        if job.drill_down is not None:
+            run_drill_down(base, target, job.drill_down, device=job.device, progress=on_progress)
             return
         result = run_diff(
             base, target, device=job.device, progress=on_progress, on_change=on_change

@@ -62,7 +62,7 @@ def save_result(result: Result) -> None:
 
 
 def delete_result(key: str) -> None:
-    """Delete the stored result with this key and all closer looks at it; if there are none, so be
+    """Delete the stored result with this key and all drill-downs into it; if there are none, so be
     it. Raises ``ResultError`` where that is not permitted."""
     if not is_key(key):
         return

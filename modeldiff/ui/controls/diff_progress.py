@@ -1,59 +1,54 @@
 """How far the diff of the chosen pair is, and the parts of a page that follow it.
 
-The measuring itself runs in ``modeldiff.results``: one worker of this process answers each
-question once, however many tabs ask. Here it is asked for, watched and drawn.
+The measuring itself runs in ``modeldiff.results``. Here it is asked for and drawn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import streamlit as st
 
 from modeldiff.architectures import Place
 from modeldiff.changes import Change, Pair
-from modeldiff.drawings import format_bytes, format_duration, format_rate
-from modeldiff.results import (
-    JobSnapshot,
-    Result,
-    cancel,
-    find,
-    load_result,
-    result_key,
-    submit,
+from modeldiff.drawings import format_bytes, format_duration
+from modeldiff.results import Result, load_result, result_key, submit
+from modeldiff.ui.controls.follow_job import (
+    Followed,
+    JobWords,
+    follow_job,
+    followed,
+    job_panel,
+    job_share,
+    job_stage,
 )
 from modeldiff.ui.session.opened_pair import Comparison, Opened, pairs_of
-from modeldiff.ui.widgets.error_box import show_error
-from modeldiff.ui.widgets.markdown import code, plain
+from modeldiff.ui.widgets.markdown import code
 
-SECONDS_BETWEEN_POLLS = 1.0
 STARTS_BY_ITSELF_BELOW = 1_000_000_000
 """A local pair with fewer bytes to read than this is measured without asking."""
 
 
-@dataclass(frozen=True)
-class DiffState:
-    """What there is of a diff: its result, or the job that works on it, or neither."""
+_WORDS = JobWords(
+    name="diff",
+    queued="Waiting for another diff to finish",
+    fetching="Downloading",
+    reading="Measuring",
+    start="Start the diff",
+    again="Start again",
+    before="**Not measured yet.**",
+    stopped="**Stopped.** What was measured is kept, and the next start goes on from there.",
+    failed="**The diff did not finish.** What was measured until then is kept.",
+)
 
-    result: Result | None
-    job: JobSnapshot | None
-
-    @property
-    def active(self) -> bool:
-        """Whether somebody is measuring it now."""
-        return self.job is not None and self.job.active
+DiffState = Followed[Result]
+"""What there is of a diff."""
 
 
 def diff_state(comparison: Comparison) -> DiffState:
     """The state now."""
     key = result_key(comparison.base.checkpoint, comparison.target.checkpoint)
-    try:
-        return DiffState(_stored(key), None)
-    except LookupError:
-        job = find(*comparison.references)
-        # A job that is done without a result belongs to files or a cache that are gone.
-        return DiffState(None, None if job is not None and job.state == "done" else job)
+    return followed(comparison, lambda: _stored(key))
 
 
 def measured(state: DiffState) -> tuple[Change, ...]:
@@ -95,19 +90,7 @@ def follow(
 
     ``beat`` is how often, in seconds, it is to be drawn otherwise; None for not again.
     """
-
-    def pace(state: DiffState) -> float | None:
-        return SECONDS_BETWEEN_POLLS if state.active else beat()
-
-    begun = pace(diff_state(comparison))
-
-    def look() -> None:
-        state = diff_state(comparison)
-        if pace(state) != begun:
-            st.rerun()
-        draw(state)
-
-    st.fragment(look, run_every=begun)()
+    follow_job(lambda: diff_state(comparison), draw, beat=beat)
 
 
 def diff_line(state: DiffState) -> None:
@@ -119,9 +102,9 @@ def diff_line(state: DiffState) -> None:
     elif job is None:
         st.caption(":material/radio_button_unchecked: Not measured yet")
     elif state.active:
-        st.progress(_share(job), text=_stage(job))
+        st.progress(job_share(job), text=job_stage(job, _WORDS))
     else:
-        st.caption(f":material/error: {_stage(job)}")
+        st.caption(f":material/error: {'Stopped' if job.error is None else 'The diff failed'}")
 
 
 def diff_panel(comparison: Comparison, state: DiffState) -> None:
@@ -131,30 +114,8 @@ def diff_panel(comparison: Comparison, state: DiffState) -> None:
     if not comparison.has_weights:
         st.info("A config alone has no weights: the architectures are compared, not the numbers.")
         return
-    job = state.job
     with st.container(border=True, key="diff_panel"):
-        if job is not None and state.active:
-            st.progress(_share(job), text=f"**{_stage(job)}** {_pace(job)}")
-            st.button("Cancel", key="cancel_diff", on_click=cancel, args=(job.id,))
-            return
-        if job is not None and job.error is not None and job.state == "failed":
-            show_error(job.error)
-        st.markdown(f"{_before(job)} {_cost(comparison)}")
-        st.button(
-            "Start the diff" if job is None else "Start again",
-            key="start_diff",
-            type="primary",
-            on_click=start_diff,
-            args=(comparison,),
-        )
-
-
-def _before(job: JobSnapshot | None) -> str:
-    if job is None:
-        return "**Not measured yet.**"
-    if job.state == "cancelled":
-        return "**Stopped.** What was measured is kept, and the next start goes on from there."
-    return "**The diff did not finish.** What was measured until then is kept."
+        job_panel(state.job, _WORDS, cost=_cost(comparison), start=lambda: start_diff(comparison))
 
 
 def _cost(comparison: Comparison) -> str:
@@ -163,40 +124,6 @@ def _cost(comparison: Comparison) -> str:
     if download:
         text += f" and downloads {format_bytes(download)} of them first"
     return f"{text}."
-
-
-def _stage(job: JobSnapshot) -> str:
-    if job.state == "measuring" and job.progress is not None:
-        doing = "Downloading" if job.progress.phase == "fetching" else "Measuring"
-        return f"{doing}, {_share(job):.0%}"
-    return {
-        "queued": "Waiting for another diff to finish",
-        "opening": "Reading headers",
-        "waiting": "Another process is measuring this pair",
-        "failed": "The diff failed",
-        "cancelled": "Stopped",
-    }.get(job.state, "Measuring")
-
-
-def _pace(job: JobSnapshot) -> str:
-    progress = job.progress
-    if progress is None:
-        return ""
-    parts = [f"{format_bytes(progress.bytes_done)} of {format_bytes(progress.bytes_total)}"]
-    if job.bytes_per_second:
-        parts.append(format_rate(job.bytes_per_second))
-    if job.seconds_left is not None:
-        parts.append(f"{format_duration(job.seconds_left)} left")
-    if progress.current:
-        parts.append(f":gray[{plain(progress.current)}]")
-    return " · ".join(parts)
-
-
-def _share(job: JobSnapshot) -> float:
-    progress = job.progress
-    if progress is None or not progress.bytes_total:
-        return 0.0
-    return min(1.0, progress.bytes_done / progress.bytes_total)
 
 
 def _bytes_to_come(comparison: Comparison) -> tuple[int, int]:

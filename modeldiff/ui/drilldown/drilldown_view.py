@@ -1,46 +1,30 @@
-"""What lies behind a chosen place: how its change is spread, and closer looks at the tensor."""
+"""What lies behind a chosen place: how its change is spread, and drill-downs into the tensor."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
-from modeldiff.changes import (
-    Change,
-    ChangeImage,
-    Pair,
-    RowChanges,
-    SingularValues,
-    Status,
-    UnitChanges,
-    expert_changes,
-    spectrum_plan,
-    units_between,
-)
+from modeldiff.changes import Change, Pair, Status, expert_changes
 from modeldiff.drawings import format_bytes
 from modeldiff.drawings.charts.change_histogram import spread_alt, spread_chart
 from modeldiff.drawings.charts.vega_spec import chart_spec
 from modeldiff.findings.selection import PlaceRows
-from modeldiff.results import DrillDown, DrillDownKind, DrillDownResult, possible_drill_downs
+from modeldiff.results import DrillDown, DrillDownKind, possible_drill_downs
+from modeldiff.results.drilldowns.kind import Cost
 from modeldiff.ui.controls.drilldown_progress import follow_drill_down
-from modeldiff.ui.drilldown.image import show_image
-from modeldiff.ui.drilldown.rows import show_rows
-from modeldiff.ui.drilldown.spectrum import show_spectrum
-from modeldiff.ui.drilldown.units import show_experts, show_units
+from modeldiff.ui.drilldown.units import show_experts
+from modeldiff.ui.drilldown.views import VIEWS
 from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.session.url_state import change_view
 from modeldiff.ui.widgets.markdown import code
 
-LOOK = "look"
-"""The name of the chosen look in the URL."""
-READ_BY_ITSELF_BELOW = 600_000_000
-"""A tensor of fewer bytes on both sides, here on this machine, is read without asking: in a second
-or two."""
+URL_NAME = "look"
+"""The name of the chosen drill-down in the URL."""
 
-_CHOOSER = "look_chooser"
-_NO_FILE_NAME = re.compile(r"[^\w.-]")
-_UNITS = {"query head": "Heads", "KV head": "KV heads", "neuron block": "Neurons"}
+_CHOOSER = "drill_down_chooser"
 _NOTHING: dict[Status, str] = {
     "different_shape": "Two shapes have no elements in common, so there is nothing to look closer "
     "at. Compare with a checkpoint whose tensor has the same shape.",
@@ -52,7 +36,7 @@ _NOTHING: dict[Status, str] = {
 
 
 def drilldown_view(comparison: Comparison, place: PlaceRows) -> None:
-    """Draw the spread of the change at a place, and the closer looks at its tensor or experts."""
+    """Draw the spread of the change at a place, and the drill-downs into its tensor or experts."""
     if place.statistics is not None:
         _spread(place)
     experts = expert_changes(place.rows, place.rows[0].pair.place)
@@ -70,20 +54,21 @@ def drilldown_view(comparison: Comparison, place: PlaceRows) -> None:
         st.caption(_NOTHING.get(pair.status, "Once it is measured, there is more to see here."))
         return
     sides = comparison.base.architecture, comparison.target.architecture
-    looks = possible_drill_downs(pair, *sides)
-    if not looks:
+    kinds = [each for each in possible_drill_downs(pair, *sides) if each.name in VIEWS]
+    if not kinds:
         st.caption(_why_none(pair))
         return
     _head("A closer look")
     if change not in place.rows:
         st.caption(f"At {code(pair.place.column)}, where the tensor is stored.")
-    kind = _choose(comparison, pair, looks)
+    kind = _choose(comparison, pair, kinds)
+    download = _bytes_away(comparison, pair)
     follow_drill_down(
         comparison,
-        DrillDown(pair.place, kind),
-        by_itself=_starts_by_itself(comparison, pair, kind),
-        cost=_cost(comparison, pair, kind),
-        show=lambda found: _show(comparison, pair, found),
+        DrillDown(pair.place, kind.name),
+        by_itself=not download and kind.starts_by_itself(pair),
+        cost=_cost(kind.cost(pair), download),
+        show=lambda result: VIEWS[kind.name].show(comparison, pair, result),
     )
 
 
@@ -121,7 +106,7 @@ def _single(place: PlaceRows) -> Change | None:
 
 
 def _why_none(pair: Pair) -> str:
-    """Why a measured tensor has no closer looks."""
+    """Why a measured tensor has no drill-downs."""
     if pair.base is not None and len(pair.base.shape) < 2:
         return "A vector has no heads, image or singular values. Choose a matrix to look closer."
     return (
@@ -130,52 +115,31 @@ def _why_none(pair: Pair) -> str:
     )
 
 
-def _choose(comparison: Comparison, pair: Pair, looks: tuple[DrillDownKind, ...]) -> DrillDownKind:
-    """The look that the URL names, where there is such a one here, else the first."""
-    said = st.query_params.get(LOOK)
-    chosen = next((kind for kind in looks if kind == said), looks[0])
-    units = units_between(pair, comparison.base.architecture, comparison.target.architecture)
-    names: dict[DrillDownKind, str] = {
-        "units": _UNITS.get(units.kind, "Parts") if units is not None else "Parts",
-        "rows": "Tokens" if _are_tokens(pair) else "Rows",
-        "image": "Image",
-        "spectrum": "Singular values",
-    }
-    st.session_state[_CHOOSER] = chosen
+def _choose(
+    comparison: Comparison, pair: Pair, kinds: Sequence[DrillDownKind[Any]]
+) -> DrillDownKind[Any]:
+    """The drill-down that the URL names, where there is such a one here, else the first."""
+    offered = {kind.name: kind for kind in kinds}
+    name = st.query_params.get(URL_NAME, "")
+    chosen = offered.get(name, kinds[0])
+    st.session_state[_CHOOSER] = chosen.name
     st.segmented_control(
         "Look at",
-        looks,
+        list(offered),
         key=_CHOOSER,
         required=True,
-        format_func=lambda kind: names[kind],
+        format_func=lambda name: VIEWS[name].label(comparison, pair),
         label_visibility="collapsed",
-        on_change=lambda: change_view(look=st.session_state[_CHOOSER]),
+        on_change=lambda: change_view(**{URL_NAME: st.session_state[_CHOOSER]}),
     )
     return chosen
 
 
-def _are_tokens(pair: Pair) -> bool:
-    return pair.place.component.rpartition(".")[2] in ("embed_tokens", "lm_head")
-
-
-def _starts_by_itself(comparison: Comparison, pair: Pair, kind: DrillDownKind) -> bool:
-    if _bytes_away(comparison, pair) or pair.nbytes >= READ_BY_ITSELF_BELOW:
-        return False
-    return kind != "spectrum" or spectrum_plan(pair).small
-
-
-def _cost(comparison: Comparison, pair: Pair, kind: DrillDownKind) -> str:
-    times, computing = "", ""
-    if kind == "spectrum":
-        plan = spectrum_plan(pair)
-        times = f", {plan.passes} times" if plan.passes > 1 else ""
-        if not plan.small:
-            lasts = "up to 30 seconds" if plan.exact else "half a minute or more"
-            computing = f" Computing the singular values takes {lasts} on two cores."
-    away = _bytes_away(comparison, pair)
-    first = f", after a download of {format_bytes(away)}" if away else ""
-    text = f"This reads {format_bytes(pair.nbytes)} again{times}{first}."
-    return f"{text}{computing} It is done once, and kept."
+def _cost(cost: Cost, download: int) -> str:
+    times = f", {cost.passes} times" if cost.passes > 1 else ""
+    first = f", after a download of {format_bytes(download)}" if download else ""
+    reading = f"This reads {format_bytes(cost.nbytes)} again{times}{first}."
+    return " ".join(filter(None, (reading, cost.computing, "It is done once, and kept.")))
 
 
 def _bytes_away(comparison: Comparison, pair: Pair) -> int:
@@ -186,17 +150,3 @@ def _bytes_away(comparison: Comparison, pair: Pair) -> int:
         for side, tensor in sides
         if tensor is not None and not side.checkpoint.storage.is_local(tensor.file)
     )
-
-
-def _show(comparison: Comparison, pair: Pair, found: DrillDownResult) -> None:
-    column = pair.place.column
-    if isinstance(found, UnitChanges):
-        show_units(found)
-    elif isinstance(found, RowChanges):
-        show_rows(comparison, found, tokens=_are_tokens(pair), column=column)
-    elif isinstance(found, ChangeImage):
-        layer = "" if pair.place.layer is None else f"-layer-{pair.place.layer}"
-        show_image(found, f"modeldiff-change{layer}-{_NO_FILE_NAME.sub('_', column)}")
-    else:
-        assert isinstance(found, SingularValues)
-        show_spectrum(found)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 
 import streamlit as st
 
-from modeldiff.changes import ChangeImage
+from modeldiff.changes import ChangeImage, Pair
 from modeldiff.drawings import LIGHT
 from modeldiff.drawings.charts.change_image import image_alt, image_levels, image_png, image_scale
+from modeldiff.ui.drilldown.view import DrillDownView
+from modeldiff.ui.session.opened_pair import Comparison
 
 _HERE = Path(__file__).parent
 _HTML = """<div class="picture"><canvas tabindex="0" role="img"></canvas>
 <div class="scale"><div class="bar"></div><span class="start"></span><span class="middle"></span>
 <span class="end"></span></div><div class="says" aria-live="polite"></div></div>"""
+_NO_FILE_NAME = re.compile(r"[^\w.-]")
 _LEAST_ASPECT, _MOST_ASPECT = 1.0, 2.0
 
 _component = st.components.v2.component(
@@ -26,8 +30,9 @@ _component = st.components.v2.component(
 )
 
 
-def show_image(image: ChangeImage, name: str) -> None:
-    """Draw the image with its scale; ``name`` is what its file is called."""
+def _show(comparison: Comparison, pair: Pair, image: ChangeImage) -> None:
+    """The image with its scale, and a file of it."""
+    del comparison
     scale = image_scale(image)
     levels = image_levels(image, scale)
     content = levels.tobytes()
@@ -58,10 +63,18 @@ def show_image(image: ChangeImage, name: str) -> None:
     st.download_button(
         "PNG",
         lambda: image_png(levels, LIGHT),
-        file_name=f"{name}.png",
+        file_name=_file_name(pair),
         mime="image/png",
         key="image_png",
         icon=":material/download:",
         help="A pixel a block, in the colours of the light theme.",
         on_click="ignore",
     )
+
+
+def _file_name(pair: Pair) -> str:
+    layer = "" if pair.place.layer is None else f"-layer-{pair.place.layer}"
+    return f"modeldiff-change{layer}-{_NO_FILE_NAME.sub('_', pair.place.column)}.png"
+
+
+IMAGE_VIEW = DrillDownView(label=lambda *_: "Image", show=_show)

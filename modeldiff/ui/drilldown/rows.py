@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from modeldiff.changes import RowChanges
+from modeldiff.changes import Pair, RowChanges
 from modeldiff.checkpoints import Tokens, read_tokens
 from modeldiff.drawings import format_pct
 from modeldiff.errors import CheckpointError
+from modeldiff.ui.drilldown.view import DrillDownView
 from modeldiff.ui.session.opened_pair import Comparison, Opened
 from modeldiff.ui.widgets.markdown import plain
 
@@ -37,18 +38,28 @@ class _Named:
     """Rows with what is known of them: ``base`` and ``target`` are the two tokenizers (None where
     there is none to be read, ``reason`` says why), ``groups`` the rows of each group."""
 
-    found: RowChanges
+    changes: RowChanges
     base: Tokens | None
     target: Tokens | None
     reason: str
     groups: dict[str, RowNumbers]
 
 
-def show_rows(comparison: Comparison, found: RowChanges, *, tokens: bool, column: str) -> None:
+def _label(comparison: Comparison, pair: Pair) -> str:
+    del comparison
+    return "Tokens" if _are_tokens(pair) else "Rows"
+
+
+def _are_tokens(pair: Pair) -> bool:
+    return pair.place.component.rpartition(".")[2] in ("embed_tokens", "lm_head")
+
+
+def _show(comparison: Comparison, pair: Pair, changes: RowChanges) -> None:
     """Groups of rows, a search, and the rows that moved most and least."""
+    tokens, column = _are_tokens(pair), pair.place.column
     base, reason = _tokens(comparison.base) if tokens else (None, "")
     target, _ = _tokens(comparison.target) if tokens else (None, "")
-    named = _Named(found, base or target, target, reason, _groups(found, base or target))
+    named = _Named(changes, base or target, target, reason, _groups(changes, base or target))
     if named.base is None and reason:
         st.caption(f"Rows by number only. {plain(reason)}")
     elif base is None and target is not None:
@@ -67,7 +78,8 @@ def show_rows(comparison: Comparison, found: RowChanges, *, tokens: bool, column
         if matches:
             _table(named, matches, f"Rows that match, of {column}")
         return
-    for title, order in (("Moved most", found.most_moved()), ("Moved least", found.least_moved())):
+    orders = {"Moved most": changes.most_moved(), "Moved least": changes.least_moved()}
+    for title, order in orders.items():
         inside = order if rows is None else order[np.isin(order, rows)]
         st.caption(f"{title}, of {len(inside):,} rows")
         _table(named, inside[:_SHOWN].tolist(), f"{title}, of {column}")
@@ -86,31 +98,31 @@ def _choose_group(named: _Named) -> RowNumbers | None:
     return named.groups.get(chosen or _ALL)
 
 
-def _groups(found: RowChanges, tokens: Tokens | None) -> dict[str, RowNumbers]:
+def _groups(changes: RowChanges, tokens: Tokens | None) -> dict[str, RowNumbers]:
     """The rows of each group, those that have any. A row may be untrained and something else."""
-    numbers = np.arange(len(found))
+    numbers = np.arange(len(changes))
     groups: dict[str, RowNumbers] = {}
     if tokens is not None:
         names = {"token": _ORDINARY, "special": "Special", "reserved": "Reserved", None: "No token"}
-        roles = np.array([names[tokens.role(row)] for row in range(len(found))])
+        roles = np.array([names[tokens.role(row)] for row in range(len(changes))])
         groups = {name: numbers[roles == name] for name in names.values()}
-    groups["Untrained"] = np.union1d(found.alike(), found.faint())
+    groups["Untrained"] = np.union1d(changes.alike(), changes.faint())
     return {name: rows for name, rows in groups.items() if rows.size}
 
 
 def _summary(named: _Named) -> None:
     """A line a group: how many, and how far its typical row moved."""
-    found = named.found
-    groups = {_ALL: np.arange(len(found)), **named.groups}
+    changes = named.changes
+    groups = {_ALL: np.arange(len(changes)), **named.groups}
     st.table(
         {
             "Rows": list(groups),
             "Count": [f"{len(rows):,}" for rows in groups.values()],
             "Typical change": [
-                format_pct(_middle(found.rel_frobenius_pct[rows])) for rows in groups.values()
+                format_pct(_middle(changes.rel_frobenius_pct[rows])) for rows in groups.values()
             ],
             "Not moved at all": [
-                format_pct(100 * float(np.mean(found.unchanged_pct[rows] == 100)))
+                format_pct(100 * float(np.mean(changes.unchanged_pct[rows] == 100)))
                 for rows in groups.values()
             ],
         },
@@ -133,24 +145,24 @@ def _search(named: _Named, wanted: str) -> list[int]:
         rows.append(int(number))
     if named.base is not None:
         rows += named.base.search(wanted, _MOST_MATCHES)
-    return [row for row in dict.fromkeys(rows) if row < len(named.found)]
+    return [row for row in dict.fromkeys(rows) if row < len(named.changes)]
 
 
 def _table(named: _Named, rows: Sequence[int], alt: str) -> None:
-    found, base, target = named.found, named.base, named.target
-    typical = float(np.nanmedian(found.rms_base)) if len(found) else 0.0
+    changes, base, target = named.changes, named.base, named.target
+    typical = float(np.nanmedian(changes.rms_base)) if len(changes) else 0.0
     columns: dict[str, list[Any]] = {"row": list(rows)}
     if base is not None:
         columns["token"] = [base.text(row) for row in rows]
-    columns["change"] = [float(found.rel_frobenius_pct[row]) for row in rows]
+    columns["change"] = [float(changes.rel_frobenius_pct[row]) for row in rows]
     marked = {name: set(own.tolist()) for name, own in named.groups.items() if name != _ORDINARY}
     kinds = [", ".join(n.lower() for n, own in marked.items() if row in own) for row in rows]
     if any(kinds):
         columns["group"] = kinds
     if base and target and any(base.text(row) != target.text(row) for row in rows):
         columns["in_target"] = [target.text(row) for row in rows]
-    columns["unchanged"] = [float(found.unchanged_pct[row]) for row in rows]
-    columns["size"] = [float(found.rms_base[row]) / typical if typical else 0.0 for row in rows]
+    columns["unchanged"] = [float(changes.unchanged_pct[row]) for row in rows]
+    columns["size"] = [float(changes.rms_base[row]) / typical if typical else 0.0 for row in rows]
     st.dataframe(
         pd.DataFrame(columns),
         column_config=_COLUMNS,
@@ -192,3 +204,6 @@ def _kept_tokens(identity: tuple[str, str], _side: Opened) -> tuple[Tokens | Non
         return read_tokens(_side.checkpoint), ""
     except CheckpointError as error:
         return None, error.message
+
+
+ROWS_VIEW = DrillDownView(_label, _show)

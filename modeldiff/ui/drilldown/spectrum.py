@@ -4,44 +4,47 @@ from __future__ import annotations
 
 import streamlit as st
 
-from modeldiff.changes import SingularValues
+from modeldiff.changes import Pair, SingularValues
 from modeldiff.drawings.charts.spectrum import spectrum_alt, spectrum_chart
 from modeldiff.drawings.charts.vega_spec import chart_spec
 from modeldiff.text.formatting import format_pct, format_small
+from modeldiff.ui.drilldown.view import DrillDownView
+from modeldiff.ui.session.opened_pair import Comparison
 
 _TOPS = (1, 4, 16, 64, 256)
 
 
-def show_spectrum(found: SingularValues) -> None:
+def _show(comparison: Comparison, pair: Pair, spectrum: SingularValues) -> None:
     """The verdict on the rank, the numbers behind it, the chart, and how exact all that is."""
-    if found.energy <= 0:
+    del comparison, pair
+    if spectrum.energy <= 0:
         st.markdown("**Nothing changed**, so there are no singular values to show.")
         return
-    st.markdown(_verdict(found))
-    low, high = found.effective_rank or (0.0, 0.0)
+    st.markdown(_verdict(spectrum))
+    low, high = spectrum.effective_rank or (0.0, 0.0)
     rank = f"{low:,.1f}" if high - low < 0.05 * low else f"{low:,.0f} – {high:,.0f}"
-    possible = f"of {found.possible_rank:,} possible"
+    possible = f"of {spectrum.possible_rank:,} possible"
     with st.grid(3, min_column_width=90):
         st.metric("Effective rank", rank, help=f"exp of the entropy of σ/Σσ, {possible}.")
-        stable = found.stable_rank
+        stable = spectrum.stable_rank
         st.metric(
             "Stable rank",
             "–" if stable is None else f"{stable:,.1f}",
             help=f"Σσ² / σ₁², {possible}: hardly moved by small singular values.",
         )
-        share = found.energy_share(1)
+        share = spectrum.energy_share(1)
         st.metric(
             "Top 1",
             "–" if share is None else format_pct(100 * share),
             help="Share of the change's energy (its squared Frobenius norm) in the largest one.",
         )
-    chart = spectrum_chart(found)
+    chart = spectrum_chart(spectrum)
     if chart is not None:
-        st.vega_lite_chart(spec=chart_spec(chart), key="spectrum_chart", alt=spectrum_alt(found))
+        st.vega_lite_chart(spec=chart_spec(chart), key="spectrum_chart", alt=spectrum_alt(spectrum))
     shares = {
         f"top {count:,}": format_pct(100 * share)
         for count in _TOPS
-        if count <= found.possible_rank and (share := found.energy_share(count)) is not None
+        if count <= spectrum.possible_rank and (share := spectrum.energy_share(count)) is not None
     }
     st.caption("Share of the change's energy in the largest singular values")
     st.table(
@@ -50,24 +53,24 @@ def show_spectrum(found: SingularValues) -> None:
         hide_index=True,
         alt="Share of the change's energy in the largest singular values",
     )
-    st.caption(_exactness(found))
+    st.caption(_exactness(spectrum))
 
 
-def _verdict(found: SingularValues) -> str:
-    if found.only_rounding:
+def _verdict(spectrum: SingularValues) -> str:
+    if spectrum.only_rounding:
         return (
             "**No more than rounding.** The change has no more energy than rounding target to its "
             "stored type makes, so its singular values say nothing about a rank."
         )
-    rank = found.fitting_rank
+    rank = spectrum.fitting_rank
     if rank is None:
-        possible = f"{found.possible_rank:,} singular values"
-        above = {0: f"None of the {possible}", found.possible_rank: f"All {possible}"}
-        some = above.get(found.signal, f"{found.signal:,} of {possible}")
-        if not found.exact and found.signal == len(found.values):
-            some = f"All {found.signal:,} that were computed, of {possible},"
+        possible = f"{spectrum.possible_rank:,} singular values"
+        above = {0: f"None of the {possible}", spectrum.possible_rank: f"All {possible}"}
+        some = above.get(spectrum.signal, f"{spectrum.signal:,} of {possible}")
+        if not spectrum.exact and spectrum.signal == len(spectrum.values):
+            some = f"All {spectrum.signal:,} that were computed, of {possible},"
         return f"**Fits no low rank.** {some} stand above what rounding alone makes."
-    share = format_pct(100 * (found.energy_share(rank) or 0.0))
+    share = format_pct(100 * (spectrum.energy_share(rank) or 0.0))
     stand = "One singular value stands" if rank == 1 else f"{rank:,} singular values stand"
     return (
         f"**Fits a rank-{rank:,} update.** {stand} above what rounding alone makes, with "
@@ -75,17 +78,21 @@ def _verdict(found: SingularValues) -> str:
     )
 
 
-def _exactness(found: SingularValues) -> str:
-    share = found.error / float(found.values[0]) if found.values.size and found.values[0] else 0.0
-    off = f"{format_small(found.error)} ({share:.1g} of the largest)"
-    if found.exact:
-        text = f"All {found.possible_rank:,} were computed, each within {off}."
+def _exactness(spectrum: SingularValues) -> str:
+    largest = float(spectrum.values[0]) if spectrum.values.size else 0.0
+    share = spectrum.error / largest if largest else 0.0
+    off = f"{format_small(spectrum.error)} ({share:.1g} of the largest)"
+    if spectrum.exact:
+        text = f"All {spectrum.possible_rank:,} were computed, each within {off}."
     else:
         text = (
-            f"The leading {len(found.values):,} of {found.possible_rank:,}, by randomised "
+            f"The leading {len(spectrum.values):,} of {spectrum.possible_rank:,}, by randomised "
             f"iteration: none is too large, and none lacks more than {off}. The shares are "
             "of the whole change, the effective rank is bounded by what the others can be."
         )
-    if found.nonfinite:
-        text += f" {found.nonfinite:,} elements that are no finite numbers count as unchanged."
+    if spectrum.nonfinite:
+        text += f" {spectrum.nonfinite:,} elements that are no finite numbers count as unchanged."
     return text
+
+
+SPECTRUM_VIEW = DrillDownView(label=lambda *_: "Singular values", show=_show)

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from modeldiff.changes import Statistics, UnitChanges
+from modeldiff.changes import Pair, Statistics, UnitChanges, units_between
 from modeldiff.drawings import METRICS, Metric, metric_named
 from modeldiff.drawings.charts.units import expert_chart, unit_chart, unit_names, units_alt
 from modeldiff.drawings.charts.vega_spec import chart_spec
+from modeldiff.ui.drilldown.view import DrillDownView
+from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.session.url_state import change_view, chosen_metric
 from modeldiff.ui.widgets.chart_selection import chart_key, clicked
 
+_LABELS = {"query head": "Heads", "KV head": "KV heads", "neuron block": "Neurons"}
 _KINDS = {
     "query head": "A bar a query head. Heads that read one KV head stand on one band.",
     "KV head": "A bar a KV head, each read by a group of query heads.",
@@ -20,14 +23,20 @@ _KINDS = {
 }
 
 
-def show_units(found: UnitChanges) -> None:
+def _label(comparison: Comparison, pair: Pair) -> str:
+    units = units_between(pair, comparison.base.architecture, comparison.target.architecture)
+    return "Parts" if units is None else _LABELS.get(units.kind, "Parts")
+
+
+def _show(comparison: Comparison, pair: Pair, changes: UnitChanges) -> None:
     """A bar a unit, and in words which moved most and least."""
-    names = unit_names(found.units)
-    metric = _telling(found.statistics)
-    st.caption(f"{metric.label}. {_KINDS.get(found.units.kind, '')}")
-    alt = units_alt(names, found.statistics, metric)
-    st.vega_lite_chart(spec=chart_spec(unit_chart(found, metric)), key="units_chart", alt=alt)
-    _extremes(names, found.statistics, metric)
+    del comparison, pair
+    names = unit_names(changes.units)
+    metric = _telling(changes.statistics)
+    st.caption(f"{metric.label}. {_KINDS.get(changes.units.kind, '')}")
+    alt = units_alt(names, changes.statistics, metric)
+    st.vega_lite_chart(spec=chart_spec(unit_chart(changes, metric)), key="units_chart", alt=alt)
+    _extremes(names, changes.statistics, metric)
 
 
 def show_experts(experts: Mapping[int, Statistics], column: str) -> None:
@@ -78,3 +87,6 @@ def _extremes(names: Sequence[str], statistics: Sequence[Statistics], metric: Me
     if len(known) > 2:
         text += f" The middle one: {metric.format(known[len(known) // 2][0])}."
     st.markdown(text)
+
+
+UNITS_VIEW = DrillDownView(_label, _show)

@@ -7,19 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from modeldiff.changes.drilldown.pair_reader import MatrixPair, PairReader, Values
-from modeldiff.changes.drilldown.spectrum.spectrum import RoundingNoise
-
-Floats = npt.NDArray[np.float64]
+from modeldiff.changes.drilldown.spectrum.spectrum import Floats, RoundingNoise
 
 
 class Totals:
     """Sums over all panels: energies, what was not finite, and what rounding adds."""
 
     def __init__(self, matrix: MatrixPair) -> None:
-        self._matrix = matrix
         self.energy = self.base_energy = 0.0
         self.nonfinite = 0
         self._noise_energy = 0.0

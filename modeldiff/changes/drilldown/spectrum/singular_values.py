@@ -25,19 +25,18 @@ from typing import Literal
 
 import numpy as np
 
-from modeldiff.changes.change import Pair
+from modeldiff.changes.change import Pair, ReportProgress
 from modeldiff.changes.drilldown.pair_reader import (
     MatrixPair,
     PairReader,
-    ReportProgress,
     matrix_pair,
     require_floats,
 )
 from modeldiff.changes.drilldown.spectrum.linear_algebra import Algebra
 from modeldiff.changes.drilldown.spectrum.numpy_linear_algebra import NumpyAlgebra
-from modeldiff.changes.drilldown.spectrum.panels import Floats, Totals, panels
+from modeldiff.changes.drilldown.spectrum.panels import Totals, panels
 from modeldiff.changes.drilldown.spectrum.select import algebra_for
-from modeldiff.changes.drilldown.spectrum.spectrum import SingularValues
+from modeldiff.changes.drilldown.spectrum.spectrum import Floats, SingularValues
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import InvalidOption
 
@@ -130,33 +129,33 @@ def plan_for(matrix: MatrixPair, algebra: Algebra) -> Plan:
 
 
 def _exact(reader: PairReader, algebra: Algebra, small: bool) -> SingularValues:
-    """All of them. A wide matrix is held whole, in the working type."""
+    """All of them. A wide matrix is in memory as a whole, in the working type."""
     matrix = reader.matrix
     totals = Totals(matrix)
     tall = matrix.rows >= matrix.columns
-    held = None if tall and not small else np.empty((matrix.rows, matrix.columns), matrix.working)
+    delta = None if tall and not small else np.empty((matrix.rows, matrix.columns), matrix.working)
     gram = None
     for panel in panels(reader, _PANEL, totals):
-        if held is not None:
-            held[panel.start : panel.start + len(panel.delta)] = panel.delta
+        if delta is not None:
+            delta[panel.start : panel.start + len(panel.delta)] = panel.delta
         else:
             gram = algebra.add_gram(gram, panel.delta)
     side = min(matrix.rows, matrix.columns)
     rounding = 2.0**-24 * math.sqrt(totals.energy)
-    if small and held is not None:
+    if small and delta is not None:
         reader.report("singular values")
-        values = np.linalg.svd(held.astype(np.float64), compute_uv=False)
-        return _found(reader, totals, values, error=rounding, method="lapack")
-    if held is not None:
+        values = np.linalg.svd(delta.astype(np.float64), compute_uv=False)
+        return _spectrum(reader, totals, values, error=rounding, method="lapack")
+    if delta is not None:
         step = max(_PANEL // matrix.rows, 1)
         for start in range(0, matrix.columns, step):
             reader.report("Gram matrix")
-            gram = algebra.add_gram(gram, np.ascontiguousarray(held[:, start : start + step].T))
+            gram = algebra.add_gram(gram, np.ascontiguousarray(delta[:, start : start + step].T))
     reader.report("singular values")
     squares = algebra.eigenvalues(gram)[::-1]
     values = np.sqrt(np.maximum(squares, 0.0))
     error = float(values[0]) * math.sqrt(side * np.finfo(np.float64).eps) + rounding
-    return _found(reader, totals, values, error=error, method="gram")
+    return _spectrum(reader, totals, values, error=error, method="gram")
 
 
 def _randomized(reader: PairReader, algebra: Algebra) -> SingularValues:
@@ -174,7 +173,7 @@ def _randomized(reader: PairReader, algebra: Algebra) -> SingularValues:
     values = np.sqrt(ritz)
     error = float((np.sqrt(ritz + residual) - values).max(initial=0.0))
     error += 2e-6 * float(values[0])
-    return _found(reader, totals, values, error=error, method="randomized")
+    return _spectrum(reader, totals, values, error=error, method="randomized")
 
 
 def _multiplied(
@@ -188,7 +187,7 @@ def _multiplied(
     return algebra.fetched(total)
 
 
-def _found(
+def _spectrum(
     reader: PairReader,
     totals: Totals,
     values: Floats,

@@ -65,8 +65,8 @@ def one_pair(
 ) -> tuple[Pair, Checkpoint, Checkpoint]:
     one = write(folder / "base", {name: (types[0], base)})
     other = write(folder / "target", {name: (types[1], target)})
-    (found,) = pair(understand(one), understand(other))
-    return found, one, other
+    (tensors,) = pair(understand(one), understand(other))
+    return tensors, one, other
 
 
 def stored(values: Matrix, dtype: str = "BF16") -> Matrix:
@@ -117,11 +117,11 @@ class TestUnits:
         place[axis] = slice(edges[planted], edges[planted + 1])
         target[tuple(place)] *= 1.5
         name = f"model.layers.0.{component}.weight"
-        found, one, other = one_pair(tmp_path, base, target, name=name)
-        units = units_of(found, understand(one))
+        tensors, one, other = one_pair(tmp_path, base, target, name=name)
+        units = units_of(tensors, understand(one))
         assert units is not None
         assert (units.kind, units.axis, list(units.edges)) == (kind, axis, edges)
-        changes = measure_units(found, units, one, other)
+        changes = measure_units(tensors, units, one, other)
         moved = [each.unchanged_pct != 100 for each in changes.statistics]
         assert moved == [number == planted for number in range(count)]
         part, changed = base[tuple(place)], stored(target)[tuple(place)]
@@ -130,39 +130,37 @@ class TestUnits:
         assert changes.statistics[planted].rel_frobenius_pct == pytest.approx(50, rel=1e-2)
 
     def test_query_heads_know_their_kv_head(self, tmp_path: Path) -> None:
-        found, one, other = one_pair(tmp_path, noise(128, 8), noise(128, 8, seed=1))
-        units = units_of(found, understand(one))
+        tensors, one, _ = one_pair(tmp_path, noise(128, 8), noise(128, 8, seed=1))
+        units = units_of(tensors, understand(one))
         assert units is not None
         assert units.groups == (0, 0, 0, 0, 1, 1, 1, 1)
-        groups = measure_units(found, units, one, other).by_group()
-        assert [part.sums.n for part in groups.values() if part.sums] == [512, 512]
 
     def test_columns_in_several_turns_are_the_same(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         name = "model.layers.0.mlp.down_proj.weight"
-        found, one, other = one_pair(tmp_path, noise(50, 70), noise(50, 70, seed=1), name=name)
-        units = units_of(found, understand(one))
+        tensors, one, other = one_pair(tmp_path, noise(50, 70), noise(50, 70, seed=1), name=name)
+        units = units_of(tensors, understand(one))
         assert units is not None
-        whole = measure_units(found, units, one, other)
-        monkeypatch.setattr("modeldiff.changes.drilldown.units._HELD_BYTES", 3000)
-        assert measure_units(found, units, one, other) == whole
+        whole = measure_units(tensors, units, one, other)
+        monkeypatch.setattr("modeldiff.changes.drilldown.units._GATHERED_BYTES", 3000)
+        assert measure_units(tensors, units, one, other) == whole
 
     def test_norms_and_embeddings_have_no_units(self, tmp_path: Path) -> None:
         for name in ("model.embed_tokens.weight", "model.layers.0.input_layernorm.weight"):
-            found, one, _ = one_pair(tmp_path, noise(8), noise(8), name=name)
-            assert units_of(found, understand(one)) is None
+            tensors, one, _ = one_pair(tmp_path, noise(8), noise(8), name=name)
+            assert units_of(tensors, understand(one)) is None
 
     def test_experts_come_from_the_rows_that_are_there(self) -> None:
         def row(expert: int, moved: float) -> Change:
             place = Place(3, "mlp.experts.up_proj", expert=expert)
             base = noise(64).astype(np.float32)
-            found = Measurement.of(base, base * np.float32(1 + moved)).finish()
-            return Change(Pair(place, "compared", None, None), found)
+            statistics = Measurement.of(base, base * np.float32(1 + moved)).finish()
+            return Change(Pair(place, "compared", None, None), statistics)
 
         rows = [row(expert, 0.5 if expert == 5 else 0.0) for expert in range(8)]
-        found = expert_changes(rows, Place(3, "mlp.experts.up_proj"))
-        assert [e for e, each in found.items() if each.median_pct] == [5]
+        experts = expert_changes(rows, Place(3, "mlp.experts.up_proj"))
+        assert [e for e, each in experts.items() if each.median_pct] == [5]
         assert expert_changes(rows, Place(2, "mlp.experts.up_proj")) == {}
 
 
@@ -173,8 +171,8 @@ class TestRows:
         base = stored(noise(1000, 33))
         target = base.copy()
         target[417] = -target[417]
-        found, one, other = one_pair(tmp_path, base, target, name=self.NAME)
-        rows = measure_rows(found, one, other)
+        tensors, one, other = one_pair(tmp_path, base, target, name=self.NAME)
+        rows = measure_rows(tensors, one, other)
         assert rows.most_moved(1).tolist() == [417]
         assert rows.rel_frobenius_pct[417] == pytest.approx(200)
         assert rows.unchanged_pct[417] == 0
@@ -187,8 +185,8 @@ class TestRows:
         base[50:60] = base[50]
         base[70] *= 0.01
         base[[90, 91]] = 0
-        found, one, other = one_pair(tmp_path, base, base, name=self.NAME)
-        rows = measure_rows(found, one, other)
+        tensors, one, other = one_pair(tmp_path, base, base, name=self.NAME)
+        rows = measure_rows(tensors, one, other)
         assert rows.alike().tolist() == [*range(50, 60), 90, 91]
         assert len(set(rows.twins[50:60])) == len(set(rows.twins[90:92])) == 1
         assert rows.twins[50] != rows.twins[90]
@@ -212,9 +210,9 @@ class TestRows:
             same = random.random((rows, columns)) < 0.3
             sides[1][same] = sides[0][same]
             sides[1] = stored(sides[1], types[1])
-        found, one, other = one_pair(tmp_path, *sides, name=self.NAME, types=types)
-        got = measure_rows(found, one, other)
-        image = measure_image(found, one, other)
+        tensors, one, other = one_pair(tmp_path, *sides, name=self.NAME, types=types)
+        got = measure_rows(tensors, one, other)
+        image = measure_image(tensors, one, other)
         with np.errstate(all="ignore"):
             expected = [frobenius_pct(a, b) for a, b in zip(*sides, strict=True)]
             np.testing.assert_allclose(got.rel_frobenius_pct, expected, rtol=3e-6)
@@ -237,8 +235,8 @@ class TestRows:
 class TestImage:
     def test_blocks_are_those_of_the_matrix(self, tmp_path: Path) -> None:
         base, target = stored(noise(37, 1100)), stored(noise(37, 1100, seed=1))
-        found, one, other = one_pair(tmp_path, base, target)
-        image = measure_image(found, one, other, blocks=16)
+        tensors, one, other = one_pair(tmp_path, base, target)
+        image = measure_image(tensors, one, other, blocks=16)
         assert (image.height, image.width, image.rows, image.columns) == (16, 16, 37, 1100)
         rows, columns = ([i * size // 16 for i in range(17)] for size in (37, 1100))
         for i in range(16):
@@ -250,13 +248,13 @@ class TestImage:
     def test_a_block_row_read_in_pieces_is_the_same(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        found, one, other = one_pair(tmp_path, noise(700, 9), noise(700, 9, seed=1))
-        whole = measure_image(found, one, other, blocks=5)
+        tensors, one, other = one_pair(tmp_path, noise(700, 9), noise(700, 9, seed=1))
+        whole = measure_image(tensors, one, other, blocks=5)
         monkeypatch.setattr(
             "modeldiff.changes.drilldown.pair_reader.PairReader.blocks",
             lambda self: [(i, min(i + 33, 700)) for i in range(0, 700, 33)],
         )
-        np.testing.assert_allclose(measure_image(found, one, other, blocks=5).pct, whole.pct)
+        np.testing.assert_allclose(measure_image(tensors, one, other, blocks=5).pct, whole.pct)
 
 
 class TestSingularValues:
@@ -278,8 +276,8 @@ class TestSingularValues:
             monkeypatch.setattr("modeldiff.changes.drilldown.spectrum.singular_values._PANEL", 900)
         base, target = stored(noise(*shape)), stored(noise(*shape, seed=1))
         base[0, 0] = np.nan
-        found, one, other = one_pair(tmp_path, base, target)
-        got = measure_singular_values(found, one, other, device=device)
+        tensors, one, other = one_pair(tmp_path, base, target)
+        got = measure_singular_values(tensors, one, other, device=device)
         delta = np.where(np.isfinite(base), target - base, 0)
         wanted = np.linalg.svd(delta, compute_uv=False)
         assert (got.method, got.exact, got.nonfinite) == (method, True, 1)
@@ -305,8 +303,8 @@ class TestSingularValues:
         base = noise(400, 300)
         delta = noise(400, 40, seed=1) * np.geomspace(1, 0.01, 40) @ noise(40, 300, seed=2)
         delta += noise(400, 300, seed=3, scale=0.02)
-        found, one, other = one_pair(tmp_path, base, base + delta, types=("F32", "F32"))
-        got = measure_singular_values(found, one, other, device=device)
+        tensors, one, other = one_pair(tmp_path, base, base + delta, types=("F32", "F32"))
+        got = measure_singular_values(tensors, one, other, device=device)
         true = np.linalg.svd(delta, compute_uv=False)
         assert not got.exact
         assert np.abs(got.values[:40] - true[:40]).max() <= got.error + 1e-5 * true[0]
@@ -333,8 +331,8 @@ class TestSingularValues:
     def test_a_planted_rank_is_found_through_the_rounding(self, rank: int, tmp_path: Path) -> None:
         base = stored(noise(256, 320, scale=0.05))
         update = noise(256, rank, seed=1, scale=0.1) @ noise(rank, 320, seed=2, scale=0.1)
-        found, one, other = one_pair(tmp_path, base, base + update)
-        got = measure_singular_values(found, one, other, device="cpu")
+        tensors, one, other = one_pair(tmp_path, base, base + update)
+        got = measure_singular_values(tensors, one, other, device="cpu")
         assert got.fitting_rank == rank
         assert got.effective_rank is not None and got.effective_rank[0] > rank
 
@@ -347,8 +345,8 @@ class TestSingularValues:
             (np.where(sparse, -base, base), False),
             (base + noise(128, 128, seed=2, scale=0.1), False),
         ):
-            found, one, other = one_pair(tmp_path, base, target)
-            got = measure_singular_values(found, one, other, device="cpu")
+            tensors, one, other = one_pair(tmp_path, base, target)
+            got = measure_singular_values(tensors, one, other, device="cpu")
             assert got.fitting_rank is None
             assert got.only_rounding == rounding
 
@@ -364,26 +362,26 @@ class TestSingularValues:
 
 
 def test_progress_counts_the_bytes_and_may_stop_it(tmp_path: Path) -> None:
-    found, one, other = one_pair(tmp_path, noise(64, 64), noise(64, 64, seed=1))
+    tensors, one, other = one_pair(tmp_path, noise(64, 64), noise(64, 64, seed=1))
     seen: list[Progress] = []
-    measure_rows(found, one, other, progress=seen.append)
-    assert seen[-1].bytes_done == seen[-1].bytes_total == found.nbytes
+    measure_rows(tensors, one, other, progress=seen.append)
+    assert seen[-1].bytes_done == seen[-1].bytes_total == tensors.nbytes
 
     def stop(_: Progress) -> None:
         raise Cancelled("enough")
 
     for measured in (measure_rows, measure_image, measure_singular_values):
         with pytest.raises(Cancelled):
-            measured(found, one, other, progress=stop)
+            measured(tensors, one, other, progress=stop)
 
 
-def test_what_cannot_be_seen_closer_is_refused(tmp_path: Path) -> None:
-    found, one, other = one_pair(tmp_path, noise(0, 4), noise(0, 4))
-    assert len(measure_rows(found, one, other)) == 0
+def test_a_pair_without_a_drill_down_is_refused(tmp_path: Path) -> None:
+    tensors, one, other = one_pair(tmp_path, noise(0, 4), noise(0, 4))
+    assert len(measure_rows(tensors, one, other)) == 0
     for measured in (measure_image, measure_singular_values):
         with pytest.raises(InvalidOption):
-            measured(found, one, other)
-    alone = Pair(found.place, "only_in_base", found.base, None)
+            measured(tensors, one, other)
+    alone = Pair(tensors.place, "only_in_base", tensors.base, None)
     with pytest.raises(InvalidOption):
         measure_rows(alone, one, other)
 

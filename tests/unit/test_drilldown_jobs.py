@@ -1,4 +1,4 @@
-"""Closer looks through the whole path: planted in files, asked of the job manager, kept on disk."""
+"""Drill-downs through the whole path: planted in files, asked of the job manager, kept on disk."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from modeldiff.architectures import Place, understand
 from modeldiff.changes import (
     ChangeImage,
+    Pair,
     Progress,
     RowChanges,
     SingularValues,
     UnitChanges,
     pair,
 )
-from modeldiff.checkpoints import Checkpoint, open_checkpoint
+from modeldiff.checkpoints import Checkpoint, TensorInfo, open_checkpoint
 from modeldiff.errors import CheckpointNotFound, InvalidOption, ModeldiffError
 from modeldiff.results import (
     DrillDown,
-    DrillDownKind,
-    DrillDownResult,
     JobSnapshot,
     delete_result,
-    drill_down,
     load_drill_down,
     load_result,
     possible_drill_downs,
     result_key,
     run_diff,
+    run_drill_down,
 )
-from modeldiff.results import drilldown as looks
+from modeldiff.results.drilldown import save_drill_down
+from modeldiff.results.drilldowns.registry import drill_down_kind, register
 from modeldiff.results.jobs import manager as jobs
 from modeldiff.results.jobs.manager import JobManager
-from modeldiff.results.store.drilldown_files import save_drill_down
+from tests.support.drilldowns import COLUMNS, ColumnChanges, offering_columns
 from tests.support.results import cache_at
 
 Tensors = dict[str, npt.NDArray[Any]]
@@ -125,25 +125,23 @@ def over(manager: JobManager, job: JobSnapshot) -> JobSnapshot:
     raise AssertionError(f"after a minute: {manager.job(job.id)}")
 
 
-def seen(
-    manager: JobManager, references: tuple[str, str], place: Place, kind: DrillDownKind
-) -> DrillDownResult:
-    """What a look shows, as a page gets it."""
-    look = DrillDown(place, kind)
-    done = over(manager, manager.submit(*references, look=look))
-    assert (done.state, done.error, done.look) == ("done", None, look)
+def measured(manager: JobManager, references: tuple[str, str], place: Place, kind: str) -> object:
+    """The result of a drill-down, as a page gets it."""
+    request = DrillDown(place, kind)
+    done = over(manager, manager.submit(*references, drill_down=request))
+    assert (done.state, done.error, done.drill_down) == ("done", None, request)
     assert done.key is not None
-    found = load_drill_down(done.key, look)
-    assert found is not None
-    return found
+    result = load_drill_down(done.key, request)
+    assert result is not None
+    return result
 
 
 def opened(references: tuple[str, str]) -> tuple[Checkpoint, Checkpoint]:
     return open_checkpoint(references[0]), open_checkpoint(references[1])
 
 
-def same(one: DrillDownResult, other: DrillDownResult) -> bool:
-    """Whether two looks agree in every bit."""
+def same(one: Any, other: Any) -> bool:
+    """Whether two results agree in every bit."""
     pairs = ((getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
     return type(one) is type(other) and all(
         a.dtype == b.dtype and a.tobytes() == b.tobytes() if isinstance(a, np.ndarray) else a == b
@@ -153,18 +151,18 @@ def same(one: DrillDownResult, other: DrillDownResult) -> bool:
 
 class TestPlanted:
     def test_one_head(self, manager: JobManager, references: tuple[str, str]) -> None:
-        found = seen(manager, references, Place(1, "self_attn.q_proj"), "units")
-        assert isinstance(found, UnitChanges)
-        assert found.units.kind == "query head"
-        assert found.units.groups == (0, 0, 0, 0, 1, 1, 1, 1)
-        medians = [each.median_pct for each in found.statistics]
+        result = measured(manager, references, Place(1, "self_attn.q_proj"), "units")
+        assert isinstance(result, UnitChanges)
+        assert result.units.kind == "query head"
+        assert result.units.groups == (0, 0, 0, 0, 1, 1, 1, 1)
+        medians = [each.median_pct for each in result.statistics]
         assert medians == [0, 0, 0, 0, 0, pytest.approx(50), 0, 0]
 
     def test_one_token(self, manager: JobManager, references: tuple[str, str]) -> None:
-        found = seen(manager, references, Place(None, "embed_tokens"), "rows")
-        assert isinstance(found, RowChanges)
-        assert np.flatnonzero(found.rel_frobenius_pct).tolist() == [77]
-        assert found.rel_frobenius_pct[77] == pytest.approx(200)
+        result = measured(manager, references, Place(None, "embed_tokens"), "rows")
+        assert isinstance(result, RowChanges)
+        assert np.flatnonzero(result.rel_frobenius_pct).tolist() == [77]
+        assert result.rel_frobenius_pct[77] == pytest.approx(200)
 
     def test_one_expert(self, manager: JobManager, tmp_path: Path) -> None:
         base = layers(experts=4)
@@ -178,10 +176,10 @@ class TestPlanted:
         component = pair(*(understand(side) for side in opened(references)))
         (name,) = {each.place.component for each in component if each.place.expert is not None}
         for expert in (1, 2):
-            found = seen(manager, references, Place(1, name, expert=expert), "units")
-            assert isinstance(found, UnitChanges)
-            assert found.units.kind == "neuron block"
-            changed = [each.unchanged_pct != 100 for each in found.statistics]
+            result = measured(manager, references, Place(1, name, expert=expert), "units")
+            assert isinstance(result, UnitChanges)
+            assert result.units.kind == "neuron block"
+            changed = [each.unchanged_pct != 100 for each in result.statistics]
             assert np.flatnonzero(changed).tolist() == ([16, 17] if expert == 2 else [])
 
     @pytest.mark.parametrize(("name", "part"), [("q_proj", 0), ("v_proj", 2)])
@@ -202,105 +200,105 @@ class TestPlanted:
             write(tmp_path / "target", target, config),
         )
         place = Place(0, f"self_attn.{name}")
-        found = seen(manager, references, place, "units")
-        assert isinstance(found, UnitChanges)
-        medians = [each.median_pct for each in found.statistics]
+        result = measured(manager, references, place, "units")
+        assert isinstance(result, UnitChanges)
+        medians = [each.median_pct for each in result.statistics]
         assert medians == [0, 0, pytest.approx(50), 0]
-        spectrum = seen(manager, references, place, "spectrum")
+        spectrum = measured(manager, references, place, "spectrum")
         assert isinstance(spectrum, SingularValues)
         assert spectrum.fitting_rank == 8
 
     def test_a_rank_of_four(self, manager: JobManager, references: tuple[str, str]) -> None:
-        found = seen(manager, references, Place(0, "mlp.down_proj"), "spectrum")
-        assert isinstance(found, SingularValues)
-        assert found.fitting_rank == 4
-        assert found.energy_share(4) == pytest.approx(1)
+        result = measured(manager, references, Place(0, "mlp.down_proj"), "spectrum")
+        assert isinstance(result, SingularValues)
+        assert result.fitting_rank == 4
+        assert result.energy_share(4) == pytest.approx(1)
 
     @pytest.mark.parametrize("name", ["q_proj", "v_proj"])
     def test_the_rank_of_a_merged_adapter(self, name: str, manager: JobManager) -> None:
         place = Place(3, f"self_attn.{name}")
-        found = seen(manager, ("demo:base", "demo:lora"), place, "spectrum")
-        assert isinstance(found, SingularValues)
-        assert found.fitting_rank == 4
+        result = measured(manager, ("demo:base", "demo:lora"), place, "spectrum")
+        assert isinstance(result, SingularValues)
+        assert result.fitting_rank == 4
 
     def test_one_block_of_the_image(self, manager: JobManager, references: tuple[str, str]) -> None:
-        found = seen(manager, references, Place(1, "mlp.down_proj"), "image")
-        assert isinstance(found, ChangeImage)
-        assert (found.height, found.width) == (64, 96)
-        assert np.argwhere(found.pct).tolist() == [[3, 90], [4, 90]]
-        assert found.pct[3, 90] == pytest.approx(200)
+        result = measured(manager, references, Place(1, "mlp.down_proj"), "image")
+        assert isinstance(result, ChangeImage)
+        assert (result.height, result.width) == (64, 96)
+        assert np.argwhere(result.pct).tolist() == [[3, 90], [4, 90]]
+        assert result.pct[3, 90] == pytest.approx(200)
 
 
 class TestJobs:
-    def test_asked_twice_it_is_joined_and_a_diff_is_another_question(
+    def test_asked_twice_it_is_joined_and_a_diff_is_another_job(
         self, manager: JobManager, references: tuple[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reached, go_on = threading.Event(), threading.Event()
 
-        def held(*sides: Any, progress: Any, **options: Any) -> DrillDownResult:
-            def at_the_gate(report: Progress) -> None:
+        def at_the_gate(*sides: Any, progress: Any, **options: Any) -> object:
+            def wait(report: Progress) -> None:
                 progress(report)
                 reached.set()
                 assert go_on.wait(60)
 
-            return drill_down(*sides, progress=at_the_gate, **options)
+            return run_drill_down(*sides, progress=wait, **options)
 
-        monkeypatch.setattr(jobs, "drill_down", held)
-        first = manager.submit(*references, look=Q)
+        monkeypatch.setattr(jobs, "run_drill_down", at_the_gate)
+        first = manager.submit(*references, drill_down=Q)
         assert reached.wait(60)
-        running = manager.find(*references, look=Q)
+        running = manager.find(*references, drill_down=Q)
         assert running is not None and running.progress is not None
         assert (running.id, running.state) == (first.id, "measuring")
         assert running.progress.bytes_total == 2 * 64 * 64 * 4
-        assert manager.submit(*references, look=Q).id == first.id
-        assert manager.find(*references, look=replace(Q, kind="image")) is None
+        assert manager.submit(*references, drill_down=Q).id == first.id
+        assert manager.find(*references, drill_down=replace(Q, kind="image")) is None
         assert manager.find(*references) is None
         # A diff and singular values are asked meanwhile, and wait for nothing.
         diff = manager.submit(*references)
-        spectrum = manager.submit(*references, look=replace(Q, kind="spectrum"))
+        spectrum = manager.submit(*references, drill_down=replace(Q, kind="spectrum"))
         assert over(manager, diff).state == "done"
         go_on.set()
         assert over(manager, first).state == over(manager, spectrum).state == "done"
 
-    def test_a_look_is_done_while_a_diff_runs(
+    def test_a_drill_down_is_done_while_a_diff_runs(
         self, manager: JobManager, references: tuple[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reached, go_on = threading.Event(), threading.Event()
 
-        def held(*sides: Any, **options: Any) -> Any:
+        def at_the_gate(*sides: Any, **options: Any) -> Any:
             reached.set()
             assert go_on.wait(60)
             return run_diff(*sides, **options)
 
-        monkeypatch.setattr(jobs, "run_diff", held)
+        monkeypatch.setattr(jobs, "run_diff", at_the_gate)
         diff = manager.submit(*references)
         assert reached.wait(60)
-        assert isinstance(seen(manager, references, Q.place, "units"), UnitChanges)
+        assert isinstance(measured(manager, references, Q.place, "units"), UnitChanges)
         go_on.set()
         done = over(manager, diff)
         assert done.state == "done"
-        seen(manager, references, Q.place, "image")
+        measured(manager, references, Q.place, "image")
         again = manager.job(diff.id)
         assert again is not None and again.changes == done.changes != ()
 
     def test_cancelled_it_leaves_nothing(
         self, manager: JobManager, references: tuple[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def cancelled(*sides: Any, progress: Any, **options: Any) -> DrillDownResult:
-            job = manager.find(*references, look=Q)
+        def cancelled(*sides: Any, progress: Any, **options: Any) -> object:
+            job = manager.find(*references, drill_down=Q)
             assert job is not None
             manager.cancel(job.id)
-            return drill_down(*sides, progress=progress, **options)
+            return run_drill_down(*sides, progress=progress, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr(jobs, "drill_down", cancelled)
-            stopped = over(manager, manager.submit(*references, look=Q))
+            patch.setattr(jobs, "run_drill_down", cancelled)
+            stopped = over(manager, manager.submit(*references, drill_down=Q))
         assert (stopped.state, stopped.error) == ("cancelled", None)
         assert stopped.key is not None and load_drill_down(stopped.key, Q) is None
-        assert over(manager, manager.submit(*references, look=Q)).state == "done"
+        assert over(manager, manager.submit(*references, drill_down=Q)).state == "done"
 
     @pytest.mark.parametrize(
-        ("look", "base", "error"),
+        ("drill_down", "base", "error"),
         [
             (DrillDown(Place(7, "self_attn.q_proj"), "units"), "", InvalidOption),
             (DrillDown(Place(None, "norm"), "units"), "", InvalidOption),
@@ -310,13 +308,15 @@ class TestJobs:
     )
     def test_a_mistake_is_said(
         self,
-        look: DrillDown,
+        drill_down: DrillDown,
         base: str,
         error: type[ModeldiffError],
         manager: JobManager,
         references: tuple[str, str],
     ) -> None:
-        failed = over(manager, manager.submit(base or references[0], references[1], look=look))
+        failed = over(
+            manager, manager.submit(base or references[0], references[1], drill_down=drill_down)
+        )
         assert failed.state == "failed"
         assert type(failed.error) is error
         assert failed.error.hint
@@ -326,27 +326,28 @@ class TestKept:
     @pytest.mark.parametrize("kind", ["units", "rows", "image", "spectrum"])
     def test_every_bit_comes_back_and_nothing_is_read_again(
         self,
-        kind: DrillDownKind,
+        kind: str,
         manager: JobManager,
         references: tuple[str, str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         sides = opened(references)
-        look = DrillDown(Place(0, "mlp.down_proj"), kind)
-        found = drill_down(*sides, look, device="cpu")
-        stored = load_drill_down(result_key(*sides), look)
-        assert stored is not None and same(found, stored)
-        monkeypatch.setattr(looks, "_measure", lambda *_: pytest.fail("measured again"))
-        assert same(drill_down(*sides, look), found)
+        request = DrillDown(Place(0, "mlp.down_proj"), kind)
+        result = run_drill_down(*sides, request, device="cpu")
+        stored = load_drill_down(result_key(*sides), request)
+        assert stored is not None and same(result, stored)
+        for folder in references:
+            (Path(folder) / "model.safetensors").unlink()
+        assert same(run_drill_down(*sides, request), result)
 
     def test_values_that_are_no_numbers_come_back(self, manager: JobManager) -> None:
         key = "0" * 64
         odd = np.array([0.0, np.inf, np.nan], np.float32)
         image = ChangeImage(odd.reshape(1, 3), 1, 3)
-        look = DrillDown(Place(None, "lm_head"), "image")
-        save_drill_down(key, look, image)
-        found = load_drill_down(key, look)
-        assert found is not None and same(found, image)
+        request = DrillDown(Place(None, "lm_head"), "image")
+        save_drill_down(key, request, image)
+        result = load_drill_down(key, request)
+        assert result is not None and same(result, image)
 
     def test_deleted_with_the_result(
         self, manager: JobManager, references: tuple[str, str]
@@ -355,14 +356,14 @@ class TestKept:
         keys = []
         for each in (references, reverse):
             assert over(manager, manager.submit(*each)).state == "done"
-            seen(manager, each, Q.place, "units")
+            measured(manager, each, Q.place, "units")
             keys.append(result_key(*opened(each)))
         delete_result(keys[0])
         assert load_drill_down(keys[0], Q) is None and load_result(keys[0]) is None
         assert load_drill_down(keys[1], Q) is not None and load_result(keys[1]) is not None
         delete_result(keys[0])  # there is none any more
 
-    @pytest.mark.parametrize("damage", ["half", "flipped", "foreign", "other look", "empty"])
+    @pytest.mark.parametrize("damage", ["half", "flipped", "foreign", "another", "empty"])
     def test_what_cannot_be_used_is_measured_anew(
         self,
         damage: str,
@@ -372,7 +373,7 @@ class TestKept:
         caplog: pytest.LogCaptureFixture,
     ) -> None:
         sides = opened(references)
-        found = drill_down(*sides, Q)
+        result = run_drill_down(*sides, Q)
         (path,) = (tmp_path / "cache" / "results" / "details").rglob("*.parquet")
         content = bytearray(path.read_bytes())
         if damage == "half":
@@ -381,8 +382,8 @@ class TestKept:
             content[len(content) // 3] ^= 0x10
         elif damage == "foreign":
             content = bytearray((tmp_path / "base" / "model.safetensors").read_bytes())
-        elif damage == "other look":
-            drill_down(*sides, replace(Q, place=Place(0, "self_attn.q_proj")))
+        elif damage == "another":
+            run_drill_down(*sides, replace(Q, place=Place(0, "self_attn.q_proj")))
             others = path.parent.glob("*.parquet")
             content = bytearray(next(p for p in others if p != path).read_bytes())
         else:
@@ -391,18 +392,18 @@ class TestKept:
         with caplog.at_level(logging.WARNING):
             assert load_drill_down(result_key(*sides), Q) is None
         assert "measured anew" in caplog.text
-        assert same(drill_down(*sides, Q), found)
+        assert same(run_drill_down(*sides, Q), result)
         assert load_drill_down(result_key(*sides), Q) is not None
 
     @pytest.mark.parametrize(
         "name", ["../../../escaped", "/etc/passwd", "a\0b", "x" * 5000, "..", "\ud800", ""]
     )
     def test_a_name_is_never_a_path(self, name: str, manager: JobManager, tmp_path: Path) -> None:
-        look = DrillDown(Place(0, name, name, tower=name), "image")
+        request = DrillDown(Place(0, name, name, tower=name), "image")
         image = ChangeImage(np.ones((2, 2), np.float32), 2, 2)
-        save_drill_down("a" * 64, look, image)
-        found = load_drill_down("a" * 64, look)
-        assert found is not None and same(found, image)
+        save_drill_down("a" * 64, request, image)
+        result = load_drill_down("a" * 64, request)
+        assert result is not None and same(result, image)
         folder = tmp_path / "cache" / "results" / "details" / ("a" * 64)
         written = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
         assert [path.parent for path in written] == [folder]
@@ -411,23 +412,81 @@ class TestKept:
     def test_a_key_from_a_link_is_never_a_path(
         self, key: str, manager: JobManager, references: tuple[str, str], tmp_path: Path
     ) -> None:
-        drill_down(*opened(references), Q)
+        run_drill_down(*opened(references), Q)
         before = sorted((tmp_path).rglob("*"))
         assert load_drill_down(key, Q) is None
         delete_result(key)
         assert sorted((tmp_path).rglob("*")) == before
 
 
-def test_which_looks_there_are(references: tuple[str, str], tmp_path: Path) -> None:
+def test_which_drill_downs_there_are(references: tuple[str, str], tmp_path: Path) -> None:
     base, target = (understand(side) for side in opened(references))
     offered = {
-        (each.place.layer, each.place.component): possible_drill_downs(each, base, target)
+        (each.place.layer, each.place.component): [
+            kind.name for kind in possible_drill_downs(each, base, target)
+        ]
         for each in pair(base, target)
     }
-    assert offered[None, "embed_tokens"] == ("rows", "image", "spectrum")
-    assert offered[1, "self_attn.k_proj"] == ("units", "image", "spectrum")
-    assert offered[0, "input_layernorm"] == ()
+    assert offered[None, "embed_tokens"] == ["rows", "image", "spectrum"]
+    assert offered[1, "self_attn.k_proj"] == ["units", "image", "spectrum"]
+    assert offered[0, "input_layernorm"] == []
     tensors = layers() | {"model.embed_tokens.weight": noise(100, 64, seed=1)}
     shorter = understand(open_checkpoint(write(tmp_path / "shorter", tensors)))
     other = {each.place.component: each for each in pair(base, shorter)}["embed_tokens"]
     assert (other.status, possible_drill_downs(other, base, shorter)) == ("different_shape", ())
+
+
+class TestRegistry:
+    def test_a_further_kind_goes_all_the_way_by_one_value(
+        self, manager: JobManager, references: tuple[str, str]
+    ) -> None:
+        place = Place(1, "mlp.down_proj")
+        sides = opened(references)
+        architectures = understand(sides[0]), understand(sides[1])
+        row = next(each for each in pair(*architectures) if each.place == place)
+        with offering_columns():
+            names = [kind.name for kind in possible_drill_downs(row, *architectures)]
+            assert names == ["units", "image", "spectrum", "columns"]
+            result = measured(manager, references, place, "columns")
+            assert isinstance(result, ColumnChanges)
+            base, target = (
+                load_file(Path(folder) / "model.safetensors")["model.layers.1.mlp.down_proj.weight"]
+                for folder in references
+            )
+            np.testing.assert_array_equal(result.largest, np.abs(target - base).max(axis=0))
+            assert np.flatnonzero(result.largest).tolist() == [90]
+            assert result.thread == "modeldiff columns", "it waits for no other kind"
+            assert same(run_drill_down(*sides, DrillDown(place, "columns")), result)
+            delete_result(result_key(*sides))
+            assert load_drill_down(result_key(*sides), DrillDown(place, "columns")) is None
+        assert [kind.name for kind in possible_drill_downs(row, *architectures)] == names[:3]
+
+    def test_an_unknown_kind_is_refused_at_once(
+        self, manager: JobManager, references: tuple[str, str]
+    ) -> None:
+        with pytest.raises(InvalidOption, match="columns") as refusal:
+            manager.submit(*references, drill_down=DrillDown(Q.place, "columns"))
+        assert "spectrum" in refusal.value.hint
+
+    def test_a_name_is_given_once(self) -> None:
+        with offering_columns(), pytest.raises(ValueError, match="already"):
+            register(replace(COLUMNS, lane="another"))
+
+    @pytest.mark.parametrize(
+        ("kind", "side", "passes", "at_once"),
+        [
+            ("image", 64, 1, True),
+            ("spectrum", 64, 1, True),
+            ("spectrum", 4096, 1, False),
+            ("spectrum", 40960, 5, False),
+            ("image", 40960, 1, False),
+        ],
+    )
+    def test_what_it_costs_is_known_from_headers(
+        self, kind: str, side: int, passes: int, at_once: bool
+    ) -> None:
+        tensor = TensorInfo("w", "BF16", (side, side), "model.safetensors", 0, 2 * side * side)
+        row = Pair(Place(0, "mlp.up_proj"), "compared", tensor, tensor)
+        cost = drill_down_kind(kind).cost(row)
+        assert (cost.nbytes, cost.passes) == (4 * side * side, passes)
+        assert drill_down_kind(kind).starts_by_itself(row) == at_once

@@ -1,4 +1,4 @@
-"""Pictures of closer looks: what they say is what was measured."""
+"""Pictures of drill-downs: what they say is what was measured."""
 
 from __future__ import annotations
 

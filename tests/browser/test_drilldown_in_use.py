@@ -49,7 +49,7 @@ def test_a_click_on_a_cell_shows_its_heads_and_then_what_else_there_is(
     tab.keyboard.press("ArrowRight")
     expect(panel.get_by_text(re.compile(r"^rows 0, columns 1: .*%$"))).to_be_visible()
 
-    # The look stays while the cell changes; an embedding has no heads, but rows with their tokens.
+    # The choice stays while the cell changes; an embedding has no heads, but rows, its tokens.
     tab.get_by_label(re.compile(r"^layer 4 · self_attn\.v_proj:")).first.click()
     expect(
         panel.get_by_role("img", name=re.compile("^The change as an image of 32 × 128"))
@@ -87,7 +87,7 @@ def test_the_image_has_the_colours_of_the_theme_also_when_that_changes(
         ("layer=3&component=mlp.up_proj&look=spectrum", "Effective rank"),
     ],
 )
-def test_no_look_is_wider_than_a_phone(server: Server, tab: Page, cell: str, shown: str) -> None:
+def test_none_is_wider_than_a_phone(server: Server, tab: Page, cell: str, shown: str) -> None:
     tab.set_viewport_size({"width": 430, "height": 900})
     tab.goto(f"{server.url}/heatmap?{cell}")
     expect(tab.locator(".st-key-place_panel").get_by_text(shown)).to_be_visible(timeout=120_000)

@@ -10,16 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
-from modeldiff.changes import Progress
+from modeldiff.changes import Pair, Progress
 from modeldiff.changes.drilldown.spectrum.singular_values import Plan
 from modeldiff.errors import CheckpointError
+from modeldiff.results.drilldowns import kind as kinds
+from modeldiff.results.drilldowns import spectrum
 from modeldiff.results.jobs import manager as jobs
-from modeldiff.ui.drilldown import drilldown_view as closer_view
+from modeldiff.ui.drilldown.view import DrillDownView
+from modeldiff.ui.drilldown.views import VIEWS
+from modeldiff.ui.session.opened_pair import Comparison
 from tests.app.conftest import OpenPage, words
 from tests.app.small_models import write_llama
+from tests.support.drilldowns import ColumnChanges, offering_columns
 
 Measure = Callable[[str, str], None]
 
@@ -44,30 +50,30 @@ def write_tokenizer(folder: str, tokens: dict[str, int]) -> None:
     (Path(folder) / "tokenizer.json").write_text(json.dumps(document))
 
 
-def looks(app: AppTest) -> list[str]:
-    return [option.content for option in app.button_group(key="look_chooser").proto.options]
+def offered(app: AppTest) -> list[str]:
+    return [option.content for option in app.button_group(key="drill_down_chooser").proto.options]
 
 
 def test_heads_are_shown_at_once(open_page: OpenPage, pair: dict[str, str]) -> None:
     app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj")
-    assert looks(app) == ["Heads", "Image", "Singular values"]
+    assert offered(app) == ["Heads", "Image", "Singular values"]
     assert "Changed most: **query head 2**, 50.0 %" in words(app)
     alts = [chart.proto.alt for chart in app.get("vega_lite_chart")]
     assert any("spread over the elements" in alt for alt in alts)
     assert any("largest in query head 2 (50.0 %)" in alt for alt in alts)
 
 
-def test_a_link_names_the_look_and_another_place_has_what_it_has(
+def test_a_link_names_the_drill_down_and_another_place_has_what_it_has(
     open_page: OpenPage, pair: dict[str, str]
 ) -> None:
     app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj", look="spectrum")
     assert "All 16 were computed" in words(app)
-    app.button_group(key="look_chooser").set_value("image").run()
+    app.button_group(key="drill_down_chooser").set_value("image").run()
     assert app.query_params["look"] == "image"
     assert "16 × 16 blocks of the 16 × 16 matrix" in words(app)
-    # A norm has no image, an unknown look is none.
-    for component, look in (("input_layernorm", "image"), ("mlp.up_proj", "<b>")):
-        app = open_page("heatmap", **pair, layer="1", component=component, look=look)
+    # A norm has no image, and an unknown name is none.
+    for component, name in (("input_layernorm", "image"), ("mlp.up_proj", "<b>")):
+        app = open_page("heatmap", **pair, layer="1", component=component, look=name)
         assert "blocks of the" not in words(app)
 
 
@@ -108,19 +114,19 @@ def test_without_a_tokenizer_rows_have_their_numbers(
 def test_what_takes_long_says_so_and_waits(
     open_page: OpenPage, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(closer_view, "spectrum_plan", lambda _: Plan(True, False, 1))
+    monkeypatch.setattr(spectrum, "spectrum_plan", lambda _: Plan(True, False, 1))
     query = {**pair, "layer": "1", "component": "self_attn.q_proj"}
     app = open_page("heatmap", **query, look="spectrum")
     assert "up to 30 seconds" in words(app)
-    app.button(key="start_look").click().run()
+    app.button(key="start_drill_down").click().run()
     assert "All 16 were computed" in words(app.run())
-    monkeypatch.setattr(closer_view, "READ_BY_ITSELF_BELOW", 100)
+    monkeypatch.setattr(kinds, "STARTS_BY_ITSELF_BELOW", 100)
     app = open_page("heatmap", **query, look="image")
     assert "This reads 2.05 kB again" in words(app)
     assert "blocks of the" not in words(app)
 
 
-def test_a_look_that_runs_says_how_far_it_is_and_can_be_stopped(
+def test_one_that_runs_says_how_far_it_is_and_can_be_stopped(
     open_page: OpenPage, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped = threading.Event()
@@ -132,27 +138,27 @@ def test_a_look_that_runs_says_how_far_it_is_and_can_be_stopped(
         finally:
             stopped.set()
 
-    monkeypatch.setattr(jobs, "drill_down", endless)
+    monkeypatch.setattr(jobs, "run_drill_down", endless)
     app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj")
-    assert "Reading, 25%" in [bar.proto.text for bar in app.get("progress")]
-    app.button(key="cancel_look").click().run()
+    assert "**Reading, 25%** 1 B of 4 B" in [bar.proto.text for bar in app.get("progress")]
+    app.button(key="cancel_drill_down").click().run()
     assert stopped.wait(60)
     assert "Stopped" in words(app.run())
-    assert app.button(key="start_look").label == "Try again"
+    assert app.button(key="start_drill_down").label == "Try again"
 
 
-def test_a_look_that_fails_says_why_and_can_be_tried_again(
+def test_one_that_fails_says_why_and_can_be_tried_again(
     open_page: OpenPage, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise CheckpointError("The disk *fell* out.", hint="Put it back.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "drill_down", broken)
+        patch.setattr(jobs, "run_drill_down", broken)
         app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj")
     assert "The disk \\*fell\\* out" in app.error[0].value
     assert "Put it back" in app.error[0].value
-    app.button(key="start_look").click().run()
+    app.button(key="start_drill_down").click().run()
     assert "Changed most: **query head 2**" in words(app.run())
 
 
@@ -163,12 +169,12 @@ def test_a_look_that_fails_says_why_and_can_be_tried_again(
         ({"component": "self_attn.q_proj"}, "choose one tensor"),
     ],
 )
-def test_where_there_is_nothing_to_look_at(
+def test_where_there_is_no_drill_down(
     change: dict[str, str], said: str, open_page: OpenPage, pair: dict[str, str]
 ) -> None:
     app = open_page("heatmap", **pair, **change)
     assert said in words(app)
-    assert not [group for group in app.button_group if group.key == "look_chooser"]
+    assert not [group for group in app.button_group if group.key == "drill_down_chooser"]
 
 
 def test_another_shape_and_one_side_alone(
@@ -182,7 +188,7 @@ def test_another_shape_and_one_side_alone(
     assert "one side alone" in words(open_page("heatmap", **pair, component="extra"))
 
 
-def test_a_tied_head_is_looked_at_where_it_is_stored(
+def test_a_tied_head_is_drilled_into_where_it_is_stored(
     open_page: OpenPage, measure: Measure, tmp_path: Path
 ) -> None:
     folders = []
@@ -199,3 +205,19 @@ def test_a_tied_head_is_looked_at_where_it_is_stored(
     app = open_page("heatmap", base=folders[0], target=folders[1], component="lm_head")
     assert "At `embed_tokens`, where the tensor is stored." in words(app)
     assert app.dataframe[0].value["row"].tolist()[0] == 5
+
+
+def test_a_further_kind_is_shown_by_its_view(
+    open_page: OpenPage, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def show(comparison: Comparison, row: Pair, result: ColumnChanges) -> None:
+        st.markdown(f"{row.place.column} moved by {result.largest.max():.1f} at most")
+
+    query = {**pair, "layer": "0", "component": "self_attn.k_proj"}
+    with offering_columns():
+        assert offered(open_page("heatmap", **query)) == ["KV heads", "Image", "Singular values"]
+        view = DrillDownView(label=lambda *_: "Columns", show=show)
+        monkeypatch.setitem(VIEWS, "columns", view)
+        app = open_page("heatmap", **query, look="columns")
+        assert offered(app)[-1] == "Columns"
+        assert "self_attn.k_proj moved by 0.0 at most" in words(app)

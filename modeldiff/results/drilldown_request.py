@@ -1,0 +1,16 @@
+"""Which drill-down is asked for: the pair of one place, and what of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modeldiff.architectures import Place
+
+
+@dataclass(frozen=True)
+class DrillDown:
+    """A drill-down into the pair of one place. ``kind`` is the name of one in the registry, see
+    ``modeldiff.results.drilldowns``."""
+
+    place: Place
+    kind: str

@@ -1,0 +1,37 @@
+"""The change of a matrix as an image of blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modeldiff.architectures import Architecture, Place
+from modeldiff.changes import ChangeImage, Pair, measure_image
+from modeldiff.results.drilldowns.kind import About, DrillDownKind, Inputs, array_of, is_matrix
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def _possible(pair: Pair, base: Architecture, target: Architecture) -> bool:
+    del base, target
+    return is_matrix(pair)
+
+
+def _measure(inputs: Inputs) -> ChangeImage:
+    return measure_image(inputs.pair, *inputs.checkpoints, progress=inputs.progress)
+
+
+def _encode(result: ChangeImage, place: Place) -> tuple[pa.Table, About]:
+    import pyarrow as pa
+
+    del place
+    about = {"height": result.height, "rows": result.rows, "columns": result.columns}
+    return pa.table({"pct": result.pct.reshape(-1)}), about
+
+
+def _decode(table: pa.Table, about: About) -> ChangeImage:
+    pct = array_of(table, "pct").reshape(about["height"], -1)
+    return ChangeImage(pct, about["rows"], about["columns"])
+
+
+IMAGE = DrillDownKind("image", _possible, _measure, _encode, _decode)

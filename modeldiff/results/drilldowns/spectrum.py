@@ -1,0 +1,65 @@
+"""The singular values of a change. They take far longer than a read, and so have a lane of their
+own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
+
+from modeldiff.architectures import Architecture, Place
+from modeldiff.changes import (
+    Pair,
+    RoundingNoise,
+    SingularValues,
+    measure_singular_values,
+    spectrum_plan,
+)
+from modeldiff.results.drilldowns.kind import (
+    About,
+    Cost,
+    DrillDownKind,
+    Inputs,
+    array_of,
+    is_matrix,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def _possible(pair: Pair, base: Architecture, target: Architecture) -> bool:
+    del base, target
+    return is_matrix(pair)
+
+
+def _measure(inputs: Inputs) -> SingularValues:
+    return measure_singular_values(
+        inputs.pair, *inputs.checkpoints, device=inputs.device, progress=inputs.progress
+    )
+
+
+def _cost(pair: Pair) -> Cost:
+    plan = spectrum_plan(pair)
+    if plan.small:
+        return Cost(pair.nbytes, plan.passes)
+    lasts = "up to 30 seconds" if plan.exact else "half a minute or more"
+    computing = f"Computing the singular values takes {lasts} on two cores."
+    return Cost(pair.nbytes, plan.passes, computing)
+
+
+def _encode(result: SingularValues, place: Place) -> tuple[pa.Table, About]:
+    import pyarrow as pa
+
+    del place
+    about = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "values"}
+    return pa.table({"values": result.values}), about | {"noise": asdict(result.noise)}
+
+
+def _decode(table: pa.Table, about: About) -> SingularValues:
+    noise = RoundingNoise(**about["noise"])
+    return SingularValues(array_of(table, "values"), **{**about, "noise": noise})
+
+
+SPECTRUM = DrillDownKind(
+    "spectrum", _possible, _measure, _encode, _decode, cost=_cost, lane="spectra"
+)

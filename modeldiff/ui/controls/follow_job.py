@@ -1,0 +1,156 @@
+"""How far a job is, and the part of a page that follows it: the same for diffs and drill-downs.
+
+The work itself runs in ``modeldiff.results``: workers of this process do each job once, however
+many tabs ask. Here it is watched and drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import streamlit as st
+
+from modeldiff.drawings import format_bytes, format_duration, format_rate
+from modeldiff.results import DrillDown, JobSnapshot, cancel, find
+from modeldiff.ui.session.opened_pair import Comparison
+from modeldiff.ui.widgets.error_box import show_error
+from modeldiff.ui.widgets.markdown import plain
+
+SECONDS_BETWEEN_POLLS = 1.0
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Followed(Generic[_Result]):
+    """What there is of what was asked for: its result, or the job that works on it, or neither."""
+
+    result: _Result | None
+    job: JobSnapshot | None
+
+    @property
+    def active(self) -> bool:
+        """Whether somebody is on it now."""
+        return self.job is not None and self.job.active
+
+
+@dataclass(frozen=True)
+class JobWords:
+    """What a panel calls a kind of job and its stages.
+
+    ``name`` is part of the widgets' keys. ``computing`` is the stage after all is read, empty where
+    there is none. ``before``, ``stopped`` and ``failed`` introduce the button that starts it:
+    for the first time, and after either end.
+    """
+
+    name: str
+    queued: str
+    fetching: str
+    reading: str
+    start: str
+    again: str
+    computing: str = ""
+    before: str = ""
+    stopped: str = ""
+    failed: str = ""
+
+
+def followed(
+    comparison: Comparison, load: Callable[[], _Result], drill_down: DrillDown | None = None
+) -> Followed[_Result]:
+    """The state now of the comparison's diff, or of a drill-down into it. ``load`` gives the stored
+    result and raises ``LookupError`` where there is none."""
+    try:
+        return Followed(load(), None)
+    except LookupError:
+        job = find(*comparison.references, drill_down=drill_down)
+        # A job that is done without a result belongs to files or a cache that are gone.
+        return Followed(None, None if job is not None and job.state == "done" else job)
+
+
+def follow_job(
+    state_now: Callable[[], Followed[_Result]],
+    draw: Callable[[Followed[_Result]], None],
+    *,
+    beat: Callable[[], float | None] = lambda: None,
+) -> None:
+    """Draw a part of the page now, and again each second for as long as its job runs.
+
+    ``beat`` is how often, in seconds, it is to be drawn otherwise; None for not again.
+    """
+
+    def pace(state: Followed[_Result]) -> float | None:
+        return SECONDS_BETWEEN_POLLS if state.active else beat()
+
+    begun = pace(state_now())
+
+    def poll() -> None:
+        state = state_now()
+        if pace(state) != begun:
+            st.rerun()
+        draw(state)
+
+    st.fragment(poll, run_every=begun)()
+
+
+def job_panel(
+    job: JobSnapshot | None, words: JobWords, *, cost: str, start: Callable[[], None]
+) -> None:
+    """Progress and cancel of a job that runs; else what became of it, what it costs, and a button
+    that calls ``start``."""
+    if job is not None and job.active:
+        st.progress(job_share(job), text=f"**{job_stage(job, words)}** {_pace(job)}")
+        st.button("Cancel", key=f"cancel_{words.name}", on_click=cancel, args=(job.id,))
+        return
+    if job is not None and job.error is not None:
+        show_error(job.error)
+    end = words.before if job is None else words.stopped if job.error is None else words.failed
+    st.markdown(f"{end} {cost}".lstrip())
+    st.button(
+        words.start if job is None else words.again,
+        key=f"start_{words.name}",
+        type="primary",
+        on_click=start,
+    )
+
+
+def job_stage(job: JobSnapshot, words: JobWords) -> str:
+    """What a job that runs is at, in a few words."""
+    stages = {
+        "queued": words.queued,
+        "opening": "Reading headers",
+        "waiting": "Another process is measuring this pair",
+    }
+    progress = job.progress
+    if job.state in stages or progress is None:
+        return stages.get(job.state, words.reading)
+    if progress.phase == "fetching":
+        return f"{words.fetching}, {job_share(job):.0%}"
+    if words.computing and job_share(job) == 1:
+        return f"{words.computing}, {job.elapsed:.0f} s so far"
+    return f"{words.reading}, {job_share(job):.0%}"
+
+
+def job_share(job: JobSnapshot) -> float:
+    """How much of a job's bytes is done, from 0 to 1."""
+    progress = job.progress
+    if progress is None or not progress.bytes_total:
+        return 0.0
+    return min(1.0, progress.bytes_done / progress.bytes_total)
+
+
+def _pace(job: JobSnapshot) -> str:
+    progress = job.progress
+    if progress is None:
+        return ""
+    parts = [f"{format_bytes(progress.bytes_done)} of {format_bytes(progress.bytes_total)}"]
+    if progress.bytes_done < progress.bytes_total:  # else what is left is no reading
+        if job.bytes_per_second:
+            parts.append(format_rate(job.bytes_per_second))
+        if job.seconds_left is not None:
+            parts.append(f"{format_duration(job.seconds_left)} left")
+    if progress.current:
+        parts.append(f":gray[{plain(progress.current)}]")
+    return " · ".join(parts)
