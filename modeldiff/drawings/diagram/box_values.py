@@ -43,7 +43,6 @@ class BoxValue:
     held: tuple[Sequence[Parameter], ...]
     elements: int
     share: float
-    resolution: float | None
 
     @property
     def count(self) -> int:
@@ -126,7 +125,6 @@ class BoxValues:
             held=tuple(held.values()),
             elements=trained[0],
             share=sum(trained) / self.parameters if self.parameters else 0.0,
-            resolution=whole.resolution_pct if whole is not None else None,
         )
 
     def _of_layer(
