@@ -43,8 +43,7 @@ def _build(kind: LayerKind) -> object:
     nodes = (
         (sublayer.name, node.id, node.label, node.shape, node.inputs)
         for sublayer in kind.sublayers
-        for row in sublayer.rows
-        for node in row
+        for node in sublayer.nodes()
     )
     return kind.tower, kind.parallel, tuple(nodes)
 

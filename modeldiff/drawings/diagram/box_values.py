@@ -81,10 +81,8 @@ class BoxValues:
     @cached_property
     def parameters(self) -> int:
         """All trained parameters of the model; what is used twice counts once."""
-        fact = self._architecture.fact("parameters")
-        if fact is not None and isinstance(fact.value, int):
-            return fact.value
-        return sum(self._architecture.trained.values())
+        count = self._architecture.number("parameters")
+        return sum(self._architecture.trained.values()) if count is None else count
 
     def measured(self) -> tuple[Statistics, ...]:
         """The statistics of every place of which there are any, experts merged."""

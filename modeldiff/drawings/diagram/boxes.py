@@ -12,6 +12,7 @@ from modeldiff.architectures.architecture import Node
 from modeldiff.drawings.diagram.box_values import NOT_MEASURED, BoxValue
 from modeldiff.drawings.style.svg import DETAIL_GAP
 from modeldiff.drawings.style.text_metrics import shorten, text_width
+from modeldiff.text.formatting import format_share
 
 LABEL, NUMBER, SHAPE, DETAIL = 14.0, 14.0, 12.0, 11.0
 _PAD = 11.0
@@ -179,7 +180,7 @@ def make_card(
     alone: bool,
     badge: int | None = None,
 ) -> Card:
-    """The card of a node. ``numbers`` are the values' values as text, none without a comparison.
+    """The card of a node. ``numbers`` are the values as text, none without a comparison.
 
     ``largest`` is the number of elements of the layer's largest component: a box's width grows with
     the root of its share of that, as far as its text leaves room. A card that is ``alone`` in its
@@ -250,10 +251,7 @@ def _line_width(line: tuple[str, str]) -> float:
 
 def parameter_share_text(share: float) -> str:
     """How much of the model a box stands for, in words; nothing for what is stored elsewhere."""
-    if not share:
-        return ""
-    percent = 100 * share
-    return f"{percent:.2g} % of parameters" if percent >= 0.01 else "<0.01 % of parameters"
+    return f"{format_share(share, digits=2)} of parameters" if share else ""
 
 
 def _operation(node: Node, badge: int | None) -> Card:

@@ -7,10 +7,10 @@ in another kind of layer, in another tower.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from modeldiff.architectures.architecture import Architecture, LayerKind, Node
+from modeldiff.architectures.architecture import Architecture, LayerKind
 from modeldiff.architectures.glossary.explain import explain
 from modeldiff.drawings.diagram.boxes import BADGE, DETAIL, LABEL, SHAPE, TextLine
 from modeldiff.drawings.style.packing import least_limit
@@ -69,7 +69,7 @@ def annotate(architecture: Architecture, kinds: Sequence[LayerKind]) -> Annotati
     """
     numbers: dict[str, int] = {}
     notes: dict[tuple[str, str], LegendNote] = {}
-    for node in _nodes(architecture, kinds):
+    for node in architecture.nodes(kinds):
         sign = node.kind == "operation" and len(node.label) == 1
         if sign or node.id in numbers:
             continue
@@ -107,19 +107,10 @@ def notes_block(notes: Sequence[LegendNote], columns: int, width: float = COLUMN
     return NotesBlock(x + width if notes else 0.0, lowest, tuple(badges), tuple(texts))
 
 
-def _nodes(architecture: Architecture, kinds: Sequence[LayerKind]) -> Iterator[Node]:
-    yield from architecture.stem
-    for kind in kinds:
-        for sublayer in kind.sublayers:
-            for row in sublayer.rows:
-                yield from row
-    yield from architecture.tail
-
-
 def _first_sentence(text: str) -> str:
     """The first sentence, without what stands in brackets."""
-    found = _FIRST.match(_ASIDE.sub("", text))
-    return found.group() if found else text
+    sentence = _FIRST.match(_ASIDE.sub("", text))
+    return sentence.group() if sentence else text
 
 
 def _entry(note: LegendNote, room: float) -> list[TextLine]:

@@ -248,8 +248,8 @@ def _aside(architecture: Architecture, kind: LayerKind) -> str:
 
 def _stream_label(architecture: Architecture) -> str:
     """What the main stream is and how wide."""
-    width = architecture.fact("hidden_size")
-    return f"residual stream · {width.value} numbers a token" if width else "residual stream"
+    width = architecture.number("hidden_size")
+    return f"residual stream · {width} numbers a token" if width else "residual stream"
 
 
 def _depths(nodes: Sequence[Node]) -> list[list[Node]]:
