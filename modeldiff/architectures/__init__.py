@@ -10,7 +10,7 @@ from modeldiff.architectures.architecture import (
     Node,
     Sublayer,
 )
-from modeldiff.architectures.config.parameter_counts import PARTS, parameters_by_part
+from modeldiff.architectures.config.parameter_counts import PARTS
 from modeldiff.architectures.facts.comparison import compare_facts
 from modeldiff.architectures.glossary.explain import Explanation, explain
 from modeldiff.architectures.graph.columns import merge_columns
@@ -31,6 +31,5 @@ __all__ = [
     "compare_facts",
     "explain",
     "merge_columns",
-    "parameters_by_part",
     "understand",
 ]

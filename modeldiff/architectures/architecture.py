@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Literal
 
 from modeldiff.architectures.place import Parameter, trained_elements
@@ -52,7 +53,7 @@ class Node:
     """One box of the drawing: a component with parameters, or an operation without.
 
     ``id`` is the component (``self_attn.q_proj``) or the operation (``self_attn.rope``), unique
-    within its layer kind, with the tower before it where there is one. ``inputs`` are ids of steps
+    within its layer kind, with the tower before it where there is one. ``inputs`` are ids of nodes
     of the same sublayer; empty means that it reads the residual stream (a ``parameter`` reads
     nothing, an ``input`` comes from elsewhere). ``label`` is the name as stored, ``shape`` and
     ``detail`` are short texts (``4096 → 1024``, ``1024 = 8 KV heads × 128``).
@@ -68,7 +69,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Sublayer:
-    """A branch off the residual stream: ``rows`` of steps, first row first in data order, the last
+    """A branch off the residual stream: ``rows`` of nodes, first row first in data order, the last
     row's output added back to the stream (``adds``). One that does not add only lists what a layer
     stores beside what its family is known to compute with. ``norms_sum``: the last row is a norm of
     the sum, which then is the stream; what is added is the output of the row before it."""
@@ -78,12 +79,16 @@ class Sublayer:
     adds: bool = True
     norms_sum: bool = False
 
+    def nodes(self) -> Iterator[Node]:
+        """All nodes, row by row."""
+        return chain.from_iterable(self.rows)
+
 
 @dataclass(frozen=True)
 class LayerKind:
     """The layers built alike. ``parallel``: the sublayers read the same input side by side.
 
-    ``tower`` as in ``Place``; a step's id carries it too.
+    ``tower`` as in ``Place``; a node's id carries it too.
     """
 
     name: str
@@ -91,6 +96,10 @@ class LayerKind:
     sublayers: tuple[Sublayer, ...]
     parallel: bool = False
     tower: str = ""
+
+    def nodes(self) -> Iterator[Node]:
+        """All nodes of all sublayers, in the order of the data."""
+        return chain.from_iterable(sublayer.nodes() for sublayer in self.sublayers)
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ class Architecture:
     checkpoint's file order, plus one ``tied`` entry for each second use. ``columns`` are the
     heatmap's columns (``Place.column``) of all parameters in layers, in the order in which data
     passes; ``outside`` the columns of those outside the layers, in the same order. ``stem`` and
-    ``tail`` are the steps before and after the layers.
+    ``tail`` are the nodes before and after the layers.
     """
 
     family: str
@@ -119,48 +128,59 @@ class Architecture:
         """The fact with this key, or None."""
         return next((fact for fact in self.facts if fact.key == key), None)
 
+    def number(self, key: str) -> int | None:
+        """The fact with this key as a whole number; None where there is none, or it is no such."""
+        fact = self.fact(key)
+        value = fact.value if fact is not None else None
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+    def nodes(self, kinds: Iterable[LayerKind] | None = None) -> Iterator[Node]:
+        """All nodes in the order of the data: the stem, the layers (of these ``kinds``; None: of
+        all, one of each kind), the tail."""
+        drawn = self.layer_kinds if kinds is None else kinds
+        return chain(self.stem, *(kind.nodes() for kind in drawn), self.tail)
+
     @cached_property
-    def _held(self) -> Mapping[tuple[str, str, str, int | None], list[Parameter]]:
+    def _contents(self) -> Mapping[tuple[str, str, str, int | None], list[Parameter]]:
         """Tower, component, parameter and layer → what stands there, buffers left out."""
-        # One flat step for each, as there are tens of thousands of experts.
-        found: dict[tuple[str, str, str, int | None], list[Parameter]] = defaultdict(list)
+        # One flat loop, as there are tens of thousands of experts.
+        contents: dict[tuple[str, str, str, int | None], list[Parameter]] = defaultdict(list)
         for one in self.parameters:
             if one.role != "buffer":
                 place = one.place
-                found[place.tower, place.component, place.parameter, place.layer].append(one)
-        return found
+                contents[place.tower, place.component, place.parameter, place.layer].append(one)
+        return contents
 
     @cached_property
     def holdings(self) -> Mapping[str, Mapping[str, Holding]]:
-        """What the steps stand for: step id → parameter (``weight``) → layer; buffers left out."""
-        found: dict[str, dict[str, dict[int | None, list[Parameter]]]] = {}
-        for (tower, component, parameter, layer), held in self._held.items():
+        """What the nodes stand for: node id → parameter (``weight``) → layer; buffers left out."""
+        holdings: dict[str, dict[str, dict[int | None, list[Parameter]]]] = {}
+        for (tower, component, parameter, layer), group in self._contents.items():
             id = f"{tower}.{component}" if tower else component
-            found.setdefault(id, {}).setdefault(parameter, {})[layer] = held
-        return found
+            holdings.setdefault(id, {}).setdefault(parameter, {})[layer] = group
+        return holdings
 
     @cached_property
     def trained(self) -> Mapping[tuple[str, str, int | None], int]:
-        """The trained elements by step id, parameter and layer; what is used twice counts once."""
-        found = {}
+        """The trained elements by node id, parameter and layer; what is used twice counts once."""
+        counts = {}
         for id, by_name in self.holdings.items():
             for name, by_layer in by_name.items():
-                for layer, held in by_layer.items():
-                    first = held[0]
-                    if first.role == "tied":
-                        held = []
+                for layer, group in by_layer.items():
+                    first = group[0]
+                    own = group if first.role != "tied" else []
                     # Thousands of experts have a shape or two, multiplied out once each.
-                    shapes = Counter([one.tensor.shape for one in held])
-                    found[id, name, layer] = sum(
+                    shapes = Counter([one.tensor.shape for one in own])
+                    counts[id, name, layer] = sum(
                         count * trained_elements(first.tensor.name, first.tensor.dtype, shape)
                         for shape, count in shapes.items()
                     )
-        return found
+        return counts
 
     @cached_property
     def towers(self) -> frozenset[str]:
         """The towers that hold parameters; the main one is often without a name."""
-        return frozenset(tower for tower, *_ in self._held)
+        return frozenset(tower for tower, *_ in self._contents)
 
     def layer_kind(self, layer: int) -> LayerKind | None:
         """How this layer (of the main tower, named first) is built; None where no kind names it."""

@@ -201,27 +201,24 @@ TAIL: tuple[NodeTemplate, ...] = (
 )
 
 
-def _order() -> dict[str, int]:
-    layer = (
-        node
+_TEMPLATES: tuple[NodeTemplate, ...] = (
+    *STEM,
+    *(
+        template
         for rows in (ATTENTION_ROWS, MIXER_ROWS, CROSS_ATTENTION_ROWS, MLP_ROWS)
         for row in rows
-        for node in row
-    )
-    nodes = [*STEM, *layer, *TAIL]
-    return {id: rank for rank, id in enumerate(dict.fromkeys(node.id for node in nodes))}
+        for template in row
+    ),
+    *TAIL,
+)
 
-
-ORDER = _order()
+ORDER = {id: rank for rank, id in enumerate(dict.fromkeys(one.id for one in _TEMPLATES))}
 """Rank of each known component and operation in the order in which data passes."""
 
-NORMS = frozenset(
-    node.id
-    for node in (
-        *STEM,
-        *TAIL,
-        *(n for r in (*ATTENTION_ROWS, *MIXER_ROWS, *CROSS_ATTENTION_ROWS, *MLP_ROWS) for n in r),
-    )
-    if node.kind == "norm"
-)
+NORMS = frozenset(template.id for template in _TEMPLATES if template.kind == "norm")
 """The components that are norms."""
+
+COMPONENTS = frozenset(
+    template.id for template in _TEMPLATES if template.kind not in ("operation", "input")
+)
+"""All that may have parameters."""

@@ -20,6 +20,23 @@ def format_pct(value: float | None) -> str:
     return _with_unit(format_number(value), "%") if value is not None else MISSING
 
 
+def format_share(part: float, whole: float = 1.0, *, digits: int = 3) -> str:
+    """How much ``part`` is of ``whole`` (above 0), in percent with so many ``digits`` at most.
+
+    As in ``format_pct``, what is there never reads as nothing, nor what is not all as all of it.
+
+    >>> format_share(1, 4), format_share(1, 40_000), format_share(0), format_share(0.9999)
+    ('25 %', '<0.01 %', '0 %', '>99.9 %')
+    """
+    percent = 100 * part / whole
+    if 0 < percent < 0.01:
+        return "<0.01 %"
+    rounded = float(f"{percent:.{digits}g}")
+    if percent < 100 <= rounded:
+        return f">{100 - 10.0 ** (2 - digits):g} %"
+    return f"{rounded:g} %"
+
+
 def format_number(value: float | None) -> str:
     """The number of ``format_pct`` without its unit, for where the unit is said once."""
     if value is None or math.isnan(value):
@@ -76,7 +93,8 @@ def format_count(value: int | None) -> str:
 
 
 def format_bytes(value: int | None) -> str:
-    """Bytes in decimal units, as disks and downloads are sold: ``16.1 GB``."""
+    """Bytes in decimal units, as files and downloads have them: ``16.1 GB``. No other unit of bytes
+    is shown anywhere."""
     if value is None:
         return MISSING
     for size, name in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):

@@ -24,16 +24,6 @@ def short_count(count: int) -> str:
     return str(count)
 
 
-def short_bytes(count: int) -> str:
-    """Bytes for reading, in powers of 1024: 131,072 → ``128 KiB``."""
-    value, unit = float(count), "bytes"
-    for larger in ("KiB", "MiB", "GiB", "TiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, larger
-    return f"{value:,.4g} {unit}"
-
-
 def activation_name(spelling: str) -> str:
     """An activation as people write it; one that we do not know keeps its config's spelling."""
     return ACTIVATIONS.get(spelling.lower(), spelling)
@@ -57,12 +47,3 @@ def times(base: float, target: float, words: str = "large larger smaller") -> st
 def ratio_text(ratio: float) -> str:
     """A ratio in three digits: ``3.5``, ``1,024``."""
     return f"{ratio:.3g}" if ratio < 1000 else f"{ratio:,.0f}"
-
-
-def share_text(part: float, whole: float) -> str:
-    """
-    >>> share_text(1, 4), share_text(1, 4000)
-    ('25 %', 'less than 0.1 %')
-    """
-    percent = 100 * part / whole
-    return "less than 0.1 %" if percent < 0.1 else f"{percent:.3g} %"

@@ -30,7 +30,7 @@ def assert_apart(boxes: Sequence[Box]) -> None:
     for one, other in combinations(boxes, 2):
         beside = one.x + one.width < other.x or other.x + other.width < one.x
         above = one.y + one.height < other.y or other.y + other.height < one.y
-        assert beside or above, (one.card.step.id, other.card.step.id)
+        assert beside or above, (one.card.node.id, other.card.node.id)
 
 
 def assert_goes_round(lines: Iterable[Polyline], boxes: Sequence[Box]) -> None:
@@ -38,7 +38,7 @@ def assert_goes_round(lines: Iterable[Polyline], boxes: Sequence[Box]) -> None:
     for line in lines:
         for a, b in pairwise(line):
             for box in boxes:
-                assert not _crosses(a, b, box), (line, box.card.step.id)
+                assert not _crosses(a, b, box), (line, box.card.node.id)
 
 
 def _crosses(a: Point, b: Point, box: Box) -> bool:

@@ -163,14 +163,12 @@ def invented(layers: int = 3) -> Checkpoint:
     return checkpoint({**shapes, "net.readout.weight": (100, 16)})
 
 
-def steps(architecture: Architecture) -> Iterator[tuple[str, Node]]:
-    """Every step with the name of what it stands in: a layer kind, the stem or the tail."""
-    for step in architecture.stem:
-        yield "stem", step
+def named_nodes(architecture: Architecture) -> Iterator[tuple[str, Node]]:
+    """Every node with the name of what it stands in: a layer kind, the stem or the tail."""
+    for node in architecture.stem:
+        yield "stem", node
     for kind in architecture.layer_kinds:
-        for sublayer in kind.sublayers:
-            for row in sublayer.rows:
-                for step in row:
-                    yield kind.name, step
-    for step in architecture.tail:
-        yield "tail", step
+        for node in kind.nodes():
+            yield kind.name, node
+    for node in architecture.tail:
+        yield "tail", node

@@ -12,8 +12,8 @@ from tests.support.named_shapes import (
     gpt2_shapes,
     invented,
     llama_shapes,
+    named_nodes,
     published,
-    steps,
     tiny,
     tiny_names,
 )
@@ -36,9 +36,9 @@ def component(place_tower: str, name: str) -> str:
 def test_every_component_is_drawn_once_in_each_layer_kind_in_stem_or_in_tail(name: str) -> None:
     architecture = understand(SOURCES[name])
     drawn: dict[str, list[str]] = {}
-    for where, step in steps(architecture):
-        if step.kind not in ("operation", "input"):
-            drawn.setdefault("outside" if where in ("stem", "tail") else where, []).append(step.id)
+    for where, node in named_nodes(architecture):
+        if node.kind not in ("operation", "input"):
+            drawn.setdefault("outside" if where in ("stem", "tail") else where, []).append(node.id)
     held: dict[str, set[str]] = {}
     for parameter in architecture.parameters:
         place = parameter.place
@@ -67,18 +67,18 @@ def test_a_step_reads_only_what_stands_before_it(name: str) -> None:
             before: set[str] = set()
             for row in sublayer.rows:
                 assert row
-                assert all(set(step.inputs) <= before for step in row)
-                before |= {step.id for step in row}
+                assert all(set(node.inputs) <= before for node in row)
+                before |= {node.id for node in row}
             last = sublayer.rows[-1]
             assert not sublayer.adds or len(last) == 1
 
 
 def rows(sublayer: Sublayer) -> list[list[str]]:
-    return [[step.id for step in row] for row in sublayer.rows]
+    return [[node.id for node in row] for row in sublayer.rows]
 
 
 def found(architecture: Architecture, id: str) -> Node:
-    return next(step for _, step in steps(architecture) if step.id == id)
+    return next(node for _, node in named_nodes(architecture) if node.id == id)
 
 
 def test_llamas_layer() -> None:
@@ -105,8 +105,8 @@ def test_llamas_layer() -> None:
     assert attends.inputs == ("self_attn.rope", "self_attn.v_proj")
     assert attends.detail == "32 heads, 8 KV heads"
     assert found(architecture, "mlp.multiply").inputs == ("mlp.activation", "mlp.up_proj")
-    assert [step.id for step in architecture.stem] == ["embed_tokens"]
-    assert [step.id for step in architecture.tail] == ["norm", "lm_head"]
+    assert [node.id for node in architecture.stem] == ["embed_tokens"]
+    assert [node.id for node in architecture.tail] == ["norm", "lm_head"]
 
 
 def test_shapes_read_from_in_to_out_and_say_what_their_numbers_mean() -> None:
@@ -143,7 +143,7 @@ def test_gpt2s_layer_has_no_gate_and_no_rope() -> None:
         ["mlp.activation"],
         ["mlp.down_proj"],
     ]
-    assert [step.id for step in understand(SOURCES["gpt2"]).stem] == [
+    assert [node.id for node in understand(SOURCES["gpt2"]).stem] == [
         "embed_tokens",
         "embed_positions",
         "embed.add",
@@ -272,14 +272,14 @@ def test_an_unknown_family_is_a_plain_stack() -> None:
         ("Other", False),
     ]
     attention = kind.sublayers[0]
-    assert [step.label for row in attention.rows for step in row] == [
+    assert [node.label for row in attention.rows for node in row] == [
         "norm1",
         "wq",
         "wk",
         "wv",
         "wo",
     ]
-    assert [step.id for step in architecture.stem] == ["net.token_emb"]
+    assert [node.id for node in architecture.stem] == ["net.token_emb"]
 
 
 def test_what_a_known_family_does_not_know_is_listed_beside() -> None:

@@ -102,7 +102,7 @@ def test_every_component_of_a_layer_is_drawn_exactly_once(name: str) -> None:
 def test_a_norm_of_the_sum_is_passed_by_the_stream_itself() -> None:
     layout = layout_of("post-norm", 0)
     stream = [route for route in layout.routes if route.kind == "stream"]
-    boxes = {box.card.step.id: box for box in layout.boxes}
+    boxes = {box.card.node.id: box for box in layout.boxes}
     for norm, sum_at in zip(
         (boxes["input_layernorm"], boxes["post_attention_layernorm"]), layout.sums, strict=True
     ):
@@ -293,7 +293,7 @@ def test_every_box_can_be_reached_and_is_named() -> None:
 
 
 def test_bigger_matrices_are_bigger_boxes() -> None:
-    widths = {box.card.step.id: box.width for box in layout_of("llama", 0).boxes}
+    widths = {box.card.node.id: box.width for box in layout_of("llama", 0).boxes}
     assert widths["self_attn.k_proj"] < widths["self_attn.q_proj"] < widths["mlp.up_proj"]
 
 
@@ -328,7 +328,7 @@ def row_graphs(draw: st.DrawFn) -> list[list[Card]]:
             step = Node(f"{number}.{place}", label, "operation", tuple(inputs))
             row.append(make_card(step, label, (), (), largest=0, alone=False))
         rows.append(row)
-        earlier += [card.step.id for card in row]
+        earlier += [card.node.id for card in row]
     return rows
 
 
@@ -340,7 +340,7 @@ def test_any_graph_is_laid_out_without_overlaps(rows: list[list[Card]]) -> None:
     assert len(spots) == sum(map(len, rows))
     boxes = [Box(s.card, s.x - s.width / 2, s.u, s.width, s.height) for s in spots]
     assert_apart(boxes)
-    wanted = sum(len(set(card.step.inputs)) or 1 for row in rows for card in row)
+    wanted = sum(len(set(card.node.inputs)) or 1 for row in rows for card in row)
     assert len(block.lines) + len(block.entries) == wanted
     assert_goes_round((*block.lines, *block.entries, *block.exits), boxes)
 

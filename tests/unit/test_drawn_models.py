@@ -77,9 +77,9 @@ def test_every_tensor_is_in_exactly_one_box(name: str) -> None:
     architecture = model(name)
     cards = card_maker(architecture, BoxValues(architecture, (), MEDIAN))
     boxes = lay_out(architecture, None, cards).boxes
-    drawn = Counter(name for b in boxes for r in b.card.readings for name in r.names)
+    drawn = Counter(name for b in boxes for r in b.card.values for name in r.names)
     assert drawn == Counter(p.tensor.name for p in architecture.parameters if p.role != "buffer")
-    shares = [reading.share for box in boxes for reading in box.card.readings]
+    shares = [reading.share for box in boxes for reading in box.card.values]
     assert sum(shares) == pytest.approx(1), "the shares are of all parameters, each counted once"
 
 

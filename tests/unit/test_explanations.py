@@ -11,8 +11,8 @@ from tests.support.named_shapes import (
     checkpoint,
     gpt2_shapes,
     invented,
+    named_nodes,
     published,
-    steps,
     tiny,
     tiny_names,
 )
@@ -25,7 +25,7 @@ def test_every_component_and_operation_of_the_skeleton_is_explained() -> None:
 @pytest.mark.parametrize("name", tiny_names())
 def test_every_step_and_column_of_every_family_has_an_explanation(name: str) -> None:
     architecture = understand(tiny(name))
-    asked = {step.id for _, step in steps(architecture)}
+    asked = {node.id for _, node in named_nodes(architecture)}
     for component in asked | set(architecture.columns) | set(architecture.outside):
         explanation = explain(component, architecture)
         assert explanation.title and explanation.why.endswith(".")

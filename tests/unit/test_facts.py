@@ -237,7 +237,7 @@ def test_memory_is_an_estimate_with_its_formula() -> None:
     fact = understand(published("llama-3-8b")).fact("memory_bytes")
     assert fact is not None and fact.value == 16_060_522_496 + 8192 * 131_072
     assert fact.text == (
-        "about 15.96 GiB: weights 14.96 GiB + KV cache 1 GiB for a text of 8,192 tokens"
+        "about 17.1 GB: weights 16.1 GB + KV cache 1.07 GB for a text of 8,192 tokens"
     )
     assert fact.source.startswith("estimate: checkpoint size + KV cache of 8,192 tokens in bf16")
     every = understand(tiny("mixtral")).fact("memory_bytes")
@@ -370,7 +370,7 @@ def test_the_step_from_llama_3_to_3_1_is_context_and_scaling_alone() -> None:
     assert different == {
         "rope_scaling": "Slow rotations are stretched (llama3 ×8 from 8,192), so that a model of "
         "8,192 tokens reads 131,072 tokens.",
-        "context": "A text can be 16 times as long; filled to the end, the KV cache takes 16 GiB.",
+        "context": "A text can be 16 times as long; filled to the end, the KV cache takes 17.2 GB.",
         "kv_cache_bytes": "Filled to the end of the context, the KV cache is 16 times as large.",
     }
 

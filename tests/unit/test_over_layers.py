@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from typing import Any
@@ -11,11 +12,10 @@ import altair as alt
 import pytest
 import vl_convert
 
-from modeldiff.drawings import DARK, LIGHT, METRICS, Palette
+from modeldiff.drawings import LIGHT, METRICS
 from modeldiff.drawings.charts.layer_profile import (
     OverLayers,
     over_layers_alt,
-    over_layers_chart,
     over_layers_spec,
 )
 from modeldiff.drawings.charts.vega_spec import DATA
@@ -31,40 +31,40 @@ LAYERS: OverLayers = (
 )
 
 
-def drawn(
-    layers: OverLayers, selected: int | None, palette: Palette = LIGHT
-) -> ElementTree.Element:
-    chart = over_layers_chart(layers, MEDIAN, selected=selected, palette=palette)
-    svg = vl_convert.vegalite_to_svg(chart.properties(width=400).to_dict())
-    return ElementTree.fromstring(svg)
+def drawn(layers: OverLayers, selected: int | None) -> ElementTree.Element:
+    """The chart as the page shows it, in a theme of our colours."""
+    spec = over_layers_spec(layers, MEDIAN, selected=selected)
+    rows = json.loads(spec["datasets"][DATA].to_json(orient="records"))
+    theme = {"range": {"category": [LIGHT.accent, LIGHT.bar]}}
+    spec |= {"width": 400, "datasets": {DATA: rows}, "config": {**spec["config"], **theme}}
+    return ElementTree.fromstring(vl_convert.vegalite_to_svg(spec))
 
 
 def texts(svg: ElementTree.Element) -> list[str]:
     return [" ".join(e.itertext()) for e in svg.iter() if e.tag.endswith("}text")]
 
 
-def bars(svg: ElementTree.Element, palette: Palette) -> list[tuple[float, float, float]]:
+def bars(svg: ElementTree.Element) -> list[tuple[float, float, float]]:
     """(left, height, opacity) of each bar, from the left."""
-    found = []
+    shapes = []
     for path in svg.iter():
-        if path.get("fill") == palette.bar:
+        if path.get("fill") == LIGHT.bar:
             left, _, _, height = map(float, re.findall(r"-?[\d.]+", path.get("d") or "")[:4])
-            found.append((left, height, float(path.get("opacity") or 1)))
-    return sorted(found)
+            shapes.append((left, height, float(path.get("opacity") or 1)))
+    return sorted(shapes)
 
 
-@pytest.mark.parametrize("palette", [LIGHT, DARK])
-def test_bars_are_as_high_as_their_values_and_one_is_marked(palette: Palette) -> None:
-    svg = drawn(LAYERS, 1, palette)
-    found = bars(svg, palette)
-    assert [opacity for *_, opacity in found] == [0.5, 1, 0.5]
-    first, second, last = (abs(height) for _, height, _ in found)
+def test_bars_are_as_high_as_their_values_and_one_is_marked() -> None:
+    svg = drawn(LAYERS, 1)
+    shapes = bars(svg)
+    assert [opacity for *_, opacity in shapes] == [0.5, 1, 0.5]
+    first, second, last = (abs(height) for _, height, _ in shapes)
     assert first == pytest.approx(2 * second, rel=0.02) == pytest.approx(4 * last, rel=0.02)
-    assert found[2][0] - found[1][0] == pytest.approx(4 * (found[1][0] - found[0][0]), rel=0.02)
-    said = texts(svg)
-    assert "layer 1: 20.0 %" in said
-    assert said.count("∞") == 1
-    assert {opacity for *_, opacity in bars(drawn(LAYERS, None), LIGHT)} == {1}
+    assert shapes[2][0] - shapes[1][0] == pytest.approx(4 * (shapes[1][0] - shapes[0][0]), rel=0.02)
+    words = texts(svg)
+    assert "layer 1: 20.0 %" in words
+    assert words.count("∞") == 1
+    assert {opacity for *_, opacity in bars(drawn(LAYERS, None))} == {1}
 
 
 def test_every_layer_can_be_pointed_at_and_is_read_out() -> None:
@@ -89,8 +89,8 @@ def test_floor_and_ceiling_are_named(median: float, marks: list[str]) -> None:
 
 def test_only_the_data_say_which_layer_is_marked() -> None:
     def without_data(selected: int | None) -> dict[str, Any]:
-        spec = over_layers_chart(LAYERS, MEDIAN, selected=selected).to_dict()
-        return {name: part for name, part in spec.items() if name not in ("data", "datasets")}
+        spec = over_layers_spec(LAYERS, MEDIAN, selected=selected)
+        return {name: part for name, part in spec.items() if name != "datasets"}
 
     assert without_data(0) == without_data(5) == without_data(None)
 

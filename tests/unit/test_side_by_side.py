@@ -65,7 +65,7 @@ EVERY = range(len(CATALOG) + len(MADE) ** 2)
 
 def boxes_by_place(drawing: SideBySide, side: int) -> dict[tuple[int, str], Box]:
     return {
-        (slot.frame, box.card.step.id): box for slot in drawing.slots for box in slot.boxes[side]
+        (slot.frame, box.card.node.id): box for slot in drawing.slots for box in slot.boxes[side]
     }
 
 
@@ -74,7 +74,7 @@ def at_its_height(drawing: SideBySide, side: int, number: int, id: str) -> Box:
     (found,) = (
         box
         for box in drawing.sides[side].boxes
-        if box.card.step.id == id and top - 0.1 <= box.y and box.y + box.height <= bottom + 0.1
+        if box.card.node.id == id and top - 0.1 <= box.y and box.y + box.height <= bottom + 0.1
     )
     return found
 
@@ -85,7 +85,7 @@ def test_one_place_stands_at_one_height(number: int) -> None:
     for at, slot in enumerate(drawing.slots):
         middle = sum(drawing.placed[at]) / 2
         for side, boxes in enumerate(slot.boxes):
-            spans = [at_its_height(drawing, side, at, box.card.step.id) for box in boxes]
+            spans = [at_its_height(drawing, side, at, box.card.node.id) for box in boxes]
             if spans:
                 top = min(box.y for box in spans)
                 bottom = max(box.y + box.height for box in spans)
@@ -126,13 +126,13 @@ def test_every_difference_that_has_a_place_is_named_and_marked(names: tuple[str,
     drawing = side_by_side(base, target, pairs)
     noted = {note.label for notes in drawing.differences.notes.values() for note in notes}
     marked = {id for _, _, id in drawing.differences.boxes}
-    drawn_ids = {box.card.step.id for box in drawing.layout.boxes}
+    drawn_ids = {box.card.node.id for box in drawing.layout.boxes}
     for pair in news(pairs):
         here = drawn_ids & set(written_at(pair.key))
         if here:
             assert pair.label in noted, pair.key
         bare = {
-            box.card.step.id
+            box.card.node.id
             for gap in drawing.gaps
             if gap.panel is not None
             for slot in drawing.slots[gap.first : gap.last + 1]
@@ -144,7 +144,7 @@ def test_every_difference_that_has_a_place_is_named_and_marked(names: tuple[str,
         ours, theirs = boxes_by_place(drawing, side), boxes_by_place(drawing, 1 - side)
         for (frame, id), box in ours.items():
             other = theirs.get((frame, id))
-            if other is not None and other.card.step.shape != box.card.step.shape:
+            if other is not None and other.card.node.shape != box.card.node.shape:
                 assert id in marked
 
 

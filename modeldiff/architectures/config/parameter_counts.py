@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.components import NORMS
 from modeldiff.architectures.place import Parameter, Place, trained_elements
 
@@ -56,15 +55,6 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
             parts[part_of(parameter.place)] += elements
     by_bytes = dict(sorted(types.items(), key=lambda item: (-item[1], item[0])))
     return Composition({part: parts[part] for part in PARTS if parts[part]}, by_bytes, nbytes)
-
-
-def parameters_by_part(architecture: Architecture) -> dict[str, int]:
-    """How many trained parameters sit in each of ``PARTS``, in that order; absent ones left out.
-
-    The counts add up to the ``parameters`` fact. A mixture counts all its experts, a tied head
-    counts as embedding, and towers beside the main one count in the same parts.
-    """
-    return read_composition(architecture.parameters).parts
 
 
 def part_of(place: Place) -> str:

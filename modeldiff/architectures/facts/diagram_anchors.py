@@ -7,9 +7,9 @@ from modeldiff.architectures.components import NORMS
 from modeldiff.text.magnitudes import short_count
 
 LAYERS = "layers"
-"""Stands for the frame around the layers, which is no step."""
+"""Stands for the frame around the layers, which is no node."""
 INPUT = "input"
-"""Stands for what goes in, which is no step."""
+"""Stands for what goes in, which is no node."""
 
 _ATTENTION = ("self_attn.attention",)
 _QUERIES = ("self_attn.q_proj", "self_attn.q_b_proj")
@@ -57,24 +57,24 @@ _AT: dict[str, tuple[str, ...]] = {
     "tied_head": ("lm_head",),
     "logit_softcap": ("lm_head.softcap", "lm_head"),
 }
-"""The steps that a fact is about; where it is written is the first of them that is drawn."""
+"""The nodes that a fact is about; where it is written is the first of them that is drawn."""
 
 _LONG = 40
 """Letters of an explanation that is no longer brief."""
 
-# Said at steps that may be alike on both sides: what is drawn there tells it by itself.
+# Said at nodes that may be alike on both sides: what is drawn there tells it by itself.
 _MARKS_NOTHING = ("norm_placement", "sinks", "mlp")
 _MARKS_ONLY = {"context": ("embed_positions",)}
 
 
 def written_at(key: str) -> tuple[str, ...]:
-    """The steps beside which a difference of this fact is written, the best first; none for a fact
+    """The nodes beside which a difference of this fact is written, the best first; none for a fact
     of the model as a whole."""
     return _AT.get(key, ())
 
 
 def differing_nodes(pair: FactPair) -> frozenset[str]:
-    """The steps that are drawn as different because of this difference."""
+    """The nodes that are drawn as different because of this difference."""
     if pair.same or pair.key in _MARKS_NOTHING:
         return frozenset()
     return frozenset(_MARKS_ONLY.get(pair.key, _AT.get(pair.key, ())))

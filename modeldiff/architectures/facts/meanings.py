@@ -14,10 +14,9 @@ from modeldiff.architectures.facts.sentences import (
     positive_numbers,
 )
 from modeldiff.checkpoints.dtypes import STORED_TYPES
+from modeldiff.text.formatting import format_bytes, format_share
 from modeldiff.text.magnitudes import (
     ratio_text,
-    share_text,
-    short_bytes,
     short_count,
     times,
 )
@@ -90,7 +89,7 @@ def _context(base: Fact, target: Fact, before: Architecture, after: Architecture
     cache = number(after.fact("kv_cache_bytes"))
     if cache is None:
         return sentence + "."
-    return f"{sentence}; filled to the end, the KV cache takes {short_bytes(int(cache))}."
+    return f"{sentence}; filled to the end, the KV cache takes {format_bytes(int(cache))}."
 
 
 def _rope_scaling(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
@@ -124,7 +123,7 @@ def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture)
     both, size = positive_numbers(base, target), number(target)
     if both is None or size is None:
         return ""
-    whole = short_bytes(int(size))
+    whole = format_bytes(int(size))
     return f"By estimate it needs {whole}: {times(*both, 'much more less')} memory."
 
 
@@ -163,7 +162,7 @@ def _part(base: Fact, target: Fact, before: Architecture, after: Architecture) -
     both = positive_numbers(base, target)
     if both is None or whole[0] is None or whole[1] is None:
         return ""
-    shares = share_text(both[0], whole[0]), share_text(both[1], whole[1])
+    shares = format_share(both[0], whole[0]), format_share(both[1], whole[1])
     return f"Of all parameters {shares[1]}, in the base {shares[0]}."
 
 

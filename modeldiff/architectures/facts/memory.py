@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from modeldiff.architectures.architecture import Fact
 from modeldiff.architectures.config.parameter_counts import PARTS
 from modeldiff.architectures.spec import ModelSpec
-from modeldiff.text.magnitudes import short_bytes, short_count
+from modeldiff.text.formatting import format_bytes, format_share
+from modeldiff.text.magnitudes import short_count
 
 CACHE_BYTES = 2
 """Bytes of one number in the KV cache: bf16 or float16, whatever the weights are stored in."""
@@ -44,7 +45,7 @@ def footprint_facts(spec: ModelSpec) -> Iterator[Fact]:
     composition = spec.composition
     if composition.types:
         total = sum(composition.types.values()) or 1
-        texts = [f"{name} ({_share(n, total)})" for name, n in composition.types.items()]
+        texts = [f"{name} ({format_share(n, total)})" for name, n in composition.types.items()]
         names = list(composition.types)
         text = names[0] if len(names) == 1 else ", ".join(texts)
         yield Fact("stored_types", "Stored types", ", ".join(sorted(names)), text, "tensors")
@@ -95,11 +96,6 @@ def read_cache(spec: ModelSpec) -> Cache | None:
     return Cache(each, len(layers) - sliding, sliding, window.value if window else 0, source)
 
 
-def _share(part: int, total: int) -> str:
-    percent = 100 * part / total
-    return "< 0.1 %" if percent < 0.1 else f"{percent:.1f} %"
-
-
 def _count(key: str, label: str, count: int) -> Fact:
     text = f"{count:,}" if count < 1000 else f"{count:,} ({short_count(count)})"
     return Fact(key, label, count, text, "tensors")
@@ -132,7 +128,7 @@ def _cache_facts(spec: ModelSpec, cache: Cache) -> Iterator[Fact]:
 
 
 def _bytes(size: int) -> str:
-    return f"{size:,} bytes ({short_bytes(size)})" if size >= 1024 else f"{size:,} bytes"
+    return f"{size:,} bytes ({format_bytes(size)})" if size >= 1000 else f"{size:,} bytes"
 
 
 def _memory(spec: ModelSpec, cache: Cache | None) -> Fact:
@@ -140,12 +136,12 @@ def _memory(spec: ModelSpec, cache: Cache | None) -> Fact:
     weights, context = spec.composition.nbytes, spec.dimensions.context
     tokens = min(ESTIMATE_TOKENS, context.value) if context else ESTIMATE_TOKENS
     kept = cache.nbytes(tokens) if cache is not None else 0
-    words = [f"weights {short_bytes(weights)}"]
+    words = [f"weights {format_bytes(weights)}"]
     formula = ["checkpoint size"]
     if kept:
-        words.append(f"KV cache {short_bytes(kept)} for a text of {tokens:,} tokens")
+        words.append(f"KV cache {format_bytes(kept)} for a text of {tokens:,} tokens")
         formula.append(f"KV cache of {tokens:,} tokens in bf16")
-    text = f"about {short_bytes(weights + kept)}: {' + '.join(words)}"
+    text = f"about {format_bytes(weights + kept)}: {' + '.join(words)}"
     if "experts" in spec.composition.parts:
         text += "; all experts, since any may be chosen"
     quantised = spec.settings.mapping("quantization_config")

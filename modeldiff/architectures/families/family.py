@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from modeldiff.architectures.components import COMPONENTS
 from modeldiff.architectures.families.fused import Fused
 
 WEIGHT_NAMES = frozenset({"weight", "bias", "scale", "gamma", "beta", "kernel"})
@@ -47,6 +48,8 @@ class Family:
     ``mlp.experts`` whose path has no ``#`` is a stack of all experts. ``defaults`` are config
     values that hold when a config does not say them. ``norm``, ``norm_weight_plus_one`` and
     ``position`` say what neither tensors nor config do.
+    ``own`` are the components that the common graph lacks: a component that is in neither is a
+    misspelt one, and raises ValueError when the description is made.
     ``bare_norms``: norms that compute but store nothing. ``norm_after_addition``: norms stand after
     a sublayer's result was added to the stream, always or when the config key of that name is
     false. ``head_optional``: a head tied to the embedding is there only beside something stored of
@@ -75,6 +78,28 @@ class Family:
     position: Position = "RoPE"
     parallel: bool | str = False
     embedding_scale: str = ""
+    own: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        named = {
+            whole.partition(":")[0] for whole in (*self.layer.values(), *self.outside.values())
+        }
+        parts = {
+            f"{component.rpartition('.')[0]}.{part}"
+            for component, fused in self.fused.items()
+            for part in fused.parts
+        }
+        wrong = (named | parts | self.transposed | self.fused.keys()) - COMPONENTS - self.own
+        if wrong:
+            raise ValueError(
+                f"The family {self.name} names components that the common graph does not know: "
+                f"{', '.join(sorted(wrong))}. Correct them, or declare them as its own."
+            )
+        if unused := self.own - named:
+            raise ValueError(
+                f"The family {self.name} declares components that it does not name: "
+                f"{', '.join(sorted(unused))}."
+            )
 
     def split(self, name: str) -> tuple[str, int | None, str]:
         """Tower, layer and the path within it (or the path outside the layers) of a stored name."""

@@ -1,6 +1,6 @@
 """What an explanation is made of, and the words that several share.
 
-In the formulas x is what a step reads, one vector a token; W and b are its weight and bias. A
+In the formulas x is what a node reads, one vector a token; W and b are its weight and bias. A
 formula ``norm`` or ``activation`` is filled in by the architecture's own.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Architecture, Node
@@ -49,8 +50,8 @@ def explain(component: str, architecture: Architecture | None = None) -> Explana
     if parameter:
         what = f"“{parameter}”, stored beside the weight of this component. {text.what}"
         return Explanation(f"{title}: {parameter}", what, "", text.why)
-    own = "" if tower else _numbers(name, architecture)
-    shape = _shape(_step(component, architecture))
+    own = "" if tower else _own_numbers(name, architecture)
+    shape = _shape(_node(component, architecture))
     what = " ".join(sentence for sentence in (text.what, own, shape) if sentence)
     return Explanation(title, what, _formula(text, architecture), text.why)
 
@@ -80,67 +81,99 @@ def _formula(text: GlossaryEntry, architecture: Architecture | None) -> str:
     return text.formula
 
 
-def _numbers(name: str, architecture: Architecture | None) -> str:
-    """One sentence with this architecture's own numbers."""
+def _own_numbers(name: str, architecture: Architecture | None) -> str:
+    """One sentence with this architecture's own numbers; empty where there is nothing to say."""
     if architecture is None:
         return ""
-    heads, kv_heads = _count("heads", architecture), _count("kv_heads", architecture)
-    part = name.rpartition(".")[2]
-    if part in ("k_proj", "v_proj") and heads and kv_heads and heads % kv_heads == 0:
-        if heads == kv_heads:
-            return f"Here each of the {heads} heads has its own."
-        return f"Here {heads // kv_heads} query heads share each of the {kv_heads} KV heads."
-    if part == "attention" and heads:
-        window, layers = architecture.fact("sliding_window"), architecture.fact("sliding_layers")
-        some = f" in {layers.text} layers" if layers is not None and layers.value != "all" else ""
-        seen = f", over at most {window.text}{some}" if window is not None else ""
-        return f"Here {heads} heads do so at once{seen}."
-    if part == "rope":
-        theta, scaling = architecture.fact("rope_theta"), architecture.fact("rope_scaling")
-        if theta is not None:
-            scaled = scaling is not None and scaling.value != "none"
-            stretched = f", stretched: {scaling.value}" if scaling is not None and scaled else ""
-            return f"Here θ is {theta.text}{stretched}."
-    if name == "mlp.router":
-        experts, chosen = (
-            _count("experts", architecture),
-            _count("experts_per_token", architecture),
-        )
-        if experts and chosen:
-            return f"Here {chosen} of {experts} experts work on a token."
-    if name in ("mlp.up_proj", "mlp.down_proj") and _word("mlp", architecture).startswith("plain"):
-        return "This MLP has no gate: the activation stands between up and down."
-    if name == "lm_head" and _is_tied(architecture):
-        return "Here it is the embedding itself, used a second time."
-    return ""
+    sentence = _SENTENCES.get(name) or _SENTENCES.get(name.rpartition(".")[2])
+    return sentence(architecture) if sentence is not None else ""
 
 
-def _shape(step: Node | None) -> str:
-    if step is None or not step.shape:
+def _sharing(architecture: Architecture) -> str:
+    heads, kv_heads = architecture.number("heads"), architecture.number("kv_heads")
+    if not heads or not kv_heads or heads % kv_heads:
+        return ""
+    if heads == kv_heads:
+        return f"Here each of the {heads} heads has its own."
+    return f"Here {heads // kv_heads} query heads share each of the {kv_heads} KV heads."
+
+
+def _reach(architecture: Architecture) -> str:
+    heads = architecture.number("heads")
+    if not heads:
+        return ""
+    window, layers = architecture.fact("sliding_window"), architecture.fact("sliding_layers")
+    some = f" in {layers.text} layers" if layers is not None and layers.value != "all" else ""
+    limit = f", over at most {window.text}{some}" if window is not None else ""
+    return f"Here {heads} heads do so at once{limit}."
+
+
+def _angles(architecture: Architecture) -> str:
+    theta, scaling = architecture.fact("rope_theta"), architecture.fact("rope_scaling")
+    if theta is None:
+        return ""
+    scaled = scaling is not None and scaling.value != "none"
+    stretched = f", stretched: {scaling.value}" if scaling is not None and scaled else ""
+    return f"Here θ is {theta.text}{stretched}."
+
+
+def _routing(architecture: Architecture) -> str:
+    experts, chosen = architecture.number("experts"), architecture.number("experts_per_token")
+    return f"Here {chosen} of {experts} experts work on a token." if experts and chosen else ""
+
+
+def _gate(architecture: Architecture) -> str:
+    if not _word("mlp", architecture).startswith("plain"):
+        return ""
+    return "This MLP has no gate: the activation stands between up and down."
+
+
+def _tie(architecture: Architecture) -> str:
+    head = architecture.holdings.get("lm_head", {}).get("weight", {})
+    if not any(one.role == "tied" for group in head.values() for one in group):
+        return ""
+    return "Here it is the embedding itself, used a second time."
+
+
+_SENTENCES: Mapping[str, Callable[[Architecture], str]] = {
+    "k_proj": _sharing,
+    "v_proj": _sharing,
+    "attention": _reach,
+    "rope": _angles,
+    "mlp.router": _routing,
+    "mlp.up_proj": _gate,
+    "mlp.down_proj": _gate,
+    "lm_head": _tie,
+}
+"""What an architecture's own numbers say of a component, by its name or the last word of it."""
+
+
+def _shape(node: Node | None) -> str:
+    if node is None or not node.shape:
         return ""
     # The stored name is said where it is not the one that everything here goes by.
-    own = step.id.rpartition(".")[2] != step.label
-    name = f"In the file it is called {step.label}. " if own else ""
-    detail = f" ({step.detail})" if step.detail else ""
-    return f"{name}Shape: {step.shape}{detail}."
+    own = node.id.rpartition(".")[2] != node.label
+    name = f"In the file it is called {node.label}. " if own else ""
+    detail = f" ({node.detail})" if node.detail else ""
+    return f"{name}Shape: {node.shape}{detail}."
 
 
 def _unknown(
     component: str, name: str, parameter: str, architecture: Architecture | None
 ) -> Explanation:
     """What can honestly be said of a component that no description names."""
-    step = _step(component, architecture) or _step(component.removesuffix(".bias"), architecture)
+    node = _node(component, architecture) or _node(component.removesuffix(".bias"), architecture)
     thing = {
         "norm": "By its name a norm: it would bring vectors to a common size.",
         "linear": "A matrix (or a stack of them) that turns one vector into another.",
         "embedding": "By its name a table of vectors, one row for each thing that is looked up.",
-    }.get(step.kind if step else "", "A learned parameter.")
+    }.get(node.kind if node else "", "A learned parameter.")
     if parameter == "bias":
         thing = "A learned constant that is added to this component's output."
     surroundings, _, _ = name.rpartition(".")
     where = f"It belongs to {surroundings}." if surroundings else ""
     known = "This family's description does not name it, so what it does is not known here."
-    sentences = (thing, where, known, _shape(step))
+    sentences = (thing, where, known, _shape(node))
     title = f"{name}: {parameter}" if parameter else name or "Unnamed"
     return Explanation(
         title,
@@ -150,28 +183,9 @@ def _unknown(
     )
 
 
-def _step(component: str, architecture: Architecture | None) -> Node | None:
-    if architecture is None:
-        return None
-    in_layers = (
-        step
-        for kind in architecture.layer_kinds
-        for sublayer in kind.sublayers
-        for row in sublayer.rows
-        for step in row
-    )
-    everywhere = (*architecture.stem, *architecture.tail, *in_layers)
-    return next((step for step in everywhere if step.id == component), None)
-
-
-def _count(key: str, architecture: Architecture) -> int | None:
-    fact = architecture.fact(key)
-    return fact.value if fact is not None and isinstance(fact.value, int) else None
-
-
-def _is_tied(architecture: Architecture) -> bool:
-    head = architecture.holdings.get("lm_head", {}).get("weight", {})
-    return any(one.role == "tied" for held in head.values() for one in held)
+def _node(component: str, architecture: Architecture | None) -> Node | None:
+    nodes = architecture.nodes() if architecture is not None else ()
+    return next((node for node in nodes if node.id == component), None)
 
 
 def _word(key: str, architecture: Architecture | None) -> str:

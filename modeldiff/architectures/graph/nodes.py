@@ -1,8 +1,8 @@
-"""One step of the drawing: a component or an operation, its shape and what its numbers mean."""
+"""One node of the drawing: a component or an operation, its shape and what its numbers mean."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from modeldiff.architectures.architecture import Node, NodeKind
 from modeldiff.architectures.components import NORMS, NodeTemplate
@@ -15,6 +15,29 @@ from modeldiff.text.magnitudes import activation_name
 Component = tuple[Parameter, ...]
 """The parameters of one component in one layer: weight, bias, and the same of each expert."""
 
+_LABELS = {
+    "rope": "RoPE",
+    "multiply": "×",
+    "add": "+",
+    "combine": "Weighted sum",
+    "encoder": "Encoder's output",
+    "shared": "Shared token embedding",
+    "scan": "Selective scan",
+    "softcap": "Soft cap",
+}
+"""What operations are called, by the last word of their id; others by that word itself."""
+
+_TABLE_MEANINGS = {
+    "embed_tokens": "{0:,} tokens, {1} numbers each",
+    "embed_positions": "{0:,} positions, {1} numbers each",
+    "lm_head": "a score for each of {0:,} tokens",
+}
+"""What the rows and columns of a matrix outside the layers are."""
+
+_BY_HEAD = ("q_proj", "q_b_proj", "kv_b_proj", "o_proj")
+_BY_KV_HEAD = ("k_proj", "v_proj")
+"""The matrices of attention that are a block a head, or a KV head."""
+
 
 def components_of(parameters: Iterable[Parameter]) -> dict[str, Component]:
     """Parameters grouped by component (tower left out), buffers left out, in the given order."""
@@ -25,8 +48,8 @@ def components_of(parameters: Iterable[Parameter]) -> dict[str, Component]:
     return {component: tuple(group) for component, group in groups.items()}
 
 
-def component_step(
-    node: NodeTemplate,
+def component_node(
+    template: NodeTemplate,
     component: Component,
     inputs: tuple[str, ...],
     spec: ModelSpec,
@@ -34,7 +57,7 @@ def component_step(
 ) -> Node:
     """The box of a component with parameters."""
     main = _main(component)
-    notes = [_meaning(node, main, component, spec) if tower == spec.shapes.tower else ""]
+    notes = [_meaning(template, main, spec) if tower == spec.shapes.tower else ""]
     if any(p.place.parameter == "bias" and p is not main for p in component):
         notes.append("with bias")
     if main.role == "tied":
@@ -42,51 +65,33 @@ def component_step(
     if main.transposed:
         notes.append("stored [in, out]")
     return Node(
-        id=_id(node.id, tower),
-        label=node.id if main.role == "tied" else stored_label(main),
-        kind=node.kind,
+        id=_id(template.id, tower),
+        label=template.id if main.role == "tied" else stored_label(main),
+        kind=template.kind,
         inputs=tuple(_id(name, tower) for name in inputs),
-        shape=_shape_text(main, node.kind),
+        shape=_shape_text(main, template.kind),
         detail=", ".join(note for note in notes if note),
     )
 
 
-def operation_step(
-    node: NodeTemplate, inputs: tuple[str, ...], spec: ModelSpec, layer_kind: str, tower: str
+def operation_node(
+    template: NodeTemplate, inputs: tuple[str, ...], spec: ModelSpec, layer_kind: str, tower: str
 ) -> Node:
     """The box of an operation without parameters, or of a norm that has none."""
-    part = node.id.rpartition(".")[2]
-    label, detail = part.capitalize(), ""
+    part = template.id.rpartition(".")[2]
     # The config's numbers are of the family's own towers, not of what looks beside them.
     own = is_described(spec, tower)
-    if part == "rope":
-        label, detail = "RoPE", _rope(spec, layer_kind)
-    elif part == "attention":
-        label, detail = "Attention", _heads(spec, layer_kind) if own else ""
-    elif part == "activation":
-        spelling = spec.activation if own else None
-        label = activation_name(spelling.value) if spelling else "Activation"
-    elif part == "multiply":
-        label = "×"
-    elif part == "add":
-        label = "+"
-    elif part == "combine":
-        label, detail = "Weighted sum", _routing(spec)
-    elif part == "scale":
-        label = spec.family.embedding_scale if spec.family else ""
-    elif part == "encoder":
-        label = "Encoder's output"
-    elif part == "shared":
-        label = "Shared token embedding"
-    elif part == "scan":
-        label = "Selective scan"
-    elif part == "softcap":
-        label, detail = "Soft cap", _softcap(spec)
-    elif node.kind == "norm":
-        label, detail = spec.norm or "Norm", "without parameters"
-    inputs = tuple(_id(name, tower) for name in inputs)
-    kind: NodeKind = "input" if node.kind == "input" else "operation"
-    return Node(_id(node.id, tower), label, kind, inputs, detail=detail)
+    if template.kind == "norm":
+        detail = "without parameters"
+    else:
+        detail = _DETAILS[part](spec, layer_kind) if own and part in _DETAILS else ""
+    return Node(
+        id=_id(template.id, tower),
+        label=_operation_label(template, spec, own),
+        kind="input" if template.kind == "input" else "operation",
+        inputs=tuple(_id(name, tower) for name in inputs),
+        detail=detail,
+    )
 
 
 def is_described(spec: ModelSpec, tower: str) -> bool:
@@ -95,8 +100,8 @@ def is_described(spec: ModelSpec, tower: str) -> bool:
     return family is not None and tower in ("", family.beyond, *family.towers.values())
 
 
-def plain_node(component: str, parameters: Component) -> NodeTemplate:
-    """A node for a component that the skeleton lacks, by its shape and its name."""
+def plain_template(component: str, parameters: Component) -> NodeTemplate:
+    """A template for a component that the common graph lacks, by its shape and its name."""
     shape = _main(parameters).tensor.shape
     name = component.lower()
     kind: NodeKind = "parameter"
@@ -134,30 +139,40 @@ def _shape_text(parameter: Parameter, kind: NodeKind) -> str:
     return " × ".join(map(str, shape)) if shape else "1"
 
 
-def _meaning(node: NodeTemplate, main: Parameter, component: Component, spec: ModelSpec) -> str:
+def _operation_label(template: NodeTemplate, spec: ModelSpec, own: bool) -> str:
+    part = template.id.rpartition(".")[2]
+    if template.kind == "norm":
+        return spec.norm or "Norm"
+    if part == "activation":
+        spelling = spec.activation if own else None
+        return activation_name(spelling.value) if spelling else "Activation"
+    if part == "scale":
+        return spec.family.embedding_scale if spec.family else ""
+    return _LABELS.get(part, part.capitalize())
+
+
+def _meaning(template: NodeTemplate, main: Parameter, spec: ModelSpec) -> str:
     """What the numbers of a shape mean, where we know it."""
     shape = oriented(main)
-    name, _, part = node.id.rpartition(".")
-    if node.kind == "norm":
+    name, _, part = template.id.rpartition(".")
+    if template.kind == "norm":
         return _norm_meaning(part, shape, spec)
-    if node.id == "embed_tokens" and len(shape) == 2:
-        return f"{shape[0]:,} tokens, {shape[1]} numbers each"
-    if node.id == "embed_positions" and len(shape) == 2:
-        return f"{shape[0]:,} positions, {shape[1]} numbers each"
-    if node.id == "lm_head" and len(shape) == 2:
-        return f"a score for each of {shape[0]:,} tokens"
-    if node.id == "mlp.router":
+    if template.id == "mlp.router":
         return _routing(spec)
-    if name == "self_attn" and len(shape) == 2:
+    if part == "gate_up_proj":
+        return "gate and up in one matrix"
+    if len(shape) != 2:
+        return ""
+    if template.id in _TABLE_MEANINGS:
+        return _TABLE_MEANINGS[template.id].format(*shape)
+    if name == "self_attn":
         return _attention_meaning(part, shape, spec)
-    if part in ("gate_proj", "up_proj", "down_proj") and len(shape) == 2:
+    if part in ("gate_proj", "up_proj", "down_proj"):
         wide, narrow = (shape[1], shape[0]) if part == "down_proj" else shape
         # Experts are often narrower than the model: a share of its width would explain nothing.
         notes = [_ratio(wide, narrow) if wide > narrow > 0 else ""]
         notes.append(_routing(spec) if name == "mlp.experts" else "")
         return ", ".join(note for note in notes if note)
-    if part == "gate_up_proj":
-        return "gate and up in one matrix"
     return ""
 
 
@@ -177,31 +192,33 @@ def _norm_meaning(part: str, shape: tuple[int, ...], spec: ModelSpec) -> str:
 
 
 def _attention_meaning(part: str, shape: tuple[int, ...], spec: ModelSpec) -> str:
-    heads, kv_heads = spec.dimensions.heads, spec.dimensions.kv_heads
-    head_dim = spec.dimensions.head_dim
-    shared = "KV heads" if heads and kv_heads and heads.value != kv_heads.value else "heads"
-    kinds: Mapping[str, tuple[int, str, int | None]] = {
-        "q_proj": (shape[0], "heads", heads.value if heads else None),
-        "q_b_proj": (shape[0], "heads", heads.value if heads else None),
-        "kv_b_proj": (shape[0], "heads", heads.value if heads else None),
-        "k_proj": (shape[0], shared, kv_heads.value if kv_heads else None),
-        "v_proj": (shape[0], shared, kv_heads.value if kv_heads else None),
-        "o_proj": (shape[1], "heads", heads.value if heads else None),
-    }
-    if part in kinds:
-        width, word, count = kinds[part]
-        if count and width % count == 0:
-            word = word.removesuffix("s") if count == 1 else word
-            return f"{width} = {count} {word} × {width // count}"
+    if part in _BY_HEAD or part in _BY_KV_HEAD:
+        return _head_meaning(part, shape, spec)
     compressed = spec.shapes["self_attn.kv_a_layernorm"]
     if part == "kv_a_proj" and compressed is not None and 0 < compressed.out < shape[0]:
         rest = shape[0] - compressed.out
         return f"{shape[0]} = {compressed.out} compressed + {rest} for positions"
+    heads, kv_heads = spec.dimensions.heads, spec.dimensions.kv_heads
+    head_dim = spec.dimensions.head_dim
     if part == "qkv_proj" and heads and kv_heads and head_dim:
         query, key = heads.value * head_dim.value, kv_heads.value * head_dim.value
         if query + 2 * key == shape[0]:
             return f"{shape[0]} = q {query} + k {key} + v {key}"
     return ""
+
+
+def _head_meaning(part: str, shape: tuple[int, ...], spec: ModelSpec) -> str:
+    """How many heads a matrix is made of, and how wide each is; empty where that is no division
+    without rest."""
+    heads, kv_heads = spec.dimensions.heads, spec.dimensions.kv_heads
+    count = kv_heads if part in _BY_KV_HEAD else heads
+    width = shape[1] if part == "o_proj" else shape[0]
+    if count is None or width % count.value:
+        return ""
+    grouped = heads is not None and kv_heads is not None and heads.value != kv_heads.value
+    word = "KV head" if grouped and part in _BY_KV_HEAD else "head"
+    plural = "" if count.value == 1 else "s"
+    return f"{width} = {count.value} {word}{plural} × {width // count.value}"
 
 
 def _heads(spec: ModelSpec, layer_kind: str) -> str:
@@ -240,3 +257,12 @@ def _routing(spec: ModelSpec) -> str:
 def _softcap(spec: ModelSpec) -> str:
     cap = spec.settings.number("final_logit_softcapping")
     return f"at ± {cap.value:g}" if cap else ""
+
+
+_DETAILS: Mapping[str, Callable[[ModelSpec, str], str]] = {
+    "rope": _rope,
+    "attention": _heads,
+    "combine": lambda spec, _: _routing(spec),
+    "softcap": lambda spec, _: _softcap(spec),
+}
+"""What the config says of an operation, by the last word of its id and the kind of layer."""

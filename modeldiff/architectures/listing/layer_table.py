@@ -186,7 +186,7 @@ def layer_table(base: Architecture, target: Architecture) -> LayerTable:
     ours, theirs = read_stack(base), read_stack(target)
     by_name = UNKNOWN in (base.family, target.family)
     order = {c: rank for rank, c in enumerate(merge_columns(base.outside, target.outside))}
-    after = {step.id for side in (base, target) for step in side.tail}
+    after = {node.id for side in (base, target) for node in side.tail}
     groups: dict[bool, list[tuple[int, StackColumn, LayerRow]]] = {True: [], False: []}
     for column, row in _paired(ours.outside, theirs.outside, by_name=by_name):
         before = is_before_layers(column[1]) and column[1] not in after

@@ -164,7 +164,7 @@ def _heads(
     component: str, shape: Sequence[int], axis: Literal[0, 1], architecture: Architecture
 ) -> Units | None:
     length = shape[axis]
-    size, heads, kv_heads = (_number(architecture, k) for k in ("head_dim", "heads", "kv_heads"))
+    size, heads, kv_heads = (architecture.number(k) for k in ("head_dim", "heads", "kv_heads"))
     counted = kv_heads if component in _KEYS_VALUES else heads
     if component != "self_attn.q_b_proj" and size and length % size == 0:
         count = length // size
@@ -181,11 +181,6 @@ def _heads(
     if kv_heads and kv_heads <= count and count % kv_heads == 0:
         groups = tuple(head // (count // kv_heads) for head in range(count))
     return Units("query head", axis, edges, groups)
-
-
-def _number(architecture: Architecture, key: str) -> int | None:
-    fact = architecture.fact(key)
-    return fact.value if fact is not None and isinstance(fact.value, int) else None
 
 
 def _blocks(shape: Sequence[int], axis: Literal[0, 1]) -> Units | None:

@@ -13,7 +13,6 @@ from modeldiff.changes.change import Statistics
 from modeldiff.drawings.charts.vega_spec import DATA, chart_spec, with_data
 from modeldiff.drawings.style.ink import GREY
 from modeldiff.drawings.style.metrics import Metric
-from modeldiff.drawings.style.palette import FILE_FONT, Palette
 from modeldiff.drawings.style.value_scale import ValueScale, value_scale_of
 
 if TYPE_CHECKING:
@@ -28,24 +27,14 @@ _HEADROOM = 1.2
 _MOST_LABELS = 12
 
 
-def over_layers_chart(
-    layers: OverLayers, metric: Metric, *, selected: int | None, palette: Palette | None = None
-) -> alt.LayerChart:
-    """The chart; ``selected`` is the layer that is marked, None marks none.
-
-    Its selection is called ``over`` and has the field ``layer``. Floor and ceiling are lines with
-    their names; a ceiling above the scale is named at its top. The data alone say which layer is
-    marked, so that marking another draws nothing anew. ``palette`` is for files; without it the
-    page's theme gives the colours.
-    """
-    chart = _empty_chart(layers[0][0], layers[-1][0], _scale(layers, metric), palette)
-    chart = chart.copy(deep=False)
-    chart.data = _frame(layers, metric, selected)
-    return chart
-
-
 def over_layers_spec(layers: OverLayers, metric: Metric, *, selected: int | None) -> dict[str, Any]:
-    """The chart in the page's theme as a specification with the data apart, in a frame."""
+    """The chart as a specification in the page's theme, with the data apart, in a frame.
+
+    ``selected`` is the layer that is marked, None marks none. The chart's selection is called
+    ``over`` and has the field ``layer``. Floor and ceiling are lines with their names; a ceiling
+    above the scale is named at its top. The data alone say which layer is marked, so that marking
+    another draws nothing anew.
+    """
     spec = _empty_spec(layers[0][0], layers[-1][0], _scale(layers, metric))
     return with_data(spec, _frame(layers, metric, selected))
 
@@ -57,14 +46,11 @@ def _scale(layers: OverLayers, metric: Metric) -> ValueScale:
 @lru_cache(maxsize=64)
 def _empty_spec(first: int, last: int, scale: ValueScale) -> dict[str, Any]:
     """Kept, as from one layer to the next, and often from a place to another, it is the same."""
-    return chart_spec(_empty_chart(first, last, scale, None))
+    return chart_spec(_empty_chart(first, last, scale))
 
 
-def _empty_chart(
-    first: int, last: int, scale: ValueScale, palette: Palette | None
-) -> alt.LayerChart:
+def _empty_chart(first: int, last: int, scale: ValueScale) -> alt.LayerChart:
     """The chart but for its data."""
-    grey = GREY if palette is None else palette.muted
     bars = alt.Chart().transform_filter("isValid(datum.value)")
     x, x2 = (
         alt.X("from:Q", scale=_across(first, last), axis=_layer_axis(first, last)),
@@ -74,7 +60,7 @@ def _empty_chart(
     chart = alt.LayerChart(
         data=alt.NamedData(name=DATA),
         layer=[
-            *_lines(scale, grey),
+            *_lines(scale),
             bars.mark_rect(aria=False, strokeWidth=0).encode(
                 x=x,
                 x2=x2,
@@ -83,10 +69,7 @@ def _empty_chart(
                 color=alt.Color(
                     "kind:N",
                     # Change has the theme's second colour, on every drawing.
-                    scale=alt.Scale(
-                        domain=["", "change"],
-                        range="category" if palette is None else [palette.accent, palette.bar],
-                    ),
+                    scale=alt.Scale(domain=["", "change"], range="category"),
                     legend=None,
                 ),
                 opacity=alt.condition("datum.faint", alt.value(0.5), alt.value(1)),
@@ -98,13 +81,13 @@ def _empty_chart(
             .encode(
                 x=alt.value(2),
                 y=alt.value(0),
-                text=alt.Text("told:N"),
-                color=alt.value(grey),
+                text=alt.Text("name:N"),
+                color=alt.value(GREY),
             ),
             alt.Chart()
             .transform_filter("datum.infinite")
             .mark_text(aria=False, text="∞", baseline="bottom", dy=-2, fontSize=13)
-            .encode(x=alt.X("layer:Q"), y=alt.Y(datum=0, axis=None), color=alt.value(grey)),
+            .encode(x=alt.X("layer:Q"), y=alt.Y(datum=0, axis=None), color=alt.value(GREY)),
             # Whatever the bar's height, all of its column can be pointed at.
             alt.Chart()
             .mark_rect(opacity=0, cursor="pointer", invalid="show")
@@ -122,19 +105,12 @@ def _empty_chart(
             .add_params(alt.selection_point(name="over", fields=["layer"], on="click")),
         ],
         height=_HEIGHT,
-        padding={"left": 0, "right": 3, "top": 3, "bottom": 0} if palette is None else 16,
+        padding={"left": 0, "right": 3, "top": 3, "bottom": 0},
         autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
     )
     # Values at the left, floor and ceiling at the right.
     chart = chart.resolve_axis(y="independent")
-    look: dict[str, Any] = {"view": alt.ViewConfig(strokeWidth=0)}
-    if palette is not None:
-        look |= {
-            "background": palette.surface,
-            "font": FILE_FONT,
-            "axis": alt.AxisConfig(labelColor=palette.muted, titleColor=palette.muted),
-        }
-    configured: alt.LayerChart = chart.configure(**look)
+    configured: alt.LayerChart = chart.configure(view=alt.ViewConfig(strokeWidth=0))
     return configured
 
 
@@ -167,7 +143,7 @@ def _frame(layers: OverLayers, metric: Metric, selected: int | None) -> pd.DataF
                 "value": value if finite else None,
                 "kind": "change",
                 "reading": reading,
-                "told": f"layer {number}: {reading}",
+                "name": f"layer {number}: {reading}",
                 "selected": marked,
                 "infinite": value == math.inf,
                 "faint": selected is not None and not marked,
@@ -218,7 +194,7 @@ def _value_axis(scale: ValueScale) -> alt.Axis:
     )
 
 
-def _lines(scale: ValueScale, grey: str) -> list[alt.Chart]:
+def _lines(scale: ValueScale) -> list[alt.Chart]:
     """Floor and ceiling across all layers, each with its name at the right."""
     metric = scale.metric
     names = {scale.floor: "floor", scale.ceiling: "unrelated"}
@@ -247,4 +223,4 @@ def _lines(scale: ValueScale, grey: str) -> list[alt.Chart]:
     rules = alt.Chart({"values": [{"at": at} for at in lines]}).mark_rule(
         aria=False, strokeDash=[3, 3]
     )
-    return [rules.encode(y=alt.Y("at:Q", axis=axis), color=alt.value(grey))]
+    return [rules.encode(y=alt.Y("at:Q", axis=axis), color=alt.value(GREY))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modeldiff.architectures.config.parameter_counts import PARTS
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
-from modeldiff.text.formatting import format_count
+from modeldiff.text.formatting import format_count, format_share
 
 if TYPE_CHECKING:
     import altair as alt
@@ -155,11 +155,8 @@ def parts_chart(parts: Parts, palette: Palette | None = None) -> alt.LayerChart:
 
 
 def _counts(architecture: Architecture) -> dict[str, int]:
-    found = ((part, architecture.fact(f"parameters_{part}")) for part in PARTS)
-    return {part: int(fact.value or 0) for part, fact in found if fact is not None}
+    return {part: architecture.number(f"parameters_{part}") or 0 for part in PARTS}
 
 
 def _amount(count: int, total: int) -> str:
-    percent = 100 * count / total if total else 0.0
-    share = "<0.1 %" if percent < 0.1 else f"{percent:.3g} %"
-    return f"{format_count(count)} · {share}"
+    return f"{format_count(count)} · {format_share(count, total)}"

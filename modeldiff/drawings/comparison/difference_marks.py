@@ -1,4 +1,4 @@
-"""Whether a step of one model differs from its counterpart in another, and in what way."""
+"""Whether a node of one model differs from its counterpart in another, and in what way."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modeldiff.architectures.facts.diagram_anchors import differing_nodes, is_of
 from modeldiff.drawings.diagram.boxes import Card
 
 Mark = Literal["only", "built", "number"]
-"""A step that only one model has, one that is built otherwise, one of other numbers."""
+"""A node that only one model has, one that is built otherwise, one of other numbers."""
 
 _T = TypeVar("_T")
 
@@ -26,18 +26,18 @@ class Marking:
     numbers: frozenset[str]
 
     def of(self, card: Card, other: Card | None) -> Mark | None:
-        """The mark of a step whose counterpart is ``other``; None where the two are alike."""
-        step = card.step
+        """The mark of a node whose counterpart is ``other``; None where the two are alike."""
+        node = card.node
         if card.kind == "symbol":
             return None
         if other is None:
             return "only"
-        same = other.step
-        if _build(card) != _build(other) or step.id in self.builds:
+        same = other.node
+        if _build(card) != _build(other) or node.id in self.builds:
             return "built"
-        if step.kind == "operation" and step.id != same.id:
+        if node.kind == "operation" and node.id != same.id:
             return None
-        if (step.shape, step.detail) != (same.shape, same.detail) or step.id in self.numbers:
+        if (node.shape, node.detail) != (same.shape, same.detail) or node.id in self.numbers:
             return "number"
         return None
 
@@ -74,14 +74,14 @@ def build_difference_text(card: Card, other: Card) -> str:
 
 
 def _build(card: Card) -> tuple[str, ...]:
-    """What two steps at one place share if they are built alike, whatever their sizes."""
-    step = card.step
-    if step.kind == "operation":
-        return (step.label,)
-    build = [reading.parameter for reading in card.readings if reading.parameter != "weight"]
-    kind = step.detail.partition(", ")[0]
-    if step.kind == "norm" and not kind.endswith("bias"):
+    """What two nodes at one place share if they are built alike, whatever their sizes."""
+    node = card.node
+    if node.kind == "operation":
+        return (node.label,)
+    build = [value.parameter for value in card.values if value.parameter != "weight"]
+    kind = node.detail.partition(", ")[0]
+    if node.kind == "norm" and not kind.endswith("bias"):
         build.insert(0, kind)
-    if ".experts." in step.id:
+    if ".experts." in node.id:
         build.append(_EXPERTS)
     return tuple(filter(None, build))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import FactPair
@@ -10,6 +11,7 @@ from modeldiff.architectures.facts.diagram_anchors import INPUT, LAYERS, in_brie
 from modeldiff.architectures.facts.lineage import news
 from modeldiff.drawings.comparison.difference_marks import (
     Mark,
+    Marking,
     build_difference_text,
     counterpart,
     read_marking,
@@ -48,52 +50,72 @@ def find_differences(
     """
     different = [pair for pair in pairs if not pair.same]
     marking = read_marking(different)
+    cards = _cards_by_frame(slots)
+    notes = _fact_notes(different, slots)
     boxes: dict[tuple[int, int, str], Mark] = {}
-    notes: dict[int, list[DifferenceNote]] = {}
-    for pair in news(different):
-        at = _slot_for(pair.key, slots)
-        if at is not None:
-            words = " → ".join(in_brief(pair))
-            notes.setdefault(at, []).append(DifferenceNote(pair.label, words, pair.meaning))
-    frames = _frames(slots)
-    said: set[str] = set()
+    explained: set[str] = set()
     for number, slot in enumerate(slots):
         if number in bare:
             continue
         titles = [frame.title for frame in slot.frames]
         if len(set(titles)) > 1 and number not in notes:
             notes[number] = [DifferenceNote("layers", " → ".join(titles))]
-        for side, found in enumerate(slot.boxes):
-            there = frames.get((1 - side, slot.frame), {})
-            alone = []
-            for card in (box.card for box in found):
-                other = counterpart(card.step.id, there)
-                mark = marking.of(card, other)
-                if mark is not None:
-                    boxes[side, number, card.step.id] = mark
-                if mark == "only" and all(slot.boxes):
-                    alone.append(card.label)
-                # What no fact tells, the boxes' own words do; once for all that differ so.
-                words = (
-                    build_difference_text(card, other)
-                    if mark == "built" and other and side == 0
-                    else ""
-                )
-                if words and card.step.id not in marking.builds and words not in said:
-                    said.add(words)
-                    notes.setdefault(number, []).append(DifferenceNote(card.label, words))
+        for side, row in enumerate(slot.boxes):
+            there = cards.get((1 - side, slot.frame), {})
+            marked = [_marked(box.card, there, marking) for box in row]
+            boxes |= {(side, number, one.card.node.id): one.mark for one in marked if one.mark}
+            if side == 0:
+                notes[number] += _build_notes(marked, marking, explained)
+            alone = [one.card.label for one in marked if one.mark == "only" and all(slot.boxes)]
             if alone:
-                note = DifferenceNote(f"only in {_SIDES[side]}", ", ".join(alone))
-                notes.setdefault(number, []).append(note)
-    return Differences(boxes, {number: tuple(found) for number, found in notes.items()})
+                notes[number].append(DifferenceNote(f"only in {_SIDES[side]}", ", ".join(alone)))
+    return Differences(boxes, {number: tuple(each) for number, each in notes.items() if each})
 
 
-def _frames(slots: Sequence[Slot]) -> dict[tuple[int, int], dict[str, Card]]:
+@dataclass(frozen=True)
+class _MarkedCard:
+    card: Card
+    other: Card | None
+    mark: Mark | None
+
+
+def _marked(card: Card, there: Mapping[str, Card], marking: Marking) -> _MarkedCard:
+    other = counterpart(card.node.id, there)
+    return _MarkedCard(card, other, marking.of(card, other))
+
+
+def _fact_notes(
+    different: Sequence[FactPair], slots: Sequence[Slot]
+) -> defaultdict[int, list[DifferenceNote]]:
+    """A note for each fact that is news, at the slot where it is drawn."""
+    notes: defaultdict[int, list[DifferenceNote]] = defaultdict(list)
+    for pair in news(different):
+        at = _slot_for(pair.key, slots)
+        if at is not None:
+            words = " → ".join(in_brief(pair))
+            notes[at].append(DifferenceNote(pair.label, words, pair.meaning))
+    return notes
+
+
+def _build_notes(
+    marked: Iterable[_MarkedCard], marking: Marking, explained: set[str]
+) -> Iterator[DifferenceNote]:
+    """What no fact tells, the boxes' own words do; once (``explained``) for all that differ so."""
+    for one in marked:
+        if one.mark != "built" or one.other is None or one.card.node.id in marking.builds:
+            continue
+        words = build_difference_text(one.card, one.other)
+        if words and words not in explained:
+            explained.add(words)
+            yield DifferenceNote(one.card.label, words)
+
+
+def _cards_by_frame(slots: Sequence[Slot]) -> dict[tuple[int, int], dict[str, Card]]:
     """Each side's cards by component, frame by frame; those outside the frames together."""
     frames: dict[tuple[int, int], dict[str, Card]] = {}
     for slot in slots:
         for side, boxes in enumerate(slot.boxes):
-            cards = {box.card.step.id: box.card for box in boxes}
+            cards = {box.card.node.id: box.card for box in boxes}
             frames.setdefault((side, slot.frame), {}).update(cards)
     return frames
 
@@ -102,9 +124,9 @@ def _slot_for(key: str, slots: Sequence[Slot]) -> int | None:
     """Where a fact's difference is written: at the first of its places that is drawn, where both
     sides have it if there is such a place."""
     for place in written_at(key):
-        found = [number for number, slot in enumerate(slots) if _stands_at(place, slot)]
-        if found:
-            return max(found, key=lambda number: all(span for span in slots[number].spans))
+        numbers = [number for number, slot in enumerate(slots) if _stands_at(place, slot)]
+        if numbers:
+            return max(numbers, key=lambda number: all(span for span in slots[number].spans))
     return None
 
 

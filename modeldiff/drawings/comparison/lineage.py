@@ -22,7 +22,7 @@ LineKind = Literal["input", "row", "frame", "sublayer", "end of sublayer", "end 
 
 @dataclass(frozen=True)
 class Chip:
-    """A step in brief. ``gone``: the model before had it, this one has not."""
+    """A node in brief. ``gone``: the model before had it, this one has not."""
 
     label: str
     value: str
@@ -84,7 +84,7 @@ class _Marked:
                 frame = frames
             self.frames.append(frame)
             for side, item in enumerate(items):
-                cards = {card.step.id: card for card in item.cards} if item else {}
+                cards = {card.node.id: card for card in item.cards} if item else {}
                 self.held.setdefault((side, frame), {}).update(cards)
             if kind == "end of frame":
                 frame = 0
@@ -111,11 +111,11 @@ class _Marked:
         for card in cards:
             mark = None
             if side and before:
-                mark = marking.of(card, counterpart(card.step.id, before))
+                mark = marking.of(card, counterpart(card.node.id, before))
             chips.append(_chip(card, cards, mark))
         earlier = items[side - 1] if side else None
         if here and earlier is not None:
-            lost = [c for c in earlier.cards if counterpart(c.step.id, here) is None]
+            lost = [c for c in earlier.cards if counterpart(c.node.id, here) is None]
             if lost:
                 chips.append(_gone(lost, earlier.cards))
         return tuple(chips) if item or chips else None
@@ -133,38 +133,38 @@ def _items(architecture: Architecture) -> Iterator[_Item]:
     others = tuple(f"{tower}." for tower in towers[1:])
     context = architecture.fact("context")
     yield _Item("input", frozenset(), f"up to {context.text}" if context else "")
-    stem = [step for step in ready.stem if not step.id.startswith(others)]
-    tables = [step for step in stem if step.kind == "embedding"]
-    for steps in (tables, *([step] for step in stem if step not in tables)):
-        yield from _row(cards(steps, (None,)))
+    stem = [node for node in ready.stem if not node.id.startswith(others)]
+    tables = [node for node in stem if node.kind == "embedding"]
+    for nodes in (tables, *([node] for node in stem if node not in tables)):
+        yield from _row(cards(nodes, (None,)))
     for kind in ready.layer_kinds:
         if kind.tower == towers[0]:
             yield from _frame(
                 kind, [cards(row, kind.layers) for s in kind.sublayers for row in s.rows]
             )
-    for step in ready.tail:
-        yield from _row(cards([step], (None,)))
+    for node in ready.tail:
+        yield from _row(cards([node], (None,)))
 
 
 def _row(cards: Sequence[Card]) -> Iterator[_Item]:
     shown = tuple(card for card in cards if card.kind != "symbol")
     if shown:
-        yield _Item("row", frozenset(card.step.id for card in shown), cards=shown)
+        yield _Item("row", frozenset(card.node.id for card in shown), cards=shown)
 
 
 def _frame(kind: LayerKind, rows: Sequence[Sequence[Card]]) -> Iterator[_Item]:
-    ids = frozenset(card.step.id for row in rows for card in row)
+    ids = frozenset(card.node.id for row in rows for card in row)
     _, _, mark = kind.name.partition(": ")
     title = f"{len(kind.layers)} layers" if len(kind.layers) > 1 else "1 layer"
     yield _Item("frame", ids)
     left = iter(rows)
     for sublayer in kind.sublayers:
         own = [next(left) for _ in sublayer.rows]
-        inner = frozenset(card.step.id for row in own for card in row)
+        inner = frozenset(card.node.id for row in own for card in row)
         yield _Item("sublayer", inner, sublayer.name)
         for row in own:
             # Shared experts stand over the routed ones: there is no room beside them.
-            for _, beside in groupby(row, key=lambda card: "shared_expert" in card.step.id):
+            for _, beside in groupby(row, key=lambda card: "shared_expert" in card.node.id):
                 yield from _row(list(beside))
         yield _Item("end of sublayer", inner, sublayer.name)
     yield _Item("end of frame", ids, f"{title}: {mark}" if mark else title)
@@ -183,34 +183,34 @@ def _likeness(one: _Item, other: _Item) -> float:
 
 
 def _chip(card: Card, row: Sequence[Card], mark: Mark | None) -> Chip:
-    label, value = _brief(card.step, alone=len(row) == 1)
-    return Chip(label, value, mark, told=_told(card.step))
+    label, value = _brief(card.node, alone=len(row) == 1)
+    return Chip(label, value, mark, told=_told(card.node))
 
 
 def _gone(cards: Sequence[Card], row: Sequence[Card]) -> Chip:
     """One chip for all of a row that the model before had."""
-    labels = (_brief(card.step, alone=len(row) == 1)[0] for card in cards)
-    told = "; ".join(_told(card.step) for card in cards)
+    labels = (_brief(card.node, alone=len(row) == 1)[0] for card in cards)
+    told = "; ".join(_told(card.node) for card in cards)
     return Chip(", ".join(labels), "", "only", gone=True, told=told)
 
 
-def _told(step: Node) -> str:
-    return ", ".join(part for part in (step.label, step.shape, step.detail) if part)
+def _told(node: Node) -> str:
+    return ", ".join(part for part in (node.label, node.shape, node.detail) if part)
 
 
-def _brief(step: Node, *, alone: bool) -> tuple[str, str]:
-    """What a step is called in a word or two, and the number or the words that matter most."""
-    first = step.detail.partition(", ")[0]
-    words = step.id.rpartition(".")[2].removesuffix("_proj").replace("_", " ")
-    name = f"shared {words}" if ".shared_expert." in f".{step.id}" else words
-    if step.kind == "operation":
-        return step.label, step.detail
-    if step.kind == "norm":
+def _brief(node: Node, *, alone: bool) -> tuple[str, str]:
+    """What a node is called in a word or two, and the number or the words that matter most."""
+    first = node.detail.partition(", ")[0]
+    words = node.id.rpartition(".")[2].removesuffix("_proj").replace("_", " ")
+    name = f"shared {words}" if ".shared_expert." in f".{node.id}" else words
+    if node.kind == "operation":
+        return node.label, node.detail
+    if node.kind == "norm":
         return (first or "norm", "") if alone else (name, "")
-    if step.id == "lm_head":
-        return "head", "the embedding" if "the same matrix" in step.detail else step.shape
-    if step.kind == "embedding":
-        return name.removeprefix("embed "), step.shape if alone else step.shape.partition(" ×")[0]
-    if step.id == "mlp.router":
-        return name, step.detail if alone else first
-    return name, step.shape if alone else step.shape.rpartition(" → ")[2]
+    if node.id == "lm_head":
+        return "head", "the embedding" if "the same matrix" in node.detail else node.shape
+    if node.kind == "embedding":
+        return name.removeprefix("embed "), node.shape if alone else node.shape.partition(" ×")[0]
+    if node.id == "mlp.router":
+        return name, node.detail if alone else first
+    return name, node.shape if alone else node.shape.rpartition(" → ")[2]

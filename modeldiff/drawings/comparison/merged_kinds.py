@@ -40,13 +40,12 @@ def without_repeats(architecture: Architecture, kinds: Collection[LayerKind]) ->
 
 def _build(kind: LayerKind) -> object:
     """What kinds of layers share that are drawn as one."""
-    steps = (
-        (sublayer.name, step.id, step.label, step.shape, step.inputs)
+    nodes = (
+        (sublayer.name, node.id, node.label, node.shape, node.inputs)
         for sublayer in kind.sublayers
-        for row in sublayer.rows
-        for step in row
+        for node in sublayer.nodes()
     )
-    return kind.tower, kind.parallel, tuple(steps)
+    return kind.tower, kind.parallel, tuple(nodes)
 
 
 def _folded(kinds: Sequence[LayerKind]) -> LayerKind:
@@ -63,9 +62,9 @@ def _folded(kinds: Sequence[LayerKind]) -> LayerKind:
             rows=tuple(
                 tuple(
                     replace(
-                        step, detail=_details([_step(k, s, r, n).detail for k in kinds], counts)
+                        node, detail=_details([_node(k, s, r, n).detail for k in kinds], counts)
                     )
-                    for n, step in enumerate(row)
+                    for n, node in enumerate(row)
                 )
                 for r, row in enumerate(sublayer.rows)
             ),
@@ -78,7 +77,7 @@ def _folded(kinds: Sequence[LayerKind]) -> LayerKind:
     )
 
 
-def _step(kind: LayerKind, sublayer: int, row: int, number: int) -> Node:
+def _node(kind: LayerKind, sublayer: int, row: int, number: int) -> Node:
     return kind.sublayers[sublayer].rows[row][number]
 
 

@@ -44,7 +44,7 @@ class Slot:
     @property
     def ids(self) -> frozenset[str]:
         """The components of all sides."""
-        return frozenset(box.card.step.id for boxes in self.boxes for box in boxes)
+        return frozenset(box.card.node.id for boxes in self.boxes for box in boxes)
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -81,7 +81,7 @@ class _Part:
 
     @property
     def ids(self) -> frozenset[str]:
-        own = (box.card.step.id for box in self.boxes)
+        own = (box.card.node.id for box in self.boxes)
         return frozenset(own).union(*(part.ids for part in self.parts))
 
 
@@ -102,7 +102,7 @@ def _elsewhere(gap: Gap, slots: Sequence[Slot]) -> str:
         for slot in slots
         if slot.frame == frame and (panel := slot.panels[gap.side]) is not None
         for box in slot.boxes[gap.side]
-        if box.card.step.id in missing
+        if box.card.node.id in missing
     ]
     return titles[0] if titles else ""
 

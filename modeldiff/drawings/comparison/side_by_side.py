@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Node
+from modeldiff.drawings.comparison.difference_marks import Mark
 from modeldiff.drawings.comparison.differences import Differences, find_differences
 from modeldiff.drawings.comparison.merged_kinds import comparable, without_repeats
 from modeldiff.drawings.comparison.notes_column import GUTTER, notes_height
@@ -15,13 +16,23 @@ from modeldiff.drawings.comparison.vertical_stretch import beside, level
 from modeldiff.drawings.diagram.box_values import BoxValues
 from modeldiff.drawings.diagram.boxes import Card, make_card
 from modeldiff.drawings.diagram.diagram import longer_label
-from modeldiff.drawings.diagram.layout.elements import Frame, Layout
+from modeldiff.drawings.diagram.layout.elements import Frame, FrameLevel, Layout
 from modeldiff.drawings.diagram.layout.layout import CardMaker, Layers, drawn_kinds, lay_out
 from modeldiff.drawings.style.metrics import METRICS
 
 HEAD = 56.0
 """Room for the models' names over the drawing."""
 _NARROWEST = 372.0
+
+_MARK_WORDS: Mapping[Mark, str] = {
+    "built": "built otherwise",
+    "only": "on one side only",
+    "number": "of other sizes",
+}
+_PANEL_WORDS: Mapping[FrameLevel, tuple[str, str]] = {
+    "layer": ("kind of layers", "kinds of layers"),
+    "sublayer": ("sublayer", "sublayers"),
+}
 
 
 @dataclass(frozen=True)
@@ -107,82 +118,77 @@ def _titled(panel: Frame, kind: LayerKind) -> Frame:
 
 def brief_cards(architecture: Architecture) -> CardMaker:
     """Cards all of one size, with what a comparison needs: label, shape, meaning, bias."""
-    readings = BoxValues(architecture, (), METRICS[0])
+    box_values = BoxValues(architecture, (), METRICS[0])
 
     def cards(row: Sequence[Node], layers: Layers) -> list[Card]:
-        labels = Counter(step.label for step in row)
+        labels = Counter(node.label for node in row)
         return [
             make_card(
-                replace(step, label=_label(step, labels), detail=_detail(step)),
-                _label(step, labels),
-                [replace(reading, share=0.0) for reading in readings.of(step, layers[:1])],
+                replace(node, label=_label(node, labels), detail=_detail(node)),
+                _label(node, labels),
+                [replace(value, share=0.0) for value in box_values.of(node, layers[:1])],
                 (),
                 largest=0,
                 alone=len(row) == 1,
             )
-            for step in row
+            for node in row
         ]
 
     return cards
 
 
-def _label(step: Node, labels: Mapping[str, int]) -> str:
-    alone = labels[step.label] == 1
-    return step.label if alone and "shared_expert" not in step.id else longer_label(step)
+def _label(node: Node, labels: Mapping[str, int]) -> str:
+    alone = labels[node.label] == 1
+    return node.label if alone and "shared_expert" not in node.id else longer_label(node)
 
 
-def _detail(step: Node) -> str:
-    """What a step's numbers mean, but not how its file stores them, nor what the router says."""
-    parts = step.detail.replace("stored [in, out]", "").split(", ")
-    if ".experts." in step.id:
+def _detail(node: Node) -> str:
+    """What a node's numbers mean, but not how its file stores them, nor what the router says."""
+    parts = node.detail.replace("stored [in, out]", "").split(", ")
+    if ".experts." in node.id:
         parts = [part for part in parts if not part.endswith((" experts", " a token"))]
     return ", ".join("+ bias" if part == "with bias" else part for part in parts if part)
 
 
 def similarity_text(drawing: SideBySide) -> str:
     """How far the two are alike, in a sentence or two."""
-    named = dict.fromkeys(
+    marks = drawing.differences.boxes
+    labels = dict.fromkeys(
         note.label for notes in drawing.differences.notes.values() for note in notes
     )
-    marks = drawing.differences.boxes
-    if not marks and not named and not drawing.gaps:
+    named = ", ".join(labels)
+    if not marks and not labels and not drawing.gaps:
         return "Both are built the same, step by step and in every size."
-    kinds = {
-        (side, number, box.card.step.id): box.card.kind
-        for number, slot in enumerate(drawing.slots)
-        for side, boxes in enumerate(slot.boxes)
-        for box in boxes
-    }
-    stored = [mark for key, mark in marks.items() if kinds[key] == "parameters"]
-    counts = {tuple(p.title if p else "" for p in slot.panels) for slot in drawing.slots}
-    if not stored and not drawing.gaps and all(len(set(titles)) == 1 for titles in counts):
-        told = ", ".join(named)
+    if _stores_alike(drawing):
         return (
-            f"Every parameter has the same place and the same shape in both. Set otherwise: {told}."
+            "Every parameter has the same place and the same shape in both. "
+            f"Set otherwise: {named}."
         )
-    tally = {(number, id, mark) for (_, number, id), mark in marks.items()}
-    found: Counter[str] = Counter(mark for _, _, mark in tally)
-    parts = [
-        f"{found[mark]} {words}"
-        for mark, words in (
-            ("built", "built otherwise"),
-            ("only", "on one side only"),
-            ("number", "of other sizes"),
-        )
-        if found[mark]
-    ]
-    alone: Counter[str] = Counter(
-        gap.panel.level for gap in drawing.gaps if gap.panel is not None and not gap.elsewhere
+    # A mark on both sides of a row is one difference.
+    by_mark = Counter(
+        mark for _, _, mark in {(at, id, mark) for (_, at, id), mark in marks.items()}
     )
+    lacking = Counter(gap.panel.level for gap in drawing.gaps if gap.panel and not gap.elsewhere)
+    parts = [f"{by_mark[mark]} {words}" for mark, words in _MARK_WORDS.items() if by_mark[mark]]
     more = [
-        f"{alone[level]} {name if alone[level] == 1 else names}"
-        for level, name, names in (
-            ("layer", "kind of layers", "kinds of layers"),
-            ("sublayer", "sublayer", "sublayers"),
-        )
-        if alone[level]
+        f"{lacking[level]} {words[lacking[level] > 1]}"
+        for level, words in _PANEL_WORDS.items()
+        if lacking[level]
     ]
     sentences = [f"Steps that differ: {', '.join(parts)}."] if parts else []
     if more:
         sentences.append(f"One side alone has {' and '.join(more)}.")
-    return " ".join(sentences) or f"Each step is built the same. What differs: {', '.join(named)}."
+    return " ".join(sentences) or f"Each step is built the same. What differs: {named}."
+
+
+def _stores_alike(drawing: SideBySide) -> bool:
+    """Whether both store the same parameters, of the same shapes, in as many layers."""
+    kinds = {
+        (side, number, box.card.node.id): box.card.kind
+        for number, slot in enumerate(drawing.slots)
+        for side, boxes in enumerate(slot.boxes)
+        for box in boxes
+    }
+    differs = any(kinds[key] == "parameters" for key in drawing.differences.boxes)
+    titles = [{panel.title if panel else "" for panel in slot.panels} for slot in drawing.slots]
+    return not differs and not drawing.gaps and all(len(each) == 1 for each in titles)

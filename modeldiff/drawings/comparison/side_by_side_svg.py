@@ -94,7 +94,7 @@ def _outline(drawing: SideBySide, side: int, number: int, id: str, mark: Mark) -
     box = next(
         box
         for box in drawing.sides[side].boxes
-        if box.card.step.id == id and _within(drawing.placed[number], box.y)
+        if box.card.node.id == id and _within(drawing.placed[number], box.y)
     )
     x = box.x + drawing.lefts[side]
     radius = 7.0 if box.card.kind == "parameters" else box.height / 2

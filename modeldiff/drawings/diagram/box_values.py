@@ -23,7 +23,7 @@ _WORDS = {
 }
 
 _Cell = tuple[str, str, int | None]
-"""A step's id, a parameter's name and a layer."""
+"""A node's id, a parameter's name and a layer."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,6 @@ class BoxValue:
     held: tuple[Sequence[Parameter], ...]
     elements: int
     share: float
-    resolution: float | None
 
     @property
     def count(self) -> int:
@@ -82,10 +81,8 @@ class BoxValues:
     @cached_property
     def parameters(self) -> int:
         """All trained parameters of the model; what is used twice counts once."""
-        fact = self._architecture.fact("parameters")
-        if fact is not None and isinstance(fact.value, int):
-            return fact.value
-        return sum(self._architecture.trained.values())
+        count = self._architecture.number("parameters")
+        return sum(self._architecture.trained.values()) if count is None else count
 
     def measured(self) -> tuple[Statistics, ...]:
         """The statistics of every place of which there are any, experts merged."""
@@ -104,29 +101,28 @@ class BoxValues:
             )
         )
 
-    def of(self, step: Node, layers: Sequence[int | None]) -> tuple[BoxValue, ...]:
-        """One reading a parameter of the step, its weight first; none for an operation."""
+    def of(self, node: Node, layers: Sequence[int | None]) -> tuple[BoxValue, ...]:
+        """One reading a parameter of the node, its weight first; none for an operation."""
         found = []
-        for name, by_layer in self._architecture.holdings.get(step.id, {}).items():
+        for name, by_layer in self._architecture.holdings.get(node.id, {}).items():
             held = {layer: by_layer[layer] for layer in layers if layer in by_layer}
             if held:
-                found.append(self._reading(name, held, step))
+                found.append(self._reading(name, held, node))
         return tuple(sorted(found, key=lambda reading: reading.parameter != "weight"))
 
-    def _reading(self, name: str, held: Holding, step: Node) -> BoxValue:
-        layers = [self._of_layer(step.id, name, layer, held[layer][0]) for layer in held]
+    def _reading(self, name: str, held: Holding, node: Node) -> BoxValue:
+        layers = [self._of_layer(node.id, name, layer, held[layer][0]) for layer in held]
         known = [statistics for statistics in layers if statistics is not None]
         whole = _merged(known)
-        trained = [self._architecture.trained[step.id, name, layer] for layer in held]
+        trained = [self._architecture.trained[node.id, name, layer] for layer in held]
         return BoxValue(
             parameter=name,
             value=self.metric.value(whole),
-            words=self._why(held, whole, step),
+            words=self._why(held, whole, node),
             spread=tuple(self.metric.value(s) for s in layers) if len(held) > 1 else (),
             held=tuple(held.values()),
             elements=trained[0],
             share=sum(trained) / self.parameters if self.parameters else 0.0,
-            resolution=whole.resolution_pct if whole is not None else None,
         )
 
     def _of_layer(
@@ -146,18 +142,18 @@ class BoxValues:
             if change.statistics is not None and change.pair.base is not None
         }
 
-    def _why(self, held: Holding, merged: Statistics | None, step: Node) -> str:
+    def _why(self, held: Holding, merged: Statistics | None, node: Node) -> str:
         if next(iter(held.values()))[0].role == "tied":
             return "tied"
         if merged is not None or not self.compared:
             return ""
         parameters = [parameter for group in held.values() for parameter in group]
-        rows = (self._rows.get((step.id, p.place.parameter, p.place.layer), ()) for p in parameters)
+        rows = (self._rows.get((node.id, p.place.parameter, p.place.layer), ()) for p in parameters)
         places = {change.pair.place: change for found in rows for change in found}
-        words = Counter(self._word(places.get(p.place), p, step) for p in parameters)
+        words = Counter(self._word(places.get(p.place), p, node) for p in parameters)
         return words.most_common(1)[0][0]
 
-    def _word(self, change: Change | None, parameter: Parameter, step: Node) -> str:
+    def _word(self, change: Change | None, parameter: Parameter, node: Node) -> str:
         if change is None:
             return NOT_MEASURED
         pair = change.pair
@@ -167,8 +163,8 @@ class BoxValues:
             here = here and pair.base.shape in (own.shape, oriented(parameter))
             side, other = ("target", pair.target) if here else ("base", pair.base)
             shape = other.shape
-            if step.kind == "linear" and len(shape) == 2:
-                # As the step writes its own: from what goes in to what comes out. Only where both
+            if node.kind == "linear" and len(shape) == 2:
+                # As the node writes its own: from what goes in to what comes out. Only where both
                 # sides are stored [in, out] does the pair show them so.
                 as_stored = (pair.base if here else pair.target).strides == own.strides
                 into, out = shape if parameter.transposed and as_stored else shape[::-1]

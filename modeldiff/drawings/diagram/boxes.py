@@ -12,6 +12,7 @@ from modeldiff.architectures.architecture import Node
 from modeldiff.drawings.diagram.box_values import NOT_MEASURED, BoxValue
 from modeldiff.drawings.style.svg import DETAIL_GAP
 from modeldiff.drawings.style.text_metrics import shorten, text_width
+from modeldiff.text.formatting import format_share
 
 LABEL, NUMBER, SHAPE, DETAIL = 14.0, 14.0, 12.0, 11.0
 _PAD = 11.0
@@ -74,9 +75,9 @@ class TextLine:
 
 @dataclass(frozen=True)
 class Gauge:
-    """Where a reading's bar, or its strip over the layers, stands in the box."""
+    """Where a value's bar, or its strip over the layers, stands in the box."""
 
-    reading: BoxValue
+    value: BoxValue
     x: float
     y: float
     width: float
@@ -85,17 +86,17 @@ class Gauge:
 
 @dataclass(frozen=True)
 class Card:
-    """A step as a box of a size, with ``readings`` of its parameters (none for an operation).
+    """A node as a box of a size, with ``values`` of its parameters (none for an operation).
 
     ``lines`` are those of shape, meaning and share under the label, each as what is written as a
     shape and what follows it as a detail. ``badge`` is its annotation's number.
     """
 
-    step: Node
+    node: Node
     kind: Literal["parameters", "operation", "symbol"]
     label: str
     detail: str
-    readings: tuple[BoxValue, ...]
+    values: tuple[BoxValue, ...]
     numbers: tuple[str, ...]
     lines: tuple[tuple[str, str], ...]
     width: float
@@ -121,11 +122,11 @@ class Card:
             middle = (width + indent) / 2
             return (TextLine(middle, _PILL / 2 + 4.2, text, SHAPE, "operation", "middle"),)
         room = width - 2 * _PAD
-        single = len(self.readings) == 1 and bool(self.numbers)
+        single = len(self.values) == 1 and bool(self.numbers)
         lines = []
         taken = indent
         if single:
-            size, role = _look(self.readings[0])
+            size, role = _look(self.values[0])
             least = min(text_width(self.label, LABEL, bold=True), _SHORTEST) + indent
             number = shorten(self.numbers[0], room - least - DETAIL_GAP, size, bold=True)
             lines.append(TextLine(width - _PAD, 20, number, size, role, "end"))
@@ -142,13 +143,13 @@ class Card:
             else:
                 lines.append(TextLine(_PAD, y, shorten(detail, room, DETAIL), DETAIL, "detail"))
         if not single:
-            rows = zip(self.readings, self.gauges(width), self.numbers, strict=False)
-            for reading, gauge, number in rows:
+            rows = zip(self.values, self.gauges(width), self.numbers, strict=False)
+            for value, gauge, number in rows:
                 y = gauge.y + gauge.height / 2 + 4
-                name = shorten(reading.parameter, _name_room(self.readings), DETAIL)
+                name = shorten(value.parameter, _name_room(self.values), DETAIL)
                 shown = shorten(number, _MOST_NUMBER, DETAIL, bold=True)
                 lines.append(TextLine(_PAD, y, name, DETAIL, "detail"))
-                lines.append(TextLine(width - _PAD, y, shown, DETAIL, _look(reading)[1], "end"))
+                lines.append(TextLine(width - _PAD, y, shown, DETAIL, _look(value)[1], "end"))
         return tuple(lines)
 
     def gauges(self, width: float) -> tuple[Gauge, ...]:
@@ -156,67 +157,65 @@ class Card:
         if not self.numbers:
             return ()
         top = 20.0 + 15.0 * len(self.lines)
-        strip = any(reading.spread for reading in self.readings)
+        strip = any(value.spread for value in self.values)
         height = STRIP if strip else BAR
-        if len(self.readings) == 1:
+        if len(self.values) == 1:
             y = top + (6.0 if strip else 9.0)
-            return (Gauge(self.readings[0], _PAD, y, width - 2 * _PAD, height),)
-        left = _PAD + _name_room(self.readings) + 6
+            return (Gauge(self.values[0], _PAD, y, width - 2 * _PAD, height),)
+        left = _PAD + _name_room(self.values) + 6
         right = width - _PAD - _number_room(self.numbers) - 6
         return tuple(
-            Gauge(
-                reading, left, top + 5 + row * _GAUGE + (_GAUGE - height) / 2, right - left, height
-            )
-            for row, reading in enumerate(self.readings)
+            Gauge(value, left, top + 5 + row * _GAUGE + (_GAUGE - height) / 2, right - left, height)
+            for row, value in enumerate(self.values)
         )
 
 
 def make_card(
-    step: Node,
+    node: Node,
     label: str,
-    readings: Sequence[BoxValue],
+    values: Sequence[BoxValue],
     numbers: Sequence[str],
     *,
     largest: int,
     alone: bool,
     badge: int | None = None,
 ) -> Card:
-    """The card of a step. ``numbers`` are the readings' values as text, none without a comparison.
+    """The card of a node. ``numbers`` are the values as text, none without a comparison.
 
     ``largest`` is the number of elements of the layer's largest component: a box's width grows with
     the root of its share of that, as far as its text leaves room. A card that is ``alone`` in its
     row may be wide rather than high.
     """
-    readings = tuple(readings)
-    if not readings:
-        return _operation(step, badge)
-    meanings = _meanings(step.detail)
+    values = tuple(values)
+    if not values:
+        return _operation(node, badge)
+    meanings = _meanings(node.detail)
     numbers = tuple(numbers)
-    elements = sum(reading.elements for reading in readings)
+    elements = sum(value.elements for value in values)
     size = math.sqrt(min(1.0, elements / largest)) if largest else 0.0
     title = text_width(label, LABEL, bold=True) + (0.0 if badge is None else _BADGE_ROOM)
-    large = _SMALL + (_LARGE - _SMALL) * size if step.kind != "norm" else 0.0
+    large = _SMALL + (_LARGE - _SMALL) * size if node.kind != "norm" else 0.0
     room = max(large, _LEAST) - 2 * _PAD
-    share = sum(reading.share for reading in readings)
+    share = sum(value.share for value in values)
     note = parameter_share_text(share)
     # The lines, and so the height, are the same whatever the numbers turn out to be.
-    fit = max(room, title, text_width(step.shape, SHAPE), _WORDS if alone else _PHRASE)
-    lines = _lines(step.shape, meanings, note, fit)
+    fit = max(room, title, text_width(node.shape, SHAPE), _WORDS if alone else _PHRASE)
+    lines = _lines(node.shape, meanings, note, fit)
     detail = ", ".join(meanings)
     room = max([room, title, *(_line_width(line) for line in lines)])
     bars = 0.0
-    if len(readings) == 1 and numbers:
-        number = text_width(numbers[0], _look(readings[0])[0], bold=True)
+    if len(values) == 1 and numbers:
+        number = text_width(numbers[0], _look(values[0])[0], bold=True)
         room = max(room, title + DETAIL_GAP + number)
         # What is yet to be measured has room for its bar already: the picture fills in, unmoved.
-        if readings[0].value is not None or readings[0].words == NOT_MEASURED:
-            bars = 6 + STRIP if readings[0].spread else 9 + BAR
+        if values[0].value is not None or values[0].words == NOT_MEASURED:
+            bars = 6 + STRIP if values[0].spread else 9 + BAR
     elif numbers:
-        room = max(room, _name_room(readings) + 12 + 44 + _number_room(numbers))
-        bars = 3 + _GAUGE * len(readings)
+        room = max(room, _name_room(values) + 12 + 44 + _number_room(numbers))
+        bars = 3 + _GAUGE * len(values)
     width = math.ceil(min(room + 2 * _PAD, _MOST))
     height = math.ceil(20.0 + 15.0 * len(lines) + bars + 10)
-    return Card(step, "parameters", label, detail, readings, numbers, lines, width, height, badge)
+    return Card(node, "parameters", label, detail, values, numbers, lines, width, height, badge)
 
 
 def _lines(
@@ -252,19 +251,16 @@ def _line_width(line: tuple[str, str]) -> float:
 
 def parameter_share_text(share: float) -> str:
     """How much of the model a box stands for, in words; nothing for what is stored elsewhere."""
-    if not share:
-        return ""
-    percent = 100 * share
-    return f"{percent:.2g} % of parameters" if percent >= 0.01 else "<0.01 % of parameters"
+    return f"{format_share(share, digits=2)} of parameters" if share else ""
 
 
-def _operation(step: Node, badge: int | None) -> Card:
-    if len(step.label) == 1:
-        return Card(step, "symbol", step.label, step.detail, (), (), (), SYMBOL, SYMBOL)
-    text = f"{step.label} · {step.detail}" if step.detail else step.label
+def _operation(node: Node, badge: int | None) -> Card:
+    if len(node.label) == 1:
+        return Card(node, "symbol", node.label, node.detail, (), (), (), SYMBOL, SYMBOL)
+    text = f"{node.label} · {node.detail}" if node.detail else node.label
     width = text_width(text, SHAPE) + 2 * _PAD + (8 if badge is None else _BADGE_ROOM)
     width = math.ceil(max(min(width, 1.6 * _MOST), 64))
-    return Card(step, "operation", step.label, step.detail, (), (), (), width, _PILL, badge)
+    return Card(node, "operation", node.label, node.detail, (), (), (), width, _PILL, badge)
 
 
 def _meanings(detail: str) -> list[str]:
@@ -273,14 +269,14 @@ def _meanings(detail: str) -> list[str]:
     return [part for part in parts if part and part != "with bias"]
 
 
-def _name_room(readings: Sequence[BoxValue]) -> float:
-    return min(_MOST_NAME, max(text_width(reading.parameter, DETAIL) for reading in readings))
+def _name_room(values: Sequence[BoxValue]) -> float:
+    return min(_MOST_NAME, max(text_width(value.parameter, DETAIL) for value in values))
 
 
 def _number_room(numbers: Sequence[str]) -> float:
     return min(_MOST_NUMBER, max(text_width(number, DETAIL, bold=True) for number in numbers))
 
 
-def _look(reading: BoxValue) -> tuple[float, TextRole]:
-    """Size and role of a reading's number, or of the words that stand in its place."""
-    return (NUMBER, "number") if reading.value is not None else (DETAIL, "words")
+def _look(value: BoxValue) -> tuple[float, TextRole]:
+    """Size and role of a value's number, or of the words that stand in its place."""
+    return (NUMBER, "number") if value.value is not None else (DETAIL, "words")

@@ -53,17 +53,17 @@ def diagram_svg(
     drawing, or below it where ``room`` (pixels across; None: as many as it takes) is not enough.
     ``landscape`` puts sublayers side by side, and all in the way that is largest on a slide.
     """
-    readings = BoxValues(architecture, changes, metric)
+    box_values = BoxValues(architecture, changes, metric)
     # Of all layers, so that the scale stays while one layer after the other is looked at.
-    measured = readings.measured()
+    measured = box_values.measured()
     scale = value_scale_of(measured, metric)
     any_values = any(metric.value(one) is not None for one in measured)
 
     where = f"layer {layer}" if layer is not None else "all layers"
     painter = Painter(palette, scale, selected, any_values, font)
     notes = annotate(architecture, drawn_kinds(architecture, layer)) if numbered else NO_ANNOTATIONS
-    cards = card_maker(architecture, readings, notes)
-    elsewhere = readings.not_here()
+    cards = card_maker(architecture, box_values, notes)
+    elsewhere = box_values.not_here()
     if elsewhere:
         caption = (f"Not drawn, for only the other side has it: {', '.join(elsewhere)}", *caption)
     if landscape:
@@ -76,7 +76,7 @@ def diagram_svg(
 
 
 def card_maker(
-    architecture: Architecture, readings: BoxValues, notes: Annotations = NO_ANNOTATIONS
+    architecture: Architecture, box_values: BoxValues, notes: Annotations = NO_ANNOTATIONS
 ) -> CardMaker:
     """What makes a row's cards from the changes that were read, with the notes' numbers on them."""
     largest = max(
@@ -91,19 +91,21 @@ def card_maker(
     )
 
     def cards(row: Sequence[Node], layers: Layers) -> list[Card]:
-        labels = Counter(step.label for step in row)
+        labels = Counter(node.label for node in row)
         made = []
-        for step in row:
-            found = readings.of(step, layers)
+        for node in row:
+            found = box_values.of(node, layers)
             made.append(
                 make_card(
-                    step,
-                    step.label if labels[step.label] == 1 else longer_label(step),
+                    node,
+                    node.label if labels[node.label] == 1 else longer_label(node),
                     found,
-                    [_number(one, readings.metric) for one in found] if readings.compared else (),
+                    [_number(one, box_values.metric) for one in found]
+                    if box_values.compared
+                    else (),
                     largest=largest,
                     alone=len(row) == 1,
-                    badge=notes.number_of(step.id),
+                    badge=notes.number_of(node.id),
                 )
             )
         return made
@@ -111,17 +113,17 @@ def card_maker(
     return cards
 
 
-def longer_label(step: Node) -> str:
+def longer_label(node: Node) -> str:
     """A label for one of several of the same name: with the network that it belongs to."""
-    parts = step.id.split(".")
+    parts = node.id.split(".")
     # The many experts are the ones drawn as a stack.
-    if len(parts) < 2 or len(step.label) == 1 or parts[-2] == "experts":
-        return step.label
-    return f"{parts[-2].removesuffix('_expert')} {step.label}"
+    if len(parts) < 2 or len(node.label) == 1 or parts[-2] == "experts":
+        return node.label
+    return f"{parts[-2].removesuffix('_expert')} {node.label}"
 
 
-def _number(reading: BoxValue, metric: Metric) -> str:
-    if reading.value is None:
-        return reading.words or "no value"
-    number = metric.format(reading.value)
-    return f"{number} · {reading.words}" if reading.words else number
+def _number(value: BoxValue, metric: Metric) -> str:
+    if value.value is None:
+        return value.words or "no value"
+    number = metric.format(value.value)
+    return f"{number} · {value.words}" if value.words else number

@@ -1,16 +1,16 @@
 """Numbered annotations: what stands at each number, and where the sentences go in a picture.
 
-A step of the same name that is told in the same words has the same number wherever it stands: in
-another kind of layer, in another tower.
+A node of the same name that is explained in the same words has the same number wherever it stands:
+in another kind of layer, in another tower.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from modeldiff.architectures.architecture import Architecture, LayerKind, Node
+from modeldiff.architectures.architecture import Architecture, LayerKind
 from modeldiff.architectures.glossary.explain import explain
 from modeldiff.drawings.diagram.boxes import BADGE, DETAIL, LABEL, SHAPE, TextLine
 from modeldiff.drawings.style.packing import least_limit
@@ -39,13 +39,13 @@ class LegendNote:
 
 @dataclass(frozen=True)
 class Annotations:
-    """The notes in the order of the numbers, and the number of each step by its id."""
+    """The notes in the order of the numbers, and the number of each node by its id."""
 
     notes: tuple[LegendNote, ...] = ()
     numbers: Mapping[str, int] | None = None
 
     def number_of(self, id: str) -> int | None:
-        """A step's number; None where it has none."""
+        """A node's number; None where it has none."""
         return self.numbers.get(id) if self.numbers else None
 
 
@@ -63,23 +63,23 @@ class NotesBlock:
 
 
 def annotate(architecture: Architecture, kinds: Sequence[LayerKind]) -> Annotations:
-    """Number all steps before, in (of these kinds) and after the layers, in the order of the data.
+    """Number all nodes before, in (of these kinds) and after the layers, in the order of the data.
 
     Signs (× and +) speak for themselves and have no number.
     """
     numbers: dict[str, int] = {}
     notes: dict[tuple[str, str], LegendNote] = {}
-    for step in _steps(architecture, kinds):
-        sign = step.kind == "operation" and len(step.label) == 1
-        if sign or step.id in numbers:
+    for node in architecture.nodes(kinds):
+        sign = node.kind == "operation" and len(node.label) == 1
+        if sign or node.id in numbers:
             continue
-        explanation = explain(step.id, architecture)
+        explanation = explain(node.id, architecture)
         title = explanation.title
         for tower in architecture.towers:
             title = title.removesuffix(f" ({tower})")
         sentence = _first_sentence(explanation.what)
-        note = LegendNote(len(notes) + 1, step.label, title, sentence)
-        numbers[step.id] = notes.setdefault((step.label, sentence), note).number
+        note = LegendNote(len(notes) + 1, node.label, title, sentence)
+        numbers[node.id] = notes.setdefault((node.label, sentence), note).number
     return Annotations(tuple(notes.values()), numbers)
 
 
@@ -107,19 +107,10 @@ def notes_block(notes: Sequence[LegendNote], columns: int, width: float = COLUMN
     return NotesBlock(x + width if notes else 0.0, lowest, tuple(badges), tuple(texts))
 
 
-def _steps(architecture: Architecture, kinds: Sequence[LayerKind]) -> Iterator[Node]:
-    yield from architecture.stem
-    for kind in kinds:
-        for sublayer in kind.sublayers:
-            for row in sublayer.rows:
-                yield from row
-    yield from architecture.tail
-
-
 def _first_sentence(text: str) -> str:
     """The first sentence, without what stands in brackets."""
-    found = _FIRST.match(_ASIDE.sub("", text))
-    return found.group() if found else text
+    sentence = _FIRST.match(_ASIDE.sub("", text))
+    return sentence.group() if sentence else text
 
 
 def _entry(note: LegendNote, room: float) -> list[TextLine]:

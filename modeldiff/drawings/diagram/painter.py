@@ -78,7 +78,7 @@ class Painter:
         parts += [over, "</g>"]
         y = layout.height + head
         if self.legend:
-            strips = any(reading.spread for box in layout.boxes for reading in box.card.readings)
+            strips = any(value.spread for box in layout.boxes for value in box.card.values)
             parts.append(self._legend(y, strips))
             y += _LEGEND
         for number, line in enumerate(caption):
@@ -118,10 +118,10 @@ class Painter:
             return f'<g class="operation {card.kind}" {place}>{told}{inner}</g>'
         inner += "".join(self._gauge(gauge) for gauge in card.gauges(box.width))
         chosen = self.selected is not None and self.selected in (
-            card.step.id,
-            *(f"{card.step.id}.{reading.parameter}" for reading in card.readings),
+            card.node.id,
+            *(f"{card.node.id}.{value.parameter}" for value in card.values),
         )
-        if ".experts." in f".{card.step.id}.":
+        if ".experts." in f".{card.node.id}.":
             # Many of a kind: a stack of cards.
             inner = (
                 "".join(rectangle("box", n, -n, box.width, box.height, radius) for n in (6, 3))
@@ -129,17 +129,17 @@ class Painter:
             )
         return (
             f'<g class="node{" selected" if chosen else ""}" {place}'
-            f' data-node="{escape(card.step.id)}" role="button" tabindex="0"'
+            f' data-node="{escape(card.node.id)}" role="button" tabindex="0"'
             f' aria-pressed="{str(chosen).lower()}" aria-label="{escape(self._spoken(card))}">'
             f"<title>{escape(self._told(card))}</title>{inner}</g>"
         )
 
     def _gauge(self, gauge: Gauge) -> str:
         """A bar from 0, with ticks at floor and ceiling; over several layers a strip of columns."""
-        value = gauge.reading.value
+        value = gauge.value.value
         if value is None:
             return ""
-        if gauge.reading.spread:
+        if gauge.value.spread:
             return self._strip(gauge)
         x, y, width, height = gauge.x, gauge.y, gauge.width, gauge.height
         parts = [rectangle("track", x, y, width, height, 2)]
@@ -154,7 +154,7 @@ class Painter:
 
     def _strip(self, gauge: Gauge) -> str:
         """One narrow column a layer, from the first layer on the left."""
-        values = gauge.reading.spread
+        values = gauge.value.spread
         step = gauge.width / len(values)
         gap = 1.0 if step >= 4 else 0.0
         bottom = gauge.y + gauge.height
@@ -176,11 +176,11 @@ class Painter:
     def _spoken(self, card: Card) -> str:
         """What a screen reader says of a box."""
         metric = self.scale.metric.label.lower()
-        told = [card.label, card.step.shape, card.detail]
+        told = [card.label, card.node.shape, card.detail]
         if card.badge is not None:
             told.insert(0, f"number {card.badge}")
-        for reading, number in zip(card.readings, card.numbers, strict=False):
-            name = f"{reading.parameter}: " if len(card.readings) > 1 else ""
+        for value, number in zip(card.values, card.numbers, strict=False):
+            name = f"{value.parameter}: " if len(card.values) > 1 else ""
             told.append(f"{name}{metric} {number}")
         return ", ".join(part for part in told if part)
 
@@ -188,15 +188,15 @@ class Painter:
         """What the mouse is told: the stored names, the shape, the numbers."""
         metric = self.scale.metric
         lines = []
-        for reading in card.readings:
-            names = [name[:_LONGEST_NAME] for name in islice(reading.names, _NAMES_SHOWN)]
-            more = reading.count - len(names)
+        for value in card.values:
+            names = [name[:_LONGEST_NAME] for name in islice(value.names, _NAMES_SHOWN)]
+            more = value.count - len(names)
             lines.append(", ".join(names) + (f" and {more:,} more" if more else ""))
-        share = parameter_share_text(sum(reading.share for reading in card.readings))
-        lines += [part for part in (card.step.shape, card.step.detail, share) if part]
-        for reading, number in zip(card.readings, card.numbers, strict=False):
-            line = f"{reading.parameter}: {metric.label.lower()} {number}"
-            known = [value for value in reading.spread if value is not None]
+        share = parameter_share_text(sum(value.share for value in card.values))
+        lines += [part for part in (card.node.shape, card.node.detail, share) if part]
+        for value, number in zip(card.values, card.numbers, strict=False):
+            line = f"{value.parameter}: {metric.label.lower()} {number}"
+            known = [value for value in value.spread if value is not None]
             if known:
                 reach = f"from {metric.format(min(known))} to {metric.format(max(known))}"
                 line += f" over {len(known)} layers, {reach}"

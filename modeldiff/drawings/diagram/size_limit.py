@@ -11,17 +11,10 @@ of thousands, which would take minutes to lay out."""
 
 def why_not_drawn(*architectures: Architecture) -> str:
     """A sentence that says why these are not drawn; "" where they are."""
-    most = max(map(_boxes, architectures))
+    most = max(sum(1 for _ in architecture.nodes()) for architecture in architectures)
     if most <= MOST_BOXES:
         return ""
     return (
         f"Not drawn: its names do not say which tensors belong together, and {most:,} boxes could "
         "not be read. Table and heatmap have all of them."
     )
-
-
-def _boxes(architecture: Architecture) -> int:
-    """How many boxes a diagram of all kinds of layers has."""
-    sublayers = (each for kind in architecture.layer_kinds for each in kind.sublayers)
-    inside = sum(len(row) for sublayer in sublayers for row in sublayer.rows)
-    return len(architecture.stem) + inside + len(architecture.tail)

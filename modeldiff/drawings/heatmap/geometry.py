@@ -9,7 +9,7 @@ across, the other way round. A narrow gap parts sublayers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ _Column = tuple[str, int]
 """A column and its expert, -1 where experts are folded."""
 _Box = tuple[float, float, float, float]
 """x, x2, y, y2."""
+_Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class Axis:
     groups: tuple[Heading, ...]
     end: float
 
-    def span(self, number: int) -> tuple[float, float]:
+    def span(self, number: int) -> _Span:
+        """Where a line begins and ends."""
         return self.lines[number].start, self.lines[number].end
 
 
@@ -104,54 +106,29 @@ def place_cells(
     """The grid of a frame of ``heatmap_frame``, below ``top`` pixels for the scale."""
     import pandas as pd
 
-    inside = frame[frame["region"] == "grid"]
-    layers = sorted(int(layer) for layer in inside["layer"].unique())
+    inside = frame["region"] == "grid"
+    layers = sorted(int(layer) for layer in frame.loc[inside, "layer"].unique())
     columns = _in_order(frame, metric, by_change=options.by_change)
     # Enough for a number while there are few rows; a page or so high while there are many.
     rows = len(columns) if options.across else len(layers)
     row_height = float(min(28, max(7, 760 // max(rows, 1))))
-    units = 1.0 if options.across else row_height
-    layer_axis = _axis(
-        [Heading(str(layer), 0, 1) for layer in layers], [""] * len(layers), units, 0
-    )
-    by_column = {key: group for key, group, _ in columns}
-    component_axis = _axis(
-        [Heading(_line_name(key), 0, 1, key[0]) for key in by_column],
-        ["" if options.by_change else group for group in by_column.values()],
-        row_height if options.across else 1.0,
-        6.0 if options.across else 0.2,
-    )
+    layer_axis = _layer_axis(layers, options, row_height)
+    component_axis = _component_axis(columns, options, row_height)
     across, down = (layer_axis, component_axis) if options.across else (component_axis, layer_axis)
-    width = across.end or 1.0
+    width = total = across.end or 1.0
     spots: dict[object, _Box] = {}
-    top = _bars(list(frame.index[frame["region"] == "above"]), top, width, spots)
+    top = _bars(_indices(frame, "above"), top, width, spots)
     margin_x = margin_y = None
     line = _LINE if options.scale == "component" else 0.0
-    total = width
-    if len(inside):
+    if layers:
         top += _NUMBERS if _is_numbered(across) else _HEADER + line
         down = _moved(down, top)
-        margin_x = width * 1.015
-        total = width * 1.14
+        margin_x, total = width * 1.015, width * 1.14
         margin_y = down.end + 4
         top = margin_y + _MARGIN_HEIGHT + _BETWEEN
-    layer_at = {layer: number for number, layer in enumerate(layers)}
-    column_at = {key: number for number, key in enumerate(by_column)}
-    for index, region, layer, column, expert in zip(
-        frame.index, frame["region"], frame["layer"], frame["column"], frame["expert"], strict=True
-    ):
-        if region in ("above", "below"):
-            continue
-        a = None if region == "column" else layer_at.get(int(layer))
-        b = None if region == "layer" else column_at[_key(column, expert)]
-        x, y = (a, b) if options.across else (b, a)
-        beside = (margin_x or 0.0, total)
-        under = (margin_y or 0.0, (margin_y or 0.0) + _MARGIN_HEIGHT)
-        spots[index] = (
-            *(beside if x is None else across.span(x)),
-            *(under if y is None else down.span(y)),
-        )
-    top = _bars(list(frame.index[frame["region"] == "below"]), top, width, spots)
+        beside, under = (margin_x, total), (margin_y, margin_y + _MARGIN_HEIGHT)
+        spots |= _in_grid(frame, layers, columns, (across, beside), (down, under), options)
+    top = _bars(_indices(frame, "below"), top, width, spots)
     cells = pd.DataFrame(
         [spots[index] for index in frame.index],
         index=frame.index,
@@ -163,9 +140,58 @@ def place_cells(
     )
 
 
-def _in_order(
-    frame: pd.DataFrame, metric: Metric, *, by_change: bool
-) -> list[tuple[_Column, str, float]]:
+def _indices(frame: pd.DataFrame, region: str) -> list[object]:
+    return list(frame.index[frame["region"] == region])
+
+
+def _layer_axis(layers: Sequence[int], options: HeatmapOptions, row_height: float) -> Axis:
+    size = 1.0 if options.across else row_height
+    return _axis([Heading(str(layer), 0, 1) for layer in layers], [""] * len(layers), size, 0)
+
+
+def _component_axis(
+    columns: Mapping[_Column, str], options: HeatmapOptions, row_height: float
+) -> Axis:
+    return _axis(
+        [Heading(_line_name(key), 0, 1, key[0]) for key in columns],
+        ["" if options.by_change else group for group in columns.values()],
+        row_height if options.across else 1.0,
+        6.0 if options.across else 0.2,
+    )
+
+
+def _in_grid(
+    frame: pd.DataFrame,
+    layers: Sequence[int],
+    columns: Mapping[_Column, str],
+    across: tuple[Axis, _Span],
+    down: tuple[Axis, _Span],
+    options: HeatmapOptions,
+) -> dict[object, _Box]:
+    """Where the cells of the grid and of its margins go; ``across`` and ``down`` are the axis of
+    each direction and where the margin beside or below it is."""
+    (layer_axis, layer_margin), (column_axis, column_margin) = (
+        (across, down) if options.across else (down, across)
+    )
+    layer_at = {layer: number for number, layer in enumerate(layers)}
+    column_at = {key: number for number, key in enumerate(columns)}
+    spots: dict[object, _Box] = {}
+    for index, region, layer, column, expert in zip(
+        frame.index, frame["region"], frame["layer"], frame["column"], frame["expert"], strict=True
+    ):
+        if region in ("above", "below"):
+            continue
+        of_layer, of_column = layer_margin, column_margin
+        if region != "column":
+            of_layer = layer_axis.span(layer_at[int(layer)])
+        if region != "layer":
+            of_column = column_axis.span(column_at[_key(column, expert)])
+        x, y = (of_layer, of_column) if options.across else (of_column, of_layer)
+        spots[index] = (*x, *y)
+    return spots
+
+
+def _in_order(frame: pd.DataFrame, metric: Metric, *, by_change: bool) -> dict[_Column, str]:
     """The grid's columns with their groups, in data order or the most changed first."""
     margin = frame[frame["region"] == "column"].sort_values(["rank", "expert"])
     columns = [
@@ -178,7 +204,7 @@ def _in_order(
         sign = -1.0 if metric.rises else 1.0
         # What has no value (NaN) goes last; equals stay in data order.
         columns.sort(key=lambda one: (one[2] != one[2], sign * one[2] if one[2] == one[2] else 0))
-    return columns
+    return {key: group for key, group, _ in columns}
 
 
 def _key(column: object, expert: object) -> _Column:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from modeldiff.architectures import FactPair
 from modeldiff.drawings.charts.parameter_shares import Parts
 from modeldiff.drawings.report.html import sentence, text
-from modeldiff.text.formatting import MISSING, format_count
-from modeldiff.text.magnitudes import share_text
+from modeldiff.text.formatting import MISSING, format_count, format_share
 
 _BAR = 240
 
@@ -56,7 +55,7 @@ def parts_html(parts: Parts) -> str:
         for at, (side, count, total) in enumerate(sides):
             name = f'<th scope="rowgroup" rowspan="2">{text(part.label)}</th>' if at == 0 else ""
             width = _BAR * count / most if most else 0.0
-            share = share_text(count, total) if total else MISSING
+            share = format_share(count, total) if total else MISSING
             rows.append(
                 f'<tr class="{side}">{name}<td>{side}</td><td class="bars">'
                 f'<svg width="{_BAR}" height="12" aria-hidden="true">'

@@ -138,26 +138,33 @@ def choose_value_scale(
         low = _low(changes, metric.limit) if log else 0.0
         return ValueScale(metric, metric.limit, ceiling=metric.ceiling, low=low)
     floor = max(resolutions, default=None) if metric.has_floor else None
-    largest = finite[-1] if finite else 0.0
+    ceiling = metric.ceiling
+    top = _top(finite, metric, floor)
+    return ValueScale(
+        metric,
+        top,
+        # A hundredth over the top cannot be seen.
+        clipped=bool(finite) and finite[-1] > 1.1 * top,
+        floor=floor if floor is not None and floor < top else None,
+        ceiling=ceiling if ceiling is not None and ceiling <= top else None,
+        low=_low(finite, top) if log else 0.0,
+    )
+
+
+def _top(ascending: list[float], metric: Metric, floor: float | None) -> float:
+    """The round number at which a scale of these values ends."""
+    largest = ascending[-1] if ascending else 0.0
     # Rounding alone must not fill the scale with heat: where there is a floor, it spans a few.
     least = 10 * floor if floor else 1.0 if metric.has_floor else 0.0
-    rest = _without_furthest(finite)
+    rest = _without_furthest(ascending)
     # An outlier is cut off only where it would leave the others, that moved too, little room.
     reach = rest if largest > 2 * rest > 2 * least else largest
     top = _at_least(max(reach, least) if largest else max(least, 1.0), _ROUND)
     ceiling = metric.ceiling
     # Beyond what unrelated matrices show, more says no more, unless most values lie there.
-    if ceiling is not None and top > 0.7 * ceiling and _upper_quarter(finite) <= 1.1 * ceiling:
-        top = ceiling
-    return ValueScale(
-        metric,
-        top,
-        # A hundredth over the top cannot be seen.
-        clipped=largest > 1.1 * top,
-        floor=floor if floor is not None and floor < top else None,
-        ceiling=ceiling if ceiling is not None and ceiling <= top else None,
-        low=_low(finite, top) if log else 0.0,
-    )
+    if ceiling is not None and top > 0.7 * ceiling and _upper_quarter(ascending) <= 1.1 * ceiling:
+        return ceiling
+    return top
 
 
 def _without_furthest(ascending: list[float]) -> float:

@@ -74,7 +74,7 @@ def _explain_choice(comparison: Comparison, drawing: SideBySide) -> None:
     if node is None:
         return
     found = [
-        counterpart(node, {box.card.step.id: box.card.step.id for box in side.boxes})
+        counterpart(node, {box.card.node.id: box.card.node.id for box in side.boxes})
         for side in drawing.sides
     ]
     sides = (comparison.base, comparison.target)

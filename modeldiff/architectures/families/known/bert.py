@@ -62,6 +62,7 @@ BERT = Family(
     position="learned",
     writes=False,
     head_optional=True,
+    own=frozenset({"pooler", "seq_relationship", "classifier"}),
 )
 
 DISTILBERT = Family(
@@ -95,4 +96,5 @@ DISTILBERT = Family(
     position="learned",
     writes=False,
     head_optional=True,
+    own=frozenset({"pre_classifier", "classifier"}),
 )

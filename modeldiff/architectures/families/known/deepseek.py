@@ -49,4 +49,5 @@ DEEPSEEK = Family(
     outside=OUTSIDE_NAMES,
     defaults={"hidden_act": "silu"},
     beyond="mtp",
+    own=frozenset({"enorm", "hnorm", "eh_proj", "shared_head.norm", "shared_head.head"}),
 )

@@ -36,6 +36,7 @@ LLAMA_VISION = replace(
         "cross_attn_attn_gate": "cross_attn.attn_gate",
         "cross_attn_mlp_gate": "cross_attn.mlp_gate",
     },
+    own=frozenset({"cross_attn.attn_gate", "cross_attn.mlp_gate"}),
 )
 
 LLAMA4 = Family(

@@ -49,6 +49,7 @@ VIT = Family(
     norm="LayerNorm",
     position="learned",
     writes=False,
+    own=frozenset({"pooler", "classifier"}),
 )
 
 CLIP = Family(
@@ -84,6 +85,7 @@ CLIP = Family(
     position="learned",
     writes=False,
     defaults={"hidden_act": "quick_gelu"},
+    own=frozenset({"text_projection", "visual_projection", "logit_scale", "logit_bias"}),
 )
 
 
@@ -122,6 +124,10 @@ _PIXTRAL_TOWER = Family(
     outside={"patch_conv": "embed_patches", "ln_pre": "embed_layernorm"},
 )
 
+_QWEN_MERGER = tuple(
+    f"merger.{part}" for part in ("ln_q", "norm", "mlp.0", "mlp.2", "linear_fc1", "linear_fc2")
+)
+
 _QWEN_TOWER = Family(
     name="qwen_tower",
     model_types={},
@@ -140,14 +146,10 @@ _QWEN_TOWER = Family(
     outside={
         "patch_embed.proj": "embed_patches",
         "pos_embed": "embed_positions",
-        "merger.ln_q": "merger.ln_q",
-        "merger.norm": "merger.norm",
-        "merger.mlp.0": "merger.mlp.0",
-        "merger.mlp.2": "merger.mlp.2",
-        "merger.linear_fc1": "merger.linear_fc1",
-        "merger.linear_fc2": "merger.linear_fc2",
+        **{component: component for component in _QWEN_MERGER},
     },
     fused={"self_attn.qkv_proj": QKV},
+    own=frozenset(_QWEN_MERGER),
 )
 
 _LLAMA_TOWER = Family(
@@ -176,6 +178,7 @@ _LLAMA_TOWER = Family(
         "layernorm_pre": "embed_layernorm",
         "layernorm_post": "norm",
     },
+    own=frozenset({"gate_attn", "gate_ffn"}),
 )
 
 BESIDE: tuple[Family, ...] = (_CLIP_TOWER, _PIXTRAL_TOWER, _QWEN_TOWER, _LLAMA_TOWER)

@@ -1,7 +1,7 @@
-"""The page that a diagram is put on, piece by piece from below: stream, frames, blocks, ends.
+"""The canvas that a diagram is put on, piece by piece from below: stream, frames, blocks, ends.
 
 Everything is placed in ``u``, pixels above the lower edge, and turned over into the picture's ``y``
-at the end. A page has one column, in which the stream only rises; or several, between which it
+at the end. A canvas has one column, in which the stream only rises; or several, between which it
 comes down again, so that a layer's sublayers stand side by side.
 """
 
@@ -49,7 +49,7 @@ class Branch:
 
 @dataclass
 class Canvas:
-    """A page that grows upward; everything is kept in ``u`` until it is turned over.
+    """A canvas that grows upward; everything is kept in ``u`` until it is turned over.
 
     ``at`` is the column in which it grows, ``floor`` where the last frame begins, ``over`` where
     the stream can leave its column over the panels. ``label`` is the stream's.
@@ -71,7 +71,7 @@ class Canvas:
 
     @property
     def column(self) -> CanvasColumn:
-        """The column at which the page grows."""
+        """The column at which the canvas grows."""
         return self.columns[self.at]
 
     @property
@@ -189,7 +189,7 @@ class Canvas:
         self.u += BETWEEN
 
     def turned(self) -> Layout:
-        """The page as a picture, its y running downward."""
+        """The canvas as a picture, its y running downward."""
         height = self.u + MARGIN
 
         def flip(point: tuple[float, float]) -> tuple[float, float]:

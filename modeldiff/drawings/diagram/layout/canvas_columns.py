@@ -1,4 +1,4 @@
-"""The columns of a diagram's page, and the measures that everything on it keeps to."""
+"""The columns of a diagram's canvas, and the measures that everything on it keeps to."""
 
 from __future__ import annotations
 

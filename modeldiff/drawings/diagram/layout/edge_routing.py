@@ -22,10 +22,10 @@ _OVER = 18.0
 
 
 def arrange(rows: Sequence[Sequence[Card]], room: float) -> Block:
-    """Lay out rows of cards (first row lowest), each with its step's ``inputs``.
+    """Lay out rows of cards (first row lowest), each with its node's ``inputs``.
 
-    Rows wider than ``room`` are broken into several. Inputs that are no step of a lower row are
-    left out; a step without inputs reads the stream, unless it is a lone parameter.
+    Rows wider than ``room`` are broken into several. Inputs that are no node of a lower row are
+    left out; a node without inputs reads the stream, unless it is a lone parameter.
     """
     graph = _Lanes(_broken(rows, room))
     graph.place()
@@ -143,7 +143,7 @@ class _Lanes(Graph):
             turns.append({source: at + _GAP / 2 + _TRACK * n for source, n in levels.items()})
             at += _GAP + _TRACK * max(0, count - 1)
             for card in self.cards[row]:
-                node = self.nodes[card.step.id]
+                node = self.nodes[card.node.id]
                 u = at + (height - card.height) / 2
                 spots[node.id] = Spot(card, node.x, u, node.width, card.height)
             at += height
@@ -151,8 +151,8 @@ class _Lanes(Graph):
         entries, lines = self._lines(spots, turns)
         exits = [
             ((spot.x, spot.u + spot.height), (spot.x, height))
-            for spot in (spots[card.step.id] for card in (self.cards[-1] if self.cards else ()))
-            if spot.card.step.kind != "parameter"
+            for spot in (spots[card.node.id] for card in (self.cards[-1] if self.cards else ()))
+            if spot.card.node.kind != "parameter"
         ]
         width = max((n.x + n.width / 2 for n in self.nodes.values()), default=0.0)
         return Block(

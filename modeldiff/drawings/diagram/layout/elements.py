@@ -8,6 +8,8 @@ from typing import Literal
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.diagram.layout.block import Polyline
 
+FrameLevel = Literal["layer", "sublayer", "elided"]
+
 
 @dataclass(frozen=True)
 class Box:
@@ -28,7 +30,7 @@ class Frame:
     those that the frame stands for; it is empty where all are.
     """
 
-    level: Literal["layer", "sublayer", "elided"]
+    level: FrameLevel
     title: str
     aside: str
     x: float

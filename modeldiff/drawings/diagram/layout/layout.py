@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, compress
+from operator import not_
 from typing import Literal, get_args
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Node, Sublayer
@@ -39,7 +40,7 @@ _MOST_KINDS = 6
 
 Layers = Sequence[int | None]
 CardMaker = Callable[[Sequence[Node], Layers], Sequence[Card]]
-"""Makes the cards of a row of steps that stand for these layers."""
+"""Makes the cards of a row of nodes that stand for these layers."""
 
 Arrangement = Literal["tall", "rows", "row"]
 """Everything in one column; each kind of layer with its sublayers side by side, the kinds stacked;
@@ -73,7 +74,7 @@ def lay_out(
     width of the sublayers' panels.
     """
     sections = list(_sections(architecture, layer, cards))
-    return _paged(architecture, layer, sections, narrowest, arrangement)
+    return _on_canvas(architecture, layer, sections, narrowest, arrangement)
 
 
 def lay_out_ways(
@@ -82,19 +83,19 @@ def lay_out_ways(
     """The same drawing in each arrangement."""
     sections = list(_sections(architecture, layer, cards))
     return tuple(
-        _paged(architecture, layer, sections, _NARROWEST, arrangement)
+        _on_canvas(architecture, layer, sections, _NARROWEST, arrangement)
         for arrangement in get_args(Arrangement)
     )
 
 
-def _paged(
+def _on_canvas(
     architecture: Architecture,
     layer: int | None,
     sections: Sequence[_Section],
     narrowest: float,
     arrangement: Arrangement,
 ) -> Layout:
-    """The sections on one page, each over the one before."""
+    """The sections on one canvas, each over the one before."""
     places = _places(sections, arrangement)
     inners = [narrowest] * (
         1 + max((max(p, default=0) for each in places for p in each), default=0)
@@ -108,18 +109,18 @@ def _paged(
             framed[where[0] if where else 0] = True
             for at, branch in zip(where, sublayers, strict=True):
                 inners[at] = max(inners[at], branch.width + 2 * INSIDE)
-    page = Canvas(columns_of(inners, framed))
+    canvas = Canvas(columns_of(inners, framed))
     for number, (section, each) in enumerate(zip(sections, places, strict=True)):
         if number:
-            page.restart()
-        page.label = _stream_label(architecture) if section is sections[-1] else "residual stream"
-        page.begin(section.stem, section.names)
+            canvas.restart()
+        canvas.label = _stream_label(architecture) if section is sections[-1] else "residual stream"
+        canvas.begin(section.stem, section.names)
         below, above = _elided(architecture, section, layer)
-        page.elide(below)
+        canvas.elide(below)
         for (kind, sublayers), where in zip(section.kinds, each, strict=True):
             drawn = set(kind.layers) if layer is None else {layer}
             among = tuple(number in drawn for number in range(section.layer_count))
-            page.layer(
+            canvas.layer(
                 _title(kind, layer),
                 _aside(architecture, kind),
                 () if all(among) else among,
@@ -127,9 +128,9 @@ def _paged(
                 sublayers,
                 where,
             )
-        page.elide(above)
-        page.end(section.tail, section.out)
-    return page.turned()
+        canvas.elide(above)
+        canvas.end(section.tail, section.out)
+    return canvas.turned()
 
 
 def drawn_kinds(architecture: Architecture, layer: int | None) -> list[LayerKind]:
@@ -143,29 +144,49 @@ def _sections(
 ) -> Iterator[_Section]:
     """The towers, the main one (whose layers are named first) last, so that it is on top."""
     towers = list(dict.fromkeys(kind.tower for kind in architecture.layer_kinds)) or [""]
-    main = towers[0]
-    for tower in (*towers[1:], main):
-        stem, tail = list(architecture.stem), list(architecture.tail)
-        if tower != main:
-            own = [step for step in stem if step.id.startswith(f"{tower}.")]
-            stem = [step for step in own if is_before_layers(step.id.removeprefix(f"{tower}."))]
-            tail = [step for step in own if step not in stem]
-        else:
-            others = tuple(f"{other}." for other in towers[1:])
-            stem = [step for step in stem if not step.id.startswith(others)]
-        kinds = []
-        for kind in drawn_kinds(architecture, layer):
-            if kind.tower == tower:
-                layers: Layers = kind.layers if layer is None else (layer,)
-                kinds.append((kind, [_branch(one, layers, cards) for one in kind.sublayers]))
-        before = arrange([cards(row, (None,)) for row in _depths(stem)], _ROOM)
-        after = arrange([cards(row, (None,)) for row in _depths(tail)], _ROOM)
-        names = [_comes_in(_box_at(before, entry[-1])) for entry in before.entries]
-        out = "logits" if tower == main and tail else "output"
-        out = out if tower == main else "to the decoder"
-        numbers = [n for k in architecture.layer_kinds if k.tower == tower for n in k.layers]
-        count = max(numbers, default=-1) + 1
-        yield _Section(tower, before, names, kinds, after, out, count)
+    for tower in (*towers[1:], towers[0]):
+        yield _section(architecture, layer, cards, tower, towers)
+
+
+def _section(
+    architecture: Architecture,
+    layer: int | None,
+    cards: CardMaker,
+    tower: str,
+    towers: Sequence[str],
+) -> _Section:
+    stem, tail = _ends(architecture, tower, towers)
+    before = arrange([cards(row, (None,)) for row in _depths(stem)], _ROOM)
+    after = arrange([cards(row, (None,)) for row in _depths(tail)], _ROOM)
+    kinds = []
+    for kind in drawn_kinds(architecture, layer):
+        if kind.tower == tower:
+            layers: Layers = kind.layers if layer is None else (layer,)
+            kinds.append((kind, [_branch(one, layers, cards) for one in kind.sublayers]))
+    own = (kind for kind in architecture.layer_kinds if kind.tower == tower)
+    return _Section(
+        tower=tower,
+        stem=before,
+        names=[_input_name(_box_at(before, entry[-1])) for entry in before.entries],
+        kinds=kinds,
+        tail=after,
+        out="to the decoder" if tower != towers[0] else "logits" if tail else "output",
+        layer_count=max((number for kind in own for number in kind.layers), default=-1) + 1,
+    )
+
+
+def _ends(
+    architecture: Architecture, tower: str, towers: Sequence[str]
+) -> tuple[list[Node], list[Node]]:
+    """The nodes before and after a tower's layers, the first of ``towers`` being the main one."""
+    if tower == towers[0]:
+        others = tuple(f"{other}." for other in towers[1:])
+        stem = [node for node in architecture.stem if not node.id.startswith(others)]
+        return stem, list(architecture.tail)
+    start = f"{tower}."
+    own = [node for node in architecture.stem if node.id.startswith(start)]
+    early = [is_before_layers(node.id.removeprefix(start)) for node in own]
+    return list(compress(own, early)), list(compress(own, map(not_, early)))
 
 
 def _branch(sublayer: Sublayer, layers: Layers, cards: CardMaker) -> Branch:
@@ -227,28 +248,28 @@ def _aside(architecture: Architecture, kind: LayerKind) -> str:
 
 def _stream_label(architecture: Architecture) -> str:
     """What the main stream is and how wide."""
-    width = architecture.fact("hidden_size")
-    return f"residual stream · {width.value} numbers a token" if width else "residual stream"
+    width = architecture.number("hidden_size")
+    return f"residual stream · {width} numbers a token" if width else "residual stream"
 
 
-def _depths(steps: Sequence[Node]) -> list[list[Node]]:
-    """Steps in rows: each above all of its inputs."""
+def _depths(nodes: Sequence[Node]) -> list[list[Node]]:
+    """Nodes in rows: each above all of its inputs."""
     depth: dict[str, int] = {}
     rows: list[list[Node]] = []
-    for step in steps:
-        level = max((depth[i] + 1 for i in step.inputs if i in depth), default=0)
-        depth[step.id] = level
+    for node in nodes:
+        level = max((depth[i] + 1 for i in node.inputs if i in depth), default=0)
+        depth[node.id] = level
         while len(rows) <= level:
             rows.append([])
-        rows[level].append(step)
+        rows[level].append(node)
     return rows
 
 
 def _box_at(block: Block, end: Point) -> str:
-    """The step in whose box a line ends."""
+    """The node in whose box a line ends."""
     return next(
         (
-            spot.card.step.id
+            spot.card.node.id
             for spot in block.spots
             if abs(spot.x - end[0]) <= spot.width / 2 and spot.u <= end[1] <= spot.u + spot.height
         ),
@@ -256,8 +277,8 @@ def _box_at(block: Block, end: Point) -> str:
     )
 
 
-def _comes_in(id: str) -> str:
-    """What the steps before the layers read."""
+def _input_name(id: str) -> str:
+    """What the nodes before the layers read."""
     name = id.rpartition(".")[2]
     if "position" in name:
         return "positions"

@@ -19,9 +19,9 @@ APART = 12.0
 LANE = 8.0
 """The width of a lane."""
 READ_NOTHING = ("parameter", "input")
-"""The kinds of steps to which no line leads."""
+"""The kinds of nodes to which no line leads."""
 STREAM = ""
-"""The name under which steps that read nothing of their own block read the stream beside it."""
+"""The name under which nodes that read nothing of their own block read the stream beside it."""
 
 
 @dataclass
@@ -42,21 +42,21 @@ class Graph:
 
     def __init__(self, rows: list[list[Card]]) -> None:
         self.cards = rows
-        row_of = {card.step.id: row for row, cards in enumerate(rows) for card in cards}
+        row_of = {card.node.id: row for row, cards in enumerate(rows) for card in cards}
         self.nodes: dict[str, RowNode] = {}
         self.below: dict[str, list[str]] = defaultdict(list)
         self.above: dict[str, list[str]] = defaultdict(list)
         self.entries: list[str] = []
         for row, cards in enumerate(rows):
             for card in cards:
-                self.nodes[card.step.id] = RowNode(card.step.id, row, card.width, card)
+                self.nodes[card.node.id] = RowNode(card.node.id, row, card.width, card)
         for row, cards in enumerate(rows):
             for card in cards:
-                inputs = [i for i in card.step.inputs if row_of.get(i, row) < row]
-                if not card.step.inputs and card.step.kind not in READ_NOTHING:
+                inputs = [i for i in card.node.inputs if row_of.get(i, row) < row]
+                if not card.node.inputs and card.node.kind not in READ_NOTHING:
                     inputs = [STREAM]
                 for source in dict.fromkeys(inputs):
-                    self._join(source, card.step.id, row_of.get(source, -1), row)
+                    self._join(source, card.node.id, row_of.get(source, -1), row)
         self.leftward: set[str] = set()
         self.order = [self._ordered(row) for row in range(len(rows))]
         self._choose_sides()
@@ -80,13 +80,13 @@ class Graph:
 
     def _ordered(self, row: int) -> list[RowNode]:
         """A row's boxes in their given order, with the lanes where their lines come from."""
-        boxes = [self.nodes[card.step.id] for card in self.cards[row]]
+        boxes = [self.nodes[card.node.id] for card in self.cards[row]]
         self.spread(boxes)
         for box in boxes:
             feeding = [self.nodes[name].x for name in self.below[box.id]]
             if feeding:
                 box.x = sum(feeding) / len(feeding)
-            elif box.card is not None and box.card.step.kind in READ_NOTHING:
+            elif box.card is not None and box.card.node.kind in READ_NOTHING:
                 # What nothing leads to stands aside.
                 box.x = math.inf
         ordered = list(boxes)
