@@ -1,4 +1,4 @@
-"""The command line: ``python -m modeldiff inspect | compare | diff | demo``."""
+"""The command line: ``python -m modeldiff inspect | compare | diff | join | demo``."""
 
 from __future__ import annotations
 

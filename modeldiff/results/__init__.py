@@ -2,13 +2,14 @@
 
 from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.findings.summary import Summary, merge_by, summarize
-from modeldiff.results.diff import run_diff
+from modeldiff.results.diff import MeasuredShard, run_diff, run_shard
 from modeldiff.results.drilldown import drill_down, possible_drill_downs
 from modeldiff.results.drilldown_kinds import DrillDown, DrillDownKind, DrillDownResult
 from modeldiff.results.export.documents import pair_row, result_document
 from modeldiff.results.export.files import require_writable, result_table, write_file, write_result
 from modeldiff.results.jobs.manager import JobSnapshot, JobState, cancel, find, job, submit
 from modeldiff.results.jobs.throughput import Pace
+from modeldiff.results.joining import Joined, join_journals, join_shards
 from modeldiff.results.result import SCHEMA, Result, ResultHeader, result_key
 from modeldiff.results.store.drilldown_files import load_drill_down
 from modeldiff.results.store.result_files import delete_result, list_results, load_result
@@ -20,6 +21,8 @@ __all__ = [
     "DrillDownResult",
     "JobSnapshot",
     "JobState",
+    "Joined",
+    "MeasuredShard",
     "Narrative",
     "Pace",
     "Result",
@@ -30,6 +33,8 @@ __all__ = [
     "drill_down",
     "find",
     "job",
+    "join_journals",
+    "join_shards",
     "list_results",
     "load_drill_down",
     "load_result",
@@ -42,6 +47,7 @@ __all__ = [
     "result_key",
     "result_table",
     "run_diff",
+    "run_shard",
     "submit",
     "summarize",
     "write_file",
