@@ -19,6 +19,7 @@ from modeldiff.changes.drilldown import (
     units_between,
 )
 from modeldiff.changes.engine.engine import measure
+from modeldiff.changes.engine.sharding import Shard, plan_shards
 from modeldiff.changes.pairing import pair
 from modeldiff.changes.statistics.statistics import STATISTIC_NAMES, merge_statistics
 
@@ -32,6 +33,7 @@ __all__ = [
     "Progress",
     "RoundingNoise",
     "RowChanges",
+    "Shard",
     "SingularValues",
     "Statistics",
     "Status",
@@ -47,6 +49,7 @@ __all__ = [
     "measure_units",
     "merge_statistics",
     "pair",
+    "plan_shards",
     "resolve_device",
     "spectrum_plan",
     "units_between",

@@ -1,4 +1,4 @@
-"""The command line: ``modeldiff inspect | compare | diff | demo | app``."""
+"""The command line: ``modeldiff inspect | compare | diff | join | demo | app``."""
 
 from __future__ import annotations
 

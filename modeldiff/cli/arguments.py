@@ -6,8 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modeldiff._version import __version__
+
+if TYPE_CHECKING:
+    from modeldiff.changes import Shard
 
 _REFERENCES = (
     "A reference is a folder, one .safetensors file, owner/name[@revision] on the Hugging Face "
@@ -72,6 +76,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_pair(diff)
     _add_measuring(diff)
+    diff.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="I/N",
+        help="measure only the I-th of N shards and leave a journal of it among the results, for "
+        "join; run all N, in any order, on as many machines as share BASE, TARGET and the "
+        "folder of results (MODELDIFF_CACHE)",
+    )
+
+    join = commands.add_parser(
+        "join",
+        help="the result of a diff that was measured in shards",
+        description="Makes one result of all shards of a diff from BASE to TARGET that lie among "
+        "the results (see diff --shard), or says which are missing.",
+        epilog=f"{_REFERENCES} {_EXIT_CODES}",
+    )
+    _add_pair(join)
+    _add_json(join)
+    _add_output(join)
 
     demo = commands.add_parser(
         "demo",
@@ -110,18 +133,33 @@ def _add_measuring(command: argparse.ArgumentParser) -> None:
         help="auto (an accelerator if there is one), cpu, cuda, cuda:1, mps, xpu, torch:cpu",
     )
     command.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="neither use nor keep results; an interrupted diff then starts from zero",
+    )
+    _add_output(command)
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
         "--output",
         type=Path,
         metavar="FILE",
         help="also write the result to a .parquet, .csv or .json file, or as a .html report",
     )
     command.add_argument(
-        "--no-cache",
-        action="store_true",
-        help="neither use nor keep results; an interrupted diff then starts from zero",
-    )
-    command.add_argument(
         "--quiet",
         action="store_true",
         help="print nothing but errors (and the document, with --json)",
     )
+
+
+def _shard(text: str) -> Shard:
+    # Late, and only where there is a shard: --help is answered at once.
+    from modeldiff.changes import Shard
+    from modeldiff.errors import InvalidOption
+
+    try:
+        return Shard.parse(text)
+    except InvalidOption as error:
+        raise argparse.ArgumentTypeError(f"{error.message} {error.hint}") from error

@@ -11,16 +11,24 @@ from modeldiff.architectures import compare_facts, understand
 from modeldiff.changes import pair
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.cli.app import serve_app
-from modeldiff.cli.json_documents import comparison_document, inspection_document
+from modeldiff.cli.json_documents import comparison_document, inspection_document, shard_document
 from modeldiff.cli.progress_bar import ProgressBar
 from modeldiff.cli.terminal import Terminal
-from modeldiff.cli.text_reports import report_comparison, report_diff, report_inspection
+from modeldiff.cli.text_reports import (
+    report_comparison,
+    report_diff,
+    report_inspection,
+    report_shard,
+)
+from modeldiff.errors import InvalidOption
 from modeldiff.extras import require
 from modeldiff.results import (
     Result,
+    join_shards,
     require_writable,
     result_document,
     run_diff,
+    run_shard,
     write_file,
     write_result,
 )
@@ -50,24 +58,26 @@ def compare(options: Namespace, terminal: Terminal) -> None:
 
 
 def run_diff_command(options: Namespace, terminal: Terminal) -> None:
-    """How much each tensor changed."""
-    output: Path | None = options.output
-    if output is not None:
-        require_writable(output, (_REPORT,))
-        if output.suffix.lower() == _REPORT:
-            require("report", "A report")
+    """How much each tensor changed; of one shard alone, if one is given."""
+    if options.shard is not None:
+        _run_shard(options, terminal)
+        return
+    _require_output(options)
     base, target = _open(options.base, terminal), _open(options.target, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         result = run_diff(
             base, target, device=options.device, cache=not options.no_cache, progress=progress
         )
-    if options.json:
-        terminal.document(result_document(result))
-    else:
-        report_diff(result, (understand(base), understand(target)), terminal)
-    if output is not None:
-        _write(result, (base, target), output)
-        terminal.talk(f"Written to {output}")
+    _show(result, (base, target), options, terminal)
+
+
+def join(options: Namespace, terminal: Terminal) -> None:
+    """The result of a diff that was measured in shards."""
+    _require_output(options)
+    base, target = _open(options.base, terminal), _open(options.target, terminal)
+    with ProgressBar(terminal, sys.stderr) as progress:
+        result = join_shards(base, target, progress=progress)
+    _show(result, (base, target), options, terminal)
 
 
 def demo(options: Namespace, terminal: Terminal) -> None:
@@ -78,7 +88,8 @@ def demo(options: Namespace, terminal: Terminal) -> None:
         terminal.line("demo:tuned, demo:lora and demo:unrelated as the target of a diff.")
         terminal.line()
     run_diff_command(
-        Namespace(**vars(options), base="demo:base", target="demo:continued"), terminal
+        Namespace(**vars(options), base="demo:base", target="demo:continued", shard=None),
+        terminal,
     )
 
 
@@ -86,9 +97,48 @@ COMMANDS: Mapping[str, Callable[[Namespace, Terminal], None]] = {
     "inspect": inspect,
     "compare": compare,
     "diff": run_diff_command,
+    "join": join,
     "demo": demo,
     "app": serve_app,
 }
+
+
+def _run_shard(options: Namespace, terminal: Terminal) -> None:
+    if options.no_cache or options.output is not None:
+        raise InvalidOption(
+            "--shard goes with neither --no-cache nor --output.",
+            hint="A shard leaves a journal among the results; join writes the output of them all.",
+        )
+    base, target = _open(options.base, terminal), _open(options.target, terminal)
+    with ProgressBar(terminal, sys.stderr) as progress:
+        measured = run_shard(base, target, options.shard, device=options.device, progress=progress)
+    if options.json:
+        terminal.document(shard_document(options.shard, measured))
+    else:
+        report_shard(options.shard, measured, terminal)
+
+
+def _require_output(options: Namespace) -> None:
+    if options.output is not None:
+        require_writable(options.output, (_REPORT,))
+        if options.output.suffix.lower() == _REPORT:
+            require("report", "A report")
+
+
+def _show(
+    result: Result,
+    sides: tuple[Checkpoint, Checkpoint],
+    options: Namespace,
+    terminal: Terminal,
+) -> None:
+    base, target = sides
+    if options.json:
+        terminal.document(result_document(result))
+    else:
+        report_diff(result, (understand(base), understand(target)), terminal)
+    if options.output is not None:
+        _write(result, sides, options.output)
+        terminal.talk(f"Written to {options.output}")
 
 
 def _write(result: Result, sides: tuple[Checkpoint, Checkpoint], output: Path) -> None:

@@ -1,4 +1,4 @@
-"""The JSON documents of ``inspect`` and ``compare``; that of ``diff`` is the result's own."""
+"""The JSON documents of ``inspect``, ``compare`` and a shard; that of ``diff`` is the result's."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import asdict
 from typing import Any
 
 from modeldiff.architectures import Architecture, FactPair, Parameter
-from modeldiff.changes import Pair
+from modeldiff.changes import Pair, Shard
 from modeldiff.checkpoints import Checkpoint
-from modeldiff.results import pair_row
+from modeldiff.results import MeasuredShard, pair_row
 
 
 def inspection_document(checkpoint: Checkpoint, architecture: Architecture) -> dict[str, Any]:
@@ -45,6 +45,18 @@ def comparison_document(facts: Sequence[FactPair], pairs: Sequence[Pair]) -> dic
             "statuses": dict(Counter(pair.status for pair in pairs)),
             "bytes_to_compare": sum(pair.nbytes for pair in pairs),
         },
+    }
+
+
+def shard_document(shard: Shard, measured: MeasuredShard) -> dict[str, Any]:
+    """What was measured of a shard. ``journal`` is null where the whole result is stored."""
+    pairs = [change.pair for change in measured.changes]
+    return {
+        "shard": {"number": shard.number, "count": shard.count},
+        "tensors": len(pairs),
+        "statuses": dict(Counter(pair.status for pair in pairs)),
+        "bytes": sum(pair.nbytes for pair in pairs),
+        "journal": str(measured.journal) if measured.journal else None,
     }
 
 

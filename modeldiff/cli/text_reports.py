@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from modeldiff.architectures import Architecture, FactPair
-from modeldiff.changes import Change, Pair, Statistics, Status
+from modeldiff.changes import Change, Pair, Shard, Statistics, Status
 from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.cli.grouping import grouped, layers_text, order_of_data
 from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
-from modeldiff.results import Narrative, Result, merge_by, narrate, summarize
+from modeldiff.results import MeasuredShard, Narrative, Result, merge_by, narrate, summarize
 from modeldiff.text.formatting import (
     format_bytes,
     format_count,
@@ -106,6 +106,18 @@ def report_comparison(
     terminal.heading("Tensors")
     _report_statuses(pairs, terminal)
     _report_not_compared(pairs, terminal)
+
+
+def report_shard(shard: Shard, measured: MeasuredShard, terminal: Terminal) -> None:
+    """How many tensors the shard has, and where its journal is."""
+    pairs = [change.pair for change in measured.changes]
+    nbytes = format_bytes(sum(pair.nbytes for pair in pairs))
+    terminal.line(f"Shard {shard}: {nbytes} of both sides")
+    _report_statuses(pairs, terminal)
+    if measured.journal is None:
+        terminal.line("The result of the whole diff is stored already.")
+    else:
+        terminal.line(f"Kept for join in {measured.journal}")
 
 
 def report_diff(

@@ -2,7 +2,7 @@
 
 from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.findings.summary import Summary, merge_by, summarize
-from modeldiff.results.diff import run_diff
+from modeldiff.results.diff import MeasuredShard, run_diff, run_shard
 from modeldiff.results.drilldown import load_drill_down, run_drill_down
 from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.drilldowns.kind import DrillDownKind
@@ -11,6 +11,7 @@ from modeldiff.results.export.documents import pair_row, result_document
 from modeldiff.results.export.files import require_writable, result_table, write_file, write_result
 from modeldiff.results.jobs.manager import JobSnapshot, JobState, cancel, find, job, submit
 from modeldiff.results.jobs.throughput import Pace
+from modeldiff.results.joining import Joined, join_journals, join_shards
 from modeldiff.results.result import SCHEMA, Result, ResultHeader, result_key
 from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
@@ -20,6 +21,8 @@ __all__ = [
     "DrillDownKind",
     "JobSnapshot",
     "JobState",
+    "Joined",
+    "MeasuredShard",
     "Narrative",
     "Pace",
     "Result",
@@ -29,6 +32,8 @@ __all__ = [
     "delete_result",
     "find",
     "job",
+    "join_journals",
+    "join_shards",
     "list_results",
     "load_drill_down",
     "load_result",
@@ -42,6 +47,7 @@ __all__ = [
     "result_table",
     "run_diff",
     "run_drill_down",
+    "run_shard",
     "submit",
     "summarize",
     "write_file",

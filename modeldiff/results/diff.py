@@ -5,17 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from modeldiff._version import __version__
 from modeldiff.architectures import understand
-from modeldiff.changes import Change, Pair, Progress, measure, pair, resolve_device
+from modeldiff.changes import (
+    Change,
+    Pair,
+    Progress,
+    Shard,
+    measure,
+    pair,
+    plan_shards,
+    resolve_device,
+)
 from modeldiff.changes.kernels.object_code import are_compiled, kernels
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.results.result import SCHEMA, Result, ResultHeader, result_key
 from modeldiff.results.store.folder import ready_results_folder
-from modeldiff.results.store.journal import Entry, Journal, PairId, pair_id
+from modeldiff.results.store.journal import Entry, Journal, PairId, journal_path, pair_id
 from modeldiff.results.store.lock import held_alone
 from modeldiff.results.store.result_files import load_result, save_result
 
@@ -41,22 +51,94 @@ def run_diff(
     """
     key = result_key(base, target)
     if cache and (stored := load_result(key)) is not None:
-        return _as_asked(stored, base, target)
+        return as_asked(stored, base, target)
     diff = _Diff(base, target, device, progress, on_change)
     if not cache:
         return diff.run(None)
     folder = ready_results_folder()
     with held_alone(folder / f"{key}.lock", diff.wait):
         if (stored := load_result(key)) is not None:
-            return _as_asked(stored, base, target)
-        with Journal(folder / f"{key}.journal", key) as journal:
+            return as_asked(stored, base, target)
+        with Journal(journal_path(folder, key), key) as journal:
             result = diff.run(journal)
             save_result(result)
             journal.remove()
     return result
 
 
-def _as_asked(result: Result, base: Checkpoint, target: Checkpoint) -> Result:
+@dataclass(frozen=True)
+class MeasuredShard:
+    """A shard's rows, in file order, and the journal that holds them; None where the result of
+    the whole diff is stored, so that nobody needs one."""
+
+    changes: tuple[Change, ...]
+    journal: Path | None
+
+
+def run_shard(
+    base: Checkpoint,
+    target: Checkpoint,
+    shard: Shard,
+    *,
+    device: str = "auto",
+    progress: Callable[[Progress], None] | None = None,
+    on_change: Callable[[Change], None] | None = None,
+) -> MeasuredShard:
+    """Measure one shard of what changed between two checkpoints, and leave a journal of it in the
+    folder of results, for ``join_shards``.
+
+    Any number of processes, on any machines that share the folder and the checkpoints, can measure
+    shards at the same time. A shard that was interrupted goes on where it stopped; of several
+    processes with the same shard all but one wait. ``device``, ``progress`` and ``on_change`` as
+    for ``run_diff``; bytes and tensors are counted over the shard.
+
+    Raises what ``run_diff`` raises.
+    """
+    key = result_key(base, target)
+    diff = _Diff(base, target, device, progress, on_change, shard)
+    folder = ready_results_folder()
+    path = journal_path(folder, key, shard)
+    with held_alone(path.with_suffix(".lock"), diff.wait):
+        if (stored := load_result(key)) is not None:
+            return MeasuredShard(diff.own_rows(stored.changes), None)
+        with Journal(path, key) as journal:
+            return MeasuredShard(diff.measured(journal).changes, path)
+
+
+def result_of(
+    base: Checkpoint,
+    target: Checkpoint,
+    changes: tuple[Change, ...],
+    *,
+    device: str,
+    seconds: float,
+) -> Result:
+    """The result that these rows make, finished now; ``device`` and ``seconds`` as in a header."""
+    header = ResultHeader(
+        base_reference=base.reference.text,
+        base_fingerprint=base.fingerprint,
+        target_reference=target.reference.text,
+        target_fingerprint=target.fingerprint,
+        options={},
+        version=__version__,
+        schema=SCHEMA,
+        device=device,
+        seconds=seconds,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return Result(header.key, header, changes)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Rows in file order, where they were measured and for how many seconds."""
+
+    changes: tuple[Change, ...]
+    device: str
+    seconds: float
+
+
+def as_asked(result: Result, base: Checkpoint, target: Checkpoint) -> Result:
     """``result`` under the references that were asked for: equal contents can have several."""
     header = replace(
         result.header, base_reference=base.reference.text, target_reference=target.reference.text
@@ -65,7 +147,7 @@ def _as_asked(result: Result, base: Checkpoint, target: Checkpoint) -> Result:
 
 
 class _Diff:
-    """A pair of checkpoints on the way to its result."""
+    """A pair of checkpoints, or a shard of it, on the way to its rows."""
 
     def __init__(
         self,
@@ -74,10 +156,13 @@ class _Diff:
         device: str,
         progress: Callable[[Progress], None] | None,
         on_change: Callable[[Change], None] | None,
+        shard: Shard | None = None,
     ) -> None:
         self._base, self._target = base, target
         self._device = resolve_device(device)
         self._pairs = pair(understand(base), understand(target))
+        if shard is not None:
+            self._pairs = plan_shards(self._pairs, shard.count)[shard.number - 1]
         self._report = progress or (lambda _: None)
         self._on_change = on_change or (lambda _: None)
         compared = sum(each.status == "compared" for each in self._pairs)
@@ -87,14 +172,26 @@ class _Diff:
         """Report that another process measures this pair."""
         self._report(replace(self._resumed, phase="waiting"))
 
+    def own_rows(self, changes: Sequence[Change]) -> tuple[Change, ...]:
+        """Those of ``changes`` that are of these pairs, in their order."""
+        rows = {pair_id(change.pair): change for change in changes}
+        return tuple(rows[which] for each in self._pairs if (which := pair_id(each)) in rows)
+
     def run(self, journal: Journal | None) -> Result:
-        """Measure what the journal lacks."""
+        """The result, of what the journal holds and what it lacks."""
+        rows = self.measured(journal)
+        return result_of(
+            self._base, self._target, rows.changes, device=rows.device, seconds=rows.seconds
+        )
+
+    def measured(self, journal: Journal | None) -> _Measured:
+        """Measure what the journal lacks. What could not be read is tried again."""
         entries = journal.entries if journal else {}
         finished: dict[PairId, Change] = {}
         for each in self._pairs:
             entry = entries.get(pair_id(each)) if each.status == "compared" else None
-            if entry is not None:
-                finished[pair_id(each)] = Change(each, entry.statistics)
+            if entry is not None and entry.statistics is not None:
+                finished[pair_id(each)] = entry.change(each)
         missing = [each for each in self._pairs if pair_id(each) not in finished]
         self._resume_from([change.pair for change in finished.values()])
         for change in finished.values():
@@ -109,12 +206,14 @@ class _Diff:
         with closing(changes):
             for change in changes:
                 finished[pair_id(change.pair)] = change
-                if journal and change.statistics is not None:
+                if journal and change.pair.status in ("compared", "unreadable"):
                     seconds = time.monotonic() - started
-                    journal.append(change.pair, Entry(change.statistics, self._device, seconds))
+                    reason = "" if change.statistics else change.pair.reason
+                    entry = Entry(change.statistics, self._device, seconds, reason)
+                    journal.append(change.pair, entry)
                 self._on_change(change)
         devices = dict.fromkeys([*(entry.device for entry in entries.values()), self._device])
-        return self._result(
+        return _Measured(
             tuple(finished[pair_id(each)] for each in self._pairs),
             device=", ".join(devices),
             seconds=time.monotonic() - started,
@@ -148,21 +247,6 @@ class _Diff:
                 resumed_bytes=resumed.bytes_done,
             )
         self._report(progress)
-
-    def _result(self, changes: tuple[Change, ...], *, device: str, seconds: float) -> Result:
-        header = ResultHeader(
-            base_reference=self._base.reference.text,
-            base_fingerprint=self._base.fingerprint,
-            target_reference=self._target.reference.text,
-            target_fingerprint=self._target.fingerprint,
-            options={},
-            version=__version__,
-            schema=SCHEMA,
-            device=device,
-            seconds=seconds,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        return Result(header.key, header, changes)
 
 
 def _bytes(pairs: Sequence[Pair]) -> int:

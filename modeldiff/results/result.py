@@ -22,8 +22,9 @@ class ResultHeader:
     """Where a result came from.
 
     ``options`` are those that change the numbers. ``device`` is where it was measured (several,
-    joined by ``", "``, if a diff was taken up again on another one), ``seconds`` how long that
-    took, ``created`` when it was done: ISO 8601 in UTC.
+    joined by ``", "``, if a diff was taken up again on another one or measured in shards),
+    ``seconds`` how long that took (shards: all their times added), ``created`` when it was done:
+    ISO 8601 in UTC.
     """
 
     base_reference: str

@@ -25,6 +25,8 @@ class Task:
     the first pass, and perhaps a ``search`` for its median's lower bits, fed by further passes.
     ``left`` chunks of the current pass are still to be done. ``sampled`` is set when the
     accumulator has its bracket. ``trouble`` says why a tensor cannot be read.
+
+    Pickled, it is a task that nobody has begun: what the threads share stays in their process.
     """
 
     index: int
@@ -38,6 +40,9 @@ class Task:
     trouble: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
     sampled: threading.Event = field(default_factory=threading.Event)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Task, (self.index, self.pair, self.base, self.target, self.types)
 
     @property
     def elements(self) -> int:

@@ -5,12 +5,17 @@ tensor is done, so a killed process loses the tensor in flight and nothing else.
 also lose the last seconds: lines are not forced to the disk one by one.) The first line says which
 question and which version of modeldiff the rest belongs to; a journal of others starts anew. Lines
 are JSON, and numbers come back with the bits that they had.
+
+A shard of a diff has a journal of its own, of the same form. A finished one stays, for its lines
+are what goes into the joint result.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,9 +26,13 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff._version import __version__
-from modeldiff.changes.change import Histogram, Pair, Statistics, Sums
+from modeldiff.changes.change import Change, Histogram, Pair, Statistics, Sums
+from modeldiff.changes.engine.sharding import Shard
+from modeldiff.changes.engine.work_units import unreadable
+from modeldiff.errors import InvalidOption
 from modeldiff.results.store.folder import cannot_write
 
+_log = logging.getLogger(__name__)
 _BUCKETS, _COUNTS = np.dtype("<u2"), np.dtype("<i8")
 
 PairId = tuple[str, int | None, str, str, int | None, str | None, str | None]
@@ -39,12 +48,60 @@ def pair_id(pair: Pair) -> PairId:
 
 @dataclass(frozen=True)
 class Entry:
-    """One measured pair: its statistics, where it was measured, and for how many seconds the diff
-    had then been running, all its runs together."""
+    """One pair that was compared: its statistics, where it was measured, and for how many seconds
+    the diff had then been running, all its runs together.
 
-    statistics: Statistics
+    Of a pair that could not be read ``statistics`` is None and ``reason`` says why.
+    """
+
+    statistics: Statistics | None
     device: str
     seconds: float
+    reason: str = ""
+
+    def change(self, pair: Pair) -> Change:
+        """The row of ``pair``, which this is the entry of."""
+        if self.statistics is None:
+            return unreadable(pair, self.reason)
+        return Change(pair, self.statistics)
+
+
+def journal_path(folder: Path, key: str, shard: Shard | None = None) -> Path:
+    """Where the journal of this key, or of one shard of it, lies in the folder of results."""
+    which = f".shard-{shard.number}-of-{shard.count}" if shard else ""
+    return folder / f"{key}{which}.journal"
+
+
+def journals_of(folder: Path, key: str) -> dict[Shard | None, Path]:
+    """The journals of this key that lie in ``folder``: the whole diff's (None) first, then those
+    of shards by count and number."""
+    paths: dict[Shard, Path] = {}
+    for path in folder.glob(f"{key}.shard-*.journal"):
+        numbers = re.fullmatch(r"\.shard-([0-9]{1,6})-of-([0-9]{1,6})", path.stem[len(key) :])
+        if numbers is not None:
+            try:
+                shard = Shard(number=int(numbers[1]), count=int(numbers[2]))
+            except InvalidOption:
+                continue
+            paths[shard] = path
+    whole = journal_path(folder, key)
+    return {**({None: whole} if whole.exists() else {}), **dict(sorted(paths.items()))}
+
+
+def read_journal(path: Path, key: str) -> dict[PairId, Entry]:
+    """The entries of a journal, which another process may be writing: nothing is changed.
+
+    One of another version of modeldiff or another question, or that can't be read, has none, and a
+    warning is logged.
+    """
+    try:
+        entries, end = _read(path, _head(key))
+    except OSError as error:
+        _log.warning("%s can't be read and is left out: %s", path, error)
+        return {}
+    if not end:
+        _log.warning("%s is left out: it is no journal of modeldiff %s", path, __version__)
+    return entries
 
 
 class Journal:
@@ -55,7 +112,7 @@ class Journal:
 
     def __init__(self, path: Path, key: str) -> None:
         self._path = path
-        head = json.dumps({"journal": key, "version": __version__}).encode() + b"\n"
+        head = _head(key)
         try:
             self.entries, end = _read(path, head)
             self._file = path.open("ab", buffering=0)
@@ -90,6 +147,10 @@ class Journal:
         self._file.close()
 
 
+def _head(key: str) -> bytes:
+    return json.dumps({"journal": key, "version": __version__}).encode() + b"\n"
+
+
 def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int]:
     """The entries up to the first line that is torn or strange, and how many bytes they fill."""
     entries: dict[PairId, Entry] = {}
@@ -105,7 +166,7 @@ def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int]:
             try:
                 pair, entry = _entry(json.loads(line))
                 entries[pair] = entry
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 break
             end += len(line)
     return entries, end
@@ -113,16 +174,23 @@ def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int]:
 
 def _plain(entry: Entry) -> dict[str, Any]:
     statistics = entry.statistics
+    row: dict[str, Any] = {"device": entry.device, "seconds": entry.seconds}
+    if statistics is None:
+        return {**row, "reason": entry.reason}
     fields = {name: value for name, value in vars(statistics).items() if value is not None}
     if statistics.sums is not None:
         fields["sums"] = asdict(statistics.sums)
     if (histogram := statistics.histogram) is not None:
         arrays = _text(histogram.buckets, _BUCKETS), _text(histogram.counts, _COUNTS)
         fields["histogram"] = (histogram.zero, histogram.infinite, *arrays)
-    return {"device": entry.device, "seconds": entry.seconds, "statistics": fields}
+    return {**row, "statistics": fields}
 
 
 def _entry(line: Mapping[str, Any]) -> tuple[PairId, Entry]:
+    tower, layer, component, parameter, expert, base, target = line["pair"]
+    pair = (tower, layer, component, parameter, expert, base, target)
+    if "statistics" not in line:
+        return pair, Entry(None, line["device"], line["seconds"], line["reason"])
     fields = line["statistics"]
     if "sums" in fields:
         fields["sums"] = Sums(**fields["sums"])
@@ -131,8 +199,6 @@ def _entry(line: Mapping[str, Any]) -> tuple[PairId, Entry]:
         fields["histogram"] = Histogram(
             zero, infinite, _array(buckets, _BUCKETS), _array(counts, _COUNTS)
         )
-    tower, layer, component, parameter, expert, base, target = line["pair"]
-    pair = (tower, layer, component, parameter, expert, base, target)
     return pair, Entry(Statistics(**fields), line["device"], line["seconds"])
 
 

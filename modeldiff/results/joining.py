@@ -1,0 +1,186 @@
+"""Journals of shards, joined into the result of the whole diff."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from modeldiff.architectures import understand
+from modeldiff.changes import Change, Pair, Progress, Shard, pair, plan_shards
+from modeldiff.checkpoints import Checkpoint
+from modeldiff.errors import ResultError
+from modeldiff.results.diff import as_asked, result_of
+from modeldiff.results.result import Result, result_key
+from modeldiff.results.store.folder import ready_results_folder
+from modeldiff.results.store.journal import Entry, PairId, journals_of, pair_id, read_journal
+from modeldiff.results.store.lock import held_alone
+from modeldiff.results.store.result_files import load_result, save_result
+
+Entries = Mapping[PairId, Entry]
+_MOST_NAMES = 5
+"""So many of the tensors that are missing are named."""
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What journals hold of a diff: rows in the order of its pairs, as far as no pair that is to
+    be compared is ``missing``; all devices; the seconds of all journals together."""
+
+    changes: tuple[Change, ...]
+    missing: tuple[Pair, ...]
+    devices: tuple[str, ...]
+    seconds: float
+
+
+def join_journals(pairs: Sequence[Pair], journals: Iterable[Entries]) -> Joined:
+    """The rows of ``pairs`` from the entries of any number of journals, which may overlap.
+
+    Of a pair with several entries the first with statistics counts: where one could read a tensor,
+    it does not matter that another could not. Entries of other pairs are left out.
+    """
+    entries: dict[PairId, Entry] = {}
+    devices: dict[str, None] = {}
+    seconds = 0.0
+    for journal in journals:
+        for which, entry in journal.items():
+            known = entries.get(which)
+            if known is None or (known.statistics is None and entry.statistics is not None):
+                entries[which] = entry
+        devices |= dict.fromkeys(entry.device for entry in journal.values())
+        seconds += max((entry.seconds for entry in journal.values()), default=0.0)
+    changes: list[Change] = []
+    missing: list[Pair] = []
+    for each in pairs:
+        if each.status != "compared":
+            changes.append(Change(each))
+        elif (measured := entries.get(pair_id(each))) is not None:
+            changes.append(measured.change(each))
+        else:
+            missing.append(each)
+    return Joined(tuple(changes), tuple(missing), tuple(devices), seconds)
+
+
+def join_shards(
+    base: Checkpoint, target: Checkpoint, *, progress: Callable[[Progress], None] | None = None
+) -> Result:
+    """The result of a diff that was measured in shards, from all journals of it in the folder of
+    results: of shards of any counts, and of a whole diff that was interrupted.
+
+    It is stored, and the journals are removed. A result that is stored already is returned.
+    ``progress`` is called while another process measures the whole diff, which is waited for.
+
+    Raises ``ResultError`` where tensors are missing, with their shards and how to measure them,
+    and where the folder can't be written to.
+    """
+    key = result_key(base, target)
+    folder = ready_results_folder()
+    pairs = pair(understand(base), understand(target))
+    compared = sum(each.status == "compared" for each in pairs)
+    waiting = Progress("waiting", 0, sum(each.nbytes for each in pairs), 0, compared)
+    with held_alone(folder / f"{key}.lock", lambda: progress(waiting) if progress else None):
+        if (stored := load_result(key)) is not None:
+            return as_asked(stored, base, target)
+        paths = journals_of(folder, key)
+        journals = {shard: read_journal(path, key) for shard, path in paths.items()}
+        joined = join_journals(pairs, journals.values())
+        if joined.missing:
+            raise _incomplete(base, target, pairs, joined.missing, journals, folder)
+        devices = ", ".join(joined.devices) or "none"
+        result = result_of(base, target, joined.changes, device=devices, seconds=joined.seconds)
+        save_result(result)
+        for shard, path in paths.items():
+            _remove(path)
+            if shard is not None:
+                _remove(path.with_suffix(".lock"))
+    return result
+
+
+def _remove(path: Path) -> None:
+    """Delete what the stored result has made idle. Where that is not permitted it stays: whoever
+    measures one of its shards later finds the result, and needs neither journal nor lock."""
+    with suppress(OSError):
+        path.unlink()
+
+
+def _incomplete(
+    base: Checkpoint,
+    target: Checkpoint,
+    pairs: Sequence[Pair],
+    missing: Sequence[Pair],
+    journals: Mapping[Shard | None, Entries],
+    folder: Path,
+) -> ResultError:
+    """The error that says what is missing, and the command that measures the least to mend it."""
+    names = [tensor.label for each in missing[:_MOST_NAMES] if (tensor := each.base)]
+    more = f" and {len(missing) - len(names):,} more" if len(missing) > len(names) else ""
+    compared = sum(each.status == "compared" for each in pairs)
+    message = (
+        f"{len(missing):,} of {compared:,} tensors are in no journal of this pair in {folder}: "
+        f"{', '.join(names)}{more}."
+    )
+    command = f"python -m modeldiff diff {_quoted(base)} {_quoted(target)}"
+    counts = {shard.count for shard in journals if shard is not None}
+    if not counts:
+        return ResultError(
+            message,
+            hint=f"Run {command} --shard I/N for each I from 1 to N (or without --shard), with "
+            "the same MODELDIFF_CACHE, then join again.",
+        )
+    repairs = [_Repair.of(pairs, missing, journals, count) for count in sorted(counts)]
+    best = min(repairs, key=lambda repair: (repair.nbytes, len(repair.numbers)))
+    numbers = _ranges(best.numbers)
+    if len(best.numbers) == 1:
+        which, run = f"shard {numbers}", f"{command} --shard {numbers}/{best.count}"
+    else:
+        which = f"shards {numbers}"
+        run = f"{command} --shard I/{best.count} for each I of {numbers}"
+    return ResultError(
+        f"{message} They belong to {which} of {best.count}.", hint=f"Run {run}, then join again."
+    )
+
+
+@dataclass(frozen=True)
+class _Repair:
+    """The shards of one count that hold what is missing, and the bytes that they have to read."""
+
+    count: int
+    numbers: tuple[int, ...]
+    nbytes: int
+
+    @classmethod
+    def of(
+        cls,
+        pairs: Sequence[Pair],
+        missing: Sequence[Pair],
+        journals: Mapping[Shard | None, Entries],
+        count: int,
+    ) -> _Repair:
+        """Those of ``count``: a shard reads what its own journal lacks."""
+        wanted = {pair_id(each) for each in missing}
+        numbers: list[int] = []
+        nbytes = 0
+        for number, shard in enumerate(plan_shards(pairs, count), 1):
+            if wanted.isdisjoint(pair_id(each) for each in shard):
+                continue
+            own = journals.get(Shard(number=number, count=count), {})
+            numbers.append(number)
+            nbytes += sum(each.nbytes for each in shard if pair_id(each) not in own)
+        return cls(count, tuple(numbers), nbytes)
+
+
+def _quoted(side: Checkpoint) -> str:
+    return shlex.quote(side.reference.text)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers, runs of them shortened: ``1, 4, 6–9``."""
+    starts = [numbers[0], *(b for a, b in pairwise(numbers) if b != a + 1)]
+    ends = [*(a for a, b in pairwise(numbers) if b != a + 1), numbers[-1]]
+    return ", ".join(
+        f"{start}" if start == end else f"{start}–{end}"
+        for start, end in zip(starts, ends, strict=True)
+    )
