@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-from modeldiff.checkpoints.checkpoint import TensorInfo
+from modeldiff.checkpoints.tensor import TensorInfo
 
 ParameterRole = Literal["parameter", "buffer", "tied"]
 

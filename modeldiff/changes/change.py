@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.architectures.place import Place
-from modeldiff.checkpoints.checkpoint import TensorInfo
+from modeldiff.checkpoints.tensor import TensorInfo
 
 Status = Literal[
     "compared",

@@ -9,7 +9,7 @@ from modeldiff.architectures.naming.strides import turned
 from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.spec import UNKNOWN
 from modeldiff.changes.change import Pair, Status
-from modeldiff.checkpoints.checkpoint import TensorInfo
+from modeldiff.checkpoints.tensor import TensorInfo
 
 
 def pair(base: Architecture, target: Architecture) -> tuple[Pair, ...]:

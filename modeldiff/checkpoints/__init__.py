@@ -1,23 +1,25 @@
 """READ: what a user types → named tensors, config and fingerprint, with headers read only."""
 
-from modeldiff.checkpoints.checkpoint import (
-    Checkpoint,
-    FetchProgress,
-    Reference,
-    Storage,
-    TensorInfo,
-)
+from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.dtypes import STORED_TYPES, StoredType
 from modeldiff.checkpoints.opening import open_checkpoint
-from modeldiff.checkpoints.references import demo_names, parse_reference, reference_forms
+from modeldiff.checkpoints.references import (
+    Reference,
+    demo_names,
+    parse_reference,
+    reference_forms,
+)
+from modeldiff.checkpoints.source import ByteReader, FetchProgress, Source
+from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.checkpoints.tokenizer import TokenRole, Tokens, read_tokens
 
 __all__ = [
     "STORED_TYPES",
+    "ByteReader",
     "Checkpoint",
     "FetchProgress",
     "Reference",
-    "Storage",
+    "Source",
     "StoredType",
     "TensorInfo",
     "TokenRole",

@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+
+from modeldiff.checkpoints.source import FileHead
 
 
-def local_fingerprint(
-    files: Iterable[tuple[str, str, int, int, int, int]], config: bytes | None
-) -> str:
-    """``files``: (name, SHA-256 of the header in hex, size in bytes, mtime and ctime in ns, inode)
-    of each file."""
+def local_fingerprint(heads: Mapping[str, FileHead], config: bytes | None) -> str:
+    """Of this machine's files, by name; their identities are (mtime in ns, inode)."""
+    files = []
+    for file, head in heads.items():
+        mtime_ns, inode = head.stat.identity
+        files.append((file, head.sha256, head.stat.size, mtime_ns, head.stat.touched_ns, inode))
     return f"local:{_digest(files, config)}"
 
 
-def hub_fingerprint(
-    commit: str, files: Iterable[tuple[str, int, str]], config: bytes | None
-) -> str:
-    """``files``: (name, size in bytes, the blob's hash or ``""`` if not known) of each file."""
+def hub_fingerprint(commit: str, heads: Mapping[str, FileHead], config: bytes | None) -> str:
+    """Of a commit's files, by name; their identities are (the blob's hash or ``""``,)."""
+    files = [(file, head.stat.size, *head.stat.identity) for file, head in heads.items()]
     return f"hub:{commit}:{_digest(files, config)[:16]}"
 
 

@@ -1,58 +1,104 @@
-"""Opening: reference → checkpoint.
+"""Opening: reference → source → the first format that knows its files → checkpoint.
 
-What opens each kind is imported where it is used: to read references costs nothing but their text,
-and only those who ask the Hub, or build a config's model, pay for the libraries behind that.
+What each kind of reference needs is imported where it is used: to read references costs nothing but
+their text, and only those who ask the Hub, or build a config's model, pay for the libraries behind
+that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from modeldiff.checkpoints.checkpoint import Checkpoint, Reference
+from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.checkpoints.formats.config_json import CONFIG_NAME, MAX_CONFIG_BYTES, parse_config
+from modeldiff.checkpoints.formats.format import Format
+from modeldiff.checkpoints.formats.registry import FORMATS, recognise
 from modeldiff.checkpoints.local.allowed_paths import require_allowed
-from modeldiff.checkpoints.references import demo_folder, parse_reference
-from modeldiff.errors import DamagedCheckpoint
+from modeldiff.checkpoints.local.files import read_small_file
+from modeldiff.checkpoints.references import Reference, demo_folder, parse_reference
+from modeldiff.checkpoints.source import Source
+from modeldiff.checkpoints.sources.config_only import ConfigOnly
+from modeldiff.checkpoints.sources.local import LocalFolder
+from modeldiff.errors import CheckpointError, CheckpointNotFound, HubUnreachable
 
 
-def open_checkpoint(reference: str | Reference) -> Checkpoint:
+def open_checkpoint(reference: str | Reference, *, download: bool = True) -> Checkpoint:
     """Open what ``reference`` names. Reads headers, index and config, never weights.
+
+    ``download``: weights at the Hub will be downloaded, file by file, when they are measured;
+    without, they will be read over the network range by range and nothing stays on the disk.
 
     Raises ``InvalidReference`` and ``CheckpointError`` with what stands below it.
     """
     if isinstance(reference, str):
         reference = parse_reference(reference)
+    return open_source(_source_of(reference, download))
+
+
+def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoint:
+    """Open the files of ``source`` as the first of ``formats`` that knows them.
+
+    Raises ``CheckpointError`` and what stands below it.
+    """
+    try:
+        format, files = recognise(source, formats)
+    except CheckpointError as error:
+        explained = source.explain(error)
+        if explained is error:
+            raise
+        raise explained from error
+    assembly = format.read_headers(source, files)
+    config, config_bytes, config_warnings = _read_config(source)
+    return Checkpoint(
+        reference=source.reference,
+        format=format.name,
+        tensors=assembly.tensors,
+        files={file: head.stat.size for file, head in assembly.heads.items()},
+        config=config,
+        metadata=assembly.metadata,
+        fingerprint=source.fingerprint(assembly.heads, config_bytes),
+        source=source.pinned(assembly.heads),
+        warnings=(*source.warnings, *files.warnings, *assembly.warnings, *config_warnings),
+    )
+
+
+def _source_of(reference: Reference, download: bool) -> Source:
     if reference.kind == "hub":
-        from modeldiff.checkpoints.hub.opening import open_hub
+        from modeldiff.checkpoints.sources.hub import HubFiles
 
-        return open_hub(reference)
+        return HubFiles.of(reference, download=download)
     if reference.kind == "catalog":
-        from modeldiff.checkpoints.config_only.opening import catalog_config, open_config
-        from modeldiff.files.cache_folder import cache_folder
+        from modeldiff.checkpoints.config_only.catalog import catalog_file
 
-        return open_config(reference, catalog_config(reference.location), cache_folder("configs"))
+        return _config_only(reference, catalog_file(reference.location))
     if reference.kind == "demo":
-        path = demo_folder(reference.location)
-    else:
-        path = Path(reference.location)
-        require_allowed(path)
+        return LocalFolder.at(reference, demo_folder(reference.location))
+    path = Path(reference.location)
+    require_allowed(path)
     if reference.kind == "file" and path.suffix == ".json":
-        return _open_config_file(reference, path)
-
-    from modeldiff.checkpoints.local.opening import open_local
-
-    return open_local(reference, path)
+        return _config_only(reference, path)
+    return LocalFolder.at(reference, path)
 
 
-def _open_config_file(reference: Reference, path: Path) -> Checkpoint:
-    from modeldiff.checkpoints.config_only.opening import open_config
-    from modeldiff.checkpoints.formats.config_json import MAX_CONFIG_BYTES, parse_config
-    from modeldiff.checkpoints.local.files import read_small_file
-    from modeldiff.files.cache_folder import cache_folder
+def _config_only(reference: Reference, path: Path) -> ConfigOnly:
+    return ConfigOnly(reference, read_small_file(path, MAX_CONFIG_BYTES), str(path))
 
-    config, _ = parse_config(read_small_file(path, MAX_CONFIG_BYTES))
-    if config is None or "weight_map" in config:
-        raise DamagedCheckpoint(
-            f"{path} is not the config of a model.",
-            hint="Give the folder that holds the .safetensors files.",
-        )
-    return open_config(reference, config, cache_folder("configs"))
+
+def _read_config(
+    source: Source,
+) -> tuple[Mapping[str, Any] | None, bytes | None, tuple[str, ...]]:
+    """The config, its bytes, and a warning where it is there and can't be used."""
+    if not source.has(CONFIG_NAME):
+        return None, None, ()
+    try:
+        raw = source.read_small(CONFIG_NAME, MAX_CONFIG_BYTES)
+    except CheckpointNotFound:  # a link to nowhere
+        return None, None, ()
+    except HubUnreachable:
+        raise
+    except CheckpointError as error:
+        return None, None, (f"{error.message} The config was left aside.",)
+    config, warnings = parse_config(raw)
+    return config, raw, warnings

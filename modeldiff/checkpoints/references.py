@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from modeldiff.checkpoints.checkpoint import Reference
 from modeldiff.checkpoints.local.allowed_paths import is_allowed, require_allowed
 from modeldiff.errors import InvalidReference
 from modeldiff.files.bundled import bundled
@@ -22,6 +22,25 @@ _NAME = r"\w(?:[\w.-]{0,94}\w)?"
 _HUB = re.compile(rf"(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[\w./+-]{{1,255}}))?", re.ASCII)
 
 _DEMO_ROOT = bundled("demo")
+
+ReferenceKind = Literal["folder", "file", "hub", "demo", "catalog"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a user types, understood: which kind, where, and which revision of it.
+
+    ``text`` is the canonical spelling and parses to the same reference again. ``location`` is an
+    absolute path (folder, file), ``owner/name`` (hub) or a name (demo, catalog).
+    """
+
+    kind: ReferenceKind
+    text: str
+    location: str
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def parse_reference(text: str) -> Reference:
@@ -91,7 +110,7 @@ def _demo(name: str) -> Reference:
 
 
 def _catalog(name: str) -> Reference:
-    from modeldiff.checkpoints.config_only.opening import catalog_names
+    from modeldiff.checkpoints.config_only.catalog import catalog_names
 
     names = catalog_names()
     if name not in names:

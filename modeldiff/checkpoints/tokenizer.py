@@ -85,7 +85,7 @@ def read_tokens(checkpoint: Checkpoint) -> Tokens:
     """
     for file, parse in (("tokenizer.json", _whole_tokenizer), ("vocab.json", _bare_vocabulary)):
         try:
-            raw = checkpoint.storage.read_beside(file, MAX_TOKENIZER_BYTES)
+            raw = checkpoint.source.read_small(file, MAX_TOKENIZER_BYTES)
         except (CheckpointNotFound, NoWeights):
             continue
         return _parse(raw, file, parse)

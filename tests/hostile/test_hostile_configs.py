@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from modeldiff.checkpoints import open_checkpoint
+from modeldiff.checkpoints.config_only.catalog import catalog_config, catalog_names
 from modeldiff.checkpoints.config_only.limits import refuse_absurd
-from modeldiff.checkpoints.config_only.opening import catalog_config, catalog_names
 from modeldiff.errors import DamagedCheckpoint, ModeldiffError, UnsupportedFormat
 
 LLAMA: dict[str, Any] = {

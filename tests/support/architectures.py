@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Node, Sublayer
 from modeldiff.architectures.place import Parameter, ParameterRole, Place
-from modeldiff.checkpoints.checkpoint import TensorInfo
+from modeldiff.checkpoints.tensor import TensorInfo
 
 Shapes = dict[str, tuple[int, ...]]
 

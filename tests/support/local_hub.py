@@ -42,7 +42,9 @@ class LocalHub:
     ``tokens`` are those that the Hub knows. ``private`` repositories are shown to these only.
     ``gated`` maps repositories to the tokens that were granted their files. ``status``, if set, is
     the answer to everything. ``page``, if set, is sent instead of every answer of the Hub's API.
-    ``ranges`` off makes the storage ignore ranges. ``chunk_seconds`` is how long it takes to send
+    ``ranges`` off makes the storage ignore ranges. ``refusals`` is how many of the next requests
+    the storage refuses, as if their addresses had been signed too long ago, and ``cuts`` how many
+    of its next answers break off half way. ``chunk_seconds`` is how long it takes to send
     a mebibyte. ``xet`` maps blobs (SHA-256) to their hashes in the Xet storage at ``xet_storage``,
     from where the client then takes them. ``requests`` and ``sent`` (bytes of files) tell what was
     asked and given so far.
@@ -59,6 +61,7 @@ class LocalHub:
         self.status: int | None = None
         self.page: bytes | None = None
         self.ranges = True
+        self.refusals = self.cuts = 0
         self.chunk_seconds = 0.0
         self.xet: dict[str, str] = {}
         self.xet_storage = ""
@@ -178,6 +181,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
+        if self.hub.cuts and isinstance(self, _Storage):
+            self.hub.cuts -= 1
+            end = (begin + end) // 2
+            self.close_connection = True
         with path.open("rb") as file:
             file.seek(begin)
             while begin < end and (part := file.read(min(CHUNK, end - begin))):
@@ -267,6 +274,9 @@ class _Storage(_Handler):
             self.send(400, b"Only one auth mechanism is allowed")
         elif blob is None:
             self.send(404)
+        elif self.hub.refusals:
+            self.hub.refusals -= 1
+            self.send(403)
         else:
             self.send_file(blob, {"ETag": f'"{path.lstrip("/")}"', "Accept-Ranges": "bytes"})
 

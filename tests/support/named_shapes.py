@@ -9,25 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from modeldiff.architectures import Architecture, Node
-from modeldiff.checkpoints.checkpoint import Checkpoint, FetchProgress, Reference, TensorInfo
-from modeldiff.checkpoints.config_only.opening import catalog_config
+from modeldiff.checkpoints import Checkpoint, Reference, TensorInfo
+from modeldiff.checkpoints.config_only.catalog import catalog_config
+from modeldiff.checkpoints.sources.config_only import ConfigOnly
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 _BYTES = {"F32": 4, "I64": 8, "BOOL": 1, "U8": 1}
-
-
-class NoBytes:
-    """A storage that nobody should ask."""
-
-    def fetch(self, file: str, progress: FetchProgress | None = None) -> Path:
-        raise AssertionError("an architecture is read from headers alone")
-
-    def is_local(self, file: str) -> bool:
-        return True
-
-    def read_beside(self, name: str, limit: int) -> bytes:
-        raise FileNotFoundError(name)
 
 
 def checkpoint(
@@ -43,15 +31,16 @@ def checkpoint(
         tensor = TensorInfo(name, dtype, tuple(shape), "model.safetensors", 0, 0)
         nbytes = tensor.elements * _BYTES.get(dtype, 2)
         tensors.append(TensorInfo(name, dtype, tuple(shape), "model.safetensors", 0, nbytes))
+    reference = Reference("folder", "/models/made-up", "/models/made-up")
     return Checkpoint(
-        reference=Reference("folder", "/models/made-up", "/models/made-up"),
+        reference=reference,
         format="safetensors",
         tensors=tuple(tensors),
         files={"model.safetensors": 0},
         config=config,
         metadata={},
         fingerprint="made-up",
-        storage=NoBytes(),
+        source=ConfigOnly(reference, b"{}", "made-up"),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from modeldiff.architectures import Architecture, Node, Sublayer, understand
 from modeldiff.checkpoints.checkpoint import Checkpoint
-from modeldiff.checkpoints.config_only.opening import catalog_config
+from modeldiff.checkpoints.config_only.catalog import catalog_config
 from tests.support.named_shapes import (
     checkpoint,
     gpt2_shapes,

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from modeldiff.checkpoints.checkpoint import Checkpoint, Reference
-from modeldiff.checkpoints.config_only.meta_model import stored_listing
-from modeldiff.checkpoints.config_only.opening import (
+from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints.config_only.catalog import (
     CATALOG,
     catalog_config,
     catalog_names,
-    open_config,
 )
+from modeldiff.checkpoints.config_only.meta_model import stored_listing
 from modeldiff.errors import DamagedCheckpoint, ModeldiffError, NoWeights, UnsupportedFormat
+from tests.support.config_checkpoints import of_config
 
 LLAMA: dict[str, Any] = {
     "model_type": "llama",
@@ -47,7 +47,7 @@ GPT2: dict[str, Any] = {
 
 
 def opened(name: str, cache: Path | None = None) -> Checkpoint:
-    return open_config(Reference("catalog", f"catalog:{name}", name), catalog_config(name), cache)
+    return of_config(name, catalog_config(name), cache)
 
 
 @pytest.mark.parametrize("name", catalog_names())
@@ -94,7 +94,7 @@ def test_second_opening_reads_the_cache_and_a_torn_cache_is_built_again(tmp_path
 
 def test_a_config_has_no_bytes_to_fetch() -> None:
     with pytest.raises(NoWeights, match="catalog:llama-3-8b"):
-        opened("llama-3-8b").storage.fetch("model.safetensors")
+        opened("llama-3-8b").source.reader("model.safetensors")
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from modeldiff.architectures import Architecture, Node, understand
-from modeldiff.checkpoints.checkpoint import Reference
-from modeldiff.checkpoints.config_only.opening import open_config
+from tests.support.config_checkpoints import of_config
 from tests.support.data_flow import Reads, traced_reads
 
 FAMILIES = (
@@ -168,7 +167,7 @@ def lines(architecture: Architecture, reads: Reads) -> Iterator[tuple[str, set[s
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_line_is_one_that_transformers_computes_along(family: str) -> None:
     config, reads = traced_reads(family)
-    checkpoint = open_config(Reference("catalog", family, family), config, None)
+    checkpoint = of_config(family, config)
     architecture = understand(checkpoint)
     drawn = dict(lines(architecture, reads))
     lone = {name for name in drawn if name not in reads}

@@ -10,14 +10,14 @@ from xml.etree import ElementTree
 import pytest
 
 from modeldiff.architectures import Architecture, understand
-from modeldiff.checkpoints.checkpoint import Reference
-from modeldiff.checkpoints.config_only.opening import catalog_config, open_config
+from modeldiff.checkpoints.config_only.catalog import catalog_config
 from modeldiff.drawings import DARK, LIGHT, METRICS, diagram_svg
 from modeldiff.drawings.diagram.box_values import BoxValues
 from modeldiff.drawings.diagram.diagram import card_maker
 from modeldiff.drawings.diagram.layout.layout import drawn_kinds, lay_out
 from modeldiff.drawings.diagram.legend_notes import annotate
 from tests.support.changes import continued, made_changes
+from tests.support.config_checkpoints import of_config
 from tests.support.drawn import read_drawing
 from tests.support.named_shapes import checkpoint, invented, tiny
 
@@ -69,7 +69,7 @@ def model(name: str) -> Architecture:
     if name in TINY:
         return understand(tiny(name))
     config = FALCON if name == "falcon" else catalog_config(name)
-    return understand(open_config(Reference("catalog", name, name), config, None))
+    return understand(of_config(name, config))
 
 
 @pytest.mark.parametrize("name", MODELS)

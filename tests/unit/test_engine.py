@@ -6,8 +6,9 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.engine.engine import walk
 from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import Checkpoint, FetchProgress, open_checkpoint
+from modeldiff.checkpoints.local.reader import LocalReader
+from modeldiff.checkpoints.sources.local import LocalFolder
 from modeldiff.errors import Cancelled, CheckpointChanged, InvalidOption
 from tests.support.slow_statistics import encode, expect
 from tests.support.small_checkpoints import (
@@ -214,31 +217,32 @@ class TestProgress:
         changes.close()
 
 
-class RemoteStorage:
+@dataclass(frozen=True)
+class RemoteFolder(LocalFolder):
     """Files that are elsewhere until they are fetched."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._inner = checkpoint.storage
-        self.here: set[str] = set()
+    here: set[str] = field(default_factory=set)
 
-    def fetch(self, file: str, progress: FetchProgress | None = None) -> Path:
-        path = self._inner.fetch(file)
-        size = path.stat().st_size
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> Self:
+        source = checkpoint.source
+        assert isinstance(source, LocalFolder)
+        return cls(source.reference, source.folder, heads=source.heads)
+
+    def reader(self, file: str, progress: FetchProgress | None = None) -> LocalReader:
+        reader, size = super().reader(file), self.heads[file].stat.size
         if progress is not None:
             progress(size // 2, size)
         self.here.add(file)
-        return path
+        return reader
 
-    def is_local(self, file: str) -> bool:
-        return file in self.here
-
-    def read_beside(self, name: str, limit: int) -> bytes:
-        return self._inner.read_beside(name, limit)
+    def bytes_to_download(self, file: str) -> int:
+        return 0 if file in self.here else self.heads[file].stat.size
 
 
 class TestFilesElsewhere:
     def test_they_are_fetched_and_then_read(self, opened: tuple[Checkpoint, Checkpoint]) -> None:
-        target = replace(opened[1], storage=RemoteStorage(opened[1]))
+        target = replace(opened[1], source=RemoteFolder.of(opened[1]))
         seen: list[Progress] = []
         pairs = pairs_by_name(opened[0], target)
         changes = list(walk(pairs, opened[0], target, CpuBackend(2), seen.append))
@@ -248,11 +252,11 @@ class TestFilesElsewhere:
     def test_what_goes_wrong_there_is_raised_here(
         self, opened: tuple[Checkpoint, Checkpoint]
     ) -> None:
-        class Refusing(RemoteStorage):
-            def fetch(self, file: str, progress: FetchProgress | None = None) -> Path:
+        class Refusing(RemoteFolder):
+            def reader(self, file: str, progress: FetchProgress | None = None) -> LocalReader:
                 raise CheckpointChanged("gone", hint="look for it")
 
-        target = replace(opened[1], storage=Refusing(opened[1]))
+        target = replace(opened[1], source=Refusing.of(opened[1]))
         with pytest.raises(CheckpointChanged, match="gone"):
             list(measure(pairs_by_name(opened[0], target), opened[0], target, device="cpu"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modeldiff.architectures import understand
 from modeldiff.architectures.facts.lineage import evolution
-from modeldiff.checkpoints.config_only.opening import catalog_config
+from modeldiff.checkpoints.config_only.catalog import catalog_config
 from tests.support.named_shapes import checkpoint, gpt2_shapes, published
 
 GPT2 = understand(checkpoint(gpt2_shapes(), catalog_config("gpt2-124m")))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from modeldiff.architectures import Architecture, FactPair, compare_facts, understand
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
-from modeldiff.checkpoints.config_only.opening import CATALOG, catalog_config, catalog_names
+from modeldiff.checkpoints.config_only.catalog import CATALOG, catalog_config, catalog_names
 from tests.support.named_shapes import (
     checkpoint,
     gpt2_shapes,

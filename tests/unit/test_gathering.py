@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.changes.engine.strided_read import gather
-from modeldiff.checkpoints.checkpoint import Strides
+from modeldiff.checkpoints.tensor import Strides
 
 
 @dataclass(frozen=True)

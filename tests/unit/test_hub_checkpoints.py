@@ -12,6 +12,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
@@ -19,9 +20,14 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants, hf_hub_download
 
+from modeldiff.architectures import understand
+from modeldiff.changes import Progress, measure, pair
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.checkpoints.hub import download as hub_download
+from modeldiff.checkpoints.hub import ranges as hub_ranges
 from modeldiff.checkpoints.hub import repository as hub_repository
+from modeldiff.checkpoints.hub.ranges import RangeReader
+from modeldiff.checkpoints.sources.hub import HubFiles
 from modeldiff.errors import (
     AccessDenied,
     Cancelled,
@@ -33,6 +39,7 @@ from modeldiff.errors import (
     NoWeights,
     UnsupportedFormat,
 )
+from tests.support.fetching import fetched, is_here
 from tests.support.local_hub import LocalHub
 from tests.support.safetensors_files import encode, entry, simple, write_sharded
 
@@ -96,7 +103,7 @@ class TestOpening:
         reads = [request.range for request in hub.requests if "resolve" in request.path]
         assert len(reads) == len(local.files) + 2  # with index and config
         assert all(reads)
-        assert not any(remote.storage.is_local(file) for file in remote.files)
+        assert not any(is_here(remote, file) for file in remote.files)
 
     def test_a_long_header_takes_a_second_read(self, hub: LocalHub) -> None:
         publish(hub, simple(*(f"layer.{i}.weight" for i in range(3_000))))
@@ -153,14 +160,14 @@ class TestFetching:
         checkpoint = open_checkpoint("owner/llama")
         first, second, *_ = sorted(checkpoint.files)
         seen: list[tuple[int, int]] = []
-        path = checkpoint.storage.fetch(second, lambda done, total: seen.append((done, total)))
+        path = fetched(checkpoint, second, lambda done, total: seen.append((done, total)))
         assert path.read_bytes() == (llama / second).read_bytes()
         assert path.is_relative_to(constants.HF_HUB_CACHE)
         assert seen[-1] == (checkpoint.files[second], checkpoint.files[second])
-        assert checkpoint.storage.is_local(second)
-        assert not checkpoint.storage.is_local(first)
+        assert is_here(checkpoint, second)
+        assert not is_here(checkpoint, first)
         hub.requests.clear()
-        assert checkpoint.storage.fetch(second) == path
+        assert fetched(checkpoint, second) == path
         assert hub.requests == []
 
     def test_a_branch_that_moved_is_fetched_as_it_was_opened(self, hub: LocalHub) -> None:
@@ -169,7 +176,7 @@ class TestFetching:
         commit = checkpoint.fingerprint.split(":")[1]
         (hub.root / "owner" / "name").rename(hub.root / "owner" / f"name@{commit}")
         publish(hub, simple("new"))
-        path = checkpoint.storage.fetch("model.safetensors")
+        path = fetched(checkpoint, "model.safetensors")
         assert path.read_bytes() == simple("old")
 
     def test_opened_ones_can_be_kept_and_sent(self, hub: LocalHub) -> None:
@@ -177,7 +184,7 @@ class TestFetching:
         checkpoint = open_checkpoint("owner/name")
         copy = pickle.loads(pickle.dumps(checkpoint))
         assert _seen(copy) == _seen(checkpoint)
-        assert copy.storage.fetch("model.safetensors").is_file()
+        assert fetched(copy, "model.safetensors").is_file()
 
     @pytest.fixture
     def slow(self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
@@ -192,7 +199,7 @@ class TestFetching:
 
     def test_progress_counts_bytes_upward(self, hub: LocalHub, slow: Checkpoint) -> None:
         seen: list[tuple[int, int]] = []
-        slow.storage.fetch("model.safetensors", lambda *bytes_: seen.append(bytes_))
+        fetched(slow, "model.safetensors", lambda *bytes_: seen.append(bytes_))
         done = [count for count, _ in seen]
         assert done == sorted(done)
         assert len(set(done)) > 5
@@ -204,12 +211,12 @@ class TestFetching:
                 raise Cancelled("enough")
 
         with pytest.raises(Cancelled, match="enough"):
-            slow.storage.fetch("model.safetensors", cancel)
-        assert not slow.storage.is_local("model.safetensors")
+            fetched(slow, "model.safetensors", cancel)
+        assert not is_here(slow, "model.safetensors")
         assert list(Path(constants.HF_HUB_CACHE).rglob("*.incomplete")) == []
         assert "download model.safetensors" not in {t.name for t in threading.enumerate()}
         hub.chunk_seconds = 0
-        assert slow.storage.fetch("model.safetensors").is_file()
+        assert fetched(slow, "model.safetensors").is_file()
 
     @pytest.fixture
     def in_xet(self, hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
@@ -229,7 +236,7 @@ class TestFetching:
     def test_through_xet(self, hub: LocalHub, in_xet: Checkpoint) -> None:
         size = in_xet.files["model.safetensors"]
         sent, seen = hub.sent, list[int]()
-        path = in_xet.storage.fetch("model.safetensors", lambda done, total: seen.append(done))
+        path = fetched(in_xet, "model.safetensors", lambda done, total: seen.append(done))
         published = hub.root / "owner" / "name" / "model.safetensors"
         assert path.read_bytes() == published.read_bytes()
         assert seen == sorted(seen)
@@ -247,19 +254,19 @@ class TestFetching:
                 raise Cancelled("enough")
 
         with pytest.raises(Cancelled, match="enough"):
-            in_xet.storage.fetch("model.safetensors", cancel)
+            fetched(in_xet, "model.safetensors", cancel)
         assert "download model.safetensors" not in {t.name for t in threading.enumerate()}
         assert list(Path(constants.HF_HUB_CACHE).rglob("*.incomplete")) == []
-        assert in_xet.storage.fetch("model.safetensors").is_file()
+        assert fetched(in_xet, "model.safetensors").is_file()
 
     def test_a_file_that_is_not_the_one_opened(self, hub: LocalHub) -> None:
         publish(hub)
         checkpoint = open_checkpoint("owner/name")
-        path = checkpoint.storage.fetch("model.safetensors")
+        path = fetched(checkpoint, "model.safetensors")
         for content in (simple("v"), simple("w")[:-1]):
             path.resolve().write_bytes(content)
             with pytest.raises(CheckpointChanged) as caught:
-                checkpoint.storage.fetch("model.safetensors")
+                fetched(checkpoint, "model.safetensors")
             assert str(path) in caught.value.message
         assert str(path) in fails(DamagedCheckpoint).message
 
@@ -268,7 +275,7 @@ class TestFetching:
         checkpoint = open_checkpoint("owner/name")
         Path(constants.HF_HUB_CACHE).write_text("a file where the cache's folder should be")
         with pytest.raises(CheckpointError, match="could not be stored") as caught:
-            checkpoint.storage.fetch("model.safetensors")
+            fetched(checkpoint, "model.safetensors")
         assert "HF_HOME" in caught.value.hint
 
     def test_the_hub_goes_away_before_the_download(self, hub: LocalHub) -> None:
@@ -276,7 +283,112 @@ class TestFetching:
         checkpoint = open_checkpoint("owner/name")
         hub.status = 503
         with pytest.raises(HubUnreachable):
-            checkpoint.storage.fetch("model.safetensors")
+            fetched(checkpoint, "model.safetensors")
+
+
+class TestRanges:
+    """Weights read over the network, range by range."""
+
+    @pytest.fixture(autouse=True)
+    def no_pauses(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(hub_ranges, "_PAUSE_SECONDS", 0.0)
+
+    def read(self, checkpoint: Checkpoint, offset: int, count: int) -> bytes:
+        buffer = bytearray(count)
+        checkpoint.source.reader("model.safetensors").readinto(memoryview(buffer), offset)
+        return bytes(buffer)
+
+    def test_a_diff_without_a_byte_on_the_disk(self, hub: LocalHub, llama: Path) -> None:
+        remote, local = open_checkpoint("owner/llama", download=False), open_checkpoint(str(llama))
+        assert all(is_here(remote, file) for file in remote.files)
+        seen: list[Progress] = []
+        pairs = pair(understand(remote), understand(local))
+        changes = list(measure(pairs, remote, local, device="cpu", progress=seen.append))
+        wanted = list(measure(pair(understand(local), understand(local)), local, local))
+        assert [change.statistics for change in changes] == [c.statistics for c in wanted]
+        assert {progress.phase for progress in seen} == {"measuring"}
+        assert not Path(constants.HF_HUB_CACHE).exists()
+
+    def test_any_range_from_any_thread(self, hub: LocalHub) -> None:
+        content = encode({"w": entry("U8", [3 << 20], 0, 3 << 20)}, os.urandom(3 << 20))
+        publish(hub, content)
+        reader = open_checkpoint("owner/name", download=False).source.reader("model.safetensors")
+        hub.requests.clear()
+
+        def read(number: int) -> bytes:
+            buffer = bytearray(300_000)
+            reader.readinto(memoryview(buffer), 300_000 * number)
+            return bytes(buffer)
+
+        with ThreadPoolExecutor(4) as pool:
+            assert b"".join(pool.map(read, range(10))) == content[:3_000_000]
+        assert len(hub.requests) == 10
+        assert not any("resolve" in request.path for request in hub.requests)
+
+    def test_what_is_in_the_cache_is_read_there(self, hub: LocalHub) -> None:
+        publish(hub)
+        fetched(open_checkpoint("owner/name"), "model.safetensors")
+        hub.requests.clear()
+        checkpoint = open_checkpoint("owner/name", download=False)
+        assert self.read(checkpoint, 0, 10) == simple("w")[:10]
+        assert not any("resolve" in request.path for request in hub.requests)
+
+    def test_an_address_that_no_longer_holds_is_asked_for_again(self, hub: LocalHub) -> None:
+        publish(hub)
+        hub.tokens.add(TOKEN)
+        checkpoint = open_checkpoint("owner/name", download=False)
+        hub.refusals = 2
+        assert self.read(checkpoint, 8, 20) == simple("w")[8:28]
+        assert hub.refusals == 0
+
+    def test_a_range_that_breaks_off_goes_on_from_there(self, hub: LocalHub) -> None:
+        size = 1 << 20
+        content = encode({"w": entry("U8", [size], 0, size)}, os.urandom(size))
+        publish(hub, content)
+        checkpoint = open_checkpoint("owner/name", download=False)
+        hub.cuts, hub.sent = 5, 0
+        assert self.read(checkpoint, 8, size) == content[8 : 8 + size]
+        assert hub.cuts == 0
+        assert hub.sent < size + 1000
+
+    def test_the_token_stays_with_the_hub(
+        self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        publish(hub)
+        hub.private.add("owner/name")
+        hub.tokens.add(TOKEN)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        checkpoint = open_checkpoint("owner/name", download=False)
+        assert self.read(checkpoint, 8, 20) == simple("w")[8:28]
+        assert {r.token for r in hub.requests if len(r.path) == 65} == {""}
+
+    def test_a_server_that_ignores_ranges_is_refused(self, hub: LocalHub) -> None:
+        publish(hub)
+        checkpoint = open_checkpoint("owner/name", download=False)
+        hub.ranges = False
+        with pytest.raises(HubUnreachable, match="no parts") as caught:
+            self.read(checkpoint, 8, 20)
+        assert caught.value.hint
+
+    def test_a_file_that_is_not_the_one_opened(self, hub: LocalHub) -> None:
+        publish(hub)
+        source = open_checkpoint("owner/name", download=False).source
+        assert isinstance(source, HubFiles)
+        file, size = "model.safetensors", len(simple("w"))
+        for lying in ((size, "0" * 64), (size + 1, "")):
+            reader = RangeReader(source.repository, file, *lying)
+            with pytest.raises(CheckpointChanged, match="owner/name"):
+                reader.readinto(memoryview(bytearray(4)), 0)
+
+    def test_beginnings_and_other_parts_of_small_reads(self, hub: LocalHub) -> None:
+        publish(hub)
+        source = open_checkpoint("owner/name").source
+        content = simple("w")
+        for start, count in ((0, 9), (5, 9), (len(content) - 3, 9)):
+            assert source.read("model.safetensors", start, count)[0] == content[start:][:count]
+        hub.ranges = False
+        with pytest.raises(HubUnreachable):
+            source.read("model.safetensors", 5, 9)
 
 
 class TestErrors:
@@ -308,7 +420,7 @@ class TestErrors:
         fails(AccessDenied)
         hub.gated["owner/name"].add(TOKEN)
         checkpoint = open_checkpoint("owner/name")
-        assert checkpoint.storage.fetch("model.safetensors").is_file()
+        assert fetched(checkpoint, "model.safetensors").is_file()
 
     def test_token_from_the_saved_login(
         self, hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -343,7 +455,7 @@ class TestErrors:
         publish(hub)
         hub.tokens.add(TOKEN)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
-        open_checkpoint("owner/name").storage.fetch("model.safetensors")
+        fetched(open_checkpoint("owner/name"), "model.safetensors")
         assert {r.token for r in hub.requests if "/owner/name" in r.path} == {TOKEN}
         stored = [r for r in hub.requests if len(r.path) == 65]
         assert stored
@@ -437,7 +549,7 @@ class TestOffline:
         assert offline.fingerprint == online.fingerprint
         assert "could not be reached" in offline.warnings[0]
         with pytest.raises(HubUnreachable):
-            offline.storage.fetch(offline.tensors[0].file)
+            fetched(offline, offline.tensors[0].file)
 
     def test_downloaded_by_another_program(
         self, hub: LocalHub, llama: Path, tmp_path: Path, unplug: Callable[[], None]
@@ -450,8 +562,8 @@ class TestOffline:
         offline = open_checkpoint("owner/llama")
         assert tensors(offline) == tensors(online)
         assert offline.fingerprint == online.fingerprint
-        assert all(offline.storage.is_local(file) for file in offline.files)
-        assert offline.storage.fetch(offline.tensors[0].file).is_file()
+        assert all(is_here(offline, file) for file in offline.files)
+        assert fetched(offline, offline.tensors[0].file).is_file()
 
     def test_a_part_of_it_is_not_taken_for_the_whole(
         self, hub: LocalHub, llama: Path, unplug: Callable[[], None]

@@ -11,7 +11,7 @@ from modeldiff.architectures.listing.layer_table import (
 )
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
-from modeldiff.checkpoints.config_only.opening import catalog_config
+from modeldiff.checkpoints.config_only.catalog import catalog_config
 from tests.support.named_shapes import checkpoint, gpt2_shapes, invented, published
 
 

@@ -18,6 +18,7 @@ from modeldiff.errors import (
     NoWeights,
     UnsupportedFormat,
 )
+from tests.support.fetching import fetched, is_here
 from tests.support.safetensors_files import encode, entry, simple, write_sharded
 
 
@@ -64,7 +65,7 @@ class TestAsTransformersSavesThem:
         checkpoint = opened(shard)
         assert {tensor.file for tensor in checkpoint.tensors} == {shard.name}
         assert checkpoint.config is not None
-        assert checkpoint.storage.fetch(shard.name) == shard
+        assert fetched(checkpoint, shard.name) == shard
 
 
 def _torch_bytes() -> object:
@@ -99,7 +100,7 @@ class TestChoice:
     def test_shards_in_a_subfolder(self, tmp_path: Path) -> None:
         (tmp_path / "parts").mkdir()
         checkpoint = opened(write_sharded(tmp_path, {"parts/one.safetensors": ("w",)}))
-        assert checkpoint.storage.fetch("parts/one.safetensors").is_file()
+        assert fetched(checkpoint, "parts/one.safetensors").is_file()
 
     def test_numbered_shards_without_an_index(self, tmp_path: Path) -> None:
         for number in (1, 2, 3):
@@ -282,9 +283,9 @@ class TestStorage:
         path = tmp_path / "model.safetensors"
         path.write_bytes(simple("w"))
         os.utime(path, ns=(1, 1))
-        storage = opened(tmp_path).storage
-        assert storage.fetch(path.name) == path
-        assert storage.is_local(path.name)
+        checkpoint = opened(tmp_path)
+        assert fetched(checkpoint, path.name) == path
+        assert is_here(checkpoint, path.name)
         if change == "rewrite":
             path.write_bytes(simple("w", fill=1))
         elif change == "touch":
@@ -300,7 +301,7 @@ class TestStorage:
             os.truncate(path, 20)
             os.utime(path, ns=(1, 1))
         with pytest.raises(CheckpointChanged, match="was changed") as caught:
-            storage.fetch(path.name)
+            fetched(checkpoint, path.name)
         assert caught.value.hint
 
 

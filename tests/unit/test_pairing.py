@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from modeldiff.architectures import Architecture, Place, understand
 from modeldiff.changes.change import Pair
 from modeldiff.changes.pairing import pair
-from modeldiff.checkpoints.config_only.opening import catalog_config
+from modeldiff.checkpoints.config_only.catalog import catalog_config
 from tests.support.named_shapes import (
     checkpoint,
     gpt2_shapes,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from modeldiff.architectures import Architecture, Place, merge_columns, understand
 from modeldiff.architectures.components import ORDER
 from modeldiff.checkpoints.checkpoint import Checkpoint
-from modeldiff.checkpoints.config_only.opening import catalog_config
+from modeldiff.checkpoints.config_only.catalog import catalog_config
 from tests.support.named_shapes import (
     checkpoint,
     gpt2_shapes,

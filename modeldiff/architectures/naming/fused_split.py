@@ -21,8 +21,8 @@ from modeldiff.architectures.families.family import MAX_INDEX, Family
 from modeldiff.architectures.families.fused import Fused
 from modeldiff.architectures.naming.strides import slice_strides
 from modeldiff.architectures.place import Place
-from modeldiff.checkpoints.checkpoint import Strides, TensorInfo
 from modeldiff.checkpoints.dtypes import STORED_TYPES
+from modeldiff.checkpoints.tensor import Strides, TensorInfo
 
 MOST_PARTS = 1 << 17
 """Parts that one checkpoint is cut into: the largest models have half as many tensors where they

@@ -12,7 +12,7 @@ from modeldiff.architectures.naming.detection import tower_beside
 from modeldiff.architectures.naming.fused_split import Cutter
 from modeldiff.architectures.naming.generic import read_names
 from modeldiff.architectures.place import Parameter, ParameterRole, Place
-from modeldiff.checkpoints.checkpoint import TensorInfo
+from modeldiff.checkpoints.tensor import TensorInfo
 
 _BUFFER_NAMES = frozenset(
     {

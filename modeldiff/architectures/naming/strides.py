@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import prod
 
-from modeldiff.checkpoints.checkpoint import Strides, TensorInfo
+from modeldiff.checkpoints.tensor import Strides, TensorInfo
 
 
 def slice_strides(shape: tuple[int, ...], axis: int, turns: int, size: int) -> Strides:

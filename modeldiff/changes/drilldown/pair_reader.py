@@ -235,7 +235,7 @@ class PairReader:
 
     def _fetch(self, files: OpenFiles) -> None:
         for file in files.names:
-            files.fetch(file, self._fetching if files.missing_bytes(file) else None)
+            files.fetch(file, self._fetching if files.bytes_to_download(file) else None)
 
     def _fetching(self, here: int, total: int) -> None:
         self._progress(Progress("fetching", here, total, 0, 1, current=self.matrix.base.name))

@@ -27,7 +27,7 @@ class Fetching:
     def bring(self, stopping: Callable[[], bool], arrived: Callable[[], None]) -> None:
         """Fetch all files, and call ``arrived`` after each. Raises ``Cancelled`` when ``stopping``
         says so, and what fetching raises."""
-        missing = [side.missing_bytes(file) for side, file in self._wanted]
+        missing = [side.bytes_to_download(file) for side, file in self._wanted]
         self.total = sum(missing)
         before = 0
 

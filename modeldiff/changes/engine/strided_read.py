@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.checkpoints.checkpoint import Strides
+from modeldiff.checkpoints.tensor import Strides
 
 SCRATCH = 1 << 20
 """Bytes that a thread reads at once to copy elements out of them."""

@@ -1,19 +1,16 @@
-"""Bytes of tensors from local files: exactly as many as were asked for, or an error."""
+"""Bytes of tensors from their files: exactly as many as were asked for, or an error."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from modeldiff.changes.engine.strided_read import gather
-from modeldiff.checkpoints import Checkpoint, TensorInfo
-from modeldiff.checkpoints.checkpoint import FetchProgress
-from modeldiff.errors import CheckpointChanged
+from modeldiff.checkpoints import ByteReader, Checkpoint, FetchProgress, TensorInfo
 
 _BEHIND = 8 << 20
 """How much of what lies before the bytes just read is given up: more than was read at once, since
@@ -46,28 +43,25 @@ class OpenFiles:
         evict_page_cache: bool = False,
     ) -> None:
         self._checkpoint = checkpoint
-        self._evict_page_cache = evict_page_cache and hasattr(os, "posix_fadvise")
+        self._evict_page_cache = evict_page_cache
         self._lock = threading.Lock()
         self._left: dict[str, int] = {}
         for tensor in tensors:
             self._left[tensor.file] = self._left.get(tensor.file, 0) + 1
         self.names = tuple(self._left)
-        self._paths: dict[str, Path] = {}
-        self._descriptors: dict[str, int] = {}
+        self._readers: dict[str, ByteReader] = {}
 
-    def missing_bytes(self, file: str) -> int:
+    def bytes_to_download(self, file: str) -> int:
         """Bytes that have to be downloaded to fetch this file."""
-        if self._checkpoint.storage.is_local(file):
-            return 0
-        return self._checkpoint.files[file]
+        return self._checkpoint.source.bytes_to_download(file)
 
     def fetch(self, file: str, progress: FetchProgress | None = None) -> None:
         """Bring a file here, so that it can be read."""
-        self._paths[file] = self._checkpoint.storage.fetch(file, progress)
+        self._readers[file] = self._checkpoint.source.reader(file, progress)
 
     def is_fetched(self, tensor: TensorInfo) -> bool:
         """Whether the tensor can be read now."""
-        return tensor.file in self._paths
+        return tensor.file in self._readers
 
     def read(self, tensor: TensorInfo, start: int, buffer: npt.NDArray[np.uint8]) -> None:
         """Fill the buffer with the tensor's bytes from byte ``start`` on.
@@ -81,18 +75,21 @@ class OpenFiles:
             begin = max(tensor.offset + start - _BEHIND, 0)
             stretch = tensor.offset + start - begin
             if stretch:
-                descriptor = self._descriptor(tensor.file)
-                os.posix_fadvise(descriptor, begin, stretch, os.POSIX_FADV_DONTNEED)
+                self._readers[tensor.file].forget(begin, stretch)
 
     def read_pieces(
         self, tensor: TensorInfo, starts: Sequence[int], buffer: npt.NDArray[np.uint8]
     ) -> None:
         """Fill the buffer with as many equal pieces of the tensor, each from a byte on."""
-        descriptor = self._descriptor(tensor.file)
+        reader = self._readers[tensor.file]
         width = buffer.size // len(starts)
 
         def fill(view: memoryview, start: int) -> None:
-            self._fill(descriptor, tensor.file, view, tensor.offset + start)
+            try:
+                reader.readinto(view, tensor.offset + start)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise TensorUnreadable(f"{tensor.file} cannot be read here: {reason}") from error
 
         for number, start in enumerate(starts):
             piece = buffer[number * width : (number + 1) * width]
@@ -101,18 +98,6 @@ class OpenFiles:
                 gather(fill, tensor.strides, start // each, piece, each)
             else:
                 fill(piece.data, start)
-
-    def _fill(self, descriptor: int, file: str, view: memoryview, offset: int) -> None:
-        while view:
-            try:
-                count = os.preadv(descriptor, [view], offset)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise TensorUnreadable(f"{file} cannot be read here: {reason}") from error
-            if count == 0:
-                raise self._changed(file, "became shorter")
-            view = view[count:]
-            offset += count
 
     def done(self, tensor: TensorInfo) -> None:
         """One of the tensors was read; after the last of its file the file is closed.
@@ -123,34 +108,10 @@ class OpenFiles:
             self._left[tensor.file] -= 1
             if self._left[tensor.file]:
                 return
-            descriptor = self._descriptors.pop(tensor.file, None)
-        if descriptor is not None:
-            os.close(descriptor)
-            self._checkpoint.storage.fetch(tensor.file)
+        self._readers[tensor.file].close()
+        self._readers[tensor.file].verify()
 
     def close(self) -> None:
         """Close what is still open."""
-        with self._lock:
-            for descriptor in self._descriptors.values():
-                os.close(descriptor)
-            self._descriptors.clear()
-
-    def _descriptor(self, file: str) -> int:
-        with self._lock:
-            descriptor = self._descriptors.get(file)
-            if descriptor is None:
-                try:
-                    descriptor = os.open(self._paths[file], os.O_RDONLY)
-                except OSError as error:
-                    raise self._changed(file, "can no longer be opened") from error
-                self._descriptors[file] = descriptor
-                if os.fstat(descriptor).st_size != self._checkpoint.files[file]:
-                    raise self._changed(file, "has another size")
-            return descriptor
-
-    def _changed(self, file: str, what: str) -> CheckpointChanged:
-        return CheckpointChanged(
-            f"{file} of {self._checkpoint.reference} {what} while it was compared.",
-            hint="Wait until nothing writes to it any more, then compare again: what was measured "
-            "of other files is kept.",
-        )
+        for reader in self._readers.values():
+            reader.close()

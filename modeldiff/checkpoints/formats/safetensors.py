@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from modeldiff.checkpoints.checkpoint import TensorInfo
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.formats.unsupported import refuse_foreign
+from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
 from modeldiff.text.quoting import quoted
 

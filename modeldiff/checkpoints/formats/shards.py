@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from modeldiff.checkpoints.checkpoint import TensorInfo
+from modeldiff.checkpoints.formats.format import Assembly
 from modeldiff.checkpoints.formats.safetensors import Header
 from modeldiff.checkpoints.formats.weight_files import Index
+from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import DamagedCheckpoint, NoWeights
 from modeldiff.text.quoting import listed, quoted
-
-
-@dataclass(frozen=True)
-class Assembly:
-    """All tensors in file order (files by name, then by offset), and the headers' metadata."""
-
-    tensors: tuple[TensorInfo, ...]
-    metadata: Mapping[str, str]
-    warnings: tuple[str, ...]
 
 
 def assemble(headers: Mapping[str, Header], index: Index | None, where: str) -> Assembly:

@@ -8,8 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from modeldiff.checkpoints.formats.unsupported import refuse_foreign_names
-from modeldiff.errors import DamagedCheckpoint, NoWeights, UnsupportedFormat
+from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
 from modeldiff.text.quoting import listed, quoted
 
 INDEX_SUFFIX = ".safetensors.index.json"
@@ -54,20 +53,17 @@ class _Set:
     shards: dict[int, dict[int, str]] = field(default_factory=dict)  # total → number → file
 
 
-def choose_weights(names: Collection[str], where: str) -> WeightFiles:
+def choose_weights(names: Collection[str], where: str) -> WeightFiles | None:
     """Choose among a folder's file names as transformers does: ``model.safetensors`` first, then
-    its index, then numbered shards without an index; other stems where there is no ``model``.
+    its index, then numbered shards without an index; other stems where there is no ``model``. None
+    where there is no safetensors file.
 
-    Raises ``NoWeights``, ``UnsupportedFormat`` (other formats only, or several candidates) and
-    ``DamagedCheckpoint`` (a shard is missing).
+    Raises ``UnsupportedFormat`` (several candidates) and ``DamagedCheckpoint`` (a shard is
+    missing).
     """
     sets = _group(names)
     if not sets:
-        refuse_foreign_names(names, where)
-        raise NoWeights(
-            f"{where} holds no safetensors file.",
-            hint="A checkpoint has model.safetensors or model.safetensors.index.json.",
-        )
+        return None
     with_index = [stem for stem in sets if sets[stem].index]
     if "model" in sets:
         stem = "model"

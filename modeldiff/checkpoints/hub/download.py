@@ -13,11 +13,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub import get_hf_file_metadata, hf_hub_download
 
-from modeldiff.checkpoints.checkpoint import FetchProgress
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
-from modeldiff.checkpoints.hub.repository import TIMEOUT_SECONDS, Repository
+from modeldiff.checkpoints.hub.repository import TIMEOUT_SECONDS, Repository, file_url
+from modeldiff.checkpoints.source import FetchProgress
 from modeldiff.errors import Cancelled
 
 _REPORT_SECONDS = 0.2
@@ -64,9 +64,7 @@ class _Transfer:
     def run(self, repository: Repository, file: str) -> None:
         try:
             # One quick question first: hf_hub_download, finding no Hub, would retry for minutes.
-            url = hf_hub_url(
-                repository.repo, file, revision=repository.commit, endpoint=repository.endpoint
-            )
+            url = file_url(repository, file)
             get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS, endpoint=repository.endpoint)
             path = hf_hub_download(
                 repository.repo,

@@ -30,7 +30,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.hub import metadata_cache as hub_cache
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
-from modeldiff.checkpoints.local.files import open_regular
+from modeldiff.checkpoints.local.files import read_range as read_local_range
 from modeldiff.errors import DamagedCheckpoint, HubUnreachable
 from modeldiff.text.quoting import quoted
 
@@ -41,7 +41,7 @@ TIMEOUT_SECONDS = 10.0
 _SLOWEST_BYTES_PER_SECOND = 10_000
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_CONTENT_RANGE = re.compile(r"bytes 0-\d+/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ def read_start(repository: Repository, file: str, count: int) -> tuple[bytes, in
     """
     cached = cached_file(repository, file)
     if cached is not None:
-        with open_regular(cached) as (opened, state):
-            return opened.read(count), state.size
+        content, stat = read_local_range(cached, 0, count)
+        return content, stat.size
     key = ("start", repository.endpoint, repository.repo, repository.commit, file)
     known = hub_cache.load(*key)
     if known is not None:
@@ -96,7 +96,7 @@ def read_start(repository: Repository, file: str, count: int) -> tuple[bytes, in
         if len(start) >= min(count, size):
             return start[:count], size
     with translating_hub_errors(repository.repo, repository.commit, repository.endpoint):
-        start, size = _request_start(repository, file, count)
+        start, size = _request(repository, file, 0, count)
     if len(start) != min(count, size):
         raise HubUnreachable(
             f"{repository.repo}: the Hub sent {len(start):,} of the first {count:,} bytes of "
@@ -105,6 +105,21 @@ def read_start(repository: Repository, file: str, count: int) -> tuple[bytes, in
         )
     hub_cache.save(size.to_bytes(8, "little") + start, *key)
     return start, size
+
+
+def read_range(repository: Repository, file: str, start: int, count: int) -> tuple[bytes, int]:
+    """``count`` bytes from byte ``start`` on (fewer where the file ends) and the file's size.
+
+    Beginnings are kept, as in ``read_start``; what lies elsewhere is asked for each time.
+    """
+    if start == 0:
+        return read_start(repository, file, count)
+    cached = cached_file(repository, file)
+    if cached is not None:
+        content, stat = read_local_range(cached, start, count)
+        return content, stat.size
+    with translating_hub_errors(repository.repo, repository.commit, repository.endpoint):
+        return _request(repository, file, start, count)
 
 
 def read_small(repository: Repository, file: str, limit: int) -> bytes:
@@ -167,29 +182,40 @@ def _downloaded(endpoint: str, repo: str, revision: str | None) -> Repository | 
     return Repository(endpoint, repo, snapshot.name, blobs, "cache")
 
 
-def _request_start(repository: Repository, file: str, count: int) -> tuple[bytes, int]:
-    url = hf_hub_url(
+def file_url(repository: Repository, file: str) -> str:
+    """Where the Hub serves the file at this commit, or says who does."""
+    return hf_hub_url(
         repository.repo, file, revision=repository.commit, endpoint=repository.endpoint
     )
+
+
+def _request(repository: Repository, file: str, start: int, count: int) -> tuple[bytes, int]:
     headers = build_hf_headers() | {
-        "Range": f"bytes=0-{count - 1}",
+        "Range": f"bytes={start}-{start + count - 1}",
         "Accept-Encoding": "identity",  # else sizes are those of the compressed answer
     }
+    url = file_url(repository, file)
     began = time.monotonic()
     received = bytearray()
     # Streamed, because a server may ignore the range and begin to send all of it.
     with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT_SECONDS) as response:
-        if response.status_code == 416:  # no file is too short for a range from 0 but an empty one
+        if (
+            response.status_code == 416 and not start
+        ):  # no file is too short for it but an empty one
             return b"", 0
         hf_raise_for_status(response)
+        content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if start and (content_range is None or int(content_range[1]) != start):
+            raise HubUnreachable(
+                f"{repository.endpoint} sends no parts of files.", hint="Check the proxy."
+            )
         for part in response.iter_bytes():
             received += part
             if len(received) >= count:
                 break
             if time.monotonic() - began > 60 + len(received) / _SLOWEST_BYTES_PER_SECOND:
                 raise httpx2.ReadTimeout("too slow", request=response.request)
-    content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    length = content_range[1] if content_range else response.headers.get("Content-Length", "")
+    length = content_range[2] if content_range else response.headers.get("Content-Length", "")
     # Without either, the answer ended by itself or there is more of it than was asked for.
     size = int(length) if length.isdigit() else len(received)
     return bytes(received[:count]), size

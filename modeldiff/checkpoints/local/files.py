@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from modeldiff.checkpoints.checkpoint import FetchProgress
-from modeldiff.checkpoints.formats.safetensors import header_bytes
-from modeldiff.checkpoints.local.allowed_paths import require_inside
+from modeldiff.checkpoints.source import FileStat
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -29,21 +26,6 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-
-
-@dataclass(frozen=True)
-class FileState:
-    """What tells whether a file is still the one that was read: size in bytes, time of the last
-    change in nanoseconds, and which file of its disk it is.
-
-    ``ctime_ns`` tells files apart whose other times were set; it does not count when a state is
-    compared with a later one, because a change of permissions moves it.
-    """
-
-    size: int
-    mtime_ns: int
-    inode: int
-    ctime_ns: int = field(compare=False)
 
 
 @contextmanager
@@ -68,7 +50,7 @@ def translating_os_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def open_regular(path: Path) -> Iterator[tuple[BinaryIO, FileState]]:
+def open_regular(path: Path) -> Iterator[tuple[BinaryIO, FileStat]]:
     """Open a regular file for reading, and nothing else: a pipe or device would block or worse.
 
     Raises ``CheckpointNotFound``, ``AccessDenied``, ``UnsupportedFormat``, ``CheckpointError``.
@@ -80,18 +62,23 @@ def open_regular(path: Path) -> Iterator[tuple[BinaryIO, FileState]]:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
             _require_regular(status, path)
-            yield file, _state(status)
+            yield file, _stat(status)
 
 
-def read_header(path: Path) -> tuple[bytes, FileState]:
-    """A safetensors file's header, the eight bytes of its length included, and the file's state.
+def file_stat(path: Path) -> FileStat:
+    """The state of what is at ``path``, links followed. Raises ``OSError`` where there is nothing
+    or it may not be looked at."""
+    return _stat(path.stat())
 
-    Raises what ``open_regular`` and ``header_bytes`` raise.
+
+def read_range(path: Path, start: int, count: int) -> tuple[bytes, FileStat]:
+    """``count`` bytes from byte ``start`` on, fewer where the file ends, and the file's state.
+
+    Raises what ``open_regular`` raises, and ``CheckpointChanged`` where it shrinks meanwhile.
     """
     with open_regular(path) as (file, state):
-        start = _read(file, min(state.size, 64), path)
-        length = header_bytes(start, state.size, str(path))
-        return (start + _read(file, length - len(start), path))[:length], state
+        file.seek(start)
+        return _read(file, max(min(count, state.size - start), 0), path), state
 
 
 def read_small_file(path: Path, limit: int) -> bytes:
@@ -103,40 +90,6 @@ def read_small_file(path: Path, limit: int) -> bytes:
                 hint="Check that it is the right file.",
             )
         return _read(file, state.size, path)
-
-
-@dataclass(frozen=True)
-class LocalStorage:
-    """Files of one folder of this machine: ``paths`` and ``states`` by file name, as they were at
-    opening."""
-
-    folder: Path
-    paths: Mapping[str, Path]
-    states: Mapping[str, FileState]
-
-    def fetch(self, file: str, progress: FetchProgress | None = None) -> Path:
-        """The file's path. Raises ``CheckpointChanged`` when it isn't the file that was opened."""
-        path = self.paths[file]
-        try:
-            unchanged = _state(path.stat()) == self.states[file]
-        except OSError:
-            unchanged = False
-        if not unchanged:
-            raise CheckpointChanged(
-                f"{path} was changed, replaced or removed after it was opened.",
-                hint="Wait until nothing writes to it any more, then open it again.",
-            )
-        return path
-
-    def is_local(self, file: str) -> bool:
-        """True: there is nothing to download."""
-        return True
-
-    def read_beside(self, name: str, limit: int) -> bytes:
-        """Read now, whatever it was at opening. Raises as ``require_inside`` and
-        ``read_small_file`` do."""
-        require_inside(self.folder, name)
-        return read_small_file(self.folder / name, limit)
 
 
 _O_BINARY = getattr(os, "O_BINARY", 0)  # on Windows, bytes as they are
@@ -157,8 +110,9 @@ def _read(file: BinaryIO, count: int, path: Path) -> bytes:
     return b"".join(parts)
 
 
-def _state(status: os.stat_result) -> FileState:
-    return FileState(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+def _stat(status: os.stat_result) -> FileStat:
+    identity = (status.st_mtime_ns, status.st_ino)
+    return FileStat(status.st_size, identity, status.st_ctime_ns)
 
 
 def _require_regular(status: os.stat_result, path: Path) -> None:

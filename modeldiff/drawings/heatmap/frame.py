@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes.change import Change, Pair, Statistics, Status
-from modeldiff.checkpoints.checkpoint import TensorInfo
+from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.drawings.heatmap.cells import GatheredCell, gather_cells
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.text.formatting import (

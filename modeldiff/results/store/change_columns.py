@@ -19,7 +19,7 @@ import pyarrow as pa
 from modeldiff.architectures.place import Place
 from modeldiff.changes.change import Change, Histogram, Pair, Statistics, Sums
 from modeldiff.checkpoints import TensorInfo
-from modeldiff.checkpoints.checkpoint import Strides
+from modeldiff.checkpoints.tensor import Strides
 
 _MERGED = ("sums", "histogram")
 _SCALARS = tuple(field for field in fields(Statistics) if field.name not in _MERGED)

@@ -8,7 +8,7 @@ from modeldiff._version import __version__
 from modeldiff.architectures import Fact, FactPair
 from modeldiff.architectures.facts.diagram_anchors import in_brief, value_in_brief
 from modeldiff.architectures.facts.lineage import EvolutionStep, evolution
-from modeldiff.checkpoints.config_only.opening import catalog_names
+from modeldiff.checkpoints.config_only.catalog import catalog_names
 from modeldiff.drawings import CSS_PALETTE, LIGHT
 from modeldiff.drawings.comparison.lineage import stack_lines
 from modeldiff.drawings.comparison.lineage_svg import stack_svg, stacks_svg

@@ -133,8 +133,7 @@ def _bytes_to_come(comparison: Comparison) -> tuple[int, int]:
 
 
 def _bytes_away(side: Opened) -> int:
-    files, storage = side.checkpoint.files, side.checkpoint.storage
-    return sum(size for file, size in files.items() if not storage.is_local(file))
+    return sum(map(side.checkpoint.source.bytes_to_download, side.checkpoint.files))
 
 
 def _names(pair: Pair) -> tuple[Place, str | None, str | None]:

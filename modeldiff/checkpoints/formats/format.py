@@ -1,0 +1,63 @@
+"""What files are, wherever they lie: the seam above every source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from modeldiff.checkpoints.formats.weight_files import Index
+from modeldiff.checkpoints.source import FileHead, Source
+from modeldiff.checkpoints.tensor import TensorInfo
+
+
+@dataclass(frozen=True)
+class FileSet:
+    """The files that make up one checkpoint, and the ``index`` that lists them if one does.
+
+    ``warnings`` are sentences about how they were chosen.
+    """
+
+    files: tuple[str, ...]
+    index: Index | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What the headers of a set of files say together.
+
+    ``tensors`` stand in file order (files by name, then by offset), ``metadata`` is what the files
+    say of themselves, ``heads`` (by file name) what was read of each.
+    """
+
+    tensors: tuple[TensorInfo, ...]
+    metadata: Mapping[str, str]
+    warnings: tuple[str, ...]
+    heads: Mapping[str, FileHead] = field(default_factory=dict)
+
+
+class Format(Protocol):
+    """A way to keep tensors in files."""
+
+    @property
+    def name(self) -> str:
+        """As ``Checkpoint.format`` has it."""
+        ...
+
+    def recognise(self, source: Source) -> FileSet | None:
+        """The files of this format that are a checkpoint, by their names; None where there are
+        none.
+
+        Raises ``UnsupportedFormat`` where there are several sets to choose from, naming them, and
+        ``DamagedCheckpoint`` where a set is not whole.
+        """
+        ...
+
+    def read_headers(self, source: Source, files: FileSet) -> Assembly:
+        """What the files say of their tensors; no weights are read.
+
+        Raises ``DamagedCheckpoint`` where they contradict themselves or each other, and what else
+        stands below ``CheckpointError``.
+        """
+        ...

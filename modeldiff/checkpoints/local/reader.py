@@ -1,0 +1,63 @@
+"""Reading a file of this machine at any place, from any thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from modeldiff.errors import CheckpointChanged
+
+
+class LocalReader:
+    """Reads ``path``, a file of ``size`` bytes that messages call ``label``; opened at the first
+    read. ``verify`` raises ``CheckpointChanged`` if it is no longer the file that was opened."""
+
+    def __init__(self, path: Path, size: int, label: str, verify: Callable[[], None]) -> None:
+        self.path = path
+        self.verify = verify
+        self._size = size
+        self._label = label
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+
+    def readinto(self, buffer: memoryview, offset: int) -> None:
+        """As ``ByteReader`` has it."""
+        descriptor = self._opened()
+        while buffer:
+            count = os.preadv(descriptor, [buffer], offset)
+            if count == 0:
+                raise self._changed("became shorter")
+            buffer = buffer[count:]
+            offset += count
+
+    def forget(self, offset: int, nbytes: int) -> None:
+        """Lets the system give up the pages that hold these bytes, where it can be told to."""
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._opened(), offset, nbytes, os.POSIX_FADV_DONTNEED)
+
+    def close(self) -> None:
+        """Close the file, if it is open."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+
+    def _opened(self) -> int:
+        with self._lock:
+            if self._descriptor is None:
+                try:
+                    self._descriptor = os.open(self.path, os.O_RDONLY)
+                except OSError as error:
+                    raise self._changed("can no longer be opened") from error
+                if os.fstat(self._descriptor).st_size != self._size:
+                    raise self._changed("has another size")
+            return self._descriptor
+
+    def _changed(self, what: str) -> CheckpointChanged:
+        return CheckpointChanged(
+            f"{self._label} {what} while it was compared.",
+            hint="Wait until nothing writes to it any more, then compare again: what was measured "
+            "of other files is kept.",
+        )

@@ -1,0 +1,144 @@
+"""A repository of the Hub as a source: metadata first, weights when somebody asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from modeldiff.checkpoints.fingerprints import hub_fingerprint, sha256
+from modeldiff.checkpoints.hub.download import download
+from modeldiff.checkpoints.hub.ranges import RangeReader
+from modeldiff.checkpoints.hub.repository import (
+    Repository,
+    cached_file,
+    find_repository,
+    read_range,
+    read_small,
+)
+from modeldiff.checkpoints.local.files import read_range as read_local_range
+from modeldiff.checkpoints.local.reader import LocalReader
+from modeldiff.checkpoints.references import Reference
+from modeldiff.checkpoints.source import ByteReader, FetchProgress, FileHead, FileStat
+from modeldiff.errors import CheckpointChanged, CheckpointError, CheckpointNotFound, HubUnreachable
+from modeldiff.text.quoting import quoted
+
+
+@dataclass(frozen=True)
+class HubFiles:
+    """A repository's files at the commit that was opened.
+
+    ``download``: a file is downloaded, once and for all programs that use huggingface_hub, when
+    its weights are wanted. Otherwise they are read over the network range by range, each time.
+    """
+
+    reference: Reference
+    repository: Repository
+    download: bool = True
+    heads: Mapping[str, FileHead] = field(default_factory=dict)
+    named: str = ""
+
+    @classmethod
+    def of(cls, reference: Reference, *, download: bool = True) -> Self:
+        """The source that a reference of kind ``hub`` names. Raises ``CheckpointNotFound``,
+        ``AccessDenied``, ``HubUnreachable``."""
+        repository = find_repository(reference.location, reference.revision)
+        return cls(reference, repository, download)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """That it is what was seen last, where the Hub could not be asked."""
+        if self.repository.source == "hub":
+            return ()
+        return (
+            f"The Hub could not be reached: this is {self.repository.repo} at commit "
+            f"{self.repository.commit[:12]}, as it was last seen.",
+        )
+
+    def where(self, file: str = "") -> str:
+        """Where the file lies if it was downloaded, else where it came from."""
+        if not file:
+            return self.repository.repo
+        return str(cached_file(self.repository, file) or f"{self.repository.repo}/{file}")
+
+    def list(self) -> Collection[str]:
+        """The repository's files, those in folders too."""
+        return tuple(self.repository.blobs)
+
+    def has(self, file: str) -> bool:
+        """Whether the repository lists it."""
+        return file in self.repository.blobs
+
+    def read(self, file: str, start: int, count: int) -> tuple[bytes, FileStat]:
+        """As ``Source`` has it, from the caches where it is known."""
+        content, size = read_range(self.repository, file, start, count)
+        return content, FileStat(size, (self.repository.blobs[file],))
+
+    def read_small(self, file: str, limit: int) -> bytes:
+        """Read at the commit that was opened. Raises as ``read_small`` does."""
+        if not self.has(file):
+            raise CheckpointNotFound(
+                f"{self.repository.repo} has no {quoted(file)}.",
+                hint="Look at the repository's list of files.",
+            )
+        return read_small(self.repository, file, limit)
+
+    def pinned(self, heads: Mapping[str, FileHead]) -> Self:
+        """This commit, with what was read of its files."""
+        return replace(self, heads=heads)
+
+    def fingerprint(self, heads: Mapping[str, FileHead], config: bytes | None) -> str:
+        """By the commit and the blobs' hashes; see ``fingerprints``."""
+        return hub_fingerprint(self.repository.commit, heads, config)
+
+    def explain(self, error: CheckpointError) -> CheckpointError:
+        """huggingface_hub's cache may hold a part of the files only."""
+        if self.repository.source != "cache":
+            return error
+        return HubUnreachable(
+            f"The Hub could not be reached, and only a part of {self.repository.repo} is in the "
+            "cache.",
+            hint="Try again when the network is back, or unset HF_HUB_OFFLINE.",
+        )
+
+    def reader(self, file: str, progress: FetchProgress | None = None) -> ByteReader:
+        """Of the file in huggingface_hub's cache, downloaded first where it is not there; over the
+        network where nothing is to be downloaded.
+
+        Raises ``CheckpointChanged`` when its size or header is not what was read at the Hub.
+        """
+        head = self.heads[file]
+        path = cached_file(self.repository, file)
+        if path is None and not self.download:
+            remote = RangeReader(self.repository, file, head.stat.size, self.repository.blobs[file])
+            remote.verify()
+            return remote
+        if path is None:
+            path = download(self.repository, file, head.stat.size, progress)
+        verify = _Verify(path, head, self.repository.repo)
+        verify()
+        return LocalReader(path, head.stat.size, f"{file} of {self.reference}", verify)
+
+    def bytes_to_download(self, file: str) -> int:
+        """The file's size, but 0 where it is in huggingface_hub's cache or is not brought here."""
+        if not self.download or cached_file(self.repository, file) is not None:
+            return 0
+        return self.heads[file].stat.size
+
+
+@dataclass(frozen=True)
+class _Verify:
+    """Checks a downloaded file against what was read of it at the Hub."""
+
+    path: Path
+    head: FileHead
+    repo: str
+
+    def __call__(self) -> None:
+        start, stat = read_local_range(self.path, 0, self.head.nbytes)
+        if (stat.size, sha256(start)) != (self.head.stat.size, self.head.sha256):
+            raise CheckpointChanged(
+                f"{self.path} is not the file that {self.repo} has at the Hub.",
+                hint="Remove it and try again: it will be downloaded anew.",
+            )
