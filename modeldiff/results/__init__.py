@@ -1,4 +1,4 @@
-"""KEEP: a question is measured once; its result stays, and what was measured survives a kill."""
+"""KEEP: a diff is measured once; its result stays, and what was measured survives a kill."""
 
 from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.findings.summary import Summary, merge_by, summarize

@@ -1,4 +1,4 @@
-"""The narrative on the pages: facts and inference apart, and names from files as text."""
+"""The narrative on the pages: facts and likeness apart, and names from files as text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ Measure = Callable[[str, str], None]
 
 
 @pytest.mark.parametrize("page", ["compare", "heatmap"])
-def test_pages_say_what_the_reading_says(page: str, open_page: OpenPage, measure: Measure) -> None:
+def test_pages_say_what_the_narrative_says(
+    page: str, open_page: OpenPage, measure: Measure
+) -> None:
     measure("demo:base", "demo:lora")
     app = open_page(page, base="demo:base", target="demo:lora")
     result = run_diff(open_checkpoint("demo:base"), open_checkpoint("demo:lora"), device="cpu")
@@ -33,7 +35,7 @@ def test_pages_say_what_the_reading_says(page: str, open_page: OpenPage, measure
     assert "What the numbers may mean" in words(app)
 
 
-def test_there_is_no_reading_before_a_result(open_page: OpenPage) -> None:
+def test_there_is_no_narrative_before_a_result(open_page: OpenPage) -> None:
     app = open_page("heatmap", base="demo:base", target="demo:lora")
     assert "What the numbers may mean" not in words(app)
 

@@ -363,9 +363,9 @@ class TestSingularValues:
 
 def test_progress_counts_the_bytes_and_may_stop_it(tmp_path: Path) -> None:
     tensors, one, other = one_pair(tmp_path, noise(64, 64), noise(64, 64, seed=1))
-    seen: list[Progress] = []
-    measure_rows(tensors, one, other, progress=seen.append)
-    assert seen[-1].bytes_done == seen[-1].bytes_total == tensors.nbytes
+    reports: list[Progress] = []
+    measure_rows(tensors, one, other, progress=reports.append)
+    assert reports[-1].bytes_done == reports[-1].bytes_total == tensors.nbytes
 
     def stop(_: Progress) -> None:
         raise Cancelled("enough")

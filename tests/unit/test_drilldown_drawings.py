@@ -104,8 +104,8 @@ class TestUnits:
     def test_an_infinite_one_is_drawn_to_the_top(self) -> None:
         zeros, ones = np.zeros(8, np.float32), np.ones(8, np.float32)
         infinite = Measurement.of(zeros, ones).finish()
-        found = UnitChanges(Units("KV head", 0, (0, 1, 2)), (infinite, moved(0.1)))
-        bars = layers(unit_chart(found, METRICS[0]))[0]
+        changes = UnitChanges(Units("KV head", 0, (0, 1, 2)), (infinite, moved(0.1)))
+        bars = layers(unit_chart(changes, METRICS[0]))[0]
         assert [bar["infinite"] for bar in bars] == [True, False]
         assert all(math.isfinite(bar["value"]) for bar in bars)
 
@@ -119,8 +119,8 @@ class TestUnits:
     def test_small_changes_fill_the_axis_where_there_is_no_floor(self) -> None:
         frobenius = metric_named("rel_frobenius_pct")
         assert frobenius is not None
-        found = UnitChanges(Units("KV head", 0, (0, 1, 2)), (moved(1e-4), moved(2e-4)))
-        (layer, *_) = unit_chart(found, frobenius).to_dict()["layer"]
+        changes = UnitChanges(Units("KV head", 0, (0, 1, 2)), (moved(1e-4), moved(2e-4)))
+        (layer, *_) = unit_chart(changes, frobenius).to_dict()["layer"]
         assert layer["encoding"]["y"]["scale"]["domain"][1] < 0.05
 
     def test_experts_stand_in_order(self) -> None:
@@ -184,11 +184,11 @@ def spectrum(values: Any, *, exact: bool = True) -> SingularValues:
 
 class TestSpectrum:
     def test_a_low_rank_is_marked(self) -> None:
-        found = spectrum([5, 4, 3, *[1e-4] * 29])
-        chart = spectrum_chart(found)
+        values = spectrum([5, 4, 3, *[1e-4] * 29])
+        chart = spectrum_chart(values)
         assert chart is not None
         assert any(row.get("text") == "rank 3" for rows in layers(chart) for row in rows)
-        assert "fits a rank-3 update" in spectrum_alt(found)
+        assert "fits a rank-3 update" in spectrum_alt(values)
 
     def test_nothing_changed(self) -> None:
         assert spectrum_chart(spectrum(np.zeros(32))) is None

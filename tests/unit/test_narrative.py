@@ -22,13 +22,13 @@ from tests.support.changes import made_changes, made_statistics
 from tests.support.planted import HEADS, HIDDEN, Values, add_noise, llama_values, measured
 
 
-def said(narrative: Narrative) -> str:
+def words(narrative: Narrative) -> str:
     return " ".join((narrative.headline, *narrative.facts, *narrative.likeness))
 
 
 def read(folder: Path, target: Values, base: Values | None = None, **options: object) -> str:
     changes, *_ = measured(folder, base or llama_values(), target, **options)  # type: ignore[arg-type]
-    return said(narrate(changes))
+    return words(narrate(changes))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_change_of_scale_is_told_from_one_of_content(tmp_path: Path) -> None:
 
 def test_what_is_missing_or_of_another_shape_is_named() -> None:
     base, target = llama_like(3, hidden=64), llama_like(4, hidden=64, qkv_bias=True)
-    text = said(narrate(made_changes(base, target, lambda pair: 5.0)))
+    text = words(narrate(made_changes(base, target, lambda pair: 5.0)))
     assert re.search(r"21 only in target: .*self_attn\.q_proj\.bias", text), text
     assert "in layer 3" in text
 
@@ -172,7 +172,7 @@ def test_a_tensor_from_zero_is_said_apart() -> None:
         zero = pair.place.layer == 2 and pair.place.component == "mlp.down_proj"
         return float("inf") if zero else 5.0
 
-    text = said(narrate(made_changes(model, model, from_zero)))
+    text = words(narrate(made_changes(model, model, from_zero)))
     assert "1 with an infinite change" in text and "zero there: mlp.down_proj in layer 2" in text
     assert "median change of 5.00 %" in text
 

@@ -148,7 +148,7 @@ class JobManager:
         already on it. Raises ``InvalidOption`` for a drill-down of an unknown kind."""
         job = _Job(_canonical(base_reference), _canonical(target_reference), device, drill_down)
         with self._condition:
-            for other in self._asked(job.request):
+            for other in self._jobs_for(job.request):
                 if other.active and other.device == device:
                     return other.snapshot()
             self._jobs[job.id] = job
@@ -174,7 +174,7 @@ class JobManager:
         """The newest job for this diff or drill-down, on whatever device; None if there is none."""
         request = _canonical(base_reference), _canonical(target_reference), drill_down
         with self._condition:
-            job = next(self._asked(request), None)
+            job = next(self._jobs_for(request), None)
             return job.snapshot() if job else None
 
     def cancel(self, job_id: str) -> None:
@@ -189,7 +189,7 @@ class JobManager:
                 self._queues[job.lane].remove(job)
                 self._end(job, "cancelled")
 
-    def _asked(self, request: tuple[str, str, DrillDown | None]) -> Iterator[_Job]:
+    def _jobs_for(self, request: tuple[str, str, DrillDown | None]) -> Iterator[_Job]:
         """The jobs for this request, newest first."""
         return (job for job in reversed(self._jobs.values()) if job.request == request)
 

@@ -14,13 +14,13 @@ from modeldiff.changes import Change, Pair
 from modeldiff.drawings import format_bytes, format_duration
 from modeldiff.results import Result, load_result, result_key, submit
 from modeldiff.ui.controls.follow_job import (
-    Followed,
     JobWords,
+    ResultOrJob,
     follow_job,
-    followed,
     job_panel,
     job_share,
     job_stage,
+    result_or_job,
 )
 from modeldiff.ui.session.opened_pair import Comparison, Opened, pairs_of
 from modeldiff.ui.widgets.markdown import code
@@ -41,14 +41,14 @@ _WORDS = JobWords(
     failed="**The diff did not finish.** What was measured until then is kept.",
 )
 
-DiffState = Followed[Result]
+DiffState = ResultOrJob[Result]
 """What there is of a diff."""
 
 
 def diff_state(comparison: Comparison) -> DiffState:
     """The state now."""
     key = result_key(comparison.base.checkpoint, comparison.target.checkpoint)
-    return followed(comparison, lambda: _stored(key))
+    return result_or_job(comparison, lambda: _stored(key))
 
 
 def measured(state: DiffState) -> tuple[Change, ...]:

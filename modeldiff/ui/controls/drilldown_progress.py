@@ -13,7 +13,13 @@ from typing import Any
 import streamlit as st
 
 from modeldiff.results import DrillDown, load_drill_down, result_key, submit
-from modeldiff.ui.controls.follow_job import Followed, JobWords, follow_job, followed, job_panel
+from modeldiff.ui.controls.follow_job import (
+    JobWords,
+    ResultOrJob,
+    follow_job,
+    job_panel,
+    result_or_job,
+)
 from modeldiff.ui.session.opened_pair import Comparison
 
 _PATIENCE = 0.6
@@ -44,13 +50,13 @@ def follow_drill_down(
     ``by_itself``: it starts unasked, once. ``show`` draws its result.
     """
 
-    def state_now() -> Followed[Any]:
+    def state_now() -> ResultOrJob[Any]:
         return _state(comparison, request)
 
     def start() -> None:
         submit(*comparison.references, device=comparison.device, drill_down=request)
 
-    def draw(state: Followed[Any]) -> None:
+    def draw(state: ResultOrJob[Any]) -> None:
         if state.result is None:
             job_panel(state.job, _WORDS, cost=cost, start=start)
         else:
@@ -65,9 +71,9 @@ def follow_drill_down(
     follow_job(state_now, draw)
 
 
-def _state(comparison: Comparison, request: DrillDown) -> Followed[Any]:
+def _state(comparison: Comparison, request: DrillDown) -> ResultOrJob[Any]:
     key = result_key(comparison.base.checkpoint, comparison.target.checkpoint)
-    return followed(comparison, lambda: _stored(key, request), request)
+    return result_or_job(comparison, lambda: _stored(key, request), request)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -24,7 +24,7 @@ _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
-class Followed(Generic[_Result]):
+class ResultOrJob(Generic[_Result]):
     """What there is of what was asked for: its result, or the job that works on it, or neither."""
 
     result: _Result | None
@@ -57,22 +57,22 @@ class JobWords:
     failed: str = ""
 
 
-def followed(
+def result_or_job(
     comparison: Comparison, load: Callable[[], _Result], drill_down: DrillDown | None = None
-) -> Followed[_Result]:
+) -> ResultOrJob[_Result]:
     """The state now of the comparison's diff, or of a drill-down into it. ``load`` gives the stored
     result and raises ``LookupError`` where there is none."""
     try:
-        return Followed(load(), None)
+        return ResultOrJob(load(), None)
     except LookupError:
         job = find(*comparison.references, drill_down=drill_down)
         # A job that is done without a result belongs to files or a cache that are gone.
-        return Followed(None, None if job is not None and job.state == "done" else job)
+        return ResultOrJob(None, None if job is not None and job.state == "done" else job)
 
 
 def follow_job(
-    state_now: Callable[[], Followed[_Result]],
-    draw: Callable[[Followed[_Result]], None],
+    state_now: Callable[[], ResultOrJob[_Result]],
+    draw: Callable[[ResultOrJob[_Result]], None],
     *,
     beat: Callable[[], float | None] = lambda: None,
 ) -> None:
@@ -81,7 +81,7 @@ def follow_job(
     ``beat`` is how often, in seconds, it is to be drawn otherwise; None for not again.
     """
 
-    def pace(state: Followed[_Result]) -> float | None:
+    def pace(state: ResultOrJob[_Result]) -> float | None:
         return SECONDS_BETWEEN_POLLS if state.active else beat()
 
     begun = pace(state_now())

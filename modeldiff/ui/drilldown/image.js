@@ -8,8 +8,8 @@ export default function ({ parentElement, data }) {
   const { width, height, rows, columns, low, high, log, words, alt } = data
 
   const draw = () => {
-    const said = getComputedStyle(picture).getPropertyValue("--st-chart-sequential-colors")
-    const stops = (said.match(/#[0-9a-f]{6}/gi) ?? ["#f5f0e3", "#4f1313"]).map((colour) =>
+    const ramp = getComputedStyle(picture).getPropertyValue("--st-chart-sequential-colors")
+    const stops = (ramp.match(/#[0-9a-f]{6}/gi) ?? ["#f5f0e3", "#4f1313"]).map((colour) =>
       [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16)))
     bar.style.background = `linear-gradient(to right, ${stops.map((s) => `rgb(${s})`).join(", ")})`
     const colours = Array.from({ length: 255 }, (_, level) => {

@@ -7,7 +7,7 @@ import streamlit as st
 from modeldiff.ui.session.opened_pair import Opened
 from modeldiff.ui.widgets.markdown import code, plain
 
-_GLANCE = (
+_FACTS = (
     "parameters",
     "layers",
     "hidden_size",
@@ -27,7 +27,7 @@ def side_card(role: str, side: Opened) -> None:
         st.subheader(f":gray[{role} ·] {plain(architecture.title)}", anchor=False)
         st.markdown(code(side.text))
         facts = {fact.key: fact for fact in architecture.facts}
-        lines = {plain(facts[key].label): plain(facts[key].text) for key in _GLANCE if key in facts}
+        lines = {plain(facts[key].label): plain(facts[key].text) for key in _FACTS if key in facts}
         st.table(lines, border="horizontal")
         for warning in checkpoint.warnings:
             st.warning(plain(warning), icon=":material/warning:")

@@ -91,7 +91,7 @@ def measure_singular_values(
     except RuntimeError as error:  # torch's OutOfMemoryError is one
         if isinstance(algebra, NumpyAlgebra) or "out of memory" not in str(error).lower():
             raise
-    # Others hold the device's memory, and the question can be answered without it.
+    # Other processes fill the device's memory, and the CPU can do it too.
     return _measured(matrix, base, target, NumpyAlgebra(), progress)
 
 
