@@ -1,5 +1,5 @@
-"""``python -m benchmarks [1b | 8b | many]``: builds the pair, runs all programs in turn, prints one
-table."""
+"""``python -m benchmarks [1b | 8b | many | mixed]``: builds the pairs, runs all programs in turn,
+prints one table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.mixed import OURS, mixed_programs, mixed_table
 from benchmarks.pairs import SIZES, make_pair
 from benchmarks.programs import Program, programs
 from benchmarks.report import keep, table
@@ -22,22 +23,29 @@ TITLES = {
 def main() -> int:
     """Runs the benchmark; 1 if a program failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("size", nargs="?", choices=SIZES, default="1b")
+    parser.add_argument("size", nargs="?", choices=(*SIZES, "mixed"), default="1b")
     parser.add_argument("--runs", type=int, default=5, help="of each but the slow ones (5)")
     parser.add_argument("--device", action="append", help="cpu, cuda … ; may be given repeatedly")
     parser.add_argument("--cold", action="store_true", help="empty the page cache before each run")
     parser.add_argument("--only-ours", action="store_true", help="leave out script and peers")
+    parser.add_argument(
+        "--before", type=Path, metavar="CHECKOUT", help="with mixed: an older modeldiff, in turn"
+    )
     parser.add_argument("--keep", action="store_true", help="put the table into the README")
     parser.add_argument("--folder", type=Path, default=Path(__file__).with_name("pairs"))
     options = parser.parse_args()
 
     devices = tuple(options.device or ["cpu"])
+    checkouts = [OURS, *([options.before.resolve()] if options.before else [])]
     print(f"Building the {options.size} pair below {options.folder} …", file=sys.stderr)
-    base, target = make_pair(options.size, options.folder)
-    files = [*base.glob("*.safetensors"), *target.glob("*.safetensors")]
-    runs: dict[Program, list[Run]] = {
-        program: [] for program in programs(base, target, devices, all_of=not options.only_ours)
-    }
+    if options.size == "mixed":
+        chosen = mixed_programs(options.folder, checkouts)
+        files = list((options.folder / "mixed").glob("*/*.safetensors"))
+    else:
+        base, target = make_pair(options.size, options.folder)
+        chosen = programs(base, target, devices, all_of=not options.only_ours)
+        files = [*base.glob("*.safetensors"), *target.glob("*.safetensors")]
+    runs: dict[Program, list[Run]] = {program: [] for program in chosen}
     failed = False
     if not options.cold:  # so that all find the page cache warm, and kernels compiled
         for program in runs:
@@ -57,8 +65,12 @@ def main() -> int:
             else:
                 print(f"{turn + 1}: {program.name}: {measured[-1].seconds:.2f} s", file=sys.stderr)
     done = {program: measured for program, measured in runs.items() if measured}
-    title = TITLES[options.size] + (", read cold" if options.cold else "")
-    text = table(title, done)
+    if options.size == "mixed" and failed:
+        return 1
+    if options.size == "mixed":
+        text = mixed_table(done, checkouts)
+    else:
+        text = table(TITLES[options.size] + (", read cold" if options.cold else ""), done)
     print(text)
     if options.keep:
         name = "-".join([options.size, *(["cold"] if options.cold else []), *devices])

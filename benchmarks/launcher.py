@@ -1,4 +1,5 @@
-"""Starts a program, waits for it and writes its seconds, peak memory and exit status as JSON.
+"""Starts a program, waits for it and writes its seconds, seconds of processor
+time, peak memory and exit status as JSON.
 
 Run by path as a process of its own, with nothing imported that is large: a process inherits the
 peak memory of the one that starts it (Linux carries the high-water mark over ``exec``), so a caller
@@ -22,4 +23,5 @@ if __name__ == "__main__":
     _, status, usage = os.wait4(child, 0)
     seconds = time.perf_counter() - started
     memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    json.dump([seconds, memory, os.waitstatus_to_exitcode(status)], sys.stdout)
+    processor = usage.ru_utime + usage.ru_stime
+    json.dump([seconds, processor, memory, os.waitstatus_to_exitcode(status)], sys.stdout)

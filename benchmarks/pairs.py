@@ -7,7 +7,8 @@ in the first layer, a hundredth for norms; the same seed gives the same files.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -15,11 +16,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from modeldiff.checkpoints import STORED_TYPES
+
 _BLOCK = 1 << 22
 _POOL = 1 << 24
-_DTYPE = np.dtype("<u2")
 
 Shapes = dict[str, tuple[int, ...]]
+Values = npt.NDArray[np.float32]
+Stored = npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True)
@@ -84,24 +88,50 @@ SIZES = (*SHAPES, "many")
 """``many``: 20,000 matrices of 64 × 64, in one file a side, named as a mixture of experts'."""
 
 
+MIXED = Shape(8, 2048, 8192, 512, 32, 8192, tied=True, shard_bytes=2_000_000_000)
+"""Half of the layers of Llama 3.2 1B and a small vocabulary: half a billion values."""
+MIXED_TYPES = (
+    ("BF16", "BF16"),
+    ("BF16", "F16"),
+    ("BF16", "F32"),
+    ("BF16", "F8_E4M3"),
+    ("F16", "F16"),
+)
+"""Base's and target's type, the pair first that the others stand beside."""
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A folder to be written: base's or target's values, stored as ``dtype``."""
+
+    folder: Path
+    changed: bool
+    dtype: str
+
+
 def make_pair(size: str, folder: Path) -> tuple[Path, Path]:
     """The folders ``base`` and ``target`` of a size, built below ``folder`` where missing."""
     base, target = folder / size / "base", folder / size / "target"
-    if (target / "config.json").is_file():
-        return base, target
+    sides = _Side(base, False, "BF16"), _Side(target, True, "BF16")
     if size == "many":
         names: Shapes = dict.fromkeys(_names_of_many(), (64, 64))
-        config: dict[str, object] = {"model_type": "synthetic", "torch_dtype": "bfloat16"}
-        shards = [names]
+        _write([names], {"model_type": "synthetic", "torch_dtype": "bfloat16"}, sides)
     else:
-        config = SHAPES[size].config()
-        shards = _split(SHAPES[size].tensors(), SHAPES[size].shard_bytes)
-    for side in (base, target):
-        side.mkdir(parents=True, exist_ok=True)
-    _write_shards(shards, base, target)
-    for side in (base, target):
-        (side / "config.json").write_text(json.dumps(config, indent=1))
+        shape = SHAPES[size]
+        _write(_split(shape.tensors(), shape.shard_bytes), shape.config(), sides)
     return base, target
+
+
+def make_mixed_pairs(folder: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
+    """The folders of ``MIXED`` for each of ``MIXED_TYPES``, built below ``folder`` where missing:
+    the same values everywhere, as each type can hold them."""
+    folders: dict[tuple[bool, str], Path] = {}
+    for base, target in MIXED_TYPES:
+        folders[False, base] = folder / "mixed" / f"base-{base}"
+        folders[True, target] = folder / "mixed" / f"target-{target}"
+    sides = [_Side(path, changed, dtype) for (changed, dtype), path in folders.items()]
+    _write([MIXED.tensors()], MIXED.config(), sides)
+    return {types: (folders[False, types[0]], folders[True, types[1]]) for types in MIXED_TYPES}
 
 
 def _names_of_many() -> Iterator[str]:
@@ -126,7 +156,12 @@ def _split(tensors: Shapes, shard_bytes: int) -> list[Shapes]:
     return shards
 
 
-def _write_shards(shards: list[Shapes], base: Path, target: Path) -> None:
+def _write(shards: list[Shapes], config: Mapping[str, object], sides: Sequence[_Side]) -> None:
+    """Write all sides in one go, unless they are there; the config is written last."""
+    if all((side.folder / "config.json").is_file() for side in sides):
+        return
+    for side in sides:
+        side.folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(1)
     pools = random.standard_normal((2, _POOL), np.float32)
     index: dict[str, str] = {}
@@ -135,27 +170,30 @@ def _write_shards(shards: list[Shapes], base: Path, target: Path) -> None:
         if len(shards) > 1:
             name = f"model-{number:05}-of-{len(shards):05}.safetensors"
             index |= dict.fromkeys(shard, name)
-        header = _header(shard)
-        with (base / name).open("wb") as one, (target / name).open("wb") as other:
-            for file in (one, other):
+        with ExitStack() as stack:
+            files = [stack.enter_context((side.folder / name).open("wb")) for side in sides]
+            for file, side in zip(files, sides, strict=True):
+                header = _header(shard, side.dtype)
                 file.write(len(header).to_bytes(8, "little") + header)
             for tensor, shape in shard.items():
-                for a, b in _blocks(tensor, prod(shape), pools, random):
-                    one.write(a.data)
-                    other.write(b.data)
+                for block in _blocks(tensor, prod(shape), pools, random):
+                    for file, side in zip(files, sides, strict=True):
+                        file.write(_ENCODERS[side.dtype](block[side.changed]).data)
     if index:
         total = sum(prod(shape) * 2 for shard in shards for shape in shard.values())
         document = {"metadata": {"total_size": total}, "weight_map": index}
-        for side in (base, target):
-            (side / "model.safetensors.index.json").write_text(json.dumps(document))
+        for side in sides:
+            (side.folder / "model.safetensors.index.json").write_text(json.dumps(document))
+    for side in sides:
+        (side.folder / "config.json").write_text(json.dumps(config, indent=1))
 
 
-def _header(shard: Shapes) -> bytes:
+def _header(shard: Shapes, dtype: str) -> bytes:
     entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
     offset = 0
     for name, shape in shard.items():
-        end = offset + prod(shape) * 2
-        entries[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [offset, end]}
+        end = offset + prod(shape) * STORED_TYPES[dtype].bits // 8
+        entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(entries, separators=(",", ":")).encode()
     return text + b" " * (-len(text) % 8)
@@ -164,9 +202,9 @@ def _header(shard: Shapes) -> bytes:
 def _blocks(
     name: str,
     elements: int,
-    pools: npt.NDArray[np.float32],
+    pools: Values,
     random: np.random.Generator,
-) -> Iterator[tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]]:
+) -> Iterator[tuple[Values, Values]]:
     """The tensor's values on both sides, cut from pools of random numbers at random places."""
     norm = "norm" in name
     scale = np.float32(1.0 if norm else 0.02)
@@ -175,11 +213,27 @@ def _blocks(
         count = min(_BLOCK, elements - start)
         places = random.integers(0, _POOL - count, 2)
         values, steps = (pool[at : at + count] for pool, at in zip(pools, places, strict=True))
-        yield _bfloat16(values * scale), _bfloat16((values + noise * steps) * scale)
+        yield values * scale, (values + noise * steps) * scale
 
 
-def _bfloat16(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint16]:
+def _bfloat16(values: Values) -> Stored:
     """Rounded to nearest, ties to even."""
     bits = values.view(np.uint32)
     rounded = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
-    return (rounded >> np.uint32(16)).astype(_DTYPE)
+    return (rounded >> np.uint32(16)).astype("<u2")
+
+
+def _float8(values: Values) -> Stored:
+    """As torch rounds them."""
+    import torch
+
+    stored: Stored = torch.from_numpy(values).to(torch.float8_e4m3fn).view(torch.uint8).numpy()
+    return stored
+
+
+_ENCODERS: dict[str, Callable[[Values], Stored]] = {
+    "BF16": _bfloat16,
+    "F16": lambda values: values.astype("<f2"),
+    "F32": lambda values: values.astype("<f4"),
+    "F8_E4M3": _float8,
+}

@@ -23,13 +23,15 @@ main()
 class Program:
     """A command that compares (or only reads) a pair, and what it computes in words.
 
-    ``slow`` ones are run once, however often the others are.
+    ``slow`` ones are run once, however often the others are. It is run in ``checkout``, the folder
+    that Python finds its modules in.
     """
 
     name: str
     command: tuple[str, ...]
     computes: str
     slow: bool = False
+    checkout: Path = _HERE.parent
 
 
 def programs(base: Path, target: Path, devices: tuple[str, ...], *, all_of: bool) -> list[Program]:

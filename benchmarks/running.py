@@ -17,9 +17,11 @@ _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
 @dataclass(frozen=True)
 class Run:
-    """Wall time in seconds, from start to exit, and peak resident memory in bytes."""
+    """Wall time from start to exit and processor time (user and system), in seconds, and peak
+    resident memory in bytes."""
 
     seconds: float
+    processor: float
     memory: int
 
 
@@ -39,16 +41,16 @@ def run(program: Program) -> Run:
         [sys.executable, "-IS", _LAUNCHER, *program.command],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        cwd=Path(__file__).parents[1],
+        cwd=program.checkout,
         env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
     )
     said = done.stderr.decode(errors="replace").strip()[-500:]
     if done.returncode:
         raise ProgramFailed(f"{program.name} could not be started: {said}")
-    seconds, memory, code = json.loads(done.stdout)
+    seconds, processor, memory, code = json.loads(done.stdout)
     if code:
         raise ProgramFailed(f"{program.name} ended with {code}: {said}")
-    return Run(seconds, memory)
+    return Run(seconds, processor, memory)
 
 
 def forget(files: Iterable[Path]) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import modeldiff
-from benchmarks import pairs, report
+from benchmarks import mixed, pairs, report
 from benchmarks.programs import Program, programs
 from benchmarks.running import ProgramFailed, Run, run
 from modeldiff.checkpoints import open_checkpoint
@@ -33,6 +34,44 @@ def test_a_pair_is_a_checkpoint_that_changed_as_said(
     }
     assert medians["model.layers.0.mlp.up_proj.weight"] == pytest.approx(40, rel=0.1)
     assert medians["model.layers.1.mlp.up_proj.weight"] == pytest.approx(20, rel=0.1)
+
+
+def test_mixed_pairs_hold_the_same_values_as_each_type_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = pairs.Shape(1, 64, 96, 16, 4, 100, tied=True, shard_bytes=10**9)
+    monkeypatch.setattr(pairs, "MIXED", tiny)
+    stored = {
+        file.parent.name: load_file(file)
+        for folders in pairs.make_mixed_pairs(tmp_path).values()
+        for folder in folders
+        for file in folder.glob("*.safetensors")
+    }
+    exact = stored["target-F32"]
+    types = {"BF16": torch.bfloat16, "F16": torch.float16, "F8_E4M3": torch.float8_e4m3fn}
+    for name, dtype in types.items():
+        for key, values in stored[f"target-{name}"].items():
+            torch.testing.assert_close(values.float(), exact[key].to(dtype).float(), rtol=0, atol=0)
+    for key, values in stored["base-BF16"].items():
+        assert not torch.equal(values.float(), stored["target-BF16"][key].float())
+        torch.testing.assert_close(
+            values.float(), stored["base-F16"][key].float(), rtol=1e-2, atol=2.0**-24
+        )
+
+
+def test_the_mixed_table_sets_each_checkout_beside_its_own_bf16(tmp_path: Path) -> None:
+    names = ["bf16 · bf16", "bf16 · f16", "bf16 · f32", "bf16 · f8", "f16 · f16"]
+    checkouts = [tmp_path / "now", tmp_path / "before"]
+    runs = {
+        Program(name, (), "", checkout=checkout): [Run(9.0, 2.0 * factor if number else 2.0, 1)]
+        for number, name in enumerate(names)
+        for checkout, factor in zip(checkouts, (1.5, 3.0), strict=True)
+    }
+    text = mixed.mixed_table(runs, checkouts)
+    assert "| bf16 · bf16 | 2.00 s | 1.00 × | 9.00 s | 2.00 s | 1.00 × | 9.00 s | 1.00 × |" in text
+    assert "| bf16 · f8 | 3.00 s | 1.50 × | 9.00 s | 6.00 s | 3.00 × | 9.00 s | 2.00 × |" in text
+    one = {program: run for program, run in runs.items() if program.checkout == checkouts[0]}
+    assert "| f16 · f16 | 3.00 s | 1.50 × | 9.00 s |" in mixed.mixed_table(one, checkouts[:1])
 
 
 def test_values_are_rounded_as_torch_rounds_them() -> None:
@@ -65,7 +104,10 @@ def test_the_table_replaces_the_one_before(tmp_path: Path, monkeypatch: pytest.M
     readme.write_text("above\n<!-- x -->\nold\n<!-- end of x -->\nbelow\n")
     monkeypatch.setattr(report, "README", readme)
     floor, ours = (Program(name, (), "all") for name in ("cat", "ours"))
-    runs = {floor: [Run(2.0, 10**6)], ours: [Run(3.0, 10**8), Run(9.0, 10**8), Run(5.0, 10**7)]}
+    runs = {
+        floor: [Run(2.0, 1.0, 10**6)],
+        ours: [Run(3.0, 6.0, 10**8), Run(9.0, 9.0, 10**8), Run(5.0, 9.0, 10**7)],
+    }
     report.keep("x", report.table("A pair", runs))
     text = readme.read_text()
     assert text.startswith("above\n")
