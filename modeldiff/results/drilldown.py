@@ -107,5 +107,5 @@ def _pair_at(pairs: tuple[Pair, ...], place: Place) -> Pair:
 
 
 def _is_float(tensor: TensorInfo) -> bool:
-    stored = STORED_TYPES.get(tensor.dtype)
+    stored = STORED_TYPES.get(tensor.values)
     return stored is not None and stored.kind == "float"

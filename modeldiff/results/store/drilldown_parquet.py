@@ -31,7 +31,7 @@ VERSION = 1
 another version are measured again."""
 
 _METADATA_KEY = b"modeldiff look"
-_NO_TENSOR = TensorInfo("", "", (), "", 0, 0)
+_NO_TENSOR = TensorInfo.stored("", "", (), "", 0, 0)
 _About = Mapping[str, Any]
 
 
