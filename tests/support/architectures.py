@@ -17,7 +17,7 @@ def tensor(name: str, shape: tuple[int, ...], dtype: str = "BF16") -> TensorInfo
     count = 1
     for size in shape:
         count *= size
-    return TensorInfo(name, dtype, shape, "model.safetensors", 0, 2 * count)
+    return TensorInfo.stored(name, dtype, shape, "model.safetensors", 0, 2 * count)
 
 
 def parameter(

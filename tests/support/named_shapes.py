@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,8 @@ def checkpoint(
     tensors = []
     for name, shape in shapes.items():
         dtype = (dtypes or {}).get(name, "BF16")
-        tensor = TensorInfo(name, dtype, tuple(shape), "model.safetensors", 0, 0)
-        nbytes = tensor.elements * _BYTES.get(dtype, 2)
-        tensors.append(TensorInfo(name, dtype, tuple(shape), "model.safetensors", 0, nbytes))
+        nbytes = prod(shape) * _BYTES.get(dtype, 2)
+        tensors.append(TensorInfo.stored(name, dtype, tuple(shape), "model.safetensors", 0, nbytes))
     reference = Reference("folder", "/models/made-up", "/models/made-up")
     return Checkpoint(
         reference=reference,

@@ -45,7 +45,7 @@ STATISTICS = st.builds(
     histogram=_optional(_histograms()),
 )
 _TENSORS = st.builds(
-    TensorInfo, _TEXT, _TEXT, st.lists(_WHOLE, max_size=3).map(tuple), _TEXT, _WHOLE, _WHOLE
+    TensorInfo.stored, _TEXT, _TEXT, st.lists(_WHOLE, max_size=3).map(tuple), _TEXT, _WHOLE, _WHOLE
 )
 _PLACES = st.builds(Place, _optional(st.integers(0, 10**6)), _TEXT, _TEXT, _optional(_WHOLE), _TEXT)
 PAIRS = (
@@ -67,7 +67,9 @@ def a_change(
     median: float | None = 1.0, *, layer: int | None = 0, component: str = "mlp.up_proj", n: int = 8
 ) -> Change:
     """A compared pair of ``n`` elements, all of which moved by ``median`` percent."""
-    tensor = TensorInfo(f"model.layers.{layer}.{component}.weight", "F32", (n,), "f", 0, 4 * n)
+    tensor = TensorInfo.stored(
+        f"model.layers.{layer}.{component}.weight", "F32", (n,), "f", 0, 4 * n
+    )
     histogram = Histogram(0, 0, np.array([7], np.uint16), np.array([n], np.int64))
     sums = Sums(n=n, base_squared=float(n), target_squared=float(n), product=float(n))
     statistics = Statistics(

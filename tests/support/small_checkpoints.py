@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,16 @@ def open_pair(
         for name, tensors in sides
     )
     return one, other
+
+
+def in_shapes(checkpoint: Checkpoint, shapes: Mapping[str, tuple[int, ...]]) -> Checkpoint:
+    """The checkpoint with its vectors in other shapes of as many elements, by name."""
+    tensors = []
+    for tensor in checkpoint.tensors:
+        shape = shapes[tensor.name]
+        piece = replace(tensor.pieces[0], shape=shape)
+        tensors.append(replace(tensor, shape=shape, pieces=(piece,)))
+    return replace(checkpoint, tensors=tuple(tensors))
 
 
 def pairs_by_name(base: Checkpoint, target: Checkpoint) -> list[Pair]:

@@ -26,7 +26,7 @@ from tests.support.results import a_change, a_result
 
 
 def only_in_target(name: str) -> Change:
-    tensor = TensorInfo(name, "BF16", (2, 3), "f", 0, 12)
+    tensor = TensorInfo.stored(name, "BF16", (2, 3), "f", 0, 12)
     return Change(Pair(Place(None, name, expert=1), "only_in_target", None, tensor))
 
 

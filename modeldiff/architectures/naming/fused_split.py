@@ -60,8 +60,10 @@ class Cutter:
         stacked = place.expert is None and "experts" in component and self._is_stack(place, tensor)
         if fused is None and not stacked:
             return ()
-        stored = STORED_TYPES.get(tensor.dtype)
-        if stored is None or stored.bits % 8 or not tensor.elements:
+        piece, stored = tensor.only_piece, STORED_TYPES.get(tensor.dtype)
+        if piece is None or piece.strides or not tensor.elements:
+            return ()
+        if stored is None or stored.bits % 8:
             return ()
         shape = tensor.shape[1:] if stacked else tensor.shape
         experts = tensor.shape[0] if stacked else 1
@@ -79,13 +81,13 @@ class Cutter:
         parts = []
         for expert in range(experts):
             for at, own_shape, start, strides, word in found:
-                offset = tensor.offset + (expert * step + start) * width
+                offset = piece.offset + (expert * step + start) * width
                 nbytes = prod(own_shape) * width
                 if stacked:
                     at = replace(at, expert=expert)
                     word = f"{word} of expert {expert}" if word else f"expert {expert}"
-                info = TensorInfo(
-                    tensor.name, tensor.dtype, own_shape, tensor.file, offset, nbytes, strides, word
+                info = TensorInfo.stored(
+                    tensor.name, piece.dtype, own_shape, piece.file, offset, nbytes, strides, word
                 )
                 parts.append((at, info))
         return tuple(parts)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from math import prod
 
-from modeldiff.checkpoints.tensor import Strides, TensorInfo
+from modeldiff.checkpoints.tensor import Piece, Strides, TensorInfo
 
 
 def slice_strides(shape: tuple[int, ...], axis: int, turns: int, size: int) -> Strides:
@@ -30,22 +30,31 @@ def slice_strides(shape: tuple[int, ...], axis: int, turns: int, size: int) -> S
 
 
 def turned(tensor: TensorInfo) -> TensorInfo:
-    """The transpose of a matrix, as a view of the same bytes."""
-    rows, columns = tensor.shape
-    if not tensor.elements:
-        return replace(tensor, shape=(columns, rows))
+    """The transpose of a matrix, as a view of the same bytes. Raises ``ValueError`` where a recipe
+    makes its values: those come in one order."""
+    if tensor.recipe is not None:
+        raise ValueError(f"{tensor.recipe.words} cannot be turned")
+    pieces = tuple(map(_turned, tensor.pieces))
+    return replace(tensor, shape=tensor.shape[::-1], pieces=pieces)
+
+
+def _turned(piece: Piece) -> Piece:
+    rows, columns = piece.shape
+    if not rows * columns:
+        return replace(piece, shape=(columns, rows), start=piece.start[::-1])
     inner: list[tuple[int, int]] = []
     outer: list[tuple[int, int]] = []
     left = columns
-    for count, distance in reversed(tensor.strides or ((rows * columns, 1),)):
+    for count, distance in reversed(piece.strides or ((rows * columns, 1),)):
         # The columns take the innermost axes; one that holds rows as well is cut between them.
         taken = min(count, left)
         if count % taken or left % taken:
-            raise ValueError(f"rows of {columns} elements do not fit the strides {tensor.strides}")
+            raise ValueError(f"rows of {columns} elements do not fit the strides {piece.strides}")
         inner.insert(0, (taken, distance))
         outer.insert(0, (count // taken, distance * taken))
         left //= taken
-    return replace(tensor, shape=(columns, rows), strides=_merged([*inner, *outer]))
+    strides = _merged([*inner, *outer])
+    return replace(piece, shape=(columns, rows), strides=strides, start=piece.start[::-1])
 
 
 def _merged(axes: Iterable[tuple[int, int]]) -> Strides:

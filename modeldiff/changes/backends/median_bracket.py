@@ -38,13 +38,14 @@ class Bracket:
         return 0 <= (key << 16) - self.low < self.width
 
 
-def cluster_starts(elements: int) -> list[int]:
+def cluster_starts(elements: int, grain: int = 1) -> list[int]:
     """Where the clusters of a tensor of at least a leaf begin: one in each of as many equal parts,
-    at places that no row length is a multiple of."""
+    at places that no row length is a multiple of, then rounded down to multiples of ``grain``."""
     part = elements // CLUSTERS
-    return [
+    starts = (
         number * part + number * 0x9E3779B1 % (part - CLUSTER + 1) for number in range(CLUSTERS)
-    ]
+    )
+    return [start - start % grain for start in starts]
 
 
 def bracket_of(

@@ -63,10 +63,10 @@ def matrix_pair(pair: Pair) -> MatrixPair:
             f"{pair.place.column} was not compared, so there is nothing closer to see.",
             hint="Choose a tensor that both checkpoints have in one shape.",
         )
-    types = dtype_pair(base.dtype, target.dtype)
+    types = dtype_pair(base.values, target.values)
     if types is None:
         raise InvalidOption(
-            f"{base.dtype} and {target.dtype} cannot be compared by element.",
+            f"{base.values} and {target.values} cannot be compared by element.",
             hint="Choose another tensor.",
         )
     rows = base.shape[0] if base.shape else 1
@@ -152,7 +152,7 @@ class PairReader:
         return [(row, min(row + step, matrix.rows)) for row in range(0, matrix.rows, step)]
 
     def raw(self, start: int, stop: int) -> tuple[Bytes, Bytes]:
-        """The stored bytes of rows ``start`` to ``stop`` of both sides, a row of bytes each.
+        """The values' bytes of rows ``start`` to ``stop`` of both sides, a row of bytes each.
 
         They stand in buffers of this thread, until it reads again.
         """
@@ -163,7 +163,7 @@ class PairReader:
             raw = self._buffer(f"raw {side}", (stop - start) * width, np.dtype(np.uint8))
             if raw.size:
                 try:
-                    files.read(tensor, start * width, raw)
+                    files.fill(tensor, start * self.matrix.columns, raw)
                 except TensorUnreadable as error:
                     raise CheckpointError(
                         f"{tensor.name}: {error}.", hint="Check that its disk works."
@@ -177,7 +177,7 @@ class PairReader:
         return self.decoded(*self.raw(start, stop))
 
     def decoded(self, base: Bytes, target: Bytes) -> tuple[Values, Values]:
-        """The values of rows of stored bytes; see ``rows``."""
+        """The values of rows of their bytes; see ``rows``."""
         shape = len(base), self.matrix.columns
         sides = []
         for side, (content, stored) in enumerate(zip((base, target), self._stored, strict=True)):
@@ -220,8 +220,8 @@ class PairReader:
     def _next(self, waiting: deque[tuple[int, int, Future[_Outcome]]]) -> _Outcome:
         start, stop, future = waiting.popleft()
         outcome = future.result()
-        bits = sum(stored.bits for stored in self._stored)
-        self._done += (stop - start) * self.matrix.columns * bits // 8
+        matrix = self.matrix
+        self._done += matrix.nbytes * stop // matrix.rows - matrix.nbytes * start // matrix.rows
         self.report()
         return outcome
 
@@ -242,7 +242,7 @@ class PairReader:
 
 
 def decode_into(raw: Bytes, stored: StoredType, values: Values) -> None:
-    """Stored floats as values, without loss: what the kernels do, in NumPy.
+    """Floats of any type as values, without loss: what the kernels do, in NumPy.
 
     ``values`` is float32, or float64 where a side is stored as such.
     """

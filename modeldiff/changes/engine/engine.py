@@ -262,7 +262,7 @@ class _Walk:
         except TensorUnreadable as error:
             task.trouble = str(error)
         if task.search is None:
-            self._count_bytes(n * (task.types.base.bits + task.types.target.bits) // 8)
+            self._count_bytes(task.bytes_before(job.stop) - task.bytes_before(job.start))
         with task.lock:
             task.left -= 1
             if task.left:

@@ -19,40 +19,21 @@ def load_chunk(
 ) -> None:
     """Elements ``start`` to ``stop`` of a task's tensors."""
     for files, tensor, stored, buffer in _sides(worker, task, base, target):
-        first, last = start * stored.bits // 8, stop * stored.bits // 8
-        files.read(tensor, first, buffer[: last - first])
+        size = stop * stored.bits // 8 - start * stored.bits // 8
+        files.fill(tensor, start, buffer[:size])
 
 
 def load_sample(worker: Worker, task: Task, base: OpenFiles, target: OpenFiles) -> None:
     """The clusters of a task's sample, one after the other."""
-    starts = cluster_starts(task.elements)
+    starts = cluster_starts(task.elements, task.grain)
     for files, tensor, stored, buffer in _sides(worker, task, base, target):
-        width = stored.bits // 8
-        places = [start * width for start in starts]
-        files.read_pieces(tensor, places, buffer[: len(starts) * CLUSTER * width])
+        files.fill_clusters(tensor, starts, buffer[: len(starts) * CLUSTER * stored.bits // 8])
 
 
 def load_batch(worker: Worker, tasks: Sequence[Task], base: OpenFiles, target: OpenFiles) -> None:
     """Several tasks' tensors, one after the other."""
-    _load_tensors(base, [task.base for task in tasks], worker.base)
-    _load_tensors(target, [task.target for task in tasks], worker.target)
-
-
-def _load_tensors(
-    files: OpenFiles, tensors: Sequence[TensorInfo], buffer: npt.NDArray[np.uint8]
-) -> None:
-    """Neighbours in a file are read at once: tensors of a mixture of experts are many and small.
-    A part whose elements lie apart is nobody's neighbour."""
-    begin = size = 0
-    first = tensors[0]
-    for tensor in tensors:
-        apart = tensor.strides or first.strides or tensor.file != first.file
-        if apart or tensor.offset != first.offset + size:
-            files.read(first, 0, buffer[begin : begin + size])
-            begin, size = begin + size, 0
-            first = tensor
-        size += tensor.nbytes
-    files.read(first, 0, buffer[begin : begin + size])
+    base.fill_all([task.base for task in tasks], worker.base)
+    target.fill_all([task.target for task in tasks], worker.target)
 
 
 def _sides(

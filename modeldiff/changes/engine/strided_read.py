@@ -27,7 +27,7 @@ GAP = 16 << 10
 Fill = Callable[[memoryview, int], None]
 """Fills the memory with the bytes from an offset on, counted from the tensor's first."""
 
-_UNSIGNED: dict[int, Any] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+UNSIGNED: dict[int, Any] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 _own = threading.local()
 
 
@@ -36,30 +36,30 @@ def gather(
 ) -> None:
     """Fill the buffer with a tensor's elements from element ``start`` on, each ``width`` bytes, in
     the order of ``strides`` (see ``TensorInfo``). Raises what ``fill`` raises."""
-    elements = buffer.view(_UNSIGNED[width])
+    elements = buffer.view(UNSIGNED[width])
     done = 0
-    for first, axes in _boxes(strides, start, start + elements.size):
+    for first, axes in whole_boxes(strides, start, start + elements.size):
         counts = [count for count, _ in axes]
         box = elements[done : done + prod(counts)].reshape(counts)
         _read_box(fill, first, tuple(distance for _, distance in axes), box)
         done += box.size
 
 
-def _boxes(strides: Strides, start: int, stop: int) -> Iterator[tuple[int, Strides]]:
+def whole_boxes(strides: Strides, start: int, stop: int) -> Iterator[tuple[int, Strides]]:
     """Elements ``start`` to ``stop`` as whole boxes, in order: where each begins, and its axes."""
     (_, distance), inner = strides[0], strides[1:]
     size = prod(count for count, _ in inner)
     row, within = divmod(start, size)
     if within:
         end = min(stop, start - within + size)
-        for first, axes in _boxes(inner, within, within + end - start):
+        for first, axes in whole_boxes(inner, within, within + end - start):
             yield row * distance + first, axes
         row, start = row + 1, end
     rows, rest = divmod(stop - start, size)
     if rows:
         yield row * distance, ((rows, distance), *inner)
     if rest:
-        for first, axes in _boxes(inner, 0, rest):
+        for first, axes in whole_boxes(inner, 0, rest):
             yield (row + rows) * distance + first, axes
 
 

@@ -1,16 +1,19 @@
-"""Bytes of tensors from their files: exactly as many as were asked for, or an error."""
+"""Values of tensors from their files: exactly as many as were asked for, or an error."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from modeldiff.changes.engine.boxes import fill_from_boxes
+from modeldiff.changes.engine.decoding import Decoders
 from modeldiff.changes.engine.strided_read import gather
-from modeldiff.checkpoints import ByteReader, Checkpoint, FetchProgress, TensorInfo
+from modeldiff.checkpoints import STORED_TYPES, ByteReader, Checkpoint, FetchProgress, TensorInfo
+from modeldiff.checkpoints.tensor import Piece
 
 _BEHIND = 8 << 20
 """How much of what lies before the bytes just read is given up: more than was read at once, since
@@ -19,7 +22,7 @@ those that are cut."""
 
 
 class TensorUnreadable(Exception):
-    """The disk refuses these bytes; the message says why."""
+    """These values cannot be had; the message says why."""
 
 
 def physical_memory() -> int:
@@ -47,9 +50,11 @@ class OpenFiles:
         self._lock = threading.Lock()
         self._left: dict[str, int] = {}
         for tensor in tensors:
-            self._left[tensor.file] = self._left.get(tensor.file, 0) + 1
+            for file in tensor.files:
+                self._left[file] = self._left.get(file, 0) + 1
         self.names = tuple(self._left)
         self._readers: dict[str, ByteReader] = {}
+        self._decoders = Decoders(self._fill_view)
 
     def bytes_to_download(self, file: str) -> int:
         """Bytes that have to be downloaded to fetch this file."""
@@ -61,57 +66,119 @@ class OpenFiles:
 
     def is_fetched(self, tensor: TensorInfo) -> bool:
         """Whether the tensor can be read now."""
-        return tensor.file in self._readers
+        return all(piece.file in self._readers for piece in tensor.pieces)
 
-    def read(self, tensor: TensorInfo, start: int, buffer: npt.NDArray[np.uint8]) -> None:
-        """Fill the buffer with the tensor's bytes from byte ``start`` on.
+    def fill(self, tensor: TensorInfo, first: int, buffer: npt.NDArray[np.uint8]) -> None:
+        """Fill the buffer with the bytes of the tensor's values from element ``first`` on.
 
-        Raises ``CheckpointChanged`` when the file is not what was opened or ends too early, and
-        ``TensorUnreadable`` when the disk fails.
+        Raises ``CheckpointChanged`` when a file is not what was opened or ends too early, and
+        ``TensorUnreadable`` when the disk fails or the tensor's pieces are not the whole of it.
         """
-        self.read_pieces(tensor, [start], buffer)
-        # Elements that lie apart lie between others, which are wanted next.
-        if self._evict_page_cache and not tensor.strides:
-            begin = max(tensor.offset + start - _BEHIND, 0)
-            stretch = tensor.offset + start - begin
-            if stretch:
-                self._readers[tensor.file].forget(begin, stretch)
+        self._fill(tensor, first, buffer)
+        if self._evict_page_cache and buffer.size:
+            self._forget_behind(tensor, first)
 
-    def read_pieces(
-        self, tensor: TensorInfo, starts: Sequence[int], buffer: npt.NDArray[np.uint8]
+    def fill_clusters(
+        self, tensor: TensorInfo, firsts: Sequence[int], buffer: npt.NDArray[np.uint8]
     ) -> None:
-        """Fill the buffer with as many equal pieces of the tensor, each from a byte on."""
-        reader = self._readers[tensor.file]
-        width = buffer.size // len(starts)
+        """Fill the buffer with as many equal runs of the tensor's values, each from an element on.
+        Raises as ``fill`` does."""
+        for first, run in zip(firsts, buffer.reshape(len(firsts), -1), strict=True):
+            self._fill(tensor, first, run)
 
-        def fill(view: memoryview, start: int) -> None:
-            try:
-                reader.readinto(view, tensor.offset + start)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise TensorUnreadable(f"{tensor.file} cannot be read here: {reason}") from error
+    def fill_all(self, tensors: Iterable[TensorInfo], buffer: npt.NDArray[np.uint8]) -> None:
+        """Fill the buffer with several tensors, one after the other. Raises as ``fill`` does.
 
-        for number, start in enumerate(starts):
-            piece = buffer[number * width : (number + 1) * width]
-            if tensor.strides:
-                each = tensor.nbytes // tensor.elements
-                gather(fill, tensor.strides, start // each, piece, each)
-            else:
-                fill(piece.data, start)
+        Neighbours in a file are read at once: tensors of a mixture of experts are many and small.
+        """
+        begin = 0
+        for first, size in _runs(tensors):
+            self.fill(first, 0, buffer[begin : begin + size])
+            begin += size
 
     def done(self, tensor: TensorInfo) -> None:
         """One of the tensors was read; after the last of its file the file is closed.
 
         Raises ``CheckpointChanged`` when the file is no longer the one that was opened.
         """
-        with self._lock:
-            self._left[tensor.file] -= 1
-            if self._left[tensor.file]:
-                return
-        self._readers[tensor.file].close()
-        self._readers[tensor.file].verify()
+        self._decoders.drop(tensor)
+        for file in tensor.files:
+            with self._lock:
+                self._left[file] -= 1
+                if self._left[file]:
+                    continue
+            self._readers[file].close()
+            self._readers[file].verify()
 
     def close(self) -> None:
         """Close what is still open."""
         for reader in self._readers.values():
             reader.close()
+
+    def _fill_view(self, tensor: TensorInfo, first: int, view: memoryview) -> None:
+        self._fill(tensor, first, np.frombuffer(view, np.uint8))
+
+    def _fill(self, tensor: TensorInfo, first: int, buffer: npt.NDArray[np.uint8]) -> None:
+        piece = tensor.only_piece
+        if piece is not None:
+            self._read(piece, first, buffer)
+        elif tensor.recipe is not None:
+            self._decoders.fill(tensor, first, buffer)
+        else:
+            width = STORED_TYPES[tensor.values].bits // 8
+            filled = fill_from_boxes(self._read, tensor.pieces, tensor.shape, first, buffer, width)
+            if filled * width != buffer.size:
+                raise TensorUnreadable("its pieces do not make up the whole")
+
+    def _read(self, piece: Piece, first: int, buffer: npt.NDArray[np.uint8]) -> None:
+        """Fill the buffer with a piece's bytes from one of its elements on."""
+        reader = self._readers[piece.file]
+
+        def fill(view: memoryview, start: int) -> None:
+            try:
+                reader.readinto(view, piece.offset + start)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise TensorUnreadable(f"{piece.file} cannot be read here: {reason}") from error
+
+        bits = STORED_TYPES[piece.dtype].bits
+        if piece.strides:
+            gather(fill, piece.strides, first, buffer, bits // 8)
+        else:
+            fill(buffer.data, first * bits // 8)
+
+    def _forget_behind(self, tensor: TensorInfo, first: int) -> None:
+        """Gives up what lies before an element. Elements that lie apart lie between others, which
+        are wanted next; of several pieces nobody knows."""
+        piece = tensor.pieces[0]
+        if len(tensor.pieces) > 1 or piece.strides:
+            return
+        end = piece.offset + piece.nbytes * first // tensor.elements
+        begin = max(end - _BEHIND, 0)
+        if end > begin:
+            self._readers[piece.file].forget(begin, end - begin)
+
+
+def _runs(tensors: Iterable[TensorInfo]) -> Iterator[tuple[TensorInfo, int]]:
+    """The tensors with the bytes of their values; neighbours as the first of them, with the bytes
+    of all. One whose elements lie apart is nobody's neighbour."""
+    first: TensorInfo | None = None
+    run: Piece | None = None
+    size = 0
+    for tensor in tensors:
+        piece = tensor.only_piece
+        if piece is not None and piece.strides:
+            piece = None
+        if first is None or not _follows(piece, run, size):
+            if first is not None:
+                yield first, size
+            first, run, size = tensor, piece, 0
+        size += tensor.elements * STORED_TYPES[tensor.values].bits // 8
+    if first is not None:
+        yield first, size
+
+
+def _follows(piece: Piece | None, run: Piece | None, size: int) -> bool:
+    if piece is None or run is None:
+        return False
+    return piece.file == run.file and piece.offset == run.offset + size

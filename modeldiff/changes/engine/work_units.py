@@ -13,6 +13,8 @@ from modeldiff.changes.change import Change, Pair
 from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair
 from modeldiff.checkpoints import TensorInfo
 
+COARSEST_GRAIN = 256
+"""What the grain of every recipe divides, and itself a divisor of a chunk."""
 _AHEAD = 8
 """By how many jobs a sample is taken early."""
 
@@ -46,8 +48,17 @@ class Task:
 
     @property
     def elements(self) -> int:
-        """Stored elements of base."""
-        return self.base.nbytes * 8 // self.types.base.bits
+        """Elements of either side."""
+        return self.base.elements
+
+    @property
+    def grain(self) -> int:
+        """Ranges of elements that begin on whole multiples of this are read without waste."""
+        return 1 if self.base.recipe is None and self.target.recipe is None else COARSEST_GRAIN
+
+    def bytes_before(self, element: int) -> int:
+        """How many of the stored bytes of both sides lie before an element."""
+        return self.pair.nbytes * element // max(self.elements, 1)
 
 
 @dataclass(frozen=True)
@@ -96,9 +107,9 @@ def sort_out(pairs: Sequence[Pair]) -> tuple[list[Task], dict[int, Change]]:
         if pair.status != "compared" or pair.base is None or pair.target is None:
             ready[index] = Change(pair)
             continue
-        types = dtype_pair(pair.base.dtype, pair.target.dtype)
+        types = dtype_pair(pair.base.values, pair.target.values)
         if types is None:
-            reason = f"{pair.base.dtype} and {pair.target.dtype} cannot be compared by element"
+            reason = f"{pair.base.values} and {pair.target.values} cannot be compared by element"
             ready[index] = unreadable(pair, reason)
             continue
         tasks.append(Task(index, pair, pair.base, pair.target, types))

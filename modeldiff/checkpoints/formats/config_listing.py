@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,8 @@ class ConfigListing:
             )
         tensors, offset = [], 0
         for name, dtype, shape in self._listing(config):
-            info = TensorInfo(name, dtype, tuple(shape), "", offset, 0)
-            nbytes = info.elements * STORED_TYPES[dtype].bits // 8
-            tensors.append(TensorInfo(name, dtype, info.shape, "", offset, nbytes))
+            nbytes = prod(shape) * STORED_TYPES[dtype].bits // 8
+            tensors.append(TensorInfo.stored(name, dtype, tuple(shape), "", offset, nbytes))
             offset += nbytes
         return Assembly(tuple(tensors), {}, _warnings(config))
 

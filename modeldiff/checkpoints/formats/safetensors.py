@@ -93,7 +93,7 @@ def parse_header(raw: bytes, *, file: str, file_size: int, where: str) -> Header
             gap = "overlaps the one before it" if begin < position else "leaves a hole before it"
             fail(f"the data of tensor {quoted(name)} {gap}.")
         position = end
-        tensors.append(TensorInfo(name, dtype, shape, file, len(raw) + begin, end - begin))
+        tensors.append(TensorInfo.stored(name, dtype, shape, file, len(raw) + begin, end - begin))
     if position > data_bytes:
         fail(
             f"the file is cut short: its header promises {position:,} bytes of data and "

@@ -51,5 +51,5 @@ def possible_drill_downs(
 
 
 def _has_floats(tensor: TensorInfo | None) -> bool:
-    stored = STORED_TYPES.get(tensor.dtype) if tensor is not None and tensor.elements else None
+    stored = STORED_TYPES.get(tensor.values) if tensor is not None and tensor.elements else None
     return stored is not None and stored.kind == "float"

@@ -14,7 +14,7 @@ from modeldiff.results.drilldowns.kind import About, DrillDownKind, Inputs
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_NO_TENSOR = TensorInfo("", "", (), "", 0, 0)
+_NO_TENSOR = TensorInfo.stored("", "", (), "", 0, 0)
 
 
 def _possible(pair: Pair, base: Architecture, target: Architecture) -> bool:

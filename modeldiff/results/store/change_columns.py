@@ -2,7 +2,9 @@
 
 One row a pair, flat columns: the place, both tensors, the statistics by their names, then what
 merges: ``sums_*`` and the sparse histogram. ``name`` is base's name, or target's where base lacks
-the tensor. Columns are built and read as a whole, so 45,000 rows take well under a second.
+the tensor. ``*_dtype`` is the type of the values. Where several pieces or a recipe make a tensor,
+its file and offset are null: a table says what was measured, not where to read it again. Columns
+are built and read as a whole, so 45,000 rows take well under a second.
 """
 
 from __future__ import annotations
@@ -90,10 +92,13 @@ def table_of(changes: Sequence[Change]) -> pa.Table:
     }
     for side in _SIDES:
         tensors: list[TensorInfo | None] = [getattr(pair, side) for pair in pairs]
-        for part in ("dtype", "file", "offset", "nbytes"):
-            columns[f"{side}_{part}"] = _attribute(tensors, part)
+        columns[f"{side}_dtype"] = _attribute(tensors, "values")
+        columns[f"{side}_nbytes"] = _attribute(tensors, "nbytes")
         columns[f"{side}_part"] = _attribute(tensors, "slice")
-        layouts = [() if t is None else tuple(chain.from_iterable(t.strides)) for t in tensors]
+        pieces = _attribute(tensors, "only_piece")
+        columns[f"{side}_file"] = _attribute(pieces, "file")
+        columns[f"{side}_offset"] = _attribute(pieces, "offset")
+        layouts = [() if p is None else tuple(chain.from_iterable(p.strides)) for p in pieces]
         columns[f"{side}_layout"] = _lists(layouts, f"{side}_layout")
         columns[f"{side}_shape"] = _lists(_attribute(tensors, "shape"), f"{side}_shape")
     statistics = [change.statistics for change in changes]
@@ -180,8 +185,10 @@ class _Columns:
         parts = [self(f"{side}_{part}") for part in ("file", "offset", "nbytes")]
         parts += [layouts, self(f"{side}_part")]
         return [
-            None if dtype is None else TensorInfo(name, dtype, shape, *rest)
-            for name, dtype, shape, *rest in zip(
+            None
+            if dtype is None
+            else TensorInfo.stored(name, dtype, shape, file or "", offset or 0, *rest)
+            for name, dtype, shape, file, offset, *rest in zip(
                 names, self(f"{side}_dtype"), shapes, *parts, strict=True
             )
         ]

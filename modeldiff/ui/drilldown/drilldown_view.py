@@ -146,7 +146,7 @@ def _bytes_away(comparison: Comparison, pair: Pair) -> int:
     """Bytes to download before this pair can be read."""
     sides = ((comparison.base, pair.base), (comparison.target, pair.target))
     return sum(
-        side.checkpoint.source.bytes_to_download(tensor.file)
+        side.checkpoint.source.bytes_to_download(file)
         for side, tensor in sides
-        if tensor is not None
+        for file in (tensor.files if tensor is not None else ())
     )
