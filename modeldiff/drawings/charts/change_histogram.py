@@ -65,7 +65,7 @@ def spread_chart(statistics: Statistics) -> alt.LayerChart | None:
     # A bar of most elements is cut off, and its number says so; the others keep their shape.
     top = min(max(bar.share for bar in bars), 1.6 * max(between))
     rows = [
-        asdict(bar) | {"top": min(bar.share, top), "kind": "change", "says": _says(bar)}
+        asdict(bar) | {"top": min(bar.share, top), "kind": "change", "says": _bar_words(bar)}
         for bar in bars
     ]
     marks = [
@@ -160,7 +160,7 @@ def _bars(histogram: Histogram) -> list[_Bar]:
     return bars
 
 
-def _says(bar: _Bar) -> str:
+def _bar_words(bar: _Bar) -> str:
     return f"{bar.range}: {format_pct(bar.share)} of the elements"
 
 

@@ -30,17 +30,17 @@ def unit_names(units: Units) -> tuple[str, ...]:
     )
 
 
-def unit_chart(found: UnitChanges, metric: Metric) -> alt.LayerChart:
+def unit_chart(changes: UnitChanges, metric: Metric) -> alt.LayerChart:
     """A bar a unit in the page's theme, from 0. Query heads that read one KV head stand together,
     every second such group on a band."""
     import altair as alt
 
-    units = found.units
+    units = changes.units
     names = unit_names(units)
-    scale = _scale(found.statistics, metric)
+    scale = _scale(changes.statistics, metric)
     groups = units.groups if units.kind == "query head" else ()
     rows = []
-    for number, (name, each) in enumerate(zip(names, found.statistics, strict=True)):
+    for number, (name, each) in enumerate(zip(names, changes.statistics, strict=True)):
         whose = f"{name}, reads KV head {groups[number]}" if groups else name
         place = {"from": number - 0.42, "to": number + 0.42, "middle": number}
         rows.append(place | _row(whose, each, metric, scale))
@@ -163,9 +163,9 @@ _TOLD = tuple(
 def _tooltip(metric: Metric) -> list[alt.Tooltip]:
     import altair as alt
 
-    told = {"name": "What", "reading": metric.label}
-    told |= {each.key: each.label for each in _TOLD if each.key != metric.key}
-    return [alt.Tooltip(f"{name}:N", title=title) for name, title in told.items()]
+    titles = {"name": "What", "reading": metric.label}
+    titles |= {each.key: each.label for each in _TOLD if each.key != metric.key}
+    return [alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()]
 
 
 def _axis(units: Units) -> alt.Axis:

@@ -124,22 +124,22 @@ class Card:
         room = width - 2 * _PAD
         single = len(self.values) == 1 and bool(self.numbers)
         lines = []
-        taken = indent
+        occupied = indent
         if single:
             size, role = _look(self.values[0])
             least = min(text_width(self.label, LABEL, bold=True), _SHORTEST) + indent
             number = shorten(self.numbers[0], room - least - DETAIL_GAP, size, bold=True)
             lines.append(TextLine(width - _PAD, 20, number, size, role, "end"))
-            taken += lines[0].width + DETAIL_GAP
-        label = shorten(self.label, room - taken, LABEL, bold=True)
+            occupied += lines[0].width + DETAIL_GAP
+        label = shorten(self.label, room - occupied, LABEL, bold=True)
         lines.insert(0, TextLine(_PAD + indent, 20, label, LABEL, "label"))
         for row, (shape, detail) in enumerate(self.lines):
             y = 35.0 + 15 * row
             if shape:
-                shown = shorten(shape, room, SHAPE)
-                left = room - text_width(shown, SHAPE) - DETAIL_GAP
+                cut = shorten(shape, room, SHAPE)
+                left = room - text_width(cut, SHAPE) - DETAIL_GAP
                 after = shorten(detail, left, DETAIL) if left > 2 * DETAIL else ""
-                lines.append(TextLine(_PAD, y, shown, SHAPE, "shape", after=after))
+                lines.append(TextLine(_PAD, y, cut, SHAPE, "shape", after=after))
             else:
                 lines.append(TextLine(_PAD, y, shorten(detail, room, DETAIL), DETAIL, "detail"))
         if not single:
@@ -147,9 +147,9 @@ class Card:
             for value, gauge, number in rows:
                 y = gauge.y + gauge.height / 2 + 4
                 name = shorten(value.parameter, _name_room(self.values), DETAIL)
-                shown = shorten(number, _MOST_NUMBER, DETAIL, bold=True)
+                cut = shorten(number, _MOST_NUMBER, DETAIL, bold=True)
                 lines.append(TextLine(_PAD, y, name, DETAIL, "detail"))
-                lines.append(TextLine(width - _PAD, y, shown, DETAIL, _look(value)[1], "end"))
+                lines.append(TextLine(width - _PAD, y, cut, DETAIL, _look(value)[1], "end"))
         return tuple(lines)
 
     def gauges(self, width: float) -> tuple[Gauge, ...]:
