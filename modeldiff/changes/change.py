@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -142,3 +143,7 @@ class Progress:
     tensors_total: int
     resumed_bytes: int = 0
     current: str = ""
+
+
+ReportProgress = Callable[[Progress], None]
+"""Called several times a second; may raise ``modeldiff.errors.Cancelled``."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.changes.change import Pair
+from modeldiff.changes.change import Pair, ReportProgress
 from modeldiff.changes.drilldown.block_sums import block_sums, relative_frobenius_pct
 from modeldiff.changes.drilldown.pair_reader import (
     PairReader,
-    ReportProgress,
     matrix_pair,
     require_floats,
 )

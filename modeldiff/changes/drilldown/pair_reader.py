@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.changes.backends.devices import MOST_THREADS, usable_cores
-from modeldiff.changes.change import Pair, Progress
+from modeldiff.changes.change import Pair, Progress, ReportProgress
 from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair, table8
 from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
 from modeldiff.checkpoints import Checkpoint, StoredType, TensorInfo
@@ -25,7 +25,6 @@ from modeldiff.errors import CheckpointError, InvalidOption
 BLOCK_ELEMENTS = 1 << 18
 """Elements of a block, but at least a row: what NumPy does to it stays near the processor."""
 
-ReportProgress = Callable[[Progress], None]
 Bytes = npt.NDArray[np.uint8]
 Values = npt.NDArray[Any]
 _Found = TypeVar("_Found")

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.changes.change import Pair
+from modeldiff.changes.change import Pair, ReportProgress
 from modeldiff.changes.drilldown.block_sums import BlockSums, block_sums, relative_frobenius_pct
 from modeldiff.changes.drilldown.pair_reader import (
     MatrixPair,
     PairReader,
-    ReportProgress,
     matrix_pair,
     require_floats,
 )

@@ -17,12 +17,11 @@ import numpy as np
 
 from modeldiff.architectures import Architecture, Place
 from modeldiff.changes.arrays import statistics_of_bytes
-from modeldiff.changes.change import Change, Pair, Statistics
+from modeldiff.changes.change import Change, Pair, ReportProgress, Statistics
 from modeldiff.changes.drilldown.pair_reader import (
     Bytes,
     MatrixPair,
     PairReader,
-    ReportProgress,
     matrix_pair,
 )
 from modeldiff.changes.statistics.statistics import merge_statistics

@@ -13,7 +13,7 @@ from dataclasses import replace
 from modeldiff.changes.backends.accumulator import MedianSearch, PartialMedian
 from modeldiff.changes.backends.backend import Backend, Worker
 from modeldiff.changes.backends.select import backend_for
-from modeldiff.changes.change import Change, Pair, Progress
+from modeldiff.changes.change import Change, Pair, Progress, ReportProgress
 from modeldiff.changes.engine.fetching import Fetching
 from modeldiff.changes.engine.loading import load_batch, load_chunk, load_sample
 from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable, physical_memory
@@ -36,8 +36,6 @@ _KEPT_SHARE = 0.75
 """A pair that is larger than this share of memory cannot stay in the page cache until it is read
 again; to make room for it costs more than half of the time of reading it, and everything else in
 there."""
-
-ReportProgress = Callable[[Progress], None]
 
 
 def measure(

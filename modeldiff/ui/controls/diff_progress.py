@@ -27,7 +27,7 @@ from modeldiff.ui.session.opened_pair import Comparison, Opened, pairs_of
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import code, plain
 
-SECONDS_BETWEEN_POLLS = 1.0
+_SECONDS_BETWEEN_POLLS = 1.0
 STARTS_BY_ITSELF_BELOW = 1_000_000_000
 """A local pair with fewer bytes to read than this is measured without asking."""
 
@@ -97,7 +97,7 @@ def follow(
     """
 
     def pace(state: DiffState) -> float | None:
-        return SECONDS_BETWEEN_POLLS if state.active else beat()
+        return _SECONDS_BETWEEN_POLLS if state.active else beat()
 
     begun = pace(diff_state(comparison))
 

@@ -26,7 +26,7 @@ from modeldiff.results import (
 from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.widgets.error_box import show_error
 
-SECONDS_BETWEEN_POLLS = 0.5
+_SECONDS_BETWEEN_POLLS = 0.5
 _PATIENCE = 0.6
 """Seconds that a page waits for a look before it shows how far it is: most are there by then."""
 
@@ -81,7 +81,7 @@ def follow_drill_down(
             st.rerun()
         _progress(comparison, look, state, cost)
 
-    st.fragment(watch, run_every=SECONDS_BETWEEN_POLLS if polling else None)()
+    st.fragment(watch, run_every=_SECONDS_BETWEEN_POLLS if polling else None)()
 
 
 def _progress(comparison: Comparison, look: DrillDown, state: DrillDownState, cost: str) -> None:

@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from modeldiff.changes.drilldown.pair_reader import MatrixPair, PairReader, Values
-from modeldiff.changes.drilldown.spectrum.spectrum import RoundingNoise
-
-Floats = npt.NDArray[np.float64]
+from modeldiff.changes.drilldown.spectrum.spectrum import Floats, RoundingNoise
 
 
 class Totals:

@@ -25,19 +25,18 @@ from typing import Literal
 
 import numpy as np
 
-from modeldiff.changes.change import Pair
+from modeldiff.changes.change import Pair, ReportProgress
 from modeldiff.changes.drilldown.pair_reader import (
     MatrixPair,
     PairReader,
-    ReportProgress,
     matrix_pair,
     require_floats,
 )
 from modeldiff.changes.drilldown.spectrum.linear_algebra import Algebra
 from modeldiff.changes.drilldown.spectrum.numpy_linear_algebra import NumpyAlgebra
-from modeldiff.changes.drilldown.spectrum.panels import Floats, Totals, panels
+from modeldiff.changes.drilldown.spectrum.panels import Totals, panels
 from modeldiff.changes.drilldown.spectrum.select import algebra_for
-from modeldiff.changes.drilldown.spectrum.spectrum import SingularValues
+from modeldiff.changes.drilldown.spectrum.spectrum import Floats, SingularValues
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import InvalidOption
 
