@@ -22,6 +22,7 @@ from modeldiff.drawings import (
 )
 from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
 from modeldiff.text import formatting as wording
+from modeldiff.text.formatting import format_share
 from tests.support.changes import made_statistics
 
 MEDIAN, UNCHANGED = METRICS[0], METRICS[1]
@@ -52,6 +53,26 @@ def test_examples_in_the_docstrings() -> None:
 )
 def test_percentages(value: float | None, text: str) -> None:
     assert format_pct(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "text"),
+    [
+        (0.0, 3, "0 %"),
+        (1e-12, 3, "<0.01 %"),
+        (0.0001, 3, "0.01 %"),
+        (0.00052, 3, "0.052 %"),
+        (0.1234, 2, "12 %"),
+        (0.994, 2, "99 %"),
+        (0.996, 2, ">99 %"),
+        (0.99999, 3, ">99.9 %"),
+        (1.0, 2, "100 %"),
+        (1.0, 3, "100 %"),
+    ],
+)
+def test_shares(share: float, digits: int, text: str) -> None:
+    assert format_share(share, digits=digits) == text
+    assert format_share(share * 8, 8, digits=digits) == text
 
 
 @given(st.floats(min_value=0, max_value=1e9, exclude_min=True))

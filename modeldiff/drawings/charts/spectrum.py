@@ -34,7 +34,7 @@ def spectrum_chart(spectrum: SingularValues) -> alt.LayerChart | None:
             "kind": "change",
             "reading": format_small(float(values[n - 1])),
             "share": f"{share[n - 1]:.1f} %",
-            "says": f"singular value {n}: {format_small(float(values[n - 1]))}",
+            "description": f"singular value {n}: {format_small(float(values[n - 1]))}",
         }
         for n in numbers
     ]
@@ -83,7 +83,7 @@ def spectrum_chart(spectrum: SingularValues) -> alt.LayerChart | None:
                 alt.Tooltip("reading:N", title="Singular value"),
                 alt.Tooltip("share:N", title="Energy up to here"),
             ],
-            description=alt.Description("says:N"),
+            description=alt.Description("description:N"),
         ),
     ]
     if noise > 0:

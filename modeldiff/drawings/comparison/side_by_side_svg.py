@@ -10,8 +10,8 @@ from modeldiff.drawings.comparison.difference_marks import Mark
 from modeldiff.drawings.comparison.notes_column import GUTTER, note_lines, notes_height, wrapped
 from modeldiff.drawings.comparison.row_alignment import Gap, Slot, Span
 from modeldiff.drawings.comparison.side_by_side import SideBySide
+from modeldiff.drawings.diagram.layout.canvas_columns import MARGIN, PANEL_X
 from modeldiff.drawings.diagram.layout.elements import Frame, Layout
-from modeldiff.drawings.diagram.layout.layout import MARGIN, PANEL_X
 from modeldiff.drawings.diagram.painter import Painter
 from modeldiff.drawings.style.metrics import METRICS
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
