@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -73,6 +76,22 @@ def test_percentages(value: float | None, text: str) -> None:
 def test_shares(share: float, digits: int, text: str) -> None:
     assert format_share(share, digits=digits) == text
     assert format_share(share * 8, 8, digits=digits) == text
+
+
+def test_bytes_are_written_in_one_place() -> None:
+    root = Path(wording.__file__).parents[1]
+    others = [path for path in root.rglob("*.py") if path != Path(wording.__file__)]
+    written = {
+        f"{path.relative_to(root)}: {piece.value}"
+        for path in others
+        for text in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for piece in text.values
+        if isinstance(piece, ast.Constant)
+        and isinstance(piece.value, str)
+        and re.match(r" ?[kKMGT]i?B\b", piece.value)
+    }
+    assert written == set()
 
 
 @given(st.floats(min_value=0, max_value=1e9, exclude_min=True))
