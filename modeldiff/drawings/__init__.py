@@ -22,7 +22,7 @@ from modeldiff.text.formatting import (
 )
 
 if TYPE_CHECKING:
-    from modeldiff.drawings.heatmap.chart import heatmap_chart, heatmap_says, heatmap_spec
+    from modeldiff.drawings.heatmap.chart import heatmap_chart, heatmap_guide, heatmap_spec
 
 __all__ = [
     "CSS_PALETTE",
@@ -48,7 +48,7 @@ __all__ = [
     "heatmap_alt",
     "heatmap_chart",
     "heatmap_frame",
-    "heatmap_says",
+    "heatmap_guide",
     "heatmap_spec",
     "metric_named",
 ]
@@ -56,7 +56,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import what needs Altair when it is asked for: the command line formats numbers without."""
-    if name in ("heatmap_chart", "heatmap_says", "heatmap_spec"):
+    if name in ("heatmap_chart", "heatmap_guide", "heatmap_spec"):
         from modeldiff.drawings.heatmap import chart as heatmap
 
         return getattr(heatmap, name)

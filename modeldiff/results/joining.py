@@ -20,7 +20,7 @@ from modeldiff.results.store.journal import Entry, PairId, journals_of, pair_id,
 from modeldiff.results.store.lock import held_alone
 from modeldiff.results.store.result_files import load_result, save_result
 
-Entries = Mapping[PairId, Entry]
+JournalEntries = Mapping[PairId, Entry]
 _MOST_NAMES = 5
 """So many of the tensors that are missing are named."""
 
@@ -36,11 +36,11 @@ class Joined:
     seconds: float
 
 
-def join_journals(pairs: Sequence[Pair], journals: Iterable[Entries]) -> Joined:
+def join_journals(pairs: Sequence[Pair], journals: Iterable[JournalEntries]) -> Joined:
     """The rows of ``pairs`` from the entries of any number of journals, which may overlap.
 
     Of a pair with several entries the first with statistics counts: where one could read a tensor,
-    it does not matter that another could not. Entries of other pairs are left out.
+    it does not matter that another could not. JournalEntries of other pairs are left out.
     """
     entries: dict[PairId, Entry] = {}
     devices: dict[str, None] = {}
@@ -111,7 +111,7 @@ def _incomplete(
     target: Checkpoint,
     pairs: Sequence[Pair],
     missing: Sequence[Pair],
-    journals: Mapping[Shard | None, Entries],
+    journals: Mapping[Shard | None, JournalEntries],
     folder: Path,
 ) -> ResultError:
     """The error that says what is missing, and the command that measures the least to mend it."""
@@ -156,7 +156,7 @@ class _Repair:
         cls,
         pairs: Sequence[Pair],
         missing: Sequence[Pair],
-        journals: Mapping[Shard | None, Entries],
+        journals: Mapping[Shard | None, JournalEntries],
         count: int,
     ) -> _Repair:
         """Those of ``count``: a shard reads what its own journal lacks."""

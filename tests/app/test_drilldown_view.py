@@ -122,7 +122,7 @@ def test_what_takes_long_says_so_and_waits(
     assert "up to 30 seconds" in words(app)
     app.button(key="start_drill_down").click().run()
     assert "All 16 were computed" in words(app.run())
-    monkeypatch.setattr(kinds, "STARTS_BY_ITSELF_BELOW", 100)
+    monkeypatch.setattr(kinds, "STARTS_UNASKED_BELOW", 100)
     app = open_page("heatmap", **query, look="image")
     assert "This reads 2.05 kB again" in words(app)
     assert "blocks of the" not in words(app)

@@ -233,7 +233,7 @@ def post_norm() -> Architecture:
         norm, last = one.rows[0][0], one.rows[-1][-1]
         rows = tuple(
             tuple(
-                replace(step, inputs=tuple(i for i in step.inputs if i != norm.id)) for step in row
+                replace(node, inputs=tuple(i for i in node.inputs if i != norm.id)) for node in row
             )
             for row in one.rows[1:]
         )
@@ -257,11 +257,11 @@ def two_towers() -> Architecture:
             rows=tuple(
                 tuple(
                     replace(
-                        step,
-                        id=f"encoder.{step.id}",
-                        inputs=tuple(f"encoder.{name}" for name in step.inputs),
+                        node,
+                        id=f"encoder.{node.id}",
+                        inputs=tuple(f"encoder.{name}" for name in node.inputs),
                     )
-                    for step in row
+                    for node in row
                 )
                 for row in one.rows
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modeldiff.architectures import Architecture, Node, Sublayer, understand
+from modeldiff.architectures.components import ORDER
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.config_only.catalog import catalog_config
 from tests.support.named_shapes import (
@@ -288,3 +289,23 @@ def test_what_a_known_family_does_not_know_is_listed_beside() -> None:
     [odd, _] = understand(checkpoint(shapes)).layer_kinds
     assert (odd.sublayers[-1].name, odd.sublayers[-1].adds) == ("Also stored", False)
     assert rows(odd.sublayers[-1]) == [["self_attn.mystery"]]
+
+
+def test_all_nodes_come_in_the_order_of_the_data() -> None:
+    llama = understand(SOURCES["llama-3-8b"])
+    ids = [node.id for node in llama.nodes()]
+    assert ids == sorted(ids, key=ORDER.__getitem__)
+    assert (ids[0], ids[-1]) == ("embed_tokens", "lm_head")
+    assert [node.id for node in llama.nodes(())] == ["embed_tokens", "norm", "lm_head"]
+
+
+def test_what_another_tower_begins_with_comes_before_what_it_ends_with() -> None:
+    ids = [node.id for node in understand(SOURCES["whisper"]).stem]
+    assert ids.index("encoder.conv1") < ids.index("encoder.conv2") < ids.index("encoder.norm")
+
+
+def test_only_a_count_is_a_number_of_an_architecture() -> None:
+    llama = understand(SOURCES["llama-3-8b"])
+    assert llama.number("layers") == 32
+    for key in ("tied_head", "activation", "no such fact"):
+        assert llama.number(key) is None

@@ -49,7 +49,7 @@ _RENAMED = {".block_sparse_moe.": ".mlp.", "embed_out.": "lm_head."}
 """What transformers calls otherwise in its modules than in the files."""
 
 Spot = tuple[int | None, str]
-"""A layer and a step's id."""
+"""A layer and a node's id."""
 
 
 class Drawn:
@@ -60,29 +60,29 @@ class Drawn:
         self.encoded: set[Spot] = set()
         main, *others = dict.fromkeys(kind.tower for kind in architecture.layer_kinds)
         for tower in others:
-            stem = [step for step in architecture.stem if step.id.startswith(f"{tower}.")]
+            stem = [node for node in architecture.stem if node.id.startswith(f"{tower}.")]
             self.encoded = self._tower(architecture, tower, stem)
         rest = tuple(f"{tower}." for tower in others)
-        stem = [step for step in architecture.stem if not step.id.startswith(rest)]
+        stem = [node for node in architecture.stem if not node.id.startswith(rest)]
         self._section(None, [architecture.tail], self._tower(architecture, main, stem))
 
     def _tower(self, architecture: Architecture, tower: str, stem: Sequence[Node]) -> set[Spot]:
         """The stream after a tower's layers."""
         stream: set[Spot] = set()
         before_layers = self._section(None, [stem], stream)
-        read = {name for step in stem for name in step.inputs}
-        for step in stem:
-            if step.id not in read:
-                stream |= self._ends(None, before_layers, step.id, set())
+        read = {name for node in stem for name in node.inputs}
+        for node in stem:
+            if node.id not in read:
+                stream |= self._ends(None, before_layers, node.id, set())
         kinds = {n: k for k in architecture.layer_kinds if k.tower == tower for n in k.layers}
         for layer, kind in sorted(kinds.items()):
             before = set(stream)
             for sublayer in kind.sublayers:
                 assert sublayer.adds
                 source = before if kind.parallel else set(stream)
-                steps = self._section(layer, sublayer.rows, source)
+                nodes = self._section(layer, sublayer.rows, source)
                 [last] = sublayer.rows[-2 if sublayer.norms_sum else -1]
-                stream |= self._ends(layer, steps, last.id, source)
+                stream |= self._ends(layer, nodes, last.id, source)
                 if sublayer.norms_sum:
                     [norm] = sublayer.rows[-1]
                     assert norm.inputs == (last.id,)
@@ -93,33 +93,33 @@ class Drawn:
     def _section(
         self, layer: int | None, rows: Sequence[Sequence[Node]], stream: set[Spot]
     ) -> Mapping[str, Node]:
-        steps = {step.id: step for row in rows for step in row}
-        for step in steps.values():
-            if step.kind == "operation":
+        nodes = {node.id: node for row in rows for node in row}
+        for node in nodes.values():
+            if node.kind == "operation":
                 continue
-            lone = step.kind in ("parameter", "input")
-            reads = set() if lone or step.inputs else set(stream)
-            for name in step.inputs:
-                reads |= self._ends(layer, steps, name, stream)
-            self.reads[layer, step.id] = reads
-        return steps
+            lone = node.kind in ("parameter", "input")
+            reads = set() if lone or node.inputs else set(stream)
+            for name in node.inputs:
+                reads |= self._ends(layer, nodes, name, stream)
+            self.reads[layer, node.id] = reads
+        return nodes
 
     def _ends(
-        self, layer: int | None, steps: Mapping[str, Node], name: str, stream: set[Spot]
+        self, layer: int | None, nodes: Mapping[str, Node], name: str, stream: set[Spot]
     ) -> set[Spot]:
-        """The boxes with parameters from which a line comes that leaves this step."""
-        step = steps[name]
+        """The boxes with parameters from which a line comes that leaves this node."""
+        node = nodes[name]
         if name.endswith(".cross_attn.encoder"):
             return self.encoded
-        if step.kind != "operation":
+        if node.kind != "operation":
             return {(layer, name)}
         # The router's scores weigh what the experts give, inside of transformers' experts.
         inputs = [
-            one for one in step.inputs if not name.endswith(".combine") or one != "mlp.router"
+            one for one in node.inputs if not name.endswith(".combine") or one != "mlp.router"
         ]
-        found = set() if step.inputs else set(stream)
+        found = set() if node.inputs else set(stream)
         for one in inputs:
-            found |= self._ends(layer, steps, one, stream)
+            found |= self._ends(layer, nodes, one, stream)
         return found
 
 

@@ -317,7 +317,7 @@ def test_files_are_what_they_say() -> None:
 
 @st.composite
 def row_graphs(draw: st.DrawFn) -> list[list[Card]]:
-    """Rows of steps that read any steps of lower rows."""
+    """Rows of nodes that read any nodes of lower rows."""
     rows: list[list[Card]] = []
     earlier: list[str] = []
     for number in range(draw(st.integers(1, 6))):
@@ -325,8 +325,8 @@ def row_graphs(draw: st.DrawFn) -> list[list[Card]]:
         for place in range(draw(st.integers(1, 4))):
             inputs = draw(st.lists(st.sampled_from(earlier), max_size=3)) if earlier else []
             label = draw(st.sampled_from(["×", "Scan", "an operation with a long name"]))
-            step = Node(f"{number}.{place}", label, "operation", tuple(inputs))
-            row.append(make_card(step, label, (), (), largest=0, alone=False))
+            node = Node(f"{number}.{place}", label, "operation", tuple(inputs))
+            row.append(make_card(node, label, (), (), largest=0, alone=False))
         rows.append(row)
         earlier += [card.node.id for card in row]
     return rows

@@ -97,7 +97,9 @@ class TestUnits:
         assert [band["from"] for band in bands] == [-0.5, 1.5]
         values = [each.median_pct for each in self.FOUND.statistics]
         assert [bar["value"] for bar in bars] == values
-        assert bars[2]["says"].startswith("query head 2, reads KV head 1: median relative change")
+        assert bars[2]["description"].startswith(
+            "query head 2, reads KV head 1: median relative change"
+        )
         alt = units_alt(unit_names(self.FOUND.units), self.FOUND.statistics, METRICS[0])
         assert "largest in query head 2" in alt and "smallest in query head 3" in alt
 

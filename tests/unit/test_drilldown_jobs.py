@@ -485,7 +485,9 @@ class TestRegistry:
     def test_what_it_costs_is_known_from_headers(
         self, kind: str, side: int, passes: int, at_once: bool
     ) -> None:
-        tensor = TensorInfo.stored("w", "BF16", (side, side), "model.safetensors", 0, 2 * side * side)
+        tensor = TensorInfo.stored(
+            "w", "BF16", (side, side), "model.safetensors", 0, 2 * side * side
+        )
         row = Pair(Place(0, "mlp.up_proj"), "compared", tensor, tensor)
         cost = drill_down_kind(kind).cost(row)
         assert (cost.nbytes, cost.passes) == (4 * side * side, passes)

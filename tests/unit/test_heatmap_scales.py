@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modeldiff.changes import Pair, merge_statistics
-from modeldiff.drawings import LIGHT, METRICS, HeatmapOptions, heatmap_chart, heatmap_says
+from modeldiff.drawings import LIGHT, METRICS, HeatmapOptions, heatmap_chart, heatmap_guide
 from modeldiff.drawings.heatmap.colour_scales import ColourScales, choose_colour_scales
 from modeldiff.drawings.heatmap.frame import heatmap_frame, in_picture
 from modeldiff.drawings.heatmap.options import Sharing
@@ -47,14 +47,14 @@ def automatic(frame: pd.DataFrame) -> ColourScales:
 def test_norms_that_move_little_get_a_scale_of_their_own_and_it_is_said() -> None:
     frame = frame_of(30.0, 2.0, 25.0)
     assert automatic(frame).sharing == "kind"
-    says = heatmap_says(frame, MEDIAN)
+    says = heatmap_guide(frame, MEDIAN)
     assert "norms (to 4 %)" in says and "compare colours within one of them only" in says
 
 
 def test_alike_kinds_share_one_scale_and_so_does_what_did_not_move() -> None:
     assert automatic(frame_of(30.0, 12.0, 25.0)).sharing == "one"
     assert automatic(frame_of(30.0, 0.0, 25.0)).sharing == "one"
-    assert "All cells share one scale" in heatmap_says(frame_of(30.0, 12.0, 25.0), MEDIAN)
+    assert "All cells share one scale" in heatmap_guide(frame_of(30.0, 12.0, 25.0), MEDIAN)
     assert automatic(frame_of(0.0, 0.0, 0.0)).sharing == "one"
 
 
@@ -152,8 +152,8 @@ def test_the_margins_are_merged_and_not_averaged() -> None:
 
 
 def test_below_the_floor_other_numbers_are_pointed_to() -> None:
-    assert "tell more here" in heatmap_says(frame_of(0.0001, 0.0001, 0.0001), MEDIAN)
-    assert "tell more here" not in heatmap_says(frame_of(3.0, 3.0, 3.0), MEDIAN)
+    assert "tell more here" in heatmap_guide(frame_of(0.0001, 0.0001, 0.0001), MEDIAN)
+    assert "tell more here" not in heatmap_guide(frame_of(3.0, 3.0, 3.0), MEDIAN)
 
 
 def legend_texts(frame: pd.DataFrame, **options: Any) -> list[tuple[float, float, float, str]]:

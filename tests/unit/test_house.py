@@ -128,6 +128,28 @@ def test_no_room_has_too_many_modules() -> None:
     assert {name: count for name, count in folders.items() if count > MOST_MODULES} == {}
 
 
+def public_names(path: Path) -> Iterator[str]:
+    """The classes, functions and constants that a module defines for others."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        names: list[str] = []
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names = [node.name]
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+        yield from (name for name in names if not name.startswith("_"))
+
+
+def test_a_public_name_means_one_thing() -> None:
+    homes: dict[str, set[str]] = {}
+    for path in modules():
+        # What a page names is seen by nobody: it is run from top to bottom.
+        if "modeldiff" in path.relative_to(ROOT).parts:
+            for name in public_names(path):
+                homes.setdefault(name, set()).add(name_of(path))
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
 def test_only_the_app_knows_streamlit() -> None:
     knows = set()
     for path in modules():

@@ -147,7 +147,9 @@ SIZES = st.lists(st.integers(0, 50) | st.integers(0, 10**12), max_size=30)
 
 
 def pairs_of(sizes: list[int]) -> list[Pair]:
-    tensors = [TensorInfo.stored(f"t.{n}", "U8", (size,), "f", 0, size) for n, size in enumerate(sizes)]
+    tensors = [
+        TensorInfo.stored(f"t.{n}", "U8", (size,), "f", 0, size) for n, size in enumerate(sizes)
+    ]
     return [Pair(Place(None, each.name), "compared", each, each) for each in tensors]
 
 

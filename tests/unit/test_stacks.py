@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from modeldiff.architectures import Architecture, understand
-from modeldiff.architectures.facts.lineage import EvolutionStep, evolution
+from modeldiff.architectures.facts.lineage import LineageStep, read_lineage
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, Palette
 from modeldiff.drawings.comparison.lineage import Chip, StackLine, stack_lines
@@ -24,12 +24,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @cache
-def steps_of(names: tuple[str, ...]) -> tuple[EvolutionStep, ...]:
+def steps_of(names: tuple[str, ...]) -> tuple[LineageStep, ...]:
     return steps(*(understand(open_checkpoint(f"catalog:{name}")) for name in names))
 
 
-def steps(*architectures: Architecture) -> tuple[EvolutionStep, ...]:
-    return tuple(step for step in evolution(architectures) if step is not None)
+def steps(*architectures: Architecture) -> tuple[LineageStep, ...]:
+    return tuple(step for step in read_lineage(architectures) if step is not None)
 
 
 def chips(line: StackLine, number: int) -> dict[str, Chip]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,6 +25,7 @@ from modeldiff.drawings import (
 )
 from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
 from modeldiff.text import formatting as wording
+from modeldiff.text.formatting import format_share
 from tests.support.changes import made_statistics
 
 MEDIAN, UNCHANGED = METRICS[0], METRICS[1]
@@ -52,6 +56,42 @@ def test_examples_in_the_docstrings() -> None:
 )
 def test_percentages(value: float | None, text: str) -> None:
     assert format_pct(value) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "text"),
+    [
+        (0.0, 3, "0 %"),
+        (1e-12, 3, "<0.01 %"),
+        (0.0001, 3, "0.01 %"),
+        (0.00052, 3, "0.052 %"),
+        (0.1234, 2, "12 %"),
+        (0.994, 2, "99 %"),
+        (0.996, 2, ">99 %"),
+        (0.99999, 3, ">99.9 %"),
+        (1.0, 2, "100 %"),
+        (1.0, 3, "100 %"),
+    ],
+)
+def test_shares(share: float, digits: int, text: str) -> None:
+    assert format_share(share, digits=digits) == text
+    assert format_share(share * 8, 8, digits=digits) == text
+
+
+def test_bytes_are_written_in_one_place() -> None:
+    root = Path(wording.__file__).parents[1]
+    others = [path for path in root.rglob("*.py") if path != Path(wording.__file__)]
+    written = {
+        f"{path.relative_to(root)}: {piece.value}"
+        for path in others
+        for text in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(text, ast.JoinedStr)
+        for piece in text.values
+        if isinstance(piece, ast.Constant)
+        and isinstance(piece.value, str)
+        and re.match(r" ?[kKMGT]i?B\b", piece.value)
+    }
+    assert written == set()
 
 
 @given(st.floats(min_value=0, max_value=1e9, exclude_min=True))

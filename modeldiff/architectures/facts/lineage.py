@@ -75,7 +75,7 @@ _IN_A_LINE = {"base": "one before", "target": "new one"}
 
 
 @dataclass(frozen=True)
-class EvolutionStep:
+class LineageStep:
     """A model of the line and what it changed from ``before`` (None: it is the first).
 
     ``start`` are the telling facts of a first one. ``telling`` are the differences that say how it
@@ -91,13 +91,13 @@ class EvolutionStep:
     same: int
 
 
-def evolution(line: Sequence[Architecture | None]) -> tuple[EvolutionStep | None, ...]:
+def read_lineage(line: Sequence[Architecture | None]) -> tuple[LineageStep | None, ...]:
     """The steps of a line of architectures, in its order.
 
     One that could not be opened (None) has no step, and the next is compared with the last before
     it that could.
     """
-    steps: list[EvolutionStep | None] = []
+    steps: list[LineageStep | None] = []
     before: Architecture | None = None
     for architecture in line:
         if architecture is None:
@@ -108,16 +108,16 @@ def evolution(line: Sequence[Architecture | None]) -> tuple[EvolutionStep | None
     return tuple(steps)
 
 
-def _step(before: Architecture | None, architecture: Architecture) -> EvolutionStep:
+def _step(before: Architecture | None, architecture: Architecture) -> LineageStep:
     if before is None:
         known = [fact for fact in architecture.facts if fact.key in _RANKS and _says(fact)]
         start = tuple(sorted(known, key=lambda fact: _RANKS[fact.key]))
-        return EvolutionStep(architecture, None, start, (), (), 0)
+        return LineageStep(architecture, None, start, (), (), 0)
     pairs = compare_facts(before, architecture)
     different = [_in_a_line(pair) for pair in pairs if not pair.same]
     loud = telling(different)
     told = {pair.key for pair in loud}
-    return EvolutionStep(
+    return LineageStep(
         architecture,
         before,
         (),

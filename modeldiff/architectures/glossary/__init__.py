@@ -1,4 +1,4 @@
-"""The explanations' words: a text for each component and operation of the skeleton."""
+"""The explanations' words: a text for each component and operation of the common graph."""
 
 from __future__ import annotations
 

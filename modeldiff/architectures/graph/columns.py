@@ -39,7 +39,7 @@ Key = tuple[float, ...]
 def column_orders(parameters: Iterable[Parameter]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Columns in the layers, and columns outside them; each once, buffers left out.
 
-    Components that a family describes stand in the skeleton's order. Others are placed by their
+    Components that a family describes stand in the common graph's order. Others are placed by their
     words, then in file order. A bias stands right after its weight, the towers apart.
     """
     inside: dict[str, Place] = {}
@@ -68,7 +68,7 @@ def _ordered(places: Mapping[str, Place], rank: Callable[[str], Key]) -> tuple[s
 
 
 def layer_rank(component: str) -> Key:
-    """Where a component stands in its layer: known ones as in the skeleton, others by words."""
+    """Where a component stands in its layer: known ones as in the common graph, others by words."""
     if component in ORDER:
         rank = ORDER[component]
         stage = sum(rank >= ORDER[first] for first in _STAGE_STARTS)

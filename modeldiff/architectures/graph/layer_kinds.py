@@ -14,24 +14,28 @@ def layer_names(
     spec: ModelSpec,
 ) -> list[str]:
     """A name for each kind: what sets it apart from the tower's others, else its layers."""
-    marks = [_marks(tower, found[0], layers[tower, found[0]], spec) for tower, found in kinds]
+    marks = [_marks(tower, numbers[0], layers[tower, numbers[0]], spec) for tower, numbers in kinds]
     names = []
     for (tower, _), own in zip(kinds, marks, strict=True):
         name = f"{tower} layer" if tower else "layer" if spec.family is None else "decoder layer"
         others = [m for (t, _), m in zip(kinds, marks, strict=True) if t == tower]
-        telling = [mark for at, mark in enumerate(own) if mark and len({m[at] for m in others}) > 1]
-        names.append(": ".join([name[:1].upper() + name[1:], *filter(None, [", ".join(telling)])]))
+        differing = [
+            mark for at, mark in enumerate(own) if mark and len({m[at] for m in others}) > 1
+        ]
+        names.append(
+            ": ".join([name[:1].upper() + name[1:], *filter(None, [", ".join(differing)])])
+        )
     return [
-        f"{name} ({_ranges(found)})" if names.count(name) > 1 else name
-        for name, (_, found) in zip(names, kinds, strict=True)
+        f"{name} ({_ranges(numbers)})" if names.count(name) > 1 else name
+        for name, (_, numbers) in zip(names, kinds, strict=True)
     ]
 
 
 def _marks(
-    tower: str, layer: int, held: Iterable[Parameter], spec: ModelSpec
+    tower: str, layer: int, parameters: Iterable[Parameter], spec: ModelSpec
 ) -> tuple[str, str, str]:
     """What may set a layer apart: its kind of attention, what stands in its place, its MLP."""
-    components = {parameter.place.component for parameter in held}
+    components = {parameter.place.component for parameter in parameters}
     kind = attention_kind(spec, layer) if tower == spec.shapes.tower else ""
     mixes = any(component.startswith("mixer.") for component in components)
     routed = any("experts." in component for component in components)

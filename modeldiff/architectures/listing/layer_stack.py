@@ -71,20 +71,20 @@ class Stack:
 
 def read_stack(architecture: Architecture) -> Stack:
     """Sort every tensor of an architecture into its layer and column. One pass over all names."""
-    found: dict[LayerKey | None, dict[StackColumn, list[Parameter]]] = {}
+    groups: dict[LayerKey | None, dict[StackColumn, list[Parameter]]] = {}
     types: Counter[str] = Counter()
     for parameter in architecture.parameters:
         types[parameter.tensor.dtype] += parameter.tensor.elements
         place = parameter.place
         key = None if place.layer is None else (place.tower, place.layer)
         column = (place.tower, place.component, place.parameter)
-        found.setdefault(key, {}).setdefault(column, []).append(parameter)
-    outside = found.pop(None, {})
+        groups.setdefault(key, {}).setdefault(column, []).append(parameter)
+    outside = groups.pop(None, {})
     layers: dict[LayerKey, Entries] = {}
     kinds: dict[LayerKey, int] = {}
     numbers: dict[object, int] = {}
-    for key in sorted(key for key in found if key is not None):
-        entries = {column: _fold(group) for column, group in sorted(found[key].items())}
+    for key in sorted(key for key in groups if key is not None):
+        entries = {column: _fold(group) for column, group in sorted(groups[key].items())}
         build = tuple(
             (column, replace(one, name="")) for column, each in entries.items() for one in each
         )

@@ -207,11 +207,11 @@ def find_rows(groups: Iterable[LayerGroup], words: str) -> tuple[LayerGroup, ...
     words = words.strip().lower()
     starred = _NUMBER.sub("*", words)
     numbers = {int(number) for number in _NUMBER.findall(words) if len(number) < 6}
-    found = []
+    groups_left = []
     for group in groups:
         # Some number of the words is a layer of this group, where it is a group of layers at all.
-        held = {*group.base_layers, *group.target_layers}
-        here = not numbers or not held or bool(numbers & held)
+        layers = {*group.base_layers, *group.target_layers}
+        here = not numbers or not layers or bool(numbers & layers)
         rows = tuple(
             row
             for row in group.rows
@@ -219,8 +219,8 @@ def find_rows(groups: Iterable[LayerGroup], words: str) -> tuple[LayerGroup, ...
             or (here and any(starred in _NUMBER.sub("*", name) for name in _names(row)))
         )
         if rows:
-            found.append(replace(group, rows=rows))
-    return tuple(found)
+            groups_left.append(replace(group, rows=rows))
+    return tuple(groups_left)
 
 
 def _names(row: LayerRow) -> Iterator[str]:
@@ -257,15 +257,15 @@ def _paired(
             if column not in partners and each[0].role != "tied"
         }
         for column, each in base.items():
-            found = left.get(_NUMBER.sub("*", each[0].name))
-            if column not in partners and found is not None and each[0].role != "tied":
-                partners[column] = found
-    taken = set(partners.values())
+            partner = left.get(_NUMBER.sub("*", each[0].name))
+            if column not in partners and partner is not None and each[0].role != "tied":
+                partners[column] = partner
+    paired = set(partners.values())
     pairs = [
         (column, each, target.get(partners.get(column, column), ()))
         for column, each in base.items()
     ]
-    pairs += [(column, (), each) for column, each in target.items() if column not in taken]
+    pairs += [(column, (), each) for column, each in target.items() if column not in paired]
     for column, ours, theirs in pairs:
         tower, component, parameter = column
         name = Place(None, component, parameter, tower=tower).column

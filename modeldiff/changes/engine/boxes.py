@@ -15,7 +15,7 @@ import numpy.typing as npt
 from modeldiff.changes.engine.strided_read import SCRATCH, UNSIGNED, whole_boxes
 from modeldiff.checkpoints.tensor import Piece
 
-Values = npt.NDArray[np.unsignedinteger]
+UnsignedArray = npt.NDArray[np.unsignedinteger]
 ReadPiece = Callable[[Piece, int, npt.NDArray[np.uint8]], None]
 """Fills the memory with a piece's bytes from one of its elements on."""
 
@@ -44,7 +44,7 @@ def fill_from_boxes(
     return filled
 
 
-def _fill_shared(read: ReadPiece, piece: Piece, start: tuple[int, ...], out: Values) -> int:
+def _fill_shared(read: ReadPiece, piece: Piece, start: tuple[int, ...], out: UnsignedArray) -> int:
     """Fill what ``piece`` has of the box that begins at ``start`` of the tensor; returns how many
     elements that are."""
     origin = piece.start or (0,) * out.ndim
@@ -58,7 +58,7 @@ def _fill_shared(read: ReadPiece, piece: Piece, start: tuple[int, ...], out: Val
     return shared.size
 
 
-def _fill_box(read: ReadPiece, piece: Piece, start: tuple[int, ...], out: Values) -> None:
+def _fill_box(read: ReadPiece, piece: Piece, start: tuple[int, ...], out: UnsignedArray) -> None:
     """Fill ``out`` with the box of its shape that begins at ``start`` of the piece."""
     axis = next((axis for axis, count in enumerate(out.shape) if count > 1), out.ndim - 1)
     if out.shape[axis + 1 :] == piece.shape[axis + 1 :]:  # one run of the piece's elements

@@ -24,7 +24,7 @@ SCRATCH = 1 << 20
 GAP = 16 << 10
 """Bytes between two runs that cost about as much to read along as a read of its own does."""
 
-Fill = Callable[[memoryview, int], None]
+ReadBytes = Callable[[memoryview, int], None]
 """Fills the memory with the bytes from an offset on, counted from the tensor's first."""
 
 UNSIGNED: dict[int, Any] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
@@ -32,7 +32,7 @@ _own = threading.local()
 
 
 def gather(
-    fill: Fill, strides: Strides, start: int, buffer: npt.NDArray[np.uint8], width: int
+    fill: ReadBytes, strides: Strides, start: int, buffer: npt.NDArray[np.uint8], width: int
 ) -> None:
     """Fill the buffer with a tensor's elements from element ``start`` on, each ``width`` bytes, in
     the order of ``strides`` (see ``TensorInfo``). Raises what ``fill`` raises."""
@@ -64,7 +64,7 @@ def whole_boxes(strides: Strides, start: int, stop: int) -> Iterator[tuple[int, 
 
 
 def _read_box(
-    fill: Fill, first: int, distances: tuple[int, ...], out: npt.NDArray[np.unsignedinteger]
+    fill: ReadBytes, first: int, distances: tuple[int, ...], out: npt.NDArray[np.unsignedinteger]
 ) -> None:
     """Fill ``out`` with the elements that lie so far apart along each of its axes."""
     width = out.itemsize

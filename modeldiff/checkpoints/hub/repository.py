@@ -30,7 +30,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.hub import metadata_cache as hub_cache
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
-from modeldiff.checkpoints.local.files import read_range as read_local_range
+from modeldiff.checkpoints.local.files import read_file_range
 from modeldiff.errors import DamagedCheckpoint, HubUnreachable
 from modeldiff.text.quoting import quoted
 
@@ -87,7 +87,7 @@ def read_start(repository: Repository, file: str, count: int) -> tuple[bytes, in
     """
     cached = cached_file(repository, file)
     if cached is not None:
-        content, stat = read_local_range(cached, 0, count)
+        content, stat = read_file_range(cached, 0, count)
         return content, stat.size
     key = ("start", repository.endpoint, repository.repo, repository.commit, file)
     known = hub_cache.load(*key)
@@ -116,7 +116,7 @@ def read_range(repository: Repository, file: str, start: int, count: int) -> tup
         return read_start(repository, file, count)
     cached = cached_file(repository, file)
     if cached is not None:
-        content, stat = read_local_range(cached, start, count)
+        content, stat = read_file_range(cached, start, count)
         return content, stat.size
     with translating_hub_errors(repository.repo, repository.commit, repository.endpoint):
         return _request(repository, file, start, count)

@@ -71,7 +71,7 @@ def file_stat(path: Path) -> FileStat:
     return _stat(path.stat())
 
 
-def read_range(path: Path, start: int, count: int) -> tuple[bytes, FileStat]:
+def read_file_range(path: Path, start: int, count: int) -> tuple[bytes, FileStat]:
     """``count`` bytes from byte ``start`` on, fewer where the file ends, and the file's state.
 
     Raises what ``open_regular`` raises, and ``CheckpointChanged`` where it shrinks meanwhile.

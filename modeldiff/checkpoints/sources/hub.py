@@ -17,7 +17,7 @@ from modeldiff.checkpoints.hub.repository import (
     read_range,
     read_small,
 )
-from modeldiff.checkpoints.local.files import read_range as read_local_range
+from modeldiff.checkpoints.local.files import read_file_range
 from modeldiff.checkpoints.local.reader import LocalReader
 from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, FileHead, FileStat
@@ -136,7 +136,7 @@ class _Verify:
     repo: str
 
     def __call__(self) -> None:
-        start, stat = read_local_range(self.path, 0, self.head.nbytes)
+        start, stat = read_file_range(self.path, 0, self.head.nbytes)
         if (stat.size, sha256(start)) != (self.head.stat.size, self.head.sha256):
             raise CheckpointChanged(
                 f"{self.path} is not the file that {self.repo} has at the Hub.",

@@ -15,7 +15,7 @@ from modeldiff.checkpoints.formats.config_json import CONFIG_NAME
 from modeldiff.checkpoints.local.allowed_paths import require_inside
 from modeldiff.checkpoints.local.files import (
     file_stat,
-    read_range,
+    read_file_range,
     read_small_file,
     translating_os_errors,
 )
@@ -63,9 +63,9 @@ class LocalFolder:
         return os.path.lexists(self.folder / file)
 
     def read(self, file: str, start: int, count: int) -> tuple[bytes, FileStat]:
-        """As ``Source`` has it. Raises as ``require_inside`` and ``read_range`` do."""
+        """As ``Source`` has it. Raises as ``require_inside`` and ``read_file_range`` do."""
         self._require_inside(file)
-        return read_range(self.folder / file, start, count)
+        return read_file_range(self.folder / file, start, count)
 
     def read_small(self, file: str, limit: int) -> bytes:
         """Read now, whatever it was at opening. Raises as ``require_inside`` and

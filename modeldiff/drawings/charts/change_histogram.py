@@ -44,7 +44,7 @@ class _Mark:
 
     x: float
     name: str
-    says: str
+    change: str
     text: str = ""
     row: int = 0
 
@@ -65,7 +65,7 @@ def spread_chart(statistics: Statistics) -> alt.LayerChart | None:
     # A bar of most elements is cut off, and its number says so; the others keep their shape.
     top = min(max(bar.share for bar in bars), 1.6 * max(between))
     rows = [
-        asdict(bar) | {"top": min(bar.share, top), "kind": "change", "says": _says(bar)}
+        asdict(bar) | {"top": min(bar.share, top), "kind": "change", "description": _bar_words(bar)}
         for bar in bars
     ]
     marks = [
@@ -73,7 +73,7 @@ def spread_chart(statistics: Statistics) -> alt.LayerChart | None:
     ]
     across = alt.Scale(domain=[bars[0].x, bars[-1].x2], nice=False, zero=False)
     up = alt.Scale(domain=[0, 1.35 * top], nice=False)
-    drawn = (
+    shapes = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_rect(strokeWidth=0)
         .encode(
@@ -86,15 +86,15 @@ def spread_chart(statistics: Statistics) -> alt.LayerChart | None:
                 alt.Tooltip("range:N", title="Change"),
                 alt.Tooltip("share:Q", title="% of elements", format=".2f"),
             ],
-            description=alt.Description("says:N"),
+            description=alt.Description("description:N"),
         )
     )
-    marked = alt.Chart(alt.InlineData(values=marks)).encode(
+    points = alt.Chart(alt.InlineData(values=marks)).encode(
         x=alt.X("x:Q", scale=across),
-        tooltip=[alt.Tooltip("name:N", title="Mark"), alt.Tooltip("says:N", title="Change")],
+        tooltip=[alt.Tooltip("name:N", title="Mark"), alt.Tooltip("change:N", title="Change")],
     )
-    named = marked.transform_filter("datum.text != ''")
-    layers: list[alt.Chart] = [drawn]
+    named = points.transform_filter("datum.text != ''")
+    layers: list[alt.Chart] = [shapes]
     if any(mark["text"] for mark in marks):
         layers += [
             named.mark_rule(strokeWidth=1.5, color="gray", aria=False).encode(
@@ -108,7 +108,7 @@ def spread_chart(statistics: Statistics) -> alt.LayerChart | None:
         ]
     if any(not mark["text"] for mark in marks):
         layers.append(
-            marked.transform_filter("datum.text == ''")
+            points.transform_filter("datum.text == ''")
             .mark_point(shape="triangle-up", filled=True, size=40, color="gray", opacity=1)
             .encode(y=alt.value(_HEIGHT - 4))
         )
@@ -160,7 +160,7 @@ def _bars(histogram: Histogram) -> list[_Bar]:
     return bars
 
 
-def _says(bar: _Bar) -> str:
+def _bar_words(bar: _Bar) -> str:
     return f"{bar.range}: {format_pct(bar.share)} of the elements"
 
 
@@ -201,8 +201,8 @@ def _marks(statistics: Statistics, bars: list[_Bar]) -> list[_Mark]:
         value = statistics.median_pct if name == "median" else statistics.resolution_pct
         at = _place(value, bars)
         if value is not None and at is not None:
-            says = format_pct(value)
-            marks.append(_Mark(at, name, says, f"{text} {says}", 6 + 14 * number))
+            change = format_pct(value)
+            marks.append(_Mark(at, name, change, f"{text} {change}", 6 + 14 * number))
     for name in _QUANTILES:
         value = getattr(statistics, name)
         at = _place(value, bars)

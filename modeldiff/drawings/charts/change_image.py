@@ -60,8 +60,8 @@ def image_levels(image: ChangeImage, scale: ImageScale) -> Levels:
             place = pct / scale.high
     levels = LEAST + np.rint(np.clip(np.nan_to_num(place, nan=0.0), 0, 1) * (MOST - LEAST))
     levels[np.isnan(pct)] = NOTHING
-    found: Levels = levels.astype(np.uint8)
-    return found
+    pixels: Levels = levels.astype(np.uint8)
+    return pixels
 
 
 def image_png(levels: Levels, palette: Palette) -> bytes:

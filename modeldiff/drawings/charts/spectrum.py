@@ -17,16 +17,16 @@ _MOST_POINTS = 240
 _HEIGHT = 160
 
 
-def spectrum_chart(found: SingularValues) -> alt.LayerChart | None:
+def spectrum_chart(spectrum: SingularValues) -> alt.LayerChart | None:
     """The chart in the page's theme; None where nothing changed."""
     import altair as alt
 
     # Below this, a value is an artefact of its computation.
-    values = found.values[found.values > max(found.error if found.exact else 0.0, 0.0)]
+    values = spectrum.values[spectrum.values > max(spectrum.error if spectrum.exact else 0.0, 0.0)]
     if not values.size:
         return None
     numbers = np.unique(np.geomspace(1, len(values), _MOST_POINTS).round().astype(int))
-    share = 100 * np.minimum(np.cumsum(np.square(values)) / found.energy, 1)
+    share = 100 * np.minimum(np.cumsum(np.square(values)) / spectrum.energy, 1)
     rows: list[dict[str, Any]] = [
         {
             "number": int(n),
@@ -34,12 +34,12 @@ def spectrum_chart(found: SingularValues) -> alt.LayerChart | None:
             "kind": "change",
             "reading": format_small(float(values[n - 1])),
             "share": f"{share[n - 1]:.1f} %",
-            "says": f"singular value {n}: {format_small(float(values[n - 1]))}",
+            "description": f"singular value {n}: {format_small(float(values[n - 1]))}",
         }
         for n in numbers
     ]
     across = alt.Scale(type="log", domain=[1, max(len(values), 2)], nice=False)
-    noise = found.noise.largest
+    noise = spectrum.noise.largest
     # Far below what rounding makes there is nothing to see.
     lowest = min(float(values[-1]), noise or float(values[-1]))
     bottom = max(lowest, min(noise, float(values[0])) / 30)
@@ -83,7 +83,7 @@ def spectrum_chart(found: SingularValues) -> alt.LayerChart | None:
                 alt.Tooltip("reading:N", title="Singular value"),
                 alt.Tooltip("share:N", title="Energy up to here"),
             ],
-            description=alt.Description("says:N"),
+            description=alt.Description("description:N"),
         ),
     ]
     if noise > 0:
@@ -96,7 +96,7 @@ def spectrum_chart(found: SingularValues) -> alt.LayerChart | None:
                 align="right", dx=-4, dy=-7, fontSize=11, color="gray", aria=False
             ).encode(x=alt.value("width"), y=alt.Y("y:Q", scale=up), text="text:N"),
         ]
-    rank = found.fitting_rank
+    rank = spectrum.fitting_rank
     if rank is not None:
         fit = alt.Chart(
             alt.InlineData(values=[{"x": (rank * (rank + 1)) ** 0.5, "text": f"rank {rank}"}])
@@ -110,14 +110,14 @@ def spectrum_chart(found: SingularValues) -> alt.LayerChart | None:
     return fitted(layers, _HEIGHT)
 
 
-def spectrum_alt(found: SingularValues) -> str:
+def spectrum_alt(spectrum: SingularValues) -> str:
     """The picture in a sentence."""
-    if not found.values.size or found.energy <= 0:
+    if not spectrum.values.size or spectrum.energy <= 0:
         return "Singular values of the change: nothing changed."
-    rank = found.fitting_rank
+    rank = spectrum.fitting_rank
     fits = f"the change fits a rank-{rank} update" if rank else "the change fits no low rank"
-    largest = format_small(float(found.values[0]))
+    largest = format_small(float(spectrum.values[0]))
     return (
         f"Singular values of the change, largest first, on log axes: the largest is {largest}, "
-        f"rounding alone would reach {format_small(found.noise.largest)}; {fits}."
+        f"rounding alone would reach {format_small(spectrum.noise.largest)}; {fits}."
     )

@@ -30,17 +30,17 @@ def unit_names(units: Units) -> tuple[str, ...]:
     )
 
 
-def unit_chart(found: UnitChanges, metric: Metric) -> alt.LayerChart:
+def unit_chart(changes: UnitChanges, metric: Metric) -> alt.LayerChart:
     """A bar a unit in the page's theme, from 0. Query heads that read one KV head stand together,
     every second such group on a band."""
     import altair as alt
 
-    units = found.units
+    units = changes.units
     names = unit_names(units)
-    scale = _scale(found.statistics, metric)
+    scale = _scale(changes.statistics, metric)
     groups = units.groups if units.kind == "query head" else ()
     rows = []
-    for number, (name, each) in enumerate(zip(names, found.statistics, strict=True)):
+    for number, (name, each) in enumerate(zip(names, changes.statistics, strict=True)):
         whose = f"{name}, reads KV head {groups[number]}" if groups else name
         place = {"from": number - 0.42, "to": number + 0.42, "middle": number}
         rows.append(place | _row(whose, each, metric, scale))
@@ -56,7 +56,7 @@ def unit_chart(found: UnitChanges, metric: Metric) -> alt.LayerChart:
             y2=alt.Y2(datum=0),
             color=alt.Color("kind:N", scale=alt.Scale(domain=[" ", "change"]), legend=None),
             tooltip=_tooltip(metric),
-            description=alt.Description("says:N"),
+            description=alt.Description("description:N"),
         )
     )
     if any(row["infinite"] for row in rows):
@@ -106,7 +106,7 @@ def expert_chart(
             ),
             strokeWidth=alt.condition("datum.chosen", alt.value(3), alt.value(0.4)),
             tooltip=_tooltip(metric),
-            description=alt.Description("says:N"),
+            description=alt.Description("description:N"),
         )
         .add_params(alt.selection_point(name="expert", fields=["expert"], on="click"))
     )
@@ -142,18 +142,18 @@ def _scale(statistics: Sequence[Statistics], metric: Metric) -> ValueScale:
 def _row(name: str, statistics: Statistics, metric: Metric, scale: ValueScale) -> dict[str, Any]:
     value = metric.value(statistics)
     reading = metric.format(value)
-    others = {each.key: each.format(each.value(statistics)) for each in _TOLD}
+    others = {each.key: each.format(each.value(statistics)) for each in _TOOLTIP_METRICS}
     return others | {
         "name": name,
         "value": 0.0 if value is None else min(value, scale.top),
         "infinite": value is not None and math.isinf(value),
         "kind": "change",
         "reading": reading,
-        "says": f"{name}: {metric.label.lower()} {reading}",
+        "description": f"{name}: {metric.label.lower()} {reading}",
     }
 
 
-_TOLD = tuple(
+_TOOLTIP_METRICS = tuple(
     metric
     for metric in METRICS
     if metric.key in ("median_pct", "unchanged_pct", "rel_frobenius_pct")
@@ -163,9 +163,9 @@ _TOLD = tuple(
 def _tooltip(metric: Metric) -> list[alt.Tooltip]:
     import altair as alt
 
-    told = {"name": "What", "reading": metric.label}
-    told |= {each.key: each.label for each in _TOLD if each.key != metric.key}
-    return [alt.Tooltip(f"{name}:N", title=title) for name, title in told.items()]
+    titles = {"name": "What", "reading": metric.label}
+    titles |= {each.key: each.label for each in _TOOLTIP_METRICS if each.key != metric.key}
+    return [alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()]
 
 
 def _axis(units: Units) -> alt.Axis:

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Node
-from modeldiff.architectures.facts.lineage import EvolutionStep
+from modeldiff.architectures.facts.lineage import LineageStep
 from modeldiff.drawings.comparison.difference_marks import Mark, counterpart, read_marking
 from modeldiff.drawings.comparison.merged_kinds import comparable
 from modeldiff.drawings.comparison.row_alignment import row_likeness
@@ -28,7 +28,7 @@ class Chip:
     value: str
     mark: Mark | None
     gone: bool = False
-    told: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class _Item:
     cards: tuple[Card, ...] = ()
 
 
-def stack_lines(steps: Sequence[EvolutionStep]) -> tuple[StackLine, ...]:
+def stack_lines(steps: Sequence[LineageStep]) -> tuple[StackLine, ...]:
     """The lines of all stacks, the lowest first. Data runs upward."""
     sides = [tuple(_items(step.architecture)) for step in steps]
     places = align(sides, _likeness)
@@ -70,8 +70,8 @@ def stack_lines(steps: Sequence[EvolutionStep]) -> tuple[StackLine, ...]:
 class _Marked:
     """Compares each stack with the one before it, frame by frame."""
 
-    steps: Sequence[EvolutionStep]
-    held: dict[tuple[int, int], dict[str, Card]] = field(default_factory=dict)
+    steps: Sequence[LineageStep]
+    cards: dict[tuple[int, int], dict[str, Card]] = field(default_factory=dict)
     frames: list[int] = field(default_factory=list)
 
     def read(self, merged: Sequence[Sequence[_Item | None]]) -> None:
@@ -85,7 +85,7 @@ class _Marked:
             self.frames.append(frame)
             for side, item in enumerate(items):
                 cards = {card.node.id: card for card in item.cards} if item else {}
-                self.held.setdefault((side, frame), {}).update(cards)
+                self.cards.setdefault((side, frame), {}).update(cards)
             if kind == "end of frame":
                 frame = 0
 
@@ -106,7 +106,7 @@ class _Marked:
         item, frame = items[side], self.frames[number]
         cards = item.cards if item else ()
         marking = read_marking(_pairs(self.steps[side]))
-        here, before = self.held[side, frame], self.held.get((side - 1, frame), {})
+        here, before = self.cards[side, frame], self.cards.get((side - 1, frame), {})
         chips = []
         for card in cards:
             mark = None
@@ -121,7 +121,7 @@ class _Marked:
         return tuple(chips) if item or chips else None
 
 
-def _pairs(step: EvolutionStep) -> tuple[FactPair, ...]:
+def _pairs(step: LineageStep) -> tuple[FactPair, ...]:
     return (*step.telling, *step.rest)
 
 
@@ -184,17 +184,17 @@ def _likeness(one: _Item, other: _Item) -> float:
 
 def _chip(card: Card, row: Sequence[Card], mark: Mark | None) -> Chip:
     label, value = _brief(card.node, alone=len(row) == 1)
-    return Chip(label, value, mark, told=_told(card.node))
+    return Chip(label, value, mark, title=_title(card.node))
 
 
 def _gone(cards: Sequence[Card], row: Sequence[Card]) -> Chip:
     """One chip for all of a row that the model before had."""
     labels = (_brief(card.node, alone=len(row) == 1)[0] for card in cards)
-    told = "; ".join(_told(card.node) for card in cards)
-    return Chip(", ".join(labels), "", "only", gone=True, told=told)
+    title = "; ".join(_title(card.node) for card in cards)
+    return Chip(", ".join(labels), "", "only", gone=True, title=title)
 
 
-def _told(node: Node) -> str:
+def _title(node: Node) -> str:
     return ", ".join(part for part in (node.label, node.shape, node.detail) if part)
 
 

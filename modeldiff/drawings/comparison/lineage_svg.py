@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modeldiff.architectures.facts.diagram_anchors import in_brief
-from modeldiff.architectures.facts.lineage import EvolutionStep
+from modeldiff.architectures.facts.lineage import LineageStep
 from modeldiff.drawings.comparison.lineage import Chip, LineKind, StackLine
 from modeldiff.drawings.comparison.notes_column import wrapped
 from modeldiff.drawings.style.palette import CSS_PALETTE, FILE_FONT, Palette
@@ -28,7 +28,7 @@ _HEIGHTS: dict[LineKind, float] = {
 _SIGNS = {"only": "+", "built": "≠"}
 _MARGIN, _GUTTER = 16.0, 26.0
 _HEAD, _CAPTION, _TITLE = 50.0, 17.0, 30.0
-_MOST_TOLD = 9
+_MOST_CHANGES = 9
 
 
 def stack_svg(
@@ -41,7 +41,7 @@ def stack_svg(
 
 def stacks_svg(
     lines: Sequence[StackLine],
-    steps: Sequence[EvolutionStep],
+    steps: Sequence[LineageStep],
     names: Sequence[str],
     *,
     palette: Palette,
@@ -52,8 +52,8 @@ def stacks_svg(
     """All stacks in a row, each over what changed from the one before it, for a file."""
     top = (_TITLE if title else 0.0) + _MARGIN
     tall = sum(_HEIGHTS[line.kind] for line in lines)
-    told = [_told(step) for step in steps]
-    below = max((len(each) for each in told), default=0) * _CAPTION + 12
+    changes = [_change_lines(step) for step in steps]
+    below = max((len(each) for each in changes), default=0) * _CAPTION + 12
     width = 2 * _MARGIN + len(steps) * (WIDTH + _GUTTER) - _GUTTER
     height = top + _HEAD + tall + 18 + below + _CAPTION * len(caption) + _MARGIN
     parts = [text_tag(shorten(title, width - 2 * _MARGIN, 17, bold=True), "heading", _MARGIN, 30)]
@@ -66,7 +66,7 @@ def stacks_svg(
             f'<g transform="translate(0 {_HEAD:g})">{_stack(lines, number, tall)}</g>',
             *(
                 text_tag(text, css, 0, _HEAD + tall + 24 + _CAPTION * row)
-                for row, (text, css) in enumerate(told[number])
+                for row, (text, css) in enumerate(changes[number])
             ),
             "</g>",
         ]
@@ -209,22 +209,22 @@ def _chip(chip: Chip, x: float, y: float, width: float) -> str:
         else ""
     )
     return (
-        f'<g class="{css}"><title>{escape(chip.told)}</title>'
+        f'<g class="{css}"><title>{escape(chip.title)}</title>'
         + rectangle("chip", x, y, width, _CHIP, 6)
         + f'<text class="label" x="{x + width / 2:.1f}" y="{y + 17.5:g}" text-anchor="middle">'
         f"{escape(label)}{after}</text>{flag}</g>"
     )
 
 
-def _told(step: EvolutionStep) -> list[tuple[str, str]]:
+def _change_lines(step: LineageStep) -> list[tuple[str, str]]:
     """What changed, in lines with their classes."""
     if step.before is None:
         return []
     lines: list[tuple[str, str]] = []
-    for pair in step.telling[:_MOST_TOLD]:
+    for pair in step.telling[:_MOST_CHANGES]:
         words = f"{pair.label}: {' → '.join(in_brief(pair))}"
         lines += [(text, "told") for text in wrapped(words, WIDTH, 12, most=2, bold=True)]
-    more = len(step.telling) + len(step.rest) - len(step.telling[:_MOST_TOLD])
+    more = len(step.telling) + len(step.rest) - len(step.telling[:_MOST_CHANGES])
     if not step.telling and not step.rest:
         lines.append(("Built the same", "told"))
     lines.append(

@@ -55,7 +55,7 @@ def _folded(kinds: Sequence[LayerKind]) -> LayerKind:
     head, _, mark = first.name.partition(": ")
     marks = [mark, *(kind.name.partition(": ")[2] for kind in kinds[1:])]
     counts = [len(kind.layers) for kind in kinds]
-    told = (f"{count} {mark}" for count, mark in zip(counts, marks, strict=True) if mark)
+    parts = (f"{count} {mark}" for count, mark in zip(counts, marks, strict=True) if mark)
     sublayers = tuple(
         replace(
             sublayer,
@@ -73,7 +73,7 @@ def _folded(kinds: Sequence[LayerKind]) -> LayerKind:
     )
     layers = tuple(sorted(layer for kind in kinds for layer in kind.layers))
     return replace(
-        first, name=": ".join([head, ", ".join(told)]), layers=layers, sublayers=sublayers
+        first, name=": ".join([head, ", ".join(parts)]), layers=layers, sublayers=sublayers
     )
 
 
@@ -87,10 +87,11 @@ def _details(details: Sequence[str], counts: Sequence[int]) -> str:
     >>> _details(["16 heads, window of 4,096", "16 heads"], [21, 21])
     '16 heads, window of 4,096 in 21 of 42'
     """
-    held: Counter[str] = Counter()
+    layers: Counter[str] = Counter()
     for detail, count in zip(details, counts, strict=True):
-        held.update(dict.fromkeys(filter(None, detail.split(", ")), count))
+        layers.update(dict.fromkeys(filter(None, detail.split(", ")), count))
     whole = sum(counts)
     return ", ".join(
-        part if count == whole else f"{part} in {count} of {whole}" for part, count in held.items()
+        part if count == whole else f"{part} in {count} of {whole}"
+        for part, count in layers.items()
     )

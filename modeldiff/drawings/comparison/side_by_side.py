@@ -39,8 +39,7 @@ _PANEL_WORDS: Mapping[FrameLevel, tuple[str, str]] = {
 class SideBySide:
     """Two models' layouts as one, without colours: ``side_by_side_svg`` paints it.
 
-    ``placed`` are the slots' heights; ``lefts`` are where the sides begin, ``widths`` how wide they
-    are; ``numbers`` what each is called.
+    ``placed`` are the slots' upper and lower edges in the drawing, ``titles`` what the models are.
     """
 
     layout: Layout

@@ -10,8 +10,8 @@ from modeldiff.drawings.comparison.difference_marks import Mark
 from modeldiff.drawings.comparison.notes_column import GUTTER, note_lines, notes_height, wrapped
 from modeldiff.drawings.comparison.row_alignment import Gap, Slot, Span
 from modeldiff.drawings.comparison.side_by_side import SideBySide
+from modeldiff.drawings.diagram.layout.canvas_columns import MARGIN, PANEL_X
 from modeldiff.drawings.diagram.layout.elements import Frame, Layout
-from modeldiff.drawings.diagram.layout.layout import MARGIN, PANEL_X
 from modeldiff.drawings.diagram.painter import Painter
 from modeldiff.drawings.style.metrics import METRICS
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
@@ -163,8 +163,8 @@ def _gap(drawing: SideBySide, gap: Gap) -> str:
     if gap.panel is not None:
         name = "such layers" if gap.panel.level == "layer" else gap.panel.title
     name = f"in “{gap.elsewhere}”" if gap.elsewhere else f"no {name}"
-    wanted = text_width(name, _GAP_TEXT) + 24
-    x, y, width = _free(layout, top, bottom, wanted)
+    ideal = text_width(name, _GAP_TEXT) + 24
+    x, y, width = _free(layout, top, bottom, ideal)
     lines = wrapped(name, width - 12, _GAP_TEXT, most=2)
     first = y + 4 - _GAP_LINE * (len(lines) - 1) / 2
     middle = round(left + x + width / 2, 1)
@@ -174,10 +174,10 @@ def _gap(drawing: SideBySide, gap: Gap) -> str:
     )
 
 
-def _free(layout: Layout, top: float, bottom: float, wanted: float) -> tuple[float, float, float]:
+def _free(layout: Layout, top: float, bottom: float, ideal: float) -> tuple[float, float, float]:
     """A place between ``top`` and ``bottom`` that no line runs through: x, middle and width.
 
-    The nearest to the middle of the column that is ``wanted`` wide, else the widest.
+    The nearest to the middle of the column that is ``ideal`` pixels wide, else the widest.
     """
     panel = next((p for p in layout.panels if p.level == "sublayer"), None)
     low, high = (panel.x + 8, panel.x + panel.width - 8) if panel else (8.0, layout.width - 8)
@@ -191,10 +191,10 @@ def _free(layout: Layout, top: float, bottom: float, wanted: float) -> tuple[flo
                 if max(y1, y2) > y - _GAP / 2 and min(y1, y2) < y + _GAP / 2:
                     lines |= {at for at in (x, x2) if low < at < high}
         for start, end in pairwise(sorted(lines)):
-            width = min(end - start - 12, wanted)
+            width = min(end - start - 12, ideal)
             x = min(max((low + high - width) / 2, start + 6), end - 6 - width)
             off = abs(x + width / 2 - (low + high) / 2)
-            places.append((width < wanted, -width, off > 60 and off, abs(share - 0.5), x, y, width))
+            places.append((width < ideal, -width, off > 60 and off, abs(share - 0.5), x, y, width))
     x, y, width = min(places)[-3:]
     return x, y, width
 

@@ -40,19 +40,19 @@ class BoxValue:
     value: float | None
     words: str
     spread: tuple[float | None, ...]
-    held: tuple[Sequence[Parameter], ...]
+    tensors: tuple[Sequence[Parameter], ...]
     elements: int
     share: float
 
     @property
     def count(self) -> int:
         """How many tensors this reads, or parts of fused ones."""
-        return sum(map(len, self.held))
+        return sum(map(len, self.tensors))
 
     @property
     def names(self) -> Iterator[str]:
         """Their stored names, layer by layer."""
-        return (parameter.tensor.name for group in self.held for parameter in group)
+        return (parameter.tensor.name for group in self.tensors for parameter in group)
 
 
 class BoxValues:
@@ -102,25 +102,25 @@ class BoxValues:
         )
 
     def of(self, node: Node, layers: Sequence[int | None]) -> tuple[BoxValue, ...]:
-        """One reading a parameter of the node, its weight first; none for an operation."""
-        found = []
+        """One value a parameter of the node, its weight first; none for an operation."""
+        values = []
         for name, by_layer in self._architecture.holdings.get(node.id, {}).items():
-            held = {layer: by_layer[layer] for layer in layers if layer in by_layer}
-            if held:
-                found.append(self._reading(name, held, node))
-        return tuple(sorted(found, key=lambda reading: reading.parameter != "weight"))
+            groups = {layer: by_layer[layer] for layer in layers if layer in by_layer}
+            if groups:
+                values.append(self._value(name, groups, node))
+        return tuple(sorted(values, key=lambda value: value.parameter != "weight"))
 
-    def _reading(self, name: str, held: Holding, node: Node) -> BoxValue:
-        layers = [self._of_layer(node.id, name, layer, held[layer][0]) for layer in held]
+    def _value(self, name: str, groups: Holding, node: Node) -> BoxValue:
+        layers = [self._of_layer(node.id, name, layer, groups[layer][0]) for layer in groups]
         known = [statistics for statistics in layers if statistics is not None]
         whole = _merged(known)
-        trained = [self._architecture.trained[node.id, name, layer] for layer in held]
+        trained = [self._architecture.trained[node.id, name, layer] for layer in groups]
         return BoxValue(
             parameter=name,
             value=self.metric.value(whole),
-            words=self._why(held, whole, node),
-            spread=tuple(self.metric.value(s) for s in layers) if len(held) > 1 else (),
-            held=tuple(held.values()),
+            words=self._why(groups, whole, node),
+            spread=tuple(self.metric.value(s) for s in layers) if len(groups) > 1 else (),
+            tensors=tuple(groups.values()),
             elements=trained[0],
             share=sum(trained) / self.parameters if self.parameters else 0.0,
         )
@@ -142,14 +142,14 @@ class BoxValues:
             if change.statistics is not None and change.pair.base is not None
         }
 
-    def _why(self, held: Holding, merged: Statistics | None, node: Node) -> str:
-        if next(iter(held.values()))[0].role == "tied":
+    def _why(self, groups: Holding, merged: Statistics | None, node: Node) -> str:
+        if next(iter(groups.values()))[0].role == "tied":
             return "tied"
         if merged is not None or not self.compared:
             return ""
-        parameters = [parameter for group in held.values() for parameter in group]
+        parameters = [parameter for group in groups.values() for parameter in group]
         rows = (self._rows.get((node.id, p.place.parameter, p.place.layer), ()) for p in parameters)
-        places = {change.pair.place: change for found in rows for change in found}
+        places = {change.pair.place: change for changes in rows for change in changes}
         words = Counter(self._word(places.get(p.place), p, node) for p in parameters)
         return words.most_common(1)[0][0]
 
@@ -177,10 +177,10 @@ def _statistics(rows: Iterable[Change]) -> Statistics | None:
     return _merged([change.statistics for change in rows if change.statistics is not None])
 
 
-def _merged(found: Sequence[Statistics]) -> Statistics | None:
-    if len(found) < 2:
-        return found[0] if found else None
+def _merged(several: Sequence[Statistics]) -> Statistics | None:
+    if len(several) < 2:
+        return several[0] if several else None
     # Late: the command line formats numbers without the measuring floor.
     from modeldiff.changes.statistics.merge_cache import merged
 
-    return merged(found)
+    return merged(several)

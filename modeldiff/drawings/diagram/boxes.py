@@ -124,22 +124,22 @@ class Card:
         room = width - 2 * _PAD
         single = len(self.values) == 1 and bool(self.numbers)
         lines = []
-        taken = indent
+        occupied = indent
         if single:
-            size, role = _look(self.values[0])
+            size, role = _number_style(self.values[0])
             least = min(text_width(self.label, LABEL, bold=True), _SHORTEST) + indent
             number = shorten(self.numbers[0], room - least - DETAIL_GAP, size, bold=True)
             lines.append(TextLine(width - _PAD, 20, number, size, role, "end"))
-            taken += lines[0].width + DETAIL_GAP
-        label = shorten(self.label, room - taken, LABEL, bold=True)
+            occupied += lines[0].width + DETAIL_GAP
+        label = shorten(self.label, room - occupied, LABEL, bold=True)
         lines.insert(0, TextLine(_PAD + indent, 20, label, LABEL, "label"))
         for row, (shape, detail) in enumerate(self.lines):
             y = 35.0 + 15 * row
             if shape:
-                shown = shorten(shape, room, SHAPE)
-                left = room - text_width(shown, SHAPE) - DETAIL_GAP
+                text = shorten(shape, room, SHAPE)
+                left = room - text_width(text, SHAPE) - DETAIL_GAP
                 after = shorten(detail, left, DETAIL) if left > 2 * DETAIL else ""
-                lines.append(TextLine(_PAD, y, shown, SHAPE, "shape", after=after))
+                lines.append(TextLine(_PAD, y, text, SHAPE, "shape", after=after))
             else:
                 lines.append(TextLine(_PAD, y, shorten(detail, room, DETAIL), DETAIL, "detail"))
         if not single:
@@ -147,9 +147,11 @@ class Card:
             for value, gauge, number in rows:
                 y = gauge.y + gauge.height / 2 + 4
                 name = shorten(value.parameter, _name_room(self.values), DETAIL)
-                shown = shorten(number, _MOST_NUMBER, DETAIL, bold=True)
+                text = shorten(number, _MOST_NUMBER, DETAIL, bold=True)
                 lines.append(TextLine(_PAD, y, name, DETAIL, "detail"))
-                lines.append(TextLine(width - _PAD, y, shown, DETAIL, _look(value)[1], "end"))
+                lines.append(
+                    TextLine(width - _PAD, y, text, DETAIL, _number_style(value)[1], "end")
+                )
         return tuple(lines)
 
     def gauges(self, width: float) -> tuple[Gauge, ...]:
@@ -205,7 +207,7 @@ def make_card(
     room = max([room, title, *(_line_width(line) for line in lines)])
     bars = 0.0
     if len(values) == 1 and numbers:
-        number = text_width(numbers[0], _look(values[0])[0], bold=True)
+        number = text_width(numbers[0], _number_style(values[0])[0], bold=True)
         room = max(room, title + DETAIL_GAP + number)
         # What is yet to be measured has room for its bar already: the picture fills in, unmoved.
         if values[0].value is not None or values[0].words == NOT_MEASURED:
@@ -277,6 +279,6 @@ def _number_room(numbers: Sequence[str]) -> float:
     return min(_MOST_NUMBER, max(text_width(number, DETAIL, bold=True) for number in numbers))
 
 
-def _look(value: BoxValue) -> tuple[float, TextRole]:
+def _number_style(value: BoxValue) -> tuple[float, TextRole]:
     """Size and role of a value's number, or of the words that stand in its place."""
     return (NUMBER, "number") if value.value is not None else (DETAIL, "words")

@@ -81,10 +81,10 @@ def card_maker(
     """What makes a row's cards from the changes that were read, with the notes' numbers on them."""
     largest = max(
         (
-            held[0].tensor.elements
+            group[0].tensor.elements
             for by_name in architecture.holdings.values()
             for by_layer in by_name.values()
-            for layer, held in by_layer.items()
+            for layer, group in by_layer.items()
             if layer is not None
         ),
         default=0,
@@ -92,15 +92,15 @@ def card_maker(
 
     def cards(row: Sequence[Node], layers: Layers) -> list[Card]:
         labels = Counter(node.label for node in row)
-        made = []
+        row_cards = []
         for node in row:
-            found = box_values.of(node, layers)
-            made.append(
+            values = box_values.of(node, layers)
+            row_cards.append(
                 make_card(
                     node,
                     node.label if labels[node.label] == 1 else longer_label(node),
-                    found,
-                    [_number(one, box_values.metric) for one in found]
+                    values,
+                    [_number(one, box_values.metric) for one in values]
                     if box_values.compared
                     else (),
                     largest=largest,
@@ -108,7 +108,7 @@ def card_maker(
                     badge=notes.number_of(node.id),
                 )
             )
-        return made
+        return row_cards
 
     return cards
 

@@ -114,8 +114,8 @@ class Painter:
             inner += badge_tag(*badge, card.badge)
         place = f'transform="translate({box.x:.1f} {box.y:.1f})"'
         if card.kind != "parameters":
-            told = f"<title>{escape(f'{card.label} {card.detail}'.strip())}</title>"
-            return f'<g class="operation {card.kind}" {place}>{told}{inner}</g>'
+            title = f"<title>{escape(f'{card.label} {card.detail}'.strip())}</title>"
+            return f'<g class="operation {card.kind}" {place}>{title}{inner}</g>'
         inner += "".join(self._gauge(gauge) for gauge in card.gauges(box.width))
         chosen = self.selected is not None and self.selected in (
             card.node.id,
@@ -130,8 +130,8 @@ class Painter:
         return (
             f'<g class="node{" selected" if chosen else ""}" {place}'
             f' data-node="{escape(card.node.id)}" role="button" tabindex="0"'
-            f' aria-pressed="{str(chosen).lower()}" aria-label="{escape(self._spoken(card))}">'
-            f"<title>{escape(self._told(card))}</title>{inner}</g>"
+            f' aria-pressed="{str(chosen).lower()}" aria-label="{escape(self._description(card))}">'
+            f"<title>{escape(self._tooltip(card))}</title>{inner}</g>"
         )
 
     def _gauge(self, gauge: Gauge) -> str:
@@ -173,19 +173,19 @@ class Painter:
         marks = f'<path class="level" d="{lines}"/>' if lines else ""
         return f'{track}<path class="bar" d="{"".join(path)}"/>{marks}'
 
-    def _spoken(self, card: Card) -> str:
+    def _description(self, card: Card) -> str:
         """What a screen reader says of a box."""
         metric = self.scale.metric.label.lower()
-        told = [card.label, card.node.shape, card.detail]
+        words = [card.label, card.node.shape, card.detail]
         if card.badge is not None:
-            told.insert(0, f"number {card.badge}")
+            words.insert(0, f"number {card.badge}")
         for value, number in zip(card.values, card.numbers, strict=False):
             name = f"{value.parameter}: " if len(card.values) > 1 else ""
-            told.append(f"{name}{metric} {number}")
-        return ", ".join(part for part in told if part)
+            words.append(f"{name}{metric} {number}")
+        return ", ".join(part for part in words if part)
 
-    def _told(self, card: Card) -> str:
-        """What the mouse is told: the stored names, the shape, the numbers."""
+    def _tooltip(self, card: Card) -> str:
+        """What is shown at the mouse: the stored names, the shape, the numbers."""
         metric = self.scale.metric
         lines = []
         for value in card.values:
@@ -196,7 +196,7 @@ class Painter:
         lines += [part for part in (card.node.shape, card.node.detail, share) if part]
         for value, number in zip(card.values, card.numbers, strict=False):
             line = f"{value.parameter}: {metric.label.lower()} {number}"
-            known = [value for value in value.spread if value is not None]
+            known = [one for one in value.spread if one is not None]
             if known:
                 reach = f"from {metric.format(min(known))} to {metric.format(max(known))}"
                 line += f" over {len(known)} layers, {reach}"

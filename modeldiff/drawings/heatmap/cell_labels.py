@@ -66,7 +66,7 @@ def words(cells: pd.DataFrame, grid: Grid, paint: Paint) -> list[alt.Chart]:
             " + (isValid(datum.value) && datum.mark ? ', ' + datum.mark : '')",
         )
     )
-    look: dict[str, Any] = {
+    style: dict[str, Any] = {
         "aria": False,
         "align": "left",
         "baseline": "middle",
@@ -77,9 +77,9 @@ def words(cells: pd.DataFrame, grid: Grid, paint: Paint) -> list[alt.Chart]:
     at = {"x": alt.X("x:Q"), "y": alt.Y("ym:Q"), "text": alt.Text("words:N")}
     ink = alt.value(alt.ExprRef(INK))
     return [
-        bars.transform_filter("isValid(datum.value)").mark_text(**look).encode(**at, color=ink),
+        bars.transform_filter("isValid(datum.value)").mark_text(**style).encode(**at, color=ink),
         bars.transform_filter("!isValid(datum.value)")
-        .mark_text(**look)
+        .mark_text(**style)
         .encode(**at, color=paint.words),
     ]
 

@@ -115,19 +115,19 @@ def heatmap_spec(chart: alt.LayerChart) -> HeatmapSpec:
     return HeatmapSpec(chart_spec(chart))
 
 
-def heatmap_says(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions = _DEFAULT) -> str:
+def heatmap_guide(frame: pd.DataFrame, metric: Metric, options: HeatmapOptions = _DEFAULT) -> str:
     """How the picture's colours are to be read, in sentences for below it."""
-    says = choose_colour_scales(frame, metric, options).says()
+    guide = choose_colour_scales(frame, metric, options).guide()
     known = frame[in_picture(frame) & frame["value"].notna()]
     below = known["value"] < known["resolution"]
     if metric.has_floor and below.mean() > 0.8 and (known["unchanged"] != "100 %").any():
-        says += (
+        guide += (
             " Nearly all numbers lie below it: Relative Frobenius norm and Unchanged elements tell"
             " more here."
         )
     if metric.by_size and (frame["column"] == "").any():
-        says += " In a whole layer's number the norms weigh much, whose values are large."
-    return says
+        guide += " In a whole layer's number the norms weigh much, whose values are large."
+    return guide
 
 
 def _is_selected(
@@ -140,8 +140,8 @@ def _is_selected(
 
 
 def _is(number_charts: pd.Series[int], number: int | None) -> pd.Series[bool]:
-    found = number_charts.isna() if number is None else number_charts.eq(number).fillna(False)
-    return found.astype(bool)
+    matches = number_charts.isna() if number is None else number_charts.eq(number).fillna(False)
+    return matches.astype(bool)
 
 
 def _rectangles(

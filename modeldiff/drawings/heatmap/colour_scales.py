@@ -49,7 +49,7 @@ class ColourScales:
             return ""
         return scales[0].metric.format(ceiling)
 
-    def says(self) -> str:
+    def guide(self) -> str:
         """In sentences: who shares a scale and why, and what its colours show."""
         return " ".join(self._sentences())
 

@@ -63,7 +63,7 @@ _TEXTS = (
     "note",
     "description",
 )
-_Found = tuple[Pair, Change | None]
+_MeasuredPair = tuple[Pair, Change | None]
 
 
 def heatmap_frame(
@@ -133,10 +133,10 @@ def in_picture(frame: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
-    statistics, found = cell.statistics, cell.pairs
+    statistics, pairs = cell.statistics, cell.pairs
     value = metric.value(statistics)
     finite = value is not None and math.isfinite(value)
-    status, mark = _status_and_mark(found, statistics, value)
+    status, mark = _status_and_mark(pairs, statistics, value)
     place = _place(cell)
     reading = metric.format(value) if value is not None else mark
     if mark == "infinite" and metric.key == "median_pct":
@@ -160,10 +160,10 @@ def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
         "frobenius": _text(statistics, "rel_frobenius_pct"),
         "cosine": format_cosine(statistics.cosine) if statistics is not None else MISSING,
         "floor": _text(statistics, "resolution_pct"),
-        "base_name": _names([one.base for one, _ in found]),
-        "target_name": _names([one.target for one, _ in found]),
-        "base_shape": _shapes([one.base for one, _ in found]),
-        "target_shape": _shapes([one.target for one, _ in found]),
+        "base_name": _names([one.base for one, _ in pairs]),
+        "target_name": _names([one.target for one, _ in pairs]),
+        "base_shape": _shapes([one.base for one, _ in pairs]),
+        "target_shape": _shapes([one.target for one, _ in pairs]),
         "note": note,
         "description": ", ".join(part for part in description if part),
     }
@@ -180,17 +180,17 @@ def _place(cell: GatheredCell) -> str:
 
 
 def _status_and_mark(
-    found: Sequence[_Found], statistics: Statistics | None, value: float | None
+    pairs: Sequence[_MeasuredPair], statistics: Statistics | None, value: float | None
 ) -> tuple[Status, str]:
     """A cell's status (of several experts, the one that says most), and its mark."""
     # Measuring can show that a pair cannot be read, which pairing did not know.
-    statuses = [one.status if change is None else change.pair.status for one, change in found]
+    statuses = [one.status if change is None else change.pair.status for one, change in pairs]
     status: Status = "compared" if "compared" in statuses else statuses[0]
     if value is not None:
         return status, "infinite" if math.isinf(value) else "tied" if status == "tied" else ""
     if statistics is not None:
         return status, "no value"
-    waiting = any(one.status == "compared" and change is None for one, change in found)
+    waiting = any(one.status == "compared" and change is None for one, change in pairs)
     if waiting or status == "tied":
         return status, "not measured yet"
     return status, _MARK_OF_STATUS.get(status, "no value")
@@ -217,17 +217,17 @@ def _shapes(tensors: Sequence[TensorInfo | None]) -> str:
 
 def _note(cell: GatheredCell, status: Status) -> str:
     """What a reader should know besides the number."""
-    found, parts = cell.pairs, []
-    if len(found) > 1:
+    pairs, parts = cell.pairs, []
+    if len(pairs) > 1:
         what = "tensors" if cell.region in ("layer", "column") else "experts"
-        done = sum(change is not None and change.statistics is not None for _, change in found)
+        done = sum(change is not None and change.statistics is not None for _, change in pairs)
         parts.append(
             f"{done:,} {what} merged"
-            if done == len(found)
-            else f"{done:,} of {len(found):,} {what} measured"
+            if done == len(pairs)
+            else f"{done:,} of {len(pairs):,} {what} measured"
         )
     if status == "tied":
         parts.append("stored once, used twice")
-    reasons = (one.reason if change is None else change.pair.reason for one, change in found)
+    reasons = (one.reason if change is None else change.pair.reason for one, change in pairs)
     parts += list(dict.fromkeys(reason for reason in reasons if reason))[:2]
     return "; ".join(parts)

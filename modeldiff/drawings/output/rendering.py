@@ -26,8 +26,8 @@ def svg_to_png(svg: str, *, scale: float = 2.0) -> bytes:
     import vl_convert
 
     png = packed(bytes(vl_convert.svg_to_png(svg, scale=scale)))
-    found = re.match("<svg[^>]*><desc>(.*?)</desc>", svg, re.DOTALL)
-    return with_text(png, html.unescape(found.group(1))) if found else png
+    description = re.match("<svg[^>]*><desc>(.*?)</desc>", svg, re.DOTALL)
+    return with_text(png, html.unescape(description.group(1))) if description else png
 
 
 def svg_to_pdf(svg: str) -> bytes:

@@ -175,7 +175,7 @@ def _heatmap(rows: ReportRows) -> str:
 
 
 def _says(metric: Metric, scales: ColourScales) -> str:
-    return f"{metric.description} {scales.says()}"
+    return f"{metric.description} {scales.guide()}"
 
 
 def _left_out(rows: ReportRows) -> str:

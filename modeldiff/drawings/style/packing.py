@@ -18,13 +18,13 @@ def tracks(ends: Sequence[tuple[str, str, float, float]]) -> tuple[dict[str, int
             spans[source] += [start, end]
     levels: dict[str, int] = {}
     used: list[list[tuple[float, float]]] = []
-    for source, found in sorted(spans.items(), key=lambda item: max(item[1]) - min(item[1])):
-        span = (min(found), max(found))
+    for source, xs in sorted(spans.items(), key=lambda item: max(item[1]) - min(item[1])):
+        span = (min(xs), max(xs))
         level = next(
             (
                 number
-                for number, taken in enumerate(used)
-                if all(span[1] <= low + 1 or span[0] >= high - 1 for low, high in taken)
+                for number, track in enumerate(used)
+                if all(span[1] <= low + 1 or span[0] >= high - 1 for low, high in track)
             ),
             len(used),
         )
@@ -36,9 +36,9 @@ def tracks(ends: Sequence[tuple[str, str, float, float]]) -> tuple[dict[str, int
 
 
 def apart(
-    widths: Sequence[float], wanted: Sequence[float], weights: Sequence[float], gap: float
+    widths: Sequence[float], goals: Sequence[float], weights: Sequence[float], gap: float
 ) -> list[float]:
-    """The places nearest to those wanted (least squares) at which boxes of these widths keep a gap.
+    """The places nearest to the ``goals`` (least squares) where boxes of these widths keep a gap.
 
     Shifted by the room that each needs, the places only have to ascend: isotonic regression, by
     pooling neighbours that are out of order.
@@ -47,8 +47,8 @@ def apart(
     for left, right in pairwise(widths):
         shifts.append(shifts[-1] + (left + right) / 2 + gap)
     pools: list[tuple[float, float, int]] = []
-    for want, shift, weight in zip(wanted, shifts, weights, strict=True):
-        pools.append((want - shift, weight, 1))
+    for goal, shift, weight in zip(goals, shifts, weights, strict=True):
+        pools.append((goal - shift, weight, 1))
         while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
             (a, wa, na), (b, wb, nb) = pools[-2:]
             pools[-2:] = [((a * wa + b * wb) / (wa + wb), wa + wb, na + nb)]

@@ -17,7 +17,7 @@ from modeldiff.checkpoints import Checkpoint
 if TYPE_CHECKING:  # imported late elsewhere too: a page without a drill-down does without it
     import pyarrow as pa
 
-STARTS_BY_ITSELF_BELOW = 600_000_000
+STARTS_UNASKED_BELOW = 600_000_000
 """Bytes of both sides that are read in a second or two."""
 
 About = Mapping[str, Any]
@@ -84,7 +84,7 @@ class DrillDownKind(Generic[_Result]):
         """Whether it is so short for ``pair`` that nobody needs to be asked first, where the files
         are on this machine."""
         cost = self.cost(pair)
-        return not cost.computing and cost.passes * cost.nbytes < STARTS_BY_ITSELF_BELOW
+        return not cost.computing and cost.passes * cost.nbytes < STARTS_UNASKED_BELOW
 
 
 def is_matrix(pair: Pair) -> bool:

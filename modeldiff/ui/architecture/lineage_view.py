@@ -1,4 +1,4 @@
-"""The evolution of a line of models: a card a step, with what changed from the one before."""
+"""A line of models: a card a step, with what changed from the one before."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import streamlit as st
 from modeldiff._version import __version__
 from modeldiff.architectures import Fact, FactPair
 from modeldiff.architectures.facts.diagram_anchors import in_brief, value_in_brief
-from modeldiff.architectures.facts.lineage import EvolutionStep, evolution
+from modeldiff.architectures.facts.lineage import LineageStep, read_lineage
 from modeldiff.checkpoints.config_only.catalog import catalog_names
 from modeldiff.drawings import CSS_PALETTE, LIGHT
 from modeldiff.drawings.comparison.lineage import stack_lines
@@ -41,7 +41,9 @@ def lineage_view() -> None:
     mount_to_top()
     line = _choose()
     sides = [open_side(text) for text in line]
-    steps = evolution([side.architecture if isinstance(side, Opened) else None for side in sides])
+    steps = read_lineage(
+        [side.architecture if isinstance(side, Opened) else None for side in sides]
+    )
     opened = [
         (side, step)
         for side, step in zip(sides, steps, strict=True)
@@ -122,7 +124,7 @@ def _take_choice() -> None:
     change_view(steps=written(line) if line and line != list(STORY) else None)
 
 
-def _words(side: Opened, step: EvolutionStep, before: Opened | None) -> None:
+def _words(side: Opened, step: LineageStep, before: Opened | None) -> None:
     """What changed, in sentences, and a link to all of it."""
     if before is None:
         st.markdown("\n".join(f"- {_fact(fact)}" for fact in step.start))

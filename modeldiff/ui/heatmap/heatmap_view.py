@@ -21,7 +21,7 @@ from modeldiff.drawings import (
     gather_cells,
     heatmap_alt,
     heatmap_chart,
-    heatmap_says,
+    heatmap_guide,
     heatmap_spec,
 )
 from modeldiff.drawings.heatmap.cells import GatheredCell
@@ -146,7 +146,7 @@ class _Picture:
 
     @cached_property
     def says(self) -> str:
-        words = heatmap_says(self.frame, self.metric, self.options)
+        words = heatmap_guide(self.frame, self.metric, self.options)
         return f"{self.metric.description} {words}"
 
     @cached_property

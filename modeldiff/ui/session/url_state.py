@@ -33,7 +33,7 @@ class View:
     ``numbered``: its parameters have numbers, and a legend explains each; ``slide``: it is laid out
     as wide as the page.
     ``rows`` is what the layer table shows if not a layer, ``steps`` the line of models whose
-    evolution is told; both as the URL has them, empty where it says nothing. ``expert`` is one of a
+    lineage is told; both as the URL has them, empty where it says nothing. ``expert`` is one of a
     cell's experts.
     """
 

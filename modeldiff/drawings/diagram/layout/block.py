@@ -1,4 +1,4 @@
-"""A block of boxes joined by lines, as ``lanes`` arranges it and ``layout`` puts it on the page."""
+"""A block of boxes joined by lines, as ``edge_routing`` arranges it and ``canvas`` places it."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class _Lanes(Graph):
         for sweep in range(_SWEEPS):
             rows = self.order if sweep % 2 == 0 else self.order[::-1]
             for row in rows:
-                wanted, weights = [], []
+                goals, weights = [], []
                 for node in row:
                     near = [(self.nodes[n], self._pull(n, node.id)) for n in self.below[node.id]]
                     # A lane follows its source, and not the other way about.
@@ -65,10 +65,10 @@ class _Lanes(Graph):
                     pulls = [pull for _, pull in near]
                     weights.append(sum(pulls) or 0.01)
                     total = sum(pull * other.x for other, pull in near)
-                    wanted.append(total / sum(pulls) if pulls else 0.0)
+                    goals.append(total / sum(pulls) if pulls else 0.0)
                     if self._joins(node):
-                        weights[-1], wanted[-1] = _STIFF, sum(self._reach(node)) / 2
-                places = apart([node.width for node in row], wanted, weights, APART)
+                        weights[-1], goals[-1] = _STIFF, sum(self._reach(node)) / 2
+                places = apart([node.width for node in row], goals, weights, APART)
                 for node, x in zip(row, places, strict=True):
                     node.x = x
                 self._widen(row)
@@ -206,7 +206,7 @@ class _Lanes(Graph):
 
     def _ends(self, row: int) -> list[tuple[str, str, float, float]]:
         """The lines from the row below to this one: source, target, and both their x."""
-        found = []
+        ends = []
         for node in self.order[row]:
             sources = sorted((self.nodes[n] for n in self.below[node.id]), key=lambda n: n.x)
             sign = node.card is not None and node.card.kind == "symbol"
@@ -217,5 +217,5 @@ class _Lanes(Graph):
                 # Straight up wherever the box is above its source.
                 if abs(source.x - node.x) <= reach and node.card is not None:
                     end = source.x
-                found.append((source.id, node.id, source.x, end))
-        return found
+                ends.append((source.id, node.id, source.x, end))
+        return ends

@@ -13,7 +13,7 @@ FrameLevel = Literal["layer", "sublayer", "elided"]
 
 @dataclass(frozen=True)
 class Box:
-    """A card in its place; ``key`` tells apart the same component of two kinds of layers."""
+    """A card in its place, by its upper left corner."""
 
     card: Card
     x: float

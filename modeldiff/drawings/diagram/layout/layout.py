@@ -18,21 +18,10 @@ from modeldiff.architectures.spec import UNKNOWN
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.diagram.layout.block import Block, Point
 from modeldiff.drawings.diagram.layout.canvas import Branch, Canvas
-from modeldiff.drawings.diagram.layout.canvas_columns import INSIDE, MARGIN, PANEL_X, columns_of
+from modeldiff.drawings.diagram.layout.canvas_columns import INSIDE, columns_of
 from modeldiff.drawings.diagram.layout.edge_routing import arrange
 from modeldiff.drawings.diagram.layout.elements import Layout
 from modeldiff.text.formatting import format_layers
-
-__all__ = [
-    "MARGIN",
-    "PANEL_X",
-    "Arrangement",
-    "CardMaker",
-    "Layers",
-    "drawn_kinds",
-    "lay_out",
-    "lay_out_ways",
-]
 
 _ROOM = 1200.0
 _NARROWEST = 380.0

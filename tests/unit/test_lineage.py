@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modeldiff.architectures import understand
-from modeldiff.architectures.facts.lineage import evolution
+from modeldiff.architectures.facts.lineage import read_lineage
 from modeldiff.checkpoints.config_only.catalog import catalog_config
 from tests.support.named_shapes import checkpoint, gpt2_shapes, published
 
@@ -13,7 +13,7 @@ LLAMA_31 = understand(published("llama-3.1-8b"))
 
 
 def test_llama_31_is_llama_3_with_a_longer_reach() -> None:
-    first, second = evolution([LLAMA_3, LLAMA_31])
+    first, second = read_lineage([LLAMA_3, LLAMA_31])
     assert first is not None and second is not None
     assert first.before is None and first.telling == () and first.start
     assert [pair.key for pair in second.telling] == ["rope_scaling", "context"]
@@ -21,7 +21,7 @@ def test_llama_31_is_llama_3_with_a_longer_reach() -> None:
 
 
 def test_how_it_computes_is_told_before_how_large_it_is() -> None:
-    _, step = evolution([GPT2, LLAMA_3])
+    _, step = read_lineage([GPT2, LLAMA_3])
     assert step is not None
     keys = [pair.key for pair in step.telling]
     for how in ("attention", "position", "mlp", "norm"):
@@ -33,7 +33,7 @@ def test_how_it_computes_is_told_before_how_large_it_is() -> None:
 
 
 def test_a_step_that_cannot_be_opened_leaves_the_others() -> None:
-    first, broken, third = evolution([LLAMA_3, None, LLAMA_31])
+    first, broken, third = read_lineage([LLAMA_3, None, LLAMA_31])
     assert broken is None
     assert first is not None and third is not None
     assert third.before is LLAMA_3
