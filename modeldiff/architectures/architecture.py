@@ -1,4 +1,4 @@
-"""The neutral type between the descriptions of the families and everything that is shown of them."""
+"""The neutral type between the families' descriptions and everything that is shown of them."""
 
 from __future__ import annotations
 
