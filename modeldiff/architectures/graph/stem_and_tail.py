@@ -49,8 +49,8 @@ def stem_and_tail(
 
 def _sharing_towers(spec: ModelSpec) -> set[str]:
     """The towers beside the main one that read the token embedding that all have in common."""
-    described = {p.place.tower for p in spec.parameters if is_described(spec, p.place.tower)}
-    return described - {"", spec.shapes.tower}
+    towers = {parameter.place.tower for parameter in spec.parameters} - {"", spec.shapes.tower}
+    return {tower for tower in towers if is_described(spec, tower)}
 
 
 def _ends(
