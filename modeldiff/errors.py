@@ -1,5 +1,7 @@
 """What can go wrong, as one tree. Each error says what was wrong and where, and carries a hint.
 
+Those of checkpoints also carry where it was as attributes: ``reference``, ``path``, ``repository``.
+
 ModeldiffError
 ├── InvalidReference        the text is no reference that we know
 ├── CheckpointError         a reference that cannot be opened or read
@@ -19,6 +21,10 @@ ModeldiffError
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class ModeldiffError(Exception):
     """Base of all errors that a user can understand and mend.
@@ -33,11 +39,12 @@ class ModeldiffError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.message, self.hint)
+        # Python's own would lose the hint: it calls the class with ``args``, the message alone.
+        return _rebuild, (type(self), self.message), self.__dict__
 
 
-def _rebuild(kind: type[ModeldiffError], message: str, hint: str) -> ModeldiffError:
-    return kind(message, hint=hint)
+def _rebuild(kind: type[ModeldiffError], message: str) -> ModeldiffError:
+    return kind(message)
 
 
 class InvalidReference(ModeldiffError):
@@ -45,7 +52,50 @@ class InvalidReference(ModeldiffError):
 
 
 class CheckpointError(ModeldiffError):
-    """A reference that cannot be opened or read."""
+    """A reference that cannot be opened or read.
+
+    ``reference`` is what was to be opened, as its canonical text; ``path`` the file or folder of
+    this machine that is at fault, ``repository`` the one at the Hub (``owner/name``). Each is None
+    where it is not known or there is none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        path: Path | None = None,
+        reference: str | None = None,
+        repository: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.reference = reference
+        self.repository = repository
+
+    def place(
+        self,
+        *,
+        path: Path | None = None,
+        reference: str | None = None,
+        repository: str | None = None,
+    ) -> None:
+        """Fill in what is not known yet: whoever is nearer to what went wrong knows better."""
+        self.path = self.path or path
+        self.reference = self.reference or reference
+        self.repository = self.repository or repository
+
+
+@contextmanager
+def placing_errors(
+    *, path: Path | None = None, reference: str | None = None, repository: str | None = None
+) -> Iterator[None]:
+    """``CheckpointError.place`` for those that pass."""
+    try:
+        yield
+    except CheckpointError as error:
+        error.place(path=path, reference=reference, repository=repository)
+        raise
 
 
 class CheckpointNotFound(CheckpointError):

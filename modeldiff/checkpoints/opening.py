@@ -21,7 +21,7 @@ from modeldiff.checkpoints.references import Reference, demo_folder, parse_refer
 from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.sources.config_only import ConfigOnly
 from modeldiff.checkpoints.sources.local import LocalFolder
-from modeldiff.errors import CheckpointError, CheckpointNotFound, HubUnreachable
+from modeldiff.errors import CheckpointError, CheckpointNotFound, HubUnreachable, placing_errors
 
 
 def open_checkpoint(reference: str | Reference, *, download: bool = True) -> Checkpoint:
@@ -34,7 +34,9 @@ def open_checkpoint(reference: str | Reference, *, download: bool = True) -> Che
     """
     if isinstance(reference, str):
         reference = parse_reference(reference)
-    return open_source(_source_of(reference, download))
+    repository = reference.location if reference.kind == "hub" else None
+    with placing_errors(reference=reference.text, repository=repository):
+        return open_source(_source_of(reference, download))
 
 
 def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoint:
@@ -42,14 +44,15 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
 
     Raises ``CheckpointError`` and what stands below it.
     """
-    try:
-        format, files = recognise(source, formats)
-    except CheckpointError as error:
-        explained = source.explain(error)
-        if explained is error:
-            raise
-        raise explained from error
-    assembly = format.read_headers(source, files)
+    with placing_errors(path=source.path(source.named)):
+        try:
+            format, files = recognise(source, formats)
+        except CheckpointError as error:
+            explained = source.explain(error)
+            if explained is error:
+                raise
+            raise explained from error
+        assembly = format.read_headers(source, files)
     config, config_bytes, config_warnings = _read_config(source)
     return Checkpoint(
         reference=source.reference,
@@ -83,7 +86,7 @@ def _source_of(reference: Reference, download: bool) -> Source:
 
 
 def _config_only(reference: Reference, path: Path) -> ConfigOnly:
-    return ConfigOnly(reference, read_small_file(path, MAX_CONFIG_BYTES), str(path))
+    return ConfigOnly(reference, read_small_file(path, MAX_CONFIG_BYTES), path)
 
 
 def _read_config(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, Self
 
 from modeldiff.checkpoints.references import Reference
@@ -88,6 +89,10 @@ class Source(Protocol):
 
     def where(self, file: str = "") -> str:
         """How messages name ``file``, or the source as a whole."""
+        ...
+
+    def path(self, file: str = "") -> Path | None:
+        """Where ``file``, or the source as a whole, lies on this machine; None if it does not."""
         ...
 
     def list(self) -> Collection[str]:

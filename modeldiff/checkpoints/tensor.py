@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 Strides = tuple[tuple[int, int], ...]
 """How many elements lie how far apart, as (count, distance in elements), the outermost first. The
 empty one: they lie one after the other."""
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Stored bytes that hold a box of a tensor.
+class Piece(NamedTuple):
+    """Stored bytes that hold a box of a tensor. A named tuple, as checkpoints have 50,000 of them:
+    it is made in half the time of a dataclass.
 
     ``offset`` counts bytes from the file's start to the first element, ``nbytes`` are the piece's
     own, ``dtype`` is the type that they are stored in. ``shape`` is the box's. In ``strides`` the
@@ -75,7 +75,7 @@ class Recipe(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TensorInfo:
     """One tensor from the headers, or a slice of one.
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
-from modeldiff.errors import CheckpointNotFound, DamagedCheckpoint, NoWeights
+from modeldiff.errors import CheckpointNotFound, DamagedCheckpoint, NoWeights, placing_errors
 
 TokenRole = Literal["token", "special", "reserved"]
 
@@ -83,15 +83,17 @@ def read_tokens(checkpoint: Checkpoint) -> Tokens:
     Raises ``CheckpointNotFound`` where there is neither, ``DamagedCheckpoint`` where the file is
     not what it should be, and what reading raises.
     """
+    source, reference = checkpoint.source, checkpoint.reference.text
     for file, parse in (("tokenizer.json", _whole_tokenizer), ("vocab.json", _bare_vocabulary)):
         try:
-            raw = checkpoint.source.read_small(file, MAX_TOKENIZER_BYTES)
+            with placing_errors(path=source.path(file), reference=reference):
+                return _parse(source.read_small(file, MAX_TOKENIZER_BYTES), file, parse)
         except (CheckpointNotFound, NoWeights):
             continue
-        return _parse(raw, file, parse)
     raise CheckpointNotFound(
         f"{checkpoint.reference} has no tokenizer.json and no vocab.json beside its weights.",
         hint="Put its tokenizer.json there to see the texts of its tokens.",
+        reference=reference,
     )
 
 

@@ -17,5 +17,5 @@ def of_config(name: str, config: Mapping[str, Any], cache: Path | None = None) -
     """What ``catalog:NAME`` would open if the catalog had this config; its listing is kept in
     ``cache``."""
     reference = Reference("catalog", f"catalog:{name}", name)
-    source = ConfigOnly(reference, json.dumps(config).encode(), name)
+    source = ConfigOnly(reference, json.dumps(config).encode())
     return open_source(source, (ConfigListing(cache),))

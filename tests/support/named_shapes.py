@@ -40,7 +40,7 @@ def checkpoint(
         config=config,
         metadata={},
         fingerprint="made-up",
-        source=ConfigOnly(reference, b"{}", "made-up"),
+        source=ConfigOnly(reference, b"{}"),
     )
 
 

@@ -55,7 +55,7 @@ def in_shapes(checkpoint: Checkpoint, shapes: Mapping[str, tuple[int, ...]]) -> 
     tensors = []
     for tensor in checkpoint.tensors:
         shape = shapes[tensor.name]
-        piece = replace(tensor.pieces[0], shape=shape)
+        piece = tensor.pieces[0]._replace(shape=shape)
         tensors.append(replace(tensor, shape=shape, pieces=(piece,)))
     return replace(checkpoint, tensors=tuple(tensors))
 

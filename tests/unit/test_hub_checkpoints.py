@@ -13,7 +13,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import huggingface_hub
@@ -374,11 +374,12 @@ class TestRanges:
         publish(hub)
         source = open_checkpoint("owner/name", download=False).source
         assert isinstance(source, HubFiles)
-        file, size = "model.safetensors", len(simple("w"))
-        for lying in ((size, "0" * 64), (size + 1, "")):
-            reader = RangeReader(source.repository, file, *lying)
-            with pytest.raises(CheckpointChanged, match="owner/name"):
-                reader.readinto(memoryview(bytearray(4)), 0)
+        file, size, repository = "model.safetensors", len(simple("w")), source.repository
+        for blob, wrong_size in (("0" * 64, size), ("", size + 1)):
+            another = replace(repository, blobs={file: blob})
+            with pytest.raises(CheckpointChanged, match="owner/name") as caught:
+                RangeReader(another, file, wrong_size).readinto(memoryview(bytearray(4)), 0)
+            assert caught.value.repository == "owner/name"
 
     def test_beginnings_and_other_parts_of_small_reads(self, hub: LocalHub) -> None:
         publish(hub)
@@ -392,6 +393,21 @@ class TestRanges:
 
 
 class TestErrors:
+    def test_where_it_was_stands_beside_the_message(self, hub: LocalHub) -> None:
+        for error in (fails(CheckpointNotFound), fails(CheckpointNotFound, "owner/name@v2")):
+            assert (error.repository, error.path) == ("owner/name", None)
+        assert error.reference == "owner/name@v2"
+        publish(hub)
+        checkpoint = open_checkpoint("owner/name")
+        path = fetched(checkpoint, "model.safetensors")
+        path.resolve().write_bytes(simple("v"))
+        with pytest.raises(CheckpointChanged) as caught:
+            fetched(checkpoint, "model.safetensors")
+        assert caught.value.path == path
+        assert (caught.value.repository, caught.value.reference) == ("owner/name", "owner/name")
+        path.resolve().write_bytes(b"")
+        assert fails(DamagedCheckpoint).path == path
+
     def test_missing(self, hub: LocalHub) -> None:
         error = fails(CheckpointNotFound)
         assert "owner/name" in error.message

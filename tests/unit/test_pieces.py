@@ -120,7 +120,7 @@ def in_boxes(folder: Path, seed: int) -> tuple[Checkpoint, Checkpoint]:
         pieces = []
         for number, box in enumerate(cut(shape, edges)):
             size, start = tuple(s.stop - s.start for s in box), tuple(s.start for s in box)
-            pieces.append(replace(where[f"{name} {number}"], shape=size, start=start))
+            pieces.append(where[f"{name} {number}"]._replace(shape=size, start=start))
         tensors.append(TensorInfo(name, shape, "BF16", tuple(pieces)))
     return replace(stored, tensors=tuple(tensors)), in_shapes(apart, wholes)
 

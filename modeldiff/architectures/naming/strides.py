@@ -41,7 +41,7 @@ def turned(tensor: TensorInfo) -> TensorInfo:
 def _turned(piece: Piece) -> Piece:
     rows, columns = piece.shape
     if not rows * columns:
-        return replace(piece, shape=(columns, rows), start=piece.start[::-1])
+        return piece._replace(shape=(columns, rows), start=piece.start[::-1])
     inner: list[tuple[int, int]] = []
     outer: list[tuple[int, int]] = []
     left = columns
@@ -54,7 +54,7 @@ def _turned(piece: Piece) -> Piece:
         outer.insert(0, (count // taken, distance * taken))
         left //= taken
     strides = _merged([*inner, *outer])
-    return replace(piece, shape=(columns, rows), strides=strides, start=piece.start[::-1])
+    return piece._replace(shape=(columns, rows), strides=strides, start=piece.start[::-1])
 
 
 def _merged(axes: Iterable[tuple[int, int]]) -> Strides:

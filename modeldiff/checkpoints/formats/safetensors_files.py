@@ -18,7 +18,7 @@ from modeldiff.checkpoints.formats.weight_files import (
     require_present,
 )
 from modeldiff.checkpoints.source import FileHead, Source
-from modeldiff.errors import CheckpointChanged
+from modeldiff.errors import CheckpointChanged, placing_errors
 
 _AT_ONCE = 8
 """Headers that are read at the same time: at the Hub each is a request."""
@@ -43,8 +43,9 @@ class Safetensors:
             return None
         files, index = chosen.files, None
         if chosen.index:
-            raw = source.read_small(chosen.index, MAX_INDEX_BYTES)
-            index = parse_index(raw, source.where(chosen.index))
+            with placing_errors(path=source.path(chosen.index)):
+                raw = source.read_small(chosen.index, MAX_INDEX_BYTES)
+                index = parse_index(raw, source.where(chosen.index))
             files = index.files
             require_present(files, list(filter(source.has, files)), source.where())
         return FileSet(files, index, (*chosen.warnings, *left_aside(names, files)))
@@ -54,7 +55,8 @@ class Safetensors:
         heads, headers = {}, {}
         for file, (raw, head) in zip(files.files, _read_all(source, files.files), strict=True):
             where = source.where(file)
-            headers[file] = parse_header(raw, file=file, file_size=head.stat.size, where=where)
+            with placing_errors(path=source.path(file)):
+                headers[file] = parse_header(raw, file=file, file_size=head.stat.size, where=where)
             heads[file] = head
         assembly = assemble(headers, files.index, source.where(source.named))
         return replace(assembly, heads=heads)
@@ -70,14 +72,15 @@ def _read_all(source: Source, files: Sequence[str]) -> list[tuple[bytes, FileHea
 
 
 def _read_header(source: Source, file: str) -> tuple[bytes, FileHead]:
-    start, stat = source.read(file, 0, _FIRST_READ)
-    length = header_bytes(start, stat.size, source.where(file))
-    if length > len(start):
-        start, again = source.read(file, 0, length)
-        if again != stat or len(start) < length:
-            raise CheckpointChanged(
-                f"{source.where(file)} was changed while its header was read.",
-                hint="Wait until nothing writes to it any more, then open it again.",
-            )
+    with placing_errors(path=source.path(file)):
+        start, stat = source.read(file, 0, _FIRST_READ)
+        length = header_bytes(start, stat.size, source.where(file))
+        if length > len(start):
+            start, again = source.read(file, 0, length)
+            if again != stat or len(start) < length:
+                raise CheckpointChanged(
+                    f"{source.where(file)} was changed while its header was read.",
+                    hint="Wait until nothing writes to it any more, then open it again.",
+                )
     raw = start[:length]
     return raw, FileHead(stat, length, sha256(raw))

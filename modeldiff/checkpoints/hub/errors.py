@@ -17,6 +17,7 @@ from modeldiff.errors import (
     CheckpointNotFound,
     HubUnreachable,
     ModeldiffError,
+    placing_errors,
 )
 
 _LOG_IN = "log in with `hf auth login` or set HF_TOKEN"
@@ -29,15 +30,16 @@ _TRY_AGAIN = (
 @contextmanager
 def translating_hub_errors(repo: str, revision: str | None, endpoint: str) -> Iterator[None]:
     """Raise our error for whatever goes wrong between here and the Hub."""
-    try:
-        yield
-    except (ModeldiffError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        ours = _translate(error, repo, revision, endpoint)
-        if ours is None:
+    with placing_errors(repository=repo):
+        try:
+            yield
+        except (ModeldiffError, KeyboardInterrupt):
             raise
-        raise ours from error
+        except Exception as error:
+            ours = _translate(error, repo, revision, endpoint)
+            if ours is None:
+                raise
+            raise ours from error
 
 
 def _translate(

@@ -31,14 +31,13 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 class RangeReader:
-    """Reads ``file``, of ``size`` bytes and with this ``blob``'s hash (``""``: not known), at a
-    repository's commit. See ``ByteReader``."""
+    """Reads ``file``, of ``size`` bytes, at a repository's commit. See ``ByteReader``."""
 
-    def __init__(self, repository: Repository, file: str, size: int, blob: str) -> None:
+    def __init__(self, repository: Repository, file: str, size: int) -> None:
         self._repository = repository
         self._file = file
         self._size = size
-        self._blob = blob
+        self._blob = repository.blobs[file]  # its hash, "" where that is not known
         self._lock = threading.Lock()
         self._address = ""
 
@@ -130,4 +129,5 @@ class RangeReader:
         return CheckpointChanged(
             f"{self._repository.repo}: {self._file} is not the file that was opened.",
             hint="Open it again, then compare again.",
+            repository=self._repository.repo,
         )

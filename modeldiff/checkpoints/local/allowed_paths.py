@@ -63,4 +63,5 @@ def require_inside(folder: Path, file: str) -> None:
             f"{folder / file} is a link that leads out of its folder.",
             hint="Put the file itself there, or give the file that the link leads to. To allow "
             f"more folders, list them in {ROOTS_VARIABLE}.",
+            path=folder / file,
         )

@@ -17,6 +17,7 @@ from modeldiff.errors import (
     CheckpointNotFound,
     DamagedCheckpoint,
     UnsupportedFormat,
+    placing_errors,
 )
 
 _KINDS = {
@@ -35,17 +36,21 @@ def translating_os_errors(path: Path) -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CheckpointNotFound(
-            f"There is no {path}.", hint="Check the spelling and that its disk is mounted."
+            f"There is no {path}.",
+            hint="Check the spelling and that its disk is mounted.",
+            path=path,
         ) from error
     except PermissionError as error:
         raise AccessDenied(
             f"{path} may not be read by this user.",
             hint="Change its permissions, or run as a user who may read it.",
+            path=path,
         ) from error
     except OSError as error:
         raise CheckpointError(
             f"{path} cannot be read: {error.strerror or error}.",
             hint="Check that the path is right and that its disk works.",
+            path=path,
         ) from error
 
 
@@ -55,7 +60,7 @@ def open_regular(path: Path) -> Iterator[tuple[BinaryIO, FileStat]]:
 
     Raises ``CheckpointNotFound``, ``AccessDenied``, ``UnsupportedFormat``, ``CheckpointError``.
     """
-    with translating_os_errors(path):
+    with placing_errors(path=path), translating_os_errors(path):
         _require_regular(path.stat(), path)
         # Checked again once open, and opened so that a pipe put there meanwhile can't block.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _O_BINARY)

@@ -11,14 +11,18 @@ from modeldiff.errors import CheckpointChanged
 
 
 class LocalReader:
-    """Reads ``path``, a file of ``size`` bytes that messages call ``label``; opened at the first
-    read. ``verify`` raises ``CheckpointChanged`` if it is no longer the file that was opened."""
+    """Reads ``path``, which is ``file``, of ``size`` bytes, of what ``reference`` names; opened at
+    the first read. ``verify`` raises ``CheckpointChanged`` if it is no longer the file that was
+    opened."""
 
-    def __init__(self, path: Path, size: int, label: str, verify: Callable[[], None]) -> None:
+    def __init__(
+        self, path: Path, size: int, file: str, reference: str, verify: Callable[[], None]
+    ) -> None:
         self.path = path
         self.verify = verify
         self._size = size
-        self._label = label
+        self._file = file
+        self._reference = reference
         self._lock = threading.Lock()
         self._descriptor: int | None = None
 
@@ -57,7 +61,9 @@ class LocalReader:
 
     def _changed(self, what: str) -> CheckpointChanged:
         return CheckpointChanged(
-            f"{self._label} {what} while it was compared.",
+            f"{self._file} of {self._reference} {what} while it was compared.",
             hint="Wait until nothing writes to it any more, then compare again: what was measured "
             "of other files is kept.",
+            path=self.path,
+            reference=self._reference,
         )

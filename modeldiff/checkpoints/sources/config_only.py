@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NoReturn, Self
 
 from modeldiff.checkpoints.formats.config_json import CONFIG_NAME
@@ -18,17 +19,21 @@ from modeldiff.errors import CheckpointError, NoWeights
 class ConfigOnly:
     """One file, ``config.json``, whose content is ``config`` (JSON); there are no weights to read.
 
-    ``origin`` is where it came from, for messages.
+    ``origin`` is the file that it came from, if it came from one.
     """
 
     reference: Reference
     config: bytes
-    origin: str
+    origin: Path | None = None
     named: str = CONFIG_NAME
     warnings: tuple[str, ...] = ()
 
     def where(self, file: str = "") -> str:
         """The same for all files."""
+        return str(self.origin or self.reference)
+
+    def path(self, file: str = "") -> Path | None:
+        """Where the config came from."""
         return self.origin
 
     def list(self) -> Collection[str]:

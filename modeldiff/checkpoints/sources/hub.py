@@ -21,7 +21,13 @@ from modeldiff.checkpoints.local.files import read_file_range
 from modeldiff.checkpoints.local.reader import LocalReader
 from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, FileHead, FileStat
-from modeldiff.errors import CheckpointChanged, CheckpointError, CheckpointNotFound, HubUnreachable
+from modeldiff.errors import (
+    CheckpointChanged,
+    CheckpointError,
+    CheckpointNotFound,
+    HubUnreachable,
+    placing_errors,
+)
 from modeldiff.text.quoting import quoted
 
 
@@ -60,7 +66,11 @@ class HubFiles:
         """Where the file lies if it was downloaded, else where it came from."""
         if not file:
             return self.repository.repo
-        return str(cached_file(self.repository, file) or f"{self.repository.repo}/{file}")
+        return str(self.path(file) or f"{self.repository.repo}/{file}")
+
+    def path(self, file: str = "") -> Path | None:
+        """Where the file lies if it was downloaded."""
+        return cached_file(self.repository, file) if file else None
 
     def list(self) -> Collection[str]:
         """The repository's files, those in folders too."""
@@ -108,17 +118,18 @@ class HubFiles:
 
         Raises ``CheckpointChanged`` when its size or header is not what was read at the Hub.
         """
-        head = self.heads[file]
-        path = cached_file(self.repository, file)
-        if path is None and not self.download:
-            remote = RangeReader(self.repository, file, head.stat.size, self.repository.blobs[file])
-            remote.verify()
-            return remote
-        if path is None:
-            path = download(self.repository, file, head.stat.size, progress)
-        verify = _Verify(path, head, self.repository.repo)
-        verify()
-        return LocalReader(path, head.stat.size, f"{file} of {self.reference}", verify)
+        size, reference = self.heads[file].stat.size, self.reference.text
+        with placing_errors(reference=reference, repository=self.repository.repo):
+            path = cached_file(self.repository, file)
+            if path is None and not self.download:
+                remote = RangeReader(self.repository, file, size)
+                remote.verify()
+                return remote
+            if path is None:
+                path = download(self.repository, file, size, progress)
+            verify = _Verify(path, self.heads[file], self.repository.repo)
+            verify()
+            return LocalReader(path, size, file, reference, verify)
 
     def bytes_to_download(self, file: str) -> int:
         """The file's size, but 0 where it is in huggingface_hub's cache or is not brought here."""
@@ -141,4 +152,6 @@ class _Verify:
             raise CheckpointChanged(
                 f"{self.path} is not the file that {self.repo} has at the Hub.",
                 hint="Remove it and try again: it will be downloaded anew.",
+                path=self.path,
+                repository=self.repo,
             )

@@ -49,7 +49,11 @@ class LocalFolder:
 
     def where(self, file: str = "") -> str:
         """The path."""
-        return str(self.folder / file)
+        return str(self.path(file))
+
+    def path(self, file: str = "") -> Path:
+        """In the folder."""
+        return self.folder / file
 
     def list(self) -> Collection[str]:
         """The names in the folder as it is now, or the named file's."""
@@ -99,11 +103,13 @@ class LocalFolder:
                 raise CheckpointChanged(
                     f"{path} was changed, replaced or removed after it was opened.",
                     hint="Wait until nothing writes to it any more, then open it again.",
+                    path=path,
+                    reference=self.reference.text,
                 )
 
         path = self.folder / file
         verify()
-        return LocalReader(path, head.stat.size, f"{file} of {self.reference}", verify)
+        return LocalReader(path, head.stat.size, file, self.reference.text, verify)
 
     def bytes_to_download(self, file: str) -> int:
         """0: everything is here."""
