@@ -55,7 +55,7 @@ class DataOrder:
             columns.setdefault(_column(place), place)
         named = dict.fromkeys(tower for tower, *_ in columns)
         self.main = main_of(dict.fromkeys(tower for tower, *_, inside in columns if inside))
-        self._towers = _tower_positions(named, self.main)
+        self._towers = {tower: at for at, tower in enumerate(order_of_towers(named, self.main))}
         appearance: dict[tuple[str, str, bool], int] = {}
         for tower, component, _, inside in columns:
             appearance.setdefault((tower, component, inside), len(appearance))
@@ -111,11 +111,16 @@ class DataOrder:
         return -1 if self.segment(place) == "before" else len(self._towers)
 
 
-def _tower_positions(towers: Iterable[str], main: str) -> dict[str, int]:
+def order_of_towers(towers: Iterable[str], main: str) -> tuple[str, ...]:
+    """These towers in the order in which data passes, the main one among them.
+
+    >>> order_of_towers(["decoder", "encoder"], "decoder")
+    ('encoder', 'decoder')
+    """
     aside = ("", main, *_GOES_ON)
     leading = [tower for tower in towers if tower not in aside]
     following = [tower for tower in _GOES_ON if tower != main]
-    return {tower: at for at, tower in enumerate((*leading, main, *following))}
+    return (*leading, main, *following)
 
 
 def _column(place: Place) -> _Column:
