@@ -113,5 +113,5 @@ def rows_of_component(
     chosen = dict.fromkeys(
         ChosenCell(None if place.layer is None else layer, place.column) for place in places
     )
-    found = (rows_of_cell(table, cell) for cell in chosen)
-    return tuple(place for place in found if place.rows)
+    of_node = (rows_of_cell(table, cell) for cell in chosen)
+    return tuple(place for place in of_node if place.rows)

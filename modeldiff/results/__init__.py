@@ -13,7 +13,7 @@ from modeldiff.results.export.files import require_writable, write_file, write_r
 from modeldiff.results.jobs.manager import JobSnapshot, JobState, cancel, find, job, submit
 from modeldiff.results.jobs.throughput import Pace
 from modeldiff.results.joining import Joined, join_journals, join_shards
-from modeldiff.results.result import Result, ResultHeader, result_key
+from modeldiff.results.result import Result, ResultHeader
 from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
 __all__ = [
@@ -42,7 +42,6 @@ __all__ = [
     "possible_drill_downs",
     "require_writable",
     "result_document",
-    "result_key",
     "run_diff",
     "run_drill_down",
     "run_shard",

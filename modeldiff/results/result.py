@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.changes import ChangeTable
-from modeldiff.checkpoints import Checkpoint
-from modeldiff.comparison import SCHEMA, comparison_key
+from modeldiff.comparison import comparison_key
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,6 @@ class Result:
     key: str
     header: ResultHeader
     changes: ChangeTable
-
-
-def result_key(
-    base: Checkpoint, target: Checkpoint, options: Mapping[str, Any] | None = None
-) -> str:
-    """The key of the diff of two checkpoints, see ``comparison_key``."""
-    return comparison_key(base.fingerprint, target.fingerprint, options, SCHEMA)
 
 
 def is_key(text: str) -> bool:

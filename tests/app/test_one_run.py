@@ -26,8 +26,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         real: Callable[..., object] = getattr(module, name)
 
         def counted(*arguments: object, **options: object) -> object:
-            said = arguments[0] if isinstance(arguments[0], str) else ""
-            calls[f"{name} {said}".strip()] += 1
+            reference = arguments[0] if isinstance(arguments[0], str) else ""
+            calls[f"{name} {reference}".strip()] += 1
             return real(*arguments, **options)
 
         monkeypatch.setattr(module, name, counted)

@@ -18,7 +18,7 @@ from modeldiff.changes import Change, Pair, Progress
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, CheckpointChanged, InvalidOption, ResultError
-from modeldiff.results import load_result, result_key, run_diff
+from modeldiff.results import load_result, run_diff
 from tests.support.results import cache_at, write_model
 
 Sides = tuple[Checkpoint, Checkpoint]
@@ -96,7 +96,7 @@ class TestFirstTime:
         assert names(result.changes) == [tensor.name for tensor in sides[0].tensors]
         assert all(change.statistics is not None for change in result.changes)
         assert tuple(seen) == tuple(result.changes)
-        assert result.key == result_key(*sides)
+        assert result.key == Comparison.of(*sides).key
         assert result.header.device == "cpu"
         assert result.header.base_reference == sides[0].reference.text
         assert load_result(result.key) == result
@@ -164,7 +164,7 @@ class TestInterrupted:
         stop = StopAfter(4)
         with pytest.raises(Cancelled):
             run_diff(Comparison.of(*sides), on_change=stop)
-        assert load_result(result_key(*sides)) is None
+        assert load_result(Comparison.of(*sides).key) is None
         measured.clear()
         seen: list[Change] = []
         reports: list[Progress] = []
@@ -206,7 +206,7 @@ class TestInterrupted:
             run_diff(Comparison.of(*sides), on_change=StopAfter(4))
         (journal,) = results.glob("*.journal")
         swapped = sides[1], sides[0]
-        journal.rename(results / f"{result_key(*swapped)}.journal")
+        journal.rename(results / f"{Comparison.of(*swapped).key}.journal")
         measured.clear()
         run_diff(Comparison.of(*swapped))
         assert len(measured) == 11
@@ -217,7 +217,7 @@ class TestInterrupted:
         os.utime(tmp_path / "target" / "model.safetensors", ns=(0, 0))
         with pytest.raises(CheckpointChanged):
             run_diff(Comparison.of(*sides))
-        assert load_result(result_key(*sides)) is None
+        assert load_result(Comparison.of(*sides).key) is None
 
 
 def run(code: str, *arguments: Path) -> subprocess.Popen[str]:
@@ -266,7 +266,7 @@ class TestProcesses:
         process = run(KILLED, tmp_path / "base", tmp_path / "target")
         process.communicate()
         assert process.returncode == -signal.SIGKILL
-        assert load_result(result_key(*sides)) is None
+        assert load_result(Comparison.of(*sides).key) is None
         result = run_diff(Comparison.of(*sides))
         assert measured == names(undisturbed.changes)[5:]
         assert result.changes == undisturbed.changes

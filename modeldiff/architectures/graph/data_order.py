@@ -37,7 +37,7 @@ _Column = tuple[str, str, str, bool]
 class DataOrder:
     """The order of these places, which need not be all of a model, nor of one model alone.
 
-    Components that a family describes stand in the skeleton's order. Others are placed by their
+    Components that a family describes stand in the common graph's order. Others are placed by their
     words, then as they come. A bias stands right after its weight. ``inside`` and ``outside`` are
     the columns in layers and outside of them, each once.
 

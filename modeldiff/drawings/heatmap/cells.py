@@ -55,10 +55,10 @@ def gather_cells(
     groups = _groups(columns, target) | _groups(columns, base)
     drawn = set(columns)
     rank = {column: number for number, column in enumerate(table.columns)}
-    found = [cell for cell in table.cells if cell[1] in drawn and experts in ("", cell[1])]
-    found.sort(key=lambda cell: (-1 if cell[0] is None else cell[0], rank[cell[1]]))
+    shown = [cell for cell in table.cells if cell[1] in drawn and experts in ("", cell[1])]
+    shown.sort(key=lambda cell: (-1 if cell[0] is None else cell[0], rank[cell[1]]))
     cells = []
-    for layer, column in found:
+    for layer, column in shown:
         rows = table.cell(layer, column)
         place = rows[0].pair.place
         region: CellRegion = "grid" if layer is not None else "above"
@@ -153,17 +153,17 @@ def _part(place: Place) -> str:
 
 def _groups(columns: Sequence[str], architecture: Architecture) -> dict[str, str]:
     """The sublayer of each column, by name; what no sublayer holds goes by its own first part."""
-    step_by_column = {p.place.column: p.place.node for p in architecture.parameters}
+    node_by_column = {p.place.column: p.place.node for p in architecture.parameters}
     sublayer_of = {
-        step.id: sublayer.name
+        node.id: sublayer.name
         for kind in reversed(architecture.layer_kinds)
         for sublayer in kind.sublayers
         for row in sublayer.rows
-        for step in row
+        for node in row
     }
     groups = {}
     for column in columns:
-        step = step_by_column.get(column)
-        if step is not None:
-            groups[column] = sublayer_of.get(step) or step.partition(".")[0]
+        node = node_by_column.get(column)
+        if node is not None:
+            groups[column] = sublayer_of.get(node) or node.partition(".")[0]
     return groups
