@@ -36,16 +36,17 @@ def diff(
     >>> {row.statistics.unchanged_pct for row in rows if row.statistics}
     {100.0}
     """
-    from modeldiff.architectures import understand
-    from modeldiff.changes import measure, pair
-    from modeldiff.checkpoints import Checkpoint, open_checkpoint
+    from modeldiff.changes import measure
+    from modeldiff.checkpoints import Checkpoint
+    from modeldiff.comparison import Comparison
+    from modeldiff.model import Model
 
-    sides = [
-        side if isinstance(side, Checkpoint) else open_checkpoint(_reference(side))
+    sides = (
+        Model.of(side) if isinstance(side, Checkpoint) else Model.open(_reference(side))
         for side in (base, target)
-    ]
-    pairs = pair(understand(sides[0]), understand(sides[1]))
-    return measure(pairs, *sides, device=device, progress=progress)
+    )
+    comparison = Comparison(*sides)
+    return measure(comparison.pairs, *comparison.checkpoints, device=device, progress=progress)
 
 
 def _reference(side: str | Path | Reference) -> str | Reference:

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Literal
 
-from modeldiff.architectures.place import Parameter, trained_elements
+from modeldiff.architectures.place import Parameter, node_id, trained_elements
 
 Holding = Mapping[int | None, list[Parameter]]
 """The parameters of one name of one component, by layer: one each, or one an expert."""
@@ -156,8 +156,8 @@ class Architecture:
         """What the nodes stand for: node id → parameter (``weight``) → layer; buffers left out."""
         holdings: dict[str, dict[str, dict[int | None, list[Parameter]]]] = {}
         for (tower, component, parameter, layer), group in self._contents.items():
-            id = f"{tower}.{component}" if tower else component
-            holdings.setdefault(id, {}).setdefault(parameter, {})[layer] = group
+            of_node = holdings.setdefault(node_id(tower, component), {})
+            of_node.setdefault(parameter, {})[layer] = group
         return holdings
 
     @cached_property

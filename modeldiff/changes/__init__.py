@@ -22,11 +22,16 @@ from modeldiff.changes.engine.engine import measure
 from modeldiff.changes.engine.sharding import Shard, plan_shards
 from modeldiff.changes.pairing import pair
 from modeldiff.changes.statistics.statistics import STATISTIC_NAMES, merge_statistics
+from modeldiff.changes.table.change_table import ChangeTable
+from modeldiff.changes.table.plain_rows import pair_row
+from modeldiff.changes.table.row_index import Cell
 
 __all__ = [
     "STATISTIC_NAMES",
+    "Cell",
     "Change",
     "ChangeImage",
+    "ChangeTable",
     "Histogram",
     "Measurement",
     "Pair",
@@ -49,6 +54,7 @@ __all__ = [
     "measure_units",
     "merge_statistics",
     "pair",
+    "pair_row",
     "plan_shards",
     "resolve_device",
     "spectrum_plan",

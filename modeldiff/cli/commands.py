@@ -7,9 +7,6 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from modeldiff.architectures import compare_facts, understand
-from modeldiff.changes import pair
-from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.cli.app import serve_app
 from modeldiff.cli.json_documents import comparison_document, inspection_document, shard_document
 from modeldiff.cli.progress_bar import ProgressBar
@@ -20,8 +17,10 @@ from modeldiff.cli.text_reports import (
     report_inspection,
     report_shard,
 )
+from modeldiff.comparison import Comparison
 from modeldiff.errors import InvalidOption
 from modeldiff.extras import require
+from modeldiff.model import Model
 from modeldiff.results import (
     Result,
     join_shards,
@@ -38,23 +37,20 @@ _REPORT = ".html"
 
 def inspect(options: Namespace, terminal: Terminal) -> None:
     """What a checkpoint is."""
-    checkpoint = _open(options.reference, terminal)
-    architecture = understand(checkpoint)
+    model = _open(options.reference, terminal)
     if options.json:
-        terminal.document(inspection_document(checkpoint, architecture))
+        terminal.document(inspection_document(model))
     else:
-        report_inspection(checkpoint, architecture, terminal)
+        report_inspection(model, terminal)
 
 
 def compare(options: Namespace, terminal: Terminal) -> None:
     """How two architectures differ."""
-    base, target = _open(options.base, terminal), _open(options.target, terminal)
-    architectures = understand(base), understand(target)
-    facts, pairs = compare_facts(*architectures), pair(*architectures)
+    comparison = _open_both(options, terminal)
     if options.json:
-        terminal.document(comparison_document(facts, pairs))
+        terminal.document(comparison_document(comparison))
     else:
-        report_comparison(base, target, facts, pairs, terminal)
+        report_comparison(comparison, terminal)
 
 
 def run_diff_command(options: Namespace, terminal: Terminal) -> None:
@@ -63,21 +59,21 @@ def run_diff_command(options: Namespace, terminal: Terminal) -> None:
         _run_shard(options, terminal)
         return
     _require_output(options)
-    base, target = _open(options.base, terminal), _open(options.target, terminal)
+    comparison = _open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         result = run_diff(
-            base, target, device=options.device, cache=not options.no_cache, progress=progress
+            comparison, device=options.device, cache=not options.no_cache, progress=progress
         )
-    _show(result, (base, target), options, terminal)
+    _show(result, comparison, options, terminal)
 
 
 def join(options: Namespace, terminal: Terminal) -> None:
     """The result of a diff that was measured in shards."""
     _require_output(options)
-    base, target = _open(options.base, terminal), _open(options.target, terminal)
+    comparison = _open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
-        result = join_shards(base, target, progress=progress)
-    _show(result, (base, target), options, terminal)
+        result = join_shards(comparison, progress=progress)
+    _show(result, comparison, options, terminal)
 
 
 def demo(options: Namespace, terminal: Terminal) -> None:
@@ -109,9 +105,9 @@ def _run_shard(options: Namespace, terminal: Terminal) -> None:
             "--shard goes with neither --no-cache nor --output.",
             hint="A shard leaves a journal among the results; join writes the output of them all.",
         )
-    base, target = _open(options.base, terminal), _open(options.target, terminal)
+    comparison = _open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
-        measured = run_shard(base, target, options.shard, device=options.device, progress=progress)
+        measured = run_shard(comparison, options.shard, device=options.device, progress=progress)
     if options.json:
         terminal.document(shard_document(options.shard, measured))
     else:
@@ -125,35 +121,32 @@ def _require_output(options: Namespace) -> None:
             require("report", "A report")
 
 
-def _show(
-    result: Result,
-    sides: tuple[Checkpoint, Checkpoint],
-    options: Namespace,
-    terminal: Terminal,
-) -> None:
-    base, target = sides
+def _show(result: Result, comparison: Comparison, options: Namespace, terminal: Terminal) -> None:
     if options.json:
         terminal.document(result_document(result))
     else:
-        report_diff(result, (understand(base), understand(target)), terminal)
+        report_diff(result, terminal)
     if options.output is not None:
-        _write(result, sides, options.output)
+        _write(result, comparison, options.output)
         terminal.talk(f"Written to {options.output}")
 
 
-def _write(result: Result, sides: tuple[Checkpoint, Checkpoint], output: Path) -> None:
+def _write(result: Result, comparison: Comparison, output: Path) -> None:
     if output.suffix.lower() != _REPORT:
         write_result(result, output)
         return
     # Late: no other command draws.
     from modeldiff.drawings.report import report_html
 
-    base, target = sides
-    write_file(output, report_html(result, understand(base), understand(target)).encode())
+    write_file(output, report_html(result, comparison).encode())
 
 
-def _open(reference: str, terminal: Terminal) -> Checkpoint:
-    checkpoint = open_checkpoint(reference)
-    for warning in checkpoint.warnings:
-        terminal.talk(f"warning: {checkpoint.reference}: {warning}")
-    return checkpoint
+def _open_both(options: Namespace, terminal: Terminal) -> Comparison:
+    return Comparison(_open(options.base, terminal), _open(options.target, terminal))
+
+
+def _open(reference: str, terminal: Terminal) -> Model:
+    model = Model.open(reference)
+    for warning in model.checkpoint.warnings:
+        terminal.talk(f"warning: {model.reference}: {warning}")
+    return model

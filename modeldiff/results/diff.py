@@ -10,36 +10,35 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from modeldiff._version import __version__
-from modeldiff.architectures import understand
 from modeldiff.changes import (
     Change,
+    ChangeTable,
     Pair,
     Progress,
     Shard,
     measure,
-    pair,
     plan_shards,
     resolve_device,
 )
+from modeldiff.changes.change import PairId
 from modeldiff.changes.kernels.object_code import are_compiled, kernels
-from modeldiff.checkpoints import Checkpoint
-from modeldiff.results.result import SCHEMA, Result, ResultHeader, result_key
+from modeldiff.comparison import SCHEMA, Comparison
+from modeldiff.results.result import Result, ResultHeader
 from modeldiff.results.store.folder import ready_results_folder
-from modeldiff.results.store.journal import Entry, Journal, PairId, journal_path, pair_id
+from modeldiff.results.store.journal import Entry, Journal, journal_path
 from modeldiff.results.store.lock import held_alone
 from modeldiff.results.store.result_files import load_result, save_result
 
 
 def run_diff(
-    base: Checkpoint,
-    target: Checkpoint,
+    comparison: Comparison,
     *,
     device: str = "auto",
     cache: bool = True,
     progress: Callable[[Progress], None] | None = None,
     on_change: Callable[[Change], None] | None = None,
 ) -> Result:
-    """What changed between two checkpoints.
+    """What changed between two models.
 
     A stored result is returned at once. Else the pair is measured by this process alone (others
     that ask wait and take its result), each row journalled when it is done, so that after an end
@@ -49,16 +48,16 @@ def run_diff(
 
     Raises ``ResultError`` where the cache folder can't be written to, and what ``measure`` raises.
     """
-    key = result_key(base, target)
+    key = comparison.key
     if cache and (stored := load_result(key)) is not None:
-        return as_asked(stored, base, target)
-    diff = _Diff(base, target, device, progress, on_change)
+        return as_asked(stored, comparison)
+    diff = _Diff(comparison, device, progress, on_change)
     if not cache:
         return diff.run(None)
     folder = ready_results_folder()
     with held_alone(folder / f"{key}.lock", diff.wait):
         if (stored := load_result(key)) is not None:
-            return as_asked(stored, base, target)
+            return as_asked(stored, comparison)
         with Journal(journal_path(folder, key), key) as journal:
             result = diff.run(journal)
             save_result(result)
@@ -71,20 +70,19 @@ class MeasuredShard:
     """A shard's rows, in file order, and the journal that holds them; None where the result of
     the whole diff is stored, so that nobody needs one."""
 
-    changes: tuple[Change, ...]
+    changes: ChangeTable
     journal: Path | None
 
 
 def run_shard(
-    base: Checkpoint,
-    target: Checkpoint,
+    comparison: Comparison,
     shard: Shard,
     *,
     device: str = "auto",
     progress: Callable[[Progress], None] | None = None,
     on_change: Callable[[Change], None] | None = None,
 ) -> MeasuredShard:
-    """Measure one shard of what changed between two checkpoints, and leave a journal of it in the
+    """Measure one shard of what changed between two models, and leave a journal of it in the
     folder of results, for ``join_shards``.
 
     Any number of processes, on any machines that share the folder and the checkpoints, can measure
@@ -94,26 +92,22 @@ def run_shard(
 
     Raises what ``run_diff`` raises.
     """
-    key = result_key(base, target)
-    diff = _Diff(base, target, device, progress, on_change, shard)
+    key = comparison.key
+    diff = _Diff(comparison, device, progress, on_change, shard)
     folder = ready_results_folder()
     path = journal_path(folder, key, shard)
     with held_alone(path.with_suffix(".lock"), diff.wait):
         if (stored := load_result(key)) is not None:
-            return MeasuredShard(diff.own_rows(stored.changes), None)
+            return MeasuredShard(diff.unmeasured.with_measured(stored.changes), None)
         with Journal(path, key) as journal:
             return MeasuredShard(diff.measured(journal).changes, path)
 
 
 def result_of(
-    base: Checkpoint,
-    target: Checkpoint,
-    changes: tuple[Change, ...],
-    *,
-    device: str,
-    seconds: float,
+    comparison: Comparison, changes: ChangeTable, *, device: str, seconds: float
 ) -> Result:
     """The result that these rows make, finished now; ``device`` and ``seconds`` as in a header."""
+    base, target = comparison.checkpoints
     header = ResultHeader(
         base_reference=base.reference.text,
         base_fingerprint=base.fingerprint,
@@ -133,36 +127,36 @@ def result_of(
 class _Measured:
     """Rows in file order, where they were measured and for how many seconds."""
 
-    changes: tuple[Change, ...]
+    changes: ChangeTable
     device: str
     seconds: float
 
 
-def as_asked(result: Result, base: Checkpoint, target: Checkpoint) -> Result:
+def as_asked(result: Result, comparison: Comparison) -> Result:
     """``result`` under the references that were asked for: equal contents can have several."""
-    header = replace(
-        result.header, base_reference=base.reference.text, target_reference=target.reference.text
-    )
+    base, target = comparison.references
+    header = replace(result.header, base_reference=base, target_reference=target)
     return replace(result, header=header)
 
 
 class _Diff:
-    """A pair of checkpoints, or a shard of it, on the way to its rows."""
+    """A comparison, or a shard of it, on the way to its rows."""
 
     def __init__(
         self,
-        base: Checkpoint,
-        target: Checkpoint,
+        comparison: Comparison,
         device: str,
         progress: Callable[[Progress], None] | None,
         on_change: Callable[[Change], None] | None,
         shard: Shard | None = None,
     ) -> None:
-        self._base, self._target = base, target
+        self._comparison = comparison
         self._device = resolve_device(device)
-        self._pairs = pair(understand(base), understand(target))
+        self.unmeasured = comparison.unmeasured
+        self._pairs = comparison.pairs
         if shard is not None:
             self._pairs = plan_shards(self._pairs, shard.count)[shard.number - 1]
+            self.unmeasured = ChangeTable.of_pairs(self._pairs)
         self._report = progress or (lambda _: None)
         self._on_change = on_change or (lambda _: None)
         compared = sum(each.status == "compared" for each in self._pairs)
@@ -172,27 +166,20 @@ class _Diff:
         """Report that another process measures this pair."""
         self._report(replace(self._resumed, phase="waiting"))
 
-    def own_rows(self, changes: Sequence[Change]) -> tuple[Change, ...]:
-        """Those of ``changes`` that are of these pairs, in their order."""
-        rows = {pair_id(change.pair): change for change in changes}
-        return tuple(rows[which] for each in self._pairs if (which := pair_id(each)) in rows)
-
     def run(self, journal: Journal | None) -> Result:
         """The result, of what the journal holds and what it lacks."""
         rows = self.measured(journal)
-        return result_of(
-            self._base, self._target, rows.changes, device=rows.device, seconds=rows.seconds
-        )
+        return result_of(self._comparison, rows.changes, device=rows.device, seconds=rows.seconds)
 
     def measured(self, journal: Journal | None) -> _Measured:
         """Measure what the journal lacks. What could not be read is tried again."""
         entries = journal.entries if journal else {}
         finished: dict[PairId, Change] = {}
         for each in self._pairs:
-            entry = entries.get(pair_id(each)) if each.status == "compared" else None
+            entry = entries.get(each.id) if each.status == "compared" else None
             if entry is not None and entry.statistics is not None:
-                finished[pair_id(each)] = entry.change(each)
-        missing = [each for each in self._pairs if pair_id(each) not in finished]
+                finished[each.id] = entry.change(each)
+        missing = [each for each in self._pairs if each.id not in finished]
         self._resume_from([change.pair for change in finished.values()])
         for change in finished.values():
             self._on_change(change)
@@ -201,11 +188,11 @@ class _Diff:
             self._prepare()
         started = time.monotonic() - earlier
         changes = measure(
-            missing, self._base, self._target, device=self._device, progress=self._measuring
+            missing, *self._comparison.checkpoints, device=self._device, progress=self._measuring
         )
         with closing(changes):
             for change in changes:
-                finished[pair_id(change.pair)] = change
+                finished[change.pair.id] = change
                 if journal and change.pair.status in ("compared", "unreadable"):
                     seconds = time.monotonic() - started
                     reason = "" if change.statistics else change.pair.reason
@@ -214,7 +201,7 @@ class _Diff:
                 self._on_change(change)
         devices = dict.fromkeys([*(entry.device for entry in entries.values()), self._device])
         return _Measured(
-            tuple(finished[pair_id(each)] for each in self._pairs),
+            self.unmeasured.with_measured(finished.values()),
             device=", ".join(devices),
             seconds=time.monotonic() - started,
         )

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from modeldiff.architectures import Place, understand
-from modeldiff.changes import Pair, pair
+from modeldiff.architectures import Place
+from modeldiff.changes import Pair
 from modeldiff.changes.change import ReportProgress
-from modeldiff.checkpoints import Checkpoint
+from modeldiff.comparison import Comparison
 from modeldiff.errors import InvalidOption
 from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.drilldowns.kind import Inputs
 from modeldiff.results.drilldowns.registry import drill_down_kind
-from modeldiff.results.result import result_key
 from modeldiff.results.store.drilldown_files import read_drill_down, write_drill_down
 
 
 def run_drill_down(
-    base: Checkpoint,
-    target: Checkpoint,
+    comparison: Comparison,
     request: DrillDown,
     *,
     device: str = "auto",
@@ -27,22 +25,20 @@ def run_drill_down(
     """The result of a drill-down, of the type that its kind has: the stored one if there is, else
     measured now and kept.
 
-    ``request`` is a place of the comparison of ``base`` and ``target``, and what of it.
-    ``device`` is where singular values are computed; all else is reading. ``progress`` is called
-    often and may raise ``Cancelled``.
+    ``request`` is a place of the ``comparison``, and what of it. ``device`` is where singular
+    values are computed; all else is reading. ``progress`` is called often and may raise
+    ``Cancelled``.
 
     Raises ``InvalidOption`` where the comparison has no such pair or the pair no such drill-down,
     ``ResultError`` where the cache folder can't be written to, and the errors of reading.
     """
     kind = drill_down_kind(request.kind)
-    key = result_key(base, target)
-    stored = load_drill_down(key, request)
+    stored = load_drill_down(comparison.key, request)
     if stored is not None:
         return stored
-    architectures = understand(base), understand(target)
-    row = _pair_at(pair(*architectures), request.place)
-    result = kind.measure(Inputs(row, (base, target), architectures, device, progress))
-    save_drill_down(key, request, result)
+    pair = _pair_at(comparison, request.place)
+    result = kind.measure(Inputs(pair, comparison, device, progress))
+    save_drill_down(comparison.key, request, result)
     return result
 
 
@@ -64,10 +60,10 @@ def save_drill_down(key: str, request: DrillDown, result: Any) -> None:
     write_drill_down(key, request, table, about)
 
 
-def _pair_at(pairs: tuple[Pair, ...], place: Place) -> Pair:
-    for each in pairs:
-        if each.place == place:
-            return each
+def _pair_at(comparison: Comparison, place: Place) -> Pair:
+    row = comparison.unmeasured.at(place)
+    if row is not None:
+        return row.pair
     where = "outside the layers" if place.layer is None else f"in layer {place.layer}"
     raise InvalidOption(
         f"The two checkpoints have no {place.column} {where}.",

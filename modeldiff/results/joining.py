@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from modeldiff.architectures import understand
-from modeldiff.changes import Change, Pair, Progress, Shard, pair, plan_shards
-from modeldiff.checkpoints import Checkpoint
+from modeldiff.changes import Change, Pair, Progress, Shard, plan_shards
+from modeldiff.changes.change import PairId
+from modeldiff.comparison import Comparison
 from modeldiff.errors import ResultError
 from modeldiff.results.diff import as_asked, result_of
-from modeldiff.results.result import Result, result_key
+from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder
-from modeldiff.results.store.journal import Entry, PairId, journals_of, pair_id, read_journal
+from modeldiff.results.store.journal import Entry, journals_of, read_journal
 from modeldiff.results.store.lock import held_alone
 from modeldiff.results.store.result_files import load_result, save_result
 
@@ -57,7 +57,7 @@ def join_journals(pairs: Sequence[Pair], journals: Iterable[JournalEntries]) -> 
     for each in pairs:
         if each.status != "compared":
             changes.append(Change(each))
-        elif (measured := entries.get(pair_id(each))) is not None:
+        elif (measured := entries.get(each.id)) is not None:
             changes.append(measured.change(each))
         else:
             missing.append(each)
@@ -65,7 +65,7 @@ def join_journals(pairs: Sequence[Pair], journals: Iterable[JournalEntries]) -> 
 
 
 def join_shards(
-    base: Checkpoint, target: Checkpoint, *, progress: Callable[[Progress], None] | None = None
+    comparison: Comparison, *, progress: Callable[[Progress], None] | None = None
 ) -> Result:
     """The result of a diff that was measured in shards, from all journals of it in the folder of
     results: of shards of any counts, and of a whole diff that was interrupted.
@@ -76,21 +76,21 @@ def join_shards(
     Raises ``ResultError`` where tensors are missing, with their shards and how to measure them,
     and where the folder can't be written to.
     """
-    key = result_key(base, target)
+    key = comparison.key
     folder = ready_results_folder()
-    pairs = pair(understand(base), understand(target))
-    compared = sum(each.status == "compared" for each in pairs)
-    waiting = Progress("waiting", 0, sum(each.nbytes for each in pairs), 0, compared)
+    compared = comparison.unmeasured.statuses.get("compared", 0)
+    waiting = Progress("waiting", 0, comparison.nbytes, 0, compared)
     with held_alone(folder / f"{key}.lock", lambda: progress(waiting) if progress else None):
         if (stored := load_result(key)) is not None:
-            return as_asked(stored, base, target)
+            return as_asked(stored, comparison)
         paths = journals_of(folder, key)
         journals = {shard: read_journal(path, key) for shard, path in paths.items()}
-        joined = join_journals(pairs, journals.values())
+        joined = join_journals(comparison.pairs, journals.values())
         if joined.missing:
-            raise _incomplete(base, target, pairs, joined.missing, journals, folder)
+            raise _incomplete(comparison, joined.missing, journals, folder)
         devices = ", ".join(joined.devices) or "none"
-        result = result_of(base, target, joined.changes, device=devices, seconds=joined.seconds)
+        changes = comparison.unmeasured.with_measured(joined.changes)
+        result = result_of(comparison, changes, device=devices, seconds=joined.seconds)
         save_result(result)
         for shard, path in paths.items():
             _remove(path)
@@ -107,9 +107,7 @@ def _remove(path: Path) -> None:
 
 
 def _incomplete(
-    base: Checkpoint,
-    target: Checkpoint,
-    pairs: Sequence[Pair],
+    comparison: Comparison,
     missing: Sequence[Pair],
     journals: Mapping[Shard | None, JournalEntries],
     folder: Path,
@@ -117,12 +115,12 @@ def _incomplete(
     """The error that says what is missing, and the command that measures the least to mend it."""
     names = [tensor.label for each in missing[:_MOST_NAMES] if (tensor := each.base)]
     more = f" and {len(missing) - len(names):,} more" if len(missing) > len(names) else ""
-    compared = sum(each.status == "compared" for each in pairs)
+    compared = comparison.unmeasured.statuses["compared"]
     message = (
         f"{len(missing):,} of {compared:,} tensors are in no journal of this pair in {folder}: "
         f"{', '.join(names)}{more}."
     )
-    command = f"python -m modeldiff diff {_quoted(base)} {_quoted(target)}"
+    command = f"python -m modeldiff diff {' '.join(map(shlex.quote, comparison.references))}"
     counts = {shard.count for shard in journals if shard is not None}
     if not counts:
         return ResultError(
@@ -130,7 +128,7 @@ def _incomplete(
             hint=f"Run {command} --shard I/N for each I from 1 to N (or without --shard), with "
             "the same MODELDIFF_CACHE, then join again.",
         )
-    repairs = [_Repair.of(pairs, missing, journals, count) for count in sorted(counts)]
+    repairs = [_Repair.of(comparison.pairs, missing, journals, count) for count in sorted(counts)]
     best = min(repairs, key=lambda repair: (repair.nbytes, len(repair.numbers)))
     numbers = _ranges(best.numbers)
     if len(best.numbers) == 1:
@@ -160,20 +158,16 @@ class _Repair:
         count: int,
     ) -> _Repair:
         """Those of ``count``: a shard reads what its own journal lacks."""
-        wanted = {pair_id(each) for each in missing}
+        wanted = {each.id for each in missing}
         numbers: list[int] = []
         nbytes = 0
         for number, shard in enumerate(plan_shards(pairs, count), 1):
-            if wanted.isdisjoint(pair_id(each) for each in shard):
+            if wanted.isdisjoint(each.id for each in shard):
                 continue
             own = journals.get(Shard(number=number, count=count), {})
             numbers.append(number)
-            nbytes += sum(each.nbytes for each in shard if pair_id(each) not in own)
+            nbytes += sum(each.nbytes for each in shard if each.id not in own)
         return cls(count, tuple(numbers), nbytes)
-
-
-def _quoted(side: Checkpoint) -> str:
-    return shlex.quote(side.reference.text)
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -18,13 +18,13 @@ from streamlit.testing.v1 import AppTest
 from modeldiff.changes import Pair, Progress
 from modeldiff.changes.change import ReportProgress
 from modeldiff.changes.drilldown.spectrum.singular_values import Plan
+from modeldiff.comparison import Comparison
 from modeldiff.errors import CheckpointError
 from modeldiff.results.drilldowns import kind as kinds
 from modeldiff.results.drilldowns import spectrum
 from modeldiff.results.jobs import manager as jobs
 from modeldiff.ui.drilldown.view import DrillDownView
 from modeldiff.ui.drilldown.views import VIEWS
-from modeldiff.ui.session.opened_pair import Comparison
 from tests.app.conftest import OpenPage, words
 from tests.app.small_models import write_llama
 from tests.support.drilldowns import ColumnChanges, offering_columns

@@ -32,7 +32,9 @@ def _measure(inputs: Inputs) -> ColumnChanges:
         values: npt.NDArray[np.float32] = np.abs(target - base).max(axis=0)
         return values
 
-    with PairReader(matrix_pair(inputs.pair), *inputs.checkpoints, inputs.progress) as reader:
+    with PairReader(
+        matrix_pair(inputs.pair), *inputs.comparison.checkpoints, inputs.progress
+    ) as reader:
         rows = np.stack(list(reader.walk(reader.blocks(), largest)))
     return ColumnChanges(rows.max(axis=0), threading.current_thread().name)
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from modeldiff.architectures import Place, understand
+from modeldiff.architectures import Place
 from modeldiff.changes import (
     ChangeImage,
     Pair,
@@ -24,10 +24,10 @@ from modeldiff.changes import (
     RowChanges,
     SingularValues,
     UnitChanges,
-    pair,
 )
-from modeldiff.checkpoints import Checkpoint, TensorInfo, open_checkpoint
-from modeldiff.errors import CheckpointNotFound, InvalidOption, ModeldiffError
+from modeldiff.checkpoints import TensorInfo
+from modeldiff.comparison import Comparison
+from modeldiff.errors import InvalidOption
 from modeldiff.results import (
     DrillDown,
     JobSnapshot,
@@ -35,7 +35,6 @@ from modeldiff.results import (
     load_drill_down,
     load_result,
     possible_drill_downs,
-    result_key,
     run_diff,
     run_drill_down,
 )
@@ -128,16 +127,12 @@ def over(manager: JobManager, job: JobSnapshot) -> JobSnapshot:
 def measured(manager: JobManager, references: tuple[str, str], place: Place, kind: str) -> object:
     """The result of a drill-down, as a page gets it."""
     request = DrillDown(place, kind)
-    done = over(manager, manager.submit(*references, drill_down=request))
+    done = over(manager, manager.submit(Comparison.open(*references), drill_down=request))
     assert (done.state, done.error, done.drill_down) == ("done", None, request)
     assert done.key is not None
     result = load_drill_down(done.key, request)
     assert result is not None
     return result
-
-
-def opened(references: tuple[str, str]) -> tuple[Checkpoint, Checkpoint]:
-    return open_checkpoint(references[0]), open_checkpoint(references[1])
 
 
 def same(one: Any, other: Any) -> bool:
@@ -168,13 +163,12 @@ class TestPlanted:
         base = layers(experts=4)
         target = {name: values.copy() for name, values in base.items()}
         target["model.layers.1.block_sparse_moe.experts.2.w1.weight"][24:27] *= 2
-        references = tuple(
-            write(tmp_path / name, tensors, MIXTRAL)
-            for name, tensors in (("base", base), ("target", target))
+        references = (
+            write(tmp_path / "base", base, MIXTRAL),
+            write(tmp_path / "target", target, MIXTRAL),
         )
-        assert len(references) == 2
-        component = pair(*(understand(side) for side in opened(references)))
-        (name,) = {each.place.component for each in component if each.place.expert is not None}
+        pairs = Comparison.open(*references).pairs
+        (name,) = {each.place.component for each in pairs if each.place.expert is not None}
         for expert in (1, 2):
             result = measured(manager, references, Place(1, name, expert=expert), "units")
             assert isinstance(result, UnitChanges)
@@ -244,18 +238,22 @@ class TestJobs:
             return run_drill_down(*sides, progress=wait, **options)
 
         monkeypatch.setattr(jobs, "run_drill_down", at_the_gate)
-        first = manager.submit(*references, drill_down=Q)
+        first = manager.submit(Comparison.open(*references), drill_down=Q)
         assert reached.wait(60)
-        running = manager.find(*references, drill_down=Q)
+        running = manager.find(Comparison.open(*references), drill_down=Q)
         assert running is not None and running.progress is not None
         assert (running.id, running.state) == (first.id, "measuring")
         assert running.progress.bytes_total == 2 * 64 * 64 * 4
-        assert manager.submit(*references, drill_down=Q).id == first.id
-        assert manager.find(*references, drill_down=replace(Q, kind="image")) is None
-        assert manager.find(*references) is None
+        assert manager.submit(Comparison.open(*references), drill_down=Q).id == first.id
+        assert (
+            manager.find(Comparison.open(*references), drill_down=replace(Q, kind="image")) is None
+        )
+        assert manager.find(Comparison.open(*references)) is None
         # A diff and singular values are asked meanwhile, and wait for nothing.
-        diff = manager.submit(*references)
-        spectrum = manager.submit(*references, drill_down=replace(Q, kind="spectrum"))
+        diff = manager.submit(Comparison.open(*references))
+        spectrum = manager.submit(
+            Comparison.open(*references), drill_down=replace(Q, kind="spectrum")
+        )
         assert over(manager, diff).state == "done"
         go_on.set()
         assert over(manager, first).state == over(manager, spectrum).state == "done"
@@ -271,7 +269,7 @@ class TestJobs:
             return run_diff(*sides, **options)
 
         monkeypatch.setattr(jobs, "run_diff", at_the_gate)
-        diff = manager.submit(*references)
+        diff = manager.submit(Comparison.open(*references))
         assert reached.wait(60)
         assert isinstance(measured(manager, references, Q.place, "units"), UnitChanges)
         go_on.set()
@@ -285,40 +283,35 @@ class TestJobs:
         self, manager: JobManager, references: tuple[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def cancelled(*sides: Any, progress: Any, **options: Any) -> object:
-            job = manager.find(*references, drill_down=Q)
+            job = manager.find(Comparison.open(*references), drill_down=Q)
             assert job is not None
             manager.cancel(job.id)
             return run_drill_down(*sides, progress=progress, **options)
 
         with monkeypatch.context() as patch:
             patch.setattr(jobs, "run_drill_down", cancelled)
-            stopped = over(manager, manager.submit(*references, drill_down=Q))
+            stopped = over(manager, manager.submit(Comparison.open(*references), drill_down=Q))
         assert (stopped.state, stopped.error) == ("cancelled", None)
         assert stopped.key is not None and load_drill_down(stopped.key, Q) is None
-        assert over(manager, manager.submit(*references, drill_down=Q)).state == "done"
+        assert (
+            over(manager, manager.submit(Comparison.open(*references), drill_down=Q)).state
+            == "done"
+        )
 
     @pytest.mark.parametrize(
-        ("drill_down", "base", "error"),
+        "drill_down",
         [
-            (DrillDown(Place(7, "self_attn.q_proj"), "units"), "", InvalidOption),
-            (DrillDown(Place(None, "norm"), "units"), "", InvalidOption),
-            (DrillDown(Place(None, "norm"), "spectrum"), "", InvalidOption),
-            (Q, "/no/such/folder", CheckpointNotFound),
+            DrillDown(Place(7, "self_attn.q_proj"), "units"),
+            DrillDown(Place(None, "norm"), "units"),
+            DrillDown(Place(None, "norm"), "spectrum"),
         ],
     )
     def test_a_mistake_is_said(
-        self,
-        drill_down: DrillDown,
-        base: str,
-        error: type[ModeldiffError],
-        manager: JobManager,
-        references: tuple[str, str],
+        self, drill_down: DrillDown, manager: JobManager, references: tuple[str, str]
     ) -> None:
-        failed = over(
-            manager, manager.submit(base or references[0], references[1], drill_down=drill_down)
-        )
+        failed = over(manager, manager.submit(Comparison.open(*references), drill_down=drill_down))
         assert failed.state == "failed"
-        assert type(failed.error) is error
+        assert type(failed.error) is InvalidOption
         assert failed.error.hint
 
 
@@ -331,14 +324,14 @@ class TestKept:
         references: tuple[str, str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        sides = opened(references)
+        comparison = Comparison.open(*references)
         request = DrillDown(Place(0, "mlp.down_proj"), kind)
-        result = run_drill_down(*sides, request, device="cpu")
-        stored = load_drill_down(result_key(*sides), request)
+        result = run_drill_down(comparison, request, device="cpu")
+        stored = load_drill_down(comparison.key, request)
         assert stored is not None and same(result, stored)
         for folder in references:
             (Path(folder) / "model.safetensors").unlink()
-        assert same(run_drill_down(*sides, request), result)
+        assert same(run_drill_down(comparison, request), result)
 
     def test_values_that_are_no_numbers_come_back(self, manager: JobManager) -> None:
         key = "0" * 64
@@ -355,9 +348,9 @@ class TestKept:
         reverse = references[1], references[0]
         keys = []
         for each in (references, reverse):
-            assert over(manager, manager.submit(*each)).state == "done"
+            assert over(manager, manager.submit(Comparison.open(*each))).state == "done"
             measured(manager, each, Q.place, "units")
-            keys.append(result_key(*opened(each)))
+            keys.append(Comparison.open(*each).key)
         delete_result(keys[0])
         assert load_drill_down(keys[0], Q) is None and load_result(keys[0]) is None
         assert load_drill_down(keys[1], Q) is not None and load_result(keys[1]) is not None
@@ -372,8 +365,8 @@ class TestKept:
         tmp_path: Path,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
-        sides = opened(references)
-        result = run_drill_down(*sides, Q)
+        comparison = Comparison.open(*references)
+        result = run_drill_down(comparison, Q)
         (path,) = (tmp_path / "cache" / "results" / "details").rglob("*.parquet")
         content = bytearray(path.read_bytes())
         if damage == "half":
@@ -383,17 +376,17 @@ class TestKept:
         elif damage == "foreign":
             content = bytearray((tmp_path / "base" / "model.safetensors").read_bytes())
         elif damage == "another":
-            run_drill_down(*sides, replace(Q, place=Place(0, "self_attn.q_proj")))
+            run_drill_down(comparison, replace(Q, place=Place(0, "self_attn.q_proj")))
             others = path.parent.glob("*.parquet")
             content = bytearray(next(p for p in others if p != path).read_bytes())
         else:
             content = bytearray()
         path.write_bytes(content)
         with caplog.at_level(logging.WARNING):
-            assert load_drill_down(result_key(*sides), Q) is None
+            assert load_drill_down(comparison.key, Q) is None
         assert "measured anew" in caplog.text
-        assert same(run_drill_down(*sides, Q), result)
-        assert load_drill_down(result_key(*sides), Q) is not None
+        assert same(run_drill_down(comparison, Q), result)
+        assert load_drill_down(comparison.key, Q) is not None
 
     @pytest.mark.parametrize(
         "name", ["../../../escaped", "/etc/passwd", "a\0b", "x" * 5000, "..", "\ud800", ""]
@@ -412,7 +405,7 @@ class TestKept:
     def test_a_key_from_a_link_is_never_a_path(
         self, key: str, manager: JobManager, references: tuple[str, str], tmp_path: Path
     ) -> None:
-        run_drill_down(*opened(references), Q)
+        run_drill_down(Comparison.open(*references), Q)
         before = sorted((tmp_path).rglob("*"))
         assert load_drill_down(key, Q) is None
         delete_result(key)
@@ -420,20 +413,20 @@ class TestKept:
 
 
 def test_which_drill_downs_there_are(references: tuple[str, str], tmp_path: Path) -> None:
-    base, target = (understand(side) for side in opened(references))
+    comparison = Comparison.open(*references)
     offered = {
         (each.place.layer, each.place.component): [
-            kind.name for kind in possible_drill_downs(each, base, target)
+            kind.name for kind in possible_drill_downs(each, comparison)
         ]
-        for each in pair(base, target)
+        for each in comparison.pairs
     }
     assert offered[None, "embed_tokens"] == ["rows", "image", "spectrum"]
     assert offered[1, "self_attn.k_proj"] == ["units", "image", "spectrum"]
     assert offered[0, "input_layernorm"] == []
     tensors = layers() | {"model.embed_tokens.weight": noise(100, 64, seed=1)}
-    shorter = understand(open_checkpoint(write(tmp_path / "shorter", tensors)))
-    other = {each.place.component: each for each in pair(base, shorter)}["embed_tokens"]
-    assert (other.status, possible_drill_downs(other, base, shorter)) == ("different_shape", ())
+    shorter = Comparison.open(references[0], write(tmp_path / "shorter", tensors))
+    other = {each.place.component: each for each in shorter.pairs}["embed_tokens"]
+    assert (other.status, possible_drill_downs(other, shorter)) == ("different_shape", ())
 
 
 class TestRegistry:
@@ -441,11 +434,10 @@ class TestRegistry:
         self, manager: JobManager, references: tuple[str, str]
     ) -> None:
         place = Place(1, "mlp.down_proj")
-        sides = opened(references)
-        architectures = understand(sides[0]), understand(sides[1])
-        row = next(each for each in pair(*architectures) if each.place == place)
+        comparison = Comparison.open(*references)
+        row = next(each for each in comparison.pairs if each.place == place)
         with offering_columns():
-            names = [kind.name for kind in possible_drill_downs(row, *architectures)]
+            names = [kind.name for kind in possible_drill_downs(row, comparison)]
             assert names == ["units", "image", "spectrum", "columns"]
             result = measured(manager, references, place, "columns")
             assert isinstance(result, ColumnChanges)
@@ -456,16 +448,16 @@ class TestRegistry:
             np.testing.assert_array_equal(result.largest, np.abs(target - base).max(axis=0))
             assert np.flatnonzero(result.largest).tolist() == [90]
             assert result.thread == "modeldiff columns", "it waits for no other kind"
-            assert same(run_drill_down(*sides, DrillDown(place, "columns")), result)
-            delete_result(result_key(*sides))
-            assert load_drill_down(result_key(*sides), DrillDown(place, "columns")) is None
-        assert [kind.name for kind in possible_drill_downs(row, *architectures)] == names[:3]
+            assert same(run_drill_down(comparison, DrillDown(place, "columns")), result)
+            delete_result(comparison.key)
+            assert load_drill_down(comparison.key, DrillDown(place, "columns")) is None
+        assert [kind.name for kind in possible_drill_downs(row, comparison)] == names[:3]
 
     def test_an_unknown_kind_is_refused_at_once(
         self, manager: JobManager, references: tuple[str, str]
     ) -> None:
         with pytest.raises(InvalidOption, match="columns") as refusal:
-            manager.submit(*references, drill_down=DrillDown(Q.place, "columns"))
+            manager.submit(Comparison.open(*references), drill_down=DrillDown(Q.place, "columns"))
         assert "spectrum" in refusal.value.hint
 
     def test_a_name_is_given_once(self) -> None:

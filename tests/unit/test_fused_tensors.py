@@ -27,7 +27,7 @@ from modeldiff.changes.backends.torch_backend import TorchBackend
 from modeldiff.changes.engine.engine import walk
 from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
-from modeldiff.results import result_key
+from modeldiff.comparison import Comparison
 from tests.support.parts import assert_nothing_lost_or_doubled, elements_of
 
 Tensors = dict[str, torch.Tensor]
@@ -322,7 +322,8 @@ def test_a_change_in_one_part_is_that_parts_alone(folder: Path, tmp_path: Path, 
         changed = change.pair.target.name == planted[-1]
         assert (change.statistics.unchanged_pct == 0.0) is changed
         assert (change.statistics.unchanged_pct == 100.0) is not changed
-    assert result_key(base, target) != result_key(base, open_checkpoint(str(apart)))
+    unchanged = Comparison.of(base, open_checkpoint(str(apart)))
+    assert Comparison.of(base, target).key != unchanged.key
 
 
 def test_packed_experts_are_split_as_their_values_are(tmp_path: Path) -> None:

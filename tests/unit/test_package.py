@@ -119,11 +119,11 @@ class TestWithoutTheExtras:
 
     def test_a_data_frame_names_what_it_needs(self) -> None:
         code = (
-            "from modeldiff.checkpoints import open_checkpoint\n"
+            "from modeldiff.comparison import Comparison\n"
             "from modeldiff.errors import MissingExtra\n"
-            "from modeldiff.results import result_table, run_diff\n"
-            "base = open_checkpoint('demo:base')\n"
-            "try: result_table(run_diff(base, base))\n"
+            "from modeldiff.results import run_diff\n"
+            "result = run_diff(Comparison.open('demo:base', 'demo:base'))\n"
+            "try: result.changes.to_pandas()\n"
             "except MissingExtra as error: print(error.hint)"
         )
         assert "[report]" in without(ABSENT, "-c", code).stdout

@@ -29,9 +29,9 @@ from modeldiff.changes.engine.strided_read import gather
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.changes.engine.work_units import COARSEST_GRAIN
 from modeldiff.changes.kernels.bins import LEAF
+from modeldiff.changes.table.arrow_columns import changes_of, table_of
 from modeldiff.checkpoints import Checkpoint, TensorInfo, open_checkpoint
 from modeldiff.checkpoints.tensor import Piece, Strides
-from modeldiff.results.store.change_columns import changes_of, table_of
 from tests.support.scaled_recipe import quantised
 from tests.support.small_checkpoints import in_shapes, pairs_by_name, write_checkpoint
 

@@ -18,12 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from modeldiff.architectures import Place, understand
-from modeldiff.changes import Change, Pair, Shard, Statistics, measure, pair, plan_shards
+from modeldiff.architectures import Place
+from modeldiff.changes import Change, Pair, Shard, Statistics, measure, plan_shards
 from modeldiff.changes.backends.accumulator import Accumulator
 from modeldiff.changes.engine.work_units import sort_out
-from modeldiff.checkpoints import Checkpoint, TensorInfo, open_checkpoint
+from modeldiff.checkpoints import TensorInfo
 from modeldiff.cli import main
+from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, InvalidOption, ResultError
 from modeldiff.results import (
     Result,
@@ -33,13 +34,12 @@ from modeldiff.results import (
     run_diff,
     run_shard,
 )
-from modeldiff.results.store.journal import Entry, journal_path, pair_id
+from modeldiff.results.store.journal import Entry, journal_path
 from tests.support.results import a_change, cache_at
 from tests.unit.test_store import bits
 
 Output = pytest.CaptureFixture[str]
 Log = pytest.LogCaptureFixture
-Sides = tuple[Checkpoint, Checkpoint]
 ROOT = Path(__file__).parents[2]
 
 
@@ -85,13 +85,12 @@ def write_side(folder: Path, *, target: bool) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sides(tmp_path_factory: pytest.TempPathFactory) -> Sides:
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     folder = tmp_path_factory.mktemp("pair")
     base, target = (
-        open_checkpoint(str(write_side(folder / name, target=name == "target")))
-        for name in ("base", "target")
+        str(write_side(folder / name, target=name == "target")) for name in ("base", "target")
     )
-    return base, target
+    return Comparison.open(base, target)
 
 
 @pytest.fixture
@@ -101,9 +100,11 @@ def results(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def bad_spot(sides: Sides, monkeypatch: pytest.MonkeyPatch) -> str:
+def bad_spot(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a tensor whose first byte the disk refuses to read."""
-    tensor = next(each for each in sides[0].tensors if "2.mlp.up_proj" in each.name)
+    tensor = next(
+        each for each in comparison.base.checkpoint.tensors if "2.mlp.up_proj" in each.name
+    )
     read = os.preadv
 
     def failing_read(descriptor: int, buffers: list[memoryview], offset: int) -> int:
@@ -189,16 +190,16 @@ class TestPlan:
 
 
 class TestOtherProcesses:
-    def test_what_is_sent_there_measures_the_same(self, sides: Sides) -> None:
-        pairs = pair(understand(sides[0]), understand(sides[1]))
+    def test_what_is_sent_there_measures_the_same(self, comparison: Comparison) -> None:
+        pairs, sides = comparison.pairs, comparison.checkpoints
         sent_pairs, *sent_sides = pickle.loads(pickle.dumps((pairs, *sides)))
         here = list(measure(pairs, *sides, device="cpu"))
         there = list(measure(sent_pairs, *sent_sides, device="cpu"))
         assert [row(change) for change in there] == [row(change) for change in here]
         assert pickle.loads(pickle.dumps(here)) is not None
 
-    def test_a_task_arrives_as_one_that_nobody_has_begun(self, sides: Sides) -> None:
-        tasks, _ = sort_out(pair(understand(sides[0]), understand(sides[1])))
+    def test_a_task_arrives_as_one_that_nobody_has_begun(self, comparison: Comparison) -> None:
+        tasks, _ = sort_out(comparison.pairs)
         for task in tasks:
             task.trouble, task.left = "here", 3
             task.accumulator = Accumulator(task.elements, task.types)
@@ -218,11 +219,11 @@ class TestJoin:
     def test_any_shards_in_any_order_give_the_table_of_one_run(
         self,
         data: st.DataObject,
-        sides: Sides,
+        comparison: Comparison,
         bad_spot: str,
         tmp_path_factory: pytest.TempPathFactory,
     ) -> None:
-        once = run_diff(*sides, cache=False)
+        once = run_diff(comparison, cache=False)
         assert {change.pair.status for change in once.changes} == {
             *("compared", "different_shape", "only_in_base", "only_in_target", "tied"),
             "unreadable",
@@ -238,36 +239,36 @@ class TestJoin:
                 rows = data.draw(st.none() | st.integers(1, 6))
                 if rows is not None:
                     try:
-                        run_shard(*sides, shard, device="cpu", on_change=StopAfter(rows))
+                        run_shard(comparison, shard, device="cpu", on_change=StopAfter(rows))
                     except Cancelled:
                         journal = journal_path(folder, once.key, shard)
                         torn = data.draw(st.integers(0, 200))
                         os.truncate(journal, max(journal.stat().st_size - torn, 0))
-                run_shard(*sides, shard, device="cpu")
+                run_shard(comparison, shard, device="cpu")
             assert load_result(once.key) is None
-            joined = join_shards(*sides)
+            joined = join_shards(comparison)
             assert same(joined, once)
             stored = load_result(once.key)
             assert stored is not None and same(stored, once) and stored.header == joined.header
             assert sorted(path.suffix for path in folder.iterdir()) == [".lock", ".parquet"]
 
     def test_several_processes_one_of_them_killed(
-        self, sides: Sides, results: Path, tmp_path: Path
+        self, comparison: Comparison, results: Path, tmp_path: Path
     ) -> None:
-        run_diff_once = run_diff(*sides, cache=False)
-        arguments = [side.reference.text for side in sides]
+        run_diff_once = run_diff(comparison, cache=False)
+        arguments = list(comparison.references)
         code = (
             "import os, signal, sys\n"
             "from modeldiff.changes import Shard\n"
-            "from modeldiff.checkpoints import open_checkpoint\n"
+            "from modeldiff.comparison import Comparison\n"
             "from modeldiff.results import run_shard\n"
             "rows = []\n"
             "def on_change(change):\n"
             "    rows.append(change)\n"
             "    if len(rows) == 2 and sys.argv[4] == 'killed':\n"
             "        os.kill(os.getpid(), signal.SIGKILL)\n"
-            "sides = map(open_checkpoint, sys.argv[1:3])\n"
-            "run_shard(*sides, Shard.parse(sys.argv[3]), device='cpu', on_change=on_change)\n"
+            "comparison = Comparison.open(*sys.argv[1:3])\n"
+            "run_shard(comparison, Shard.parse(sys.argv[3]), device='cpu', on_change=on_change)\n"
         )
         runs = [("1/3", "whole"), ("2/3", "killed"), ("3/3", "whole"), ("3/3", "whole")]
         processes = [
@@ -276,22 +277,22 @@ class TestJoin:
         ]
         assert [process.wait() for process in processes] == [0, -signal.SIGKILL, 0, 0]
         with pytest.raises(ResultError, match="shard 2 of 3"):
-            join_shards(*sides)
-        run_shard(*sides, Shard.parse("2/3"))
-        assert same(join_shards(*sides), run_diff_once)
+            join_shards(comparison)
+        run_shard(comparison, Shard.parse("2/3"))
+        assert same(join_shards(comparison), run_diff_once)
 
-    def test_an_interrupted_diff_counts_too(self, sides: Sides, results: Path) -> None:
-        once = run_diff(*sides, cache=False)
+    def test_an_interrupted_diff_counts_too(self, comparison: Comparison, results: Path) -> None:
+        once = run_diff(comparison, cache=False)
         with pytest.raises(Cancelled):
-            run_diff(*sides, on_change=StopAfter(9))
-        run_shard(*sides, Shard.parse("2/2"))
-        assert same(join_shards(*sides), once)
+            run_diff(comparison, on_change=StopAfter(9))
+        run_shard(comparison, Shard.parse("2/2"))
+        assert same(join_shards(comparison), once)
 
     def test_what_could_not_be_read_is_tried_again(
-        self, sides: Sides, results: Path, bad_spot: str, monkeypatch: pytest.MonkeyPatch
+        self, comparison: Comparison, results: Path, bad_spot: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def status() -> str:
-            rows = run_shard(*sides, Shard.parse("1/1")).changes
+            rows = run_shard(comparison, Shard.parse("1/1")).changes
             return next(
                 change.pair.status
                 for change in rows
@@ -301,37 +302,37 @@ class TestJoin:
         assert status() == "unreadable"
         monkeypatch.undo()
         assert status() == "compared"
-        assert same(join_shards(*sides), run_diff(*sides, cache=False))
+        assert same(join_shards(comparison), run_diff(comparison, cache=False))
 
     def test_a_journal_of_another_version_is_left_out(
-        self, sides: Sides, results: Path, monkeypatch: pytest.MonkeyPatch, caplog: Log
+        self, comparison: Comparison, results: Path, monkeypatch: pytest.MonkeyPatch, caplog: Log
     ) -> None:
-        run_shard(*sides, Shard.parse("1/1"))
+        run_shard(comparison, Shard.parse("1/1"))
         monkeypatch.setattr("modeldiff.results.store.journal.__version__", "99")
         with pytest.raises(ResultError, match=r"shard 1 of 1"):
-            join_shards(*sides)
+            join_shards(comparison)
         assert "no journal of modeldiff 99" in caplog.text
 
     def test_once_joined_nobody_measures_again(
-        self, sides: Sides, results: Path, monkeypatch: pytest.MonkeyPatch
+        self, comparison: Comparison, results: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        whole = run_diff(*sides)
+        whole = run_diff(comparison)
         monkeypatch.setattr("modeldiff.results.diff.measure", None)
-        assert join_shards(*sides) == whole
-        parts = [run_shard(*sides, Shard(number=n, count=3)) for n in (1, 2, 3)]
+        assert join_shards(comparison) == whole
+        parts = [run_shard(comparison, Shard(number=n, count=3)) for n in (1, 2, 3)]
         assert {part.journal for part in parts} == {None}
-        assert tuple(change for part in parts for change in part.changes) == whole.changes
+        assert [change for part in parts for change in part.changes] == list(whole.changes)
 
     def test_who_could_read_a_tensor_wins_and_each_journal_s_time_counts(self) -> None:
         one, other = a_change(1.0, layer=0), a_change(2.0, layer=1)
         assert one.statistics is not None and other.statistics is not None
         journals = [
-            {pair_id(one.pair): Entry(None, "cpu", 1.0, "bad disk")},
+            {one.pair.id: Entry(None, "cpu", 1.0, "bad disk")},
             {
-                pair_id(one.pair): Entry(one.statistics, "cuda:0", 2.0),
-                pair_id(other.pair): Entry(None, "cuda:0", 5.0, "bad disk"),
+                one.pair.id: Entry(one.statistics, "cuda:0", 2.0),
+                other.pair.id: Entry(None, "cuda:0", 5.0, "bad disk"),
             },
-            {pair_id(one.pair): Entry(Statistics(median_pct=9.0), "cpu", 1.0)},
+            {one.pair.id: Entry(Statistics(median_pct=9.0), "cpu", 1.0)},
         ]
         third = a_change(layer=2).pair
         tied = replace(a_change(layer=3).pair, status="tied")
@@ -348,11 +349,16 @@ class TestJoin:
 
 class TestCommands:
     @pytest.fixture
-    def arguments(self, sides: Sides, results: Path) -> list[str]:
-        return [side.reference.text for side in sides]
+    def arguments(self, comparison: Comparison, results: Path) -> list[str]:
+        return list(comparison.references)
 
     def test_from_shards_to_the_document_of_one_run(
-        self, sides: Sides, arguments: list[str], results: Path, capsys: Output, tmp_path: Path
+        self,
+        comparison: Comparison,
+        arguments: list[str],
+        results: Path,
+        capsys: Output,
+        tmp_path: Path,
     ) -> None:
         for number in (2, 1):
             shard = ["--shard", f"{number}/2", "--json"]
@@ -391,9 +397,14 @@ class TestCommands:
         ],
     )
     def test_what_is_missing_and_how_to_measure_it(
-        self, measured: list[str], expected: str, arguments: list[str], sides: Sides, capsys: Output
+        self,
+        measured: list[str],
+        expected: str,
+        arguments: list[str],
+        comparison: Comparison,
+        capsys: Output,
     ) -> None:
-        pairs = pair(understand(sides[0]), understand(sides[1]))
+        pairs = comparison.pairs
         missing = {
             each.base.name: None for each in pairs if each.status == "compared" and each.base
         }

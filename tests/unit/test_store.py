@@ -8,7 +8,6 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.changes import Change, Statistics
+from modeldiff.comparison import comparison_key
 from modeldiff.errors import ResultError
-from modeldiff.results import Result, list_results, load_result, result_key
+from modeldiff.results import Result, list_results, load_result
 from modeldiff.results.store.result_files import save_result
 from modeldiff.results.store.result_parquet import decode_result, encode_result
 from tests.support.results import CHANGES, a_change, a_result, cache_at
@@ -194,8 +194,7 @@ class TestFolder:
 class TestKey:
     def test_is_the_question(self) -> None:
         def key(base: str, target: str, **options: object) -> str:
-            sides: list[Any] = [SimpleNamespace(fingerprint=side) for side in (base, target)]
-            return result_key(sides[0], sides[1], options)
+            return comparison_key(base, target, options)
 
         keys = [key("a", "b"), key("b", "a"), key("a", "c"), key("a", "b", overlap=True)]
         assert len(set(keys)) == len(keys)

@@ -8,7 +8,7 @@ from modeldiff.architectures.architecture import Node, NodeKind
 from modeldiff.architectures.components import NORMS, NodeTemplate
 from modeldiff.architectures.config.shapes import oriented
 from modeldiff.architectures.families.family import index_of
-from modeldiff.architectures.place import Parameter
+from modeldiff.architectures.place import Parameter, node_id
 from modeldiff.architectures.spec import ModelSpec
 from modeldiff.text.magnitudes import activation_name
 
@@ -65,10 +65,10 @@ def component_node(
     if main.transposed:
         notes.append("stored [in, out]")
     return Node(
-        id=_id(template.id, tower),
+        id=node_id(tower, template.id),
         label=template.id if main.role == "tied" else stored_label(main),
         kind=template.kind,
-        inputs=tuple(_id(name, tower) for name in inputs),
+        inputs=tuple(node_id(tower, name) for name in inputs),
         shape=_shape_text(main, template.kind),
         detail=", ".join(note for note in notes if note),
     )
@@ -86,10 +86,10 @@ def operation_node(
     else:
         detail = _DETAILS[part](spec, layer_kind) if own and part in _DETAILS else ""
     return Node(
-        id=_id(template.id, tower),
+        id=node_id(tower, template.id),
         label=_operation_label(template, spec, own),
         kind="input" if template.kind == "input" else "operation",
-        inputs=tuple(_id(name, tower) for name in inputs),
+        inputs=tuple(node_id(tower, name) for name in inputs),
         detail=detail,
     )
 
@@ -126,10 +126,6 @@ def stored_label(parameter: Parameter) -> str:
 
 def _main(component: Component) -> Parameter:
     return next((p for p in component if p.place.parameter == "weight"), component[0])
-
-
-def _id(component: str, tower: str) -> str:
-    return f"{tower}.{component}" if tower else component
 
 
 def _shape_text(parameter: Parameter, kind: NodeKind) -> str:

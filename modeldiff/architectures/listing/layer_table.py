@@ -13,7 +13,9 @@ from itertools import zip_longest
 from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture
+from modeldiff.architectures.config.shapes import main_of
 from modeldiff.architectures.graph.columns import is_before_layers, merge_columns
+from modeldiff.architectures.graph.data_order import order_of_towers
 from modeldiff.architectures.listing.layer_stack import (
     Entries,
     LayerKey,
@@ -105,9 +107,10 @@ class LayerTable:
 
     @property
     def towers(self) -> tuple[str, ...]:
-        """The towers of both sides, in base's order."""
+        """The towers of both sides, in the order in which data passes."""
         keys = (*self.base.layers, *self.target.layers)
-        return tuple(dict.fromkeys(tower for tower, _ in keys))
+        there = dict.fromkeys(tower for tower, _ in keys)
+        return tuple(tower for tower in order_of_towers(there, main_of(there)) if tower in there)
 
     def at(self, layer: int) -> tuple[LayerGroup, ...]:
         """The layer of this number: one group a tower that has it."""

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modeldiff.architectures import Architecture, Place
+from modeldiff.architectures import Place
 from modeldiff.changes import ChangeImage, Pair, measure_image
+from modeldiff.comparison import Comparison
 from modeldiff.results.drilldowns.kind import About, DrillDownKind, Inputs, array_of, is_matrix
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def _possible(pair: Pair, base: Architecture, target: Architecture) -> bool:
-    del base, target
+def _possible(pair: Pair, comparison: Comparison) -> bool:
+    del comparison
     return is_matrix(pair)
 
 
 def _measure(inputs: Inputs) -> ChangeImage:
-    return measure_image(inputs.pair, *inputs.checkpoints, progress=inputs.progress)
+    return measure_image(inputs.pair, *inputs.comparison.checkpoints, progress=inputs.progress)
 
 
 def _encode(result: ChangeImage, place: Place) -> tuple[pa.Table, About]:

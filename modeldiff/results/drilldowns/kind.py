@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.architectures import Architecture, Place
+from modeldiff.architectures import Place
 from modeldiff.changes import Pair
 from modeldiff.changes.change import ReportProgress
-from modeldiff.checkpoints import Checkpoint
+from modeldiff.comparison import Comparison
 
 if TYPE_CHECKING:  # imported late elsewhere too: a page without a drill-down does without it
     import pyarrow as pa
@@ -30,13 +30,12 @@ _Result = TypeVar("_Result")
 class Inputs:
     """What a drill-down is measured from.
 
-    ``pair`` is a row that was compared, of the two ``checkpoints`` (base and target) that the two
-    ``architectures`` describe. ``device`` is where what is more than reading is computed.
+    ``pair`` is one that was compared, of the ``comparison``. ``device`` is where what is more than
+    reading is computed.
     """
 
     pair: Pair
-    checkpoints: tuple[Checkpoint, Checkpoint]
-    architectures: tuple[Architecture, Architecture]
+    comparison: Comparison
     device: str = "auto"
     progress: ReportProgress | None = None
 
@@ -61,8 +60,8 @@ class DrillDownKind(Generic[_Result]):
     """A kind of drill-down, whose results are of the type ``_Result``: a frozen value.
 
     ``name``: its name in URLs and in stored files; never changed.
-    ``possible``: whether there is one for a measured pair of floats between the architectures base
-    and target, as far as headers tell.
+    ``possible``: whether there is one for a measured pair of floats of a comparison, as far as
+    headers tell.
     ``measure``: reads the pair. Raises ``InvalidOption`` for a pair that it is not possible for,
     and the errors of reading.
     ``encode``: a result, of a pair at a place, as columns and what JSON can hold beside them.
@@ -73,7 +72,7 @@ class DrillDownKind(Generic[_Result]):
     """
 
     name: str
-    possible: Callable[[Pair, Architecture, Architecture], bool]
+    possible: Callable[[Pair, Comparison], bool]
     measure: Callable[[Inputs], _Result]
     encode: Callable[[_Result, Place], tuple[pa.Table, About]]
     decode: Callable[[pa.Table, About], _Result]

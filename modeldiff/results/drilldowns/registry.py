@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from modeldiff.architectures import Architecture
 from modeldiff.changes import Pair
 from modeldiff.checkpoints import STORED_TYPES, TensorInfo
+from modeldiff.comparison import Comparison
 from modeldiff.errors import InvalidOption
 from modeldiff.results.drilldowns.image import IMAGE
 from modeldiff.results.drilldowns.kind import DrillDownKind
@@ -39,15 +39,13 @@ def drill_down_kind(name: str) -> DrillDownKind[Any]:
     return kind
 
 
-def possible_drill_downs(
-    pair: Pair, base: Architecture, target: Architecture
-) -> tuple[DrillDownKind[Any], ...]:
-    """The drill-downs that there are for a pair of the architectures base and target, as far as
-    headers tell; none where it isn't measured, or has no elements that are floats."""
+def possible_drill_downs(pair: Pair, comparison: Comparison) -> tuple[DrillDownKind[Any], ...]:
+    """The drill-downs that there are for a pair of the comparison, as far as headers tell; none
+    where it isn't measured, or has no elements that are floats."""
     sides = pair.base, pair.target
     if pair.status != "compared" or not all(map(_has_floats, sides)):
         return ()
-    return tuple(kind for kind in _kinds.values() if kind.possible(pair, base, target))
+    return tuple(kind for kind in _kinds.values() if kind.possible(pair, comparison))
 
 
 def _has_floats(tensor: TensorInfo | None) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from modeldiff.architectures import Architecture, Place
+from modeldiff.architectures import Place
 from modeldiff.changes import Pair, RowChanges, measure_rows
+from modeldiff.comparison import Comparison
 from modeldiff.results.drilldowns.kind import About, DrillDownKind, Inputs, array_of, is_matrix
 
 if TYPE_CHECKING:
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
 _ROW_BY_ROW = ("embed_tokens", "lm_head", "embed_positions", "embed_token_types")
 
 
-def _possible(pair: Pair, base: Architecture, target: Architecture) -> bool:
-    del base, target
+def _possible(pair: Pair, comparison: Comparison) -> bool:
+    del comparison
     return is_matrix(pair) and pair.place.component.rpartition(".")[2] in _ROW_BY_ROW
 
 
 def _measure(inputs: Inputs) -> RowChanges:
-    return measure_rows(inputs.pair, *inputs.checkpoints, progress=inputs.progress)
+    return measure_rows(inputs.pair, *inputs.comparison.checkpoints, progress=inputs.progress)
 
 
 def _encode(result: RowChanges, place: Place) -> tuple[pa.Table, About]:

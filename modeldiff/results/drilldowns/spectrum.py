@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING
 
-from modeldiff.architectures import Architecture, Place
+from modeldiff.architectures import Place
 from modeldiff.changes import (
     Pair,
     RoundingNoise,
@@ -14,6 +14,7 @@ from modeldiff.changes import (
     measure_singular_values,
     spectrum_plan,
 )
+from modeldiff.comparison import Comparison
 from modeldiff.results.drilldowns.kind import (
     About,
     Cost,
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def _possible(pair: Pair, base: Architecture, target: Architecture) -> bool:
-    del base, target
+def _possible(pair: Pair, comparison: Comparison) -> bool:
+    del comparison
     return is_matrix(pair)
 
 
 def _measure(inputs: Inputs) -> SingularValues:
     return measure_singular_values(
-        inputs.pair, *inputs.checkpoints, device=inputs.device, progress=inputs.progress
+        inputs.pair, *inputs.comparison.checkpoints, device=inputs.device, progress=inputs.progress
     )
 
 

@@ -17,17 +17,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.changes.change import Change, Progress
-from modeldiff.checkpoints import open_checkpoint, parse_reference
-from modeldiff.errors import Cancelled, InvalidReference, ModeldiffError
+from modeldiff.comparison import Comparison
+from modeldiff.errors import Cancelled, ModeldiffError
 from modeldiff.results.diff import run_diff
 from modeldiff.results.drilldown import run_drill_down
 from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.drilldowns.registry import drill_down_kind
 from modeldiff.results.jobs.throughput import Pace
-from modeldiff.results.result import result_key
 
 JobState = Literal["queued", "opening", "waiting", "measuring", "done", "failed", "cancelled"]
 _ACTIVE: tuple[JobState, ...] = ("queued", "opening", "waiting", "measuring")
+_Request = tuple[str, str, DrillDown | None]
+"""Base's and target's reference, and the drill-down into a pair; None for all of the diff."""
 
 _KEPT_JOBS = 50
 _log = logging.getLogger(__name__)
@@ -37,13 +38,14 @@ _log = logging.getLogger(__name__)
 class JobSnapshot:
     """A job at one moment.
 
-    ``state``: ``queued`` behind other jobs, ``opening`` the checkpoints, ``waiting`` for another
-    process that measures the same pair, ``measuring`` (or downloading, see ``progress.phase``),
-    then ``done``, ``failed`` or ``cancelled``. ``elapsed`` is seconds since it was begun, queue not
-    counted. ``key`` is known once the checkpoints are open; when ``done``, ``load_result(key)`` is
-    the result. ``changes`` are the rows finished so far; jobs that are over let go of theirs once
-    another one is over. A job with a ``drill_down`` is no diff but a drill-down into one pair: it
-    has no rows, and ``load_drill_down(key, drill_down)`` is its result.
+    ``state``: ``queued`` behind other jobs, ``opening`` again what changed meanwhile, ``waiting``
+    for another process that measures the same pair, ``measuring`` (or downloading, see
+    ``progress.phase``), then ``done``, ``failed`` or ``cancelled``. ``elapsed`` is seconds since it
+    was begun, queue not counted. ``key`` is known once it is begun; when ``done``,
+    ``load_result(key)`` is the result. ``changes`` are the rows finished so far; jobs that are over
+    let go of theirs once another one is over. A job with a ``drill_down`` is no diff but a
+    drill-down into one pair: it has no rows, and ``load_drill_down(key, drill_down)`` is its
+    result.
     """
 
     id: str
@@ -69,9 +71,10 @@ class JobSnapshot:
 class _Job:
     """A job as the worker sees it. Everything here changes under the manager's lock only."""
 
-    def __init__(self, base: str, target: str, device: str, drill_down: DrillDown | None) -> None:
+    def __init__(self, comparison: Comparison, device: str, drill_down: DrillDown | None) -> None:
         self.id = uuid.uuid4().hex
-        self.base, self.target, self.device, self.drill_down = base, target, device, drill_down
+        self.comparison: Comparison | None = comparison
+        self.references, self.device, self.drill_down = comparison.references, device, drill_down
         self.lane = "diffs" if drill_down is None else drill_down_kind(drill_down.kind).lane
         self.state: JobState = "queued"
         self.progress: Progress | None = None
@@ -90,19 +93,20 @@ class _Job:
         return self.ended is None and not self.stop
 
     @property
-    def request(self) -> tuple[str, str, DrillDown | None]:
+    def request(self) -> _Request:
         """What is asked for, wherever it is computed."""
-        return self.base, self.target, self.drill_down
+        return *self.references, self.drill_down
 
     def snapshot(self) -> JobSnapshot:
         now = time.monotonic()
         if len(self._seen) != len(self.rows):
             self._seen = tuple(self.rows)
         measuring = self.state == "measuring"
+        base, target = self.references
         return JobSnapshot(
             id=self.id,
-            base_reference=self.base,
-            target_reference=self.target,
+            base_reference=base,
+            target_reference=target,
             device=self.device,
             state=self.state,
             progress=self.progress,
@@ -120,8 +124,9 @@ class _Job:
         self.progress = progress
         self.pace.update(progress, time.monotonic())
 
-    def forget_rows(self) -> None:
-        self.rows, self._seen = [], ()
+    def forget(self) -> None:
+        """Let go of what is large."""
+        self.comparison, self.rows, self._seen = None, [], ()
 
 
 class JobManager:
@@ -138,15 +143,14 @@ class JobManager:
 
     def submit(
         self,
-        base_reference: str,
-        target_reference: str,
+        comparison: Comparison,
         *,
         device: str = "auto",
         drill_down: DrillDown | None = None,
     ) -> JobSnapshot:
         """Ask for a diff, or for a drill-down into one of its pairs, or join the job that is
         already on it. Raises ``InvalidOption`` for a drill-down of an unknown kind."""
-        job = _Job(_canonical(base_reference), _canonical(target_reference), device, drill_down)
+        job = _Job(comparison, device, drill_down)
         with self._condition:
             for other in self._jobs_for(job.request):
                 if other.active and other.device == device:
@@ -169,12 +173,11 @@ class JobManager:
             return job.snapshot() if job else None
 
     def find(
-        self, base_reference: str, target_reference: str, *, drill_down: DrillDown | None = None
+        self, comparison: Comparison, *, drill_down: DrillDown | None = None
     ) -> JobSnapshot | None:
         """The newest job for this diff or drill-down, on whatever device; None if there is none."""
-        request = _canonical(base_reference), _canonical(target_reference), drill_down
         with self._condition:
-            job = next(self._jobs_for(request), None)
+            job = next(self._jobs_for((*comparison.references, drill_down)), None)
             return job.snapshot() if job else None
 
     def cancel(self, job_id: str) -> None:
@@ -189,7 +192,7 @@ class JobManager:
                 self._queues[job.lane].remove(job)
                 self._end(job, "cancelled")
 
-    def _jobs_for(self, request: tuple[str, str, DrillDown | None]) -> Iterator[_Job]:
+    def _jobs_for(self, request: _Request) -> Iterator[_Job]:
         """The jobs for this request, newest first."""
         return (job for job in reversed(self._jobs.values()) if job.request == request)
 
@@ -214,7 +217,7 @@ class JobManager:
             return "failed", error
         except Exception as error:
             what = "diff" if job.drill_down is None else f"closer look ({job.drill_down})"
-            _log.exception("The %s of %s and %s failed", what, job.base, job.target)
+            _log.exception("The %s of %s and %s failed", what, *job.references)
             return "failed", ModeldiffError(
                 f"The {what.partition(' (')[0]} stopped at an error that was not foreseen: "
                 f"{type(error).__name__}: {error}",
@@ -231,15 +234,15 @@ class JobManager:
             with self._unless_stopped(job):
                 job.rows.append(change)
 
-        base, target = open_checkpoint(job.base), open_checkpoint(job.target)
+        assert job.comparison is not None, "it is let go of only when the job is over"
+        # It may have waited for long: what was opened when it was asked may be another file now.
+        comparison = job.comparison.reopened()
         with self._unless_stopped(job):
-            job.key = result_key(base, target)
+            job.key = comparison.key
         if job.drill_down is not None:
-            run_drill_down(base, target, job.drill_down, device=job.device, progress=on_progress)
+            run_drill_down(comparison, job.drill_down, device=job.device, progress=on_progress)
             return
-        result = run_diff(
-            base, target, device=job.device, progress=on_progress, on_change=on_change
-        )
+        result = run_diff(comparison, device=job.device, progress=on_progress, on_change=on_change)
         with self._condition:
             job.rows = list(result.changes)
 
@@ -256,17 +259,9 @@ class JobManager:
         alike = (each for each in self._jobs.values() if each.lane == job.lane)
         over = [each for each in alike if each.ended is not None and each is not job]
         for each in over:
-            each.forget_rows()
+            each.forget()
         for each in over[: max(0, len(over) + 1 - _KEPT_JOBS)]:
             del self._jobs[each.id]
-
-
-def _canonical(reference: str) -> str:
-    """One spelling for one reference. What can't be parsed stays: the job will say why."""
-    try:
-        return parse_reference(reference).text
-    except InvalidReference:
-        return reference
 
 
 _manager = JobManager()

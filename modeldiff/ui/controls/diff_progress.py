@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from modeldiff.architectures import Place
-from modeldiff.changes import Change, Pair
+from modeldiff.changes import ChangeTable
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import format_bytes, format_duration
-from modeldiff.results import Result, load_result, result_key, submit
+from modeldiff.results import Result, load_result, submit
 from modeldiff.ui.controls.follow_job import (
     JobWords,
     ResultOrJob,
@@ -22,11 +22,14 @@ from modeldiff.ui.controls.follow_job import (
     job_stage,
     result_or_job,
 )
-from modeldiff.ui.session.opened_pair import Comparison, Opened, pairs_of
+from modeldiff.ui.session.selected_pair import ChosenPair, chosen_device, open_chosen_pair
 from modeldiff.ui.widgets.markdown import code
 
 STARTS_BY_ITSELF_BELOW = 1_000_000_000
 """A local pair with fewer bytes to read than this is measured without asking."""
+
+_STATE = "diff_state"
+"""Where in the session the state is that this run of the page began with."""
 
 
 _WORDS = JobWords(
@@ -45,39 +48,40 @@ DiffState = ResultOrJob[Result]
 """What there is of a diff."""
 
 
+def any_measured(state: DiffState) -> bool:
+    """Whether there are rows that are done."""
+    return state.result is not None or (state.job is not None and bool(state.job.changes))
+
+
 def diff_state(comparison: Comparison) -> DiffState:
     """The state now."""
-    key = result_key(comparison.base.checkpoint, comparison.target.checkpoint)
-    return result_or_job(comparison, lambda: _stored(key))
+    return result_or_job(comparison, lambda: _stored(comparison.key))
 
 
-def measured(state: DiffState) -> tuple[Change, ...]:
-    """The rows that are done."""
-    if state.result is not None:
-        return state.result.changes
-    return state.job.changes if state.job is not None else ()
-
-
-def changes_so_far(comparison: Comparison, state: DiffState) -> tuple[Change, ...]:
+def changes_so_far(comparison: Comparison, state: DiffState) -> ChangeTable:
     """A row for every tensor of both sides; those not measured yet have no statistics."""
     if state.result is not None:
         return state.result.changes
-    finished = {_names(change.pair): change for change in measured(state)}
-    return tuple(finished.get(_names(pair), Change(pair)) for pair in pairs_of(comparison))
+    if state.job is not None and state.job.changes:
+        return comparison.unmeasured.with_measured(state.job.changes)
+    return comparison.unmeasured
 
 
-def start_small_diff(comparison: Comparison) -> None:
-    """Measure a pair of small local checkpoints without being asked, once."""
-    state = diff_state(comparison)
-    if state.result is None and state.job is None:
-        read, download = _bytes_to_come(comparison)
-        if not download and read < STARTS_BY_ITSELF_BELOW:
-            start_diff(comparison)
+def begin_run() -> ChosenPair:
+    """Open the chosen pair and ask for its state, once for all parts of the page that follow it. A
+    pair of small local checkpoints is measured without being asked, once."""
+    chosen = open_chosen_pair()
+    if (comparison := chosen.comparison) is not None:
+        state = diff_state(comparison)
+        if state == DiffState(None, None) and _starts_by_itself(comparison):
+            state = DiffState(None, submit(comparison, device=chosen_device()))
+        st.session_state[_STATE] = state
+    return chosen
 
 
 def start_diff(comparison: Comparison) -> None:
     """Ask for the diff. Whoever asked for the same before is joined."""
-    submit(*comparison.references, device=comparison.device)
+    submit(comparison, device=chosen_device())
 
 
 def follow(
@@ -90,7 +94,8 @@ def follow(
 
     ``beat`` is how often, in seconds, it is to be drawn otherwise; None for not again.
     """
-    follow_job(lambda: diff_state(comparison), draw, beat=beat)
+    begun: DiffState = st.session_state[_STATE]
+    follow_job(begun, lambda: diff_state(comparison), draw, beat=beat)
 
 
 def diff_line(state: DiffState) -> None:
@@ -119,27 +124,19 @@ def diff_panel(comparison: Comparison, state: DiffState) -> None:
 
 
 def _cost(comparison: Comparison) -> str:
-    read, download = _bytes_to_come(comparison)
-    text = f"A diff reads {format_bytes(read)} of weights"
-    if download:
+    text = f"A diff reads {format_bytes(comparison.nbytes)} of weights"
+    if download := _bytes_away(comparison):
         text += f" and downloads {format_bytes(download)} of them first"
     return f"{text}."
 
 
-def _bytes_to_come(comparison: Comparison) -> tuple[int, int]:
-    """(bytes to read, bytes to download before that)."""
-    read = sum(pair.nbytes for pair in pairs_of(comparison))
-    return read, _bytes_away(comparison.base) + _bytes_away(comparison.target)
+def _starts_by_itself(comparison: Comparison) -> bool:
+    small = comparison.nbytes < STARTS_BY_ITSELF_BELOW
+    return comparison.has_weights and small and not _bytes_away(comparison)
 
 
-def _bytes_away(side: Opened) -> int:
-    return sum(map(side.checkpoint.source.bytes_to_download, side.checkpoint.files))
-
-
-def _names(pair: Pair) -> tuple[Place, str | None, str | None]:
-    """What tells a pair apart also where measuring found it unreadable."""
-    base, target = pair.base, pair.target
-    return pair.place, base.name if base else None, target.name if target else None
+def _bytes_away(comparison: Comparison) -> int:
+    return comparison.base.bytes_away + comparison.target.bytes_away
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

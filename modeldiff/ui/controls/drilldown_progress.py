@@ -12,7 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from modeldiff.results import DrillDown, load_drill_down, result_key, submit
+from modeldiff.comparison import Comparison
+from modeldiff.results import DrillDown, load_drill_down, submit
 from modeldiff.ui.controls.follow_job import (
     JobWords,
     ResultOrJob,
@@ -20,7 +21,7 @@ from modeldiff.ui.controls.follow_job import (
     job_panel,
     result_or_job,
 )
-from modeldiff.ui.session.opened_pair import Comparison
+from modeldiff.ui.session.selected_pair import chosen_device
 
 _PATIENCE = 0.6
 """Seconds that a page waits for a drill-down before it shows how far it is: most are there by
@@ -54,7 +55,7 @@ def follow_drill_down(
         return _state(comparison, request)
 
     def start() -> None:
-        submit(*comparison.references, device=comparison.device, drill_down=request)
+        submit(comparison, device=chosen_device(), drill_down=request)
 
     def draw(state: ResultOrJob[Any]) -> None:
         if state.result is None:
@@ -66,14 +67,13 @@ def follow_drill_down(
     if by_itself and state.result is None and state.job is None:
         start()
         until = time.monotonic() + _PATIENCE
-        while state_now().active and time.monotonic() < until:
+        while (state := state_now()).active and time.monotonic() < until:
             time.sleep(0.02)
-    follow_job(state_now, draw)
+    follow_job(state, state_now, draw)
 
 
 def _state(comparison: Comparison, request: DrillDown) -> ResultOrJob[Any]:
-    key = result_key(comparison.base.checkpoint, comparison.target.checkpoint)
-    return result_or_job(comparison, lambda: _stored(key, request), request)
+    return result_or_job(comparison, lambda: _stored(comparison.key, request), request)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 
 import streamlit as st
 
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import format_bytes, format_duration, format_rate
 from modeldiff.results import DrillDown, JobSnapshot, cancel, find
-from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import plain
 
@@ -65,12 +65,13 @@ def result_or_job(
     try:
         return ResultOrJob(load(), None)
     except LookupError:
-        job = find(*comparison.references, drill_down=drill_down)
+        job = find(comparison, drill_down=drill_down)
         # A job that is done without a result belongs to files or a cache that are gone.
         return ResultOrJob(None, None if job is not None and job.state == "done" else job)
 
 
 def follow_job(
+    state: ResultOrJob[_Result],
     state_now: Callable[[], ResultOrJob[_Result]],
     draw: Callable[[ResultOrJob[_Result]], None],
     *,
@@ -78,16 +79,19 @@ def follow_job(
 ) -> None:
     """Draw a part of the page now, and again each second for as long as its job runs.
 
-    ``beat`` is how often, in seconds, it is to be drawn otherwise; None for not again.
+    ``state`` is what this run of the page knows already: it is drawn first. Then the part runs
+    alone, and asks ``state_now``. ``beat`` is how often, in seconds, it is to be drawn otherwise;
+    None for not again.
     """
 
     def pace(state: ResultOrJob[_Result]) -> float | None:
         return SECONDS_BETWEEN_POLLS if state.active else beat()
 
-    begun = pace(state_now())
+    begun = pace(state)
+    known = [state]
 
     def poll() -> None:
-        state = state_now()
+        state = known.pop() if known else state_now()
         if pace(state) != begun:
             st.rerun()
         draw(state)

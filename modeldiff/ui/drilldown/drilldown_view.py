@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from modeldiff.changes import Change, Pair, Status, expert_changes
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import format_bytes
 from modeldiff.drawings.charts.change_histogram import spread_alt, spread_chart
 from modeldiff.drawings.charts.vega_spec import chart_spec
@@ -17,7 +18,6 @@ from modeldiff.results.drilldowns.kind import Cost
 from modeldiff.ui.controls.drilldown_progress import follow_drill_down
 from modeldiff.ui.drilldown.units import show_experts
 from modeldiff.ui.drilldown.views import VIEWS
-from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.session.url_state import change_view
 from modeldiff.ui.widgets.markdown import code
 
@@ -53,8 +53,7 @@ def drilldown_view(comparison: Comparison, place: PlaceRows) -> None:
     if change.statistics is None:
         st.caption(_NOTHING.get(pair.status, "Once it is measured, there is more to see here."))
         return
-    sides = comparison.base.architecture, comparison.target.architecture
-    kinds = [each for each in possible_drill_downs(pair, *sides) if each.name in VIEWS]
+    kinds = [each for each in possible_drill_downs(pair, comparison) if each.name in VIEWS]
     if not kinds:
         st.caption(_why_none(pair))
         return
@@ -93,16 +92,7 @@ def _single(place: PlaceRows) -> Change | None:
     """The one row there is; of a tied one, the row where the tensor is stored."""
     if len(place.rows) != 1:
         return None
-    row = place.rows[0]
-    if row.pair.status != "tied" or row.pair.base is None:
-        return row
-    name = row.pair.base.label
-    stored = (
-        other
-        for other in place.table
-        if other.pair.status == "compared" and other.pair.base and other.pair.base.label == name
-    )
-    return next(stored, row)
+    return place.table.stored(place.rows[0])
 
 
 def _why_none(pair: Pair) -> str:

@@ -10,10 +10,10 @@ from pathlib import Path
 import streamlit as st
 
 from modeldiff.changes import ChangeImage, Pair
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import LIGHT
 from modeldiff.drawings.charts.change_image import image_alt, image_levels, image_png, image_scale
 from modeldiff.ui.drilldown.view import DrillDownView
-from modeldiff.ui.session.opened_pair import Comparison
 
 _HERE = Path(__file__).parent
 _HTML = """<div class="picture"><canvas tabindex="0" role="img"></canvas>

@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from modeldiff.changes import Pair, SingularValues
+from modeldiff.comparison import Comparison
 from modeldiff.drawings.charts.spectrum import spectrum_alt, spectrum_chart
 from modeldiff.drawings.charts.vega_spec import chart_spec
 from modeldiff.text.formatting import format_pct, format_small
 from modeldiff.ui.drilldown.view import DrillDownView
-from modeldiff.ui.session.opened_pair import Comparison
 
 _TOPS = (1, 4, 16, 64, 256)
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from modeldiff.changes import Pair, Statistics, UnitChanges, units_between
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import METRICS, Metric, metric_named
 from modeldiff.drawings.charts.units import expert_chart, unit_chart, unit_names, units_alt
 from modeldiff.drawings.charts.vega_spec import chart_spec
 from modeldiff.ui.drilldown.view import DrillDownView
-from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.session.url_state import change_view, chosen_metric
 from modeldiff.ui.widgets.chart_selection import chart_key, clicked
 

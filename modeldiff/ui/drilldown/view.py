@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.changes import Pair
-from modeldiff.ui.session.opened_pair import Comparison
+from modeldiff.comparison import Comparison
 
 
 @dataclass(frozen=True)
