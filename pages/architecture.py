@@ -11,13 +11,12 @@ from modeldiff.ui.architecture.parameter_shares_view import parts_view
 from modeldiff.ui.architecture.side_by_side_view import architecture_drawings
 from modeldiff.ui.controls.diff_progress import diff_panel, follow
 from modeldiff.ui.session.entry_guard import enter
-from modeldiff.ui.session.opened_pair import fact_pairs
 from modeldiff.ui.shell.page_header import page_head
 
 enter("architecture")
 comparison = page_head("Architecture")
 
-facts = fact_pairs(comparison)
+facts = comparison.facts
 different = sum(not pair.same for pair in facts)
 title = f"{different} of {len(facts)} facts differ" if different else "All facts are the same"
 st.header(title, anchor=False)

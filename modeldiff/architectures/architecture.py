@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from modeldiff.architectures.place import Parameter, trained_elements
+from modeldiff.architectures.place import Parameter, node_id, trained_elements
 
 Holding = Mapping[int | None, list[Parameter]]
 """The parameters of one name of one component, by layer: one each, or one an expert."""
@@ -135,8 +135,7 @@ class Architecture:
         """What the steps stand for: step id → parameter (``weight``) → layer; buffers left out."""
         found: dict[str, dict[str, dict[int | None, list[Parameter]]]] = {}
         for (tower, component, parameter, layer), held in self._held.items():
-            id = f"{tower}.{component}" if tower else component
-            found.setdefault(id, {}).setdefault(parameter, {})[layer] = held
+            found.setdefault(node_id(tower, component), {}).setdefault(parameter, {})[layer] = held
         return found
 
     @cached_property

@@ -32,12 +32,24 @@ class Place:
     tower: str = ""
 
     @property
+    def node(self) -> str:
+        """The id of the graph's node that holds it: the component, with its tower."""
+        return node_id(self.tower, self.component)
+
+    @property
     def column(self) -> str:
-        """The heatmap's column: component, with the parameter where it is not the weight."""
-        name = (
-            self.component if self.parameter == "weight" else f"{self.component}.{self.parameter}"
-        )
-        return f"{self.tower}.{name}" if self.tower else name
+        """The heatmap's column: the node, with the parameter where it is not the weight."""
+        return column_of(node_id(self.tower, self.component), self.parameter)
+
+
+def node_id(tower: str, component: str) -> str:
+    """The id of a component's node in the graph, the same wherever a node is named."""
+    return f"{tower}.{component}" if tower else component
+
+
+def column_of(node: str, parameter: str) -> str:
+    """The heatmap's column of one parameter of a node."""
+    return node if parameter == "weight" else f"{node}.{parameter}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.facts.facts import read_facts
 from modeldiff.architectures.graph.blocks import read_blocks
-from modeldiff.architectures.graph.columns import column_orders
+from modeldiff.architectures.graph.data_order import DataOrder
 from modeldiff.architectures.spec import UNKNOWN, read_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.text.magnitudes import short_count
@@ -29,7 +29,7 @@ def understand(checkpoint: Checkpoint) -> Architecture:
 
 def _understand(checkpoint: Checkpoint) -> Architecture:
     spec = read_checkpoint(checkpoint)
-    columns, outside = column_orders(spec.parameters)
+    order = DataOrder(p.place for p in spec.parameters if p.role != "buffer")
     blocks = read_blocks(spec)
     parameters = spec.composition.parameters
     return Architecture(
@@ -37,8 +37,8 @@ def _understand(checkpoint: Checkpoint) -> Architecture:
         title=f"{spec.title}, {short_count(parameters)}" if parameters else spec.title,
         facts=read_facts(spec),
         parameters=spec.parameters,
-        columns=columns,
-        outside=outside,
+        columns=order.inside,
+        outside=order.outside,
         layer_count=spec.shapes.layers[-1] + 1 if spec.shapes.layers else 0,
         stem=blocks.stem,
         layer_kinds=blocks.layer_kinds,

@@ -21,11 +21,16 @@ from modeldiff.changes.drilldown import (
 from modeldiff.changes.engine.engine import measure
 from modeldiff.changes.pairing import pair
 from modeldiff.changes.statistics.statistics import STATISTIC_NAMES, merge_statistics
+from modeldiff.changes.table.change_table import ChangeTable
+from modeldiff.changes.table.plain_rows import pair_row
+from modeldiff.changes.table.row_index import Cell
 
 __all__ = [
     "STATISTIC_NAMES",
+    "Cell",
     "Change",
     "ChangeImage",
+    "ChangeTable",
     "Histogram",
     "Measurement",
     "Pair",
@@ -47,6 +52,7 @@ __all__ = [
     "measure_units",
     "merge_statistics",
     "pair",
+    "pair_row",
     "resolve_device",
     "spectrum_plan",
     "units_between",

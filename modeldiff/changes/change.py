@@ -22,6 +22,10 @@ Status = Literal[
 ]
 
 
+PairId = tuple[str, int | None, str, str, int | None, str | None, str | None]
+"""Tower, layer, component, parameter, expert, base's stored name and target's."""
+
+
 @dataclass(frozen=True)
 class Pair:
     """Base's and target's tensor at one place; a side that lacks it is None."""
@@ -31,6 +35,20 @@ class Pair:
     base: TensorInfo | None
     target: TensorInfo | None
     reason: str = ""
+
+    @property
+    def id(self) -> PairId:
+        """What tells a pair from the others of its comparison, whatever its status is by now."""
+        place = self.place
+        return (
+            place.tower,
+            place.layer,
+            place.component,
+            place.parameter,
+            place.expert,
+            self.base.name if self.base else None,
+            self.target.name if self.target else None,
+        )
 
     @property
     def nbytes(self) -> int:
@@ -124,6 +142,11 @@ class Change:
 
     pair: Pair
     statistics: Statistics | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it is still to be measured."""
+        return self.statistics is None and self.pair.status == "compared"
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,14 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from modeldiff.architectures import compare_facts, understand
-from modeldiff.changes import pair
-from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.cli.app import serve_app
 from modeldiff.cli.json_documents import comparison_document, inspection_document
 from modeldiff.cli.progress_bar import ProgressBar
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_reports import report_comparison, report_diff, report_inspection
+from modeldiff.comparison import Comparison
 from modeldiff.extras import require
+from modeldiff.model import Model
 from modeldiff.results import (
     Result,
     require_writable,
@@ -30,23 +29,20 @@ _REPORT = ".html"
 
 def inspect(options: Namespace, terminal: Terminal) -> None:
     """What a checkpoint is."""
-    checkpoint = _open(options.reference, terminal)
-    architecture = understand(checkpoint)
+    model = _open(options.reference, terminal)
     if options.json:
-        terminal.document(inspection_document(checkpoint, architecture))
+        terminal.document(inspection_document(model))
     else:
-        report_inspection(checkpoint, architecture, terminal)
+        report_inspection(model, terminal)
 
 
 def compare(options: Namespace, terminal: Terminal) -> None:
     """How two architectures differ."""
-    base, target = _open(options.base, terminal), _open(options.target, terminal)
-    architectures = understand(base), understand(target)
-    facts, pairs = compare_facts(*architectures), pair(*architectures)
+    comparison = _open_both(options, terminal)
     if options.json:
-        terminal.document(comparison_document(facts, pairs))
+        terminal.document(comparison_document(comparison))
     else:
-        report_comparison(base, target, facts, pairs, terminal)
+        report_comparison(comparison, terminal)
 
 
 def run_diff_command(options: Namespace, terminal: Terminal) -> None:
@@ -56,17 +52,17 @@ def run_diff_command(options: Namespace, terminal: Terminal) -> None:
         require_writable(output, (_REPORT,))
         if output.suffix.lower() == _REPORT:
             require("report", "A report")
-    base, target = _open(options.base, terminal), _open(options.target, terminal)
+    comparison = _open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         result = run_diff(
-            base, target, device=options.device, cache=not options.no_cache, progress=progress
+            comparison, device=options.device, cache=not options.no_cache, progress=progress
         )
     if options.json:
         terminal.document(result_document(result))
     else:
-        report_diff(result, (understand(base), understand(target)), terminal)
+        report_diff(result, terminal)
     if output is not None:
-        _write(result, (base, target), output)
+        _write(result, comparison, output)
         terminal.talk(f"Written to {output}")
 
 
@@ -91,19 +87,22 @@ COMMANDS: Mapping[str, Callable[[Namespace, Terminal], None]] = {
 }
 
 
-def _write(result: Result, sides: tuple[Checkpoint, Checkpoint], output: Path) -> None:
+def _write(result: Result, comparison: Comparison, output: Path) -> None:
     if output.suffix.lower() != _REPORT:
         write_result(result, output)
         return
     # Late: no other command draws.
     from modeldiff.drawings.report import report_html
 
-    base, target = sides
-    write_file(output, report_html(result, understand(base), understand(target)).encode())
+    write_file(output, report_html(result, comparison).encode())
 
 
-def _open(reference: str, terminal: Terminal) -> Checkpoint:
-    checkpoint = open_checkpoint(reference)
-    for warning in checkpoint.warnings:
-        terminal.talk(f"warning: {checkpoint.reference}: {warning}")
-    return checkpoint
+def _open_both(options: Namespace, terminal: Terminal) -> Comparison:
+    return Comparison(_open(options.base, terminal), _open(options.target, terminal))
+
+
+def _open(reference: str, terminal: Terminal) -> Model:
+    model = Model.open(reference)
+    for warning in model.checkpoint.warnings:
+        terminal.talk(f"warning: {model.reference}: {warning}")
+    return model

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from modeldiff.architectures import Architecture, FactPair, Parameter
-from modeldiff.changes import Pair
-from modeldiff.checkpoints import Checkpoint
-from modeldiff.results import pair_row
+from modeldiff.architectures import Architecture, Parameter
+from modeldiff.changes import pair_row
+from modeldiff.comparison import Comparison
+from modeldiff.model import Model
 
 
-def inspection_document(checkpoint: Checkpoint, architecture: Architecture) -> dict[str, Any]:
+def inspection_document(model: Model) -> dict[str, Any]:
     """What a checkpoint is. ``parameters`` counts stored elements; buffers are none."""
+    checkpoint, architecture = model.checkpoint, model.architecture
     return {
         "reference": checkpoint.reference.text,
         "fingerprint": checkpoint.fingerprint,
@@ -26,8 +25,9 @@ def inspection_document(checkpoint: Checkpoint, architecture: Architecture) -> d
     }
 
 
-def comparison_document(facts: Sequence[FactPair], pairs: Sequence[Pair]) -> dict[str, Any]:
+def comparison_document(comparison: Comparison) -> dict[str, Any]:
     """How two architectures differ. A fact that one side lacks is null there."""
+    facts, pairs = comparison.facts, comparison.pairs
     return {
         "facts": [
             {
@@ -42,8 +42,8 @@ def comparison_document(facts: Sequence[FactPair], pairs: Sequence[Pair]) -> dic
         "summary": {
             "facts_same": sum(fact.same for fact in facts),
             "facts_different": sum(not fact.same for fact in facts),
-            "statuses": dict(Counter(pair.status for pair in pairs)),
-            "bytes_to_compare": sum(pair.nbytes for pair in pairs),
+            "statuses": dict(comparison.unmeasured.statuses),
+            "bytes_to_compare": comparison.nbytes,
         },
     }
 

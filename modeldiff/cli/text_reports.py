@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from modeldiff.architectures import Architecture, FactPair
-from modeldiff.changes import Change, Pair, Statistics, Status
+from modeldiff.architectures.graph.data_order import DataOrder
+from modeldiff.changes import Change, ChangeTable, Pair, Statistics, Status
 from modeldiff.checkpoints import Checkpoint, TensorInfo
-from modeldiff.cli.grouping import grouped, layers_text, order_of_data
+from modeldiff.cli.grouping import grouped, layers_text
 from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
-from modeldiff.results import Narrative, Result, merge_by, narrate, summarize
+from modeldiff.comparison import Comparison
+from modeldiff.findings.status_words import STATUS_WORDS
+from modeldiff.model import Model
+from modeldiff.results import Narrative, Result, narrate, summarize
 from modeldiff.text.formatting import (
     format_bytes,
     format_count,
@@ -25,15 +28,6 @@ _LISTED = 40
 _PAGE = 120
 """Columns that facts take where no terminal says how many there are: one long sentence would set
 all that stands beside it far apart."""
-_STATUS_WORDS: Mapping[Status, str] = {
-    "compared": "compared",
-    "different_shape": "of another shape",
-    "only_in_base": "only in base",
-    "only_in_target": "only in target",
-    "tied": "tied (measured where they are stored)",
-    "buffer": "buffers (not measured)",
-    "unreadable": "unreadable",
-}
 _NOT_COMPARED: tuple[Status, ...] = (
     "different_shape",
     "only_in_base",
@@ -42,11 +36,10 @@ _NOT_COMPARED: tuple[Status, ...] = (
 )
 
 
-def report_inspection(
-    checkpoint: Checkpoint, architecture: Architecture, terminal: Terminal
-) -> None:
+def report_inspection(model: Model, terminal: Terminal) -> None:
     """Facts, then the tensors, those alike in all layers on one line."""
-    terminal.line(f"{checkpoint.reference}: {architecture.title}")
+    checkpoint, architecture = model.checkpoint, model.architecture
+    terminal.line(f"{model.reference}: {architecture.title}")
     terminal.line(
         f"{format_count(parameter_count(architecture))} parameters, "
         f"{format_bytes(checkpoint.nbytes)} {_kept_in(checkpoint)}, "
@@ -56,9 +49,9 @@ def report_inspection(
     facts = [(fact.label, fact.text, fact.source) for fact in architecture.facts]
     _table(terminal, ("fact", "", "from"), facts, at_most=_PAGE)
     terminal.heading("Tensors")
-    order = order_of_data(architecture, architecture)
+    order = DataOrder(parameter.place for parameter in architecture.parameters)
     groups = grouped(
-        sorted(architecture.parameters, key=lambda parameter: order(parameter.place)),
+        sorted(architecture.parameters, key=lambda p: order.column_position(p.place)),
         lambda p: (p.place.column, p.tensor.shape, p.tensor.dtype, p.role),
     )
     rows = [
@@ -77,15 +70,10 @@ def report_inspection(
     _table(terminal, headers, rows, right=(2, 5))
 
 
-def report_comparison(
-    base: Checkpoint,
-    target: Checkpoint,
-    facts: Sequence[FactPair],
-    pairs: Sequence[Pair],
-    terminal: Terminal,
-) -> None:
+def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
     """Facts side by side, those that differ marked and explained, then how the tensors pair up."""
-    terminal.line(f"{base.reference} → {target.reference}")
+    facts = comparison.facts
+    terminal.line(" → ".join(comparison.references))
     terminal.heading("Architecture (* differs)")
     rows = [
         (
@@ -104,47 +92,27 @@ def report_comparison(
             for line in sentence_lines(f"* {meaning}", terminal.width, 2):
                 terminal.line(line)
     terminal.heading("Tensors")
-    _report_statuses(pairs, terminal)
-    _report_not_compared(pairs, terminal)
+    _report_statuses(comparison.unmeasured, terminal)
+    _report_not_compared(comparison.unmeasured, terminal)
 
 
-def report_diff(
-    result: Result, architectures: tuple[Architecture, Architecture], terminal: Terminal
-) -> None:
+def report_diff(result: Result, terminal: Terminal) -> None:
     """The narrative, each component over all layers, the extremes, and what could
     not be compared."""
     header, changes = result.header, result.changes
-    pairs = [change.pair for change in changes]
     summary = summarize(changes)
     terminal.line(f"{header.base_reference} → {header.target_reference}")
     terminal.line(
         f"{format_bytes(summary.nbytes)} measured on {header.device} in "
         f"{format_duration(header.seconds)}, {header.created}"
     )
-    _report_statuses(pairs, terminal)
+    _report_statuses(changes, terminal)
     _report_reading(narrate(changes), terminal)
     if summary.statistics is not None:
         terminal.heading("Change in %, each component over all its layers")
-        order = order_of_data(*architectures)
-        groups = grouped(
-            sorted(
-                (change for change in changes if change.statistics is not None),
-                key=lambda change: order(change.pair.place),
-            ),
-            lambda change: change.pair.place.column,
-        )
-        merged = merge_by(changes, lambda change: change.pair.place.column)
-        rows = [
-            (
-                column,
-                layers_text(change.pair.place for change in group),
-                f"{len(group):,}",
-                *_numbers(merged[column]),
-            )
-            for column, group in groups.items()
-        ]
-        count = sum(len(group) for group in groups.values())
-        rows.append(("all together", "", f"{count:,}", *_numbers(summary.statistics)))
+        count = sum(change.statistics is not None for change in changes)
+        whole = ("all together", "", f"{count:,}", *_numbers(summary.statistics))
+        rows = [*_over_layers(changes), whole]
         headers = ("component", "layers", "tensors", *_NUMBERS)
         _table(terminal, headers, rows, right=range(2, 8), spare=(4,))
         _sentence(
@@ -154,7 +122,17 @@ def report_diff(
         _report_floor(summary.statistics, terminal)
         _report_extremes("Most changed", summary.most_changed, terminal)
         _report_extremes("Least changed", summary.least_changed, terminal)
-    _report_not_compared(pairs, terminal)
+    _report_not_compared(changes, terminal)
+
+
+def _over_layers(changes: ChangeTable) -> Iterator[tuple[str, ...]]:
+    """A line for each column of which something was measured."""
+    merged = changes.merged("column")
+    for column in changes.columns:
+        places = [c.pair.place for c in changes.column(column) if c.statistics is not None]
+        statistics = merged[column]
+        if places and statistics is not None:
+            yield column, layers_text(places), f"{len(places):,}", *_numbers(statistics)
 
 
 def _report_reading(narrative: Narrative, terminal: Terminal) -> None:
@@ -213,15 +191,20 @@ def _kept_in(checkpoint: Checkpoint) -> str:
     return f"in {files:,} {checkpoint.format} file{'' if files == 1 else 's'}"
 
 
-def _report_statuses(pairs: Sequence[Pair], terminal: Terminal) -> None:
-    counts = {status: sum(pair.status == status for pair in pairs) for status in _STATUS_WORDS}
-    parts = [f"{count:,} {_STATUS_WORDS[status]}" for status, count in counts.items() if count]
-    terminal.line(f"{len(pairs):,} tensors: {', '.join(parts)}")
+def _report_statuses(changes: ChangeTable, terminal: Terminal) -> None:
+    counts = changes.statuses
+    parts = [
+        f"{counts[status]:,} {words.counted}"
+        for status, words in STATUS_WORDS.items()
+        if status in counts
+    ]
+    terminal.line(f"{len(changes):,} tensors: {', '.join(parts)}")
 
 
-def _report_not_compared(pairs: Sequence[Pair], terminal: Terminal) -> None:
+def _report_not_compared(changes: ChangeTable, terminal: Terminal) -> None:
     """What has no statistics, a table a status, rows that differ in their layer only on one
     line."""
+    pairs = [change.pair for change in changes.ordered()]
     for status in _NOT_COMPARED:
         groups = grouped(
             (pair for pair in pairs if pair.status == status),
@@ -229,7 +212,7 @@ def _report_not_compared(pairs: Sequence[Pair], terminal: Terminal) -> None:
         )
         if not groups:
             continue
-        terminal.heading(f"Not compared: {_STATUS_WORDS[status]}")
+        terminal.heading(f"Not compared: {STATUS_WORDS[status].counted}")
         rows = [
             (column, layers_text(pair.place for pair in group), f"{len(group):,}", *sides)
             for (column, *sides), group in groups.items()

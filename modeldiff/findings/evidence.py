@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from modeldiff.architectures.config.parameter_counts import part_of
-from modeldiff.changes import Change, Statistics, merge_statistics
+from modeldiff.changes import Change, ChangeTable, Statistics, merge_statistics
 from modeldiff.changes.statistics.histogram import histogram_quantile
 
 
@@ -19,7 +19,7 @@ class Evidence:
     the norms' parameters. ``moved`` have an element that differs.
     """
 
-    def __init__(self, changes: Sequence[Change]) -> None:
+    def __init__(self, changes: ChangeTable) -> None:
         self.changes = changes
         self.compared = [change for change in changes if change.statistics is not None]
         self.norms = [c for c in self.compared if part_of(c.pair.place) == "norms"]

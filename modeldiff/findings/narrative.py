@@ -12,19 +12,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from modeldiff.architectures import Place
-from modeldiff.changes import Change, Statistics, Status, merge_statistics
+from modeldiff.changes import ChangeTable, Statistics, merge_statistics
 from modeldiff.findings.evidence import Evidence, is_moved, medians_of
 from modeldiff.findings.likeness import describe_likeness
+from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.text.formatting import format_count, format_layers, format_pct
 
-_LEFT_OUT: dict[Status, str] = {
-    "different_shape": "of another shape",
-    "only_in_base": "only in base",
-    "only_in_target": "only in target",
-    "unreadable": "unreadable",
-    "buffer": "without trained values",
-    "tied": "tied to one that is compared",
-}
 _MOST_NAMED = 3
 _ABOUT_EQUAL = 1.25
 """Medians whose ratio is below this are called alike."""
@@ -40,7 +33,7 @@ class Narrative:
     likeness: tuple[str, ...]
 
 
-def narrate(changes: Sequence[Change]) -> Narrative:
+def narrate(changes: ChangeTable) -> Narrative:
     """The reading of a change table, also of one that is not finished."""
     evidence = Evidence(changes)
     return Narrative(
@@ -114,16 +107,17 @@ def _facts(evidence: Evidence) -> Iterator[str]:
 
 def _coverage(evidence: Evidence) -> Iterator[str]:
     total, compared = len(evidence.changes), len(evidence.compared)
-    waiting = sum(c.statistics is None and c.pair.status == "compared" for c in evidence.changes)
+    waiting = sum(change.waiting for change in evidence.changes)
     if compared:
         count = f"All {total:,}" if compared == total else f"{compared:,} of {total:,}"
         yield f"{count} tensors were compared, {format_count(evidence.elements)} elements."
     if waiting:
         yield f"{waiting:,} tensors are not measured yet."
-    for status, words in _LEFT_OUT.items():
-        places = [c.pair.place for c in evidence.changes if c.pair.status == status]
+    left_out = [change.pair for change in evidence.changes if change.pair.status != "compared"]
+    for status, words in STATUS_WORDS.items():
+        places = [pair.place for pair in left_out if pair.status == status]
         if places:
-            yield f"{len(places):,} {words}: {places_words(places)}."
+            yield f"{len(places):,} {words.counted}: {places_words(places)}."
 
 
 def _equal_tensors(evidence: Evidence) -> Iterator[str]:

@@ -1,16 +1,12 @@
-"""Which rows of a change table stand at a place, and what was measured there."""
+"""What a reader has chosen of a change table, and what was measured there."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from modeldiff.architectures import Architecture, Place, merge_columns
-from modeldiff.changes import Change, Statistics
-from modeldiff.changes.statistics.merge_cache import merged
-
-Cell = tuple[int | None, str]
-"""A layer (None outside the layers) and a column (``Place.column``)."""
+from modeldiff.architectures import Place
+from modeldiff.changes import Cell, Change, ChangeTable, Statistics
 
 
 @dataclass(frozen=True)
@@ -27,131 +23,101 @@ class ChosenCell:
 class PlaceRows:
     """The rows at one column of one layer, or of all layers. ``statistics`` are theirs, merged.
 
-    ``table`` is the change table that they were found in.
+    ``table`` is the change table that they are of; ``expert`` the one that was chosen, None for
+    all of them.
     """
 
     column: str
     rows: tuple[Change, ...]
     statistics: Statistics | None
-    table: Sequence[Change] = field(repr=False)
+    table: ChangeTable = field(repr=False)
+    expert: int | None = None
 
     def over_layers(self) -> tuple[tuple[int, Statistics | None], ...]:
         """Every layer that has the column, ascending, with its statistics (experts merged)."""
-        by_layer: dict[int, list[Change]] = {}
-        for change in self.table:
-            place = change.pair.place
-            if place.layer is not None and place.column == self.column:
-                by_layer.setdefault(place.layer, []).append(change)
-        return tuple((layer, _merged(self.table, by_layer[layer])) for layer in sorted(by_layer))
+        return tuple(self._over_layers())
+
+    def _over_layers(self) -> Iterator[tuple[int, Statistics | None]]:
+        layers = self.table.layers_of(self.column)
+        if self.expert is None:
+            merged = self.table.merged("cell")
+            yield from ((layer, merged[layer, self.column]) for layer in layers)
+            return
+        for layer in layers:
+            place = self.table.cell(layer, self.column)[0].pair.place
+            row = self.table.at(replace(place, expert=self.expert))
+            if row is not None:
+                yield layer, self.table.statistics([row])
 
 
-def find_cell(changes: Sequence[Change], layer: int | None, name: str) -> Cell:
+def find_cell(table: ChangeTable, layer: int | None, name: str) -> Cell:
     """The cell that a link means by layer and name: a column, or a component of the diagram.
 
     A name outside the layers is found whatever the layer. The first match in this order counts;
     what matches nothing comes back as it is.
     """
-    cells = {(c.pair.place.layer, c.pair.place.column) for c in changes}
-    for cell in ((layer, name), (None, name)):
-        if cell in cells:
-            return cell
-    places = (c.pair.place for c in changes if c.pair.place.component == name)
-    return next(((p.layer, p.column) for p in places if p.layer in (layer, None)), (layer, name))
+    columns = [place.column for place in _one_a_column(table) if place.component == name]
+    for column in (name, *columns):
+        for cell in ((layer, column), (None, column)):
+            if table.cell(*cell):
+                return cell
+    return layer, name
 
 
-def component_of(changes: Sequence[Change], name: str) -> str:
+def component_of(table: ChangeTable, name: str) -> str:
     """The diagram's node that a node's, column's or component's name means; else the name."""
-    places = [c.pair.place for c in changes]
-    for names in (_node, lambda place: place.column, lambda place: place.component):
-        found = next((_node(place) for place in places if names(place) == name), None)
-        if found is not None:
-            return found
+    places = _one_a_column(table)
+    for kind in ("node", "column", "component"):
+        node = next((place.node for place in places if getattr(place, kind) == name), None)
+        if node is not None:
+            return node
     return name
 
 
-def in_data_order(
-    changes: Sequence[Change], base: Architecture, target: Architecture
-) -> tuple[Change, ...]:
-    """The rows in the order in which data passes: before the layers, layer by layer, after."""
-    inside = _ranks(merge_columns(base.columns, target.columns))
-    outside = _ranks(merge_columns(base.outside, target.outside))
-    after = {step.id for side in (base, target) for step in side.tail}
-
-    def position(change: Change) -> tuple[int, int, int, int]:
-        place = change.pair.place
-        expert = -1 if place.expert is None else place.expert
-        if place.layer is None:
-            rank = outside.get(place.column, len(outside))
-            return (2 if place.component in after else 0), 0, rank, expert
-        return 1, place.layer, inside.get(place.column, len(inside)), expert
-
-    return tuple(sorted(changes, key=position))
-
-
-def rows_at(changes: Sequence[Change], cell: Cell) -> PlaceRows:
+def rows_at(table: ChangeTable, cell: Cell) -> PlaceRows:
     """The rows of a cell: one, or one an expert."""
-    places = ((c, c.pair.place) for c in changes)
-    rows = tuple(c for c, place in places if (place.layer, place.column) == cell)
-    return PlaceRows(cell[1], rows, _merged(changes, rows), changes)
+    return PlaceRows(cell[1], table.cell(*cell), table.merged("cell").get(cell), table)
 
 
 def chosen_cell(
-    changes: Sequence[Change], layer: int | None, name: str | None, expert: int | None
+    table: ChangeTable, layer: int | None, name: str | None, expert: int | None
 ) -> ChosenCell | None:
     """What a link means by layer, name and expert; None where it names nothing of the heatmap."""
     if name:
-        return ChosenCell(*find_cell(changes, layer, name), expert)
-    there = layer is not None and any(c.pair.place.layer == layer for c in changes)
+        return ChosenCell(*find_cell(table, layer, name), expert)
+    there = layer is not None and bool(table.layer(layer))
     return ChosenCell(layer, "") if there else None
 
 
-def rows_of_cell(changes: Sequence[Change], chosen: ChosenCell) -> PlaceRows:
+def rows_of_cell(table: ChangeTable, chosen: ChosenCell) -> PlaceRows:
     """The rows of what is chosen."""
-    found = [(c, c.pair.place) for c in changes]
-    if chosen.column:
-        found = [(c, place) for c, place in found if place.column == chosen.column]
-    rows = [c for c, place in found if place.layer == chosen.layer]
-    if not rows and chosen.layer is None:
-        rows = [c for c, _ in found]
-    if chosen.expert is not None:
-        # Its other layers are those of this expert, too.
-        changes = [c for c in changes if c.pair.place.expert == chosen.expert]
-        rows = [c for c in rows if c.pair.place.expert == chosen.expert]
-    return PlaceRows(chosen.column, tuple(rows), _merged(changes, rows), changes)
+    layer, column = chosen.layer, chosen.column
+    if not column:
+        number = -1 if layer is None else layer
+        return PlaceRows("", table.layer(number), table.merged("layer").get(number), table)
+    place = rows_at(table, (layer, column))
+    if not place.rows and layer is None:
+        rows, statistics = table.column(column), table.merged("column").get(column)
+        place = PlaceRows(column, rows, statistics, table)
+    if chosen.expert is None:
+        return place
+    # Its other layers are those of this expert, too.
+    rows = tuple(row for row in place.rows if row.pair.place.expert == chosen.expert)
+    return PlaceRows(column, rows, table.statistics(rows), table, chosen.expert)
 
 
 def rows_of_component(
-    changes: Sequence[Change], component: str, layer: int | None
+    table: ChangeTable, component: str, layer: int | None
 ) -> tuple[PlaceRows, ...]:
     """The rows of a node of the diagram in a layer (None: in all), its weight and bias apart."""
-    by_column: dict[str, list[Change]] = {}
-    for change in changes:
-        place = change.pair.place
-        if _node(place) == component and (layer is None or place.layer in (layer, None)):
-            by_column.setdefault(place.column, []).append(change)
-    return tuple(
-        PlaceRows(column, tuple(rows), _merged(changes, rows), changes)
-        for column, rows in by_column.items()
+    places = [place for place in _one_a_column(table) if place.node == component]
+    chosen = dict.fromkeys(
+        ChosenCell(None if place.layer is None else layer, place.column) for place in places
     )
+    found = (rows_of_cell(table, cell) for cell in chosen)
+    return tuple(place for place in found if place.rows)
 
 
-def _node(place: Place) -> str:
-    """What the diagram calls the box of a place: its component, with its tower."""
-    return f"{place.tower}.{place.component}" if place.tower else place.component
-
-
-def _ranks(names: Sequence[str]) -> dict[str, int]:
-    return {name: rank for rank, name in enumerate(names)}
-
-
-def _merged(changes: Sequence[Change], rows: Sequence[Change]) -> Statistics | None:
-    """The rows' statistics; those of a tied row are where the tensor is stored."""
-    found = [row.statistics for row in rows if row.statistics is not None]
-    if not found:
-        tied = {row.pair.base.name for row in rows if row.pair.status == "tied" and row.pair.base}
-        found = [
-            change.statistics
-            for change in changes
-            if change.statistics and change.pair.base and change.pair.base.name in tied
-        ]
-    return merged(found)
+def _one_a_column(table: ChangeTable) -> list[Place]:
+    """A place of each column, in the order of data."""
+    return [table.column(column)[0].pair.place for column in table.columns]

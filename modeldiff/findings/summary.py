@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
-from modeldiff.changes import Change, Statistics, Status, merge_statistics
-
-_Group = TypeVar("_Group", bound=Hashable)
+from modeldiff.changes import Change, ChangeTable, Statistics, Status
 
 
 @dataclass(frozen=True)
@@ -31,38 +28,17 @@ class Summary:
     least_changed: tuple[Change, ...]
 
 
-def summarize(changes: Sequence[Change], *, extremes: int = 5) -> Summary:
+def summarize(changes: ChangeTable, *, extremes: int = 5) -> Summary:
     """The summary of a change table. ``extremes``: how many most and least changed rows it has."""
-    statuses: dict[Status, int] = {}
-    for change in changes:
-        statuses[change.pair.status] = statuses.get(change.pair.status, 0) + 1
     compared = [change for change in changes if change.statistics is not None]
     return Summary(
-        statuses=statuses,
+        statuses=changes.statuses,
         elements=sum(change.pair.base.elements for change in compared if change.pair.base),
         nbytes=sum(change.pair.nbytes for change in compared),
-        statistics=merge_by(compared, lambda _: None).get(None),
+        statistics=changes.whole,
         most_changed=_by_median(compared, extremes, most=True),
         least_changed=_by_median(compared, extremes, most=False),
     )
-
-
-def merge_by(
-    changes: Iterable[Change], group: Callable[[Change], _Group]
-) -> dict[_Group, Statistics]:
-    """The merged statistics of each group of rows, groups in the order in which they first occur.
-
-    Rows without statistics belong to no group. Quantiles of several rows carry the precision of
-    the histogram's buckets; a row alone in its group keeps its own.
-    """
-    members: dict[_Group, list[Statistics]] = {}
-    for change in changes:
-        if change.statistics is not None:
-            members.setdefault(group(change), []).append(change.statistics)
-    return {
-        name: statistics[0] if len(statistics) == 1 else merge_statistics(statistics)
-        for name, statistics in members.items()
-    }
 
 
 def _by_median(compared: Iterable[Change], count: int, *, most: bool) -> tuple[Change, ...]:

@@ -1,15 +1,16 @@
 """KEEP: a question is measured once; its result stays, and what was measured survives a kill."""
 
+from modeldiff.comparison import SCHEMA
 from modeldiff.findings.narrative import Narrative, narrate
-from modeldiff.findings.summary import Summary, merge_by, summarize
+from modeldiff.findings.summary import Summary, summarize
 from modeldiff.results.diff import run_diff
 from modeldiff.results.drilldown import drill_down, possible_drill_downs
 from modeldiff.results.drilldown_kinds import DrillDown, DrillDownKind, DrillDownResult
-from modeldiff.results.export.documents import pair_row, result_document
-from modeldiff.results.export.files import require_writable, result_table, write_file, write_result
+from modeldiff.results.export.documents import result_document
+from modeldiff.results.export.files import require_writable, write_file, write_result
 from modeldiff.results.jobs.manager import JobSnapshot, JobState, cancel, find, job, submit
 from modeldiff.results.jobs.throughput import Pace
-from modeldiff.results.result import SCHEMA, Result, ResultHeader, result_key
+from modeldiff.results.result import Result, ResultHeader, result_key
 from modeldiff.results.store.drilldown_files import load_drill_down
 from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
@@ -33,14 +34,11 @@ __all__ = [
     "list_results",
     "load_drill_down",
     "load_result",
-    "merge_by",
     "narrate",
-    "pair_row",
     "possible_drill_downs",
     "require_writable",
     "result_document",
     "result_key",
-    "result_table",
     "run_diff",
     "submit",
     "summarize",

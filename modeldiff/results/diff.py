@@ -9,27 +9,33 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from modeldiff._version import __version__
-from modeldiff.architectures import understand
-from modeldiff.changes import Change, Pair, Progress, measure, pair, resolve_device
+from modeldiff.changes import (
+    Change,
+    ChangeTable,
+    Pair,
+    Progress,
+    measure,
+    resolve_device,
+)
+from modeldiff.changes.change import PairId
 from modeldiff.changes.kernels.object_code import are_compiled, kernels
-from modeldiff.checkpoints import Checkpoint
-from modeldiff.results.result import SCHEMA, Result, ResultHeader, result_key
+from modeldiff.comparison import SCHEMA, Comparison
+from modeldiff.results.result import Result, ResultHeader
 from modeldiff.results.store.folder import ready_results_folder
-from modeldiff.results.store.journal import Entry, Journal, PairId, pair_id
+from modeldiff.results.store.journal import Entry, Journal
 from modeldiff.results.store.lock import held_alone
 from modeldiff.results.store.result_files import load_result, save_result
 
 
 def run_diff(
-    base: Checkpoint,
-    target: Checkpoint,
+    comparison: Comparison,
     *,
     device: str = "auto",
     cache: bool = True,
     progress: Callable[[Progress], None] | None = None,
     on_change: Callable[[Change], None] | None = None,
 ) -> Result:
-    """What changed between two checkpoints.
+    """What changed between two models.
 
     A stored result is returned at once. Else the pair is measured by this process alone (others
     that ask wait and take its result), each row journalled when it is done, so that after an end
@@ -39,16 +45,16 @@ def run_diff(
 
     Raises ``ResultError`` where the cache folder can't be written to, and what ``measure`` raises.
     """
-    key = result_key(base, target)
+    key = comparison.key
     if cache and (stored := load_result(key)) is not None:
-        return _as_asked(stored, base, target)
-    diff = _Diff(base, target, device, progress, on_change)
+        return _as_asked(stored, comparison)
+    diff = _Diff(comparison, device, progress, on_change)
     if not cache:
         return diff.run(None)
     folder = ready_results_folder()
     with held_alone(folder / f"{key}.lock", diff.wait):
         if (stored := load_result(key)) is not None:
-            return _as_asked(stored, base, target)
+            return _as_asked(stored, comparison)
         with Journal(folder / f"{key}.journal", key) as journal:
             result = diff.run(journal)
             save_result(result)
@@ -56,32 +62,30 @@ def run_diff(
     return result
 
 
-def _as_asked(result: Result, base: Checkpoint, target: Checkpoint) -> Result:
+def _as_asked(result: Result, comparison: Comparison) -> Result:
     """``result`` under the references that were asked for: equal contents can have several."""
-    header = replace(
-        result.header, base_reference=base.reference.text, target_reference=target.reference.text
-    )
+    base, target = comparison.references
+    header = replace(result.header, base_reference=base, target_reference=target)
     return replace(result, header=header)
 
 
 class _Diff:
-    """A pair of checkpoints on the way to its result."""
+    """A comparison on the way to its result."""
 
     def __init__(
         self,
-        base: Checkpoint,
-        target: Checkpoint,
+        comparison: Comparison,
         device: str,
         progress: Callable[[Progress], None] | None,
         on_change: Callable[[Change], None] | None,
     ) -> None:
-        self._base, self._target = base, target
+        self._comparison = comparison
         self._device = resolve_device(device)
-        self._pairs = pair(understand(base), understand(target))
+        self._pairs = comparison.pairs
         self._report = progress or (lambda _: None)
         self._on_change = on_change or (lambda _: None)
         compared = sum(each.status == "compared" for each in self._pairs)
-        self._resumed = Progress("measuring", 0, _bytes(self._pairs), 0, compared)
+        self._resumed = Progress("measuring", 0, comparison.nbytes, 0, compared)
 
     def wait(self) -> None:
         """Report that another process measures this pair."""
@@ -92,10 +96,10 @@ class _Diff:
         entries = journal.entries if journal else {}
         finished: dict[PairId, Change] = {}
         for each in self._pairs:
-            entry = entries.get(pair_id(each)) if each.status == "compared" else None
+            entry = entries.get(each.id) if each.status == "compared" else None
             if entry is not None:
-                finished[pair_id(each)] = Change(each, entry.statistics)
-        missing = [each for each in self._pairs if pair_id(each) not in finished]
+                finished[each.id] = Change(each, entry.statistics)
+        missing = [each for each in self._pairs if each.id not in finished]
         self._resume_from([change.pair for change in finished.values()])
         for change in finished.values():
             self._on_change(change)
@@ -104,18 +108,18 @@ class _Diff:
             self._prepare()
         started = time.monotonic() - earlier
         changes = measure(
-            missing, self._base, self._target, device=self._device, progress=self._measuring
+            missing, *self._comparison.checkpoints, device=self._device, progress=self._measuring
         )
         with closing(changes):
             for change in changes:
-                finished[pair_id(change.pair)] = change
+                finished[change.pair.id] = change
                 if journal and change.statistics is not None:
                     seconds = time.monotonic() - started
                     journal.append(change.pair, Entry(change.statistics, self._device, seconds))
                 self._on_change(change)
         devices = dict.fromkeys([*(entry.device for entry in entries.values()), self._device])
         return self._result(
-            tuple(finished[pair_id(each)] for each in self._pairs),
+            self._comparison.unmeasured.with_measured(finished.values()),
             device=", ".join(devices),
             seconds=time.monotonic() - started,
         )
@@ -149,12 +153,13 @@ class _Diff:
             )
         self._report(progress)
 
-    def _result(self, changes: tuple[Change, ...], *, device: str, seconds: float) -> Result:
+    def _result(self, changes: ChangeTable, *, device: str, seconds: float) -> Result:
+        base, target = self._comparison.checkpoints
         header = ResultHeader(
-            base_reference=self._base.reference.text,
-            base_fingerprint=self._base.fingerprint,
-            target_reference=self._target.reference.text,
-            target_fingerprint=self._target.fingerprint,
+            base_reference=base.reference.text,
+            base_fingerprint=base.fingerprint,
+            target_reference=target.reference.text,
+            target_fingerprint=target.fingerprint,
             options={},
             version=__version__,
             schema=SCHEMA,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modeldiff.changes.change import Change
+from modeldiff.changes import ChangeTable
 from modeldiff.checkpoints import Checkpoint
-
-SCHEMA = 2
-"""Version of the columns and of how they are computed. Raise it when either changes: results of
-another version are measured again."""
+from modeldiff.comparison import SCHEMA, comparison_key
 
 
 @dataclass(frozen=True)
@@ -45,34 +41,27 @@ class ResultHeader:
     @property
     def key(self) -> str:
         """The key that a result with this header is kept under."""
-        return _key(self.base_fingerprint, self.target_fingerprint, self.options, self.schema)
+        return comparison_key(
+            self.base_fingerprint, self.target_fingerprint, self.options, self.schema
+        )
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished diff. ``changes`` has one row a pair: base's tensors in file order, then those
-    that only target has."""
+    """A finished diff, with one row a pair."""
 
     key: str
     header: ResultHeader
-    changes: tuple[Change, ...]
+    changes: ChangeTable
 
 
 def result_key(
     base: Checkpoint, target: Checkpoint, options: Mapping[str, Any] | None = None
 ) -> str:
-    """What identifies a question: both contents, the options and the schema, as 64 hex digits.
-
-    The device is no part of it: every device gives the same median, bit for bit.
-    """
-    return _key(base.fingerprint, target.fingerprint, options or {}, SCHEMA)
+    """The key of the diff of two checkpoints, see ``comparison_key``."""
+    return comparison_key(base.fingerprint, target.fingerprint, options, SCHEMA)
 
 
 def is_key(text: str) -> bool:
     """Whether a text has the form of a key. Keys may come from links, and become names of files."""
     return re.fullmatch("[0-9a-f]{64}", text) is not None
-
-
-def _key(base: str, target: str, options: Mapping[str, Any], schema: int) -> str:
-    question = json.dumps([base, target, dict(options), schema], sort_keys=True)
-    return hashlib.sha256(question.encode()).hexdigest()

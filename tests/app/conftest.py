@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from modeldiff.checkpoints import open_checkpoint
+from modeldiff.comparison import Comparison
 from modeldiff.results import run_diff
 from modeldiff.ui.controls import diff_progress as diffing
 from modeldiff.ui.session.entry_guard import WANTED
@@ -48,7 +48,7 @@ def measure(fresh: None) -> Callable[[str, str], None]:
     """Measures a pair, so that its result is there when a page is opened."""
 
     def measure(base: str, target: str) -> None:
-        run_diff(open_checkpoint(base), open_checkpoint(target), device="cpu")
+        run_diff(Comparison.open(base, target), device="cpu")
 
     return measure
 

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from modeldiff.architectures import Place
-from modeldiff.changes import Change, Pair
+from modeldiff.changes import Change, ChangeTable, Pair
 from modeldiff.findings.selection import component_of, rows_of_component
 from modeldiff.ui.session import layer_playback as layer_player
 from tests.app.conftest import OpenPage, words
@@ -80,14 +80,14 @@ def test_a_play_is_paused_and_gives_way_to_a_choice(
 
 
 def test_the_towers_of_a_model_keep_apart() -> None:
-    changes = [
+    changes = ChangeTable(
         Change(
             Pair(Place(layer, "self_attn.q_proj", parameter, tower=tower), "compared", None, None)
         )
         for tower in ("encoder", "decoder")
         for layer in (0, 1)
         for parameter in ("weight", "bias")
-    ]
+    )
     for name in ("decoder.self_attn.q_proj", "decoder.self_attn.q_proj.bias"):
         assert component_of(changes, name) == "decoder.self_attn.q_proj"
     assert component_of(changes, "self_attn.q_proj") == "encoder.self_attn.q_proj"

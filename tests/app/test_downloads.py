@@ -8,26 +8,21 @@ from pathlib import Path
 
 from PIL import Image
 
-from modeldiff.architectures import understand
-from modeldiff.checkpoints import open_checkpoint
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_chart
 from modeldiff.drawings.heatmap.frame import heatmap_frame
 from modeldiff.drawings.output.rendering import chart_to_svg, svg_to_png
 from modeldiff.results import run_diff
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.controls.downloads import provenance
-from modeldiff.ui.session.opened_pair import Comparison, Opened
 from tests.app.small_models import write_llama
 
 
 def test_drawings_carry_references_fingerprints_options_and_version(tmp_path: Path) -> None:
     folders = [write_llama(tmp_path / name, noise=0.01 * n) for n, name in enumerate("ab")]
-    sides = [
-        Opened(str(folder), checkpoint := open_checkpoint(str(folder)), understand(checkpoint))
-        for folder in folders
-    ]
-    comparison = Comparison(sides[0], sides[1], "cpu")
-    result = run_diff(sides[0].checkpoint, sides[1].checkpoint, cache=False)
+    comparison = Comparison.open(*map(str, folders))
+    sides = comparison.base, comparison.target
+    result = run_diff(comparison, cache=False)
     header = replace(result.header, options={"overlap": True})
     lines = provenance(comparison, DiffState(replace(result, header=header), None))
     architecture = sides[0].architecture

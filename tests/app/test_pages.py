@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from modeldiff import diff
-from modeldiff.checkpoints import open_checkpoint
-from modeldiff.results import find, result_key
+from modeldiff.comparison import Comparison
+from modeldiff.results import find
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.lock import held_alone
 from modeldiff.ui.controls.choosers import cell_name
@@ -202,7 +202,7 @@ def test_what_nobody_could_read_is_not_drawn(
 
 
 def test_a_diff_is_started_and_cancelled(open_page: OpenPage, pair: dict[str, str]) -> None:
-    key = result_key(open_checkpoint(pair["base"]), open_checkpoint(pair["target"]))
+    key = Comparison.open(pair["base"], pair["target"]).key
     # While somebody else holds the pair's lock the diff waits, for as long as this test likes.
     with held_alone(ready_results_folder() / f"{key}.lock", lambda: None):
         app = open_page("compare", **pair)
@@ -236,9 +236,10 @@ def test_a_diff_that_fails_says_why(
 
 def wait_for(pair: dict[str, str], state: str) -> None:
     """Wait until the newest job of the pair is in this state."""
+    comparison = Comparison.open(pair["base"], pair["target"])
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        job = find(pair["base"], pair["target"])
+        job = find(comparison)
         if job is not None and job.state == state:
             return
         time.sleep(0.02)

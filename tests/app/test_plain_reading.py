@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modeldiff.checkpoints import open_checkpoint
+from modeldiff.comparison import Comparison
 from modeldiff.results import narrate, run_diff
 from modeldiff.ui.widgets.markdown import plain
 from tests.app.conftest import OpenPage, words
@@ -20,7 +20,7 @@ Measure = Callable[[str, str], None]
 def test_pages_say_what_the_reading_says(page: str, open_page: OpenPage, measure: Measure) -> None:
     measure("demo:base", "demo:lora")
     app = open_page(page, base="demo:base", target="demo:lora")
-    result = run_diff(open_checkpoint("demo:base"), open_checkpoint("demo:lora"), device="cpu")
+    result = run_diff(Comparison.open("demo:base", "demo:lora"), device="cpu")
     narrative = narrate(result.changes)
     shown = [str(element.value).replace("\N{NO-BREAK SPACE}", " ") for element in app.markdown]
     (headline,) = (text for text in shown if text.startswith(f"**{plain(narrative.headline)}**"))

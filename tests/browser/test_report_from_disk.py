@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from modeldiff.drawings.report import report_html
 from modeldiff.text.formatting import format_pct
 from tests.support.architectures import llama_like
-from tests.support.reports import made
+from tests.support.reports import made, report_of
 from tests.support.results import a_result
 
 LLAMA = llama_like()
@@ -54,7 +53,7 @@ def median(layer: int, component: str) -> str:
 
 
 def test_pointing_and_choosing(offline: Page, tmp_path: Path) -> None:
-    read(offline, tmp_path, report_html(RESULT, LLAMA, LLAMA))
+    read(offline, tmp_path, report_of(RESULT, LLAMA, LLAMA))
     cell = offline.get_by_label("layer 2 · self_attn.v_proj: median relative change")
     cell.hover()
     expect(offline.get_by_role("tooltip")).to_contain_text(median(2, "self_attn.v_proj"))
@@ -71,7 +70,7 @@ def test_pointing_and_choosing(offline: Page, tmp_path: Path) -> None:
 
 
 def test_another_metric_colours_and_names_the_cells(offline: Page, tmp_path: Path) -> None:
-    read(offline, tmp_path, report_html(RESULT, LLAMA, LLAMA))
+    read(offline, tmp_path, report_of(RESULT, LLAMA, LLAMA))
     place = "layer 2 · self_attn.v_proj: "
     before = offline.get_by_label(f"{place}median").get_attribute("class")
     offline.get_by_label("Metric").select_option("cosine_distance")
@@ -83,7 +82,7 @@ def test_another_metric_colours_and_names_the_cells(offline: Page, tmp_path: Pat
 
 
 def test_the_table_sorts_and_sifts(offline: Page, tmp_path: Path) -> None:
-    read(offline, tmp_path, report_html(RESULT, LLAMA, LLAMA))
+    read(offline, tmp_path, report_of(RESULT, LLAMA, LLAMA))
     rows = offline.locator("#rows tbody tr:visible")
     offline.get_by_label("Contains").fill("layers.2.self_attn.V_proj")
     expect(rows).to_have_count(1)
@@ -105,7 +104,7 @@ def attributes(rows: Locator, name: str) -> list[str]:
 def test_any_screen(offline: Page, tmp_path: Path, width: int, scheme: str) -> None:
     offline.set_viewport_size({"width": width, "height": 900})
     offline.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    read(offline, tmp_path, report_html(RESULT, LLAMA, LLAMA))
+    read(offline, tmp_path, report_of(RESULT, LLAMA, LLAMA))
     assert offline.evaluate("document.documentElement.scrollWidth") <= width
     ground = offline.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert ground == ("rgb(16, 20, 23)" if scheme == "dark" else "rgb(255, 255, 255)")
@@ -115,7 +114,7 @@ def test_without_scripts_a_cell_leads_to_its_row(browser: Browser, tmp_path: Pat
     """As where a mail's preview runs none."""
     context = browser.new_context(java_script_enabled=False, offline=True)
     page = context.new_page()
-    read(page, tmp_path, report_html(RESULT, LLAMA, LLAMA))
+    read(page, tmp_path, report_of(RESULT, LLAMA, LLAMA))
     page.locator("a.cell", has_text="layer 2 · self_attn.v_proj: ").click()
     row = page.locator("tr:target")
     expect(row).to_be_in_viewport()
@@ -125,11 +124,11 @@ def test_without_scripts_a_cell_leads_to_its_row(browser: Browser, tmp_path: Pat
 
 
 def test_a_diff_of_nothing_is_a_report_too(offline: Page, tmp_path: Path) -> None:
-    read(offline, tmp_path, report_html(a_result(), LLAMA, LLAMA))
+    read(offline, tmp_path, report_of(a_result(), LLAMA, LLAMA))
     expect(offline.locator("#words")).to_contain_text("No tensor could be compared.")
 
 
 def test_hostile_names_run_nothing(offline: Page, tmp_path: Path) -> None:
     result = a_result(base="<script>alert(1)</script><img src=x onerror=alert(2)>")
-    read(offline, tmp_path, report_html(result, LLAMA, LLAMA))
+    read(offline, tmp_path, report_of(result, LLAMA, LLAMA))
     expect(offline.get_by_role("heading", level=1)).to_contain_text("<script>alert(1)</script>")

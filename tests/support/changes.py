@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from modeldiff.architectures.architecture import Architecture
-from modeldiff.changes import Change, Pair, Statistics, Sums, pair
+from modeldiff.changes import Change, ChangeTable, Pair, Statistics, Sums, pair
 from modeldiff.changes.change import Histogram
 from modeldiff.changes.kernels.bins import PERCENTS
 from modeldiff.changes.statistics.histogram import bucket_of
@@ -48,17 +48,16 @@ def made_statistics(median_pct: float, *, unchanged: float = 0.0) -> Statistics:
 
 def made_changes(
     base: Architecture, target: Architecture, median: Callable[[Pair], float | None]
-) -> tuple[Change, ...]:
-    """A comparison in which ``median`` gives each compared pair's median; None leaves it out."""
+) -> ChangeTable:
+    """A comparison in which ``median`` gives each compared pair's median; None: not measured."""
     changes = []
     for one in pair(base, target):
         if one.status != "compared":
             changes.append(Change(one))
             continue
         value = median(one)
-        if value is not None:
-            changes.append(Change(one, made_statistics(value)))
-    return tuple(changes)
+        changes.append(Change(one, None if value is None else made_statistics(value)))
+    return ChangeTable(changes)
 
 
 def continued(one: Pair) -> float:

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.architectures import Architecture, understand
-from modeldiff.changes import Change
+from modeldiff.changes import ChangeTable
 from modeldiff.checkpoints import open_checkpoint
+from modeldiff.comparison import Comparison
 from modeldiff.results import run_diff
 from tests.support.safetensors_files import encode as encode_file
 from tests.support.safetensors_files import entry
@@ -70,13 +71,13 @@ def write_values(folder: Path, values: Values, dtype: str = "BF16") -> Path:
 
 def measured(
     folder: Path, base: Values, target: Values, types: tuple[str, str] = ("BF16", "BF16")
-) -> tuple[tuple[Change, ...], Architecture, Architecture]:
+) -> tuple[ChangeTable, Architecture, Architecture]:
     """The change table of the two, written and measured, and both architectures."""
     sides = [
         open_checkpoint(str(write_values(folder / name, values, dtype)))
         for name, values, dtype in zip(("base", "target"), (base, target), types, strict=True)
     ]
-    changes = run_diff(*sides, device="cpu", cache=False).changes
+    changes = run_diff(Comparison.of(*sides), device="cpu", cache=False).changes
     return changes, understand(sides[0]), understand(sides[1])
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 from modeldiff.architectures import Architecture
+from modeldiff.comparison import Comparison
 from modeldiff.drawings.report import report_html
+from modeldiff.model import Model
 from modeldiff.results import Result
 from tests.support.changes import continued, made_changes
+from tests.support.named_shapes import checkpoint
 from tests.support.results import a_result
 
 
@@ -18,7 +21,17 @@ def made(base: Architecture, target: Architecture | None = None) -> Result:
 
 def report(base: Architecture, target: Architecture | None = None) -> str:
     """The report of that result."""
-    return report_html(made(base, target), base, target or base)
+    return report_of(made(base, target), base, target)
+
+
+def report_of(result: Result, base: Architecture, target: Architecture | None = None) -> str:
+    """The report of a result of these two."""
+    return report_html(result, compared(base, target or base))
+
+
+def compared(base: Architecture, target: Architecture) -> Comparison:
+    """The comparison of two architectures with no checkpoint behind them."""
+    return Comparison(*(Model(checkpoint({}), side, side.title) for side in (base, target)))
 
 
 class Parsed(HTMLParser):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from modeldiff.architectures import Place
-from modeldiff.changes import Change, Histogram, Pair, Statistics, Sums
+from modeldiff.changes import Change, ChangeTable, Histogram, Pair, Statistics, Sums
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.results import SCHEMA, Result, ResultHeader
 
@@ -90,7 +90,7 @@ def a_result(*changes: Change, base: str = "base", created: str = "2026-01-02T03
         seconds=0.1,
         created=created,
     )
-    return Result(header.key, header, changes)
+    return Result(header.key, header, ChangeTable(changes))
 
 
 def write_model(folder: Path, *, seed: int, layers: int = 3, change: float = 0.0) -> Path:

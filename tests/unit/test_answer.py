@@ -16,6 +16,7 @@ import pytest
 from modeldiff import changes
 from modeldiff.changes import Change, Pair, Progress
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
+from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, CheckpointChanged, InvalidOption, ResultError
 from modeldiff.results import load_result, result_key, run_diff
 from tests.support.results import cache_at, write_model
@@ -82,17 +83,19 @@ def test_compiling_is_said_and_is_no_time_of_measuring(
         hour[0] += 3600
 
     monkeypatch.setattr("modeldiff.results.diff.kernels", compile_for_an_hour)
-    result = run_diff(*sides, progress=lambda progress: said.append(progress.current))
+    result = run_diff(
+        Comparison.of(*sides), progress=lambda progress: said.append(progress.current)
+    )
     assert hour == [3600] and 0 < result.header.seconds < 3600
 
 
 class TestFirstTime:
     def test_measured_and_kept(self, sides: Sides, results: Path) -> None:
         seen: list[Change] = []
-        result = run_diff(*sides, on_change=seen.append)
+        result = run_diff(Comparison.of(*sides), on_change=seen.append)
         assert names(result.changes) == [tensor.name for tensor in sides[0].tensors]
         assert all(change.statistics is not None for change in result.changes)
-        assert tuple(seen) == result.changes
+        assert tuple(seen) == tuple(result.changes)
         assert result.key == result_key(*sides)
         assert result.header.device == "cpu"
         assert result.header.base_reference == sides[0].reference.text
@@ -101,7 +104,7 @@ class TestFirstTime:
 
     def test_progress_counts_both_sides(self, sides: Sides, results: Path) -> None:
         reports: list[Progress] = []
-        run_diff(*sides, progress=reports.append)
+        run_diff(Comparison.of(*sides), progress=reports.append)
         total = sides[0].nbytes + sides[1].nbytes
         first, last = reports[0], reports[-1]
         assert (first.bytes_done, first.bytes_total) == (0, total)
@@ -110,7 +113,10 @@ class TestFirstTime:
         assert {report.resumed_bytes for report in reports} == {0}
 
     def test_without_a_cache(self, sides: Sides, results: Path, measured: list[str]) -> None:
-        first, second = run_diff(*sides, cache=False), run_diff(*sides, cache=False)
+        first, second = (
+            run_diff(Comparison.of(*sides), cache=False),
+            run_diff(Comparison.of(*sides), cache=False),
+        )
         assert first.changes == second.changes
         assert len(measured) == 2 * 11
         assert not results.exists()
@@ -119,50 +125,50 @@ class TestFirstTime:
         (tmp_path / "file").write_text("")
         with cache_at(tmp_path / "file"):
             with pytest.raises(ResultError):
-                run_diff(*sides)
-            assert run_diff(*sides, cache=False).changes
+                run_diff(Comparison.of(*sides))
+            assert run_diff(Comparison.of(*sides), cache=False).changes
 
     def test_an_unknown_device(self, sides: Sides, results: Path) -> None:
         with pytest.raises(InvalidOption):
-            run_diff(*sides, device="abacus")
+            run_diff(Comparison.of(*sides), device="abacus")
 
 
 class TestSecondTime:
     def test_nothing_is_measured(self, sides: Sides, results: Path, measured: list[str]) -> None:
-        first = run_diff(*sides)
+        first = run_diff(Comparison.of(*sides))
         measured.clear()
-        assert run_diff(*sides, device="torch:cpu") == first
+        assert run_diff(Comparison.of(*sides), device="torch:cpu") == first
         assert measured == []
 
     def test_under_other_references_of_the_same_content(
         self, sides: Sides, results: Path, tmp_path: Path, measured: list[str]
     ) -> None:
-        first = run_diff(*sides)
+        first = run_diff(Comparison.of(*sides))
         Path(sides[0].reference.location).rename(tmp_path / "moved")
         moved = open_checkpoint(str(tmp_path / "moved"))
         measured.clear()
-        again = run_diff(moved, sides[1])
+        again = run_diff(Comparison.of(moved, sides[1]))
         assert measured == []
         assert again.header.base_reference == str(tmp_path / "moved")
         assert again.changes == first.changes
 
     def test_other_content_is_another_question(self, sides: Sides, results: Path) -> None:
-        assert run_diff(*sides).key != run_diff(*reversed(sides)).key
+        assert run_diff(Comparison.of(*sides)).key != run_diff(Comparison.of(*reversed(sides))).key
 
 
 class TestInterrupted:
     def test_goes_on_where_it_was_cancelled(
         self, sides: Sides, results: Path, measured: list[str]
     ) -> None:
-        undisturbed = run_diff(*sides, cache=False)
+        undisturbed = run_diff(Comparison.of(*sides), cache=False)
         stop = StopAfter(4)
         with pytest.raises(Cancelled):
-            run_diff(*sides, on_change=stop)
+            run_diff(Comparison.of(*sides), on_change=stop)
         assert load_result(result_key(*sides)) is None
         measured.clear()
         seen: list[Change] = []
         reports: list[Progress] = []
-        result = run_diff(*sides, on_change=seen.append, progress=reports.append)
+        result = run_diff(Comparison.of(*sides), on_change=seen.append, progress=reports.append)
         assert len(stop.names) == 4
         assert measured == [name for name in names(result.changes) if name not in stop.names]
         assert result.changes == undisturbed.changes
@@ -176,13 +182,13 @@ class TestInterrupted:
 
     def test_more_than_once_and_on_two_devices(self, sides: Sides, results: Path) -> None:
         with pytest.raises(Cancelled):
-            run_diff(*sides, on_change=StopAfter(2), device="cpu")
+            run_diff(Comparison.of(*sides), on_change=StopAfter(2), device="cpu")
         with pytest.raises(Cancelled):
-            run_diff(*sides, on_change=StopAfter(5), device="torch:cpu")
-        result = run_diff(*sides, device="torch:cpu")
+            run_diff(Comparison.of(*sides), on_change=StopAfter(5), device="torch:cpu")
+        result = run_diff(Comparison.of(*sides), device="torch:cpu")
         assert result.header.device == "cpu, torch:cpu"
         medians = [c.statistics.median_pct for c in result.changes if c.statistics]
-        once = run_diff(*sides, cache=False)
+        once = run_diff(Comparison.of(*sides), cache=False)
         assert medians == [c.statistics.median_pct for c in once.changes if c.statistics]
 
     def test_by_the_progress(self, sides: Sides, results: Path) -> None:
@@ -190,19 +196,19 @@ class TestInterrupted:
             raise Cancelled("at once")
 
         with pytest.raises(Cancelled):
-            run_diff(*sides, progress=stop)
-        assert run_diff(*sides).changes
+            run_diff(Comparison.of(*sides), progress=stop)
+        assert run_diff(Comparison.of(*sides)).changes
 
     def test_the_journal_of_other_content_is_not_used(
         self, sides: Sides, results: Path, measured: list[str]
     ) -> None:
         with pytest.raises(Cancelled):
-            run_diff(*sides, on_change=StopAfter(4))
+            run_diff(Comparison.of(*sides), on_change=StopAfter(4))
         (journal,) = results.glob("*.journal")
         swapped = sides[1], sides[0]
         journal.rename(results / f"{result_key(*swapped)}.journal")
         measured.clear()
-        run_diff(*swapped)
+        run_diff(Comparison.of(*swapped))
         assert len(measured) == 11
 
     def test_files_that_changed_meanwhile_give_no_result(
@@ -210,7 +216,7 @@ class TestInterrupted:
     ) -> None:
         os.utime(tmp_path / "target" / "model.safetensors", ns=(0, 0))
         with pytest.raises(CheckpointChanged):
-            run_diff(*sides)
+            run_diff(Comparison.of(*sides))
         assert load_result(result_key(*sides)) is None
 
 
@@ -227,26 +233,26 @@ def run(code: str, *arguments: Path) -> subprocess.Popen[str]:
 
 KILLED = """
 import os, signal, sys
-from modeldiff.checkpoints import open_checkpoint
+from modeldiff.comparison import Comparison
 from modeldiff.results import run_diff
 rows = []
 def on_change(change):
     rows.append(change)
     if len(rows) == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-run_diff(*map(open_checkpoint, sys.argv[1:]), on_change=on_change)
+run_diff(Comparison.open(*sys.argv[1:]), on_change=on_change)
 """
 
 WAITS = """
 import sys
-from modeldiff.checkpoints import open_checkpoint
+from modeldiff.comparison import Comparison
 from modeldiff.results import run_diff
 phases, rows = [], []
 def progress(report):
     if report.phase not in phases:
         phases.append(report.phase)
         print(report.phase, flush=True)
-result = run_diff(*map(open_checkpoint, sys.argv[1:]), progress=progress, on_change=rows.append)
+result = run_diff(Comparison.open(*sys.argv[1:]), progress=progress, on_change=rows.append)
 print(len(rows), len(result.changes), flush=True)
 """
 
@@ -255,13 +261,13 @@ class TestProcesses:
     def test_killed_in_the_middle(
         self, sides: Sides, results: Path, tmp_path: Path, measured: list[str]
     ) -> None:
-        undisturbed = run_diff(*sides, cache=False)
+        undisturbed = run_diff(Comparison.of(*sides), cache=False)
         measured.clear()
         process = run(KILLED, tmp_path / "base", tmp_path / "target")
         process.communicate()
         assert process.returncode == -signal.SIGKILL
         assert load_result(result_key(*sides)) is None
-        result = run_diff(*sides)
+        result = run_diff(Comparison.of(*sides))
         assert measured == names(undisturbed.changes)[5:]
         assert result.changes == undisturbed.changes
         assert load_result(result.key) == result
@@ -278,7 +284,7 @@ class TestProcesses:
                 assert others[0].stdout is not None
                 assert others[0].stdout.readline() == "waiting\n"
 
-        run_diff(*sides, on_change=on_change)
+        run_diff(Comparison.of(*sides), on_change=on_change)
         output, _ = others[0].communicate()
         assert output == "0 11\n"
 
@@ -289,6 +295,6 @@ class TestProcesses:
 
         def on_change(change: Change) -> None:
             with pytest.raises(Cancelled):
-                run_diff(*sides, progress=stop)
+                run_diff(Comparison.of(*sides), progress=stop)
 
-        assert run_diff(*sides, on_change=on_change).changes
+        assert run_diff(Comparison.of(*sides), on_change=on_change).changes

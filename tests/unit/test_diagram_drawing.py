@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeldiff.architectures.architecture import Node
-from modeldiff.changes import Pair
+from modeldiff.changes import ChangeTable, Pair
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, METRICS, Palette, diagram_svg
 from modeldiff.drawings.diagram.box_values import BoxValues
 from modeldiff.drawings.diagram.boxes import Card, make_card
@@ -35,7 +35,7 @@ LAYERS = (None, 0, 1)
 
 def layout_of(name: str, layer: int | None, measured: bool = True) -> Layout:
     architecture = ALL[name]()
-    changes = made_changes(architecture, architecture, continued) if measured else ()
+    changes = made_changes(architecture, architecture, continued) if measured else ChangeTable()
     cards = card_maker(architecture, BoxValues(architecture, changes, MEDIAN))
     return lay_out(architecture, layer, cards)
 
@@ -262,7 +262,7 @@ def test_the_picture_stays_in_place_while_it_fills_in() -> None:
     architecture = llama_like(2)
     changes = made_changes(architecture, architecture, lambda p: 12.5)
     cards = [
-        card_maker(architecture, BoxValues(architecture, some, MEDIAN))
+        card_maker(architecture, BoxValues(architecture, ChangeTable(some), MEDIAN))
         for some in (changes[:1], changes)
     ]
     early, late = (lay_out(architecture, 0, maker) for maker in cards)

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from modeldiff.architectures import Architecture, understand
+from modeldiff.changes import ChangeTable
 from modeldiff.checkpoints.checkpoint import Reference
 from modeldiff.checkpoints.config_only.opening import catalog_config, open_config
 from modeldiff.drawings import DARK, LIGHT, METRICS, diagram_svg
@@ -75,7 +76,7 @@ def model(name: str) -> Architecture:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tensor_is_in_exactly_one_box(name: str) -> None:
     architecture = model(name)
-    cards = card_maker(architecture, BoxValues(architecture, (), MEDIAN))
+    cards = card_maker(architecture, BoxValues(architecture, ChangeTable(), MEDIAN))
     boxes = lay_out(architecture, None, cards).boxes
     drawn = Counter(name for b in boxes for r in b.card.readings for name in r.names)
     assert drawn == Counter(p.tensor.name for p in architecture.parameters if p.role != "buffer")
@@ -90,7 +91,7 @@ def test_nothing_is_written_or_drawn_upon_anything(
     name: str, layer: int | None, landscape: bool
 ) -> None:
     architecture = model(name)
-    changes = made_changes(architecture, architecture, continued) if name in MEASURED else ()
+    changes = made_changes(architecture, architecture, continued) if name in MEASURED else None
     for room in (None, 600.0):
         svg = diagram_svg(
             architecture,

@@ -10,9 +10,10 @@ import pytest
 
 from modeldiff.architectures import Architecture, Parameter, Place, understand
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import METRICS
 from modeldiff.drawings.heatmap.frame import heatmap_frame
-from modeldiff.results import result_table, run_diff
+from modeldiff.results import run_diff
 from tests.support.expected_places import expected, split_name
 from tests.support.saved_models import TINY, save_pair
 
@@ -81,7 +82,7 @@ def test_the_total_is_transformers_own(saved: Saved) -> None:
 
 
 def test_a_diff_measures_every_place_and_heatmap_and_table_hold_it(saved: Saved) -> None:
-    result = run_diff(saved.base, saved.target, device="cpu", cache=False)
+    result = run_diff(Comparison.of(saved.base, saved.target), device="cpu", cache=False)
     places = {p.place for p in saved.architecture.parameters}
     assert {change.pair.place for change in result.changes} == places
     compared = [change for change in result.changes if change.pair.status == "compared"]
@@ -95,7 +96,7 @@ def test_a_diff_measures_every_place_and_heatmap_and_table_hold_it(saved: Saved)
         assert change.statistics.sums is not None
         assert change.statistics.sums.n == change.pair.base.elements
 
-    table = result_table(result)
+    table = result.changes.to_pandas()
     assert len(table) == len(result.changes)
     assert table["median_pct"].notna().sum() == len(compared)
 

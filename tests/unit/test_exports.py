@@ -12,13 +12,12 @@ from typing import Any
 import pytest
 
 from modeldiff.architectures import Place
-from modeldiff.changes import STATISTIC_NAMES, Change, Pair
+from modeldiff.changes import STATISTIC_NAMES, Change, ChangeTable, Pair
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.errors import InvalidOption, ResultError
 from modeldiff.results import (
     require_writable,
     result_document,
-    result_table,
     write_result,
 )
 from modeldiff.results.store.result_parquet import decode_result
@@ -78,7 +77,7 @@ class TestDocument:
 
 class TestTable:
     def test_columns_and_types(self) -> None:
-        frame = result_table(RESULT)
+        frame = RESULT.changes.to_pandas()
         assert list(frame["name"]) == [row["name"] for row in result_document(RESULT)["tensors"]]
         assert frame["median_pct"].dtype == "float64"
         assert frame["median_pct"].tolist()[:2] == [1 / 3, math.inf]
@@ -88,7 +87,7 @@ class TestTable:
         assert frame["elements"].tolist() == [8, 8, 6]
 
     def test_of_nothing(self) -> None:
-        assert set(STATISTIC_NAMES) < set(result_table(a_result()).columns)
+        assert set(STATISTIC_NAMES) < set(a_result().changes.to_pandas().columns)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "json"])
@@ -141,7 +140,7 @@ class TestFiles:
         require_writable(path)
         assert path.read_text() == "old"
         write_result(RESULT, path)
-        other = replace(RESULT, changes=())
+        other = replace(RESULT, changes=ChangeTable())
         write_result(other, path)
         assert strict(path.read_text())["tensors"] == []
         assert list(tmp_path.iterdir()) == [path]

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 import vl_convert
 
 from modeldiff.architectures import Architecture
-from modeldiff.changes import Change, Pair, merge_statistics
+from modeldiff.changes import Change, ChangeTable, Pair, merge_statistics, pair
 from modeldiff.drawings import (
     DARK,
     LIGHT,
@@ -40,12 +41,14 @@ MEDIAN, UNCHANGED = METRICS[0], METRICS[1]
 
 
 def frame_of(
-    base: Architecture, target: Architecture | None = None, changes: object = None
+    base: Architecture,
+    target: Architecture | None = None,
+    changes: Iterable[Change] | None = None,
 ) -> pd.DataFrame:
     target = target or base
     made = made_changes(base, target, continued) if changes is None else changes
-    assert isinstance(made, tuple)
-    return heatmap_frame(made, base, target, MEDIAN)
+    table = ChangeTable.of_pairs(pair(base, target)).with_measured(made)
+    return heatmap_frame(table, base, target, MEDIAN)
 
 
 def placed(frame: pd.DataFrame, **options: Any) -> Grid:
@@ -236,7 +239,7 @@ def test_infinity_is_a_mark_of_its_own_and_leaves_the_scale_alone() -> None:
 
 def test_what_could_not_be_read_gives_its_reason() -> None:
     architecture = llama_like(1)
-    changes = tuple(
+    changes = ChangeTable(
         Change(replace(c.pair, status="unreadable", reason="cut off <b>"))
         if c.pair.place.component == "norm"
         else c
@@ -248,7 +251,7 @@ def test_what_could_not_be_read_gives_its_reason() -> None:
 
 def test_less_unchanged_is_more_heat_and_is_named_the_most_changed() -> None:
     architecture = llama_like(2)
-    changes = tuple(
+    changes = ChangeTable(
         Change(c.pair, made_statistics(1.0, unchanged=0.1 if c.pair.place.layer == 1 else 0.9))
         for c in made_changes(architecture, architecture, continued)
     )

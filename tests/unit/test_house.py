@@ -20,6 +20,8 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "checkpoints",
         "architectures",
         "changes",
+        "model",
+        "comparison",
         "findings",
         "results",
         "drawings",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from modeldiff import model as models
 from modeldiff.changes import Progress
-from modeldiff.errors import CheckpointNotFound, InvalidReference, ModeldiffError
+from modeldiff.checkpoints import Checkpoint, Reference, open_checkpoint
+from modeldiff.comparison import Comparison
+from modeldiff.errors import CheckpointNotFound
 from modeldiff.results import JobSnapshot, load_result
 from modeldiff.results import diff as answering
 from modeldiff.results.jobs import manager as jobs
@@ -83,7 +87,7 @@ def finished(manager: JobManager, job: JobSnapshot) -> JobSnapshot:
 
 
 def test_answers(manager: JobManager, pair: tuple[str, str]) -> None:
-    job = manager.submit(*pair)
+    job = manager.submit(Comparison.open(*pair))
     assert (job.base_reference, job.target_reference, job.device) == (*pair, "auto")
     done = finished(manager, job)
     assert done.state == "done"
@@ -91,28 +95,28 @@ def test_answers(manager: JobManager, pair: tuple[str, str]) -> None:
     assert done.key is not None
     result = load_result(done.key)
     assert result is not None
-    assert done.changes == result.changes
+    assert done.changes == tuple(result.changes)
     assert done.progress is not None
     assert done.progress.bytes_done == done.progress.bytes_total > 0
     assert done.elapsed > 0
     assert manager.job(job.id) == done
-    assert manager.find(*pair) == done
+    assert manager.find(Comparison.open(*pair)) == done
 
 
 def test_whoever_asks_the_same_joins(
     manager: JobManager, pair: tuple[str, str], gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(Path(pair[0]).parent)
-    first = manager.submit(*pair)
+    first = manager.submit(Comparison.open(*pair))
     assert gate.reached.wait(60)
-    assert manager.submit(*pair).id == first.id
-    assert manager.submit("./base", "./target").id == first.id
-    found = manager.find(*pair)
+    assert manager.submit(Comparison.open(*pair)).id == first.id
+    assert manager.submit(Comparison.open("./base", "./target")).id == first.id
+    found = manager.find(Comparison.open(*pair))
     assert found is not None and found.id == first.id
-    reverse = manager.submit(*reversed(pair))
+    reverse = manager.submit(Comparison.open(*reversed(pair)))
     assert reverse.id != first.id
     assert reverse.state == "queued"
-    assert manager.submit(*reversed(pair)).id == reverse.id
+    assert manager.submit(Comparison.open(*reversed(pair))).id == reverse.id
     gate.open.set()
     assert finished(manager, first).state == finished(manager, reverse).state == "done"
     assert gate.calls == 2
@@ -126,7 +130,7 @@ def test_many_threads_that_ask_at_once_join(
 
     def ask() -> None:
         start.wait()
-        ids.append(manager.submit(*pair).id)
+        ids.append(manager.submit(Comparison.open(*pair)).id)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -137,7 +141,7 @@ def test_many_threads_that_ask_at_once_join(
 
 
 def test_rows_come_while_it_runs(manager: JobManager, pair: tuple[str, str], gate: Gate) -> None:
-    job = manager.submit(*pair)
+    job = manager.submit(Comparison.open(*pair))
     assert gate.reached.wait(60)
     running = manager.job(job.id)
     assert running is not None
@@ -153,10 +157,10 @@ def test_rows_come_while_it_runs(manager: JobManager, pair: tuple[str, str], gat
 def test_cancelled_while_it_runs_and_asked_again(
     manager: JobManager, pair: tuple[str, str], gate: Gate
 ) -> None:
-    job = manager.submit(*pair)
+    job = manager.submit(Comparison.open(*pair))
     assert gate.reached.wait(60)
     manager.cancel(job.id)
-    again = manager.submit(*pair)
+    again = manager.submit(Comparison.open(*pair))
     assert again.id != job.id
     gate.open.set()
     stopped = finished(manager, job)
@@ -164,14 +168,14 @@ def test_cancelled_while_it_runs_and_asked_again(
     done = finished(manager, again)
     assert done.state == "done"
     assert done.progress is not None and done.progress.resumed_bytes > 0
-    found = manager.find(*pair)
+    found = manager.find(Comparison.open(*pair))
     assert found is not None and found.id == again.id
 
 
 def test_cancelled_while_queued(manager: JobManager, pair: tuple[str, str], gate: Gate) -> None:
-    running = manager.submit(*pair)
+    running = manager.submit(Comparison.open(*pair))
     assert gate.reached.wait(60)
-    queued = manager.submit(*reversed(pair))
+    queued = manager.submit(Comparison.open(*reversed(pair)))
     manager.cancel(queued.id)
     stopped = manager.job(queued.id)
     assert stopped is not None
@@ -184,7 +188,7 @@ def test_cancelled_while_queued(manager: JobManager, pair: tuple[str, str], gate
 def test_cancelling_what_is_over_or_unknown_does_nothing(
     manager: JobManager, pair: tuple[str, str]
 ) -> None:
-    job = manager.submit(*pair)
+    job = manager.submit(Comparison.open(*pair))
     done = finished(manager, job)
     manager.cancel(job.id)
     manager.cancel("nobody")
@@ -194,33 +198,33 @@ def test_cancelling_what_is_over_or_unknown_does_nothing(
 def test_waits_for_another_process_and_can_be_cancelled(
     manager: JobManager, pair: tuple[str, str], tmp_path: Path
 ) -> None:
-    first = manager.submit(*pair)
+    first = manager.submit(Comparison.open(*pair))
     key = finished(manager, first).key
     folder = tmp_path / "cache" / "results"
     (folder / f"{key}.parquet").unlink()
     with held_alone(folder / f"{key}.lock", lambda: None):
-        job = manager.submit(*pair)
+        job = manager.submit(Comparison.open(*pair))
         until(manager, job, lambda snapshot: snapshot.state == "waiting")
         manager.cancel(job.id)
         assert finished(manager, job).state == "cancelled"
-        patient = manager.submit(*pair)
+        patient = manager.submit(Comparison.open(*pair))
         until(manager, patient, lambda snapshot: snapshot.state == "waiting")
     assert finished(manager, patient).state == "done"
 
 
-@pytest.mark.parametrize(
-    ("base", "error"), [("/no/such/folder", CheckpointNotFound), ("demo:none", InvalidReference)]
-)
 def test_a_mistake_fails_the_job_and_not_the_worker(
-    base: str, error: type[ModeldiffError], manager: JobManager, pair: tuple[str, str]
+    manager: JobManager, pair: tuple[str, str], tmp_path: Path
 ) -> None:
-    failed = finished(manager, manager.submit(base, pair[1]))
+    gone = write_model(tmp_path / "gone", seed=3)
+    comparison = Comparison.open(str(gone), pair[1])
+    shutil.rmtree(gone)
+    failed = finished(manager, manager.submit(comparison))
     assert failed.state == "failed"
-    assert type(failed.error) is error
+    assert type(failed.error) is CheckpointNotFound
     assert failed.error.hint
-    again = manager.submit(base, pair[1])
+    again = manager.submit(comparison)
     assert again.id != failed.id
-    assert finished(manager, manager.submit(*pair)).state == "done"
+    assert finished(manager, manager.submit(Comparison.open(*pair))).state == "done"
 
 
 def test_what_was_not_foreseen_fails_the_job_too(
@@ -234,30 +238,56 @@ def test_what_was_not_foreseen_fails_the_job_too(
 
     with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
         patch.setattr(jobs, "run_diff", broken)
-        failed = finished(manager, manager.submit(*pair))
+        failed = finished(manager, manager.submit(Comparison.open(*pair)))
     assert failed.state == "failed"
     assert failed.error is not None
     assert "seven over nothing" in failed.error.message
     assert "report" in failed.error.hint
     assert "Traceback" in caplog.text
-    assert finished(manager, manager.submit(*pair)).state == "done"
+    assert finished(manager, manager.submit(Comparison.open(*pair))).state == "done"
 
 
 def test_history_is_bounded_and_only_the_last_one_over_keeps_its_rows(
     manager: JobManager, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "_KEPT_JOBS", 3)
-    over = [finished(manager, manager.submit(*pair)) for _ in range(5)]
+    over = [finished(manager, manager.submit(Comparison.open(*pair))) for _ in range(5)]
     assert len({job.id for job in over}) == 5
     kept = [manager.job(job.id) for job in over]
     assert kept[:2] == [None, None]
     assert [len(job.changes) for job in kept if job] == [0, 0, 11]
-    assert manager.find(*pair) == kept[-1]
+    assert manager.find(Comparison.open(*pair)) == kept[-1]
 
 
 def test_unknown(manager: JobManager) -> None:
     assert manager.job("nobody") is None
-    assert manager.find("demo:base", "nothing at all") is None
+    assert manager.find(Comparison.open("demo:base", "demo:lora")) is None
+
+
+def test_what_is_open_is_neither_parsed_nor_opened_again_unless_it_changed(
+    manager: JobManager, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    comparison = Comparison.open(*pair)
+    opened: list[str] = []
+
+    def count(reference: Reference) -> Checkpoint:
+        opened.append(reference.text)
+        return open_checkpoint(reference)
+
+    def parse(text: str) -> Reference:
+        raise AssertionError(f"{text} was parsed again")
+
+    monkeypatch.setattr(models, "open_checkpoint", count)
+    monkeypatch.setattr(models, "parse_reference", parse)
+    done = finished(manager, manager.submit(comparison))
+    assert (done.state, done.key, opened) == ("done", comparison.key, [])
+    shutil.rmtree(pair[1])
+    write_model(Path(pair[1]), seed=5)
+    other = finished(manager, manager.submit(comparison))
+    assert (other.state, opened) == ("done", [pair[1]])
+    assert other.key is not None and other.key != done.key
+    result = load_result(other.key)
+    assert result is not None and result.header.target_fingerprint != result.header.base_fingerprint
 
 
 class TestPace:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modeldiff.changes import Pair, Statistics
 from modeldiff.errors import ResultError
-from modeldiff.results.store.journal import Entry, Journal, pair_id
+from modeldiff.results.store.journal import Entry, Journal
 from tests.support.results import PAIRS, STATISTICS, a_change
 from tests.unit.test_store import bits
 
@@ -31,9 +31,7 @@ def medians(path: Path, key: str = KEY) -> list[float | None]:
         return [entry.statistics.median_pct for entry in journal.entries.values()]
 
 
-@given(
-    rows=st.lists(st.tuples(PAIRS, STATISTICS), max_size=4, unique_by=lambda row: pair_id(row[0]))
-)
+@given(rows=st.lists(st.tuples(PAIRS, STATISTICS), max_size=4, unique_by=lambda row: row[0].id))
 def test_every_value_comes_back(
     rows: list[tuple[Pair, Statistics]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -42,9 +40,9 @@ def test_every_value_comes_back(
         for pair, statistics in rows:
             journal.append(pair, Entry(statistics, "cuda:0", 0.1))
     with Journal(path, KEY) as journal:
-        assert journal.entries == {pair_id(p): Entry(s, "cuda:0", 0.1) for p, s in rows}
+        assert journal.entries == {p.id: Entry(s, "cuda:0", 0.1) for p, s in rows}
         for pair, statistics in rows:
-            assert bits(journal.entries[pair_id(pair)].statistics) == bits(statistics)
+            assert bits(journal.entries[pair.id].statistics) == bits(statistics)
 
 
 def test_each_line_is_there_at_once(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeldiff.changes import Change, Pair
-from modeldiff.checkpoints import open_checkpoint
+from modeldiff.changes import Change, ChangeTable, Pair
 from modeldiff.cli import main
+from modeldiff.comparison import Comparison
 from modeldiff.findings.likeness import REFERENCE_POINTS
 from modeldiff.results import Narrative, narrate, result_document, run_diff
 from tests.support.architectures import ALL, llama_like
@@ -42,7 +42,7 @@ def read(folder: Path, target: Values, base: Values | None = None, **options: ob
     ],
 )
 def test_the_demo_pairs_are_read_for_what_they_are(target: str, expected: str, wrong: str) -> None:
-    result = run_diff(open_checkpoint("demo:base"), open_checkpoint(f"demo:{target}"), device="cpu")
+    result = run_diff(Comparison.open("demo:base", f"demo:{target}"), device="cpu")
     narrative = narrate(result.changes)
     inference = " ".join(narrative.likeness)
     assert expected in inference
@@ -55,7 +55,7 @@ def test_the_demo_pairs_are_read_for_what_they_are(target: str, expected: str, w
 def test_the_terminal_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", "demo:base", "demo:lora", "--device", "cpu"]) == 0
     printed = capsys.readouterr().out
-    result = run_diff(open_checkpoint("demo:base"), open_checkpoint("demo:lora"), device="cpu")
+    result = run_diff(Comparison.open("demo:base", "demo:lora"), device="cpu")
     narrative = narrate(result.changes)
     facts, inference = printed.split("What they may mean")
     assert all(f"- {sentence}" in facts for sentence in (narrative.headline, *narrative.facts))
@@ -63,7 +63,7 @@ def test_the_terminal_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_facts_of_a_continued_pretraining() -> None:
-    result = run_diff(open_checkpoint("demo:base"), open_checkpoint("demo:continued"), device="cpu")
+    result = run_diff(Comparison.open("demo:base", "demo:continued"), device="cpu")
     facts = " ".join(narrate(result.changes).facts)
     assert "All 75 tensors were compared" in facts
     # The README's middle matrix: 20 %.
@@ -157,11 +157,11 @@ def test_what_is_missing_or_of_another_shape_is_named() -> None:
 def test_nothing_compared_and_not_finished() -> None:
     base, target = llama_like(2, hidden=64), llama_like(2, hidden=96)
     nothing = narrate(
-        tuple(c for c in made_changes(base, target, lambda _: 1.0) if c.statistics is None)
+        ChangeTable(c for c in made_changes(base, target, lambda _: 1.0) if c.statistics is None)
     )
     assert nothing.headline == "No tensor could be compared." and nothing.likeness == ()
     changes = made_changes(base, base, lambda _: 5.0)
-    half = (changes[0], *(Change(c.pair) for c in changes[1:]))
+    half = ChangeTable([changes[0], *(Change(c.pair) for c in changes[1:])])
     assert f"{len(changes) - 1:,} tensors are not measured yet." in narrate(half).facts
 
 
@@ -195,7 +195,7 @@ def test_whatever_was_measured_is_said_in_whole_sentences(
 def test_every_level_names_its_neighbours() -> None:
     model = llama_like(4)
     for point in REFERENCE_POINTS:
-        changes = tuple(
+        changes = ChangeTable(
             Change(c.pair, made_statistics(point.mean_pct))
             for c in made_changes(model, model, lambda _: 1.0)
         )

@@ -13,14 +13,13 @@ from modeldiff.architectures import understand
 from modeldiff.changes import Change, Pair, pair
 from modeldiff.changes.change import Histogram
 from modeldiff.changes.statistics.histogram import bucket_of
-from modeldiff.drawings.report import MOST_BYTES, report_html
+from modeldiff.drawings.report import MOST_BYTES
 from modeldiff.drawings.report.table import BARS_A_DECADE, DECADES, distribution
-from modeldiff.results import merge_by
 from modeldiff.text.formatting import format_pct
 from tests.support.architectures import llama_like, moe_like
 from tests.support.changes import made_changes, made_statistics
 from tests.support.named_shapes import checkpoint, published
-from tests.support.reports import Parsed, made, report
+from tests.support.reports import Parsed, made, report, report_of
 from tests.support.results import a_result
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
@@ -29,9 +28,9 @@ HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"
 def test_every_place_has_a_row_with_its_numbers_and_experts_are_folded() -> None:
     architecture = moe_like()
     result = made(architecture)
-    page = Parsed(report_html(result, architecture, architecture))
-    merged = merge_by(result.changes, lambda c: (c.pair.place.layer, c.pair.place.column))
-    for (layer, column), statistics in merged.items():
+    page = Parsed(report_of(result, architecture, architecture))
+    for (layer, column), statistics in result.changes.merged("cell").items():
+        assert statistics is not None
         cells = page.row("" if layer is None else str(layer), column)
         assert format_pct(statistics.median_pct) in cells[5:8]
         assert format_pct(statistics.rel_frobenius_pct) in cells[5:8]
@@ -41,22 +40,21 @@ def test_every_place_has_a_row_with_its_numbers_and_experts_are_folded() -> None
     same = [c for c in experts if (c.pair.place.layer, c.pair.place.column) == cell]
     assert page.row(str(one.layer), one.column)[2] == str(len(same)) != "1"
     # Margins are merged over all layers and over all of a layer.
-    of_column = merge_by(
-        (c for c in result.changes if c.pair.place.layer is not None),
-        lambda c: c.pair.place.column,
-    )
-    for column, statistics in of_column.items():
+    for column, statistics in result.changes.merged("column").items():
+        if not result.changes.layers_of(column):
+            continue
+        assert statistics is not None
         assert format_pct(statistics.median_pct) in page.row("all", column)
 
 
 def test_it_says_where_it_comes_from_and_what_the_numbers_mean() -> None:
     base, target = understand(published("llama-3-8b")), understand(published("llama-3.1-8b"))
     result = made(base, target)
-    page = Parsed(report_html(result, base, target))
+    page = Parsed(report_of(result, base, target))
     words = " ".join(page.words)
     header = replace(result.header, options={"overlap": True})
     words_with_options = " ".join(
-        Parsed(report_html(replace(result, header=header), base, target)).words
+        Parsed(report_of(replace(result, header=header), base, target)).words
     )
     for part in (header.base_reference, header.base_fingerprint, header.target_reference):
         assert part in words
@@ -103,7 +101,7 @@ def test_names_from_files_stay_text() -> None:
     header = replace(
         result.header, base_fingerprint=HOSTILE, device=HOSTILE, created=HOSTILE, version=HOSTILE
     )
-    document = report_html(replace(result, header=header), architecture, architecture)
+    document = report_of(replace(result, header=header), architecture, architecture)
     page = Parsed(document)
     assert len(page.named("script")) == 1 and not page.named("img")
     assert not any(name.startswith("on") for _, found in page.tags for name in found)
@@ -125,7 +123,7 @@ def test_a_model_of_45000_tensors_is_small_enough_for_a_mail() -> None:
     statistics = made_statistics(3.0)
     changes = [Change(one, statistics) for one in pair(architecture, architecture)]
     assert len(changes) > 45_000
-    document = report_html(a_result(*changes), architecture, architecture)
+    document = report_of(a_result(*changes), architecture, architecture)
     assert len(document.encode()) < MOST_BYTES
     assert "left out" not in document
     assert Parsed(document).row("60", "mlp.experts.up_proj")[2] == "245"
@@ -139,7 +137,7 @@ def test_what_cannot_be_folded_is_left_out_and_said() -> None:
         Change(one, much if one.base and one.base.name == names[7] else little)
         for one in pair(architecture, architecture)
     ]
-    document = report_html(a_result(*changes), architecture, architecture)
+    document = report_of(a_result(*changes), architecture, architecture)
     assert len(document.encode()) < MOST_BYTES
     assert "rows are left out" in document
     # What changed most is not among what is left out.
@@ -152,7 +150,7 @@ def test_where_no_median_moved_another_metric_comes_first() -> None:
     pairs = [change.pair for change in changes]
     rounded = [Change(one, made_statistics(0.3, unchanged=0.8)) for one in pairs]
     for given, metric in ((changes, "median_pct"), (rounded, "unchanged_pct")):
-        page = Parsed(report_html(a_result(*given), architecture, architecture))
+        page = Parsed(report_of(a_result(*given), architecture, architecture))
         (chosen,) = (option for option in page.named("option") if "selected" in option)
         assert chosen["value"] == metric
         (scale,) = (
@@ -179,7 +177,7 @@ def test_norms_far_below_the_matrices_have_a_legend_and_colours_of_their_own() -
         return 2.0 if "norm" in pair.place.component else 30.0
 
     changes = made_changes(architecture, architecture, median)
-    document = report_html(a_result(*changes), architecture, architecture)
+    document = report_of(a_result(*changes), architecture, architecture)
     legends = {
         key: re.findall("<figcaption>(.*?)</figcaption>", figures)
         for key, figures in re.findall(

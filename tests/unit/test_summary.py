@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from modeldiff.changes import Change, merge_statistics
-from modeldiff.results import merge_by, summarize
+from modeldiff.changes import Change, ChangeTable, merge_statistics
+from modeldiff.results import summarize
 from tests.support.results import a_change
 
 
@@ -28,7 +28,7 @@ def test_counts() -> None:
         with_status(one, status="buffer"),
         with_status(one, status="buffer"),
     ]
-    summary = summarize(changes)
+    summary = summarize(ChangeTable(changes))
     assert summary.statuses == {
         "compared": 2,
         "only_in_base": 1,
@@ -42,14 +42,14 @@ def test_counts() -> None:
 
 
 def test_of_nothing() -> None:
-    summary = summarize([with_status(a_change(), status="buffer")])
+    summary = summarize(ChangeTable([with_status(a_change(), status="buffer")]))
     assert summary.statistics is None
     assert summary.most_changed == summary.least_changed == ()
 
 
 def test_extremes_with_infinity_nulls_and_ties() -> None:
     values = [3.0, math.inf, None, 0.5, 7.0, 0.0]
-    summary = summarize([a_change(value) for value in values], extremes=3)
+    summary = summarize(ChangeTable(a_change(value) for value in values), extremes=3)
     assert medians(summary.most_changed) == [math.inf, 7.0, 3.0]
     assert medians(summary.least_changed) == [0.0, 0.5, 3.0]
 
@@ -60,14 +60,14 @@ def test_among_equal_medians_the_frobenius_change_decides_then_the_order() -> No
         assert change.statistics is not None
         return Change(change.pair, replace(change.statistics, rel_frobenius_pct=frobenius))
 
-    summary = summarize([tied(0, 2.0), tied(1, 1.0), tied(2, 1.0), tied(3, 3.0)])
+    summary = summarize(ChangeTable([tied(0, 2.0), tied(1, 1.0), tied(2, 1.0), tied(3, 3.0)]))
     assert [c.pair.place.layer for c in summary.least_changed] == [1, 2, 0, 3]
     assert [c.pair.place.layer for c in summary.most_changed] == [3, 0, 1, 2]
 
 
 def test_groups_are_merged_and_a_row_alone_keeps_its_exact_numbers() -> None:
     changes = [a_change(1.0, layer=0), a_change(2.0, layer=1), a_change(4.0, layer=1, n=16)]
-    merged = merge_by(changes, lambda change: change.pair.place.layer)
+    merged = ChangeTable(changes).merged("layer")
     assert list(merged) == [0, 1]
     assert merged[0] == changes[0].statistics
     assert merged[1] == merge_statistics(c.statistics for c in changes[1:] if c.statistics)

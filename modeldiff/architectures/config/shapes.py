@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from modeldiff.architectures.place import Parameter
@@ -55,8 +55,13 @@ def oriented(parameter: Parameter) -> tuple[int, ...]:
 
 
 def main_tower(parameters: Iterable[Parameter]) -> str:
-    """The tower that facts speak of: the one without a name, else the decoder, else the first."""
-    towers = dict.fromkeys(p.place.tower for p in parameters if p.place.layer is not None)
+    """The tower that facts speak of, by ``main_of``."""
+    return main_of(dict.fromkeys(p.place.tower for p in parameters if p.place.layer is not None))
+
+
+def main_of(towers: Collection[str]) -> str:
+    """The main one of these towers that have layers: the one without a name, else the decoder, else
+    the first."""
     for wanted in ("", "decoder"):
         if wanted in towers:
             return wanted

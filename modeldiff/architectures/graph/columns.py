@@ -1,13 +1,10 @@
-"""The heatmap's columns, in the order in which data passes through a layer."""
+"""Where components stand in a layer and outside of the layers, by their names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from modeldiff.architectures.components import ORDER, STEM, TAIL
-from modeldiff.architectures.place import Parameter, Place
-
-_PARAMETERS = ("weight", "bias")
 
 # Stages of a layer of no known family, by the words that people use for them: whichever stage
 # names one of its words in a component first. Within a stage, q before k before v and so on.
@@ -34,37 +31,6 @@ _MIDDLE = len(STEM) - 0.5
 _BEFORE_LAYERS = ("emb", "wte", "wpe", "token", "patch", "conv", "projector")
 
 Key = tuple[float, ...]
-
-
-def column_orders(parameters: Iterable[Parameter]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Columns in the layers, and columns outside them; each once, buffers left out.
-
-    Components that a family describes stand in the skeleton's order. Others are placed by their
-    words, then in file order. A bias stands right after its weight, the towers apart.
-    """
-    inside: dict[str, Place] = {}
-    outside: dict[str, Place] = {}
-    for parameter in parameters:
-        if parameter.role != "buffer":
-            place = parameter.place
-            (outside if place.layer is None else inside).setdefault(place.column, place)
-    return _ordered(inside, layer_rank), _ordered(outside, outside_rank)
-
-
-def _ordered(places: Mapping[str, Place], rank: Callable[[str], Key]) -> tuple[str, ...]:
-    """Columns by tower, then component, then parameter; equals stay in file order."""
-    towers: dict[str, int] = {}
-    first: dict[str, int] = {}
-    for place in places.values():
-        towers.setdefault(place.tower, len(towers))
-        first.setdefault(place.component, len(first))
-
-    def key(column: str) -> tuple[int, Key, int, int]:
-        place = places[column]
-        component = place.component
-        return towers[place.tower], rank(component), first[component], _turn(place.parameter)
-
-    return tuple(sorted(places, key=key))
 
 
 def layer_rank(component: str) -> Key:
@@ -94,10 +60,6 @@ def is_before_layers(component: str) -> bool:
     """Whether a component outside the layers comes before them: embeddings and what leads data in
     by its words; anything else that is not known is taken to come after."""
     return outside_rank(component) < (_MIDDLE,)
-
-
-def _turn(parameter: str) -> int:
-    return _PARAMETERS.index(parameter) if parameter in _PARAMETERS else len(_PARAMETERS)
 
 
 def merge_columns(base: Sequence[str], target: Sequence[str]) -> tuple[str, ...]:

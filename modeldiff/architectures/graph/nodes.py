@@ -8,7 +8,7 @@ from modeldiff.architectures.architecture import Node, NodeKind
 from modeldiff.architectures.components import NORMS, NodeTemplate
 from modeldiff.architectures.config.shapes import oriented
 from modeldiff.architectures.families.family import index_of
-from modeldiff.architectures.place import Parameter
+from modeldiff.architectures.place import Parameter, node_id
 from modeldiff.architectures.spec import ModelSpec
 from modeldiff.text.magnitudes import activation_name
 
@@ -42,10 +42,10 @@ def component_step(
     if main.transposed:
         notes.append("stored [in, out]")
     return Node(
-        id=_id(node.id, tower),
+        id=node_id(tower, node.id),
         label=node.id if main.role == "tied" else stored_label(main),
         kind=node.kind,
-        inputs=tuple(_id(name, tower) for name in inputs),
+        inputs=tuple(node_id(tower, name) for name in inputs),
         shape=_shape_text(main, node.kind),
         detail=", ".join(note for note in notes if note),
     )
@@ -84,9 +84,9 @@ def operation_step(
         label, detail = "Soft cap", _softcap(spec)
     elif node.kind == "norm":
         label, detail = spec.norm or "Norm", "without parameters"
-    inputs = tuple(_id(name, tower) for name in inputs)
+    inputs = tuple(node_id(tower, name) for name in inputs)
     kind: NodeKind = "input" if node.kind == "input" else "operation"
-    return Node(_id(node.id, tower), label, kind, inputs, detail=detail)
+    return Node(node_id(tower, node.id), label, kind, inputs, detail=detail)
 
 
 def is_described(spec: ModelSpec, tower: str) -> bool:
@@ -121,10 +121,6 @@ def stored_label(parameter: Parameter) -> str:
 
 def _main(component: Component) -> Parameter:
     return next((p for p in component if p.place.parameter == "weight"), component[0])
-
-
-def _id(component: str, tower: str) -> str:
-    return f"{tower}.{component}" if tower else component
 
 
 def _shape_text(parameter: Parameter, kind: NodeKind) -> str:

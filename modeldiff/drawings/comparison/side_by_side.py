@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Node
+from modeldiff.changes import ChangeTable
 from modeldiff.drawings.comparison.differences import Differences, find_differences
 from modeldiff.drawings.comparison.merged_kinds import comparable, without_repeats
 from modeldiff.drawings.comparison.notes_column import GUTTER, notes_height
@@ -107,7 +108,7 @@ def _titled(panel: Frame, kind: LayerKind) -> Frame:
 
 def brief_cards(architecture: Architecture) -> CardMaker:
     """Cards all of one size, with what a comparison needs: label, shape, meaning, bias."""
-    readings = BoxValues(architecture, (), METRICS[0])
+    readings = BoxValues(architecture, ChangeTable(), METRICS[0])
 
     def cards(row: Sequence[Node], layers: Layers) -> list[Card]:
         labels = Counter(step.label for step in row)

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from modeldiff.architectures.architecture import Architecture, Holding, Node
 from modeldiff.architectures.config.shapes import oriented
-from modeldiff.architectures.place import Parameter
-from modeldiff.changes.change import Change, Statistics
+from modeldiff.architectures.place import Parameter, column_of
+from modeldiff.changes import Change, ChangeTable, Statistics
+from modeldiff.changes.statistics.merge_cache import merged
 from modeldiff.drawings.style.metrics import Metric
+from modeldiff.findings.status_words import NOT_MEASURED, STATUS_WORDS
 from modeldiff.text.formatting import format_shape
-
-NOT_MEASURED = "not measured yet"
-_WORDS = {
-    "only_in_base": "only in base",
-    "only_in_target": "only in target",
-    "unreadable": "unreadable",
-    "compared": NOT_MEASURED,
-}
-
-_Cell = tuple[str, str, int | None]
-"""A step's id, a parameter's name and a layer."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +50,14 @@ class BoxValue:
 class BoxValues:
     """The change of every component of one of the two architectures compared."""
 
-    def __init__(
-        self, architecture: Architecture, changes: Iterable[Change], metric: Metric
-    ) -> None:
+    def __init__(self, architecture: Architecture, table: ChangeTable, metric: Metric) -> None:
         self.metric = metric
-        self._architecture = architecture
-        found: dict[tuple[str, str, str, int | None], list[Change]] = defaultdict(list)
-        for change in changes:
-            place = change.pair.place
-            found[place.tower, place.component, place.parameter, place.layer].append(change)
-        self._rows: dict[_Cell, list[Change]] = {
-            (f"{tower}.{component}" if tower else component, parameter, layer): rows
-            for (tower, component, parameter, layer), rows in found.items()
-        }
-        self._merged = {cell: _statistics(rows) for cell, rows in self._rows.items()}
+        self._architecture, self._table = architecture, table
 
     @property
     def compared(self) -> bool:
         """Whether there is any change to show."""
-        return bool(self._rows)
+        return len(self._table) > 0
 
     @cached_property
     def parameters(self) -> int:
@@ -88,20 +68,24 @@ class BoxValues:
         return sum(self._architecture.trained.values())
 
     def measured(self) -> tuple[Statistics, ...]:
-        """The statistics of every place of which there are any, experts merged."""
-        return tuple(found for found in self._merged.values() if found is not None)
+        """The statistics of every place that is measured itself, experts merged."""
+        of_cell = self._table.merged("cell")
+        return tuple(
+            statistics
+            for cell in self._table.cells
+            if (statistics := of_cell[cell]) is not None
+            and any(row.statistics is not None for row in self._table.cell(*cell))
+        )
 
     def not_here(self) -> tuple[str, ...]:
-        """The columns that only the other architecture has, in the order of the changes."""
+        """The columns that only the other architecture has, in the order of data."""
         here = {*self._architecture.columns, *self._architecture.outside}
-        elsewhere = (rows for rows in self._rows.values() if rows[0].pair.place.column not in here)
+        one_sided = ("only_in_base", "only_in_target")
         return tuple(
-            dict.fromkeys(
-                change.pair.place.column
-                for rows in elsewhere
-                for change in rows
-                if change.pair.status in ("only_in_base", "only_in_target")
-            )
+            column
+            for column in self._table.columns
+            if column not in here
+            and any(row.pair.status in one_sided for row in self._table.column(column))
         )
 
     def of(self, step: Node, layers: Sequence[int | None]) -> tuple[BoxValue, ...]:
@@ -116,7 +100,7 @@ class BoxValues:
     def _reading(self, name: str, held: Holding, step: Node) -> BoxValue:
         layers = [self._of_layer(step.id, name, layer, held[layer][0]) for layer in held]
         known = [statistics for statistics in layers if statistics is not None]
-        whole = _merged(known)
+        whole = merged(known)
         trained = [self._architecture.trained[step.id, name, layer] for layer in held]
         return BoxValue(
             parameter=name,
@@ -133,32 +117,21 @@ class BoxValues:
         self, id: str, name: str, layer: int | None, first: Parameter
     ) -> Statistics | None:
         if first.role == "tied":
-            return self._stored.get(first.tensor.name)
-        return self._merged.get((id, name, layer))
+            row = self._table.at(first.place)
+            return self._table.statistics([row]) if row is not None else None
+        return self._table.merged("cell").get((layer, column_of(id, name)))
 
-    @cached_property
-    def _stored(self) -> Mapping[str, Statistics]:
-        """The statistics by the base's stored name, for what is used a second time."""
-        return {
-            change.pair.base.name: change.statistics
-            for rows in self._rows.values()
-            for change in rows
-            if change.statistics is not None and change.pair.base is not None
-        }
-
-    def _why(self, held: Holding, merged: Statistics | None, step: Node) -> str:
+    def _why(self, held: Holding, whole: Statistics | None, step: Node) -> str:
         if next(iter(held.values()))[0].role == "tied":
             return "tied"
-        if merged is not None or not self.compared:
+        if whole is not None or not self.compared:
             return ""
         parameters = [parameter for group in held.values() for parameter in group]
-        rows = (self._rows.get((step.id, p.place.parameter, p.place.layer), ()) for p in parameters)
-        places = {change.pair.place: change for found in rows for change in found}
-        words = Counter(self._word(places.get(p.place), p, step) for p in parameters)
+        words = Counter(self._word(self._table.at(p.place), p, step) for p in parameters)
         return words.most_common(1)[0][0]
 
     def _word(self, change: Change | None, parameter: Parameter, step: Node) -> str:
-        if change is None:
+        if change is None or change.waiting:
             return NOT_MEASURED
         pair = change.pair
         if pair.status == "different_shape" and pair.base is not None and pair.target is not None:
@@ -174,17 +147,4 @@ class BoxValues:
                 into, out = shape if parameter.transposed and as_stored else shape[::-1]
                 return f"{side} has {into} → {out}"
             return f"{side} has {format_shape(shape)}"
-        return _WORDS.get(pair.status, pair.status)
-
-
-def _statistics(rows: Iterable[Change]) -> Statistics | None:
-    return _merged([change.statistics for change in rows if change.statistics is not None])
-
-
-def _merged(found: Sequence[Statistics]) -> Statistics | None:
-    if len(found) < 2:
-        return found[0] if found else None
-    # Late: the command line formats numbers without the measuring floor.
-    from modeldiff.changes.statistics.merge_cache import merged
-
-    return merged(found)
+        return STATUS_WORDS[pair.status].label

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.architectures.architecture import Node
-from modeldiff.drawings.diagram.box_values import NOT_MEASURED, BoxValue
+from modeldiff.drawings.diagram.box_values import BoxValue
 from modeldiff.drawings.style.svg import DETAIL_GAP
 from modeldiff.drawings.style.text_metrics import shorten, text_width
+from modeldiff.findings.status_words import NOT_MEASURED
 
 LABEL, NUMBER, SHAPE, DETAIL = 14.0, 14.0, 12.0, 11.0
 _PAD = 11.0

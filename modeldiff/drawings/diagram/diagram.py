@@ -6,10 +6,10 @@ One SVG, for the page (colours are CSS variables, boxes are buttons) and for fil
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from modeldiff.architectures.architecture import Architecture, Node
-from modeldiff.changes.change import Change
+from modeldiff.changes import ChangeTable
 from modeldiff.drawings.diagram.box_values import BoxValue, BoxValues
 from modeldiff.drawings.diagram.boxes import Card, make_card
 from modeldiff.drawings.diagram.layout.layout import (
@@ -31,7 +31,7 @@ def diagram_svg(
     architecture: Architecture,
     *,
     layer: int | None,
-    changes: Iterable[Change] = (),
+    changes: ChangeTable | None = None,
     metric: Metric,
     palette: Palette,
     selected: str | None = None,
@@ -45,15 +45,15 @@ def diagram_svg(
     """One decoder layer with all that comes before and after it, as one SVG element.
 
     ``layer`` None draws each kind of layer once, over all of its layers: numbers are then of the
-    merged statistics, and a strip shows each layer's own. ``changes`` may be any part of the
-    comparison, or none: then there are no bars. ``selected`` is a component or a heatmap column;
-    boxes carry theirs in ``data-node``. ``title`` and ``caption`` lines are for files.
+    merged statistics, and a strip shows each layer's own. Without ``changes`` there are no bars.
+    ``selected`` is a component or a heatmap column; boxes carry theirs in ``data-node``. ``title``
+    and ``caption`` lines are for files.
 
     ``numbered`` puts numbers on the boxes and a legend that explains each in a sentence: beside the
     drawing, or below it where ``room`` (pixels across; None: as many as it takes) is not enough.
     ``landscape`` puts sublayers side by side, and all in the way that is largest on a slide.
     """
-    readings = BoxValues(architecture, changes, metric)
+    readings = BoxValues(architecture, changes or ChangeTable(), metric)
     # Of all layers, so that the scale stays while one layer after the other is looked at.
     measured = readings.measured()
     scale = value_scale_of(measured, metric)

@@ -7,14 +7,14 @@ added, nothing averaged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
-from modeldiff.architectures import Architecture, Place, merge_columns
+from modeldiff.architectures import Architecture, Place
 from modeldiff.architectures.config.parameter_counts import part_of
-from modeldiff.changes import Change, Pair, Statistics, pair
+from modeldiff.changes import Change, ChangeTable, Pair, Statistics
 from modeldiff.changes.statistics.merge_cache import merged
 
 CellRegion = Literal["above", "grid", "below", "layer", "column"]
@@ -24,11 +24,11 @@ layer's or a column's own."""
 
 @dataclass(frozen=True)
 class GatheredCell:
-    """One cell: its tensors' ``pairs`` with what is known of each, and their merged statistics.
+    """One cell: its tensors' ``rows`` of the change table, and their merged statistics.
 
     ``rank`` is the column's number in data order, ``group`` the sublayer it belongs to, ``kind``
     what it is (matrices, norms, vectors), ``part`` its part of the model. ``expert`` is None for
-    folded experts. A margin's cell has the pairs of all that it merges.
+    folded experts. A margin's cell has the rows of all that it merges.
     """
 
     layer: int | None
@@ -39,63 +39,50 @@ class GatheredCell:
     group: str
     kind: str
     part: str
-    pairs: tuple[tuple[Pair, Change | None], ...]
+    rows: tuple[Change, ...]
     statistics: Statistics | None
 
 
 def gather_cells(
-    changes: Iterable[Change], base: Architecture, target: Architecture, *, experts: str = ""
+    table: ChangeTable, base: Architecture, target: Architecture, *, experts: str = ""
 ) -> tuple[GatheredCell, ...]:
-    """The cells in data order: outside the layers first, then layer by layer, then the margins.
+    """The cells layer by layer, those outside the layers first, and the margins last.
 
-    ``changes`` may be any part of the comparison. ``experts`` names a column whose experts are to
+    Within a layer they stand in the order of data. ``experts`` names a column whose experts are to
     be cells of their own; then there are only these, and their margins.
     """
-    measured = {_key(change.pair): change for change in changes}
-    stored = {
-        change.pair.base.name: change.statistics
-        for change in measured.values()
-        if change.statistics is not None and change.pair.base is not None
-    }
-    found: dict[tuple[int | None, str, int | None], list[tuple[Pair, Change | None]]] = {}
-    for one in pair(base, target):
-        place = one.place
-        if experts and (place.column != experts or place.expert is None):
-            continue
-        key = (place.layer, place.column, place.expert if experts else None)
-        found.setdefault(key, []).append((one, measured.get(_key(one))))
-    columns = merge_columns(base.columns, target.columns)
-    outside = merge_columns(base.outside, target.outside)
+    columns = [*base.columns, *base.outside, *target.columns, *target.outside]
     groups = _groups(columns, target) | _groups(columns, base)
-    below = {step.id for side in (base, target) for step in side.tail}
-    rank = {column: number for number, column in enumerate((*outside, *columns))}
-
-    def order(key: tuple[int | None, str, int | None]) -> tuple[int, int, int]:
-        layer, column, expert = key
-        return -1 if layer is None else layer, rank[column], -1 if expert is None else expert
-
+    drawn = set(columns)
+    rank = {column: number for number, column in enumerate(table.columns)}
+    found = [cell for cell in table.cells if cell[1] in drawn and experts in ("", cell[1])]
+    found.sort(key=lambda cell: (-1 if cell[0] is None else cell[0], rank[cell[1]]))
     cells = []
-    for layer, column, expert in sorted((k for k in found if k[1] in rank), key=order):
-        pairs = found[layer, column, expert]
-        place = pairs[0][0].place
+    for layer, column in found:
+        rows = table.cell(layer, column)
+        place = rows[0].pair.place
         region: CellRegion = "grid" if layer is not None else "above"
-        if layer is None and step_of(place) in below:
+        if layer is None and table.order.ends(place):
             region = "below"
-        cells.append(
-            GatheredCell(
-                layer,
-                column,
-                expert,
-                region,
-                rank[column],
-                "" if layer is None else groups.get(column, ""),
-                _kind(pairs[0][0]),
-                _part(place),
-                tuple(pairs),
-                _cell_statistics(pairs, stored),
-            )
-        )
+        group = "" if layer is None else groups.get(column, "")
+        alike = region, rank[column], group, _kind(rows[0].pair), _part(place)
+        if experts:
+            cells += [
+                GatheredCell(layer, column, own[0].pair.place.expert, *alike, own, statistics)
+                for own, statistics in _one_an_expert(table, rows)
+            ]
+        else:
+            statistics = table.merged("cell")[layer, column]
+            cells.append(GatheredCell(layer, column, None, *alike, rows, statistics))
     return (*cells, *_margins(cells, experts))
+
+
+def _one_an_expert(
+    table: ChangeTable, rows: Sequence[Change]
+) -> Iterator[tuple[tuple[Change, ...], Statistics | None]]:
+    for row in rows:
+        if row.pair.place.expert is not None:
+            yield (row,), table.statistics([row])
 
 
 def _margins(cells: Sequence[GatheredCell], experts: str) -> list[GatheredCell]:
@@ -137,27 +124,8 @@ def _margin(
         first.group,
         first.kind,
         first.part,
-        tuple(chain.from_iterable(cell.pairs for cell in members)),
+        tuple(chain.from_iterable(cell.rows for cell in members)),
         merged(known),
-    )
-
-
-def _cell_statistics(
-    pairs: Sequence[tuple[Pair, Change | None]], stored: Mapping[str, Statistics]
-) -> Statistics | None:
-    first = pairs[0][0]
-    if first.status == "tied" and first.base is not None:
-        # Measured once, where it is stored; shown at both places.
-        return stored.get(first.base.name)
-    return merged([c.statistics for _, c in pairs if c is not None and c.statistics is not None])
-
-
-def _key(pair: Pair) -> tuple[str, str, bool]:
-    """What tells a pair from all others: its names, which a tied one has in common with another."""
-    return (
-        pair.base.label if pair.base is not None else "",
-        pair.target.label if pair.target is not None else "",
-        pair.status == "tied",
     )
 
 
@@ -185,7 +153,7 @@ def _part(place: Place) -> str:
 
 def _groups(columns: Sequence[str], architecture: Architecture) -> dict[str, str]:
     """The sublayer of each column, by name; what no sublayer holds goes by its own first part."""
-    step_by_column = {p.place.column: step_of(p.place) for p in architecture.parameters}
+    step_by_column = {p.place.column: p.place.node for p in architecture.parameters}
     sublayer_of = {
         step.id: sublayer.name
         for kind in reversed(architecture.layer_kinds)
@@ -199,8 +167,3 @@ def _groups(columns: Sequence[str], architecture: Architecture) -> dict[str, str
         if step is not None:
             groups[column] = sublayer_of.get(step) or step.partition(".")[0]
     return groups
-
-
-def step_of(place: Place) -> str:
-    """The id of the step that holds a place: the component, with its tower."""
-    return f"{place.tower}.{place.component}" if place.tower else place.component

@@ -7,14 +7,15 @@ A cell without a colour says why: its ``mark`` is one of ``MARKS``, in words.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modeldiff.architectures.architecture import Architecture
-from modeldiff.changes.change import Change, Pair, Statistics, Status
+from modeldiff.changes import Change, ChangeTable, Statistics, Status
 from modeldiff.checkpoints.checkpoint import TensorInfo
 from modeldiff.drawings.heatmap.cells import GatheredCell, gather_cells
 from modeldiff.drawings.style.metrics import Metric
+from modeldiff.findings.status_words import NOT_MEASURED, STATUS_WORDS
 from modeldiff.text.formatting import (
     MISSING,
     format_cosine,
@@ -25,24 +26,22 @@ from modeldiff.text.formatting import (
 if TYPE_CHECKING:
     import pandas as pd
 
+
+def _label(status: Status) -> str:
+    return STATUS_WORDS[status].label
+
+
 MARKS: tuple[str, ...] = (
-    "not measured yet",
-    "only in base",
-    "only in target",
-    "other shape",
-    "unreadable",
+    NOT_MEASURED,
+    _label("only_in_base"),
+    _label("only_in_target"),
+    _label("different_shape"),
+    _label("unreadable"),
     "infinite",
     "no value",
-    "tied",
-    "buffer",
+    _label("tied"),
+    _label("buffer"),
 )
-_MARK_OF_STATUS = {
-    "only_in_base": "only in base",
-    "only_in_target": "only in target",
-    "different_shape": "other shape",
-    "unreadable": "unreadable",
-    "buffer": "buffer",
-}
 _WHERE = ("layer", "column", "expert", "rank", "region", "group", "kind", "part")
 _NUMBERS = ("value", "resolution")
 _TEXTS = (
@@ -63,11 +62,10 @@ _TEXTS = (
     "note",
     "description",
 )
-_Found = tuple[Pair, Change | None]
 
 
 def heatmap_frame(
-    changes: Iterable[Change],
+    table: ChangeTable,
     base: Architecture,
     target: Architecture,
     metric: Metric,
@@ -76,10 +74,10 @@ def heatmap_frame(
 ) -> pd.DataFrame:
     """The rows of ``cells_frame`` for a comparison.
 
-    ``changes`` may be any part of it: what is not in it yet is marked so. ``experts`` names a
-    column to unfold, see ``HeatmapOptions``.
+    What is not measured yet is marked so. ``experts`` names a column to unfold, see
+    ``HeatmapOptions``.
     """
-    return cells_frame(gather_cells(changes, base, target, experts=experts), metric)
+    return cells_frame(gather_cells(table, base, target, experts=experts), metric)
 
 
 def cells_frame(cells: Sequence[GatheredCell], metric: Metric) -> pd.DataFrame:
@@ -121,7 +119,7 @@ def heatmap_alt(frame: pd.DataFrame, metric: Metric) -> str:
             f": most changed {most['place']} ({most['reading']}),"
             f" least {least['place']} ({least['reading']})"
         )
-    waiting = int((cells["mark"] == "not measured yet").sum())
+    waiting = int((cells["mark"] == NOT_MEASURED).sum())
     if waiting:
         text += f"; {waiting} of {len(cells)} cells not measured yet"
     return f"{text}."
@@ -133,10 +131,10 @@ def in_picture(frame: pd.DataFrame) -> pd.Series[bool]:
 
 
 def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
-    statistics, found = cell.statistics, cell.pairs
+    statistics, rows = cell.statistics, cell.rows
     value = metric.value(statistics)
     finite = value is not None and math.isfinite(value)
-    status, mark = _status_and_mark(found, statistics, value)
+    status, mark = _status_and_mark(rows, statistics, value)
     place = _place(cell)
     reading = metric.format(value) if value is not None else mark
     if mark == "infinite" and metric.key == "median_pct":
@@ -160,10 +158,10 @@ def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
         "frobenius": _text(statistics, "rel_frobenius_pct"),
         "cosine": format_cosine(statistics.cosine) if statistics is not None else MISSING,
         "floor": _text(statistics, "resolution_pct"),
-        "base_name": _names([one.base for one, _ in found]),
-        "target_name": _names([one.target for one, _ in found]),
-        "base_shape": _shapes([one.base for one, _ in found]),
-        "target_shape": _shapes([one.target for one, _ in found]),
+        "base_name": _names([row.pair.base for row in rows]),
+        "target_name": _names([row.pair.target for row in rows]),
+        "base_shape": _shapes([row.pair.base for row in rows]),
+        "target_shape": _shapes([row.pair.target for row in rows]),
         "note": note,
         "description": ", ".join(part for part in description if part),
     }
@@ -180,20 +178,19 @@ def _place(cell: GatheredCell) -> str:
 
 
 def _status_and_mark(
-    found: Sequence[_Found], statistics: Statistics | None, value: float | None
+    rows: Sequence[Change], statistics: Statistics | None, value: float | None
 ) -> tuple[Status, str]:
     """A cell's status (of several experts, the one that says most), and its mark."""
-    # Measuring can show that a pair cannot be read, which pairing did not know.
-    statuses = [one.status if change is None else change.pair.status for one, change in found]
+    statuses = [row.pair.status for row in rows]
     status: Status = "compared" if "compared" in statuses else statuses[0]
     if value is not None:
-        return status, "infinite" if math.isinf(value) else "tied" if status == "tied" else ""
+        tied = _label("tied") if status == "tied" else ""
+        return status, "infinite" if math.isinf(value) else tied
     if statistics is not None:
         return status, "no value"
-    waiting = any(one.status == "compared" and change is None for one, change in found)
-    if waiting or status == "tied":
-        return status, "not measured yet"
-    return status, _MARK_OF_STATUS.get(status, "no value")
+    if status == "tied" or any(row.waiting for row in rows):
+        return status, NOT_MEASURED
+    return status, _label(status)
 
 
 def _text(statistics: Statistics | None, name: str) -> str:
@@ -217,17 +214,16 @@ def _shapes(tensors: Sequence[TensorInfo | None]) -> str:
 
 def _note(cell: GatheredCell, status: Status) -> str:
     """What a reader should know besides the number."""
-    found, parts = cell.pairs, []
-    if len(found) > 1:
+    rows, parts = cell.rows, []
+    if len(rows) > 1:
         what = "tensors" if cell.region in ("layer", "column") else "experts"
-        done = sum(change is not None and change.statistics is not None for _, change in found)
+        done = sum(row.statistics is not None for row in rows)
         parts.append(
             f"{done:,} {what} merged"
-            if done == len(found)
-            else f"{done:,} of {len(found):,} {what} measured"
+            if done == len(rows)
+            else f"{done:,} of {len(rows):,} {what} measured"
         )
     if status == "tied":
         parts.append("stored once, used twice")
-    reasons = (one.reason if change is None else change.pair.reason for one, change in found)
-    parts += list(dict.fromkeys(reason for reason in reasons if reason))[:2]
+    parts += list(dict.fromkeys(row.pair.reason for row in rows if row.pair.reason))[:2]
     return "; ".join(parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modeldiff.architectures import Architecture, FactPair
-from modeldiff.changes import Change
+from modeldiff.changes import ChangeTable
 from modeldiff.drawings.comparison.side_by_side import side_by_side
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.diagram.diagram import diagram_svg
@@ -14,7 +14,7 @@ from modeldiff.drawings.report.html import REPORT_PALETTE, text
 from modeldiff.drawings.style.metrics import METRICS
 
 
-def diagram_html(changes: Sequence[Change], architecture: Architecture) -> str:
+def diagram_html(changes: ChangeTable, architecture: Architecture) -> str:
     """All kinds of layers, each parameter marked with its change over all layers."""
     if reason := why_not_drawn(architecture):
         return f"<p>{text(reason)}</p>"

@@ -10,7 +10,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from modeldiff.architectures import Architecture, compare_facts
+from modeldiff.comparison import Comparison
 from modeldiff.drawings.charts.parameter_shares import read_parts
 from modeldiff.drawings.heatmap.colour_scales import ColourScales
 from modeldiff.drawings.report.architecture import facts_html, parts_html
@@ -38,14 +38,15 @@ _MOST_ROWS = 3_000
 _HERE = Path(__file__).parent
 
 
-def report_html(result: Result, base: Architecture, target: Architecture) -> str:
-    """A finished diff of these two architectures as one HTML document of less than ``MOST_BYTES``.
+def report_html(result: Result, comparison: Comparison) -> str:
+    """A finished diff of this comparison as one HTML document of less than ``MOST_BYTES``.
 
     Experts are folded; where that is still too much, the rows that changed least are left out, and
     the report says how many.
     """
+    base, target = comparison.base.architecture, comparison.target.architecture
     every = read_rows(result.changes, base, target)
-    frame = _Report(result, base, target)
+    frame = _Report(result, comparison)
     most = _MOST_ROWS
     while True:
         document = frame.document(every.fewer(most))
@@ -57,7 +58,7 @@ def report_html(result: Result, base: Architecture, target: Architecture) -> str
 class _Report:
     """What does not depend on how many rows are shown is made once."""
 
-    def __init__(self, result: Result, base: Architecture, target: Architecture) -> None:
+    def __init__(self, result: Result, comparison: Comparison) -> None:
         self._result = result
         self._header = result.header
         self._title = f"{result.header.base_reference} → {result.header.target_reference}"
@@ -67,7 +68,8 @@ class _Report:
             f"{'<h3>What this is like</h3>' if narrative.likeness else ''}"
             f"{paragraphs(narrative.likeness, 'inference')}"
         )
-        facts = compare_facts(base, target)
+        base, target = comparison.base.architecture, comparison.target.architecture
+        facts = comparison.facts
         names = result.header.base_reference, result.header.target_reference
         self._diagram = section("diagram", "In its place", diagram_html(result.changes, target))
         self._architecture = section(

@@ -6,22 +6,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from modeldiff.changes.change import Status
 from modeldiff.drawings.heatmap.colour_scales import ColourScales
 from modeldiff.drawings.report.html import text
 from modeldiff.drawings.report.rows import MARGINS, STEPS, ReportRows, Row
 from modeldiff.drawings.style.metrics import METRICS, Metric
 from modeldiff.drawings.style.text_metrics import shorten, text_width
 from modeldiff.drawings.style.value_scale import ValueScale
+from modeldiff.findings.status_words import NOT_MEASURED, STATUS_WORDS
 
+_SIGN_OF_STATUS: Mapping[Status, str] = {
+    "only_in_base": "−",
+    "only_in_target": "+",
+    "different_shape": "≠",
+    "unreadable": "×",
+}
 SIGNS: Mapping[str, tuple[str, str]] = {
-    "only in base": ("−", "only in base"),
-    "only in target": ("+", "only in target"),
-    "other shape": ("≠", "of another shape"),
-    "unreadable": ("×", "unreadable"),
+    **{
+        STATUS_WORDS[status].label: (sign, STATUS_WORDS[status].counted)
+        for status, sign in _SIGN_OF_STATUS.items()
+    },
     "infinite": ("∞", "infinite: base is mostly zero"),
-    "buffer": ("□", "buffer, not measured"),
+    STATUS_WORDS["buffer"].label: ("□", STATUS_WORDS["buffer"].counted),
     "no value": ("·", "nothing to measure"),
-    "not measured yet": ("?", "not measured"),
+    NOT_MEASURED: ("?", "not measured"),
 }
 """By mark: the sign in a cell that has no colour, and what it means."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture
-from modeldiff.changes import Change, Statistics, merge_statistics
+from modeldiff.changes import ChangeTable, Statistics, merge_statistics
 from modeldiff.drawings.heatmap.cells import GatheredCell, gather_cells
 from modeldiff.drawings.heatmap.colour_scales import ColourScales, choose_colour_scales
 from modeldiff.drawings.heatmap.frame import cells_frame
@@ -83,7 +83,7 @@ class ReportRows:
         return replace(self, rows=tuple(self.rows[at] for at in sorted(kept)))
 
 
-def read_rows(changes: Sequence[Change], base: Architecture, target: Architecture) -> ReportRows:
+def read_rows(changes: ChangeTable, base: Architecture, target: Architecture) -> ReportRows:
     """All rows: the margins first, then the cells in the order in which data passes."""
     cells = gather_cells(changes, base, target)
     frame = cells_frame(cells, METRICS[0])
@@ -110,7 +110,7 @@ def read_rows(changes: Sequence[Change], base: Architecture, target: Architectur
             place=words["place"],
             stored=_both(cell, words["base_name"], words["target_name"]),
             shapes=_both(cell, words["base_shape"], words["target_shape"]),
-            tensors=len(cell.pairs),
+            tensors=len(cell.rows),
             statistics=cell.statistics,
             steps=tuple(each[number] for each in steps),
         )
@@ -125,11 +125,11 @@ def read_rows(changes: Sequence[Change], base: Architecture, target: Architectur
 def _whole(cells: Sequence[GatheredCell], metrics: int) -> list[Row]:
     """The whole model: merged from sums and histograms, what is used twice counted once."""
     found = [
-        change.statistics
+        row.statistics
         for cell in cells
         if cell.region not in MARGINS
-        for _, change in cell.pairs
-        if change is not None and change.statistics is not None
+        for row in cell.rows
+        if row.statistics is not None
     ]
     if not found:
         return []

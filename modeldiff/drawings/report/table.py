@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from modeldiff.changes.statistics.histogram import bucket_edges
 from modeldiff.drawings.report.html import text
 from modeldiff.drawings.report.rows import MARGINS, ReportRows, Row
 from modeldiff.drawings.style.metrics import Metric
+from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.text.formatting import format_count, format_pct, format_small
 
 DETAIL_COLUMNS = (
@@ -33,12 +34,7 @@ DECADES = (-4, 3)
 
 BARS_A_DECADE = 6
 _HEIGHTS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_STATUS = {
-    "compared": "compared",
-    "different_shape": "other shape",
-    "only_in_base": "only in base",
-    "only_in_target": "only in target",
-}
+_STATUS_LABELS: Mapping[str, str] = {status: words.label for status, words in STATUS_WORDS.items()}
 
 
 def table_html(rows: ReportRows, caption: str) -> str:
@@ -63,7 +59,7 @@ def _row(number: int, row: Row, metrics: Sequence[Metric]) -> str:
     values = [metric.value(statistics) for metric in metrics]
     layer = {"whole": "all", "column": "all"}.get(row.region, "")
     layer = str(row.layer) if row.layer is not None else layer
-    status = _STATUS.get(row.status, row.status)
+    status = _STATUS_LABELS.get(row.status, row.status)
     numbers = "".join(
         f"<td>{text(metric.format(value))}</td>"
         for metric, value in zip(metrics, values, strict=True)

@@ -1,65 +1,15 @@
-"""Results as plain values: a flat row a pair, and the JSON document of a whole diff."""
+"""A whole diff as one JSON document."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from modeldiff.changes import STATISTIC_NAMES, Change, Pair, Statistics
-from modeldiff.checkpoints import TensorInfo
+from modeldiff.changes import Change, Statistics, pair_row
+from modeldiff.changes.table.plain_rows import statistics_row
 from modeldiff.findings.narrative import narrate
 from modeldiff.findings.summary import Summary, summarize
 from modeldiff.results.result import Result
-
-PAIR_COLUMNS = (
-    "name",
-    "part",
-    "target_name",
-    "target_part",
-    "tower",
-    "layer",
-    "component",
-    "parameter",
-    "expert",
-    "status",
-    "reason",
-    "base_shape",
-    "target_shape",
-    "base_dtype",
-    "target_dtype",
-    "elements",
-)
-
-
-def pair_row(pair: Pair) -> dict[str, Any]:
-    """``PAIR_COLUMNS`` of a pair. ``name`` is base's name, or target's where base has no such
-    tensor; ``elements`` is that tensor's. ``part`` is what of a fused tensor it is, or empty."""
-    place, base, target = pair.place, pair.base, pair.target
-    named = base or target
-    values = (
-        named and named.name,
-        named and named.slice,
-        target and target.name,
-        target and target.slice,
-        place.tower,
-        place.layer,
-        place.component,
-        place.parameter,
-        place.expert,
-        pair.status,
-        pair.reason,
-        _shape(base),
-        _shape(target),
-        base and base.dtype,
-        target and target.dtype,
-        named and named.elements,
-    )
-    return dict(zip(PAIR_COLUMNS, values, strict=True))
-
-
-def statistics_row(statistics: Statistics | None) -> dict[str, Any]:
-    """The scalar columns by their names; infinity stays, missing is None."""
-    return {name: getattr(statistics, name, None) for name in STATISTIC_NAMES}
 
 
 def result_document(result: Result) -> dict[str, Any]:
@@ -112,7 +62,3 @@ def _json_statistics(statistics: Statistics | None) -> dict[str, Any]:
         name: "inf" if isinstance(value, float) and math.isinf(value) else value
         for name, value in statistics_row(statistics).items()
     }
-
-
-def _shape(tensor: TensorInfo | None) -> list[int] | None:
-    return list(tensor.shape) if tensor else None

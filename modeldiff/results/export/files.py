@@ -1,4 +1,4 @@
-"""Results for others: a data frame, or a file of one of three types."""
+"""Results for others, as a file of one of three types."""
 
 from __future__ import annotations
 
@@ -7,38 +7,14 @@ import io
 import json
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from modeldiff.changes import STATISTIC_NAMES
+from modeldiff.changes import STATISTIC_NAMES, pair_row
+from modeldiff.changes.table.plain_rows import PAIR_COLUMNS, statistics_row
 from modeldiff.errors import InvalidOption, ResultError
-from modeldiff.extras import require
 from modeldiff.files.atomic import try_writing, write_atomically
-from modeldiff.results.export.documents import (
-    PAIR_COLUMNS,
-    pair_row,
-    result_document,
-    statistics_row,
-)
+from modeldiff.results.export.documents import result_document
 from modeldiff.results.result import Result
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-def result_table(result: Result) -> pd.DataFrame:
-    """One row a pair: the columns of ``pair_row``, then the statistics by their names.
-
-    Missing numbers are NaN (``<NA>`` in the columns of whole numbers), infinity is infinity. Raises
-    ``MissingExtra`` without pandas.
-    """
-    require("report", "A data frame")
-    import pandas as pd
-
-    rows = [pair_row(change.pair) | statistics_row(change.statistics) for change in result.changes]
-    frame = pd.DataFrame(rows, columns=[*PAIR_COLUMNS, *STATISTIC_NAMES])
-    whole = ["layer", "expert", "elements", "nonfinite_base", "nonfinite_target"]
-    numbers = [name for name in STATISTIC_NAMES if name not in whole]
-    return frame.astype(dict.fromkeys(whole, "Int64") | dict.fromkeys(numbers, "float64"))
 
 
 def require_writable(path: Path, others: Collection[str] = ()) -> None:

@@ -18,17 +18,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.changes.change import Change, Progress
-from modeldiff.checkpoints import open_checkpoint, parse_reference
-from modeldiff.errors import Cancelled, InvalidReference, ModeldiffError
+from modeldiff.comparison import Comparison
+from modeldiff.errors import Cancelled, ModeldiffError
 from modeldiff.results.diff import run_diff
 from modeldiff.results.drilldown import drill_down
 from modeldiff.results.drilldown_kinds import DrillDown
 from modeldiff.results.jobs.throughput import Pace
-from modeldiff.results.result import result_key
 
 JobState = Literal["queued", "opening", "waiting", "measuring", "done", "failed", "cancelled"]
 _ACTIVE: tuple[JobState, ...] = ("queued", "opening", "waiting", "measuring")
 _Lane = Literal["diffs", "looks", "spectra"]
+_Question = tuple[str, str, DrillDown | None]
+"""Base's and target's reference, and the look at one of the pairs; None for all of the diff."""
 
 _KEPT_JOBS = 50
 _log = logging.getLogger(__name__)
@@ -38,13 +39,13 @@ _log = logging.getLogger(__name__)
 class JobSnapshot:
     """A job at one moment.
 
-    ``state``: ``queued`` behind other jobs, ``opening`` the checkpoints, ``waiting`` for another
-    process that measures the same pair, ``measuring`` (or downloading, see ``progress.phase``),
-    then ``done``, ``failed`` or ``cancelled``. ``elapsed`` is seconds since it was begun, queue not
-    counted. ``key`` is known once the checkpoints are open; when ``done``, ``load_result(key)`` is
-    the result. ``changes`` are the rows finished so far; jobs that are over let go of theirs once
-    another one is over. A job with a ``look`` is no diff but a closer look at one pair: it has no
-    rows, and ``load_look(key, look)`` is what it found.
+    ``state``: ``queued`` behind other jobs, ``opening`` again what changed meanwhile, ``waiting``
+    for another process that measures the same pair, ``measuring`` (or downloading, see
+    ``progress.phase``), then ``done``, ``failed`` or ``cancelled``. ``elapsed`` is seconds since it
+    was begun, queue not counted. ``key`` is known once it is begun; when ``done``,
+    ``load_result(key)`` is the result. ``changes`` are the rows finished so far; jobs that are over
+    let go of theirs once another one is over. A job with a ``look`` is no diff but a closer look at
+    one pair: it has no rows, and ``load_drill_down(key, look)`` is what it found.
     """
 
     id: str
@@ -70,9 +71,10 @@ class JobSnapshot:
 class _Job:
     """A job as the worker sees it. Everything here changes under the manager's lock only."""
 
-    def __init__(self, base: str, target: str, device: str, look: DrillDown | None) -> None:
+    def __init__(self, comparison: Comparison, device: str, look: DrillDown | None) -> None:
         self.id = uuid.uuid4().hex
-        self.base, self.target, self.device, self.look = base, target, device, look
+        self.comparison: Comparison | None = comparison
+        self.references, self.device, self.look = comparison.references, device, look
         self.state: JobState = "queued"
         self.progress: Progress | None = None
         self.pace = Pace()
@@ -90,9 +92,9 @@ class _Job:
         return self.ended is None and not self.stop
 
     @property
-    def question(self) -> tuple[str, str, DrillDown | None]:
+    def question(self) -> _Question:
         """What is asked, wherever it is computed."""
-        return self.base, self.target, self.look
+        return *self.references, self.look
 
     @property
     def lane(self) -> _Lane:
@@ -106,10 +108,11 @@ class _Job:
         if len(self._seen) != len(self.rows):
             self._seen = tuple(self.rows)
         measuring = self.state == "measuring"
+        base, target = self.references
         return JobSnapshot(
             id=self.id,
-            base_reference=self.base,
-            target_reference=self.target,
+            base_reference=base,
+            target_reference=target,
             device=self.device,
             state=self.state,
             progress=self.progress,
@@ -127,8 +130,9 @@ class _Job:
         self.progress = progress
         self.pace.update(progress, time.monotonic())
 
-    def forget_rows(self) -> None:
-        self.rows, self._seen = [], ()
+    def forget(self) -> None:
+        """Let go of what is large."""
+        self.comparison, self.rows, self._seen = None, [], ()
 
 
 class JobManager:
@@ -145,15 +149,14 @@ class JobManager:
 
     def submit(
         self,
-        base_reference: str,
-        target_reference: str,
+        comparison: Comparison,
         *,
         device: str = "auto",
         look: DrillDown | None = None,
     ) -> JobSnapshot:
         """Ask for a diff, or for a closer look at one of its pairs, or join the job that is already
         on it."""
-        job = _Job(_canonical(base_reference), _canonical(target_reference), device, look)
+        job = _Job(comparison, device, look)
         with self._condition:
             for other in self._asked(job.question):
                 if other.active and other.device == device:
@@ -175,13 +178,10 @@ class JobManager:
             job = self._jobs.get(job_id)
             return job.snapshot() if job else None
 
-    def find(
-        self, base_reference: str, target_reference: str, *, look: DrillDown | None = None
-    ) -> JobSnapshot | None:
+    def find(self, comparison: Comparison, *, look: DrillDown | None = None) -> JobSnapshot | None:
         """The newest job for this diff or look, on whatever device; None if there is none."""
-        question = _canonical(base_reference), _canonical(target_reference), look
         with self._condition:
-            job = next(self._asked(question), None)
+            job = next(self._asked((*comparison.references, look)), None)
             return job.snapshot() if job else None
 
     def cancel(self, job_id: str) -> None:
@@ -196,7 +196,7 @@ class JobManager:
                 self._queues[job.lane].remove(job)
                 self._end(job, "cancelled")
 
-    def _asked(self, question: tuple[str, str, DrillDown | None]) -> Iterator[_Job]:
+    def _asked(self, question: _Question) -> Iterator[_Job]:
         """The jobs for this question, newest first."""
         return (job for job in reversed(self._jobs.values()) if job.question == question)
 
@@ -221,7 +221,7 @@ class JobManager:
             return "failed", error
         except Exception as error:
             what = "diff" if job.look is None else f"closer look ({job.look})"
-            _log.exception("The %s of %s and %s failed", what, job.base, job.target)
+            _log.exception("The %s of %s and %s failed", what, *job.references)
             return "failed", ModeldiffError(
                 f"The {what.partition(' (')[0]} stopped at an error that was not foreseen: "
                 f"{type(error).__name__}: {error}",
@@ -238,15 +238,16 @@ class JobManager:
             with self._unless_stopped(job):
                 job.rows.append(change)
 
-        base, target = open_checkpoint(job.base), open_checkpoint(job.target)
+        assert job.comparison is not None, "it is let go of only when the job is over"
+        # It may have waited for long: what was opened when it was asked may be another file now.
+        comparison = job.comparison.reopened()
         with self._unless_stopped(job):
-            job.key = result_key(base, target)
+            job.key = comparison.key
         if job.look is not None:
+            base, target = comparison.checkpoints
             drill_down(base, target, job.look, device=job.device, progress=on_progress)
             return
-        result = run_diff(
-            base, target, device=job.device, progress=on_progress, on_change=on_change
-        )
+        result = run_diff(comparison, device=job.device, progress=on_progress, on_change=on_change)
         with self._condition:
             job.rows = list(result.changes)
 
@@ -263,17 +264,9 @@ class JobManager:
         alike = (each for each in self._jobs.values() if each.lane == job.lane)
         over = [each for each in alike if each.ended is not None and each is not job]
         for each in over:
-            each.forget_rows()
+            each.forget()
         for each in over[: max(0, len(over) + 1 - _KEPT_JOBS)]:
             del self._jobs[each.id]
-
-
-def _canonical(reference: str) -> str:
-    """One spelling for one reference. What can't be parsed stays: the job will say why."""
-    try:
-        return parse_reference(reference).text
-    except InvalidReference:
-        return reference
 
 
 _manager = JobManager()

@@ -22,9 +22,9 @@ from modeldiff.changes import (
     UnitChanges,
     Units,
 )
+from modeldiff.changes.table.arrow_columns import changes_of, table_of
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.results.drilldown_kinds import DrillDown, DrillDownKind, DrillDownResult
-from modeldiff.results.store.change_columns import changes_of, table_of
 
 VERSION = 1
 """Version of what a look holds and of how it is computed. Raise it when either changes: looks of

@@ -21,20 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff._version import __version__
-from modeldiff.changes.change import Histogram, Pair, Statistics, Sums
+from modeldiff.changes.change import Histogram, Pair, PairId, Statistics, Sums
 from modeldiff.results.store.folder import cannot_write
 
 _BUCKETS, _COUNTS = np.dtype("<u2"), np.dtype("<i8")
-
-PairId = tuple[str, int | None, str, str, int | None, str | None, str | None]
-
-
-def pair_id(pair: Pair) -> PairId:
-    """What tells a pair from the others of its diff: its place and its stored names."""
-    place = pair.place
-    base = pair.base.name if pair.base else None
-    target = pair.target.name if pair.target else None
-    return place.tower, place.layer, place.component, place.parameter, place.expert, base, target
 
 
 @dataclass(frozen=True)
@@ -67,7 +57,7 @@ class Journal:
 
     def append(self, pair: Pair, entry: Entry) -> None:
         """Add a line."""
-        line = json.dumps({"pair": pair_id(pair), **_plain(entry)}).encode() + b"\n"
+        line = json.dumps({"pair": pair.id, **_plain(entry)}).encode() + b"\n"
         try:
             self._file.write(line)
         except OSError as error:

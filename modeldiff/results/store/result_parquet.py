@@ -9,8 +9,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from modeldiff.results.result import SCHEMA, Result, ResultHeader
-from modeldiff.results.store.change_columns import changes_of, table_of
+from modeldiff.changes import ChangeTable
+from modeldiff.changes.table.arrow_columns import changes_of
+from modeldiff.comparison import SCHEMA
+from modeldiff.results.result import Result, ResultHeader
 
 _METADATA_KEY = b"modeldiff"
 _REPEATED_TEXT = [
@@ -23,7 +25,7 @@ _COUNTS = [f"histogram_{part}.list.element" for part in ("buckets", "counts")]
 def encode_result(result: Result) -> bytes:
     """The file's content. Equal bits come back from ``decode``."""
     header = json.dumps(asdict(result.header))
-    table = table_of(result.changes).replace_schema_metadata({_METADATA_KEY: header})
+    table = result.changes.to_arrow().replace_schema_metadata({_METADATA_KEY: header})
     sink = pa.BufferOutputStream()
     pq.write_table(
         table,
@@ -44,7 +46,7 @@ def decode_result(content: bytes) -> Result:
     """
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     header = _header(file.schema_arrow.metadata)
-    changes = changes_of(file.read(use_threads=False))
+    changes = ChangeTable(changes_of(file.read(use_threads=False)))
     return Result(header.key, header, changes)
 
 

@@ -8,10 +8,10 @@ import streamlit as st
 
 from modeldiff.architectures.listing.layer_stack import Printed
 from modeldiff.architectures.listing.layer_table import LayerGroup, LayerRow, LayerTable, RowStatus
-from modeldiff.changes import Change
+from modeldiff.changes import ChangeTable
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import format_layers, format_pct, format_printed
 from modeldiff.findings.selection import rows_at
-from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.widgets.markdown import code, plain
 
 _MOST_ROWS = 500
@@ -34,13 +34,13 @@ def layer_rows(
     comparison: Comparison,
     table: LayerTable,
     groups: Sequence[LayerGroup],
-    changes: Sequence[Change],
+    changes: ChangeTable,
     *,
     searched: bool,
 ) -> None:
     """One table of all groups; each begins with a row that says which layers it holds for.
 
-    ``changes`` are the measured rows, for the medians of a layer that both sides have. Where a
+    ``changes`` are asked for the medians of a layer that both sides have. Where a
     search left these rows, a group that only repeats an earlier one is drawn with its rows, too.
     """
     usual = table.base.usual_type, table.target.usual_type
@@ -48,10 +48,9 @@ def layer_rows(
     for group in groups:
         repeated = group.repeats and not searched
         cells.append((*_heading(table, group), _side_of(group) if repeated else "", ""))
-        here = _of_layers(group, changes)
         for row in group.rows if not repeated else ():
             if len(cells) < _MOST_ROWS:
-                cells.append((*_cells(row, usual), _mark(row), _median(group, row, here)))
+                cells.append((*_cells(row, usual), _mark(row), _median(group, row, changes)))
     if not any(group.rows for group in groups):
         st.markdown("No tensor's name or place contains this.")
         return
@@ -136,19 +135,12 @@ def _mark(row: LayerRow) -> str:
     return f":gray[{mark}]" if row.status in _QUIET else f":orange[**{mark}**]"
 
 
-def _of_layers(group: LayerGroup, changes: Sequence[Change]) -> tuple[Change, ...]:
-    """What was measured of these rows: a layer is measured against the one of its own number."""
-    if group.where == "layers" and len(group.base_layers) != 1:
-        return ()
+def _median(group: LayerGroup, row: LayerRow, changes: ChangeTable) -> str:
+    """A layer is measured against the one of its own number."""
     if group.base_layers != group.target_layers:
-        return ()
-    layer = group.base_layers[0] if group.base_layers else None
-    return tuple(c for c in changes if c.pair.place.layer in (layer, None))
-
-
-def _median(group: LayerGroup, row: LayerRow, changes: Sequence[Change]) -> str:
-    if not changes:
+        return ""
+    if group.where == "layers" and len(group.base_layers) != 1:
         return ""
     layer = group.base_layers[0] if group.base_layers else None
-    found = rows_at(changes, (layer, row.column)).statistics
-    return "" if found is None else format_pct(found.median_pct)
+    statistics = rows_at(changes, (layer, row.column)).statistics
+    return "" if statistics is None else format_pct(statistics.median_pct)

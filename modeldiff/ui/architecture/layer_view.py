@@ -15,11 +15,11 @@ from modeldiff.architectures.listing.layer_table import (
     find_rows,
     layer_table,
 )
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import format_printed
 from modeldiff.ui.architecture.layer_rows import count_rows, layer_rows
 from modeldiff.ui.architecture.tensor_table import tensor_table
-from modeldiff.ui.controls.diff_progress import DiffState, measured
-from modeldiff.ui.session.opened_pair import Comparison
+from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
 from modeldiff.ui.session.url_state import View, change_view, current_view
 
 LAST, FOLDED, EVERY = "last", "folded", "every"
@@ -49,7 +49,8 @@ def layer_view(comparison: Comparison, state: DiffState) -> None:
     groups = _groups(table, chosen)
     if words.strip():
         groups = find_rows(groups, words)
-    layer_rows(comparison, table, groups, measured(state), searched=bool(words.strip()))
+    changes = changes_so_far(comparison, state)
+    layer_rows(comparison, table, groups, changes, searched=bool(words.strip()))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "These rows as CSV",

@@ -12,8 +12,9 @@ from modeldiff.checkpoints.config_only.opening import catalog_names
 from modeldiff.drawings import CSS_PALETTE, LIGHT
 from modeldiff.drawings.comparison.lineage import stack_lines
 from modeldiff.drawings.comparison.lineage_svg import stack_svg, stacks_svg
+from modeldiff.model import Model
 from modeldiff.ui.controls.downloads import drawing_downloads
-from modeldiff.ui.session.opened_pair import NotOpened, Opened, open_side
+from modeldiff.ui.session.opening import NotOpened, open_side
 from modeldiff.ui.session.selected_pair import BASE, TARGET
 from modeldiff.ui.session.url_state import change_view, current_view
 from modeldiff.ui.widgets.error_box import show_error
@@ -41,11 +42,11 @@ def lineage_view() -> None:
     mount_to_top()
     line = _choose()
     sides = [open_side(text) for text in line]
-    steps = evolution([side.architecture if isinstance(side, Opened) else None for side in sides])
+    steps = evolution([side.architecture if isinstance(side, Model) else None for side in sides])
     opened = [
         (side, step)
         for side, step in zip(sides, steps, strict=True)
-        if isinstance(side, Opened) and step is not None
+        if isinstance(side, Model) and step is not None
     ]
     lines = stack_lines([step for _, step in opened])
     with st.container(horizontal=True, gap="small", key="evolution"):
@@ -122,7 +123,7 @@ def _take_choice() -> None:
     change_view(steps=written(line) if line and line != list(STORY) else None)
 
 
-def _words(side: Opened, step: EvolutionStep, before: Opened | None) -> None:
+def _words(side: Model, step: EvolutionStep, before: Model | None) -> None:
     """What changed, in sentences, and a link to all of it."""
     if before is None:
         st.markdown("\n".join(f"- {_fact(fact)}" for fact in step.start))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from modeldiff.comparison import Comparison
 from modeldiff.drawings.charts.parameter_shares import parts_alt, parts_chart, read_parts
 from modeldiff.drawings.charts.vega_spec import chart_spec
-from modeldiff.ui.session.opened_pair import Comparison
 
 
 def parts_view(comparison: Comparison) -> None:

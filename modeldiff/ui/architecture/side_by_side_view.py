@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import streamlit as st
 
 from modeldiff.architectures import FactPair, explain
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import CSS_PALETTE, LIGHT
 from modeldiff.drawings.comparison.difference_marks import counterpart
 from modeldiff.drawings.comparison.side_by_side import SideBySide, side_by_side, similarity_text
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
+from modeldiff.model import Model
 from modeldiff.ui.controls.downloads import drawing_downloads, provenance
 from modeldiff.ui.place.place_panel import explanation_text
-from modeldiff.ui.session.opened_pair import Comparison, Opened
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.widgets.markdown import code, plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
@@ -83,7 +84,7 @@ def _explain_choice(comparison: Comparison, drawing: SideBySide) -> None:
         st.dialog(plain(titles[0]), width="large")(_explanations)(sides, found)
 
 
-def _explanations(sides: tuple[Opened, Opened], found: Sequence[str | None]) -> None:
+def _explanations(sides: tuple[Model, Model], found: Sequence[str | None]) -> None:
     for role, side, component, column in zip(
         ("base", "target"), sides, found, st.columns(2, gap="medium"), strict=True
     ):

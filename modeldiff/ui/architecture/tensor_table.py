@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections import Counter
 
 import streamlit as st
 
-from modeldiff.findings.selection import in_data_order
+from modeldiff.comparison import Comparison
+from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
-from modeldiff.ui.session.opened_pair import Comparison
-from modeldiff.ui.widgets.change_tables import STATUS_WORDS, change_frame, show_changes
+from modeldiff.ui.widgets.change_tables import change_frame, show_changes
 
 _COLUMNS = (
     "layer",
@@ -33,18 +32,13 @@ _OUTSIDE = "outside the layers"
 
 def tensor_table(comparison: Comparison, state: DiffState) -> None:
     """Draw filters, the rows that pass them, and a download of these rows."""
-    changes = in_data_order(
-        changes_so_far(comparison, state),
-        comparison.base.architecture,
-        comparison.target.architecture,
-    )
-    frame = change_frame(changes)
-    present = Counter(change.pair.status for change in changes)
-    layers = sorted({c.pair.place.layer for c in changes if c.pair.place.layer is not None})
+    changes = changes_so_far(comparison, state)
+    frame = change_frame(changes.ordered())
+    present = changes.statuses
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = st.selectbox(
             "Layer",
-            [_OUTSIDE, *layers],
+            [_OUTSIDE, *changes.merged("layer")],
             index=None,
             key="filter_layer",
             placeholder="all",
@@ -52,10 +46,10 @@ def tensor_table(comparison: Comparison, state: DiffState) -> None:
         )
         statuses = st.pills(
             "Status",
-            [status for status in STATUS_WORDS if present[status]],
+            [status for status in STATUS_WORDS if status in present],
             key="filter_status",
             selection_mode="multi",
-            format_func=lambda status: f"{STATUS_WORDS[status]} {present[status]:,}",
+            format_func=lambda status: f"{STATUS_WORDS[status].label} {present[status]:,}",
         )
         words = st.text_input(
             "Name contains", key="filter_name", type="search", max_chars=200, width=260
@@ -63,7 +57,7 @@ def tensor_table(comparison: Comparison, state: DiffState) -> None:
     if layer is not None:
         frame = frame[frame["layer"].isna() if layer == _OUTSIDE else frame["layer"] == layer]
     if statuses:
-        frame = frame[frame["status"].isin([STATUS_WORDS[status] for status in statuses])]
+        frame = frame[frame["status"].isin([STATUS_WORDS[status].label for status in statuses])]
     if words:
         names = (frame[name].fillna("") for name in ("component", "base_name", "target_name"))
         hits = (name.str.contains(words.strip(), case=False, regex=False) for name in names)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from modeldiff.changes import Change
+from modeldiff.changes import Cell
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import METRICS, Metric
-from modeldiff.findings.selection import Cell
+from modeldiff.model import Model
 from modeldiff.ui.session.layer_playback import beat, start_play, stop_play
-from modeldiff.ui.session.opened_pair import Comparison, Opened
 from modeldiff.ui.session.url_state import View, change_view
 
 _METRIC = "metric_chooser"
@@ -119,9 +119,8 @@ def choose_cell(cell: Cell | None) -> None:
     change_view(layer=layer, component=column, expert=None)
 
 
-def choose_from_list(changes: Sequence[Change], cell: Cell | None) -> None:
-    """The cells of these rows as a list to type into: the heatmap for those without a mouse."""
-    cells = list(dict.fromkeys((c.pair.place.layer, c.pair.place.column) for c in changes))
+def choose_from_list(cells: Sequence[Cell], cell: Cell | None) -> None:
+    """These cells as a list to type into: the heatmap for those without a mouse."""
     st.session_state[_CELL] = cell if cell in cells else None
     st.selectbox(
         "Cell",
@@ -140,7 +139,7 @@ def cell_name(cell: Cell) -> str:
     return column if layer is None else f"layer {layer} · {column}"
 
 
-def choose_side(view: View, comparison: Comparison) -> Opened:
+def choose_side(view: View, comparison: Comparison) -> Model:
     """Whose layers are drawn; asked only where the two are not built alike."""
     base, target = comparison.base, comparison.target
     if base.architecture.layer_kinds == target.architecture.layer_kinds:

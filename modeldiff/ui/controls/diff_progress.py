@@ -11,25 +11,19 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from modeldiff.architectures import Place
-from modeldiff.changes import Change, Pair
+from modeldiff.changes import ChangeTable
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import format_bytes, format_duration, format_rate
-from modeldiff.results import (
-    JobSnapshot,
-    Result,
-    cancel,
-    find,
-    load_result,
-    result_key,
-    submit,
-)
-from modeldiff.ui.session.opened_pair import Comparison, Opened, pairs_of
+from modeldiff.results import JobSnapshot, Result, cancel, find, load_result, submit
+from modeldiff.ui.session.selected_pair import ChosenPair, chosen_device, open_chosen_pair
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import code, plain
 
 SECONDS_BETWEEN_POLLS = 1.0
 STARTS_BY_ITSELF_BELOW = 1_000_000_000
 """A local pair with fewer bytes to read than this is measured without asking."""
+_STATE = "diff_state"
+"""Where in the session the state is that this run of the page began with."""
 
 
 @dataclass(frozen=True)
@@ -44,45 +38,46 @@ class DiffState:
         """Whether somebody is measuring it now."""
         return self.job is not None and self.job.active
 
+    @property
+    def any_measured(self) -> bool:
+        """Whether there are rows that are done."""
+        return self.result is not None or (self.job is not None and bool(self.job.changes))
+
 
 def diff_state(comparison: Comparison) -> DiffState:
     """The state now."""
-    key = result_key(comparison.base.checkpoint, comparison.target.checkpoint)
     try:
-        return DiffState(_stored(key), None)
+        return DiffState(_stored(comparison.key), None)
     except LookupError:
-        job = find(*comparison.references)
+        job = find(comparison)
         # A job that is done without a result belongs to files or a cache that are gone.
         return DiffState(None, None if job is not None and job.state == "done" else job)
 
 
-def measured(state: DiffState) -> tuple[Change, ...]:
-    """The rows that are done."""
-    if state.result is not None:
-        return state.result.changes
-    return state.job.changes if state.job is not None else ()
-
-
-def changes_so_far(comparison: Comparison, state: DiffState) -> tuple[Change, ...]:
+def changes_so_far(comparison: Comparison, state: DiffState) -> ChangeTable:
     """A row for every tensor of both sides; those not measured yet have no statistics."""
     if state.result is not None:
         return state.result.changes
-    finished = {_names(change.pair): change for change in measured(state)}
-    return tuple(finished.get(_names(pair), Change(pair)) for pair in pairs_of(comparison))
+    if state.job is not None and state.job.changes:
+        return comparison.unmeasured.with_measured(state.job.changes)
+    return comparison.unmeasured
 
 
-def start_small_diff(comparison: Comparison) -> None:
-    """Measure a pair of small local checkpoints without being asked, once."""
-    state = diff_state(comparison)
-    if state.result is None and state.job is None:
-        read, download = _bytes_to_come(comparison)
-        if not download and read < STARTS_BY_ITSELF_BELOW:
-            start_diff(comparison)
+def begin_run() -> ChosenPair:
+    """Open the chosen pair and ask for its state, once for all parts of the page that follow it. A
+    pair of small local checkpoints is measured without being asked, once."""
+    chosen = open_chosen_pair()
+    if (comparison := chosen.comparison) is not None:
+        state = diff_state(comparison)
+        if state == DiffState(None, None) and _starts_by_itself(comparison):
+            state = DiffState(None, submit(comparison, device=chosen_device()))
+        st.session_state[_STATE] = state
+    return chosen
 
 
 def start_diff(comparison: Comparison) -> None:
     """Ask for the diff. Whoever asked for the same before is joined."""
-    submit(*comparison.references, device=comparison.device)
+    submit(comparison, device=chosen_device())
 
 
 def follow(
@@ -99,10 +94,12 @@ def follow(
     def pace(state: DiffState) -> float | None:
         return SECONDS_BETWEEN_POLLS if state.active else beat()
 
-    begun = pace(diff_state(comparison))
+    # The first time as the whole page sees it; then the part runs alone, and looks for itself.
+    known: list[DiffState] = [st.session_state[_STATE]]
+    begun = pace(known[0])
 
     def look() -> None:
-        state = diff_state(comparison)
+        state = known.pop() if known else diff_state(comparison)
         if pace(state) != begun:
             st.rerun()
         draw(state)
@@ -158,9 +155,8 @@ def _before(job: JobSnapshot | None) -> str:
 
 
 def _cost(comparison: Comparison) -> str:
-    read, download = _bytes_to_come(comparison)
-    text = f"A diff reads {format_bytes(read)} of weights"
-    if download:
+    text = f"A diff reads {format_bytes(comparison.nbytes)} of weights"
+    if download := _bytes_away(comparison):
         text += f" and downloads {format_bytes(download)} of them first"
     return f"{text}."
 
@@ -199,21 +195,13 @@ def _share(job: JobSnapshot) -> float:
     return min(1.0, progress.bytes_done / progress.bytes_total)
 
 
-def _bytes_to_come(comparison: Comparison) -> tuple[int, int]:
-    """(bytes to read, bytes to download before that)."""
-    read = sum(pair.nbytes for pair in pairs_of(comparison))
-    return read, _bytes_away(comparison.base) + _bytes_away(comparison.target)
+def _starts_by_itself(comparison: Comparison) -> bool:
+    small = comparison.nbytes < STARTS_BY_ITSELF_BELOW
+    return comparison.has_weights and small and not _bytes_away(comparison)
 
 
-def _bytes_away(side: Opened) -> int:
-    files, storage = side.checkpoint.files, side.checkpoint.storage
-    return sum(size for file, size in files.items() if not storage.is_local(file))
-
-
-def _names(pair: Pair) -> tuple[Place, str | None, str | None]:
-    """What tells a pair apart also where measuring found it unreadable."""
-    base, target = pair.base, pair.target
-    return pair.place, base.name if base else None, target.name if target else None
+def _bytes_away(comparison: Comparison) -> int:
+    return comparison.base.bytes_away + comparison.target.bytes_away
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

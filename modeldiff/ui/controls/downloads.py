@@ -9,11 +9,11 @@ from pathlib import Path
 import streamlit as st
 
 from modeldiff._version import __version__
+from modeldiff.comparison import Comparison
 from modeldiff.drawings.output.rendering import embed_font, svg_to_pdf, svg_to_png
 from modeldiff.drawings.report import report_html
 from modeldiff.results import Result, write_result
 from modeldiff.ui.controls.diff_progress import DiffState
-from modeldiff.ui.session.opened_pair import Comparison
 
 _TYPES = {
     "csv": "text/csv",
@@ -29,9 +29,7 @@ def result_downloads(comparison: Comparison, result: Result) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Report",
-            lambda: report_html(
-                result, comparison.base.architecture, comparison.target.architecture
-            ),
+            lambda: report_html(result, comparison),
             file_name=f"{name}.html",
             mime="text/html",
             key="download_html",

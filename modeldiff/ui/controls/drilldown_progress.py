@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import format_bytes
 from modeldiff.results import (
     DrillDown,
@@ -20,10 +21,9 @@ from modeldiff.results import (
     cancel,
     find,
     load_drill_down,
-    result_key,
     submit,
 )
-from modeldiff.ui.session.opened_pair import Comparison
+from modeldiff.ui.session.selected_pair import chosen_device
 from modeldiff.ui.widgets.error_box import show_error
 
 SECONDS_BETWEEN_POLLS = 0.5
@@ -46,11 +46,10 @@ class DrillDownState:
 
 def drill_down_state(comparison: Comparison, look: DrillDown) -> DrillDownState:
     """The state now."""
-    key = result_key(comparison.base.checkpoint, comparison.target.checkpoint)
     try:
-        return DrillDownState(_kept(key, look), None)
+        return DrillDownState(_kept(comparison.key, look), None)
     except LookupError:
-        job = find(*comparison.references, look=look)
+        job = find(comparison, look=look)
         return DrillDownState(None, None if job is not None and job.state == "done" else job)
 
 
@@ -121,7 +120,7 @@ def _share(job: JobSnapshot) -> tuple[float, str]:
 
 
 def _start(comparison: Comparison, look: DrillDown) -> None:
-    submit(*comparison.references, device=comparison.device, look=look)
+    submit(comparison, device=chosen_device(), look=look)
 
 
 def _wait(comparison: Comparison, look: DrillDown) -> DrillDownState:

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from modeldiff.architectures import explain
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import CSS_PALETTE, LIGHT, diagram_svg
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
 from modeldiff.findings.selection import component_of, rows_of_component
@@ -19,11 +20,10 @@ from modeldiff.ui.controls.choosers import (
     choose_side,
     choose_slide,
 )
-from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far, measured
+from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
 from modeldiff.ui.controls.downloads import drawing_downloads, provenance
 from modeldiff.ui.place.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.session.layer_playback import played
-from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.session.url_state import change_view, current_view, link_query
 from modeldiff.ui.widgets.clickable_diagram import clickable_diagram
 from modeldiff.ui.widgets.markdown import code
@@ -32,7 +32,7 @@ from modeldiff.ui.widgets.markdown import code
 def diagram_view(comparison: Comparison, state: DiffState) -> None:
     """Draw choosers, diagram and panel. Before a diff the boxes have shapes and no numbers."""
     changes = changes_so_far(comparison, state)
-    numbers = measured(state)
+    numbers = changes if state.any_measured else None
     view = current_view("diagram")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=320):

@@ -18,6 +18,7 @@ from modeldiff.changes import (
     spectrum_plan,
     units_between,
 )
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import format_bytes
 from modeldiff.drawings.charts.change_histogram import spread_alt, spread_chart
 from modeldiff.drawings.charts.vega_spec import chart_spec
@@ -28,7 +29,6 @@ from modeldiff.ui.drilldown.image import show_image
 from modeldiff.ui.drilldown.rows import show_rows
 from modeldiff.ui.drilldown.spectrum import show_spectrum
 from modeldiff.ui.drilldown.units import show_experts, show_units
-from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.session.url_state import change_view
 from modeldiff.ui.widgets.markdown import code
 
@@ -108,16 +108,7 @@ def _single(place: PlaceRows) -> Change | None:
     """The one row there is; of a tied one, the row where the tensor is stored."""
     if len(place.rows) != 1:
         return None
-    row = place.rows[0]
-    if row.pair.status != "tied" or row.pair.base is None:
-        return row
-    name = row.pair.base.label
-    stored = (
-        other
-        for other in place.table
-        if other.pair.status == "compared" and other.pair.base and other.pair.base.label == name
-    )
-    return next(stored, row)
+    return place.table.stored(place.rows[0])
 
 
 def _why_none(pair: Pair) -> str:

@@ -13,9 +13,10 @@ import streamlit as st
 
 from modeldiff.changes import RowChanges
 from modeldiff.checkpoints import Tokens, read_tokens
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import format_pct
 from modeldiff.errors import CheckpointError
-from modeldiff.ui.session.opened_pair import Comparison, Opened
+from modeldiff.model import Model
 from modeldiff.ui.widgets.markdown import plain
 
 _SHOWN = 12
@@ -180,13 +181,13 @@ _COLUMNS = {
 }
 
 
-def _tokens(side: Opened) -> tuple[Tokens | None, str]:
+def _tokens(side: Model) -> tuple[Tokens | None, str]:
     return _kept_tokens(side.identity, side)
 
 
 # A tokenizer's file is no part of the fingerprint, and may come later, hence the time limit.
 @st.cache_resource(max_entries=6, ttl="10m", show_spinner="Reading the tokenizer …")
-def _kept_tokens(identity: tuple[str, str], _side: Opened) -> tuple[Tokens | None, str]:
+def _kept_tokens(identity: tuple[str, str], _side: Model) -> tuple[Tokens | None, str]:
     del identity
     try:
         return read_tokens(_side.checkpoint), ""

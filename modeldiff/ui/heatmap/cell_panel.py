@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from modeldiff.architectures import explain
-from modeldiff.changes import Change
-from modeldiff.findings.selection import ChosenCell, PlaceRows, in_data_order, rows_of_cell
+from modeldiff.changes import ChangeTable
+from modeldiff.comparison import Comparison
+from modeldiff.findings.selection import ChosenCell, PlaceRows, rows_of_cell
 from modeldiff.ui.controls.choosers import choose_from_list
-from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.drilldown.drilldown_view import drilldown_view
 from modeldiff.ui.place.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.place.statistics_panel import detail_tables, headline_metrics
-from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.widgets.change_tables import change_frame, show_changes
 from modeldiff.ui.widgets.markdown import code
 
 
-def cell_panel(
-    comparison: Comparison, state: DiffState, changes: Sequence[Change], chosen: ChosenCell | None
-) -> None:
+def cell_panel(comparison: Comparison, changes: ChangeTable, chosen: ChosenCell | None) -> None:
     """Draw the chooser, and the tensors of the chosen cell, layer or column."""
-    architectures = comparison.base.architecture, comparison.target.architecture
     cell = None if chosen is None else (chosen.layer, chosen.column)
-    choose_from_list(in_data_order(changes, *architectures), cell)
+    choose_from_list(changes.cells, cell)
     if chosen is None:
         return
     place = rows_of_cell(changes, chosen)
@@ -70,13 +64,9 @@ def _layer_panel(where: str, place: PlaceRows) -> None:
     )
 
 
-def _where(chosen: ChosenCell, changes: Sequence[Change]) -> str:
+def _where(chosen: ChosenCell, changes: ChangeTable) -> str:
     if chosen.layer is None:
-        inside = any(
-            change.pair.place.column == chosen.column and change.pair.place.layer is not None
-            for change in changes
-        )
-        where = "All layers" if inside else "Outside the layers"
+        where = "All layers" if changes.layers_of(chosen.column) else "Outside the layers"
     else:
         where = f"Layer {chosen.layer}"
     return where if chosen.expert is None else f"{where}, expert {chosen.expert}"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from textwrap import wrap
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from modeldiff.changes import Change
+from modeldiff.changes import ChangeTable
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import (
     LIGHT,
     HeatmapOptions,
@@ -28,7 +28,7 @@ from modeldiff.drawings.heatmap.cells import GatheredCell
 from modeldiff.drawings.output.rendering import chart_to_svg
 from modeldiff.findings.selection import ChosenCell, chosen_cell
 from modeldiff.ui.controls.choosers import choose_metric
-from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far, measured
+from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
 from modeldiff.ui.controls.downloads import drawing_downloads, provenance
 from modeldiff.ui.heatmap.cell_panel import cell_panel
 from modeldiff.ui.heatmap.heatmap_options import (
@@ -36,7 +36,6 @@ from modeldiff.ui.heatmap.heatmap_options import (
     choose_scale_sharing,
     chosen_options,
 )
-from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.session.url_state import View, change_view, current_view
 from modeldiff.ui.summary.narrative_panel import narrative_in_short
 from modeldiff.ui.widgets.chart_selection import chart_key, clicked
@@ -60,12 +59,12 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
     if state.result is not None:
         narrative_in_short(state.result)
     changes = changes_so_far(comparison, state)
-    experts = _columns_with_experts(changes)
+    experts = changes.experts
     options = chosen_options(experts)
     expert = view.expert if options.experts and options.experts == view.component else None
     chosen = chosen_cell(changes, view.layer, view.component, expert)
     metric = _choosers(view, options, experts)
-    picture = _picture(comparison, state, metric, options)
+    picture = _picture(comparison, state, changes, metric, options)
     if picture.columns > _WIDE:
         chart_side, panel_side = st.container(), st.container()
     else:
@@ -73,10 +72,10 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
     with chart_side:
         _chart(comparison, state, picture, chosen)
     with panel_side, st.container(border=True, key="place_panel"):
-        cell_panel(comparison, state, changes, chosen)
+        cell_panel(comparison, changes, chosen)
 
 
-def _choosers(view: View, options: HeatmapOptions, experts: dict[str, int]) -> Metric:
+def _choosers(view: View, options: HeatmapOptions, experts: Mapping[str, int]) -> Metric:
     of_metric, of_scale, of_picture = st.columns([3, 3, 1.4], vertical_alignment="bottom")
     with of_metric:
         metric = choose_metric(view)
@@ -123,11 +122,6 @@ def _choose(key: str) -> None:
     )
 
 
-def _columns_with_experts(changes: Sequence[Change]) -> dict[str, int]:
-    places = (change.pair.place for change in changes)
-    return dict(Counter(p.column for p in places if p.expert is not None and p.layer is not None))
-
-
 @dataclass(frozen=True)
 class _Picture:
     """A frame with its metric and options, and all that follows from these alone."""
@@ -171,12 +165,16 @@ class _Picture:
 
 
 def _picture(
-    comparison: Comparison, state: DiffState, metric: Metric, options: HeatmapOptions
+    comparison: Comparison,
+    state: DiffState,
+    changes: ChangeTable,
+    metric: Metric,
+    options: HeatmapOptions,
 ) -> _Picture:
     """The picture of a result, kept; of what is measured so far, made anew."""
     if state.result is not None:
-        return _kept_picture(state.result.key, metric.key, options, comparison, state, metric)
-    cells = _gathered(comparison, state, options.experts)
+        return _kept_picture(state.result.key, metric.key, options, comparison, changes, metric)
+    cells = _gathered(comparison, changes, options.experts)
     return _Picture(cells_frame(cells, metric), metric, options)
 
 
@@ -186,23 +184,25 @@ def _kept_picture(
     metric_key: str,
     options: HeatmapOptions,
     _comparison: Comparison,
-    _state: DiffState,
+    _changes: ChangeTable,
     _metric: Metric,
 ) -> _Picture:
     """Shared and not copied: nothing changes a picture once it is drawn."""
     del metric_key
-    cells = _kept_cells(key, options.experts, _comparison, _state)
+    cells = _kept_cells(key, options.experts, _comparison, _changes)
     return _Picture(cells_frame(cells, _metric), _metric, options)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _kept_cells(
-    key: str, experts: str, _comparison: Comparison, _state: DiffState
+    key: str, experts: str, _comparison: Comparison, _changes: ChangeTable
 ) -> tuple[GatheredCell, ...]:
     del key
-    return _gathered(_comparison, _state, experts)
+    return _gathered(_comparison, _changes, experts)
 
 
-def _gathered(comparison: Comparison, state: DiffState, experts: str) -> tuple[GatheredCell, ...]:
+def _gathered(
+    comparison: Comparison, changes: ChangeTable, experts: str
+) -> tuple[GatheredCell, ...]:
     base, target = comparison.base.architecture, comparison.target.architecture
-    return gather_cells(measured(state), base, target, experts=experts)
+    return gather_cells(changes, base, target, experts=experts)

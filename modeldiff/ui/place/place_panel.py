@@ -5,24 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from modeldiff.architectures import Explanation
-from modeldiff.changes import Status
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.drawings import format_shape
 from modeldiff.findings.selection import PlaceRows
+from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.ui.place.layer_profile import over_layers
 from modeldiff.ui.place.statistics_panel import detail_tables, headline_metrics
 from modeldiff.ui.widgets.change_tables import change_frame, show_changes
 from modeldiff.ui.widgets.markdown import code, plain
-
-_WITHOUT_NUMBERS: dict[Status, str] = {
-    "compared": "Not measured.",
-    "different_shape": "The shapes differ, so the two cannot be compared element by element.",
-    "only_in_base": "Target has nothing at this place.",
-    "only_in_target": "Base has nothing at this place.",
-    "tied": "Stored once and used twice: it is measured where it is stored.",
-    "buffer": "No trained parameter, so it is not measured.",
-    "unreadable": "Its bytes could not be read.",
-}
 
 
 def place_title(explanation: Explanation, where: str, name: str) -> None:
@@ -46,7 +36,7 @@ def place_panel(place: PlaceRows) -> None:
     if place.statistics is None:
         pair = place.rows[0].pair
         reason = f" {plain(pair.reason)}" if pair.reason else ""
-        st.markdown(f"**{_WITHOUT_NUMBERS[pair.status]}**{reason}")
+        st.markdown(f"**{STATUS_WORDS[pair.status].sentence}**{reason}")
         return
     if len(place.rows) > 1:
         st.caption(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from modeldiff.ui.session.opened_pair import Opened
+from modeldiff.model import Model
 from modeldiff.ui.widgets.markdown import code, plain
 
 _GLANCE = (
@@ -20,7 +20,7 @@ _GLANCE = (
 )
 
 
-def side_card(role: str, side: Opened) -> None:
+def side_card(role: str, side: Model) -> None:
     """Draw the card. ``role`` is Base or Target."""
     checkpoint, architecture = side.checkpoint, side.architecture
     with st.container(border=True, height="stretch"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from modeldiff.ui.session.opened_pair import Comparison, NotOpened, forget_openings
-from modeldiff.ui.session.selected_pair import chosen_comparison, chosen_sides
+from modeldiff.comparison import Comparison
+from modeldiff.ui.controls.diff_progress import begin_run
+from modeldiff.ui.session.opening import NotOpened, forget_openings
+from modeldiff.ui.session.selected_pair import take_for_page
 from modeldiff.ui.shell.checkpoint_card import side_card
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import code
@@ -13,12 +15,12 @@ from modeldiff.ui.widgets.markdown import code
 
 def page_head(title: str) -> Comparison:
     """Draw title and pair. Where a side is broken, say why, show the other and end the page."""
-    base, target = chosen_sides()
+    chosen = take_for_page() or begin_run()
+    base, target = chosen.base, chosen.target
     st.title(title, anchor=False)
     st.markdown(f"{code(base.text)} → {code(target.text)}")
-    comparison = chosen_comparison()
-    if comparison is not None:
-        return comparison
+    if chosen.comparison is not None:
+        return chosen.comparison
     for role, side, column in zip(("Base", "Target"), (base, target), st.columns(2), strict=True):
         with column:
             if isinstance(side, NotOpened):

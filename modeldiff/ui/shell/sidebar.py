@@ -7,9 +7,9 @@ from typing import Any
 import streamlit as st
 
 from modeldiff.changes import available_devices
-from modeldiff.ui.controls.diff_progress import diff_line, follow, start_small_diff
+from modeldiff.ui.controls.diff_progress import begin_run, diff_line, follow
 from modeldiff.ui.session.presets import PRESETS, PairPreset, preset_of
-from modeldiff.ui.session.selected_pair import BASE, DEFAULT, DEVICE, TARGET, chosen_comparison
+from modeldiff.ui.session.selected_pair import BASE, DEFAULT, DEVICE, TARGET, leave_for_page
 
 _PRESET = "preset"
 _REFERENCE: dict[str, Any] = {
@@ -21,7 +21,7 @@ _REFERENCE: dict[str, Any] = {
 
 
 def sidebar() -> None:
-    """Draw the choosers, start a small diff by itself, and follow it."""
+    """Draw the choosers, open what they say, start a small diff by itself, and follow it."""
     with st.sidebar:
         _choose_pair()
         st.selectbox(
@@ -31,13 +31,14 @@ def sidebar() -> None:
             bind="query-params",
             help="Where to measure. A result is the same whichever it was, and is kept.",
         )
-        comparison = chosen_comparison()
+        chosen = begin_run()
+        leave_for_page(chosen)
+        comparison = chosen.comparison
         if comparison is None:
             st.caption(":material/radio_button_unchecked: Two readable checkpoints make a diff")
         elif not comparison.has_weights:
             st.caption(":material/radio_button_unchecked: A config has no weights to measure")
         else:
-            start_small_diff(comparison)
             follow(comparison, diff_line)
 
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from modeldiff.changes import Change
+from modeldiff.comparison import Comparison
 from modeldiff.drawings import format_count, format_duration, format_pct
 from modeldiff.results import Result, Summary, summarize
 from modeldiff.ui.controls.choosers import cell_name
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.controls.downloads import result_downloads
 from modeldiff.ui.place.statistics_panel import headline_metrics
-from modeldiff.ui.session.opened_pair import Comparison
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.summary.narrative_panel import reading_panel
 from modeldiff.ui.widgets.markdown import code, plain

@@ -8,18 +8,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from modeldiff.changes import Change, Status
+from modeldiff.changes import Change
 from modeldiff.drawings import format_shape
-
-STATUS_WORDS: dict[Status, str] = {
-    "compared": "compared",
-    "different_shape": "other shape",
-    "only_in_base": "only in base",
-    "only_in_target": "only in target",
-    "tied": "tied",
-    "buffer": "buffer",
-    "unreadable": "unreadable",
-}
+from modeldiff.findings.status_words import STATUS_WORDS
 
 _PCT = "%.2f %%"
 _IF_ANY = {"expert", "reason", "median_pct", "unchanged_pct", "rel_frobenius_pct", "cosine"}
@@ -37,7 +28,7 @@ def change_frame(changes: Sequence[Change]) -> pd.DataFrame:
                 "layer": pair.place.layer,
                 "component": pair.place.column,
                 "expert": pair.place.expert,
-                "status": STATUS_WORDS[pair.status],
+                "status": STATUS_WORDS[pair.status].label,
                 "base_shape": format_shape(base.shape if base else None),
                 "target_shape": format_shape(target.shape if target else None),
                 "base_dtype": base.dtype if base else None,

@@ -1,0 +1,126 @@
+"""The one order of places: as data passes through the model.
+
+Towers are passed one after the other, each whole: what stands before its layers, its layers one by
+one, what stands after them. The main tower comes last, since the others lead into it. What belongs
+to no tower, beside towers that all have a name, is before everything (a shared embedding) or after
+everything (a head).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from modeldiff.architectures.config.shapes import main_of
+from modeldiff.architectures.graph.columns import (
+    Key,
+    is_before_layers,
+    layer_rank,
+    outside_rank,
+)
+from modeldiff.architectures.place import Place
+
+Segment = Literal["before", "layers", "after"]
+"""Where a place is in its tower."""
+Position = tuple[int, int, int, int, int]
+"""Sorts places: tower, segment, layer, column, expert; -1 for none."""
+
+_SEGMENTS: tuple[Segment, ...] = ("before", "layers", "after")
+_PARAMETERS = ("weight", "bias")
+_GOES_ON = ("mtp",)
+"""Towers that go on where the main one ends."""
+
+_Column = tuple[str, str, str, bool]
+"""Tower, component, parameter, and whether it is in layers."""
+
+
+class DataOrder:
+    """The order of these places, which need not be all of a model, nor of one model alone.
+
+    Components that a family describes stand in the skeleton's order. Others are placed by their
+    words, then as they come. A bias stands right after its weight. ``inside`` and ``outside`` are
+    the columns in layers and outside of them, each once.
+
+    >>> places = [Place(None, "norm"), Place(0, "mlp.up_proj"), Place(0, "self_attn.q_proj")]
+    >>> [place.column for place in sorted(places, key=DataOrder(places).position)]
+    ['self_attn.q_proj', 'mlp.up_proj', 'norm']
+    """
+
+    inside: tuple[str, ...]
+    outside: tuple[str, ...]
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        columns: dict[_Column, Place] = {}
+        for place in places:
+            columns.setdefault(_column(place), place)
+        named = dict.fromkeys(tower for tower, *_ in columns)
+        self.main = main_of(dict.fromkeys(tower for tower, *_, inside in columns if inside))
+        self._towers = _tower_positions(named, self.main)
+        appearance: dict[tuple[str, str, bool], int] = {}
+        for tower, component, _, inside in columns:
+            appearance.setdefault((tower, component, inside), len(appearance))
+
+        def rank(column: _Column) -> tuple[int, int, Key, int, int]:
+            tower, component, parameter, inside = column
+            place = columns[column]
+            return (
+                self._tower(place),
+                _SEGMENTS.index(self.segment(place)),
+                layer_rank(component) if inside else outside_rank(component),
+                appearance[tower, component, inside],
+                _PARAMETERS.index(parameter) if parameter in _PARAMETERS else len(_PARAMETERS),
+            )
+
+        ranks = {column: rank(column) for column in columns}
+        order = sorted(columns, key=lambda column: ranks[column])
+        self._columns = {
+            column: (*ranks[column][:2], number) for number, column in enumerate(order)
+        }
+        self.inside = _names(columns[column] for column in order if column[-1])
+        self.outside = _names(columns[column] for column in order if not column[-1])
+
+    def position(self, place: Place) -> Position:
+        """A sort key for one of the places."""
+        tower, segment, column = self._columns[_column(place)]
+        layer, expert = place.layer, place.expert
+        return (
+            tower,
+            segment,
+            -1 if layer is None else layer,
+            column,
+            -1 if expert is None else expert,
+        )
+
+    def column_position(self, place: Place) -> int:
+        """A sort key for columns: as ``position``, with all layers of a column in one."""
+        return self._columns[_column(place)][-1]
+
+    def segment(self, place: Place) -> Segment:
+        """Where the place is in its tower."""
+        if place.layer is not None:
+            return "layers"
+        return "before" if is_before_layers(place.component) else "after"
+
+    def ends(self, place: Place) -> bool:
+        """Whether it stands after all layers, and leads into none."""
+        return self.segment(place) == "after" and place.tower in ("", self.main, *_GOES_ON)
+
+    def _tower(self, place: Place) -> int:
+        if place.tower or not self.main:
+            return self._towers[place.tower]
+        return -1 if self.segment(place) == "before" else len(self._towers)
+
+
+def _tower_positions(towers: Iterable[str], main: str) -> dict[str, int]:
+    aside = ("", main, *_GOES_ON)
+    leading = [tower for tower in towers if tower not in aside]
+    following = [tower for tower in _GOES_ON if tower != main]
+    return {tower: at for at, tower in enumerate((*leading, main, *following))}
+
+
+def _column(place: Place) -> _Column:
+    return place.tower, place.component, place.parameter, place.layer is not None
+
+
+def _names(places: Iterable[Place]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(place.column for place in places))

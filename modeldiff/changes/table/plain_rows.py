@@ -1,0 +1,84 @@
+"""Rows as plain values: flat, by the names that files and data frames have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from modeldiff.changes.change import Change, Pair, Statistics
+from modeldiff.changes.statistics.statistics import STATISTIC_NAMES
+from modeldiff.checkpoints import TensorInfo
+from modeldiff.extras import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PAIR_COLUMNS = (
+    "name",
+    "part",
+    "target_name",
+    "target_part",
+    "tower",
+    "layer",
+    "component",
+    "parameter",
+    "expert",
+    "status",
+    "reason",
+    "base_shape",
+    "target_shape",
+    "base_dtype",
+    "target_dtype",
+    "elements",
+)
+
+
+def pair_row(pair: Pair) -> dict[str, Any]:
+    """``PAIR_COLUMNS`` of a pair. ``name`` is base's name, or target's where base has no such
+    tensor; ``elements`` is that tensor's. ``part`` is what of a fused tensor it is, or empty."""
+    place, base, target = pair.place, pair.base, pair.target
+    named = base or target
+    values = (
+        named and named.name,
+        named and named.slice,
+        target and target.name,
+        target and target.slice,
+        place.tower,
+        place.layer,
+        place.component,
+        place.parameter,
+        place.expert,
+        pair.status,
+        pair.reason,
+        _shape(base),
+        _shape(target),
+        base and base.dtype,
+        target and target.dtype,
+        named and named.elements,
+    )
+    return dict(zip(PAIR_COLUMNS, values, strict=True))
+
+
+def statistics_row(statistics: Statistics | None) -> dict[str, Any]:
+    """The scalar columns by their names; infinity stays, missing is None."""
+    return {name: getattr(statistics, name, None) for name in STATISTIC_NAMES}
+
+
+def data_frame(changes: Iterable[Change]) -> pd.DataFrame:
+    """One row a pair: the columns of ``pair_row``, then the statistics by their names.
+
+    Missing numbers are NaN (``<NA>`` in the columns of whole numbers), infinity is infinity. Raises
+    ``MissingExtra`` without pandas.
+    """
+    require("report", "A data frame")
+    import pandas as pd
+
+    rows = [pair_row(change.pair) | statistics_row(change.statistics) for change in changes]
+    frame = pd.DataFrame(rows, columns=[*PAIR_COLUMNS, *STATISTIC_NAMES])
+    whole = ["layer", "expert", "elements", "nonfinite_base", "nonfinite_target"]
+    numbers = [name for name in STATISTIC_NAMES if name not in whole]
+    return frame.astype(dict.fromkeys(whole, "Int64") | dict.fromkeys(numbers, "float64"))
+
+
+def _shape(tensor: TensorInfo | None) -> list[int] | None:
+    return list(tensor.shape) if tensor else None

@@ -1,0 +1,90 @@
+"""Where the rows of a table stand, found once: by cell, layer, column, node and place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cached_property
+from typing import TypeVar
+
+from modeldiff.architectures.graph.data_order import DataOrder
+from modeldiff.architectures.place import Place
+
+Cell = tuple[int | None, str]
+"""A layer (None outside the layers) and a column (``Place.column``)."""
+
+RowNumbers = Sequence[int]
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+class RowIndex:
+    """Numbers of rows, from their places alone, each mapping made when it is first asked for.
+
+    A table of the same places whose rows were measured further has the same index. Within each
+    entry the numbers stand in the order of data, and so do a mapping's keys.
+    """
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self._places = places
+
+    @cached_property
+    def order_of_data(self) -> DataOrder:
+        """The order of the places."""
+        return DataOrder(self._places)
+
+    @cached_property
+    def ordered(self) -> RowNumbers:
+        """All rows in the order of data."""
+        positions = [self.order_of_data.position(place) for place in self._places]
+        return sorted(range(len(positions)), key=positions.__getitem__)
+
+    @cached_property
+    def cells(self) -> Mapping[Cell, RowNumbers]:
+        """The rows of each cell: one, or one an expert."""
+        return self._by(lambda place: (place.layer, place.column))
+
+    @cached_property
+    def layers(self) -> Mapping[int, RowNumbers]:
+        """The rows of each layer, of all towers; what stands outside the layers is in none."""
+        rows = self._by(lambda place: place.layer)
+        return {layer: rows[layer] for layer in sorted(key for key in rows if key is not None)}
+
+    @cached_property
+    def columns(self) -> Mapping[str, RowNumbers]:
+        """The rows of each column; the columns before the layers, those of the layers, then those
+        after them, tower by tower."""
+        rows = self._by(lambda place: place.column)
+        order = self.order_of_data.column_position
+        return dict(sorted(rows.items(), key=lambda item: order(self._places[item[1][0]])))
+
+    @cached_property
+    def nodes(self) -> Mapping[str, RowNumbers]:
+        """The rows of each node of the graph."""
+        return self._by(lambda place: place.node)
+
+    @cached_property
+    def places(self) -> Mapping[Place, int]:
+        """The row of each place."""
+        return {place: number for number, place in enumerate(self._places)}
+
+    @cached_property
+    def layered(self) -> Mapping[str, Sequence[int]]:
+        """The layers that have a column, ascending; none for a column outside the layers."""
+        layers: dict[str, list[int]] = {}
+        for layer, column in self.cells:
+            own = layers.setdefault(column, [])
+            if layer is not None:
+                own.append(layer)
+        return {column: sorted(own) for column, own in layers.items()}
+
+    @cached_property
+    def experts(self) -> Mapping[str, int]:
+        """The columns that have experts, with how many rows these have in layers."""
+        inside = (p for p in self._places if p.expert is not None and p.layer is not None)
+        return Counter(place.column for place in inside)
+
+    def _by(self, key: Callable[[Place], _Key]) -> dict[_Key, list[int]]:
+        rows: dict[_Key, list[int]] = {}
+        for number in self.ordered:
+            rows.setdefault(key(self._places[number]), []).append(number)
+        return rows

@@ -1,0 +1,91 @@
+"""A model: a checkpoint that was opened, and its architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from modeldiff.architectures import Architecture, understand
+from modeldiff.checkpoints import Checkpoint, Reference, open_checkpoint, parse_reference
+
+FileStamp = tuple[tuple[str | int, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """An opened checkpoint and what it is.
+
+    ``text`` is the reference as somebody typed it. ``stamp`` is the state of the local files when
+    they were opened, see ``file_stamp``. Each opening is a model of its own.
+    """
+
+    checkpoint: Checkpoint
+    architecture: Architecture
+    text: str
+    stamp: FileStamp = ()
+
+    @classmethod
+    def open(cls, reference: str | Reference, *, text: str | None = None) -> Model:
+        """Open what ``reference`` names: headers, index and config are read, never weights.
+
+        ``text`` is what to call it, by default the reference. Raises ``InvalidReference`` and
+        ``CheckpointError`` with what stands below it.
+        """
+        if isinstance(reference, str):
+            text = text or reference
+            reference = parse_reference(reference)
+        # Before the files are read: what changes meanwhile shows as a change.
+        stamp = file_stamp(reference)
+        checkpoint = open_checkpoint(reference)
+        return cls(checkpoint, understand(checkpoint), text or reference.text, stamp)
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> Model:
+        """The model of a checkpoint that is open already."""
+        text = checkpoint.reference.text
+        return cls(checkpoint, understand(checkpoint), text, file_stamp(checkpoint.reference))
+
+    @property
+    def reference(self) -> str:
+        """The reference in its canonical spelling."""
+        return self.checkpoint.reference.text
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """What a value derived from this model may be kept under."""
+        return self.reference, self.checkpoint.fingerprint
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is something to measure: a config alone has no weights."""
+        return self.checkpoint.format != "config"
+
+    @property
+    def bytes_away(self) -> int:
+        """Bytes of the files that have to be downloaded before they can be read."""
+        files, storage = self.checkpoint.files, self.checkpoint.storage
+        return sum(size for file, size in files.items() if not storage.is_local(file))
+
+    def reopened(self) -> Model:
+        """The model as its files are now: itself, unless one of them changed."""
+        reference = self.checkpoint.reference
+        if file_stamp(reference) == self.stamp:
+            return self
+        return Model.open(reference, text=self.text)
+
+
+def file_stamp(reference: Reference) -> FileStamp:
+    """Names, sizes, times and inodes of the local files behind a reference: what changes when they
+    do. Empty for what is not local, or cannot be looked at."""
+    if reference.kind not in ("folder", "file"):
+        return ()
+    path = Path(reference.location)
+    try:
+        entries = sorted(path.iterdir()) if path.is_dir() else [path]
+        states = [(entry.name, entry.stat()) for entry in entries]
+    except OSError:
+        return ()  # opening it will say what is wrong
+    return tuple(
+        (name, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+        for name, state in states
+    )

@@ -1,0 +1,69 @@
+"""From what was typed to models and their comparison, read once and kept.
+
+What is kept is found again by the reference and a stamp of the files behind it, so that a folder
+that changed is read anew. Models are frozen values and are shared, not copied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from modeldiff.checkpoints import Reference, parse_reference
+from modeldiff.comparison import Comparison
+from modeldiff.errors import ModeldiffError
+from modeldiff.model import FileStamp, Model, file_stamp
+
+
+@dataclass(frozen=True)
+class NotOpened:
+    """A reference that could not be opened, and why."""
+
+    text: str
+    error: ModeldiffError
+
+
+Side = Model | NotOpened
+_Kept = tuple[str, str, str, FileStamp]
+
+
+def open_side(text: str) -> Side:
+    """Open what was typed; an error is a value, so that one broken side hides nothing else."""
+    try:
+        reference = parse_reference(text)
+        return _open(text, reference.text, file_stamp(reference), reference)
+    except ModeldiffError as error:
+        return NotOpened(text, error)
+
+
+def compare_sides(base: Side, target: Side) -> Comparison | None:
+    """The comparison of the two; None where one could not be opened."""
+    if isinstance(base, Model) and isinstance(target, Model):
+        return _compare(_kept_under(base), _kept_under(target), base, target)
+    return None
+
+
+def forget_openings() -> None:
+    """Open everything anew, failures included: for a button that tries again."""
+    _open.clear()
+
+
+def _kept_under(model: Model) -> _Kept:
+    return model.text, *model.identity, model.stamp
+
+
+# A repository's branch may move and a gate may open, hence the time limit.
+@st.cache_resource(max_entries=32, ttl="10m", show_spinner="Reading headers …")
+def _open(text: str, canonical: str, stamp: FileStamp, _reference: Reference) -> Side:
+    del canonical, stamp
+    try:
+        return Model.open(_reference, text=text)
+    except ModeldiffError as error:
+        return NotOpened(text, error)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _compare(base: _Kept, target: _Kept, _base: Model, _target: Model) -> Comparison:
+    del base, target
+    return Comparison(_base, _target)
