@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from modeldiff.architectures import Place
 from modeldiff.changes import Cell, Change, ChangeTable, Statistics
 
 
@@ -56,7 +55,7 @@ def find_cell(table: ChangeTable, layer: int | None, name: str) -> Cell:
     A name outside the layers is found whatever the layer. The first match in this order counts;
     what matches nothing comes back as it is.
     """
-    columns = [place.column for place in _one_a_column(table) if place.component == name]
+    columns = [place.column for place in table.one_a_column if place.component == name]
     for column in (name, *columns):
         for cell in ((layer, column), (None, column)):
             if table.cell(*cell):
@@ -66,7 +65,7 @@ def find_cell(table: ChangeTable, layer: int | None, name: str) -> Cell:
 
 def component_of(table: ChangeTable, name: str) -> str:
     """The diagram's node that a node's, column's or component's name means; else the name."""
-    places = _one_a_column(table)
+    places = table.one_a_column
     for kind in ("node", "column", "component"):
         node = next((place.node for place in places if getattr(place, kind) == name), None)
         if node is not None:
@@ -110,14 +109,9 @@ def rows_of_component(
     table: ChangeTable, component: str, layer: int | None
 ) -> tuple[PlaceRows, ...]:
     """The rows of a node of the diagram in a layer (None: in all), its weight and bias apart."""
-    places = [place for place in _one_a_column(table) if place.node == component]
+    places = [place for place in table.one_a_column if place.node == component]
     chosen = dict.fromkeys(
         ChosenCell(None if place.layer is None else layer, place.column) for place in places
     )
     found = (rows_of_cell(table, cell) for cell in chosen)
     return tuple(place for place in found if place.rows)
-
-
-def _one_a_column(table: ChangeTable) -> list[Place]:
-    """A place of each column, in the order of data."""
-    return [table.column(column)[0].pair.place for column in table.columns]

@@ -99,6 +99,11 @@ class ChangeTable(Sequence[Change]):
         return tuple(self._index.columns)
 
     @property
+    def one_a_column(self) -> tuple[Place, ...]:
+        """A place of each column, in the order of ``columns``."""
+        return self._index.one_a_column
+
+    @property
     def experts(self) -> Mapping[str, int]:
         """The columns that have experts, with how many rows these have in layers."""
         return self._index.experts

@@ -41,7 +41,11 @@ class RowIndex:
     @cached_property
     def cells(self) -> Mapping[Cell, RowNumbers]:
         """The rows of each cell: one, or one an expert."""
-        return self._by(lambda place: (place.layer, place.column))
+        cells: dict[Cell, list[int]] = {}
+        for number in self.ordered:
+            place = self._places[number]
+            cells.setdefault((place.layer, place.column), []).append(number)
+        return cells
 
     @cached_property
     def layers(self) -> Mapping[int, RowNumbers]:
@@ -51,11 +55,15 @@ class RowIndex:
 
     @cached_property
     def columns(self) -> Mapping[str, RowNumbers]:
-        """The rows of each column; the columns before the layers, those of the layers, then those
-        after them, tower by tower."""
+        """The rows of each column: in the order of data, all layers of a column in one."""
         rows = self._by(lambda place: place.column)
         order = self.order_of_data.column_position
         return dict(sorted(rows.items(), key=lambda item: order(self._places[item[1][0]])))
+
+    @cached_property
+    def one_a_column(self) -> tuple[Place, ...]:
+        """A place of each column, in the order of ``columns``."""
+        return tuple(self._places[rows[0]] for rows in self.columns.values())
 
     @cached_property
     def nodes(self) -> Mapping[str, RowNumbers]:
@@ -80,11 +88,15 @@ class RowIndex:
     @cached_property
     def experts(self) -> Mapping[str, int]:
         """The columns that have experts, with how many rows these have in layers."""
-        inside = (p for p in self._places if p.expert is not None and p.layer is not None)
-        return Counter(place.column for place in inside)
+        counts: Counter[str] = Counter()
+        for (layer, column), rows in self.cells.items():
+            if layer is not None:
+                counts[column] += sum(self._places[row].expert is not None for row in rows)
+        return {column: count for column, count in counts.items() if count}
 
     def _by(self, key: Callable[[Place], _Key]) -> dict[_Key, list[int]]:
-        rows: dict[_Key, list[int]] = {}
-        for number in self.ordered:
-            rows.setdefault(key(self._places[number]), []).append(number)
-        return rows
+        """The cells' rows by what all rows of a cell have in common."""
+        groups: dict[_Key, list[int]] = {}
+        for rows in self.cells.values():
+            groups.setdefault(key(self._places[rows[0]]), []).extend(rows)
+        return groups
