@@ -36,6 +36,15 @@ class Comparison:
         """The comparison of two checkpoints that are open already."""
         return cls(Model.of(base), Model.of(target))
 
+    def __repr__(self) -> str:
+        return f"<Comparison {self.base.text} → {self.target.text}>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: what differs, and the diff where a result is kept."""
+        from modeldiff.drawings.output.notebook import comparison_html
+
+        return comparison_html(self)
+
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
         """Every tensor of both sides in one row, before anything is measured."""

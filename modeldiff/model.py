@@ -45,6 +45,15 @@ class Model:
         text = checkpoint.reference.text
         return cls(checkpoint, understand(checkpoint), text, file_stamp(checkpoint.reference))
 
+    def __repr__(self) -> str:
+        return f"<Model {self.text}: {self.architecture.title}>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the model's architecture, drawn."""
+        from modeldiff.drawings.output.notebook import model_html
+
+        return model_html(self)
+
     @property
     def reference(self) -> str:
         """The reference in its canonical spelling."""

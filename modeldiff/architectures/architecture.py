@@ -9,7 +9,9 @@ from functools import cached_property
 from itertools import chain
 from typing import Literal
 
-from modeldiff.architectures.place import Parameter, node_id, trained_elements
+from modeldiff.architectures.place import Parameter, Place, node_id, trained_elements
+from modeldiff.errors import UnknownName
+from modeldiff.text.quoting import did_you_mean
 
 Holding = Mapping[int | None, list[Parameter]]
 """The parameters of one name of one component, by layer: one each, or one an expert."""
@@ -123,6 +125,43 @@ class Architecture:
     stem: tuple[Node, ...]
     layer_kinds: tuple[LayerKind, ...]
     tail: tuple[Node, ...]
+
+    def __repr__(self) -> str:
+        count = f"{self.layer_count} layers, {len(self.parameters):,} tensors"
+        return f"<Architecture {self.title}: {count}>"
+
+    def _repr_html_(self) -> str:
+        """For a notebook: the architecture as data passes through it."""
+        from modeldiff.drawings.output.notebook import architecture_html
+
+        return architecture_html(self)
+
+    def __getitem__(self, place: Place) -> Parameter:
+        """What stands at a place. Raises ``UnknownName``."""
+        try:
+            return self._by_place[place]
+        except KeyError:
+            raise UnknownName(
+                f"{self.title} has nothing at {place!r}.", hint=self._hint(place)
+            ) from None
+
+    def _hint(self, place: Place) -> str:
+        columns = (*self.columns, *self.outside)
+        if place.column in columns:
+            return f"{place.column} is in other layers, or has no such expert."
+        return did_you_mean(place.column, columns) or "Iterating over it gives all its places."
+
+    def __contains__(self, place: object) -> bool:
+        """Whether something stands at a place."""
+        return place in self._by_place
+
+    def __iter__(self) -> Iterator[Place]:
+        """All places, in the checkpoint's file order."""
+        return iter(self._by_place)
+
+    @cached_property
+    def _by_place(self) -> Mapping[Place, Parameter]:
+        return {parameter.place: parameter for parameter in self.parameters}
 
     def fact(self, key: str) -> Fact | None:
         """The fact with this key, or None."""

@@ -54,7 +54,7 @@ class Checkpoint:
             raise UnknownName(
                 f"{self.reference} has no tensor {quoted(str(name))}.",
                 hint=did_you_mean(str(name), self._by_name)
-                or "To iterate over a checkpoint gives the names that it has.",
+                or "Iterating over it gives all its names.",
             ) from None
 
     def __contains__(self, name: object) -> bool:

@@ -35,7 +35,7 @@ from modeldiff.results import (
 _REPORT = ".html"
 
 
-def inspect(options: Namespace, terminal: Terminal) -> None:
+def inspect_command(options: Namespace, terminal: Terminal) -> None:
     """What a checkpoint is."""
     model = _open(options.reference, terminal)
     if options.json:
@@ -44,7 +44,7 @@ def inspect(options: Namespace, terminal: Terminal) -> None:
         report_inspection(model, terminal)
 
 
-def compare(options: Namespace, terminal: Terminal) -> None:
+def compare_command(options: Namespace, terminal: Terminal) -> None:
     """How two architectures differ."""
     comparison = _open_both(options, terminal)
     if options.json:
@@ -53,7 +53,7 @@ def compare(options: Namespace, terminal: Terminal) -> None:
         report_comparison(comparison, terminal)
 
 
-def run_diff_command(options: Namespace, terminal: Terminal) -> None:
+def diff_command(options: Namespace, terminal: Terminal) -> None:
     """How much each tensor changed; of one shard alone, if one is given."""
     if options.shard is not None:
         _run_shard(options, terminal)
@@ -67,7 +67,7 @@ def run_diff_command(options: Namespace, terminal: Terminal) -> None:
     _show(result, comparison, options, terminal)
 
 
-def join(options: Namespace, terminal: Terminal) -> None:
+def join_command(options: Namespace, terminal: Terminal) -> None:
     """The result of a diff that was measured in shards."""
     _require_output(options)
     comparison = _open_both(options, terminal)
@@ -76,25 +76,25 @@ def join(options: Namespace, terminal: Terminal) -> None:
     _show(result, comparison, options, terminal)
 
 
-def demo(options: Namespace, terminal: Terminal) -> None:
+def demo_command(options: Namespace, terminal: Terminal) -> None:
     """A diff of two checkpoints that come along."""
     if not options.json:
         terminal.line("Two small language models, trained for this: demo:continued is demo:base")
         terminal.line("trained on with other text. How much did each of its tensors move? Try also")
         terminal.line("demo:tuned, demo:lora and demo:unrelated as the target of a diff.")
         terminal.line()
-    run_diff_command(
+    diff_command(
         Namespace(**vars(options), base="demo:base", target="demo:continued", shard=None),
         terminal,
     )
 
 
 COMMANDS: Mapping[str, Callable[[Namespace, Terminal], None]] = {
-    "inspect": inspect,
-    "compare": compare,
-    "diff": run_diff_command,
-    "join": join,
-    "demo": demo,
+    "inspect": inspect_command,
+    "compare": compare_command,
+    "diff": diff_command,
+    "join": join_command,
+    "demo": demo_command,
     "app": serve_app,
 }
 

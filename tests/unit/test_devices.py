@@ -69,7 +69,7 @@ import sys
 from modeldiff.changes.kernels.object_code import kernels
 kernels()
 import modeldiff
-rows = list(modeldiff.diff("demo:base", "demo:tuned", device="cpu"))
+rows = list(modeldiff.diff("demo:base", "demo:tuned", device="cpu", cache=False))
 assert len(rows) > 50
 print(sorted({"torch", "numba", "transformers", "streamlit", "pandas"} & set(sys.modules)))
 """

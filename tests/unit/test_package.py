@@ -69,7 +69,7 @@ class TestWithoutTheExtras:
     def test_the_library_measures(self) -> None:
         code = (
             "import modeldiff\n"
-            "changes = list(modeldiff.diff('demo:base', 'demo:continued'))\n"
+            "changes = list(modeldiff.diff('demo:base', 'demo:continued', cache=False))\n"
             "print(len(changes), all(change.statistics for change in changes))"
         )
         shown = without(ABSENT, "-c", code)
@@ -119,12 +119,9 @@ class TestWithoutTheExtras:
 
     def test_a_data_frame_names_what_it_needs(self) -> None:
         code = (
-            "from modeldiff.comparison import Comparison\n"
-            "from modeldiff.errors import MissingExtra\n"
-            "from modeldiff.results import run_diff\n"
-            "result = run_diff(Comparison.open('demo:base', 'demo:base'))\n"
-            "try: result.changes.to_pandas()\n"
-            "except MissingExtra as error: print(error.hint)"
+            "import modeldiff\n"
+            "try: modeldiff.diff('demo:base', 'demo:base').to_pandas()\n"
+            "except modeldiff.errors.MissingExtra as error: print(error.hint)"
         )
         assert "[report]" in without(ABSENT, "-c", code).stdout
 

@@ -77,6 +77,12 @@ class ChangeTable(Sequence[Change]):
         counts = ", ".join(f"{count:,} {status}" for status, count in self.statuses.items())
         return f"<ChangeTable of {len(self):,} rows: {counts}>"
 
+    def _repr_html_(self) -> str:
+        """For a notebook: the table in words, and its heatmap."""
+        from modeldiff.drawings.output.notebook import change_table_html
+
+        return change_table_html(self)
+
     @property
     def order(self) -> DataOrder:
         """The order of data of the table's places."""

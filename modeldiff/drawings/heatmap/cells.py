@@ -7,7 +7,7 @@ added, nothing averaged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
@@ -44,16 +44,19 @@ class GatheredCell:
 
 
 def gather_cells(
-    table: ChangeTable, base: Architecture, target: Architecture, *, experts: str = ""
+    table: ChangeTable, *architectures: Architecture, experts: str = ""
 ) -> tuple[GatheredCell, ...]:
     """The cells layer by layer, those outside the layers first, and the margins last.
 
-    Within a layer they stand in the order of data. ``experts`` names a column whose experts are to
-    be cells of their own; then there are only these, and their margins.
+    Within a layer they stand in the order of data. ``architectures`` are base's and target's, by
+    which columns belong to sublayers; without them each goes by what its name has in front.
+    ``experts`` names a column whose experts are to be cells of their own; then there are only
+    these, and their margins.
     """
-    columns = [*base.columns, *base.outside, *target.columns, *target.outside]
-    groups = _groups(columns, target) | _groups(columns, base)
-    drawn = set(columns)
+    groups: dict[str, str] = {}
+    for architecture in reversed(architectures):
+        groups |= _groups(architecture)
+    drawn = _drawn_columns(table, architectures)
     rank = {column: number for number, column in enumerate(table.columns)}
     shown = [cell for cell in table.cells if cell[1] in drawn and experts in ("", cell[1])]
     shown.sort(key=lambda cell: (-1 if cell[0] is None else cell[0], rank[cell[1]]))
@@ -64,7 +67,7 @@ def gather_cells(
         region: CellRegion = "grid" if layer is not None else "above"
         if layer is None and table.order.ends(place):
             region = "below"
-        group = "" if layer is None else groups.get(column, "")
+        group = "" if layer is None else groups.get(column, place.node.rpartition(".")[0])
         alike = region, rank[column], group, _kind(rows[0].pair), _part(place)
         if experts:
             cells += [
@@ -151,7 +154,14 @@ def _part(place: Place) -> str:
     }.get(part, part)
 
 
-def _groups(columns: Sequence[str], architecture: Architecture) -> dict[str, str]:
+def _drawn_columns(table: ChangeTable, architectures: Sequence[Architecture]) -> Set[str]:
+    """All columns but those of buffers alone."""
+    if architectures:
+        return {column for each in architectures for column in (*each.columns, *each.outside)}
+    return {row.pair.place.column for row in table if row.pair.status != "buffer"}
+
+
+def _groups(architecture: Architecture) -> dict[str, str]:
     """The sublayer of each column, by name; what no sublayer holds goes by its own first part."""
     node_by_column = {p.place.column: p.place.node for p in architecture.parameters}
     sublayer_of = {
@@ -161,9 +171,7 @@ def _groups(columns: Sequence[str], architecture: Architecture) -> dict[str, str
         for row in sublayer.rows
         for node in row
     }
-    groups = {}
-    for column in columns:
-        node = node_by_column.get(column)
-        if node is not None:
-            groups[column] = sublayer_of.get(node) or node.partition(".")[0]
-    return groups
+    return {
+        column: sublayer_of.get(node) or node.partition(".")[0]
+        for column, node in node_by_column.items()
+    }

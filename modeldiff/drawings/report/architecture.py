@@ -14,22 +14,27 @@ _BAR = 240
 
 def facts_html(facts: Sequence[FactPair]) -> str:
     """A table of the facts that differ, each with what that means, then those that both share."""
-    different = "".join(_difference(fact) for fact in facts if not fact.same)
+    table = different_facts_html(facts)
     alike = "".join(
         f"<div><dt>{text(fact.label)}</dt><dd>{text(_shared(fact), 300)}</dd></div>"
         for fact in facts
         if fact.same
     )
+    shared = "The same in both" if table else "All facts are the same"
+    return f'{table}<h3>{shared}</h3><dl class="alike">{alike}</dl>' if alike else table
+
+
+def different_facts_html(facts: Sequence[FactPair]) -> str:
+    """A table of the facts that differ, each with what that means; nothing where none does."""
+    different = "".join(_difference(fact) for fact in facts if not fact.same)
     count = sum(not fact.same for fact in facts)
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Fact", "Base", "Target", "Meaning"))
-    table = (
+    return (
         f'<div class="scroll"><table class="facts"><caption>{count} of {len(facts)} facts differ'
         f"</caption><thead><tr>{head}</tr></thead><tbody>{different}</tbody></table></div>"
         if different
         else ""
     )
-    shared = "The same in both" if different else "All facts are the same"
-    return f'{table}<h3>{shared}</h3><dl class="alike">{alike}</dl>' if alike else table
 
 
 def _shared(fact: FactPair) -> str:

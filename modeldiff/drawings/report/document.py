@@ -20,15 +20,15 @@ from modeldiff.drawings.report.diagrams import diagram_html, side_by_side_html
 from modeldiff.drawings.report.heatmap import heatmap_svg, legend_html, marks_html
 from modeldiff.drawings.report.html import (
     left_to_right,
-    paragraphs,
     section,
     sentence,
     text,
 )
+from modeldiff.drawings.report.narrative import narrative_html
 from modeldiff.drawings.report.rows import ReportRows, read_rows
 from modeldiff.drawings.report.table import table_html
 from modeldiff.drawings.style.metrics import Metric
-from modeldiff.results import Result, ResultHeader, narrate
+from modeldiff.results import Result, ResultHeader
 from modeldiff.text.formatting import format_duration
 
 MOST_BYTES = 3_000_000
@@ -62,12 +62,7 @@ class _Report:
         self._result = result
         self._header = result.header
         self._title = f"{result.header.base_reference} → {result.header.target_reference}"
-        narrative = narrate(result.changes)
-        self._words = (
-            f'<p class="headline">{sentence(narrative.headline)}</p>{paragraphs(narrative.facts)}'
-            f"{'<h3>What this is like</h3>' if narrative.likeness else ''}"
-            f"{paragraphs(narrative.likeness, 'inference')}"
-        )
+        self._words = narrative_html(result.changes)
         base, target = comparison.base.architecture, comparison.target.architecture
         facts = comparison.facts
         names = result.header.base_reference, result.header.target_reference

@@ -23,7 +23,7 @@ _UNREADABLE = (OSError, ValueError, TypeError)
 
 
 def load_result(key: str) -> Result | None:
-    """The stored result with this key, or None.
+    """The stored result of a question, or None. ``key`` is ``Comparison.key``: 64 hex digits.
 
     A file that is damaged, of another schema version or of another question is moved aside (its
     name then ends in ``.bad``) with a logged warning.

@@ -1,0 +1,99 @@
+"""How objects show themselves in a notebook: HTML without scripts, drawings as pictures in it."""
+
+from __future__ import annotations
+
+import base64
+
+from modeldiff.architectures import Architecture
+from modeldiff.changes import ChangeTable
+from modeldiff.comparison import Comparison
+from modeldiff.drawings.comparison.side_by_side import side_by_side
+from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
+from modeldiff.drawings.diagram.diagram import diagram_svg
+from modeldiff.drawings.diagram.size_limit import why_not_drawn
+from modeldiff.drawings.heatmap.cells import gather_cells
+from modeldiff.drawings.heatmap.frame import cells_frame, heatmap_alt
+from modeldiff.drawings.report.architecture import different_facts_html
+from modeldiff.drawings.report.html import left_to_right, text
+from modeldiff.drawings.report.narrative import narrative_html
+from modeldiff.drawings.style.metrics import METRICS
+from modeldiff.drawings.style.palette import LIGHT
+from modeldiff.errors import MissingExtra
+from modeldiff.extras import require
+from modeldiff.model import Model
+from modeldiff.results import load_result
+
+
+def change_table_html(table: ChangeTable, *architectures: Architecture) -> str:
+    """A change table in words, and its heatmap of the median change.
+
+    ``architectures`` are base's and target's, by which the columns are headed; without them the
+    columns are headed by their own names.
+    """
+    return left_to_right(narrative_html(table) + _heatmap(table, architectures))
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """Two models: the facts that differ and both drawn side by side; before that the diff in words
+    and as a heatmap, where a result of it is kept."""
+    base, target = comparison.base, comparison.target
+    title = left_to_right(f"<p><b>{text(base.text)} → {text(target.text)}</b></p>")
+    result = load_result(comparison.key)
+    if result is not None:
+        title += change_table_html(result.changes, base.architecture, target.architecture)
+    return title + left_to_right(_differences(comparison))
+
+
+def model_html(model: Model) -> str:
+    """A model's name over its architecture."""
+    return left_to_right(f"<p><b>{text(model.text)}</b></p>") + architecture_html(
+        model.architecture
+    )
+
+
+def architecture_html(architecture: Architecture) -> str:
+    """An architecture as data passes through it, each kind of layer drawn once."""
+    if reason := why_not_drawn(architecture):
+        return left_to_right(f"<p>{text(architecture.title)}. {text(reason)}</p>")
+    drawing = diagram_svg(architecture, layer=None, metric=METRICS[0], palette=LIGHT)
+    return left_to_right(_picture(drawing, f"{architecture.title} as data passes through it"))
+
+
+def _heatmap(table: ChangeTable, architectures: tuple[Architecture, ...]) -> str:
+    if table.whole is None:
+        return ""
+    try:
+        require("report", "The heatmap")
+    except MissingExtra as error:
+        return f"<p>{text(error.message)} {text(error.hint)}</p>"
+    from modeldiff.drawings.heatmap.chart import heatmap_chart
+    from modeldiff.drawings.output.rendering import chart_to_svg
+
+    metric = METRICS[0]
+    frame = cells_frame(gather_cells(table, *architectures), metric)
+    chart = chart_to_svg(heatmap_chart(frame, metric, palette=LIGHT))
+    return _picture(chart, heatmap_alt(frame, metric))
+
+
+def _differences(comparison: Comparison) -> str:
+    facts = comparison.facts
+    if all(fact.same for fact in facts):
+        return f"<p>All {len(facts)} facts of the two architectures are the same.</p>"
+    base, target = comparison.base, comparison.target
+    architectures = base.architecture, target.architecture
+    table = different_facts_html(facts)
+    if why_not_drawn(*architectures):
+        return table
+    drawing = side_by_side(*architectures, facts)
+    names = base.text, target.text
+    svg = side_by_side_svg(drawing, names, palette=LIGHT)
+    return table + _picture(svg, f"{names[0]} and {names[1]} side by side, what differs outlined")
+
+
+def _picture(svg: str, words: str) -> str:
+    """A drawing as a picture: its rules and ids are its own, and nothing in it can run."""
+    data = base64.b64encode(svg.encode()).decode()
+    return (
+        f'<img alt="{text(words, 1000)}" style="max-width: 100%; height: auto"'
+        f' src="data:image/svg+xml;base64,{data}">'
+    )

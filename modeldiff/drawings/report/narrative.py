@@ -1,0 +1,17 @@
+"""A change table in words, as HTML."""
+
+from __future__ import annotations
+
+from modeldiff.changes import ChangeTable
+from modeldiff.drawings.report.html import paragraphs, sentence
+from modeldiff.findings.narrative import narrate
+
+
+def narrative_html(changes: ChangeTable) -> str:
+    """What the numbers of ``changes`` say, then what they are like; plain paragraphs and lists."""
+    narrative = narrate(changes)
+    likeness = "<h3>What this is like</h3>" if narrative.likeness else ""
+    return (
+        f'<p class="headline">{sentence(narrative.headline)}</p>{paragraphs(narrative.facts)}'
+        f"{likeness}{paragraphs(narrative.likeness, 'inference')}"
+    )
