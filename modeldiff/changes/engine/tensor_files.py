@@ -128,8 +128,8 @@ class OpenFiles:
             self._decoders.fill(tensor, first, buffer)
         else:
             width = STORED_TYPES[tensor.values].bits // 8
-            filled = fill_from_boxes(self._read, tensor.pieces, tensor.shape, first, buffer, width)
-            if filled * width != buffer.size:
+            whole = fill_from_boxes(self._read, tensor.pieces, tensor.shape, first, buffer, width)
+            if not whole:
                 raise TensorUnreadable("its pieces do not make up the whole")
 
     def _read(self, piece: Piece, first: int, buffer: npt.NDArray[np.uint8]) -> None:
