@@ -135,6 +135,8 @@ class TensorInfo:
     @property
     def files(self) -> tuple[str, ...]:
         """The files that hold its pieces, each once."""
+        if len(self.pieces) == 1:
+            return (self.pieces[0].file,)
         return tuple(dict.fromkeys(piece.file for piece in self.pieces))
 
     @property

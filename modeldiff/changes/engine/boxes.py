@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,35 +28,50 @@ def fill_from_boxes(
     first: int,
     buffer: npt.NDArray[np.uint8],
     width: int,
-) -> int:
+) -> bool:
     """Fill the buffer with a tensor's elements, each ``width`` bytes, from element ``first`` on, in
-    the order of ``shape``. Returns how many elements the pieces had of these: all of them, where
-    they make up the whole. Raises what ``read`` raises."""
+    the order of ``shape``. Returns whether the pieces had each of these elements once, as those do
+    that make up the whole. Raises what ``read`` raises."""
     elements = buffer.view(UNSIGNED[width])
     axes = tuple((size, prod(shape[axis + 1 :])) for axis, size in enumerate(shape))
-    done = filled = 0
+    done = 0
     for begin, box_axes in whole_boxes(axes, first, first + elements.size):
         counts = [count for count, _ in box_axes]
         box = elements[done : done + prod(counts)]
         start = tuple(int(index) for index in np.unravel_index(begin, shape))
         box = box.reshape((1,) * (len(shape) - len(counts)) + tuple(counts))
-        filled += sum(_fill_shared(read, piece, start, box) for piece in pieces)
+        had = np.zeros(box.shape, np.bool_)
+        for piece in pieces:
+            share = _shared(piece, start, box.shape)
+            if share is None:
+                continue
+            if had[share.within].any():
+                return False
+            had[share.within] = True
+            _fill_box(read, piece, share.start, box[share.within])
+        if not had.all():
+            return False
         done += box.size
-    return filled
+    return True
 
 
-def _fill_shared(read: ReadPiece, piece: Piece, start: tuple[int, ...], out: UnsignedArray) -> int:
-    """Fill what ``piece`` has of the box that begins at ``start`` of the tensor; returns how many
-    elements that are."""
-    origin = piece.start or (0,) * out.ndim
+class _Share(NamedTuple):
+    """What a piece has of a box: where it begins in the piece, and where it is within the box."""
+
+    start: tuple[int, ...]
+    within: tuple[slice, ...]
+
+
+def _shared(piece: Piece, start: tuple[int, ...], shape: tuple[int, ...]) -> _Share | None:
+    """Of the box of this shape that begins at ``start`` of the tensor; None where it is nothing."""
+    origin = piece.start or (0,) * len(shape)
     low = tuple(map(max, start, origin))
-    ends = zip(start, out.shape, origin, piece.shape, strict=True)
+    ends = zip(start, shape, origin, piece.shape, strict=True)
     high = tuple(min(s + count, o + size) for s, count, o, size in ends)
     if any(one >= other for one, other in zip(low, high, strict=True)):
-        return 0
-    shared = out[tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start, strict=True))]
-    _fill_box(read, piece, tuple(a - o for a, o in zip(low, origin, strict=True)), shared)
-    return shared.size
+        return None
+    within = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, start, strict=True))
+    return _Share(tuple(a - o for a, o in zip(low, origin, strict=True)), within)
 
 
 def _fill_box(read: ReadPiece, piece: Piece, start: tuple[int, ...], out: UnsignedArray) -> None:

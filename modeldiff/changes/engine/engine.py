@@ -292,8 +292,9 @@ class _Walk:
             self._base.done(task.base)
             self._target.done(task.target)
             task.accumulator = task.search = None
-        self._results.put({task.index: change for task, change in finished})
+        # Counted first: whoever takes the last change reports at once that all is done.
         with self._state:
             self._unfinished -= len(finished)
             if not self._unfinished:
                 self._state.notify_all()
+        self._results.put({task.index: change for task, change in finished})

@@ -53,6 +53,7 @@ class OpenFiles:
             for file in tensor.files:
                 self._left[file] = self._left.get(file, 0) + 1
         self.names = tuple(self._left)
+        self._missing = set(self.names)
         self._readers: dict[str, ByteReader] = {}
         self._decoders = Decoders(self._fill_view)
 
@@ -63,10 +64,11 @@ class OpenFiles:
     def fetch(self, file: str, progress: FetchProgress | None = None) -> None:
         """Bring a file here, so that it can be read."""
         self._readers[file] = self._checkpoint.source.reader(file, progress)
+        self._missing.discard(file)
 
     def is_fetched(self, tensor: TensorInfo) -> bool:
         """Whether the tensor can be read now."""
-        return all(piece.file in self._readers for piece in tensor.pieces)
+        return not self._missing or self._missing.isdisjoint(tensor.files)
 
     def fill(self, tensor: TensorInfo, first: int, buffer: npt.NDArray[np.uint8]) -> None:
         """Fill the buffer with the bytes of the tensor's values from element ``first`` on.
@@ -126,8 +128,8 @@ class OpenFiles:
             self._decoders.fill(tensor, first, buffer)
         else:
             width = STORED_TYPES[tensor.values].bits // 8
-            filled = fill_from_boxes(self._read, tensor.pieces, tensor.shape, first, buffer, width)
-            if filled * width != buffer.size:
+            whole = fill_from_boxes(self._read, tensor.pieces, tensor.shape, first, buffer, width)
+            if not whole:
                 raise TensorUnreadable("its pieces do not make up the whole")
 
     def _read(self, piece: Piece, first: int, buffer: npt.NDArray[np.uint8]) -> None:
@@ -173,7 +175,8 @@ def _runs(tensors: Iterable[TensorInfo]) -> Iterator[tuple[TensorInfo, int]]:
             if first is not None:
                 yield first, size
             first, run, size = tensor, piece, 0
-        size += tensor.elements * STORED_TYPES[tensor.values].bits // 8
+        bits = STORED_TYPES[tensor.values].bits
+        size += piece.nbytes if piece is not None else tensor.elements * bits // 8
     if first is not None:
         yield first, size
 

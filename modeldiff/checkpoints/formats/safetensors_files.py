@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from modeldiff.checkpoints.fingerprints import sha256
 from modeldiff.checkpoints.formats.format import Assembly, FileSet
-from modeldiff.checkpoints.formats.safetensors import header_bytes, parse_header
+from modeldiff.checkpoints.formats.safetensors import Header, header_bytes, parse_header
 from modeldiff.checkpoints.formats.shards import assemble
 from modeldiff.checkpoints.formats.weight_files import (
     MAX_INDEX_BYTES,
@@ -52,18 +52,13 @@ class Safetensors:
 
     def read_headers(self, source: Source, files: FileSet) -> Assembly:
         """As ``Format`` has it."""
-        heads, headers = {}, {}
-        for file, (raw, head) in zip(files.files, _read_all(source, files.files), strict=True):
-            where = source.where(file)
-            with placing_errors(path=source.path(file)):
-                headers[file] = parse_header(raw, file=file, file_size=head.stat.size, where=where)
-            heads[file] = head
+        read = dict(zip(files.files, _read_all(source, files.files), strict=True))
+        headers = {file: header for file, (header, _) in read.items()}
         assembly = assemble(headers, files.index, source.where(source.named))
-        return replace(assembly, heads=heads)
+        return replace(assembly, heads={file: head for file, (_, head) in read.items()})
 
 
-def _read_all(source: Source, files: Sequence[str]) -> list[tuple[bytes, FileHead]]:
-    """Each file's header, the eight bytes of its length included, and what that is of the file."""
+def _read_all(source: Source, files: Sequence[str]) -> list[tuple[Header, FileHead]]:
     pool = ThreadPoolExecutor(min(_AT_ONCE, len(files)))
     try:
         return list(pool.map(lambda file: _read_header(source, file), files))
@@ -71,16 +66,19 @@ def _read_all(source: Source, files: Sequence[str]) -> list[tuple[bytes, FileHea
         pool.shutdown(cancel_futures=True)
 
 
-def _read_header(source: Source, file: str) -> tuple[bytes, FileHead]:
+def _read_header(source: Source, file: str) -> tuple[Header, FileHead]:
+    """A file's header, and which bytes of the file that was."""
+    where = source.where(file)
     with placing_errors(path=source.path(file)):
         start, stat = source.read(file, 0, _FIRST_READ)
-        length = header_bytes(start, stat.size, source.where(file))
+        length = header_bytes(start, stat.size, where)
         if length > len(start):
             start, again = source.read(file, 0, length)
             if again != stat or len(start) < length:
                 raise CheckpointChanged(
-                    f"{source.where(file)} was changed while its header was read.",
+                    f"{where} was changed while its header was read.",
                     hint="Wait until nothing writes to it any more, then open it again.",
                 )
-    raw = start[:length]
-    return raw, FileHead(stat, length, sha256(raw))
+        raw = start[:length]
+        header = parse_header(raw, file=file, file_size=stat.size, where=where)
+    return header, FileHead(stat, length, sha256(raw))
