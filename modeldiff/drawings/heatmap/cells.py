@@ -53,12 +53,17 @@ def gather_cells(
     """
     columns = [*base.columns, *base.outside, *target.columns, *target.outside]
     groups = _groups(columns, target) | _groups(columns, base)
-    drawn = set(columns)
+    trained = set(columns)
     rank = {column: number for number, column in enumerate(table.columns)}
-    found = [cell for cell in table.cells if cell[1] in drawn and experts in ("", cell[1])]
-    found.sort(key=lambda cell: (-1 if cell[0] is None else cell[0], rank[cell[1]]))
+    drawn = [
+        cell
+        for cell in table.cells
+        if experts in ("", cell[1])
+        and (cell[1] in trained or any(r.pair.status != "buffer" for r in table.cell(*cell)))
+    ]
+    drawn.sort(key=lambda cell: (-1 if cell[0] is None else cell[0], rank[cell[1]]))
     cells = []
-    for layer, column in found:
+    for layer, column in drawn:
         rows = table.cell(layer, column)
         place = rows[0].pair.place
         region: CellRegion = "grid" if layer is not None else "above"
