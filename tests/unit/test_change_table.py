@@ -118,7 +118,6 @@ def test_what_an_index_says_a_walk_over_the_rows_finds_too(target: Architecture)
             [r for r, p in places if (p.layer, p.column) == (layer, column)],
         )
         same(table.column(column), [r for r, p in places if p.column == column])
-        same(table.node(place.node), [r for r, p in places if p.node == place.node])
         if layer is not None:
             same(table.layer(layer), [r for r, p in places if p.layer == layer])
             assert layer in table.layers_of(column)

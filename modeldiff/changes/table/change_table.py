@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Rows = tuple[Change, ...]
-Grouping = Literal["cell", "layer", "column", "node"]
+Grouping = Literal["cell", "layer", "column"]
 _GROUPS: Mapping[Grouping, str] = {
     "cell": "cells",
     "layer": "layers",
     "column": "columns",
-    "node": "nodes",
 }
 """Which mapping of a ``RowIndex`` has these groups."""
 _Key = TypeVar("_Key")
@@ -124,10 +123,6 @@ class ChangeTable(Sequence[Change]):
         """The rows of a column over all layers."""
         return self._at(self._index.columns.get(name, ()))
 
-    def node(self, id: str) -> Rows:
-        """The rows of a node of the graph over all layers."""
-        return self._at(self._index.nodes.get(id, ()))
-
     def at(self, place: Place) -> Change | None:
         """The row of a place; None where neither side has it."""
         number = self._index.places.get(place)
@@ -161,7 +156,7 @@ class ChangeTable(Sequence[Change]):
     @overload
     def merged(self, by: Literal["layer"]) -> Mapping[int, Statistics | None]: ...
     @overload
-    def merged(self, by: Literal["column", "node"]) -> Mapping[str, Statistics | None]: ...
+    def merged(self, by: Literal["column"]) -> Mapping[str, Statistics | None]: ...
     def merged(self, by: Grouping) -> Mapping[Any, Statistics | None]:
         """The merged statistics of each group of rows, see ``statistics``. Each is merged when it
         is first asked for, and kept."""

@@ -1,4 +1,4 @@
-"""Where the rows of a table stand, found once: by cell, layer, column, node and place."""
+"""Where the rows of a table stand, found once: by cell, layer, column and place."""
 
 from __future__ import annotations
 
@@ -64,11 +64,6 @@ class RowIndex:
     def one_a_column(self) -> tuple[Place, ...]:
         """A place of each column, in the order of ``columns``."""
         return tuple(self._places[rows[0]] for rows in self.columns.values())
-
-    @cached_property
-    def nodes(self) -> Mapping[str, RowPositions]:
-        """The rows of each node of the graph."""
-        return self._by(lambda place: place.node)
 
     @cached_property
     def places(self) -> Mapping[Place, int]:

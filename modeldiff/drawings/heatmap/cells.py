@@ -156,9 +156,8 @@ def _part(place: Place) -> str:
 
 def _drawn_columns(table: ChangeTable, architectures: Sequence[Architecture]) -> Set[str]:
     """All columns but those of buffers alone."""
-    if architectures:
-        return {column for each in architectures for column in (*each.columns, *each.outside)}
-    return {row.pair.place.column for row in table if row.pair.status != "buffer"}
+    trained = {column for each in architectures for column in (*each.columns, *each.outside)}
+    return trained | {row.pair.place.column for row in table if row.pair.status != "buffer"}
 
 
 def _groups(architecture: Architecture) -> dict[str, str]:
