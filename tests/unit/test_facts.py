@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.architectures import Architecture, FactPair, compare_facts, understand
+from modeldiff.architectures.facts.config_entries import ENTRY
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.config_only.opening import CATALOG, catalog_config, catalog_names
@@ -356,8 +357,8 @@ def meanings(base: Architecture, target: Architecture) -> dict[str, FactPair]:
 def test_the_step_from_llama_2_to_3_is_explained() -> None:
     pairs = meanings(understand(published("llama-2-7b")), understand(published("llama-3-8b")))
     assert pairs["kv_heads"].meaning == (
-        "8 KV heads shared by 32 query heads: the KV cache is 4 times smaller than with one "
-        "for each."
+        "8 KV heads shared by 32 query heads; all in all the KV cache of a token is 4 times "
+        "smaller."
     )
     assert pairs["vocabulary"].meaning.startswith("96,256 more tokens to choose from")
     assert "1.05 B parameters" in pairs["vocabulary"].meaning
@@ -367,9 +368,11 @@ def test_the_step_from_llama_2_to_3_is_explained() -> None:
 def test_the_step_from_llama_3_to_3_1_is_context_and_scaling_alone() -> None:
     pairs = meanings(understand(published("llama-3-8b")), understand(published("llama-3.1-8b")))
     different = {key: pair.meaning for key, pair in pairs.items() if not pair.same}
-    assert different == {
-        "rope_scaling": "Slow rotations are stretched (llama3 ×8 from 8,192), so that a model of "
-        "8,192 tokens reads 131,072 tokens.",
+    entries = {key for key in different if key.startswith(ENTRY)}
+    assert entries == {f"{ENTRY}config.json: {name}" for name in ("transformers_version",)}
+    assert {key: different[key] for key in different.keys() - entries} == {
+        "rope_scaling": "Slow rotations are stretched (llama3 ×8 from 8,192); the longest text is "
+        "of 131,072 tokens.",
         "context": "A text can be 16 times as long; filled to the end, the KV cache takes 16 GiB.",
         "kv_cache_bytes": "Filled to the end of the context, the KV cache is 16 times as large.",
     }
@@ -391,7 +394,8 @@ def test_every_difference_has_one_sentence(other: str) -> None:
         for pair in compare_facts(one, two):
             assert pair.same == (pair.meaning == "")
             if pair.meaning:
-                assert pair.meaning[0].isupper() or not pair.meaning[0].isalpha()
+                begins = pair.meaning[0]
+                assert begins.isupper() or not begins.isalpha() or pair.key.startswith(ENTRY)
                 assert pair.meaning.endswith(".")
                 assert "None" not in pair.meaning and "{" not in pair.meaning
         assert {p.key for p in compare_facts(one, one) if not p.same} == set()
