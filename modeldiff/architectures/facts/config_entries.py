@@ -71,7 +71,8 @@ _ABOVE = frozenset((*TEXT_CONFIGS, "rope_scaling", "rope_parameters"))
 
 
 def compare_entries(base: Entries, target: Entries, pairs: Iterable[FactPair]) -> list[FactPair]:
-    """The entries that differ, in the order of the files, ``MOST_SHOWN`` of them and a count.
+    """The entries that differ, in the order of the files, ``MOST_SHOWN`` of them and a count; of a
+    file that only one side has, that it is there.
 
     Left out is what one of the ``pairs`` of facts tells already: its two sides differ too, or one
     config calls the thing by a name that the other does not use. So a config's number that
@@ -79,23 +80,59 @@ def compare_entries(base: Entries, target: Entries, pairs: Iterable[FactPair]) -
     different.
     """
     facts = {pair.key: pair for pair in pairs}
+    base, target = _aligned(base), _aligned(target)
+    paths = dict.fromkeys((*base, *target))
+    alone = {file for file in map(_file, paths) if not (_has(base, file) and _has(target, file))}
     different = [
         path
-        for path in dict.fromkeys((*base, *target))
-        if base.get(path) != target.get(path) and not _told(path, base, target, facts)
+        for path in paths
+        if _file(path) not in alone
+        and base.get(path) != target.get(path)
+        and not _told(path, base, target, facts)
     ]
-    shown = [_pair(path, base.get(path), target.get(path)) for path in different[:MOST_SHOWN]]
-    more = len(different) - len(shown)
-    if more:
-        shown.append(_more(more))
+    shown = [_file_pair(file, base, target) for file in sorted(alone)]
+    shown += [_pair(path, base.get(path), target.get(path)) for path in different[:MOST_SHOWN]]
+    if len(different) > MOST_SHOWN:
+        shown.append(_more(len(different) - MOST_SHOWN))
     return shown
 
 
+def _aligned(entries: Entries) -> Entries:
+    """The entries, those of the table of the tower that writes at the root where its root does not
+    say them, too: there a model of one tower has them."""
+    aligned = {}
+    for path, value in entries.items():
+        file, _, inner = path.partition(": ")
+        at_root = ".".join(part for part in inner.split(".") if part not in TEXT_CONFIGS)
+        moved = f"{file}: {at_root}"
+        aligned[path if moved in entries else moved] = value
+    return aligned
+
+
+def _file(path: str) -> str:
+    return path.partition(": ")[0]
+
+
+def _has(entries: Entries, file: str) -> bool:
+    return any(_file(path) == file for path in entries)
+
+
+def _file_pair(file: str, base: Entries, target: Entries) -> FactPair:
+    """A file that only one side has."""
+    before, after = (_whole(file, entries) for entries in (base, target))
+    who = "base" if before is not None else "target"
+    return FactPair(ENTRY + file, file, before, after, False, f"{file}: only the {who} has one.")
+
+
+def _whole(file: str, entries: Entries) -> Fact | None:
+    count = sum(_file(path) == file for path in entries)
+    return Fact(ENTRY + file, file, count, f"{count:,} entries", file) if count else None
+
+
 def _told(path: str, base: Entries, target: Entries, facts: Mapping[str, FactPair]) -> bool:
-    file, _, inner = path.partition(": ")
-    *above, name = inner.split(".")
+    *above, name = path.partition(": ")[2].split(".")
     pair = facts.get(_TOLD.get(name, ""))
-    if file != "config.json" or pair is None or not _ABOVE.issuperset(above):
+    if _file(path) != "config.json" or pair is None or not _ABOVE.issuperset(above):
         return False
     return not pair.same or (path in base) != (path in target)
 

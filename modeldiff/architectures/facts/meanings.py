@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modeldiff.architectures.architecture import Architecture, Fact
 from modeldiff.architectures.config.parameter_counts import PARTS
+from modeldiff.architectures.facts.memory import ESTIMATE_TOKENS
 from modeldiff.architectures.facts.one_sided import one_sided
 from modeldiff.architectures.facts.sentences import (
     Meaning,
@@ -139,8 +140,17 @@ def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture)
     both, size = positive_numbers(base, target), number(target)
     if both is None or size is None:
         return ""
-    whole = short_bytes(int(size))
-    return f"By estimate it needs {whole}: {times(*both, 'much more less')} memory."
+    sentence = f"By estimate it needs {short_bytes(int(size))}"
+    lengths = {_estimated_text(one) for one in (before, after)}
+    if len(lengths) > 1:
+        return f"{sentence}, the base {short_bytes(int(both[0]))}, for texts of different lengths."
+    return f"{sentence}: {times(*both, 'much more less')} memory."
+
+
+def _estimated_text(architecture: Architecture) -> int:
+    """For a text of how many tokens the memory is estimated."""
+    context = number(architecture.fact("context"))
+    return min(ESTIMATE_TOKENS, int(context)) if context is not None else ESTIMATE_TOKENS
 
 
 def _intermediate(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:

@@ -27,20 +27,24 @@ def one_sided(
 
 def _would_be_known(key: str, without: Architecture) -> bool:
     """Whether a model that has this would show it, so that its absence says something."""
-    if key in _BY_CONFIG:
-        return bool(without.entries) and without.family != UNKNOWN
+    if without.family == UNKNOWN or (key in _BY_CONFIG and not without.entries):
+        return False
     if key == "parameters_active":
-        return without.fact("experts") is None and without.family != UNKNOWN
+        return without.fact("experts") is None
     if key == "parameters_head":
         tied = without.fact("tied_head")
         return tied is not None and tied.value is True
     if key in ("kv_cache_bytes_per_token", "kv_cache_bytes"):
-        return without.fact("attention") is None and without.family != UNKNOWN
-    return without.family != UNKNOWN
+        return without.fact("attention") is None
+    return True
 
 
 _BY_CONFIG = frozenset(
     {
+        "heads",
+        "kv_heads",
+        "head_dim",
+        "attention",
         "attention_softcap",
         "logit_softcap",
         "rope_share",
@@ -49,10 +53,13 @@ _BY_CONFIG = frozenset(
         "rope_theta",
         "rope_theta_sliding",
         "rope_scaling",
+        "mlp",
         "experts_per_token",
+        "kv_cache_bytes_per_token",
+        "kv_cache_bytes",
     }
 )
-"""What only a config says."""
+"""What nobody knows without a config."""
 
 _ATTENDS = "{who} has attention ({text}), {other} has none."
 
