@@ -92,7 +92,7 @@ def _vocabulary(base: Fact, target: Fact, before: Architecture, after: Architect
     if width is None:
         return sentence + "."
     tied = after.fact("tied_head")
-    matrices = 1 if tied is not None and tied.value is True else 2
+    matrices = 2 if tied is not None and tied.value is False else 1
     cost = int(both[1] * width) * matrices
     where = "the embedding" if matrices == 1 else "embedding and head"
     return f"{sentence}, and {where} hold {short_count(cost)} parameters."
@@ -284,7 +284,7 @@ _MEANINGS: dict[str, Meaning] = {
     ),
     "stored_types": _types,
     "parameters": _parameters,
-    "parameters_active": compared("The work for one token is {times}."),
+    "parameters_active": compared("{times} parameters work on one token.", _COUNT),
     **{f"parameters_{part}": _part for part in PARTS},
     "checkpoint_bytes": compared("The files are {times}."),
     "kv_cache_bytes_per_token": compared("The memory that each token of context takes is {times}."),
