@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 Entries = Mapping[str, str]
@@ -12,7 +13,8 @@ Entries = Mapping[str, str]
 MOST_ENTRIES = 5_000
 """Entries that are kept of one file: the longest published configs have some hundreds."""
 _LONGEST = 10_000
-"""Letters of a value that are kept, and compared; a list of a word for each layer has 2,000."""
+"""Letters of a value that are kept; a list of a word for each layer has 2,000. A longer one is
+told by its digest."""
 _DEEPEST = 8
 
 
@@ -39,4 +41,10 @@ def _leaves(
             if depth < _DEEPEST:
                 yield from _leaves(value, path, depth + 1)
         elif value is not None:
-            yield path, json.dumps(value, ensure_ascii=False)[:_LONGEST]
+            yield path, _short(json.dumps(value, ensure_ascii=False))
+
+
+def _short(value: str) -> str:
+    if len(value) <= _LONGEST:
+        return value
+    return f"{value[:_LONGEST]}… {sha256(value.encode(errors='surrogatepass')).hexdigest()}"

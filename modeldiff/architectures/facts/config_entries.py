@@ -82,7 +82,7 @@ def compare_entries(base: Entries, target: Entries, pairs: Iterable[FactPair]) -
     facts = {pair.key: pair for pair in pairs}
     base, target = _aligned(base), _aligned(target)
     paths = dict.fromkeys((*base, *target))
-    alone = {file for file in map(_file, paths) if not (_has(base, file) and _has(target, file))}
+    alone = set(map(_file, base)) ^ set(map(_file, target))
     different = [
         path
         for path in paths
@@ -113,10 +113,6 @@ def _file(path: str) -> str:
     return path.partition(": ")[0]
 
 
-def _has(entries: Entries, file: str) -> bool:
-    return any(_file(path) == file for path in entries)
-
-
 def _file_pair(file: str, base: Entries, target: Entries) -> FactPair:
     """A file that only one side has."""
     before, after = (_whole(file, entries) for entries in (base, target))
@@ -141,7 +137,7 @@ def _pair(path: str, before: str | None, after: str | None) -> FactPair:
     file, _, inner = path.partition(": ")
     label = f"{file}: {quoted(inner, 60)[1:-1]}"
     facts = [
-        Fact(ENTRY + path, label, value, _short(value), path) if value is not None else None
+        Fact(ENTRY + path, label, value, _short(value), label) if value is not None else None
         for value in (before, after)
     ]
     return FactPair(ENTRY + path, label, facts[0], facts[1], False, _meaning(label, *facts))
