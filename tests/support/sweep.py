@@ -266,7 +266,7 @@ def swept(model_type: str, auto: str) -> dict[str, Any]:
         "integers": [n for n, t in stored.items() if not t.is_floating_point()],
         "expected": {
             **_sizes(config),
-            "parameters": _trained(model),
+            "parameters": model.num_parameters(),
             "active": _active(model, config),
             "cache": _cache(kind, config),
         },
@@ -293,13 +293,8 @@ def _sizes(config: Any) -> dict[str, Any]:
     return sizes
 
 
-def _trained(model: Any) -> int:
-    """Parameters that are given to an optimiser; those used twice count once."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
 def _active(model: Any, config: Any) -> int | None:
-    """Trained parameters without the experts that the router passes by; None without experts."""
+    """Parameters without the experts that the router passes by; None without experts."""
     text = config.get_text_config(decoder=True)
     chosen = {
         getattr(module, name)
@@ -315,12 +310,12 @@ def _active(model: Any, config: Any) -> int | None:
             if count and len(chosen) == 1:
                 stacks += 1
                 idle += sum(p.numel() * (count - max(chosen)) // count for p in own)
-    return _trained(model) - idle if stacks else None
+    return model.num_parameters() - idle if stacks else None
 
 
 def _cache(kind: Any, config: Any) -> Any:
-    """Each layer's keys and values: numbers a token, tokens kept of a long text, and what is kept
-    beside them whatever the length. A sentence where no forward pass of the text alone runs."""
+    """Each layer's keys and values: numbers a token, and tokens kept of a long text. A sentence
+    where nothing is kept, or where no forward pass of the text alone runs."""
     import torch
 
     try:

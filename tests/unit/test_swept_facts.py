@@ -30,21 +30,22 @@ SIZES = {
     "parameters": "parameters",
     "parameters_active": "active",
 }
+_FROZEN = "the library counts a correction of the router's scores that has no gradient"
+_UNNAMED = "a router's bias that is no parameter is named as any other"
 TOLD_OTHERWISE = {
     ("hrm_text", "layers"): "two stacks, of which the config counts a part",
-    (
-        "hrm_text",
-        "parameters",
-    ): "a state that is no parameter of an optimiser is named as any other",
     ("longcat_flash", "layers"): "two attentions in a layer, which transformers counts as two",
     ("openai-gpt", "kv_cache_bytes_per_token"): "transformers keeps nothing, others do",
     ("unlimited_ocr", "kv_cache_bytes_per_token"): "kept under names of its own",
-    ("deepseek_v4", "parameters"): "a router's untrained bias is named as any other",
-    ("deepseek_v4", "parameters_active"): "a router's untrained bias is named as any other",
-    ("inkling2", "parameters"): "a router's untrained bias is named as any other",
-    ("inkling2", "parameters_active"): "a router's untrained bias is named as any other",
-    ("inkling2_text", "parameters"): "a router's untrained bias is named as any other",
-    ("inkling2_text", "parameters_active"): "a router's untrained bias is named as any other",
+    **{
+        (model_type, key): reason
+        for reason, model_types in (
+            (_FROZEN, ("afmoe", "ernie4_5_moe", "laguna")),
+            (_UNNAMED, ("deepseek_v4", "inkling2", "inkling2_text")),
+        )
+        for model_type in model_types
+        for key in ("parameters", "parameters_active")
+    },
 }
 """Where the library counts another thing than the fact does."""
 TOLD_AT_LEAST = {
