@@ -265,10 +265,10 @@ def swept(model_type: str, auto: str) -> dict[str, Any]:
         "tensors": _by_pattern((n, tuple(t.shape)) for n, t in stored.items()),
         "integers": [n for n, t in stored.items() if not t.is_floating_point()],
         "expected": {
-            **_sizes(config),
-            "parameters": model.num_parameters(),
             "active": _active(model, config),
             "cache": _cache(kind, config),
+            "parameters": model.num_parameters(),
+            **_sizes(config),
         },
     }
 
