@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from typing import Literal
@@ -112,7 +112,8 @@ class Architecture:
     checkpoint's file order, plus one ``tied`` entry for each second use. ``columns`` are the
     heatmap's columns (``Place.column``) of all parameters in layers, in the order in which data
     passes; ``outside`` the columns of those outside the layers, in the same order. ``stem`` and
-    ``tail`` are the nodes before and after the layers.
+    ``tail`` are the nodes before and after the layers. ``entries`` are those of the JSON files that
+    describe the model, by file and name, as JSON; none where there is no config.
     """
 
     family: str
@@ -125,6 +126,7 @@ class Architecture:
     stem: tuple[Node, ...]
     layer_kinds: tuple[LayerKind, ...]
     tail: tuple[Node, ...]
+    entries: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         count = f"{self.layer_count} layers, {len(self.parameters):,} tensors"

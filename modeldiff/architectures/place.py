@@ -14,6 +14,28 @@ ParameterRole = Literal["parameter", "buffer", "tied"]
 _SCALES = ("scale_inv", "scales", "weight_scale", "input_scale", "scale_ub", "zeros", "g_idx")
 """Ends of the names of a quantised matrix's scales: they are not parameters of the model."""
 
+_KEPT_BESIDE = (
+    "e_score_correction_bias",
+    "expert_bias",
+    "balancing_biases",
+    "router_bias",
+    ".layer_scalar",
+    ".running_mean",
+    ".running_var",
+    ".global_mean",
+    ".global_invstd",
+    ".act_fn.beta",
+    ".act_fn.eps",
+    ".slope_rate",
+    ".query_decay",
+    ".key_decay",
+    ".diagonal_decay",
+    "lerope.alpha",
+    ".pos_idx_to_embed",
+)
+"""Ends of the names of what transformers stores and computes with, but gives to no optimiser, such
+as a correction of a router's scores that a rule moves: measured like a parameter, not counted."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -67,9 +89,9 @@ class Parameter:
 
 
 def trained_elements(name: str, dtype: str, shape: Iterable[int]) -> int:
-    """How many trained parameters a stored tensor holds: a quantised one's scales are none, and
-    packed values are counted one by one."""
-    if name.endswith(_SCALES) or name.endswith("_scales"):
+    """How many trained parameters a stored tensor holds: a quantised one's scales and what no
+    optimiser sees are none, and packed values are counted one by one."""
+    if name.endswith((*_SCALES, *_KEPT_BESIDE, "_scales")):
         return 0
     # MXFP4 packs two values in a byte.
     packed = name.endswith("_blocks") and dtype == "U8"

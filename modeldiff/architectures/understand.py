@@ -5,11 +5,17 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 from modeldiff.architectures.architecture import Architecture
+from modeldiff.architectures.config.entries import read_entries
 from modeldiff.architectures.facts.facts import read_facts
 from modeldiff.architectures.graph.blocks import read_blocks
 from modeldiff.architectures.graph.data_order import DataOrder
 from modeldiff.architectures.spec import UNKNOWN, read_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.checkpoints.formats.config_json import (
+    CONFIG_NAME,
+    GENERATION_CONFIG_NAME,
+    read_generation_config,
+)
 from modeldiff.text.magnitudes import short_count
 
 _understood: WeakKeyDictionary[Checkpoint, Architecture] = WeakKeyDictionary()
@@ -43,4 +49,8 @@ def _understand(checkpoint: Checkpoint) -> Architecture:
         stem=blocks.stem,
         layer_kinds=blocks.layer_kinds,
         tail=blocks.tail,
+        entries={
+            **read_entries(checkpoint.config, CONFIG_NAME),
+            **read_entries(read_generation_config(checkpoint), GENERATION_CONFIG_NAME),
+        },
     )

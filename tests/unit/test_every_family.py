@@ -17,9 +17,6 @@ from modeldiff.results import run_diff
 from tests.support.expected_places import expected, split_name
 from tests.support.saved_models import TINY, save_pair
 
-BESIDE_THE_PARAMETERS = {"deepseek_v3": "e_score_correction_bias"}
-"""What transformers keeps as a buffer though training moves it: measured here like a parameter."""
-
 
 @dataclass(frozen=True)
 class Saved:
@@ -75,10 +72,8 @@ def test_every_tensor_is_at_its_place_and_none_is_lost_or_doubled(saved: Saved) 
 
 
 def test_the_total_is_transformers_own(saved: Saved) -> None:
-    beside = BESIDE_THE_PARAMETERS.get(saved.name, " ")
-    more = sum(tensor.elements for tensor in saved.base.tensors if beside in tensor.name)
     fact = saved.architecture.fact("parameters")
-    assert fact is not None and fact.value == saved.parameters + more
+    assert fact is not None and fact.value == saved.parameters
 
 
 def test_a_diff_measures_every_place_and_heatmap_and_table_hold_it(saved: Saved) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.architectures import Architecture, FactPair, compare_facts, understand
+from modeldiff.architectures.facts.config_entries import ENTRY, MOST_SHOWN
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.config_only.catalog import CATALOG, catalog_config, catalog_names
+from modeldiff.checkpoints.references import Reference
+from modeldiff.checkpoints.sources.local import LocalFolder
 from tests.support.named_shapes import (
     checkpoint,
     gpt2_shapes,
@@ -356,8 +361,8 @@ def meanings(base: Architecture, target: Architecture) -> dict[str, FactPair]:
 def test_the_step_from_llama_2_to_3_is_explained() -> None:
     pairs = meanings(understand(published("llama-2-7b")), understand(published("llama-3-8b")))
     assert pairs["kv_heads"].meaning == (
-        "8 KV heads shared by 32 query heads: the KV cache is 4 times smaller than with one "
-        "for each."
+        "8 KV heads shared by 32 query heads; all in all the KV cache of a token is 4 times "
+        "smaller."
     )
     assert pairs["vocabulary"].meaning.startswith("96,256 more tokens to choose from")
     assert "1.05 B parameters" in pairs["vocabulary"].meaning
@@ -367,9 +372,11 @@ def test_the_step_from_llama_2_to_3_is_explained() -> None:
 def test_the_step_from_llama_3_to_3_1_is_context_and_scaling_alone() -> None:
     pairs = meanings(understand(published("llama-3-8b")), understand(published("llama-3.1-8b")))
     different = {key: pair.meaning for key, pair in pairs.items() if not pair.same}
-    assert different == {
-        "rope_scaling": "Slow rotations are stretched (llama3 ×8 from 8,192), so that a model of "
-        "8,192 tokens reads 131,072 tokens.",
+    entries = {key for key in different if key.startswith(ENTRY)}
+    assert entries == {f"{ENTRY}config.json: {name}" for name in ("transformers_version",)}
+    assert {key: different[key] for key in different.keys() - entries} == {
+        "rope_scaling": "Slow rotations are stretched (llama3 ×8 from 8,192); the longest text is "
+        "of 131,072 tokens.",
         "context": "A text can be 16 times as long; filled to the end, the KV cache takes 17.2 GB.",
         "kv_cache_bytes": "Filled to the end of the context, the KV cache is 16 times as large.",
     }
@@ -391,7 +398,8 @@ def test_every_difference_has_one_sentence(other: str) -> None:
         for pair in compare_facts(one, two):
             assert pair.same == (pair.meaning == "")
             if pair.meaning:
-                assert pair.meaning[0].isupper() or not pair.meaning[0].isalpha()
+                begins = pair.meaning[0]
+                assert begins.isupper() or not begins.isalpha() or pair.key.startswith(ENTRY)
                 assert pair.meaning.endswith(".")
                 assert "None" not in pair.meaning and "{" not in pair.meaning
         assert {p.key for p in compare_facts(one, one) if not p.same} == set()
@@ -406,3 +414,156 @@ def test_what_is_the_same_reads_the_same() -> None:
             if pair.same and pair.base is not None and pair.target is not None
         }
         assert not {key: both for key, both in texts.items() if both[0] != both[1]}, (one, other)
+
+
+def test_heads_are_counted_without_the_gate_that_the_query_holds() -> None:
+    """Qwen3-Next's queries are stored with a gate of the output, so in twice as many rows."""
+    config = {**catalog_config("qwen3-8b"), "num_hidden_layers": 1}
+    shapes = llama_shapes(config)
+    width = config["hidden_size"]
+    rows = 2 * config["num_attention_heads"] * config["head_dim"]
+    shapes["model.layers.0.self_attn.q_proj.weight"] = (rows, width)
+    facts = values(checkpoint(shapes, config))
+    assert facts["heads"] == config["num_attention_heads"]
+    assert facts["head_dim"] == config["head_dim"]
+
+
+def small_llama(**changes: Any) -> tuple[dict[str, tuple[int, ...]], dict[str, Any]]:
+    config = {**catalog_config("llama-3.2-1b"), "num_hidden_layers": 4}
+    return llama_shapes(config), {**config, **changes}
+
+
+def test_windows_begin_after_the_layers_that_qwen_counts() -> None:
+    window = {"model_type": "qwen2", "sliding_window": 4096, "max_window_layers": 3}
+    on = values(checkpoint(*small_llama(**window, use_sliding_window=True)))
+    assert (on["sliding_window"], on["sliding_layers"]) == (4096, "1 of 4")
+    each = on["kv_cache_bytes_per_token"] // 4
+    assert on["kv_cache_bytes"] == each * (3 * on["context"] + 4096)
+    for off in ({"use_sliding_window": False}, {}):
+        facts = values(checkpoint(*small_llama(**window, **off)))
+        assert not {"sliding_window", "sliding_layers"} & set(facts)
+
+
+def test_the_context_is_what_yarn_stretches_to() -> None:
+    rope = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32_768}
+    long = small_llama(max_position_embeddings=32_768, rope_scaling=rope)
+    fact = understand(checkpoint(*long)).fact("context")
+    assert fact is not None and fact.value == 131_072
+    assert fact.text == "131,072 tokens (config's max_position_embeddings is 32,768)"
+    already = small_llama(max_position_embeddings=131_072, rope_scaling=rope)
+    assert values(checkpoint(*already))["context"] == 131_072
+    short = understand(checkpoint(*small_llama(max_position_embeddings=2048, rope_scaling=None)))
+    sentence = meanings(short, understand(checkpoint(*long)))["rope_scaling"].meaning
+    assert "2,048" not in sentence and "131,072 tokens" in sentence
+
+
+def test_a_config_is_not_said_to_say_what_it_leaves_out() -> None:
+    shapes, config = small_llama()
+    del config["num_key_value_heads"]
+    fact = understand(checkpoint(shapes, config)).fact("kv_heads")
+    assert fact is not None and (fact.value, fact.text) == (8, "8")
+
+
+def test_without_a_config_no_familys_numbers_are_facts() -> None:
+    shapes = {tensor.name: tensor.shape for tensor in tiny("gemma3_text").tensors}
+    facts = understand(checkpoint(shapes)).facts
+    assert [fact.key for fact in facts if "default" in fact.source] == ["tied_head"]
+    assert not {"rope_theta", "context", "norm_eps", "activation"} & {fact.key for fact in facts}
+
+
+def test_contradictions_between_config_and_tensors_are_named() -> None:
+    shapes, config = small_llama(
+        tie_word_embeddings=True, torch_dtype="float16", vocab_size=7, num_hidden_layers=12
+    )
+    shapes["lm_head.weight"] = shapes["model.embed_tokens.weight"]
+    facts = {fact.key: fact.text for fact in understand(checkpoint(shapes, config)).facts}
+    assert facts["tied_head"] == "no, a head of its own is stored (config says tied)"
+    assert facts["stored_types"] == "BF16 (config says F16)"
+    assert facts["vocabulary"] == "128,256 (config says 7)"
+    assert facts["layers"] == "4 (config says 12)"
+    del shapes["lm_head.weight"]
+    untied = {**config, "tie_word_embeddings": False}
+    fact = understand(checkpoint(shapes, untied)).fact("tied_head")
+    assert fact is not None and fact.text == "no head is stored (config says not tied)"
+
+
+def test_sharing_keys_is_not_said_to_shrink_a_cache_that_grew() -> None:
+    shapes, config = small_llama()
+    few = {**config, "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 32}
+    mha, gqa = (
+        understand(checkpoint(llama_shapes(few), few)),
+        understand(checkpoint(shapes, config)),
+    )
+    pairs = meanings(mha, gqa)
+    grown = pairs["kv_cache_bytes_per_token"]
+    assert grown.base is not None and grown.target is not None
+    ratio = int(str(grown.target.value)) / int(str(grown.base.value))
+    assert ratio == 2
+    assert pairs["attention"].meaning == (
+        "Groups of query heads share their keys and values; all in all the KV cache of a token is "
+        "2 times as large."
+    )
+
+
+def test_what_a_config_alone_tells_is_not_denied_to_a_model_without_one() -> None:
+    shapes, config = small_llama()
+    for pair in compare_facts(
+        understand(checkpoint(shapes, config)), understand(checkpoint(shapes))
+    ):
+        assert pair.same or "the target has none" not in pair.meaning, pair.key
+
+
+def leaves(table: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    found = []
+    for key, value in table.items():
+        found += leaves(value) if isinstance(value, dict) else [(table, key)]
+    return found
+
+
+@pytest.mark.parametrize("name", ["llama-3.1-8b", "qwen3-30b-a3b", "gemma-2-9b", "deepseek-v3"])
+def test_no_change_of_a_config_stays_unseen(name: str) -> None:
+    shapes = {"model.layers.0.self_attn.q_proj.weight": (64, 64), "model.norm.weight": (64,)}
+    before = understand(checkpoint(shapes, catalog_config(name)))
+    for at in range(len(leaves(json.loads(json.dumps(catalog_config(name)))))):
+        config = json.loads(json.dumps(catalog_config(name)))
+        table, key = leaves(config)[at]
+        old = table[key]
+        table[key] = not old if isinstance(old, bool) else [old, "other"] if old else 77
+        after = understand(checkpoint(shapes, config))
+        assert any(not pair.same for pair in compare_facts(before, after)), key
+
+
+def test_many_entries_that_differ_are_bounded_and_counted() -> None:
+    shapes, config = small_llama()
+    many = {**config, **{f"entry_{n}": n for n in range(MOST_SHOWN + 7)}}
+    pairs = compare_facts(
+        understand(checkpoint(shapes, config)), understand(checkpoint(shapes, many))
+    )
+    entries = [pair for pair in pairs if pair.key.startswith(ENTRY)]
+    assert len(entries) == MOST_SHOWN + 1
+    assert entries[-1].meaning == "Further entries of the configs: 7 more differ."
+
+
+def test_a_multimodal_configs_text_part_is_compared_with_a_text_models_config() -> None:
+    shapes, config = small_llama(attention_dropout=0.5)
+    nested = {"model_type": "llava", "text_config": {**config, "attention_dropout": 0.25}}
+    pairs = compare_facts(
+        understand(checkpoint(shapes, config)), understand(checkpoint(shapes, nested))
+    )
+    (dropout,) = [pair for pair in pairs if "dropout" in pair.key]
+    assert dropout.base is not None and dropout.target is not None
+    assert (dropout.base.text, dropout.target.text) == ("0.5", "0.25")
+
+
+def test_how_a_model_writes_is_compared_too(tmp_path: Path) -> None:
+    shapes, config = small_llama()
+    sides = []
+    for side, temperature in (("base", 0.6), ("target", 1.0)):
+        (tmp_path / side).mkdir()
+        settings = {"temperature": temperature, "top_p": 0.9}
+        (tmp_path / side / "generation_config.json").write_text(json.dumps(settings))
+        folder = tmp_path / side
+        source = LocalFolder.at(Reference("folder", str(folder), str(folder)), folder)
+        sides.append(understand(replace(checkpoint(shapes, config), source=source)))
+    (pair,) = [pair for pair in compare_facts(*sides) if not pair.same]
+    assert pair.meaning == "generation_config.json: temperature: 1.0 instead of 0.6."

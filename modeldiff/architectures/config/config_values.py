@@ -12,11 +12,30 @@ from modeldiff.architectures.families.family import Family
 MAX_COUNT = 10**12
 """No dimension or count of a real model is larger: such a value is left out."""
 
-_TEXT_CONFIGS = ("text_config", "llm_config", "language_config")
+TEXT_CONFIGS = (
+    "thinker_config",
+    "text_config",
+    "llm_config",
+    "language_config",
+    "language_model_config",
+    "decoder",
+)
+"""The tables in which configs of several towers speak of the one that writes, the outer first."""
+_DEEPEST = 3
+_PARTS = ("attn_config", "ffn_config")
+"""Tables in which a config of one tower (MPT's, DBRX') speaks of a part of each layer."""
 
-HEAD_KEYS = ("num_attention_heads", "n_head", "n_heads", "num_heads", "decoder_attention_heads")
-WIDTH_KEYS = ("hidden_size", "n_embd", "d_model", "dim")
-EXPERT_KEYS = ("num_local_experts", "num_experts", "n_routed_experts")
+HEAD_KEYS = (
+    "decoder_attention_heads",
+    "num_decoder_attention_heads",
+    "num_attention_heads",
+    "n_head",
+    "n_heads",
+    "num_heads",
+    "attention_heads",
+)
+WIDTH_KEYS = ("hidden_size", "n_embd", "d_model", "dim", "emb_dim", "embedding_dim")
+EXPERT_KEYS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 """What configs call the attention heads, the model's width and the experts of a layer."""
 
 _T = TypeVar("_T")
@@ -30,22 +49,33 @@ class Setting(Generic[_T]):
     value: _T
     source: str
 
+    @property
+    def in_config(self) -> bool:
+        """Whether the config itself says so, and not a family's habit or another value."""
+        return self.source.startswith("config: ")
+
 
 class Settings:
     """A config's values by the first of several spellings that has a sensible one.
 
     A multimodal config's text part is read before its root. What both leave out, the family's
-    defaults may say.
+    defaults may say; where there is no config at all, they say how such a model is built (yes or
+    no), and nothing of its sizes.
     """
 
     def __init__(self, config: Mapping[str, Any] | None, family: Family | None = None) -> None:
         root: Mapping[str, Any] = config if isinstance(config, Mapping) else {}
-        nested = (root[key] for key in _TEXT_CONFIGS if isinstance(root.get(key), Mapping))
-        text: Mapping[str, Any] = next(nested, {})
+        self.given = bool(root)
+        """Whether there is a config that says anything."""
+        tables = [*reversed(_nested(root)), root]
+        parts = [table[key] for table in tables for key in _PARTS if key in table]
+        defaults: Mapping[str, Any] = family.defaults if family else {}
+        if not self.given:
+            defaults = {key: value for key, value in defaults.items() if isinstance(value, bool)}
         self._layers: tuple[tuple[str, Mapping[str, Any]], ...] = (
-            ("config: ", text),
-            ("config: ", root),
-            (f"{family.name}'s default: " if family else "", family.defaults if family else {}),
+            *(("config: ", table) for table in tables),
+            *(("config: ", part) for part in parts if isinstance(part, Mapping)),
+            (f"{family.name}'s default: " if family else "", defaults),
         )
 
     def count(self, *keys: str) -> Setting[int] | None:
@@ -84,6 +114,19 @@ class Settings:
                 if value is not None:
                     return Setting(value, origin + key)
         return None
+
+
+def _nested(root: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The tables within each other that speak of the tower that writes, the outer first."""
+    tables: list[Mapping[str, Any]] = []
+    table = root
+    for _ in range(_DEEPEST):
+        inner = (table[key] for key in TEXT_CONFIGS if isinstance(table.get(key), Mapping))
+        table = next(inner, {})
+        if not table:
+            break
+        tables.append(table)
+    return tables
 
 
 def _number(value: object) -> float | None:

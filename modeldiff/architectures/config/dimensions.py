@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from modeldiff.architectures.config.config_values import (
@@ -11,7 +12,53 @@ from modeldiff.architectures.config.config_values import (
     Setting,
     Settings,
 )
+from modeldiff.architectures.config.rope_scaling import stretched_context
 from modeldiff.architectures.config.shapes import Shapes, Stored
+
+LAYER_KEYS = (
+    "decoder_layers",
+    "num_decoder_layers",
+    "num_hidden_layers",
+    "n_layer",
+    "n_layers",
+    "num_layers",
+)
+INNER_KEYS = (
+    "intermediate_size_mlp",
+    "decoder_ffn_dim",
+    "intermediate_size",
+    "n_inner",
+    "ffn_dim",
+    "ffn_hidden_size",
+    "d_ff",
+)
+CONTEXT_KEYS = (
+    "max_position_embeddings",
+    "n_positions",
+    "max_target_positions",
+    "max_sequence_length",
+    "seq_length",
+    "max_seq_len",
+    "n_ctx",
+    "model_max_length",
+    "context_length",
+)
+KV_HEAD_KEYS = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "kv_n_heads")
+HEAD_WIDTH_KEYS = ("head_dim", "attention_head_dim", "kv_channels", "d_kv")
+CHOSEN_KEYS = (
+    "num_experts_per_tok",
+    "num_experts_per_token",
+    "experts_per_token",
+    "experts_per_tok",
+    "top_k_experts",
+    "moe_topk",
+    "moe_top_k",
+    "moe_k",
+    "num_selected_experts",
+)
+EXPERT_WIDTH_KEYS = ("moe_intermediate_size", "expert_ffn_hidden_size")
+VOCABULARY_KEYS = ("vocab_size", "padded_vocab_size", "n_words")
+"""What configs call these sizes; where several are there, the first."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +80,6 @@ class Dimensions:
     heads: Dimension | None
     kv_heads: Dimension | None
     head_dim: Dimension | None
-    kv_width: Dimension | None
     vocabulary: Dimension | None
     context: Dimension | None
     experts: Dimension | None
@@ -43,49 +89,35 @@ class Dimensions:
 
 def read_dimensions(shapes: Shapes, settings: Settings, expert_count: int) -> Dimensions:
     """All numbers of the main stack. ``expert_count`` is how many experts the places tell apart."""
-    head_dim, heads, kv_heads, kv_width = _attention(shapes, settings)
+    head_dim, heads, kv_heads = _attention(shapes, settings)
     return Dimensions(
         layers=_weigh(
             _counted(len(shapes.layers), "tensors"),
-            settings.count("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
+            settings.count(*LAYER_KEYS),
         ),
         hidden=_weigh(_hidden(shapes), settings.count(*WIDTH_KEYS)),
         intermediate=_weigh(
             _rows(shapes.first("mlp.up_proj", "mlp.gate_proj"))
             or _rows(shapes["mlp.gate_up_proj"], divisor=2),
-            settings.count("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size", "d_ff")
+            settings.count(*INNER_KEYS)
             if "mlp.experts.down_proj" not in shapes or "mlp.down_proj" in shapes
             else None,
         ),
         heads=heads,
         kv_heads=kv_heads,
         head_dim=head_dim,
-        kv_width=kv_width,
-        vocabulary=_weigh(_vocabulary(shapes), settings.count("vocab_size", "padded_vocab_size")),
-        context=_weigh(
-            None,
-            settings.count(
-                "max_position_embeddings",
-                "n_positions",
-                "max_sequence_length",
-                "seq_length",
-                "max_seq_len",
-                "n_ctx",
-            ),
-        )
-        or _weigh(_rows(shapes["embed_positions"]), None),
+        vocabulary=_vocabulary(shapes, settings.count(*VOCABULARY_KEYS)),
+        context=_context(shapes, settings),
         experts=_weigh(
             _counted(expert_count, "tensors") or _rows(shapes["mlp.router"]),
             settings.count(*EXPERT_KEYS),
         ),
-        experts_per_token=_weigh(
-            None, settings.count("num_experts_per_tok", "experts_per_token", "moe_topk")
-        ),
+        experts_per_token=_weigh(None, settings.count(*CHOSEN_KEYS)),
         expert_width=_weigh(
             _rows(shapes.first("mlp.experts.up_proj", "mlp.experts.gate_proj"))
             if expert_count
             else None,
-            settings.count("moe_intermediate_size")
+            settings.count(*EXPERT_WIDTH_KEYS)
             or (None if "mlp.down_proj" in shapes else settings.count("intermediate_size")),
         ),
     )
@@ -94,13 +126,17 @@ def read_dimensions(shapes: Shapes, settings: Settings, expert_count: int) -> Di
 def _weigh(tensor: Setting[int] | None, config: Setting[int] | None) -> Dimension | None:
     if tensor is None:
         return Dimension(config.value, config.source) if config else None
-    if config is None or config.value == tensor.value:
+    if config is None or not config.in_config or config.value == tensor.value:
         return Dimension(tensor.value, tensor.source)
-    return Dimension(tensor.value, tensor.source, _says(config))
+    return Dimension(tensor.value, tensor.source, f"config says {config.value:,}")
 
 
-def _says(config: Setting[int]) -> str:
-    return f"{config.source.partition(':')[0]} says {config.value:,}"
+def _context(shapes: Shapes, settings: Settings) -> Dimension | None:
+    said, stretched = settings.count(*CONTEXT_KEYS), stretched_context(settings)
+    if stretched is not None and (said is None or stretched.value > said.value):
+        also = f"config's {said.source.partition(': ')[2]} is {said.value:,}" if said else ""
+        return Dimension(stretched.value, stretched.source, also)
+    return _weigh(None, said) or _weigh(_rows(shapes["embed_positions"]), None)
 
 
 def _counted(count: int, source: str) -> Setting[int] | None:
@@ -123,17 +159,20 @@ def _hidden(shapes: Shapes) -> Setting[int] | None:
     return None
 
 
-def _vocabulary(shapes: Shapes) -> Setting[int] | None:
+def _vocabulary(shapes: Shapes, said: Setting[int] | None) -> Dimension | None:
     known = _rows(shapes.first("embed_tokens", "lm_head"))
-    if known is not None:
-        return known
-    # In an unknown family: the tallest matrix that calls itself an embedding.
-    named = [
-        stored
-        for column, stored in shapes.stored.items()
-        if stored.width_in and stored.out > stored.width_in and _is_embedding(column)
-    ]
-    return _rows(max(named, key=lambda stored: stored.out)) if named else None
+    if known is None:
+        # In an unknown family: a matrix that calls itself an embedding, the one as tall as the
+        # config says, else the tallest.
+        named = [
+            stored
+            for column, stored in shapes.stored.items()
+            if stored.width_in and stored.out > stored.width_in and _is_embedding(column)
+        ]
+        tallest = max(named, key=lambda stored: stored.out, default=None)
+        agreeing = (stored for stored in named if said and stored.out == said.value)
+        known = _rows(next(agreeing, tallest))
+    return _weigh(known, said)
 
 
 def _is_embedding(column: str) -> bool:
@@ -143,35 +182,43 @@ def _is_embedding(column: str) -> bool:
 
 def _attention(
     shapes: Shapes, settings: Settings
-) -> tuple[Dimension | None, Dimension | None, Dimension | None, Dimension | None]:
-    """Head dim, heads, KV heads and KV width; a state space's heads are not attention's."""
+) -> tuple[Dimension | None, Dimension | None, Dimension | None]:
+    """Head dim, heads and KV heads; a state space's heads are not attention's."""
     columns = tuple(shapes.stored)
     mixes = any(column.startswith("mixer.") for column in columns)
     if mixes and not any(column.startswith("self_attn.") for column in columns):
-        return None, None, None, None
+        return None, None, None
     head_dim, heads = _heads(shapes, settings)
-    return head_dim, heads, *_kv(shapes, settings, head_dim, heads)
+    return head_dim, heads, _kv_heads(shapes, settings, head_dim, heads)
 
 
 def _query(shapes: Shapes) -> Setting[int] | None:
     """The width of all queries of one token: the query's rows, or what the output reads."""
     own = _rows(shapes.first("self_attn.q_proj", "self_attn.q_b_proj"))
     output = shapes["self_attn.o_proj"]
-    if own is not None or output is None or not output.width_in:
+    if output is None or not output.width_in:
         return own
-    return Setting(output.width_in, f"tensor: {output.name}")
+    read = Setting(output.width_in, f"tensor: {output.name}")
+    return read if own is None or _gates(shapes, own.value, read.value) else own
+
+
+def _gates(shapes: Shapes, rows: int, read: int) -> bool:
+    """Whether the query's rows hold a gate of the attention's output beside the queries: twice the
+    width that the output reads, and not because a head's values are half as wide as its keys."""
+    key, value = shapes["self_attn.k_proj"], shapes["self_attn.v_proj"]
+    return rows == 2 * read and key is not None and value is not None and key.out == value.out
 
 
 def _heads(shapes: Shapes, settings: Settings) -> tuple[Dimension | None, Dimension | None]:
     """Head dim and heads: the config counts the heads, the query's rows must hold them."""
     said = settings.count(*HEAD_KEYS)
-    said_dim = settings.count("head_dim", "kv_channels")
+    said_dim = settings.count(*HEAD_WIDTH_KEYS)
     query = _query(shapes)
-    per_head = shapes["self_attn.q_norm"]
+    per_head = _last_width(shapes["self_attn.q_norm"])
     if query is None or query.value == 0:
         return _heads_said(said, said_dim, settings)
-    if per_head is not None and 0 < per_head.out < query.value:
-        width = Setting(per_head.out, f"tensor: {per_head.name}")
+    if per_head is not None and 0 < per_head.value < query.value:
+        width = per_head
     elif said is not None and query.value % said.value == 0:
         width = Setting(query.value // said.value, f"{query.source} ÷ {said.source}")
     elif said_dim is not None and query.value % said_dim.value == 0:
@@ -188,6 +235,11 @@ def _heads(shapes: Shapes, settings: Settings) -> tuple[Dimension | None, Dimens
     return head_dim, _weigh(counted, said)
 
 
+def _last_width(norm: Stored | None) -> Setting[int] | None:
+    """The width of what is normed: all of a norm for all heads, a row of one for each head."""
+    return Setting(norm.shape[-1], f"tensor: {norm.name}") if norm and norm.shape else None
+
+
 def _heads_said(
     said: Setting[int] | None, said_dim: Setting[int] | None, settings: Settings
 ) -> tuple[Dimension | None, Dimension | None]:
@@ -198,31 +250,35 @@ def _heads_said(
     return _weigh(None, said_dim), _weigh(None, said)
 
 
-def _kv(
+def _kv_heads(
     shapes: Shapes, settings: Settings, head_dim: Dimension | None, heads: Dimension | None
-) -> tuple[Dimension | None, Dimension | None]:
-    """KV heads, and the width of all keys of one token (the values' width is the same)."""
-    said = settings.count("num_key_value_heads", "num_kv_heads", "n_head_kv")
+) -> Dimension | None:
+    """How many heads have keys and values of their own."""
+    said = settings.count(*KV_HEAD_KEYS)
     multi_query = settings.flag("multi_query")
     if said is None and multi_query is not None and multi_query.value:
         said = Setting(1, multi_query.source)
-    if said is None and heads is not None:
-        said = Setting(heads.value, heads.source)
     key = _rows(shapes["self_attn.k_proj"])
-    fused = shapes["self_attn.qkv_proj"]
-    query = _query(shapes)
+    fused, query = shapes["self_attn.qkv_proj"], _query(shapes)
     if key is None and fused is not None and query is not None:
         rest = fused.out - query.value
         if rest > 0 and rest % 2 == 0:
             key = Setting(rest // 2, f"tensor: {fused.name}")
-    if key is None:
-        if said is None or head_dim is None or shapes.layers:
-            return _weigh(None, said), None
-        return _weigh(None, said), Dimension(said.value * head_dim.value, said.source)
-    width = Dimension(key.value, key.source)
-    if head_dim is None or key.value % head_dim.value:
-        return _weigh(None, said), width
+    if key is None or head_dim is None or key.value % head_dim.value:
+        as_many = Setting(heads.value, heads.source) if heads is not None else None
+        return _weigh(None, said or as_many)
     counted = Setting(key.value // head_dim.value, f"{key.source} ÷ head dim")
-    if said is not None and said.value == counted.value:
-        return Dimension(said.value, said.source), width
-    return _weigh(counted, said), width
+    others = {width // head_dim.value for width in shapes.widths("self_attn.k_proj")}
+    if said is not None and said.value in others | {counted.value}:
+        others.discard(said.value)
+        return Dimension(said.value, said.source, _elsewhere(others))
+    others.discard(counted.value)
+    if others:
+        return Dimension(counted.value, counted.source, _elsewhere(others))
+    return _weigh(counted, said)
+
+
+def _elsewhere(others: Iterable[int]) -> str:
+    """What other layers have, where layers differ."""
+    counts = " or ".join(f"{count:,}" for count in sorted(others))
+    return f"in other layers {counts}" if counts else ""

@@ -68,7 +68,7 @@ def part_of(place: Place) -> str:
         if component.startswith(_HEADS):
             return "head"
         return "embedding" if "emb" in name or words[-1] in ("wte", "wpe") else "other"
-    if "shared" not in name and "experts" in words:
+    if "shared" not in name and "experts" in words and "correction" not in name:
         return "experts"
     if words[0] == "mixer":
         return "mixer"

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from modeldiff.architectures.config.config_values import Setting, Settings
-from modeldiff.architectures.config.rope_scaling import in_short, spelled_out
+from modeldiff.architectures.config.rope_scaling import in_short, rope_table, spelled_out
 from modeldiff.architectures.config.shapes import Shapes
 from modeldiff.architectures.families.family import Family
 
 _DEFAULT_THETA = 10_000.0
+_FULL, _SLIDING = "full_attention", "sliding_attention"
+_KINDS_KEYS = ("layer_types", "layers_block_type", "attention_layers")
+_WINDOW_KEYS = (
+    "sliding_window",
+    "sliding_window_size",
+    "attention_window_size",
+    "local_attention",
+    "attention_chunk_size",
+)
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,34 @@ class Positions:
     window: Setting[int] | None
     kinds: tuple[str, ...]
 
+    def kind_of(self, layer: int) -> str:
+        """The layer's word; empty where the config has none for it."""
+        return self.kinds[layer] if 0 <= layer < len(self.kinds) else ""
+
+    def window_of(self, layer: int) -> int | None:
+        """To how many tokens the layer looks back at most; None for all of them."""
+        if self.window is None or (self.kinds and not slides(self.kind_of(layer))):
+            return None
+        return self.window.value
+
+
+def slides(kind: str) -> bool:
+    """Whether a layer of this kind looks back over a window only: ``sliding_attention``."""
+    return any(word in kind for word in ("sliding", "chunked", "local", "window"))
+
+
+def keeps_tokens(kind: str) -> bool:
+    """Whether a layer of this kind keeps something of every token: one with a state does not."""
+    return not any(word in kind for word in ("linear", "mamba", "conv", "recurrent", "cross"))
+
 
 def read_positions(
     shapes: Shapes, settings: Settings, family: Family | None, layers: int
 ) -> Positions:
     """Positions from the tensors (learned ones), the config, and the family's habit."""
     kind = _kind(shapes, settings, family)
-    rotary = kind is not None and kind.value == "RoPE"
+    # Without a config nothing is known of how RoPE turns: its usual numbers are no facts.
+    rotary = kind is not None and kind.value == "RoPE" and settings.given
     kinds = _layer_kinds(settings, layers)
     return Positions(
         kind=kind,
@@ -67,20 +95,9 @@ def _kind(shapes: Shapes, settings: Settings, family: Family | None) -> Setting[
     return Setting(family.position, f"family: {family.name}") if family else None
 
 
-def _rope(settings: Settings) -> Setting[Mapping[str, Any]] | None:
-    """The table of RoPE's parameters, old spelling or new; for full attention where it has two."""
-    found = settings.mapping("rope_parameters", "rope_scaling")
-    if found is None:
-        return None
-    nested = found.value.get("full_attention")
-    if isinstance(nested, Mapping):
-        return Setting(nested, f"{found.source}.full_attention")
-    return found
-
-
 def _theta(settings: Settings) -> Setting[float]:
     found = settings.number("rope_theta", "rotary_emb_base")
-    rope = _rope(settings)
+    rope = rope_table(settings)
     if found is None and rope is not None:
         inner = Settings(rope.value).number("rope_theta")
         found = Setting(inner.value, f"{rope.source}.rope_theta") if inner else None
@@ -99,20 +116,20 @@ def _sliding_theta(settings: Settings) -> Setting[float] | None:
 
 
 def _scaling(settings: Settings) -> Setting[str]:
-    rope = _rope(settings)
+    rope = rope_table(settings)
     said = in_short(Settings(rope.value if rope else None))
     return Setting(said, rope.source if rope else "default: rope_scaling")
 
 
 def _scaling_words(settings: Settings) -> str:
-    rope = _rope(settings)
+    rope = rope_table(settings)
     start = settings.count("original_max_position_embeddings")
     return spelled_out(Settings(rope.value if rope else None), start.value if start else None)
 
 
 def _share(settings: Settings) -> Setting[float] | None:
     found = settings.number("partial_rotary_factor", "rotary_pct")
-    rope = _rope(settings)
+    rope = rope_table(settings)
     if found is None and rope is not None:
         inner = Settings(rope.value).number("partial_rotary_factor")
         found = Setting(inner.value, f"{rope.source}.partial_rotary_factor") if inner else None
@@ -120,22 +137,28 @@ def _share(settings: Settings) -> Setting[float] | None:
 
 
 def _layer_kinds(settings: Settings, layers: int) -> tuple[str, ...]:
-    listed = settings.words("layer_types")
+    listed = settings.words(*_KINDS_KEYS)
     if listed is not None and len(listed.value) == layers:
         return listed.value
+    dense = settings.count("max_window_layers")
+    if dense is not None and _slides_where_said(settings):
+        return (_FULL,) * min(dense.value, layers) + (_SLIDING,) * max(layers - dense.value, 0)
     every = settings.count("sliding_window_pattern", "_sliding_window_pattern")
     if every is None or every.value > max(layers, 1):
         return ()
-    return tuple(
-        "full_attention" if (layer + 1) % every.value == 0 else "sliding_attention"
-        for layer in range(layers)
-    )
+    return tuple(_FULL if (layer + 1) % every.value == 0 else _SLIDING for layer in range(layers))
+
+
+def _slides_where_said(settings: Settings) -> bool:
+    """Whether windows are used: a config that counts the layers before them (Qwen2's, Qwen3's)
+    has them off where it does not turn them on."""
+    used = settings.flag("use_sliding_window")
+    return used.value if used is not None else settings.count("max_window_layers") is None
 
 
 def _window(settings: Settings, kinds: tuple[str, ...]) -> Setting[int] | None:
-    used = settings.flag("use_sliding_window")
-    if used is not None and not used.value:
+    if kinds and not any(map(slides, kinds)):
         return None
-    if kinds and not any("sliding" in kind for kind in kinds):
-        return None
-    return settings.count("sliding_window")
+    # GPT-Neo's word for it is another thing in configs of models that listen or look.
+    keys = (*_WINDOW_KEYS, "window_size") if kinds else _WINDOW_KEYS
+    return settings.count(*keys) if _slides_where_said(settings) else None

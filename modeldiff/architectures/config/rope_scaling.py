@@ -5,9 +5,38 @@ The kinds and their keys are transformers' (``rope_scaling``, since version 5 ``
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from modeldiff.architectures.config.config_values import Settings
+from modeldiff.architectures.config.config_values import MAX_COUNT, Setting, Settings
+
+
+def rope_table(settings: Settings) -> Setting[Mapping[str, Any]] | None:
+    """The table of RoPE's parameters, old spelling or new; for full attention where it has two."""
+    found = settings.mapping("rope_parameters", "rope_scaling")
+    if found is None:
+        return None
+    nested = found.value.get("full_attention")
+    if isinstance(nested, Mapping):
+        return Setting(nested, f"{found.source}.full_attention")
+    return found
+
+
+def stretched_context(settings: Settings) -> Setting[int] | None:
+    """How long a text may be by the scaling's own numbers: YaRN's factor times the context that it
+    starts from, which the config's maximum often leaves at the start. None for other kinds, whose
+    factor says nothing on what the maximum counts."""
+    table = rope_table(settings)
+    if table is None:
+        return None
+    rope = Settings(table.value)
+    kind, factor = rope.word("rope_type", "type"), rope.number("factor")
+    start = rope.count("original_max_position_embeddings")
+    if kind is None or kind.value != "yarn" or factor is None or start is None:
+        return None
+    length = int(factor.value * start.value)
+    source = f"{table.source}: factor {factor.value:g} × {start.value:,}"
+    return Setting(length, source) if 0 < length <= MAX_COUNT else None
 
 
 def in_short(rope: Settings) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modeldiff.architectures.place import Parameter
 
@@ -31,11 +31,17 @@ class Stored:
 
 @dataclass(frozen=True)
 class Shapes:
-    """Components of the main tower by their column, as in ``Place.column`` without the tower."""
+    """Components of the main tower by their column, as in ``Place.column`` without the tower;
+    ``outputs`` are the different numbers of rows of each."""
 
     tower: str
     layers: tuple[int, ...]
     stored: Mapping[str, Stored]
+    outputs: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+    def widths(self, column: str) -> frozenset[int]:
+        """The different numbers of rows that a component has in its layers."""
+        return self.outputs.get(column, frozenset())
 
     def __getitem__(self, column: str) -> Stored | None:
         return self.stored.get(column)
@@ -54,18 +60,24 @@ def oriented(parameter: Parameter) -> tuple[int, ...]:
     return shape[::-1] if parameter.transposed else shape
 
 
+_WRITING = frozenset({"decoder", "text", "text_model", "text_decoder", "language_model", "llm"})
+_SENSES = ("vision", "visual", "image", "audio", "speech", "sound")
+"""What towers that write are called by, and what those that look or listen."""
+
+
 def main_tower(parameters: Iterable[Parameter]) -> str:
     """The tower that facts speak of, by ``main_of``."""
     return main_of(dict.fromkeys(p.place.tower for p in parameters if p.place.layer is not None))
 
 
 def main_of(towers: Collection[str]) -> str:
-    """The main one of these towers that have layers: the one without a name, else the decoder, else
-    the first."""
-    for wanted in ("", "decoder"):
-        if wanted in towers:
-            return wanted
-    return next(iter(towers), "")
+    """The main one of these towers that have layers: the one without a name, else one that is
+    called after writing, else the first that neither looks nor listens, else the first."""
+    if "" in towers:
+        return ""
+    others = [tower for tower in towers if not any(word in tower for word in _SENSES)]
+    writing = [tower for tower in others if not _WRITING.isdisjoint(tower.split("."))]
+    return next(iter((*writing, *others, *towers)), "")
 
 
 def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
@@ -73,6 +85,7 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
     parameters = tuple(parameters)
     tower = main_tower(parameters)
     stored: dict[str, tuple[tuple[int, int], Stored]] = {}
+    outputs: dict[str, set[int]] = {}
     layers = set()
     for parameter in parameters:
         place = parameter.place
@@ -85,7 +98,15 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
         elif place.tower not in ("", tower):
             continue
         column = place.column.removeprefix(f"{tower}.") if tower else place.column
+        shape = oriented(parameter)
+        if shape:
+            outputs.setdefault(column, set()).add(shape[0])
         rank = (-1 if place.layer is None else place.layer, place.expert or 0)
         if column not in stored or rank < stored[column][0]:
-            stored[column] = (rank, Stored(parameter.tensor.label, oriented(parameter)))
-    return Shapes(tower, tuple(sorted(layers)), {c: s for c, (_, s) in stored.items()})
+            stored[column] = (rank, Stored(parameter.tensor.label, shape))
+    return Shapes(
+        tower,
+        tuple(sorted(layers)),
+        {column: first for column, (_, first) in stored.items()},
+        {column: frozenset(widths) for column, widths in outputs.items()},
+    )

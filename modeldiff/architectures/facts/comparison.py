@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modeldiff.architectures.architecture import Architecture, Fact, FactPair
+from modeldiff.architectures.facts.config_entries import compare_entries
 from modeldiff.architectures.facts.meanings import meaning_of
 from modeldiff.architectures.graph.columns import merge_columns
 
@@ -11,7 +12,8 @@ def compare_facts(base: Architecture, target: Architecture) -> tuple[FactPair, .
     """Every fact of either side, in one order; a side that has none is None.
 
     Two facts are the same when their values are. Each difference carries one sentence on what it
-    means, seen from the base.
+    means, seen from the base. After the facts come the configs' entries that differ and that no
+    fact tells.
     """
     before = {fact.key: fact for fact in base.facts}
     after = {fact.key: fact for fact in target.facts}
@@ -22,7 +24,7 @@ def compare_facts(base: Architecture, target: Architecture) -> tuple[FactPair, .
         meaning = "" if same else meaning_of(ours, theirs, (base, target))
         labels = (fact.label for fact in (ours, theirs) if fact is not None)
         pairs.append(FactPair(key, next(labels), ours, theirs, same, meaning))
-    return tuple(pairs)
+    return (*pairs, *compare_entries(base.entries, target.entries, pairs))
 
 
 def _same(base: Fact, target: Fact) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from modeldiff.architectures.architecture import Fact, FactValue
 from modeldiff.architectures.config.config_values import Setting
 from modeldiff.architectures.config.dimensions import Dimension
+from modeldiff.architectures.config.positions import slides
 from modeldiff.architectures.config.shapes import Stored
 from modeldiff.architectures.facts.memory import footprint_facts
 from modeldiff.architectures.spec import UNKNOWN, ModelSpec
@@ -89,7 +90,7 @@ def _attention(spec: ModelSpec) -> Iterator[Fact]:
         text = f"{window.value:,} tokens"
         yield Fact("sliding_window", "Sliding window", window.value, text, window.source)
         kinds = spec.positions.kinds
-        slide = sum("sliding" in kind for kind in kinds)
+        slide = sum(map(slides, kinds))
         text = f"{slide} of {len(kinds)}" if slide < len(kinds) else "all"
         yield Fact("sliding_layers", "Layers with a window", text, text, window.source)
     sinks = shapes["self_attn.sinks"]
@@ -237,10 +238,29 @@ def _vocabulary(spec: ModelSpec) -> Iterator[Fact]:
     yield from _number("vocabulary", "Vocabulary", spec.dimensions.vocabulary)
     yield from _number("context", "Context", spec.dimensions.context, " tokens")
     yield from _cap("logit_softcap", "Cap of final scores", "final_logit_softcapping", spec)
-    head = spec.shapes["lm_head"]
+    yield from _head(spec)
+
+
+def _head(spec: ModelSpec) -> Iterator[Fact]:
+    """Whether the head is the embedding, by what is stored; a config that says otherwise is named.
+
+    A head of its own in the file beside a flag that ties it is what is stored, and not what
+    transformers computes with: it would put the embedding in its place.
+    """
+    head, said = spec.shapes["lm_head"], spec.settings.flag("tie_word_embeddings")
+    ties = said.value if said is not None and said.in_config else None
     if any(parameter.role == "tied" for parameter in spec.parameters):
-        said = spec.settings.flag("tie_word_embeddings")
         source = said.source if said else "tensors"
         yield Fact("tied_head", "Tied head", True, "yes, the embedding is the head", source)
     elif head is not None:
-        yield _stored("tied_head", "Tied head", False, "no, a head of its own", head)
+        text = "no, a head of its own" + (" is stored (config says tied)" if ties else "")
+        yield _stored("tied_head", "Tied head", False, text, head)
+    elif ties is False and _writes_words(spec):
+        text = "no head is stored (config says not tied)"
+        yield Fact("tied_head", "Tied head", "missing", text, "tensors")
+
+
+def _writes_words(spec: ModelSpec) -> bool:
+    """Whether the config's class has a head over the vocabulary."""
+    classes = spec.settings.words("architectures")
+    return classes is not None and classes.value[0].endswith(("ForCausalLM", "LMHeadModel"))

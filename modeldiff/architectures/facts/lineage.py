@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from modeldiff.architectures.architecture import Architecture, Fact, FactPair
 from modeldiff.architectures.facts.comparison import compare_facts
+from modeldiff.architectures.facts.config_entries import ENTRY
 
 # How it computes, then what it can take in, then how large it is. Facts that are not named here
 # (counts by part, bytes, the family's name) follow from these or matter less.
@@ -113,7 +114,7 @@ def _step(before: Architecture | None, architecture: Architecture) -> LineageSte
         known = [fact for fact in architecture.facts if fact.key in _RANKS and _says(fact)]
         start = tuple(sorted(known, key=lambda fact: _RANKS[fact.key]))
         return LineageStep(architecture, None, start, (), (), 0)
-    pairs = compare_facts(before, architecture)
+    pairs = [p for p in compare_facts(before, architecture) if not p.key.startswith(ENTRY)]
     different = [_in_a_line(pair) for pair in pairs if not pair.same]
     loud = telling(different)
     told = {pair.key for pair in loud}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modeldiff.architectures.architecture import Architecture, Fact
 from modeldiff.architectures.config.parameter_counts import PARTS
+from modeldiff.architectures.facts.memory import ESTIMATE_TOKENS
 from modeldiff.architectures.facts.one_sided import one_sided
 from modeldiff.architectures.facts.sentences import (
     Meaning,
@@ -27,7 +28,7 @@ def meaning_of(
 ) -> str:
     """One sentence on the target as seen from the base; "" where there is nothing to say."""
     if base is None or target is None:
-        return one_sided(base, target)
+        return one_sided(base, target, whose)
     find = _MEANINGS.get(base.key)
     sentence = find(base, target, *whose) if find else ""
     return sentence or f"{base.label}: {target.text} instead of {base.text}."
@@ -46,6 +47,16 @@ def _layers(base: Fact, target: Fact, *_: Architecture) -> str:
     )
 
 
+def _attention(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
+    sentence = {
+        "MHA": "Every query head has its own keys and values",
+        "GQA": "Groups of query heads share their keys and values",
+        "MQA": "All query heads share one set of keys and values",
+        "MLA": "Keys and values are kept as one short compressed vector a token",
+    }.get(str(target.value))
+    return f"{sentence}{_cache_beside(before, after)}." if sentence else ""
+
+
 def _kv_heads(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
     kv_heads, heads = number(target), number(after.fact("heads"))
     if kv_heads is None or heads is None:
@@ -53,15 +64,22 @@ def _kv_heads(base: Fact, target: Fact, before: Architecture, after: Architectur
     kind = after.fact("attention")
     if kind is not None and kind.value == "MLA":
         return f"Keys and values of all {int(heads):,} heads come out of one compressed vector."
-    plural = "s" if kv_heads > 1 else ""
     if kv_heads < heads:
-        saved = f"{heads / kv_heads:.3g} times smaller"
-        verb = "shared" if kv_heads > 1 else "is shared"
-        return (
-            f"{int(kv_heads):,} KV head{plural} {verb} by {int(heads):,} query heads: "
-            f"the KV cache is {saved} than with one for each."
-        )
-    return f"Each of the {int(heads):,} query heads has keys and values of its own."
+        plural, verb = ("s", "shared") if kv_heads > 1 else ("", "is shared")
+        sentence = f"{int(kv_heads):,} KV head{plural} {verb} by {int(heads):,} query heads"
+    else:
+        sentence = f"Each of the {int(heads):,} query heads has keys and values of its own"
+    return f"{sentence}{_cache_beside(before, after)}."
+
+
+def _cache_beside(before: Architecture, after: Architecture) -> str:
+    """How the KV cache changed for all reasons together, where both sides' is known."""
+    both = [number(one.fact("kv_cache_bytes_per_token")) for one in (before, after)]
+    if both[0] is None or both[1] is None:
+        return ""
+    if both[0] == both[1]:
+        return "; the KV cache of a token is as large as the base's"
+    return f"; all in all the KV cache of a token is {times(both[0], both[1])}"
 
 
 def _vocabulary(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
@@ -70,12 +88,10 @@ def _vocabulary(base: Fact, target: Fact, before: Architecture, after: Architect
         return ""
     more = abs(int(both[1] - both[0]))
     sentence = f"{more:,} {'more' if both[1] > both[0] else 'fewer'} tokens to choose from"
-    if both[1] / both[0] > 1.2:
-        sentence += ": the same text takes fewer tokens"
     if width is None:
         return sentence + "."
     tied = after.fact("tied_head")
-    matrices = 1 if tied is not None and tied.value is True else 2
+    matrices = 2 if tied is not None and tied.value is False else 1
     cost = int(both[1] * width) * matrices
     where = "the embedding" if matrices == 1 else "embedding and head"
     return f"{sentence}, and {where} hold {short_count(cost)} parameters."
@@ -95,13 +111,13 @@ def _context(base: Fact, target: Fact, before: Architecture, after: Architecture
 def _rope_scaling(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
     if target.value == "none":
         return "Positions turn at their plain rates, not stretched to a longer context."
-    context, start = after.fact("context"), before.fact("context")
+    context = after.fact("context")
     which = "Slow" if str(target.value).startswith(("llama3", "yarn")) else "All"
     sentence = f"{which} rotations are stretched ({target.value})"
     if base.value != "none":
         return f"{sentence} instead of {base.value}."
-    if context is not None and start is not None and context.value != start.value:
-        return f"{sentence}, so that a model of {start.text} reads {context.text}."
+    if context is not None:
+        return f"{sentence}; the longest text is of {context.text}."
     return f"{sentence}, so that positions reach further than in the first training."
 
 
@@ -123,8 +139,17 @@ def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture)
     both, size = positive_numbers(base, target), number(target)
     if both is None or size is None:
         return ""
-    whole = format_bytes(int(size))
-    return f"By estimate it needs {whole}: {times(*both, 'much more less')} memory."
+    sentence = f"By estimate it needs {format_bytes(int(size))}"
+    lengths = {_estimated_text(one) for one in (before, after)}
+    if len(lengths) > 1:
+        return f"{sentence}, the base {format_bytes(int(both[0]))}, for texts of different lengths."
+    return f"{sentence}: {times(*both, 'much more less')} memory."
+
+
+def _estimated_text(architecture: Architecture) -> int:
+    """For a text of how many tokens the memory is estimated."""
+    context = number(architecture.fact("context"))
+    return min(ESTIMATE_TOKENS, int(context)) if context is not None else ESTIMATE_TOKENS
 
 
 def _intermediate(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
@@ -178,14 +203,7 @@ _MEANINGS: dict[str, Meaning] = {
     "kv_heads": _kv_heads,
     "kv_latent": compared("The vector that keys and values come out of is {times}.", _LENGTH),
     "head_dim": compared("Each head compares queries and keys that are {times}.", _LENGTH),
-    "attention": by_value(
-        {
-            "MHA": "Every query head has its own keys and values: most exact, largest cache.",
-            "GQA": "Groups of query heads share their keys and values, which shrinks the KV cache.",
-            "MQA": "All query heads share one set of keys and values: the smallest plain KV cache.",
-            "MLA": "Keys and values are kept as one short compressed vector a token.",
-        }
-    ),
+    "attention": _attention,
     "sliding_window": compared("Sliding layers look back over a window that is {times}.", _LENGTH),
     "sliding_layers": lambda base, target, *_: (
         f"Of the layers, {target.text} look back over the window only, in the base {base.text}."
@@ -265,7 +283,7 @@ _MEANINGS: dict[str, Meaning] = {
     ),
     "stored_types": _types,
     "parameters": _parameters,
-    "parameters_active": compared("The work for one token is {times}."),
+    "parameters_active": compared("{times} parameters work on one token.", _COUNT),
     **{f"parameters_{part}": _part for part in PARTS},
     "checkpoint_bytes": compared("The files are {times}."),
     "kv_cache_bytes_per_token": compared("The memory that each token of context takes is {times}."),

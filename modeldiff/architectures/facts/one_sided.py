@@ -2,20 +2,64 @@
 
 from __future__ import annotations
 
-from modeldiff.architectures.architecture import Fact
+from modeldiff.architectures.architecture import Architecture, Fact
+from modeldiff.architectures.spec import UNKNOWN
 
 
-def one_sided(base: Fact | None, target: Fact | None) -> str:
-    """One sentence on what only one side is known to have; "" where neither is known."""
+def one_sided(
+    base: Fact | None, target: Fact | None, whose: tuple[Architecture, Architecture]
+) -> str:
+    """One sentence on what only one side is known to have; "" where neither is known.
+
+    That the other has none is said where it would be known: of a family that is described, and
+    for what only a config says, of one that has a config.
+    """
     one = base or target
     if one is None:
         return ""
     who, other = ("The base", "the target") if target is None else ("The target", "the base")
+    without = whose[1] if target is None else whose[0]
     sentence = _ONE_SIDED.get(one.key)
-    if sentence:
+    if sentence and _would_be_known(one.key, without):
         return sentence.format(who=who, other=other, text=one.text)
     return f"{who} says {one.text}; of {other} nothing is known."
 
+
+def _would_be_known(key: str, without: Architecture) -> bool:
+    """Whether a model that has this would show it, so that its absence says something."""
+    if without.family == UNKNOWN or (key in _BY_CONFIG and not without.entries):
+        return False
+    if key == "parameters_active":
+        return without.fact("experts") is None
+    if key == "parameters_head":
+        tied = without.fact("tied_head")
+        return tied is not None and tied.value is True
+    if key in ("kv_cache_bytes_per_token", "kv_cache_bytes"):
+        return without.fact("attention") is None
+    return True
+
+
+_BY_CONFIG = frozenset(
+    {
+        "heads",
+        "kv_heads",
+        "head_dim",
+        "attention",
+        "attention_softcap",
+        "logit_softcap",
+        "rope_share",
+        "sliding_window",
+        "sliding_layers",
+        "rope_theta",
+        "rope_theta_sliding",
+        "rope_scaling",
+        "mlp",
+        "experts_per_token",
+        "kv_cache_bytes_per_token",
+        "kv_cache_bytes",
+    }
+)
+"""What nobody knows without a config."""
 
 _ATTENDS = "{who} has attention ({text}), {other} has none."
 

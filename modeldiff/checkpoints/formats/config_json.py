@@ -6,7 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.errors import ModeldiffError
+
 CONFIG_NAME = "config.json"
+GENERATION_CONFIG_NAME = "generation_config.json"
 MAX_CONFIG_BYTES = 5_000_000
 
 
@@ -20,3 +24,13 @@ def parse_config(raw: bytes) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]
     if not isinstance(parsed, dict):
         return None, (f"{CONFIG_NAME} is not a JSON object and was left aside.",)
     return parsed, ()
+
+
+def read_generation_config(checkpoint: Checkpoint) -> Mapping[str, Any] | None:
+    """What lies beside the config and says how the model writes; None where it is missing, can't
+    be read or makes no sense, for nothing depends on it."""
+    try:
+        raw = checkpoint.source.read_small(GENERATION_CONFIG_NAME, MAX_CONFIG_BYTES)
+    except (ModeldiffError, OSError):
+        return None
+    return parse_config(raw)[0]
