@@ -62,10 +62,11 @@ def result_or_job(
 ) -> ResultOrJob[_Result]:
     """The state now of the comparison's diff, or of a drill-down into it. ``load`` gives the stored
     result and raises ``LookupError`` where there is none."""
+    # The job first: one that ends meanwhile has left its result before it was done.
+    job = find(comparison, drill_down=drill_down)
     try:
         return ResultOrJob(load(), None)
     except LookupError:
-        job = find(comparison, drill_down=drill_down)
         # A job that is done without a result belongs to files or a cache that are gone.
         return ResultOrJob(None, None if job is not None and job.state == "done" else job)
 
