@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-Entries = Mapping[str, str]
+ConfigEntries = Mapping[str, str]
 """Where an entry lies (``config.json: rope_parameters.beta_fast``) → its value as JSON."""
 
 MOST_ENTRIES = 5_000

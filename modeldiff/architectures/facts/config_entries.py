@@ -21,7 +21,7 @@ from modeldiff.architectures.config.dimensions import (
     LAYER_KEYS,
     VOCABULARY_KEYS,
 )
-from modeldiff.architectures.config.entries import Entries
+from modeldiff.architectures.config.entries import ConfigEntries
 from modeldiff.text.quoting import quoted
 
 MOST_SHOWN = 60
@@ -70,7 +70,9 @@ _TOLD = {
 _ABOVE = frozenset((*TEXT_CONFIGS, "rope_scaling", "rope_parameters"))
 
 
-def compare_entries(base: Entries, target: Entries, pairs: Iterable[FactPair]) -> list[FactPair]:
+def compare_entries(
+    base: ConfigEntries, target: ConfigEntries, pairs: Iterable[FactPair]
+) -> list[FactPair]:
     """The entries that differ, in the order of the files, ``MOST_SHOWN`` of them and a count; of a
     file that only one side has, that it is there.
 
@@ -97,7 +99,7 @@ def compare_entries(base: Entries, target: Entries, pairs: Iterable[FactPair]) -
     return shown
 
 
-def _aligned(entries: Entries) -> Entries:
+def _aligned(entries: ConfigEntries) -> ConfigEntries:
     """The entries, those of the table of the tower that writes at the root where its root does not
     say them, too: there a model of one tower has them."""
     aligned = {}
@@ -113,19 +115,21 @@ def _file(path: str) -> str:
     return path.partition(": ")[0]
 
 
-def _file_pair(file: str, base: Entries, target: Entries) -> FactPair:
+def _file_pair(file: str, base: ConfigEntries, target: ConfigEntries) -> FactPair:
     """A file that only one side has."""
     before, after = (_whole(file, entries) for entries in (base, target))
     who = "base" if before is not None else "target"
     return FactPair(ENTRY + file, file, before, after, False, f"{file}: only the {who} has one.")
 
 
-def _whole(file: str, entries: Entries) -> Fact | None:
+def _whole(file: str, entries: ConfigEntries) -> Fact | None:
     count = sum(_file(path) == file for path in entries)
     return Fact(ENTRY + file, file, count, f"{count:,} entries", file) if count else None
 
 
-def _told(path: str, base: Entries, target: Entries, facts: Mapping[str, FactPair]) -> bool:
+def _told(
+    path: str, base: ConfigEntries, target: ConfigEntries, facts: Mapping[str, FactPair]
+) -> bool:
     *above, name = path.partition(": ")[2].split(".")
     pair = facts.get(_TOLD.get(name, ""))
     if _file(path) != "config.json" or pair is None or not _ABOVE.issuperset(above):
