@@ -150,10 +150,10 @@ class Architecture:
                     if first.role == "tied":
                         held = []
                     # Thousands of experts have a shape or two, multiplied out once each.
-                    shapes = Counter([one.tensor.shape for one in held])
+                    alike = {(one.tensor.shape, one.codes): one for one in held}
+                    counts = Counter((one.tensor.shape, one.codes) for one in held)
                     found[id, name, layer] = sum(
-                        count * trained_elements(first.tensor.name, first.tensor.dtype, shape)
-                        for shape, count in shapes.items()
+                        count * trained_elements(alike[kind]) for kind, count in counts.items()
                     )
         return found
 

@@ -19,6 +19,7 @@ Status = Literal[
     "tied",
     "buffer",
     "unreadable",
+    "quantised",
 ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from modeldiff.architectures import Architecture, FactPair, Parameter
+from modeldiff.architectures.place import trained_elements
 from modeldiff.changes import Pair
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.results import pair_row
@@ -49,11 +50,11 @@ def comparison_document(facts: Sequence[FactPair], pairs: Sequence[Pair]) -> dic
 
 
 def parameter_count(architecture: Architecture) -> int:
-    """Elements of all trained parameters, each stored tensor once."""
+    """All trained parameters, each stored tensor once."""
     return sum(
-        parameter.tensor.elements
+        trained_elements(parameter)
         for parameter in architecture.parameters
-        if parameter.role == "parameter"
+        if parameter.role in ("parameter", "quantised")
     )
 
 

@@ -33,12 +33,14 @@ _STATUS_WORDS: Mapping[Status, str] = {
     "tied": "tied (measured where they are stored)",
     "buffer": "buffers (not measured)",
     "unreadable": "unreadable",
+    "quantised": "quantised (not measured)",
 }
 _NOT_COMPARED: tuple[Status, ...] = (
     "different_shape",
     "only_in_base",
     "only_in_target",
     "unreadable",
+    "quantised",
 )
 
 

@@ -22,6 +22,7 @@ _LEFT_OUT: dict[Status, str] = {
     "only_in_base": "only in base",
     "only_in_target": "only in target",
     "unreadable": "unreadable",
+    "quantised": "quantised",
     "buffer": "without trained values",
     "tied": "tied to one that is compared",
 }

@@ -279,7 +279,7 @@ def test_an_unknown_family_is_a_plain_stack() -> None:
         "wv",
         "wo",
     ]
-    assert [step.id for step in architecture.stem] == ["net.token_emb"]
+    assert [step.id for step in architecture.stem] == ["token_emb"]
 
 
 def test_what_a_known_family_does_not_know_is_listed_beside() -> None:

@@ -19,7 +19,7 @@ def slice_strides(shape: tuple[int, ...], axis: int, turns: int, size: int) -> S
     ((4, 6), (2, 1))
     """
     inner = prod(shape[axis + 1 :])
-    return _merged(
+    return merged(
         [
             (prod(shape[:axis]), shape[axis] * inner),
             (turns, shape[axis] // turns * inner),
@@ -45,10 +45,10 @@ def turned(tensor: TensorInfo) -> TensorInfo:
         inner.insert(0, (taken, distance))
         outer.insert(0, (count // taken, distance * taken))
         left //= taken
-    return replace(tensor, shape=(columns, rows), strides=_merged([*inner, *outer]))
+    return replace(tensor, shape=(columns, rows), strides=merged([*inner, *outer]))
 
 
-def _merged(axes: Iterable[tuple[int, int]]) -> Strides:
+def merged(axes: Iterable[tuple[int, int]]) -> Strides:
     """The same strides in as few axes as can be."""
     found: list[tuple[int, int]] = []
     for count, distance in axes:

@@ -19,6 +19,7 @@ _WORDS = {
     "only_in_base": "only in base",
     "only_in_target": "only in target",
     "unreadable": "unreadable",
+    "quantised": "quantised",
     "compared": NOT_MEASURED,
 }
 

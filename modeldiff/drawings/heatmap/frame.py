@@ -31,6 +31,7 @@ MARKS: tuple[str, ...] = (
     "only in target",
     "other shape",
     "unreadable",
+    "quantised",
     "infinite",
     "no value",
     "tied",
@@ -41,6 +42,7 @@ _MARK_OF_STATUS = {
     "only_in_target": "only in target",
     "different_shape": "other shape",
     "unreadable": "unreadable",
+    "quantised": "quantised",
     "buffer": "buffer",
 }
 _WHERE = ("layer", "column", "expert", "rank", "region", "group", "kind", "part")

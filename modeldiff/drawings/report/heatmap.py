@@ -18,6 +18,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     "only in target": ("+", "only in target"),
     "other shape": ("≠", "of another shape"),
     "unreadable": ("×", "unreadable"),
+    "quantised": ("q", "quantised, not measured"),
     "infinite": ("∞", "infinite: base is mostly zero"),
     "buffer": ("□", "buffer, not measured"),
     "no value": ("·", "nothing to measure"),

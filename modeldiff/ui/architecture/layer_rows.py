@@ -26,6 +26,7 @@ _MARKS: Mapping[RowStatus, str] = {
     "only in target": "only in target",
     "tied": "tied",
     "buffer": "buffer",
+    "quantised": "quantised",
 }
 _QUIET: tuple[RowStatus, ...] = ("same", "tied", "buffer")
 

@@ -22,6 +22,7 @@ _WITHOUT_NUMBERS: dict[Status, str] = {
     "tied": "Stored once and used twice: it is measured where it is stored.",
     "buffer": "No trained parameter, so it is not measured.",
     "unreadable": "Its bytes could not be read.",
+    "quantised": "Quantised: its codes are no weights, so it is not measured.",
 }
 
 

@@ -19,6 +19,7 @@ STATUS_WORDS: dict[Status, str] = {
     "tied": "tied",
     "buffer": "buffer",
     "unreadable": "unreadable",
+    "quantised": "quantised",
 }
 
 _PCT = "%.2f %%"

@@ -8,12 +8,11 @@ norms after a sublayer.
 from __future__ import annotations
 
 from modeldiff.architectures.families.family import Family
-from modeldiff.architectures.families.fused import GATE_UP, QKV
+from modeldiff.architectures.families.fused import QKV
 from modeldiff.architectures.families.known.llama import (
     ATTENTION_NAMES,
     OUTSIDE_NAMES,
     PRE_NORMS,
-    PREFIXES,
 )
 
 PHI = Family(
@@ -37,7 +36,6 @@ PHI = Family(
 PHI3 = Family(
     name="phi3",
     model_types={"phi3": "Phi-3", "phi4": "Phi-4"},
-    prefixes=PREFIXES,
     layer={
         **PRE_NORMS,
         "self_attn.qkv_proj": "self_attn.qkv_proj",
@@ -46,5 +44,5 @@ PHI3 = Family(
         "mlp.down_proj": "mlp.down_proj",
     },
     outside=OUTSIDE_NAMES,
-    fused={"self_attn.qkv_proj": QKV, "mlp.gate_up_proj": GATE_UP},
+    fused={"self_attn.qkv_proj": QKV},
 )
