@@ -319,8 +319,8 @@ def test_two_names_at_one_place_keep_both_tensors() -> None:
     names = ("model.norm.weight", "norm.weight", "language_model.model.norm.weight")
     architecture = understand(checkpoint(dict.fromkeys(names, (8,)), {"model_type": "llama"}))
     found = places(architecture)
-    assert found["model.norm.weight"] == Place(None, "norm")
-    assert found["norm.weight"] == Place(None, "norm.weight")
+    assert found["norm.weight"] == Place(None, "norm")
+    assert found["model.norm.weight"] == Place(None, "model.norm")
     assert len(set(found.values())) == 3
 
 

@@ -95,7 +95,7 @@ _ENOUGH = 0.6
 
 _HALF = 0.5
 
-_MOST_KINDS = 2_000
+_MOST_KINDS = 600
 """Kinds of names that are looked up in every description. Models have hundreds at most; made-up
 files may have any number, of which as many are picked evenly."""
 
@@ -106,14 +106,16 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
     ``patterns`` are plain names, one of each kind. The config's model type decides if that
     family's description knows the names about as well as the one that knows most of them; else
     that one is taken, if it knows enough. So a config that lies, or is missing, does not lose the
-    names.
+    names. Names with numbers decide, where there are any: what stands in layers is the same
+    whatever head a model has.
     """
     names = _evenly(tuple(patterns))
     beside = tower_beside(names)
     if beside is not None:
         names = tuple(n for n in names if beside.split(n)[0] == "") or names
-    known = {family.name: _known(family, names) for family in FAMILIES}
-    best = max(FAMILIES, key=lambda family: known[family.name])
+    counted = tuple(name for name in names if any(map(str.isdigit, name.split(".")))) or names
+    known = {family.name: _known(family, counted) for family in FAMILIES}
+    best = max(FAMILIES, key=lambda family: (known[family.name], _known(family, names)))
     most = known[best.name]
     for said in model_types(config):
         for family in FAMILIES:
@@ -135,7 +137,8 @@ def tower_beside(patterns: Iterable[str]) -> Family | None:
 
 
 def _evenly(names: tuple[str, ...]) -> tuple[str, ...]:
-    return names[:: len(names) // _MOST_KINDS + 1]
+    count = min(len(names), _MOST_KINDS)
+    return tuple(names[at * len(names) // count] for at in range(count))
 
 
 def model_types(config: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ class Cutter:
         if len(shape) > 1 and len(shape) - 2 == (
             place.expert is None and "experts" in place.component
         ):
-            turned, _ = self._orientation.of(place, shape)
+            turned, _ = self._orientation.of(one)
             width = shape[-2] if turned else shape[-1]
             self._read[(place.tower, place.layer), place.component] = width
 
@@ -158,7 +158,7 @@ class Cutter:
         if whole.is_packed:
             return 0
         if place.parameter == "weight" and len(shape) == 2:
-            return 1 if self._orientation.of(place, whole.tensor.shape)[0] else 0
+            return 1 if self._orientation.of(whole)[0] else 0
         return 0 if place.parameter == "bias" and len(shape) == 1 else None
 
     def _is_ungated(self, place: Place, outputs: int, fused: Fused) -> bool:

@@ -58,6 +58,7 @@ class LayerLists:
         return None
 
 
-def _numbers(path: Path) -> Iterable[int]:
-    stop = min(len(path) - 1, MOST_SEGMENTS)
-    return (at for at in range(1, stop) if index_of(path[at]) is not None)
+def _numbers(path: Path) -> list[int]:
+    inner = path[1 : min(len(path) - 1, MOST_SEGMENTS)]
+    # Most segments are words: a look at the first letter is all that they take.
+    return [at for at, s in enumerate(inner, 1) if s[:1].isdigit() and index_of(s) is not None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.naming.placed_slice import PlacedSlice
@@ -62,10 +63,11 @@ class Orientation:
             kind for kind, turned in votes if turned != kind[2] and not votes[kind, kind[2]]
         }
 
-    def of(self, place: Place, shape: Sequence[int]) -> tuple[bool, str]:
-        """Whether a matrix, or a stack of matrices, of this stored shape is [in, out], and what is
-        to be said of how this is known: nothing but where its neighbours told."""
-        if place.parameter != "weight" or len(shape) < 2:
+    def of(self, one: PlacedSlice) -> tuple[bool, str]:
+        """Whether a matrix, or a stack of matrices, is stored [in, out], and what is to be said of
+        how this is known: nothing but where its neighbours told."""
+        place, shape = one.place, one.tensor.shape
+        if place.parameter != "weight" or len(shape) < 2 or one.is_packed:
             return False, ""
         turned = self._by_shape(place, shape)
         if turned is not None:
@@ -76,14 +78,17 @@ class Orientation:
         way = "[out, in]" if kind[2] else "[in, out]"
         return not kind[2], f"square, and stored {way} as the matrices around it are"
 
-    def values_shape(self, place: Place, count: int) -> tuple[int, ...] | None:
-        """The shape [out, in] of so many values, where the stream's width tells it."""
+    def with_shape(self, one: PlacedSlice) -> PlacedSlice:
+        """Codes with the shape [out, in] of their values, where the stream's width tells it."""
+        place, codes = one.place, one.codes
         width = self._width.get(place.tower)
-        if width is None or not width or count % width or place.parameter != "weight":
-            return None
-        if place.component in _READERS:
-            return count // width, width
-        return (width, count // width) if place.component in _WRITERS else None
+        if codes is None or codes.shape is not None or not width or place.parameter != "weight":
+            return one
+        other, rest = divmod(one.tensor.nbytes * 8 // codes.bits, width)
+        if rest or place.component not in _READERS | _WRITERS:
+            return one
+        shape = (other, width) if place.component in _READERS else (width, other)
+        return replace(one, codes=replace(codes, shape=shape))
 
     def _by_shape(self, place: Place, shape: Sequence[int]) -> bool | None:
         width = self._width.get(place.tower)

@@ -66,23 +66,24 @@ def read_parameters(
     parameters = []
     for reader, whole in _readers(tensors, names, quantised, family, settings):
         name = whole.tensor.name
-        whole = replace(whole, place=_free(whole.place, name, taken))
+        if whole.place in taken:
+            whole = replace(whole, place=_free(whole.place, name, taken))
         role = _role(whole.tensor, names[name], quantised)
-        parts = reader.cutter.cut(whole) if role in ("parameter", "quantised") else ()
+        parts = () if role == "buffer" else reader.cutter.cut(whole)
         if any(part.place in taken for part in parts):
             parts = ()
-        notes = [names.reasons.get(name, ""), _note(reader, whole, names[name], quantised)]
+        turned, way = reader.orientation.of(whole)
+        notes = [names.reasons.get(name, ""), quantised.note(names[name]), way]
         if role != "buffer" and not parts:
             notes.append(reader.cutter.why_whole(whole))
         for part in parts or (whole,):
             taken.add(part.place)
-            turned, order = False, ""
-            if not part.is_packed:
-                turned = reader.orientation.of(whole.place, whole.tensor.shape)[0]
-                part, order = reader.rows.read(part)
-            reason = "; ".join(note for note in (*notes, order) if note)
-            turned = turned and len(part.tensor.shape) == 2
-            parameters.append(Parameter(part.place, part.tensor, role, turned, part.codes, reason))
+            part, order = reader.rows.read(part)
+            reason = "; ".join(filter(None, (*notes, order)))
+            flat = len(part.tensor.shape) == 2
+            parameters.append(
+                Parameter(part.place, part.tensor, role, turned and flat, part.codes, reason)
+            )
     return (*parameters, *_tied_head(parameters, settings, family))
 
 
@@ -127,11 +128,7 @@ def _readers(
     theirs = _reader(beside, Settings(None), compress(placed, looks))
     for one, beside_it in zip(placed, looks, strict=True):
         reader = theirs if beside_it else ours
-        codes = one.codes
-        if codes is not None and codes.shape is None:
-            count = one.tensor.nbytes * 8 // codes.bits
-            codes = replace(codes, shape=reader.orientation.values_shape(one.place, count))
-        yield reader, replace(one, codes=codes)
+        yield reader, reader.orientation.with_shape(one)
 
 
 def _places(
@@ -148,13 +145,6 @@ def _places(
     rest = [name for name in names if name not in places]
     places.update(read_names(rest, main_known=any(p.layer is not None for p in places.values())))
     return places, beside, frozenset(looking)
-
-
-def _note(reader: _Reader, whole: PlacedSlice, plain: str, quantised: Quantisation) -> str:
-    """What is to be said of a tensor's place or of the way round that it is stored."""
-    if plain in quantised.beside:
-        return f"goes with the codes of {quantised.beside[plain][0]}"
-    return "" if whole.is_packed else reader.orientation.of(whole.place, whole.tensor.shape)[1]
 
 
 def _described(names: Iterable[str], family: Family, settings: Settings) -> dict[str, Place]:
@@ -180,8 +170,7 @@ def _described(names: Iterable[str], family: Family, settings: Settings) -> dict
 
 
 def _free(place: Place, name: str, taken: set[Place]) -> Place:
-    if place in taken:
-        place = replace(place, component=name or "unnamed", parameter="weight", expert=None)
+    place = replace(place, component=name or "unnamed", parameter="weight", expert=None)
     count = 2
     while place in taken:
         place = replace(place, component=f"{name} ({count})")

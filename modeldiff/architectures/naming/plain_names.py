@@ -76,19 +76,22 @@ def plain_names(names: Iterable[str]) -> PlainNames:
     """Strip all stored names of one checkpoint.
 
     Where two would come out the same, the second keeps what an adapter put into it, or all of it:
-    of a module and its copy that an adapter trains, the copy is the one in use.
+    of a module and its copy that an adapter trains, the copy is the one in use. What a file calls
+    a tensor is never another one's plain name.
     """
     plain: dict[str, str] = {}
     reasons: dict[str, str] = {}
     taken: dict[str, str] = {}
-    stored = list(dict.fromkeys(names))
+    stored = dict.fromkeys(names)
     # The frozen original gives way to the copy in use, wherever the file holds it.
     for name in sorted(stored, key=lambda name: "original_module" in name):
         segments = name.split(".")
         bare = _stripped(segments, _ANYWHERE | _IN_ADAPTERS)
-        own = next((c for c in (bare, _stripped(segments, _ANYWHERE)) if c not in taken), name)
+        shorter = (bare, _stripped(segments, _ANYWHERE))
+        own = next((c for c in shorter if c not in taken and c not in stored), name)
         if own != bare:
-            reasons[name] = f"beside {taken[bare]}, which has the same name without its wrappers"
+            other = taken.get(bare, bare)
+            reasons[name] = f"beside {other}, which has the same name without its wrappers"
         taken[own] = name
         plain[name] = own
     for name, reason in _adapted(stored, plain).items():
@@ -114,7 +117,7 @@ def _stripped(segments: list[str], wrappers: frozenset[str]) -> str:
     return ".".join(left)
 
 
-def _adapted(stored: list[str], plain: Mapping[str, str]) -> dict[str, str]:
+def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
     """What is to be said of matrices beside which an adapter's stand."""
     adapted = {
         plain[name].partition(".lora_A")[0] for name in stored if name.count(".lora_A.") == 1

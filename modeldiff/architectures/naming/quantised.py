@@ -7,7 +7,7 @@ shape. Scales, zero points, tables and orders are what the codes are read with, 
 Names are those of GPTQ and AWQ (``qweight``, ``qzeros``, ``scales``, ``g_idx``), bitsandbytes
 (``weight.absmax``, ``weight.quant_map``, ``SCB``), MLX (``scales``, ``biases``),
 compressed-tensors (``weight_packed``, ``weight_scale``, ``weight_shape``), FP8 in blocks
-(``weight_scale_inv``), MXFP4 (``_blocks``, ``_scales``) and HQQ (``W_q``).
+(``weight_scale_inv``), MXFP4 (``_blocks``, ``_scales``), HQQ (``W_q``), torchao and quanto.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from modeldiff.architectures.place import Codes
 from modeldiff.checkpoints.checkpoint import TensorInfo
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 
-_CODES = frozenset({"qweight", "weight_packed", "W_q"})
+_CODES = frozenset({"qweight", "weight_packed", "W_q", "_weight_qdata"})
 """Last parts of names that say that codes stand where a weight would."""
+_DATA = "_data"
 _BLOCKS = "_blocks"
 _SCALES_OF_A_TENSOR = ("_scale", "_scale_inv", "_scales", ".absmax")
 _SCALES_OF_A_MODULE = (".scales", ".scale", ".SCB")
@@ -39,6 +40,8 @@ _BESIDE = frozenset(
         "input_scale",
         "output_scale",
         "input_global_scale",
+        "_weight_scale",
+        "_weight_zero_point",
         *(
             f"weight_{what}"
             for what in (
@@ -80,6 +83,10 @@ class Quantisation:
             return self.beside[name][0]
         return self.weights.get(name, name)
 
+    def note(self, name: str) -> str:
+        """What is to be said of what goes with codes."""
+        return f"goes with the codes of {self.beside[name][0]}" if name in self.beside else ""
+
 
 def read_quantisation(
     tensors: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
@@ -116,6 +123,8 @@ def _value_name(
     module, dot, last = name.rpartition(".")
     if last in _CODES:
         return f"{module}{dot}weight"
+    if last == _DATA and f"{module}._scale" in names:
+        return module
     if name.endswith(_BLOCKS) and name.removesuffix(_BLOCKS) + "_scales" in names:
         return name.removesuffix(_BLOCKS)
     stored = STORED_TYPES.get(tensor.dtype)
@@ -145,8 +154,8 @@ def _goes_with(
         above, dot, _ = above.rpartition(".")
         if not dot:
             return None
-        if above in weights:
-            return weights[above], name[len(above) + 1 :]
+        if above in weights or above in values:
+            return weights.get(above, above), name[len(above) + 1 :]
     return None
 
 
@@ -158,7 +167,8 @@ def _read_codes(name: str, tensor: TensorInfo, method: str, said: int | None) ->
         *outer, blocks, held = tensor.shape
         return Codes(method or "mxfp4", 4, (*outer, blocks * held * 2))
     columns = len(tensor.shape) == 2 and tensor.shape[1] == 1
-    is_packed = width > 8 or last in _CODES or (tensor.dtype == "U8" and (columns or said == 4))
+    # Bytes without a sign hold halves in every format but where a config says otherwise.
+    is_packed = width > 8 or (tensor.dtype == "U8" and said != 8)
     if not is_packed:
         return Codes(method, width, tensor.shape)
     bits = said or 4

@@ -47,12 +47,12 @@ class RowOrder:
     def read(self, one: PlacedSlice) -> tuple[PlacedSlice, str]:
         """The tensor with its rows in halves, and what is to be said of it."""
         place, tensor = one.place, one.tensor
-        if place.component not in _ROTARY or self._order == "halves" or not tensor.shape:
+        if self._order == "halves" or place.component not in _ROTARY or one.is_packed:
             return one, ""
         if self._order == "unsaid":
             return one, _UNSAID
         width = self._widths.get(place.tower, 0)
-        rows = tensor.shape[0]
+        rows = tensor.shape[0] if tensor.shape else 1
         if not width or width % 2 or rows % width or tensor.strides or not tensor.elements:
             return one, _UNKNOWN
         inner = prod(tensor.shape[1:])
