@@ -103,8 +103,8 @@ files may have any number, of which as many are picked evenly."""
 def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Family | None:
     """The family that describes these names, or None where no description fits.
 
-    ``patterns`` are plain names, one of each kind. The config's model type decides if that
-    family's description knows the names about as well as the one that knows most of them; else
+    ``patterns`` are plain names, one of each kind. The config's model type decides if a
+    description of that type knows the names about as well as the one that knows most of them; else
     that one is taken, if it knows enough. So a config that lies, or is missing, does not lose the
     names. Names with numbers decide, where there are any: what stands in layers is the same
     whatever head a model has.
@@ -118,9 +118,10 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
     best = max(FAMILIES, key=lambda family: (known[family.name], _known(family, names)))
     most = known[best.name]
     for said in model_types(config):
-        for family in FAMILIES:
-            if said in family.model_types and known[family.name] > most / 2:
-                return family
+        called = [family for family in FAMILIES if said in family.model_types]
+        own = max(called, key=lambda family: known[family.name], default=best)
+        if called and known[own.name] > most / 2:
+            return own
     return best if most >= _ENOUGH else None
 
 

@@ -8,7 +8,7 @@ fused q, k, v.
 
 from __future__ import annotations
 
-from modeldiff.architectures.families.experts import expert_names
+from modeldiff.architectures.families.experts import GATED, expert_names
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.known.llama import (
     ATTENTION_NAMES,
@@ -18,6 +18,7 @@ from modeldiff.architectures.families.known.llama import (
 )
 
 EXPERTS = expert_names("mlp.experts")
+_MIXTRAL = {"w1": "gate_proj", "w3": "up_proj", "w2": "down_proj"}
 
 MIXTRAL = Family(
     name="mixtral",
@@ -26,10 +27,7 @@ MIXTRAL = Family(
         **ATTENTION_NAMES,
         **PRE_NORMS,
         **EXPERTS,
-        **expert_names(
-            "block_sparse_moe.experts",
-            {"w1": "gate_proj", "w3": "up_proj", "w2": "down_proj", "gate_up_proj": "gate_up_proj"},
-        ),
+        **expert_names("block_sparse_moe.experts", {**GATED, **_MIXTRAL}),
         "block_sparse_moe.gate": "mlp.router",
         "mlp.gate": "mlp.router",
     },
