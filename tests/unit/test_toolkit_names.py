@@ -280,6 +280,25 @@ LIKE_LLAMA: Mapping[str, tuple[Tensors, Convert, Mapping[str, Any] | None]] = {
         ),
         None,
     ),
+    "a book's Llama": (
+        llama(),
+        renamed(
+            (r"^model\.layers", "trf_blocks"),
+            (r"self_attn\.o_proj", "att.out_proj"),
+            (r"self_attn\.q_proj", "att.W_query"),
+            (r"self_attn\.k_proj", "att.W_key"),
+            (r"self_attn\.v_proj", "att.W_value"),
+            (r"mlp\.gate_proj", "ff.fc1"),
+            (r"mlp\.up_proj", "ff.fc2"),
+            (r"mlp\.down_proj", "ff.fc3"),
+            (r"input_layernorm\.weight", "norm1.scale"),
+            (r"post_attention_layernorm\.weight", "norm2.scale"),
+            (r"model\.embed_tokens", "tok_emb"),
+            (r"model\.norm", "final_norm"),
+            ("lm_head", "out_head"),
+        ),
+        None,
+    ),
     "Megatron": (
         llama(),
         both(

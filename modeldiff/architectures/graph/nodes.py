@@ -8,6 +8,7 @@ from modeldiff.architectures.architecture import Node, NodeKind
 from modeldiff.architectures.components import NORMS, NodeTemplate
 from modeldiff.architectures.config.shapes import oriented
 from modeldiff.architectures.families.family import index_of
+from modeldiff.architectures.naming.quantised import describe_codes
 from modeldiff.architectures.place import Parameter
 from modeldiff.architectures.spec import ModelSpec
 from modeldiff.text.magnitudes import activation_name
@@ -41,6 +42,8 @@ def component_step(
         notes.append(f"the same matrix as {stored_label(main)}")
     if main.transposed:
         notes.append("stored [in, out]")
+    if main.codes is not None:
+        notes.append(f"quantised: {describe_codes(main.codes)}")
     return Node(
         id=_id(node.id, tower),
         label=node.id if main.role == "tied" else stored_label(main),
@@ -131,7 +134,9 @@ def _shape_text(parameter: Parameter, kind: NodeKind) -> str:
     shape = oriented(parameter)
     if len(shape) == 2 and kind == "linear":
         return f"{shape[1]} → {shape[0]}"
-    return " × ".join(map(str, shape)) if shape else "1"
+    if not shape:
+        return "1" if parameter.codes is None else "codes"
+    return " × ".join(map(str, shape))
 
 
 def _meaning(node: NodeTemplate, main: Parameter, component: Component, spec: ModelSpec) -> str:

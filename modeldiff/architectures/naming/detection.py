@@ -32,6 +32,7 @@ from modeldiff.architectures.families.known.openai_whisper import OPENAI_WHISPER
 from modeldiff.architectures.families.known.opt import OPT
 from modeldiff.architectures.families.known.phi import PHI, PHI3
 from modeldiff.architectures.families.known.qwen1 import QWEN1
+from modeldiff.architectures.families.known.raschka import RASCHKA, RASCHKA_GPT
 from modeldiff.architectures.families.known.torchtune import TORCHTUNE
 from modeldiff.architectures.families.known.vision import BESIDE, CLIP, VIT
 
@@ -87,6 +88,8 @@ FAMILIES: tuple[Family, ...] = (
     MEGATRON,
     CHATGLM,
     OPENAI_WHISPER,
+    RASCHKA,
+    RASCHKA_GPT,
 )
 """In the order in which they are tried on names alone: the first of two equals wins."""
 

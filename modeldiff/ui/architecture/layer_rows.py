@@ -124,7 +124,9 @@ def _cell(side: Printed | None, usual: str, *, loud: bool) -> str:
         notes.append(f"{side.count:,} experts alike")
     if side.dtype != usual:
         notes.append(side.dtype)
-    if side.oriented != side.shape:
+    if side.role == "quantised":
+        notes.append("codes" + (f" of {format_printed(side.oriented)}" if side.oriented else ""))
+    elif side.oriented != side.shape:
         notes.append("stored in × out")
     if side.role == "tied":
         notes.append("the embedding as head")
