@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from modeldiff.changes import pair
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.config_only.opening import catalog_config
 from tests.support.named_shapes import checkpoint, llama_shapes, tiny, tiny_names
+from tests.support.saved_models import TINY
 
 Rename = Callable[[str], str]
 
@@ -90,6 +92,47 @@ def test_wrappers_combine(name: str, wrappers: list[str]) -> None:
 
     config = tiny(name).config
     assert places(named(name, rename, config)) == places(named(name, str, config))
+
+
+def with_eyes(name: str) -> tuple[dict[str, tuple[int, ...]], Mapping[str, Any]]:
+    """The names and shapes of a tiny model that looks at pictures, and its config."""
+    model = TINY[name]
+    config = getattr(transformers, model.config)(**json.loads(json.dumps(model.options)))
+    with torch.device("meta"):
+        built = getattr(transformers, model.model)(config)
+    return {n: tuple(t.shape) for n, t in built.state_dict().items()}, config.to_dict()
+
+
+@pytest.mark.parametrize("name", ["qwen2_vl", "llava", "mistral3", "mllama"])
+def test_what_looks_beside_a_model_is_found_under_any_wrapper(name: str) -> None:
+    shapes, config = with_eyes(name)
+    bare = places(understand(checkpoint(shapes, config)))
+    assert any(place.tower.startswith("vision") for place, *_ in bare)
+    for wrapper, rename in WRAPPERS.items():
+        if wrapper == "a language model among others":
+            continue  # then the eyes would be a part of it
+        wrapped = {rename(stored): shape for stored, shape in shapes.items()}
+        assert places(understand(checkpoint(wrapped, config))) == bare, wrapper
+
+
+@pytest.mark.parametrize(
+    ("text", "eyes", "head"),
+    [
+        ("model.", "visual.", "lm_head."),
+        ("model.language_model.", "model.visual.", "lm_head."),
+        ("language_model.model.", "vision_tower.", "language_model.lm_head."),
+    ],
+    ids=["before 4.52", "since", "MLX"],
+)
+def test_three_ways_to_save_one_vision_language_model(text: str, eyes: str, head: str) -> None:
+    shapes, config = with_eyes("qwen2_vl")
+    renamed = {}
+    for name, shape in shapes.items():
+        name = re.sub(r"^model\.language_model\.", text, name)
+        name = re.sub(r"^model\.visual\.", eyes, name)
+        renamed[re.sub(r"^lm_head\.", head, name)] = shape
+    saved = understand(checkpoint(shapes, config))
+    assert places(understand(checkpoint(renamed, config))) == places(saved)
 
 
 ENCODERS = {

@@ -168,7 +168,7 @@ def test_codes_are_at_their_weights_place_and_are_not_measured(name: str, wrap: 
         rest = {row.status for row in rows if row not in matrices}
         assert rest <= {"compared", "buffer"}
         buffers = [row for row in rows if row.status == "buffer"]
-        assert all("goes with the codes of" in row.reason for row in buffers)
+        assert all("codes are read with" in row.reason for row in buffers)
         assert len(buffers) == len(MATRICES) * (len(form.stored(128, 128)) - 1)
     assert set(coded.columns) == set(plain.columns)
 

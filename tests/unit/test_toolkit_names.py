@@ -387,7 +387,7 @@ def test_rows_in_another_order_are_said_to_be_read_so(tmp_path: Path) -> None:
     unknown = compare(base, write(tmp_path / "unknown", native, None))
     moved = [c for c in unknown if c.statistics and c.statistics.unchanged_pct != 100.0]
     assert {c.pair.place.component for c in moved} == said
-    assert all("heads are not known" in c.pair.reason for c in moved)
+    assert all("counts the heads" in c.pair.reason for c in moved)
     # Of two files in Meta's order there is nothing to say.
     again = write(tmp_path / "again", native, params)
     assert {c.pair.reason for c in compare(str(tmp_path / "known"), again)} == {""}

@@ -107,14 +107,18 @@ def _stripped(segments: list[str], wrappers: frozenset[str]) -> str:
         if not follows_copies and segment not in wrappers:
             left.append(segment)
         follows_copies = segment == "modules_to_save" and segment in wrappers
-    start = 0
-    while start < len(left) - 1 and left[start] in _LEADING:
-        start += 1
-    left = left[start:]
+    bare = _without_leading(tuple(left))
     # A wrapper holds modules: what is left of a name is more than a parameter.
-    if not left or (len(left) == 1 and left[0] in WEIGHT_NAMES and len(segments) > 1):
+    if not bare or (len(bare) == 1 and bare[0] in WEIGHT_NAMES and len(segments) > 1):
         return ".".join(segments)
-    return ".".join(left)
+    return ".".join(bare)
+
+
+def _without_leading(segments: Path) -> Path:
+    start = 0
+    while start < len(segments) - 1 and segments[start] in _LEADING:
+        start += 1
+    return segments[start:]
 
 
 def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
@@ -140,9 +144,10 @@ def _without_base_class(names: list[str]) -> dict[str, str]:
             break
         taken = set(found.values())
         for name, path in found.items():
-            if path[0] == prefix and len(path) > 1 and path[1:] not in taken:
-                found[name] = path[1:]
-                taken.add(path[1:])
+            if path[0] == prefix and len(path) > 1:
+                shorter = (_without_leading(path[1:]), path[1:])
+                found[name] = next((own for own in shorter if own not in taken), path)
+                taken.add(found[name])
     return {name: ".".join(path) for name, path in found.items()}
 
 

@@ -85,7 +85,7 @@ class Quantisation:
 
     def note(self, name: str) -> str:
         """What is to be said of what goes with codes."""
-        return f"goes with the codes of {self.beside[name][0]}" if name in self.beside else ""
+        return "what codes are read with, no parameter" if name in self.beside else ""
 
 
 def read_quantisation(

@@ -22,8 +22,8 @@ _READ = (
     "its rows stand in pairs that turn together, as in Meta's files; here they are read in halves"
 )
 _UNKNOWN = (
-    "its rows stand in pairs that turn together, as in Meta's files, and are compared so: without a"
-    " config the heads are not known"
+    "its rows stand in pairs that turn together, as in Meta's files; without a config that counts"
+    " the heads they are compared as stored"
 )
 _UNSAID = (
     "its toolkit keeps these rows in pairs for some models and in halves for others, and the names"
