@@ -211,10 +211,10 @@ class Architecture:
                     first = group[0]
                     own = group if first.role != "tied" else []
                     # Thousands of experts have a shape or two, multiplied out once each.
-                    shapes = Counter([one.tensor.shape for one in own])
+                    kinds = {(one.tensor.shape, one.codes): one for one in own}
+                    sizes = Counter((one.tensor.shape, one.codes) for one in own)
                     counts[id, name, layer] = sum(
-                        count * trained_elements(first.tensor.name, first.tensor.dtype, shape)
-                        for shape, count in shapes.items()
+                        count * trained_elements(kinds[kind]) for kind, count in sizes.items()
                     )
         return counts
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
 from modeldiff.checkpoints.tensor import TensorInfo
 
-ParameterRole = Literal["parameter", "buffer", "tied"]
+ParameterRole = Literal["parameter", "buffer", "tied", "quantised"]
 
 _SCALES = ("scale_inv", "scales", "weight_scale", "input_scale", "scale_ub", "zeros", "g_idx")
 """Ends of the names of a quantised matrix's scales: they are not parameters of the model."""
@@ -75,24 +74,48 @@ def column_of(node: str, parameter: str) -> str:
 
 
 @dataclass(frozen=True)
+class Codes:
+    """What stands for a quantised matrix's values: no number of it is a weight.
+
+    ``method`` is what the config calls it, empty where none says; a value takes ``bits``.
+    ``shape`` is that of the values, None where the stored one does not tell it. ``inputs_first``:
+    the codes are packed with what goes in as rows, unlike the shape.
+    """
+
+    method: str
+    bits: int
+    shape: tuple[int, ...] | None
+    inputs_first: bool = False
+
+
+@dataclass(frozen=True)
 class Parameter:
     """A stored tensor, or a part of a fused one, in its place.
 
     A ``tied`` one is a second use of a tensor that is stored once: the head that is the embedding.
-    ``transposed``: a matrix stored [in, out], as GPT-2's Conv1D does, not [out, in].
+    A ``quantised`` one has ``codes``. ``transposed``: a matrix stored [in, out], as GPT-2's Conv1D
+    does, not [out, in]. ``reason`` is what is to be said of how it was read, mostly nothing.
     """
 
     place: Place
     tensor: TensorInfo
     role: ParameterRole = "parameter"
     transposed: bool = False
+    codes: Codes | None = None
+    reason: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the values: the stored one, but where they are packed; () if unknown."""
+        return self.tensor.shape if self.codes is None else self.codes.shape or ()
 
 
-def trained_elements(name: str, dtype: str, shape: Iterable[int]) -> int:
+def trained_elements(parameter: Parameter) -> int:
     """How many trained parameters a stored tensor holds: a quantised one's scales and what no
     optimiser sees are none, and packed values are counted one by one."""
-    if name.endswith((*_SCALES, *_KEPT_BESIDE, "_scales")):
+    tensor, codes = parameter.tensor, parameter.codes
+    if tensor.name.endswith((*_SCALES, *_KEPT_BESIDE, "_scales")):
         return 0
-    # MXFP4 packs two values in a byte.
-    packed = name.endswith("_blocks") and dtype == "U8"
-    return prod(shape) * (2 if packed else 1)
+    if codes is None:
+        return tensor.elements
+    return prod(codes.shape) if codes.shape is not None else tensor.nbytes * 8 // codes.bits

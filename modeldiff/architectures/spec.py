@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from modeldiff.architectures.config.config_values import Setting, Settings
 from modeldiff.architectures.config.dimensions import Dimensions, read_dimensions
 from modeldiff.architectures.config.parameter_counts import Composition, read_composition
+from modeldiff.architectures.config.params_json import as_config
 from modeldiff.architectures.config.positions import Positions, read_positions
 from modeldiff.architectures.config.shapes import Shapes, read_shapes
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.naming.detection import family_of, model_types
 from modeldiff.architectures.naming.placement import name_patterns, read_parameters
+from modeldiff.architectures.naming.plain_names import plain_names
+from modeldiff.architectures.naming.quantised import read_quantisation
 from modeldiff.architectures.place import Parameter
 from modeldiff.checkpoints.checkpoint import Checkpoint
 
@@ -78,14 +81,19 @@ class ModelSpec:
 
 def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
     """Read a checkpoint's headers and config. Never raises, whatever they hold."""
-    family = family_of(checkpoint.config, name_patterns(t.name for t in checkpoint.tensors))
-    settings = Settings(checkpoint.config, family)
-    parameters = read_parameters(checkpoint.tensors, family, settings)
+    config = as_config(checkpoint.config)
+    names = plain_names(tensor.name for tensor in checkpoint.tensors)
+    quantised = read_quantisation(
+        {names[tensor.name]: tensor for tensor in checkpoint.tensors}, config
+    )
+    family = family_of(config, name_patterns(map(quantised.value_name, names.plain.values())))
+    settings = Settings(config, family)
+    parameters = read_parameters(checkpoint.tensors, names, quantised, family, settings)
     shapes = read_shapes(parameters)
     experts = {p.place.expert for p in parameters if p.place.expert is not None}
     dimensions = read_dimensions(shapes, settings, len(experts))
     layers = dimensions.layers.value if dimensions.layers else 0
-    said = model_types(checkpoint.config)
+    said = model_types(config)
     known = (t for t in said if family is not None and t in family.model_types)
     return ModelSpec(
         family=family,

@@ -20,6 +20,7 @@ Status = Literal[
     "tied",
     "buffer",
     "unreadable",
+    "quantised",
 ]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from modeldiff.architectures.architecture import Architecture
+from modeldiff.architectures.naming.quantised import describe_codes
 from modeldiff.architectures.naming.strides import turned
 from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.spec import UNKNOWN
@@ -28,7 +29,8 @@ def pair(base: Architecture, target: Architecture) -> tuple[Pair, ...]:
       and ``reason`` says so. This embedding then is in two rows, each against another tensor.
 
     Where one side stores a matrix as [in, out] and the other as [out, in], the former stands in
-    the row as a view that is turned to [out, in], and ``reason`` says so.
+    the row as a view that is turned to [out, in], and ``reason`` says so. Where a side holds codes
+    in place of values, the row is ``quantised`` and not measured.
     """
     targets = {parameter.place: parameter for parameter in target.parameters}
     partners = {
@@ -66,15 +68,24 @@ def _row(base: Parameter | None, target: Parameter | None) -> Pair:
     place = base.place if base is not None else target.place if target is not None else None
     assert place is not None, "a row has at least one side"
     sides = (base.tensor if base else None, target.tensor if target else None)
-    reason = ""
+    notes = []
     if base is not None and target is not None and base.transposed != target.transposed:
         if base.transposed:
             sides, name = (turned(base.tensor), target.tensor), "base"
         else:
             sides, name = (base.tensor, turned(target.tensor)), "target"
-        reason = f"{name} stores this matrix as [in, out]; here it is turned"
-    status, more = _status(base, target, sides)
-    return Pair(place, status, *sides, reason=more or reason)
+        notes.append(f"{name} stores this matrix as [in, out]; here it is turned")
+    status, why = _status(base, target, sides)
+    return Pair(place, status, *sides, reason=why or "; ".join([*notes, *_readings(base, target)]))
+
+
+def _readings(base: Parameter | None, target: Parameter | None) -> Iterator[str]:
+    """What is to be said of how each side was read, where both were not read alike."""
+    reasons = (base.reason if base else "", target.reason if target else "")
+    if reasons[0] != reasons[1] or None in (base, target):
+        for name, reason in zip(("base", "target"), reasons, strict=True):
+            if reason:
+                yield f"{name}: {reason}"
 
 
 def _status(
@@ -84,13 +95,17 @@ def _status(
 ) -> tuple[Status, str]:
     sides = [side for side in (base, target) if side is not None]
     if any(side.role == "buffer" for side in sides):
-        return "buffer", "not a trained parameter"
+        why = next((s.reason for s in sides if s.role == "buffer" and s.reason), "")
+        return "buffer", why or "not a trained parameter"
     if all(side.role == "tied" for side in sides):
         return "tied", f"the same tensor as {sides[0].tensor.name}, measured there"
+    codes = _codes(base, target)
     if base is None:
-        return "only_in_target", ""
+        return "only_in_target", codes
     if target is None:
-        return "only_in_base", ""
+        return "only_in_base", codes
+    if codes:
+        return "quantised", f"{codes}: codes are no weights, so they are not measured"
     one, other = tensors
     same = one is not None and other is not None and one.shape == other.shape
     for side, name in ((base, "base"), (target, "target")):
@@ -98,3 +113,13 @@ def _status(
             reason = f"{name} stores no head of its own: its embedding stands in for it"
             return "compared" if same else "different_shape", reason
     return "compared" if same else "different_shape", ""
+
+
+def _codes(base: Parameter | None, target: Parameter | None) -> str:
+    """Which side is quantised, and how; empty where none is."""
+    held = [
+        f"{name} holds {describe_codes(side.codes)}"
+        for side, name in ((base, "base"), (target, "target"))
+        if side is not None and side.codes is not None
+    ]
+    return " and ".join(held)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from modeldiff.architectures import Architecture, Parameter
+from modeldiff.architectures.place import trained_elements
 from modeldiff.changes import Shard, pair_row
 from modeldiff.comparison import Comparison
 from modeldiff.model import Model
@@ -61,11 +62,11 @@ def shard_document(shard: Shard, measured: MeasuredShard) -> dict[str, Any]:
 
 
 def parameter_count(architecture: Architecture) -> int:
-    """Elements of all trained parameters, each stored tensor once."""
+    """All trained parameters, each stored tensor once."""
     return sum(
-        parameter.tensor.elements
+        trained_elements(parameter)
         for parameter in architecture.parameters
-        if parameter.role == "parameter"
+        if parameter.role in ("parameter", "quantised")
     )
 
 

@@ -33,6 +33,7 @@ _NOT_COMPARED: tuple[Status, ...] = (
     "only_in_base",
     "only_in_target",
     "unreadable",
+    "quantised",
 )
 
 

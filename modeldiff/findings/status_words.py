@@ -45,5 +45,10 @@ STATUS_WORDS: Mapping[Status, StatusWords] = {
         "No trained parameter, so it is not measured.",
     ),
     "unreadable": StatusWords("unreadable", "unreadable", "Its bytes could not be read."),
+    "quantised": StatusWords(
+        "quantised",
+        "quantised (not measured)",
+        "Quantised: its codes are no weights, so it is not measured.",
+    ),
 }
 """Every status, in the order in which they are listed."""

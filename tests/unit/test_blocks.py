@@ -280,7 +280,7 @@ def test_an_unknown_family_is_a_plain_stack() -> None:
         "wv",
         "wo",
     ]
-    assert [node.id for node in architecture.stem] == ["net.token_emb"]
+    assert [node.id for node in architecture.stem] == ["token_emb"]
 
 
 def test_what_a_known_family_does_not_know_is_listed_beside() -> None:

@@ -339,6 +339,8 @@ def test_packed_experts_are_split_as_their_values_are(tmp_path: Path) -> None:
     whole = {tensor.name: tensor for tensor in checkpoint.tensors}
     architecture = understand(checkpoint)
     assert_nothing_lost_or_doubled(checkpoint, architecture)
+    shapes = {p.shape for p in architecture.parameters if p.role == "quantised"}
+    assert shapes == {(8, 3 * 16 * 2)}
     cut = {
         (p.place.component, p.place.parameter, p.place.expert): torch.from_numpy(
             elements_of(p.tensor, whole[p.tensor.name])
@@ -348,9 +350,8 @@ def test_packed_experts_are_split_as_their_values_are(tmp_path: Path) -> None:
     values = convert_moe_packed_tensors(blocks, scales)  # [experts, in, gate and up in turn]
     for first, part in enumerate(("gate", "up")):
         for expert in range(EXPERTS):
-            at = [(f"mlp.experts.{part}_proj", kind, expert) for kind in ("blocks", "scales")]
-            own = (blocks.reshape(-1)[cut[at[0]]], scales.reshape(-1)[cut[at[1]]])
-            unpacked = convert_moe_packed_tensors(own[0][None], own[1][None])[0]
+            own = blocks.reshape(-1)[cut[f"mlp.experts.{part}_proj", "weight", expert]]
+            unpacked = convert_moe_packed_tensors(own[None], scales[expert, first::2][None])[0]
             assert torch.equal(unpacked, values[expert, :, first::2])
 
 

@@ -48,11 +48,9 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
         if parameter.role == "tied":
             continue
         nbytes += parameter.tensor.nbytes
-        if parameter.role == "parameter":
+        if parameter.role != "buffer":
             types[parameter.tensor.dtype] += parameter.tensor.nbytes
-            tensor = parameter.tensor
-            elements = trained_elements(tensor.name, tensor.dtype, tensor.shape)
-            parts[part_of(parameter.place)] += elements
+            parts[part_of(parameter.place)] += trained_elements(parameter)
     by_bytes = dict(sorted(types.items(), key=lambda item: (-item[1], item[0])))
     return Composition({part: parts[part] for part in PARTS if parts[part]}, by_bytes, nbytes)
 

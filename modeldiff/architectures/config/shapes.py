@@ -55,8 +55,9 @@ class Shapes:
 
 
 def oriented(parameter: Parameter) -> tuple[int, ...]:
-    """A parameter's shape with a Conv1D's two dimensions turned to [out, in]."""
-    shape = parameter.tensor.shape
+    """A parameter's shape with a Conv1D's two dimensions turned to [out, in]; () where packed
+    values do not tell theirs."""
+    shape = parameter.shape
     return shape[::-1] if parameter.transposed else shape
 
 
@@ -89,7 +90,7 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
     layers = set()
     for parameter in parameters:
         place = parameter.place
-        if parameter.role != "parameter":
+        if parameter.role not in ("parameter", "quantised"):
             continue
         if place.layer is not None:
             if place.tower != tower:
@@ -102,6 +103,8 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
         if shape:
             outputs.setdefault(column, set()).add(shape[0])
         rank = (-1 if place.layer is None else place.layer, place.expert or 0)
+        if parameter.codes is not None and parameter.codes.shape is None:
+            continue
         if column not in stored or rank < stored[column][0]:
             stored[column] = (rank, Stored(parameter.tensor.label, shape))
     return Shapes(

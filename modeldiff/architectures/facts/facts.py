@@ -11,6 +11,7 @@ from modeldiff.architectures.config.dimensions import Dimension
 from modeldiff.architectures.config.positions import slides
 from modeldiff.architectures.config.shapes import Stored
 from modeldiff.architectures.facts.memory import footprint_facts
+from modeldiff.architectures.place import trained_elements
 from modeldiff.architectures.spec import UNKNOWN, ModelSpec
 from modeldiff.text.magnitudes import activation_name, short_count
 
@@ -66,8 +67,9 @@ def _towers(spec: ModelSpec) -> Iterator[Fact]:
     held: Counter[str] = Counter()
     for parameter in spec.parameters:
         place = parameter.place
-        if place.tower not in ("", spec.shapes.tower) and parameter.role == "parameter":
-            held[place.tower] += parameter.tensor.elements
+        beside = place.tower not in ("", spec.shapes.tower)
+        if beside and parameter.role in ("parameter", "quantised"):
+            held[place.tower] += trained_elements(parameter)
             if place.layer is not None:
                 layers.setdefault(place.tower, set()).add(place.layer)
     if layers:

@@ -21,6 +21,7 @@ MAX_INDEX = 9_999
 _MAX_DIGITS = len(str(MAX_INDEX))
 
 Position = Literal["RoPE", "learned", "ALiBi", "relative", "none"]
+RotaryRows = Literal["halves", "pairs", "unsaid"]
 
 
 def index_of(segment: str) -> int | None:
@@ -35,16 +36,19 @@ def index_of(segment: str) -> int | None:
 class Family:
     """One naming family.
 
-    ``model_types`` maps each ``model_type`` of a config to the name that people use. A stored name
-    is a prefix of ``prefixes`` (or none), then either a path in ``outside`` or a list of layers in
-    ``lists``, its index and a path in ``layer``; what follows the path is the parameter. In the
-    paths ``#`` stands for an expert's index, in the components ``:`` sets the parameter off where
-    the stored name runs the two together (``mlp.experts.down_proj:bias``). A path that begins with
-    a tower and ``:`` holds in that tower only.
+    ``model_types`` maps each ``model_type`` of a config to the name that people use. A name, plain
+    as ``plain_names`` makes it, is a prefix of ``prefixes`` (or none), then either a path in
+    ``outside`` or a list of layers in ``lists``, its index and a path in ``layer``; what follows
+    the path is the parameter. In the paths ``#`` stands for an expert's index, in the components
+    ``:`` sets the parameter off where the name runs the two together
+    (``mlp.experts.down_proj:bias``). A path that begins with a tower and ``:`` holds in that tower
+    only.
 
     ``towers`` maps a prefix to the tower it opens, for models of more than one stack; ``beyond`` is
     the tower of layers past those that the config counts. ``transposed`` components are stored
-    [in, out]; ``fused`` says how the parts stand in a component that holds several. A component of
+    [in, out] where shapes do not tell; ``fused`` says how the parts stand in a component that holds
+    several. ``rotary_rows`` is the order in which rows of queries and keys stand: in ``halves`` of
+    a head that turn together, in ``pairs`` side by side, or ``unsaid`` by the names. A component of
     ``mlp.experts`` whose path has no ``#`` is a stack of all experts. ``defaults`` are config
     values that hold when a config does not say them. ``norm``, ``norm_weight_plus_one`` and
     ``position`` say what neither tensors nor config do.
@@ -62,11 +66,12 @@ class Family:
     model_types: Mapping[str, str]
     layer: Mapping[str, str]
     outside: Mapping[str, str]
-    prefixes: tuple[str, ...] = ("model.",)
+    prefixes: tuple[str, ...] = ("text_model.",)
     lists: tuple[str, ...] = ("layers",)
     towers: Mapping[str, str] = field(default_factory=dict)
     transposed: frozenset[str] = frozenset()
     fused: Mapping[str, Fused] = field(default_factory=dict)
+    rotary_rows: RotaryRows = "halves"
     defaults: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     norm: Literal["RMSNorm", "LayerNorm"] = "RMSNorm"
     norm_weight_plus_one: bool = False
@@ -102,7 +107,7 @@ class Family:
             )
 
     def split(self, name: str) -> tuple[str, int | None, str]:
-        """Tower, layer and the path within it (or the path outside the layers) of a stored name."""
+        """Tower, layer and the path within it (or the path outside the layers) of a plain name."""
         tower, rest = "", name
         for prefix, opened in self.towers.items():
             if name.startswith(prefix):

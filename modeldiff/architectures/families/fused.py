@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,7 +29,12 @@ QKV_BY_HEAD = Fused(QKV.parts, "kv_head")
 (Falcon 7B) that is q | k | v."""
 
 GATE_UP = Fused(("gate_proj", "up_proj"))
-"""gate | up: Phi-3, GLM, Granite-MoE."""
+"""gate | up: Phi-3, GLM, Granite-MoE, and whoever does not say otherwise."""
+
+USUAL: Mapping[str, Fused] = {
+    f"{stem}.gate_up_proj": GATE_UP for stem in ("mlp", "mlp.experts", "mlp.shared_expert")
+}
+"""How components are fused where a family's description does not speak of them."""
 
 GATE_UP_IN_TURN = Fused(GATE_UP.parts, "output")
 """Even outputs gate, odd ones up: gpt-oss."""

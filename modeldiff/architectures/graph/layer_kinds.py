@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from modeldiff.architectures.place import Parameter
@@ -15,18 +16,20 @@ def layer_names(
 ) -> list[str]:
     """A name for each kind: what sets it apart from the tower's others, else its layers."""
     marks = [_marks(tower, numbers[0], layers[tower, numbers[0]], spec) for tower, numbers in kinds]
+    # There may be thousands of towers in a made-up file: each is looked through once.
+    others: dict[str, tuple[set[str], ...]] = {}
+    for (tower, _), own in zip(kinds, marks, strict=True):
+        for seen, mark in zip(others.setdefault(tower, (set(), set(), set())), own, strict=True):
+            seen.add(mark)
     names = []
     for (tower, _), own in zip(kinds, marks, strict=True):
         name = f"{tower} layer" if tower else "layer" if spec.family is None else "decoder layer"
-        others = [m for (t, _), m in zip(kinds, marks, strict=True) if t == tower]
-        differing = [
-            mark for at, mark in enumerate(own) if mark and len({m[at] for m in others}) > 1
-        ]
-        names.append(
-            ": ".join([name[:1].upper() + name[1:], *filter(None, [", ".join(differing)])])
-        )
+        sides = zip(own, others[tower], strict=True)
+        telling = [mark for mark, seen in sides if mark and len(seen) > 1]
+        names.append(": ".join([name[:1].upper() + name[1:], *filter(None, [", ".join(telling)])]))
+    counts = Counter(names)
     return [
-        f"{name} ({_ranges(numbers)})" if names.count(name) > 1 else name
+        f"{name} ({_ranges(numbers)})" if counts[name] > 1 else name
         for name, (_, numbers) in zip(names, kinds, strict=True)
     ]
 

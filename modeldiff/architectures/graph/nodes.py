@@ -8,6 +8,7 @@ from modeldiff.architectures.architecture import Node, NodeKind
 from modeldiff.architectures.components import NORMS, NodeTemplate
 from modeldiff.architectures.config.shapes import oriented
 from modeldiff.architectures.families.family import index_of
+from modeldiff.architectures.naming.quantised import describe_codes
 from modeldiff.architectures.place import Parameter, node_id
 from modeldiff.architectures.spec import ModelSpec
 from modeldiff.text.magnitudes import activation_name
@@ -64,6 +65,8 @@ def component_node(
         notes.append(f"the same matrix as {stored_label(main)}")
     if main.transposed:
         notes.append("stored [in, out]")
+    if main.codes is not None:
+        notes.append(f"quantised: {describe_codes(main.codes)}")
     return Node(
         id=node_id(tower, template.id),
         label=template.id if main.role == "tied" else stored_label(main),
@@ -132,7 +135,9 @@ def _shape_text(parameter: Parameter, kind: NodeKind) -> str:
     shape = oriented(parameter)
     if len(shape) == 2 and kind == "linear":
         return f"{shape[1]} → {shape[0]}"
-    return " × ".join(map(str, shape)) if shape else "1"
+    if not shape:
+        return "1" if parameter.codes is None else "codes"
+    return " × ".join(map(str, shape))
 
 
 def _operation_label(template: NodeTemplate, spec: ModelSpec, own: bool) -> str:

@@ -37,6 +37,7 @@ RowStatus = Literal[
     "only in target",
     "tied",
     "buffer",
+    "quantised",
 ]
 
 _NUMBER = re.compile(r"(?<=\.)[0-9]+(?=\.|$)")
@@ -59,6 +60,8 @@ class LayerRow:
             return "buffer"
         if base is None or target is None:
             return "tied" if roles == {"tied"} else "only in target" if base is None else _ONLY_BASE
+        if "quantised" in roles:
+            return "quantised"
         if base.oriented != target.oriented:
             return "other shape"
         if "tied" in roles:

@@ -18,9 +18,11 @@ from modeldiff.architectures.config.config_values import (
     Settings,
 )
 from modeldiff.architectures.families.family import MAX_INDEX, Family
-from modeldiff.architectures.families.fused import Fused
+from modeldiff.architectures.families.fused import USUAL, Fused
+from modeldiff.architectures.naming.orientation import Orientation
+from modeldiff.architectures.naming.placed_slice import PlacedSlice
 from modeldiff.architectures.naming.strides import slice_strides
-from modeldiff.architectures.place import Place
+from modeldiff.architectures.place import Codes, Place
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.tensor import Strides, TensorInfo
 
@@ -29,35 +31,59 @@ MOST_PARTS = 1 << 17
 are stored apart. A hostile file could ask for any number."""
 
 _QUERY = "q_proj"
+_GATE = "gate_proj"
 
-PlacedSlice = tuple[Place, TensorInfo]
+
 _Cut = tuple[Place, tuple[int, ...], int, Strides, str]
 """Place, shape, first element, strides and name of a part."""
 _Blocks = tuple[int, tuple[int, ...]]
 """How many times the parts take turns, and how many outputs each has in a turn."""
+_Layer = tuple[str, int | None]
 
 
 class Cutter:
-    """Cuts one checkpoint's fused tensors, by its family's description."""
+    """Cuts one checkpoint's fused tensors, by its family's description. ``placed`` are all its
+    tensors at their places."""
 
     def __init__(
-        self, family: Family | None, settings: Settings, placed: Iterable[tuple[Place, TensorInfo]]
+        self,
+        family: Family | None,
+        settings: Settings,
+        orientation: Orientation,
+        placed: Iterable[PlacedSlice],
     ) -> None:
-        self._fused: Mapping[str, Fused] = family.fused if family else {}
-        self._turned: frozenset[str] = family.transposed if family else frozenset()
+        self._fused: Mapping[str, Fused] = {**USUAL, **family.fused} if family else {}
+        self._orientation = orientation
         self._settings = settings
         self._stacks = _described_stacks(family)
         self._counted = settings.count(*EXPERT_KEYS)
         self._left = MOST_PARTS
-        attends = any(_QUERY in fused.parts for fused in self._fused.values())
-        self._queries = self._query_widths(placed) if attends else {}
+        self._read: dict[tuple[_Layer, str], int] = {}
+        """What the attention's output, and an MLP's, read in each layer: as wide as all queries,
+        and as wide as what has no gate."""
+        if self._fused:
+            for one in placed:
+                self._note_width(one)
 
-    def cut(self, place: Place, tensor: TensorInfo) -> tuple[PlacedSlice, ...]:
-        """The parts of a tensor at this place, in the order in which they begin; none where it is
-        not fused or can't be cut."""
-        component = place.component
-        fused = self._fused.get(component)
-        stacked = place.expert is None and "experts" in component and self._is_stack(place, tensor)
+    def _note_width(self, one: PlacedSlice) -> None:
+        place = one.place
+        if place.parameter != "weight" or not place.component.endswith(("o_proj", "down_proj")):
+            return
+        shape = one.shape
+        if len(shape) > 1 and len(shape) - 2 == (
+            place.expert is None and "experts" in place.component
+        ):
+            turned, _ = self._orientation.of(one)
+            width = shape[-2] if turned else shape[-1]
+            self._read[(place.tower, place.layer), place.component] = width
+
+    def cut(self, whole: PlacedSlice) -> tuple[PlacedSlice, ...]:
+        """The parts of a tensor, in the order in which they begin; none where it is not fused or
+        can't be cut."""
+        place, tensor, codes = whole.place, whole.tensor, whole.codes
+        fused = self._fused.get(place.component)
+        stacked = place.expert is None and "experts" in place.component
+        stacked = stacked and self._is_stack(place, tensor)
         if fused is None and not stacked:
             return ()
         piece, stored = tensor.only_piece, STORED_TYPES.get(tensor.dtype)
@@ -65,22 +91,24 @@ class Cutter:
             return ()
         if stored is None or stored.bits % 8:
             return ()
+        if codes is not None and not _keeps_rows(tensor, codes, 1 + stacked):
+            return ()
         shape = tensor.shape[1:] if stacked else tensor.shape
         experts = tensor.shape[0] if stacked else 1
         count = experts * (len(fused.parts) if fused else 1)
         if count > self._left:
             return ()
-        found: list[_Cut] = [(place, shape, 0, (), "")]
+        cuts: list[_Cut] = [(place, shape, 0, (), "")]
         if fused is not None:
-            found = self._along_outputs(place, shape, fused)
-        if not found:
+            cuts = self._along_outputs(whole, shape, fused)
+        if not cuts:
             return ()
         self._left -= count
         step = prod(shape)
         width = stored.bits // 8
         parts = []
         for expert in range(experts):
-            for at, own_shape, start, strides, word in found:
+            for at, own_shape, start, strides, word in cuts:
                 offset = piece.offset + (expert * step + start) * width
                 nbytes = prod(own_shape) * width
                 if stacked:
@@ -89,18 +117,33 @@ class Cutter:
                 info = TensorInfo.stored(
                     tensor.name, piece.dtype, own_shape, piece.file, offset, nbytes, strides, word
                 )
-                parts.append((at, info))
+                parts.append(PlacedSlice(at, info, _codes_of(codes, shape, own_shape, stacked)))
         return tuple(parts)
 
-    def _along_outputs(self, place: Place, shape: tuple[int, ...], fused: Fused) -> list[_Cut]:
+    def why_whole(self, whole: PlacedSlice) -> str:
+        """What is to be said of a fused tensor that was not cut."""
+        fused = self._fused.get(whole.place.component)
+        if fused is None or whole.place.parameter not in ("weight", "bias"):
+            return ""
+        words = ", ".join(part.removesuffix("_proj") for part in fused.parts)
+        if whole.codes is not None:
+            return f"{words} in one matrix, packed so that they can't be told apart"
+        return f"{words} in one tensor; how they stand in it needs numbers that no config says"
+
+    def _along_outputs(
+        self, whole: PlacedSlice, shape: tuple[int, ...], fused: Fused
+    ) -> list[_Cut]:
         """The parts of one matrix, bias or block of a packed matrix, all of it or an expert's."""
-        axis = self._output_axis(place, shape)
+        place = whole.place
+        axis = self._output_axis(whole, shape)
         if axis is None:
             return []
+        stem = place.component.rpartition(".")[0]
+        if self._is_ungated(place, shape[axis], fused):
+            return [(replace(place, component=f"{stem}.up_proj"), shape, 0, (), "")]
         turns, sizes = self._blocks(place, shape[axis], fused) or (0, ())
         if not turns:
             return []
-        stem = place.component.rpartition(".")[0]
         found = []
         for part, size, start in zip(fused.parts, sizes, accumulate((0, *sizes)), strict=False):
             own = (*shape[:axis], turns * size, *shape[axis + 1 :])
@@ -111,13 +154,20 @@ class Cutter:
             found.append((replace(place, component=component), own, first, strides, word))
         return found
 
-    def _output_axis(self, place: Place, shape: tuple[int, ...]) -> int | None:
+    def _output_axis(self, whole: PlacedSlice, shape: tuple[int, ...]) -> int | None:
         """Which dimension counts the outputs."""
-        if place.parameter == "weight" and len(shape) == 2:
-            return 1 if place.component in self._turned else 0
-        if place.parameter == "bias" and len(shape) == 1:
+        place = whole.place
+        if whole.is_packed:
             return 0
-        return 0 if place.parameter in ("blocks", "scales") and len(shape) > 1 else None
+        if place.parameter == "weight" and len(shape) == 2:
+            return 1 if self._orientation.of(whole)[0] else 0
+        return 0 if place.parameter == "bias" and len(shape) == 1 else None
+
+    def _is_ungated(self, place: Place, outputs: int, fused: Fused) -> bool:
+        """Whether what some fuse is one matrix here: as wide as what ``down_proj`` reads."""
+        stem = place.component.rpartition(".")[0]
+        read = self._read.get(((place.tower, place.layer), f"{stem}.down_proj"))
+        return _GATE in fused.parts and read == outputs
 
     def _blocks(self, place: Place, outputs: int, fused: Fused) -> _Blocks | None:
         parts = len(fused.parts)
@@ -131,7 +181,8 @@ class Cutter:
 
     def _attention_blocks(self, place: Place, outputs: int, fused: Fused) -> _Blocks | None:
         """By the width of all queries: what is left is keys and values, of one width."""
-        query = self._queries.get((place.tower, place.layer)) or self._said_width()
+        layer = (place.tower, place.layer)
+        query = self._read.get((layer, "self_attn.o_proj")) or self._said_width()
         if query is None or query >= outputs or (outputs - query) % 2:
             return None
         key = (outputs - query) // 2
@@ -153,25 +204,13 @@ class Cutter:
         hidden = self._settings.count(*WIDTH_KEYS)
         return hidden.value if hidden else None
 
-    def _query_widths(
-        self, placed: Iterable[tuple[Place, TensorInfo]]
-    ) -> dict[tuple[str, int | None], int]:
-        """What the attention's output reads in each layer, which is as wide as all queries."""
-        widths = {}
-        for place, tensor in placed:
-            if place.component == "self_attn.o_proj" and place.parameter == "weight":
-                turned = place.component in self._turned
-                if len(tensor.shape) == 2:
-                    widths[place.tower, place.layer] = tensor.shape[0 if turned else 1]
-        return widths
-
     def _is_stack(self, place: Place, tensor: TensorInfo) -> bool:
         """Whether the first dimension counts experts: where the family says so, or a config that
         counts as many."""
         if not tensor.shape or tensor.shape[0] > MAX_INDEX:
             return False
         if place.component in self._stacks:
-            least = {"weight": 3, "bias": 2, "blocks": 3, "scales": 3}.get(place.parameter)
+            least = {"weight": 3, "bias": 2}.get(place.parameter)
             return least is not None and len(tensor.shape) >= least
         counted = self._counted
         return len(tensor.shape) > 2 and counted is not None and counted.value == tensor.shape[0]
@@ -186,3 +225,23 @@ def _described_stacks(family: Family | None) -> frozenset[str]:
         for path, component in family.layer.items()
         if component.startswith("mlp.experts.") and "#" not in path
     )
+
+
+def _keeps_rows(tensor: TensorInfo, codes: Codes, first: int) -> bool:
+    """Whether packed values fill whole rows, so that rows can be told apart: the ``first``
+    dimensions are those of the values."""
+    if codes.shape is None or codes.inputs_first:
+        return False
+    return codes.shape[:first] == tensor.shape[:first]
+
+
+def _codes_of(
+    codes: Codes | None, shape: tuple[int, ...], own: tuple[int, ...], stacked: bool
+) -> Codes | None:
+    """What a part's codes are: the values' shape is cut as the codes' is."""
+    if codes is None or codes.shape is None:
+        return None
+    values = codes.shape[1:] if stacked else codes.shape
+    if values == shape:
+        return replace(codes, shape=own)
+    return replace(codes, shape=(own[0], *values[1:]))

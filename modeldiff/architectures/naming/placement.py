@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import compress
 
 from modeldiff.architectures.config.config_values import Settings
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.naming.detection import tower_beside
 from modeldiff.architectures.naming.fused_split import Cutter
-from modeldiff.architectures.naming.generic import read_names
+from modeldiff.architectures.naming.generic import read_component, read_names
+from modeldiff.architectures.naming.orientation import Orientation
+from modeldiff.architectures.naming.placed_slice import PlacedSlice
+from modeldiff.architectures.naming.plain_names import PlainNames
+from modeldiff.architectures.naming.quantised import Quantisation
+from modeldiff.architectures.naming.row_order import RowOrder
 from modeldiff.architectures.place import Parameter, ParameterRole, Place
 from modeldiff.checkpoints.tensor import TensorInfo
 
@@ -24,6 +30,7 @@ _BUFFER_NAMES = frozenset(
         "position_ids",
         "num_batches_tracked",
         "final_logits_bias",
+        "_extra_state",
     }
 )
 _MASKS = ("attn.bias", "attention.bias")
@@ -43,52 +50,110 @@ def name_patterns(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_parameters(
-    tensors: tuple[TensorInfo, ...], family: Family | None, settings: Settings
+    tensors: tuple[TensorInfo, ...],
+    names: PlainNames,
+    quantised: Quantisation,
+    family: Family | None,
+    settings: Settings,
 ) -> tuple[Parameter, ...]:
     """Every tensor in its place, in the order given, then the tied head where there is one.
 
-    A fused tensor's parts stand in their own places, one after the other. A second tensor at a
-    place that is taken keeps its whole name as its component, so that none is lost and places stay
-    unique.
+    ``names`` are the tensors' plain names, ``quantised`` says which hold codes. A fused tensor's
+    parts stand in their own places, one after the other. A second tensor at a place that is taken
+    keeps its whole name as its component, so that none is lost and places stay unique.
     """
-    places = _described(tensors, family, settings) if family else {}
-    beside, looking = None, dict[str, Place]()
-    if family:
-        left = tuple(tensor for tensor in tensors if tensor.name not in places)
-        beside = tower_beside(name_patterns(tensor.name for tensor in left))
-        looking = _described(left, beside, settings) if beside else {}
-        places.update(looking)
-    rest = [tensor.name for tensor in tensors if tensor.name not in places]
-    places.update(read_names(rest, main_known=any(p.layer is not None for p in places.values())))
-    cutter = Cutter(family, settings, ((places[tensor.name], tensor) for tensor in tensors))
-    # What the config says of the model's own layers does not hold for those beside it.
-    seen = ((looking[tensor.name], tensor) for tensor in tensors if tensor.name in looking)
-    cutter_beside = Cutter(beside, Settings(None), seen)
-    turned = family.transposed if family else frozenset()
     taken: set[Place] = set()
     parameters = []
-    for tensor in tensors:
-        place, role = _free(places[tensor.name], tensor.name, taken), _role(tensor)
-        responsible = cutter_beside if tensor.name in looking else cutter
-        parts = responsible.cut(place, tensor) if role == "parameter" else ()
-        if any(own in taken for own, _ in parts):
+    for reader, whole in _readers(tensors, names, quantised, family, settings):
+        name = whole.tensor.name
+        if whole.place in taken:
+            whole = replace(whole, place=_free(whole.place, name, taken))
+        role = _role(whole.tensor, names[name], quantised)
+        parts = () if role == "buffer" else reader.cutter.cut(whole)
+        if any(part.place in taken for part in parts):
             parts = ()
-        transposed = place.component in turned and place.parameter == "weight"
-        for own, part in parts or ((place, tensor),):
-            taken.add(own)
-            parameters.append(Parameter(own, part, role, transposed and len(part.shape) == 2))
+        turned, way = reader.orientation.of(whole)
+        notes = [names.reasons.get(name, ""), quantised.note(names[name]), way]
+        if role != "buffer" and not parts:
+            notes.append(reader.cutter.why_whole(whole))
+        for part in parts or (whole,):
+            taken.add(part.place)
+            part, order = reader.rows.read(part)
+            reason = "; ".join(filter(None, (*notes, order)))
+            flat = len(part.tensor.shape) == 2
+            parameters.append(
+                Parameter(part.place, part.tensor, role, turned and flat, part.codes, reason)
+            )
     return (*parameters, *_tied_head(parameters, settings, family))
 
 
-def _described(
-    tensors: Iterable[TensorInfo], family: Family, settings: Settings
-) -> dict[str, Place]:
+@dataclass(frozen=True)
+class _Reader:
+    """How tensors of one description are read, once they are placed."""
+
+    orientation: Orientation
+    cutter: Cutter
+    rows: RowOrder
+
+
+def _reader(family: Family | None, settings: Settings, placed: Iterable[PlacedSlice]) -> _Reader:
+    placed = tuple(placed)
+    plain = [one for one in placed if not one.is_packed]
+    orientation = Orientation(family, plain)
+    cutter = Cutter(family, settings, orientation, placed)
+    return _Reader(orientation, cutter, RowOrder(family, settings, plain))
+
+
+def _readers(
+    tensors: tuple[TensorInfo, ...],
+    names: PlainNames,
+    quantised: Quantisation,
+    family: Family | None,
+    settings: Settings,
+) -> Iterator[tuple[_Reader, PlacedSlice]]:
+    """Each tensor at its place, with what reads it: the family's description, or that of what
+    looks beside the model."""
+    values = {tensor.name: quantised.value_name(names[tensor.name]) for tensor in tensors}
+    places, beside, looking = _places(tuple(values.values()), family, settings)
+    placed: list[PlacedSlice] = []
+    for tensor in tensors:
+        name = names[tensor.name]
+        place = places[values[tensor.name]]
+        if name in quantised.beside:
+            place = replace(place, parameter=quantised.beside[name][1])
+        placed.append(PlacedSlice(place, tensor, quantised.codes.get(name)))
+    looks = [values[one.tensor.name] in looking for one in placed]
+    ours = _reader(family, settings, compress(placed, (not each for each in looks)))
+    # What the config says of the model's own layers does not hold for those beside it.
+    theirs = _reader(beside, Settings(None), compress(placed, looks))
+    for one, beside_it in zip(placed, looks, strict=True):
+        reader = theirs if beside_it else ours
+        yield reader, reader.orientation.with_shape(one)
+
+
+def _places(
+    names: tuple[str, ...], family: Family | None, settings: Settings
+) -> tuple[dict[str, Place], Family | None, frozenset[str]]:
+    """The place of each name; the description of what looks beside the model, and its names."""
+    places = _described(names, family, settings) if family else {}
+    beside, looking = None, dict[str, Place]()
+    if family:
+        left = [name for name in names if name not in places]
+        beside = tower_beside(name_patterns(left))
+        looking = _described(left, beside, settings) if beside else {}
+        places.update(looking)
+    rest = [name for name in names if name not in places]
+    places.update(read_names(rest, main_known=any(p.layer is not None for p in places.values())))
+    return places, beside, frozenset(looking)
+
+
+def _described(names: Iterable[str], family: Family, settings: Settings) -> dict[str, Place]:
     """Places of the names that the description knows, or that stand in its layers."""
     places: dict[str, Place] = {}
     looked_up: dict[tuple[str, bool, str], tuple[str, str, int | None]] = {}
     counted = settings.count("num_hidden_layers") if family.beyond else None
-    for tensor in tensors:
-        tower, layer, path = family.split(tensor.name)
+    for name in names:
+        tower, layer, path = family.split(name)
         if counted is not None and layer is not None and layer >= counted.value:
             tower, layer = family.beyond, layer - counted.value
         key = (tower, layer is not None, path)
@@ -97,21 +162,15 @@ def _described(
         if found is None:
             if layer is None and not tower:
                 continue
-            found = _undescribed(path)
+            found = read_component(tuple(path.split(".")))
         looked_up[key] = found
         component, parameter, expert = found
-        places[tensor.name] = Place(layer, component, parameter, expert, tower)
+        places[name] = Place(layer, component, parameter, expert, tower)
     return places
 
 
-def _undescribed(path: str) -> tuple[str, str, int | None]:
-    place = read_names([path])[path]
-    return place.component, place.parameter, place.expert
-
-
 def _free(place: Place, name: str, taken: set[Place]) -> Place:
-    if place in taken:
-        place = replace(place, component=name or "unnamed", parameter="weight", expert=None)
+    place = replace(place, component=name or "unnamed", parameter="weight", expert=None)
     count = 2
     while place in taken:
         place = replace(place, component=f"{name} ({count})")
@@ -119,7 +178,11 @@ def _free(place: Place, name: str, taken: set[Place]) -> Place:
     return place
 
 
-def _role(tensor: TensorInfo) -> ParameterRole:
+def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterRole:
+    if plain in quantised.codes:
+        return "quantised"
+    if plain in quantised.beside:
+        return "buffer"
     path = tensor.name.split(".")
     if path[-1] in _BUFFER_NAMES or "rotary_emb" in path:
         return "buffer"

@@ -19,7 +19,7 @@ def slice_strides(shape: tuple[int, ...], axis: int, turns: int, size: int) -> S
     ((4, 6), (2, 1))
     """
     inner = prod(shape[axis + 1 :])
-    return _merged(
+    return merge_axes(
         [
             (prod(shape[:axis]), shape[axis] * inner),
             (turns, shape[axis] // turns * inner),
@@ -53,11 +53,11 @@ def _turned(piece: Piece) -> Piece:
         inner.insert(0, (taken, distance))
         outer.insert(0, (count // taken, distance * taken))
         left //= taken
-    strides = _merged([*inner, *outer])
+    strides = merge_axes([*inner, *outer])
     return piece._replace(shape=(columns, rows), strides=strides, start=piece.start[::-1])
 
 
-def _merged(axes: Iterable[tuple[int, int]]) -> Strides:
+def merge_axes(axes: Iterable[tuple[int, int]]) -> Strides:
     """The same strides in as few axes as can be."""
     found: list[tuple[int, int]] = []
     for count, distance in axes:

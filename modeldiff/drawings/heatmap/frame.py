@@ -37,6 +37,7 @@ MARKS: tuple[str, ...] = (
     _label("only_in_target"),
     _label("different_shape"),
     _label("unreadable"),
+    _label("quantised"),
     "infinite",
     "no value",
     _label("tied"),

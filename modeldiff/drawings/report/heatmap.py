@@ -20,6 +20,7 @@ _SIGN_OF_STATUS: Mapping[Status, str] = {
     "only_in_target": "+",
     "different_shape": "≠",
     "unreadable": "×",
+    "quantised": "q",
 }
 SIGNS: Mapping[str, tuple[str, str]] = {
     **{

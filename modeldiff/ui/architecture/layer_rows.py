@@ -26,6 +26,7 @@ _MARKS: Mapping[RowStatus, str] = {
     "only in target": "only in target",
     "tied": "tied",
     "buffer": "buffer",
+    "quantised": "quantised",
 }
 _QUIET: tuple[RowStatus, ...] = ("same", "tied", "buffer")
 
@@ -122,7 +123,9 @@ def _cell(side: Printed | None, usual: str, *, loud: bool) -> str:
         notes.append(f"{side.count:,} experts alike")
     if side.dtype != usual:
         notes.append(side.dtype)
-    if side.oriented != side.shape:
+    if side.role == "quantised":
+        notes.append("codes" + (f" of {format_printed(side.oriented)}" if side.oriented else ""))
+    elif side.oriented != side.shape:
         notes.append("stored in × out")
     if side.role == "tied":
         notes.append("the embedding as head")

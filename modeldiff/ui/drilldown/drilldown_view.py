@@ -31,6 +31,8 @@ _NOTHING: dict[Status, str] = {
     "only_in_base": "With one side alone there is no change to look closer at.",
     "only_in_target": "With one side alone there is no change to look closer at.",
     "buffer": "It is not trained, so there is no change to look closer at.",
+    "quantised": "Codes are no weights, so there is no change to look closer at. Compare with a "
+    "checkpoint that stores plain values.",
     "unreadable": "What cannot be read cannot be looked at. Check the file, then measure again.",
 }
 

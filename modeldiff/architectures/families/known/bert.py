@@ -69,7 +69,7 @@ DISTILBERT = Family(
     name="distilbert",
     model_types={"distilbert": "DistilBERT"},
     prefixes=("distilbert.",),
-    lists=("transformer.layer",),
+    lists=("layer",),
     layer={
         "attention.q_lin": "self_attn.q_proj",
         "attention.k_lin": "self_attn.k_proj",

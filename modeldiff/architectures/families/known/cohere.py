@@ -22,7 +22,6 @@ COHERE = Family(
 GPTJ = Family(
     name="gptj",
     model_types={"gptj": "GPT-J"},
-    prefixes=("transformer.",),
     lists=("h",),
     layer={
         "ln_1": "input_layernorm",

@@ -53,12 +53,7 @@ T5 = Family(
 WHISPER = Family(
     name="whisper",
     model_types={"whisper": "Whisper"},
-    towers={
-        "model.encoder.": "encoder",
-        "model.decoder.": "decoder",
-        "encoder.": "encoder",
-        "decoder.": "decoder",
-    },
+    towers={"encoder.": "encoder", "decoder.": "decoder"},
     layer={
         **{
             f"{stored}.{ours}_proj": f"{place}.{ours}_proj"

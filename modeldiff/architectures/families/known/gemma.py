@@ -15,13 +15,11 @@ from modeldiff.architectures.families.known.llama import (
     MLP_NAMES,
     OUTSIDE_NAMES,
     PRE_NORMS,
-    PREFIXES,
 )
 
 GEMMA = Family(
     name="gemma",
     model_types={"gemma": "Gemma"},
-    prefixes=PREFIXES,
     layer={**ATTENTION_NAMES, **MLP_NAMES, **PRE_NORMS},
     outside=OUTSIDE_NAMES,
     defaults={"tie_word_embeddings": True, "hidden_activation": "gelu_pytorch_tanh"},
@@ -32,7 +30,6 @@ GEMMA = Family(
 GEMMA2 = Family(
     name="gemma2",
     model_types={"gemma2": "Gemma 2"},
-    prefixes=PREFIXES,
     layer={
         **ATTENTION_NAMES,
         **MLP_NAMES,

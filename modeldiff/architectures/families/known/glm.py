@@ -7,7 +7,6 @@ after a sublayer as this project does.
 from __future__ import annotations
 
 from modeldiff.architectures.families.family import Family
-from modeldiff.architectures.families.fused import GATE_UP
 from modeldiff.architectures.families.known.llama import ATTENTION_NAMES, OUTSIDE_NAMES, PRE_NORMS
 
 GLM = Family(
@@ -22,6 +21,5 @@ GLM = Family(
         "mlp.down_proj": "mlp.down_proj",
     },
     outside=OUTSIDE_NAMES,
-    fused={"mlp.gate_up_proj": GATE_UP},
     defaults={"hidden_act": "silu"},
 )

@@ -18,7 +18,6 @@ from modeldiff.architectures.families.fused import QKV, QKV_BY_HEAD
 GPT2 = Family(
     name="gpt2",
     model_types={"gpt2": "GPT-2"},
-    prefixes=("base_model.model.transformer.", "transformer."),
     lists=("h",),
     layer={
         "ln_1": "input_layernorm",

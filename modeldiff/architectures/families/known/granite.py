@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modeldiff.architectures.families.family import Family
-from modeldiff.architectures.families.fused import GATE_UP
 from modeldiff.architectures.families.known.llama import ATTENTION_NAMES, OUTSIDE_NAMES, PRE_NORMS
 from modeldiff.architectures.families.known.mamba import MIXER_NAMES
 
@@ -28,7 +27,6 @@ GRANITE_MOE = Family(
         "shared_mlp.output_linear": "mlp.shared_expert.down_proj",
     },
     outside=OUTSIDE_NAMES,
-    fused={"mlp.experts.gate_up_proj": GATE_UP, "mlp.shared_expert.gate_up_proj": GATE_UP},
     defaults={"hidden_act": "silu"},
 )
 

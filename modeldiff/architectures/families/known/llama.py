@@ -12,15 +12,6 @@ from dataclasses import replace
 
 from modeldiff.architectures.families.family import Family
 
-PREFIXES = (
-    "base_model.model.model.",
-    "model.language_model.model.",
-    "language_model.model.",
-    "model.language_model.",
-    "model.text_model.",
-    "language_model.",
-    "model.",
-)
 ATTENTION_NAMES = {
     f"self_attn.{part}": f"self_attn.{part}"
     for part in ("q_proj", "k_proj", "v_proj", "q_norm", "k_norm", "o_proj")
@@ -51,7 +42,6 @@ LLAMA = Family(
         "nemotron": "Nemotron",
         "arcee": "Arcee",
     },
-    prefixes=PREFIXES,
     layer={**ATTENTION_NAMES, **MLP_NAMES, **PRE_NORMS},
     outside=OUTSIDE_NAMES,
 )

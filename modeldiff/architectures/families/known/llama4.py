@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from modeldiff.architectures.families.experts import expert_names
 from modeldiff.architectures.families.family import Family
-from modeldiff.architectures.families.fused import GATE_UP
 from modeldiff.architectures.families.known.llama import (
     ATTENTION_NAMES,
     LLAMA,
     OUTSIDE_NAMES,
     PRE_NORMS,
-    PREFIXES,
 )
 
 _GATED_MLP = ("gate_proj", "up_proj", "down_proj")
@@ -42,13 +41,11 @@ LLAMA_VISION = replace(
 LLAMA4 = Family(
     name="llama4",
     model_types={"llama4": "Llama 4", "llama4_text": "Llama 4"},
-    prefixes=PREFIXES,
     layer={
         **ATTENTION_NAMES,
         **PRE_NORMS,
         "feed_forward.router": "mlp.router",
-        "feed_forward.experts.gate_up_proj": "mlp.experts.gate_up_proj",
-        "feed_forward.experts.down_proj": "mlp.experts.down_proj",
+        **expert_names("feed_forward.experts"),
         **{f"feed_forward.{part}": f"mlp.{part}" for part in _GATED_MLP},
         **{
             f"feed_forward.shared_expert.{part}": f"mlp.shared_expert.{part}" for part in _GATED_MLP
@@ -56,6 +53,5 @@ LLAMA4 = Family(
     },
     outside=OUTSIDE_NAMES,
     transposed=frozenset({"mlp.experts.gate_up_proj", "mlp.experts.down_proj"}),
-    fused={"mlp.experts.gate_up_proj": GATE_UP},
     defaults={"hidden_act": "silu"},
 )

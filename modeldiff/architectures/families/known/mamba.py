@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from modeldiff.architectures.families.experts import expert_names
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.known.llama import ATTENTION_NAMES
-from modeldiff.architectures.families.known.mixtral import EXPERTS
 
 MIXER_NAMES = (
     "in_proj",
@@ -47,7 +47,7 @@ JAMBA = Family(
         "input_layernorm": "input_layernorm",
         "pre_ff_layernorm": "post_attention_layernorm",
         **{f"feed_forward.{part}": f"mlp.{part}" for part in ("gate_proj", "up_proj", "down_proj")},
-        **{stored.replace("mlp.", "feed_forward."): place for stored, place in EXPERTS.items()},
+        **expert_names("feed_forward.experts"),
         "feed_forward.router": "mlp.router",
     },
     outside={"embed_tokens": "embed_tokens", "final_layernorm": "norm", "lm_head": "lm_head"},

@@ -13,7 +13,6 @@ from modeldiff.architectures.families.fused import QKV
 MPT = Family(
     name="mpt",
     model_types={"mpt": "MPT"},
-    prefixes=("transformer.",),
     lists=("blocks",),
     layer={
         "norm_1": "input_layernorm",

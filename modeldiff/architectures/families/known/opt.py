@@ -13,7 +13,7 @@ from modeldiff.architectures.families.family import Family
 OPT = Family(
     name="opt",
     model_types={"opt": "OPT"},
-    prefixes=("model.decoder.", "decoder."),
+    prefixes=("decoder.",),
     layer={
         "self_attn_layer_norm": "input_layernorm",
         "self_attn.q_proj": "self_attn.q_proj",

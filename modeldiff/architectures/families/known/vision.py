@@ -18,6 +18,7 @@ from dataclasses import replace
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.families.fused import QKV
 from modeldiff.architectures.families.known.llama import ATTENTION_NAMES, PRE_NORMS
+from modeldiff.architectures.families.known.meta import NATIVE_LAYER
 
 _QKV = {f"self_attn.{part}": f"self_attn.{part}" for part in ("q_proj", "k_proj", "v_proj")}
 _FC = {"mlp.fc1": "mlp.up_proj", "mlp.fc2": "mlp.down_proj"}
@@ -89,28 +90,24 @@ CLIP = Family(
 )
 
 
-def _opens(*prefixes: str) -> dict[str, str]:
-    return dict.fromkeys(prefixes, "vision")
-
-
-_CLIP_TOWER = replace(
-    CLIP,
-    name="clip_tower",
-    model_types={},
-    towers=_opens(
+_OPENINGS = dict.fromkeys(
+    (
         "vision_tower.vision_model.",
-        "model.vision_tower.vision_model.",
         "vision_tower.",
-        "model.vision_tower.",
         "vision_model.",
-        "model.vision_model.",
+        "vision_encoder.",
+        "visual.",
     ),
+    "vision",
 )
+"""What names of a tower that looks begin with, whichever it is."""
+
+_CLIP_TOWER = replace(CLIP, name="clip_tower", model_types={}, towers=_OPENINGS)
 
 _PIXTRAL_TOWER = Family(
     name="pixtral_tower",
     model_types={},
-    towers=_opens("vision_tower.", "model.vision_tower.", "vision_encoder."),
+    towers=_OPENINGS,
     lists=("transformer.layers",),
     layer={
         "attention_norm": "input_layernorm",
@@ -124,6 +121,13 @@ _PIXTRAL_TOWER = Family(
     outside={"patch_conv": "embed_patches", "ln_pre": "embed_layernorm"},
 )
 
+_PIXTRAL_NATIVE_TOWER = replace(
+    _PIXTRAL_TOWER,
+    name="pixtral_native_tower",
+    layer={**NATIVE_LAYER, "attention_norm": "input_layernorm"},
+    rotary_rows="pairs",
+)
+
 _QWEN_MERGER = tuple(
     f"merger.{part}" for part in ("ln_q", "norm", "mlp.0", "mlp.2", "linear_fc1", "linear_fc2")
 )
@@ -131,7 +135,7 @@ _QWEN_MERGER = tuple(
 _QWEN_TOWER = Family(
     name="qwen_tower",
     model_types={},
-    towers=_opens("visual.", "model.visual."),
+    towers=_OPENINGS,
     lists=("blocks",),
     layer={
         "norm1": "input_layernorm",
@@ -155,18 +159,11 @@ _QWEN_TOWER = Family(
 _LLAMA_TOWER = Family(
     name="llama_tower",
     model_types={},
+    # Llama 3.2 Vision has two stacks, one after the other.
     towers={
-        # Llama 3.2 Vision has two stacks, one after the other.
         "vision_model.global_transformer.": "vision_global",
-        "model.vision_model.global_transformer.": "vision_global",
-        **_opens(
-            "vision_model.transformer.",
-            "model.vision_model.transformer.",
-            "vision_model.model.",
-            "model.vision_model.model.",
-            "vision_model.",
-            "model.vision_model.",
-        ),
+        **dict.fromkeys(("vision_model.transformer.", "vision_model.model."), "vision"),
+        **_OPENINGS,
     },
     layer={**ATTENTION_NAMES, **PRE_NORMS, **_FC, "gate_attn": "gate_attn", "gate_ffn": "gate_ffn"},
     outside={
@@ -181,5 +178,12 @@ _LLAMA_TOWER = Family(
     own=frozenset({"gate_attn", "gate_ffn"}),
 )
 
-BESIDE: tuple[Family, ...] = (_CLIP_TOWER, _PIXTRAL_TOWER, _QWEN_TOWER, _LLAMA_TOWER)
-"""Tried in this order on the names that a model's own description does not know."""
+BESIDE: tuple[Family, ...] = (
+    _CLIP_TOWER,
+    _PIXTRAL_TOWER,
+    _PIXTRAL_NATIVE_TOWER,
+    _QWEN_TOWER,
+    _LLAMA_TOWER,
+)
+"""Tried on the names that a model's own description does not know: the one that knows most of them
+is taken, the first of two equals."""

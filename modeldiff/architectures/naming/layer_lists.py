@@ -1,0 +1,64 @@
+"""Where a name counts its layers: the lists that modules stand in, told from other numbers.
+
+A number in a name is a layer where it counts a list of modules: the list is called so (``layers``,
+``blocks``), or several of its members hold modules of the same names. The numbers of a small
+module's steps (``merger.mlp.0``, ``classifier.2``) are none, nor are those of experts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from modeldiff.architectures.families.family import index_of
+
+LIST_WORDS = frozenset({"layers", "layer", "blocks", "block", "blk", "h", "resblocks"})
+"""What lists of layers are called, alone or as a word of a longer name (``albert_layers``)."""
+
+MOST_SEGMENTS = 32
+"""Only so many segments of a name are looked at for lists: real names have a dozen, hostile ones
+may have thousands, and what is before each number is remembered."""
+
+Path = tuple[str, ...]
+
+
+def is_list_word(segment: str) -> bool:
+    """Whether a segment says that a list of layers follows.
+
+    >>> is_list_word("layers"), is_list_word("albert_layer_groups"), is_list_word("layer_norm")
+    (True, True, False)
+    """
+    words = segment.split("_")
+    return not LIST_WORDS.isdisjoint(words) and "norm" not in words
+
+
+class LayerLists:
+    """The lists of layers that these names, cut at their dots, show to be there."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._lists: set[str] = set()
+        first: dict[tuple[str, Path], str] = {}
+        for path in paths:
+            for at in _numbers(path):
+                parent = ".".join(path[:at])
+                if is_list_word(path[at - 1]):
+                    self._lists.add(parent)
+                elif parent not in self._lists and len(path) > at + 2:
+                    member = path[at + 1 :]
+                    alike = first.setdefault((parent, member), path[at]) != path[at]
+                    if alike and index_of(member[0]) is None:
+                        self._lists.add(parent)
+
+    def position(self, path: Path) -> int | None:
+        """Which segment of a name is its layer; None where it stands in no layer."""
+        for at in _numbers(path):
+            if "expert" in path[at - 1]:
+                return None
+            if ".".join(path[:at]) in self._lists:
+                return at
+        return None
+
+
+def _numbers(path: Path) -> list[int]:
+    inner = path[1 : min(len(path) - 1, MOST_SEGMENTS)]
+    # Most segments are words: a look at the first letter is all that they take.
+    return [at for at, s in enumerate(inner, 1) if s[:1].isdigit() and index_of(s) is not None]

@@ -1,0 +1,165 @@
+"""Stored names without what wrappers put in and what all share: what families are recognised by.
+
+A model that was compiled, trained in parallel, adapted or made part of a larger one is saved under
+longer names. Left out here are the segments that only wrappers write, wherever they stand; words
+for "the model" at a name's beginning; and the name of the base class, which a file with a head has
+before all layers and the backbone's own file lacks. Stored names stay as they are for showing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from modeldiff.architectures.families.family import WEIGHT_NAMES, index_of
+from modeldiff.architectures.naming.layer_lists import LayerLists, Path, is_list_word
+
+_ANYWHERE = frozenset(
+    {
+        "_orig_mod",  # torch.compile
+        "module",  # DataParallel, DistributedDataParallel, DeepSpeed
+        "_module",  # Opacus
+        "_fsdp_wrapped_module",
+        "_fpw_module",
+        "_checkpoint_wrapped_module",
+        "_forward_module",  # Lightning Fabric
+    }
+)
+_IN_ADAPTERS = frozenset({"base_layer", "modules_to_save", "original_module"})
+"""What PEFT writes in the middle of a name; the adapter's own name follows ``modules_to_save``."""
+_LEADING = frozenset(
+    {
+        "base_model",
+        "model",
+        "state_dict",
+        "model_state_dict",
+        "pretrained_model",
+        "policy",
+        "actor",
+        "thinker",
+        "llm",
+        "language_model",
+        "transformer",
+    }
+)
+"""What wrappers call the model that they hold."""
+TOWER_WORDS: Mapping[str, str] = {
+    "vision_tower": "vision",
+    "vision_model": "vision",
+    "vision_encoder": "vision",
+    "visual": "vision",
+    "audio_tower": "audio",
+    "audio_model": "audio",
+    "text_model": "text",
+    "encoder": "encoder",
+    "decoder": "decoder",
+}
+"""What opens a stack of its own: never taken for the name of a base class."""
+_MOST_PREFIXES = 4
+"""How many names of base classes are taken off, one inside the other."""
+
+
+@dataclass(frozen=True)
+class PlainNames:
+    """``plain`` has the plain name of each stored one; two stored names have two. ``reasons`` says
+    what is to be said of some."""
+
+    plain: Mapping[str, str]
+    reasons: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.plain[name]
+
+
+def plain_names(names: Iterable[str]) -> PlainNames:
+    """Strip all stored names of one checkpoint.
+
+    Where two would come out the same, the second keeps what an adapter put into it, or all of it:
+    of a module and its copy that an adapter trains, the copy is the one in use. What a file calls
+    a tensor is never another one's plain name.
+    """
+    plain: dict[str, str] = {}
+    reasons: dict[str, str] = {}
+    taken: dict[str, str] = {}
+    stored = dict.fromkeys(names)
+    # The frozen original gives way to the copy in use, wherever the file holds it.
+    for name in sorted(stored, key=lambda name: "original_module" in name):
+        segments = name.split(".")
+        bare = _stripped(segments, _ANYWHERE | _IN_ADAPTERS)
+        shorter = (bare, _stripped(segments, _ANYWHERE))
+        own = next((c for c in shorter if c not in taken and c not in stored), name)
+        if own != bare:
+            other = taken.get(bare, bare)
+            reasons[name] = f"beside {other}, which has the same name without its wrappers"
+        taken[own] = name
+        plain[name] = own
+    for name, reason in _adapted(stored, plain).items():
+        reasons.setdefault(name, reason)
+    own_names = _without_base_class(list(plain.values()))
+    return PlainNames({name: own_names[plain[name]] for name in stored}, reasons)
+
+
+def _stripped(segments: list[str], wrappers: frozenset[str]) -> str:
+    left: list[str] = []
+    follows_copies = False
+    for segment in segments:
+        if not follows_copies and segment not in wrappers:
+            left.append(segment)
+        follows_copies = segment == "modules_to_save" and segment in wrappers
+    bare = _without_leading(tuple(left))
+    # A wrapper holds modules: what is left of a name is more than a parameter.
+    if not bare or (len(bare) == 1 and bare[0] in WEIGHT_NAMES and len(segments) > 1):
+        return ".".join(segments)
+    return ".".join(bare)
+
+
+def _without_leading(segments: Path) -> Path:
+    start = 0
+    while start < len(segments) - 1 and segments[start] in _LEADING:
+        start += 1
+    return segments[start:]
+
+
+def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
+    """What is to be said of matrices beside which an adapter's stand."""
+    adapted = {
+        plain[name].partition(".lora_A")[0] for name in stored if name.count(".lora_A.") == 1
+    }
+    if not adapted:
+        return {}
+    return {
+        name: "an adapter's matrices stand beside this one and are not added to it"
+        for name in stored
+        if plain[name].rpartition(".")[2] == "weight" and plain[name][: -len(".weight")] in adapted
+    }
+
+
+def _without_base_class(names: list[str]) -> dict[str, str]:
+    """Each name without the segment that most names of layers begin with."""
+    found = {name: tuple(name.split(".")) for name in names}
+    for _ in range(_MOST_PREFIXES):
+        prefix = _base_class(found.values())
+        if prefix is None:
+            break
+        taken = set(found.values())
+        for name, path in found.items():
+            if path[0] == prefix and len(path) > 1:
+                shorter = (_without_leading(path[1:]), path[1:])
+                found[name] = next((own for own in shorter if own not in taken), path)
+                taken.add(found[name])
+    return {name: ".".join(path) for name, path in found.items()}
+
+
+def _base_class(paths: Iterable[Path]) -> str | None:
+    paths = tuple(paths)
+    lists = LayerLists(paths)
+    layered = [path for path in paths if lists.position(path) is not None]
+    first = Counter(path[0] for path in layered).most_common(1)
+    if not first or first[0][1] * 2 <= len(layered):
+        return None
+    prefix = first[0][0]
+    is_list = is_list_word(prefix) or any(
+        path[0] == prefix and index_of(path[1]) is not None for path in layered
+    )
+    return None if is_list or prefix in TOWER_WORDS else prefix

@@ -1,0 +1,216 @@
+"""Tensors that hold codes in place of values: a quantised matrix, and what stands beside it.
+
+A matrix is quantised where a scale stands beside it, or where the config says that the weights are
+and it holds no plain floats. Its codes are no weights, and packed ones do not have the weights'
+shape. Scales, zero points, tables and orders are what the codes are read with, no parameters.
+
+Names are those of GPTQ and AWQ (``qweight``, ``qzeros``, ``scales``, ``g_idx``), bitsandbytes
+(``weight.absmax``, ``weight.quant_map``, ``SCB``), MLX (``scales``, ``biases``),
+compressed-tensors (``weight_packed``, ``weight_scale``, ``weight_shape``), FP8 in blocks
+(``weight_scale_inv``), MXFP4 (``_blocks``, ``_scales``), HQQ (``W_q``), torchao and quanto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modeldiff.architectures.place import Codes
+from modeldiff.checkpoints.dtypes import STORED_TYPES
+from modeldiff.checkpoints.tensor import TensorInfo
+
+_CODES = frozenset({"qweight", "weight_packed", "W_q", "_weight_qdata"})
+"""Last parts of names that say that codes stand where a weight would."""
+_DATA = "_data"
+_BLOCKS = "_blocks"
+_SCALES_OF_A_TENSOR = ("_scale", "_scale_inv", "_scales", ".absmax")
+_SCALES_OF_A_MODULE = (".scales", ".scale", ".SCB")
+_BESIDE = frozenset(
+    {
+        "scales",
+        "scale",
+        "biases",
+        "SCB",
+        "qzeros",
+        "zero",
+        "zeros",
+        "g_idx",
+        "meta",
+        "input_scale",
+        "output_scale",
+        "input_global_scale",
+        "_weight_scale",
+        "_weight_zero_point",
+        *(
+            f"weight_{what}"
+            for what in (
+                "scale",
+                "scale_inv",
+                "scale_2",
+                "global_scale",
+                "zero_point",
+                "g_idx",
+                "shape",
+                "format",
+            )
+        ),
+    }
+)
+"""Last parts of names of what codes are read with."""
+_CONFIGS = ("quantization_config", "compression_config", "quantization")
+_BITS = ("bits", "w_bit", "num_bits", "nbits", "weight_bits")
+_DEPTH = 4
+"""So deep in a config is looked for how many bits a weight has, and so far up a name for codes."""
+_PLAIN_BITS = 16
+"""Numbers of fewer bits are codes where a config says that weights are quantised."""
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """``weights`` has the name that the values would have by the codes' own; ``codes`` what the
+    codes are; ``beside`` the values' name, and the last part of its own, of what goes with them.
+    All names are plain ones."""
+
+    weights: Mapping[str, str]
+    codes: Mapping[str, Codes]
+    beside: Mapping[str, tuple[str, str]]
+
+    def value_name(self, name: str) -> str:
+        """The name by which a tensor is placed: the values' own for codes and what goes with
+        them."""
+        if name in self.beside:
+            return self.beside[name][0]
+        return self.weights.get(name, name)
+
+    def note(self, name: str) -> str:
+        """What is to be said of what goes with codes."""
+        return "what codes are read with, no parameter" if name in self.beside else ""
+
+
+def read_quantisation(
+    tensors: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
+) -> Quantisation:
+    """What of these tensors, by plain name, is quantised. Reads names, types, shapes and config."""
+    said = _said(config)
+    method = _word(said, "quant_method") or _word(said, "mode") if said else ""
+    bits = _bits(said, _DEPTH) if said else None
+    weights: dict[str, str] = {}
+    codes: dict[str, Codes] = {}
+    for name, tensor in tensors.items():
+        value = _value_name(name, tensor, tensors, quantised=said is not None)
+        if value is not None and value not in codes:
+            weights[name] = value
+            codes[name] = _read_codes(name, tensor, method, bits)
+    values = {value: name for name, value in weights.items()}
+    beside = {
+        name: found
+        for name in tensors
+        if values and name not in weights and (found := _goes_with(name, values, weights))
+    }
+    return Quantisation(weights, codes, beside)
+
+
+def describe_codes(codes: Codes) -> str:
+    """What codes are, in words: ``4-bit codes (gptq)``."""
+    return f"{codes.bits}-bit codes" + (f" ({codes.method})" if codes.method else "")
+
+
+def _value_name(
+    name: str, tensor: TensorInfo, names: Mapping[str, TensorInfo], *, quantised: bool
+) -> str | None:
+    """The name that the values would have; None for a tensor that holds values."""
+    module, dot, last = name.rpartition(".")
+    if last in _CODES:
+        return f"{module}{dot}weight"
+    if last == _DATA and f"{module}._scale" in names:
+        return module
+    if name.endswith(_BLOCKS) and name.removesuffix(_BLOCKS) + "_scales" in names:
+        return name.removesuffix(_BLOCKS)
+    stored = STORED_TYPES.get(tensor.dtype)
+    if stored is None or tensor.dtype in ("I64", "BOOL") or last in _BESIDE:
+        return None
+    if stored.kind == "float" and stored.bits >= _PLAIN_BITS:
+        return None
+    scaled = any(name + end in names for end in _SCALES_OF_A_TENSOR)
+    scaled = scaled or (
+        last == "weight" and any(module + end in names for end in _SCALES_OF_A_MODULE)
+    )
+    return name if scaled or (quantised and last == "weight") else None
+
+
+def _goes_with(
+    name: str, values: Mapping[str, str], weights: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """The values that a tensor is read with, and the last part of its name."""
+    module, _, last = name.rpartition(".")
+    if last in _BESIDE and f"{module}.weight" in values:
+        return f"{module}.weight", last
+    for end in ("_scale_inv", "_scale", "_scales"):
+        if name.endswith(end) and name.removesuffix(end) in values:
+            return name.removesuffix(end), end.removeprefix("_")
+    above = name
+    for _ in range(_DEPTH):
+        above, dot, _ = above.rpartition(".")
+        if not dot:
+            return None
+        if above in weights or above in values:
+            return weights.get(above, above), name[len(above) + 1 :]
+    return None
+
+
+def _read_codes(name: str, tensor: TensorInfo, method: str, said: int | None) -> Codes:
+    stored = STORED_TYPES.get(tensor.dtype)
+    width = stored.bits if stored is not None else 8
+    last = name.rpartition(".")[2]
+    if name.endswith(_BLOCKS) and len(tensor.shape) > 1:
+        *outer, blocks, held = tensor.shape
+        return Codes(method or "mxfp4", 4, (*outer, blocks * held * 2))
+    columns = len(tensor.shape) == 2 and tensor.shape[1] == 1
+    # Bytes without a sign hold halves in every format but where a config says otherwise.
+    is_packed = width > 8 or (tensor.dtype == "U8" and said != 8)
+    if not is_packed:
+        return Codes(method, width, tensor.shape)
+    bits = said or 4
+    each = width // bits
+    if not tensor.shape or (columns and tensor.dtype == "U8") or width % bits or last == "W_q":
+        return Codes(method, bits, None)
+    if last == "qweight" and len(tensor.shape) == 2:
+        rows, columns_held = tensor.shape
+        # AWQ packs outputs, GPTQ what goes in; both store what goes in as rows.
+        if method == "awq":
+            return Codes(method, bits, (columns_held * each, rows), inputs_first=True)
+        return Codes(method, bits, (columns_held, rows * each), inputs_first=True)
+    return Codes(method, bits, (*tensor.shape[:-1], tensor.shape[-1] * each))
+
+
+def _said(config: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    if not isinstance(config, Mapping):
+        return None
+    found = (config[key] for key in _CONFIGS if isinstance(config.get(key), Mapping))
+    return next(found, None)
+
+
+def _word(said: Mapping[str, Any], key: str) -> str:
+    value = said.get(key)
+    return value if isinstance(value, str) and len(value) <= 40 else ""
+
+
+def _bits(said: Mapping[str, Any], depth: int) -> int | None:
+    """Bits of a weight, wherever a config's entries say them: the first of the outermost."""
+    if said.get("load_in_4bit") is True:
+        return 4
+    for key in _BITS:
+        value = said.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 8:
+            return value
+    if not depth:
+        return None
+    # What activations and caches are rounded to stands beside what weights are.
+    inner = sorted(said.items(), key=lambda item: item[0] != "weights")
+    tables = (v for key, v in inner if isinstance(v, Mapping) and not _of_activations(key))
+    return next((bits for table in tables if (bits := _bits(table, depth - 1))), None)
+
+
+def _of_activations(key: str) -> bool:
+    return any(word in key for word in ("activation", "cache", "output"))

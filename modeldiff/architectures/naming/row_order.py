@@ -1,0 +1,81 @@
+"""Rows of queries and keys that stand in pairs, brought into the order of transformers' files.
+
+RoPE turns two numbers of a head together. Meta's files hold their rows side by side, transformers'
+in the head's two halves (the pairs are those of Su et al., RoFormer, 2021). The
+values are the same, so the pairs are read in halves, and compare with files of either kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from math import prod
+
+from modeldiff.architectures.config.config_values import HEAD_KEYS, Settings
+from modeldiff.architectures.families.family import Family
+from modeldiff.architectures.naming.placed_slice import PlacedSlice
+from modeldiff.architectures.naming.strides import merge_axes
+
+_QUERY = "self_attn.q_proj"
+_ROTARY = (_QUERY, "self_attn.k_proj")
+_READ = (
+    "its rows stand in pairs that turn together, as in Meta's files; here they are read in halves"
+)
+_UNKNOWN = (
+    "its rows stand in pairs that turn together, as in Meta's files; without a config that counts"
+    " the heads they are compared as stored"
+)
+_UNSAID = (
+    "its toolkit keeps these rows in pairs for some models and in halves for others, and the names"
+    " do not tell; they are compared as stored"
+)
+
+
+class RowOrder:
+    """How one checkpoint's rows of queries and keys stand. ``placed`` are its tensors."""
+
+    def __init__(
+        self,
+        family: Family | None,
+        settings: Settings,
+        placed: Iterable[PlacedSlice],
+    ) -> None:
+        self._order = family.rotary_rows if family else "halves"
+        rotates = self._order == "pairs"
+        self._widths = dict(_head_widths(settings, placed)) if rotates else {}
+
+    def read(self, one: PlacedSlice) -> tuple[PlacedSlice, str]:
+        """The tensor with its rows in halves, and what is to be said of it."""
+        place, tensor = one.place, one.tensor
+        if self._order == "halves" or place.component not in _ROTARY or one.is_packed:
+            return one, ""
+        if self._order == "unsaid":
+            return one, _UNSAID
+        width = self._widths.get(place.tower, 0)
+        rows = tensor.shape[0] if tensor.shape else 1
+        piece = tensor.only_piece
+        if piece is None or piece.strides or not tensor.elements:
+            return one, _UNKNOWN
+        if not width or width % 2 or rows % width:
+            return one, _UNKNOWN
+        inner = prod(tensor.shape[1:])
+        strides = merge_axes(
+            [(rows // width, width * inner), (2, inner), (width // 2, 2 * inner), (inner, 1)]
+        )
+        in_halves = replace(tensor, pieces=(piece._replace(strides=strides),))
+        return replace(one, tensor=in_halves), _READ
+
+
+def _head_widths(settings: Settings, placed: Iterable[PlacedSlice]) -> Mapping[str, int]:
+    """How many rows a head has in each tower: as the config says, or the query's by its heads."""
+    each, heads = settings.count("head_dim"), settings.count(*HEAD_KEYS)
+    widths: dict[str, int] = {}
+    for one in placed:
+        place, tensor = one.place, one.tensor
+        if place.component != _QUERY or place.tower in widths or not tensor.shape:
+            continue
+        if each is not None:
+            widths[place.tower] = each.value
+        elif heads is not None and tensor.shape[0] % heads.value == 0:
+            widths[place.tower] = tensor.shape[0] // heads.value
+    return widths

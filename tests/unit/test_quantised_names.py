@@ -1,0 +1,200 @@
+"""Codes are no weights: never measured, and no fact is taken from the shape they are packed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from modeldiff.architectures import Architecture, compare_facts, understand
+from modeldiff.architectures.place import trained_elements
+from modeldiff.changes import pair
+from tests.support.named_shapes import checkpoint, llama_shapes
+
+CONFIG = {
+    "model_type": "llama",
+    "hidden_size": 128,
+    "intermediate_size": 256,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "num_hidden_layers": 2,
+    "vocab_size": 512,
+    "max_position_embeddings": 64,
+    "tie_word_embeddings": False,
+}
+PLAIN = llama_shapes(CONFIG)
+MATRICES = [name for name in PLAIN if "_proj." in name]
+
+Stored = Mapping[str, tuple[tuple[int, ...], str]]
+"""The last parts of the names that stand for a matrix, with shapes and types."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a matrix [out, in] is stored, as the tools' own code for packing does."""
+
+    stored: Callable[[int, int], Stored]
+    codes: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    bits: int = 4
+
+
+def said(method: str, **more: Any) -> dict[str, Any]:
+    return {"quantization_config": {"quant_method": method, **more}}
+
+
+FORMATS: Mapping[str, Format] = {
+    "FP8 in blocks": Format(
+        lambda o, i: {
+            "weight": ((o, i), "F8_E4M3"),
+            "weight_scale_inv": ((1, i // 128), "F32"),
+        },
+        "weight",
+        said("fp8", weight_block_size=[128, 128]),
+        8,
+    ),
+    "FP8 under a config alone": Format(
+        lambda o, i: {"weight": ((o, i), "F8_E4M3")}, "weight", said("fp8"), 8
+    ),
+    "int8 with a scale, without a config": Format(
+        lambda o, i: {"weight": ((o, i), "I8"), "weight_scale": ((o, 1), "F32")}, "weight", bits=8
+    ),
+    "GPTQ": Format(
+        lambda o, i: {
+            "qweight": ((i // 8, o), "I32"),
+            "qzeros": ((1, o // 8), "I32"),
+            "scales": ((1, o), "F16"),
+            "g_idx": ((i,), "I32"),
+        },
+        "qweight",
+        said("gptq", bits=4, group_size=128),
+    ),
+    "GPTQ in 8 bits": Format(
+        lambda o, i: {"qweight": ((i // 4, o), "I32"), "scales": ((1, o), "F16")},
+        "qweight",
+        said("gptq", bits=8),
+        8,
+    ),
+    "AWQ": Format(
+        lambda o, i: {
+            "qweight": ((i, o // 8), "I32"),
+            "qzeros": ((1, o // 8), "I32"),
+            "scales": ((1, o), "F16"),
+        },
+        "qweight",
+        said("awq", bits=4),
+    ),
+    "bitsandbytes, 4 bits": Format(
+        lambda o, i: {
+            "weight": ((o * i // 2, 1), "U8"),
+            "weight.absmax": ((o * i // 64,), "U8"),
+            "weight.quant_map": ((16,), "F32"),
+            "weight.nested_absmax": ((4,), "F32"),
+            "weight.quant_state.bitsandbytes__nf4": ((70,), "U8"),
+        },
+        "weight",
+        said("bitsandbytes", load_in_4bit=True),
+    ),
+    "bitsandbytes, 8 bits": Format(
+        lambda o, i: {"weight": ((o, i), "I8"), "SCB": ((o,), "F32"), "weight_format": ((), "U8")},
+        "weight",
+        said("bitsandbytes", load_in_8bit=True),
+        8,
+    ),
+    "MLX": Format(
+        lambda o, i: {
+            "weight": ((o, i // 8), "U32"),
+            "scales": ((o, i // 64), "BF16"),
+            "biases": ((o, i // 64), "BF16"),
+        },
+        "weight",
+        {"quantization": {"bits": 4, "group_size": 64}},
+    ),
+    "compressed-tensors": Format(
+        lambda o, i: {
+            "weight_packed": ((o, i // 8), "I32"),
+            "weight_scale": ((o, 1), "BF16"),
+            "weight_shape": ((2,), "I64"),
+        },
+        "weight_packed",
+        said(
+            "compressed-tensors",
+            kv_cache_scheme={"num_bits": 8},
+            config_groups={
+                "group_0": {"input_activations": {"num_bits": 8}, "weights": {"num_bits": 4}}
+            },
+        ),
+    ),
+    "NVFP4": Format(
+        lambda o, i: {
+            "weight": ((o, i // 2), "U8"),
+            "weight_scale": ((o, i // 16), "F8_E4M3"),
+            "weight_scale_2": ((), "F32"),
+            "input_scale": ((), "F32"),
+        },
+        "weight",
+        said("modelopt", quant_algo="NVFP4"),
+    ),
+}
+
+
+def quantised(form: Format, wrap: str = "") -> Architecture:
+    shapes: dict[str, tuple[int, ...]] = {}
+    dtypes: dict[str, str] = {}
+    for name, shape in PLAIN.items():
+        if name not in MATRICES:
+            shapes[wrap + name] = shape
+            continue
+        for last, (own, dtype) in form.stored(*shape).items():
+            stored = wrap + name.removesuffix("weight") + last
+            shapes[stored], dtypes[stored] = own, dtype
+    return understand(checkpoint(shapes, {**CONFIG, **form.config}, dtypes=dtypes))
+
+
+@pytest.mark.parametrize("wrap", ["", "module.", "language_model."])
+@pytest.mark.parametrize("name", FORMATS)
+def test_codes_are_at_their_weights_place_and_are_not_measured(name: str, wrap: str) -> None:
+    form = FORMATS[name]
+    plain, coded = understand(checkpoint(PLAIN, CONFIG)), quantised(form, wrap)
+    for sides in ((plain, coded), (coded, plain), (coded, coded)):
+        rows = pair(*sides)
+        assert len({row.place for row in rows}) == len(rows)
+        matrices = [row for row in rows if row.status == "quantised"]
+        assert len(matrices) == len(MATRICES)
+        assert all(row.nbytes == 0 and row.base and row.target for row in matrices)
+        assert all(f"{form.bits}-bit codes" in row.reason for row in matrices)
+        rest = {row.status for row in rows if row not in matrices}
+        assert rest <= {"compared", "buffer"}
+        buffers = [row for row in rows if row.status == "buffer"]
+        assert all("codes are read with" in row.reason for row in buffers)
+        assert len(buffers) == len(MATRICES) * (len(form.stored(128, 128)) - 1)
+    assert set(coded.columns) == set(plain.columns)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_facts_are_those_of_the_weights(name: str) -> None:
+    plain, coded = understand(checkpoint(PLAIN, CONFIG)), quantised(FORMATS[name])
+    differ = {fact.key for fact in compare_facts(plain, coded) if not fact.same}
+    # What is stored, and what that takes, is another.
+    assert differ <= {"dtypes", "stored_types", "size_bytes", "checkpoint_bytes", "memory_bytes"}, (
+        differ
+    )
+    assert sum(map(trained_elements, plain.parameters)) == sum(
+        trained_elements(p) for p in coded.parameters if p.role != "buffer"
+    )
+    shapes = {p.place: p.shape for p in coded.parameters if p.role == "quantised"}
+    assert shapes == {p.place: p.shape for p in plain.parameters if p.place in shapes}
+
+
+def test_numbers_that_only_look_like_codes_are_weights() -> None:
+    """A plain cast to FP8 holds values; a scale beside plain floats is not theirs."""
+    cast = understand(checkpoint(PLAIN, CONFIG, dtypes=dict.fromkeys(MATRICES, "F8_E4M3")))
+    assert {p.role for p in cast.parameters} == {"parameter"}
+    scaled = dict(PLAIN) | {f"{name}_scale": (1,) for name in MATRICES}
+    architecture = understand(checkpoint(scaled, CONFIG))
+    roles = {p.tensor.name: p.role for p in architecture.parameters}
+    assert {roles[name] for name in PLAIN} == {"parameter"}
+    norms = {"layers.0.norm.scale": (8,), "layers.0.norm.bias": (8,)}
+    assert {p.role for p in understand(checkpoint(norms)).parameters} == {"parameter"}
