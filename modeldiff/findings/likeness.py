@@ -68,7 +68,9 @@ def describe_likeness(evidence: Evidence) -> Iterator[str]:
 
 def _identical(evidence: Evidence) -> Iterator[str]:
     statuses = {change.pair.status for change in evidence.changes}
-    if statuses & {"only_in_base", "only_in_target", "different_shape"}:
+    if "quantised" in statuses:
+        yield "What was compared is the same, bit for bit; what is quantised was not compared."
+    elif statuses & {"only_in_base", "only_in_target", "different_shape"}:
         yield (
             "What both have is the same, bit for bit: one looks like the other with parts added, "
             "removed or resized."

@@ -8,6 +8,7 @@ module's steps (``merger.mlp.0``, ``classifier.2``) are none, nor are those of e
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from modeldiff.architectures.families.family import index_of
 
@@ -17,6 +18,11 @@ LIST_WORDS = frozenset({"layers", "layer", "blocks", "block", "blk", "h", "resbl
 MOST_SEGMENTS = 32
 """Only so many segments of a name are looked at for lists: real names have a dozen, hostile ones
 may have thousands, and what is before each number is remembered."""
+
+_MOST_NUMBERS = 4
+"""Numbers of a name that may count a list: a layer, an expert, a part of it and one to spare."""
+_MOST_COMPARED = 8
+"""Segments by which members of a list are told to be alike."""
 
 Path = tuple[str, ...]
 
@@ -35,15 +41,15 @@ class LayerLists:
     """The lists of layers that these names, cut at their dots, show to be there."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        self._lists: set[str] = set()
-        first: dict[tuple[str, Path], str] = {}
+        self._lists: set[Path] = set()
+        first: dict[tuple[Path, Path], str] = {}
         for path in paths:
             for at in _numbers(path):
-                parent = ".".join(path[:at])
+                parent = path[:at]
                 if is_list_word(path[at - 1]):
                     self._lists.add(parent)
                 elif parent not in self._lists and len(path) > at + 2:
-                    member = path[at + 1 :]
+                    member = path[at + 1 : at + 1 + _MOST_COMPARED]
                     alike = first.setdefault((parent, member), path[at]) != path[at]
                     if alike and index_of(member[0]) is None:
                         self._lists.add(parent)
@@ -53,7 +59,7 @@ class LayerLists:
         for at in _numbers(path):
             if "expert" in path[at - 1]:
                 return None
-            if ".".join(path[:at]) in self._lists:
+            if path[:at] in self._lists:
                 return at
         return None
 
@@ -61,4 +67,5 @@ class LayerLists:
 def _numbers(path: Path) -> list[int]:
     inner = path[1 : min(len(path) - 1, MOST_SEGMENTS)]
     # Most segments are words: a look at the first letter is all that they take.
-    return [at for at, s in enumerate(inner, 1) if s[:1].isdigit() and index_of(s) is not None]
+    found = (at for at, s in enumerate(inner, 1) if s[:1].isdigit() and index_of(s) is not None)
+    return list(islice(found, _MOST_NUMBERS))

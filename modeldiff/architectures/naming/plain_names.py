@@ -28,6 +28,7 @@ _ANYWHERE = frozenset(
 )
 _IN_ADAPTERS = frozenset({"base_layer", "modules_to_save", "original_module"})
 """What PEFT writes in the middle of a name; the adapter's own name follows ``modules_to_save``."""
+_WRAPPERS = _ANYWHERE | _IN_ADAPTERS
 _LEADING = frozenset(
     {
         "base_model",
@@ -86,10 +87,10 @@ def plain_names(names: Iterable[str]) -> PlainNames:
     # The frozen original gives way to the copy in use, wherever the file holds it.
     for name in sorted(stored, key=lambda name: "original_module" in name):
         segments = name.split(".")
-        bare = _stripped(segments, _ANYWHERE | _IN_ADAPTERS)
-        shorter = (bare, _stripped(segments, _ANYWHERE))
-        own = next((c for c in shorter if c not in taken and c not in stored), name)
-        if own != bare:
+        own = bare = _stripped(segments, _WRAPPERS)
+        if bare != name and (bare in taken or bare in stored):
+            own = _stripped(segments, _ANYWHERE)
+            own = name if own in taken or own in stored else own
             other = taken.get(bare, bare)
             reasons[name] = f"beside {other}, which has the same name without its wrappers"
         taken[own] = name
@@ -101,12 +102,13 @@ def plain_names(names: Iterable[str]) -> PlainNames:
 
 
 def _stripped(segments: list[str], wrappers: frozenset[str]) -> str:
-    left: list[str] = []
-    follows_copies = False
-    for segment in segments:
-        if not follows_copies and segment not in wrappers:
-            left.append(segment)
-        follows_copies = segment == "modules_to_save" and segment in wrappers
+    left = segments
+    if not wrappers.isdisjoint(segments):
+        left, follows_copies = [], False
+        for segment in segments:
+            if not follows_copies and segment not in wrappers:
+                left.append(segment)
+            follows_copies = segment == "modules_to_save" and segment in wrappers
     bare = _without_leading(tuple(left))
     # A wrapper holds modules: what is left of a name is more than a parameter.
     if not bare or (len(bare) == 1 and bare[0] in WEIGHT_NAMES and len(segments) > 1):
