@@ -45,7 +45,7 @@ def of_address(text: str) -> tuple[Literal["path", "hub"], str] | None:
         return None
     try:
         url = urlsplit(text)
-        host = url.netloc.lower()
+        host = url.netloc.lower().rpartition("@")[2]  # a user's name or token may stand before it
     except ValueError:
         _refuse(f"{quoted(text)} is no valid address.")
     if url.scheme == "file":

@@ -74,6 +74,7 @@ def test_hub(here: Path, text: str, repo: str, revision: str | None) -> None:
         ("https://huggingface.co/owner/name/discussions/4", "owner/name"),
         ("https://huggingface.co/owner/name.git", "owner/name"),
         ("https://mirror.example:8443/owner/name/tree/main", "owner/name@main"),
+        ("https://user:token@huggingface.co/owner/name", "owner/name"),
         ("hf.co/owner/name", "owner/name"),
         ("hf://owner/name@main", "owner/name@main"),
         ("owner/name/", "owner/name"),
@@ -113,7 +114,7 @@ def test_paths_that_people_paste(here: Path) -> None:
     [
         ("https://example.com/owner/name", "an address at 'example.com'"),
         ("https://huggingface.co.example.com/owner/name", "an address at"),
-        ("https://huggingface.co@example.com/owner/name", "an address at"),
+        ("https://huggingface.co@example.com/owner/name", "at 'example.com'"),
         ("https://huggingface.co:8443/owner/name", "an address at"),
         ("https://huggingface.co/gpt2", "names no repository"),
         ("https://huggingface.co/datasets/owner/name", "not of a model"),
