@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from modeldiff.checkpoints.local.allowed_paths import is_allowed, require_allowed
+from modeldiff.checkpoints.spellings import of_address, of_shorthand, unquoted
 from modeldiff.errors import InvalidReference
 from modeldiff.files.bundled import bundled
 from modeldiff.text.quoting import quoted
@@ -46,13 +47,26 @@ class Reference:
 def parse_reference(text: str) -> Reference:
     """Understand a reference; the forms are those that ``reference_forms`` lists.
 
-    A local folder or file that exists wins over a Hub repository of the same spelling. Text that
-    can only be a path is a reference whether or not something is there: opening it will tell.
+    Quotes around it are left out, and an address at huggingface.co, hf.co or HF_ENDPOINT's host is
+    the repository that it shows. A local folder or file that exists wins over a Hub repository of
+    the same spelling. Text that can only be a path is a reference whether or not something is
+    there: opening it will tell.
     Raises ``InvalidReference``.
     """
     if len(text) > MAX_LENGTH:
         _refuse(f"A text of {len(text):,} characters is no reference to a checkpoint.")
-    text = text.strip()
+    text = unquoted(text)
+    _require_readable(text)
+    try:
+        kind, meant = of_address(text) or ("", text)
+        _require_readable(meant)
+        return _of_hub(meant, text) if kind == "hub" else _parse(meant)
+    except InvalidReference as error:
+        error.hint = error.hint or reference_forms()
+        raise
+
+
+def _require_readable(text: str) -> None:
     if not text:
         _refuse("No checkpoint is named.")
     if any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in text):
@@ -60,6 +74,8 @@ def parse_reference(text: str) -> Reference:
     if not _is_unicode(text):
         _refuse(f"{quoted(text)} is not valid Unicode.")
 
+
+def _parse(text: str) -> Reference:
     scheme, _, name = text.partition(":")
     if scheme == "demo":
         return _demo(name)
@@ -68,18 +84,36 @@ def parse_reference(text: str) -> Reference:
 
     # Unlike Path's methods these keep links as typed and take "~nobody" for a name like any other.
     path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
-    hub = _HUB.fullmatch(text)
-    if hub and ("--" in hub["repo"] or ".." in text or hub["repo"].endswith(".git")):
-        hub = None
     kind = _kind_of(path) if is_allowed(path) else None
-    if kind is None and hub:
-        return Reference("hub", text, hub["repo"], hub["revision"])
+    if kind is None and text[0] not in "/.~":
+        repository = of_shorthand(text)
+        if hub := _hub(repository):
+            return Reference("hub", repository, hub["repo"], hub["revision"])
     if kind is None and _is_path(text):
         require_allowed(path)
         kind = "file" if path.suffix == ".safetensors" else "folder"
     if kind is None:
         _refuse(f"{quoted(text)} is neither something that is here nor written as owner/name.")
     return Reference(kind, str(path), str(path))
+
+
+def _of_hub(repository: str, address: str) -> Reference:
+    """The reference of an address, which never means what lies here under the same name."""
+    hub = _hub(repository)
+    if hub is None:
+        _refuse(f"{quoted(address)} is an address of no repository that there can be.")
+    namesake = Path(repository).resolve()
+    here = is_allowed(namesake) and _kind_of(namesake)
+    text = f"hf://{repository}" if here else repository
+    return Reference("hub", text, hub["repo"], hub["revision"])
+
+
+def _hub(text: str) -> re.Match[str] | None:
+    """The parts of ``owner/name[@revision]``, by the Hub's rules; None for other text."""
+    hub = _HUB.fullmatch(text)
+    if hub and ("--" in hub["repo"] or ".." in text or hub["repo"].endswith(".git")):
+        return None
+    return hub
 
 
 def demo_names() -> tuple[str, ...]:
@@ -97,7 +131,7 @@ def reference_forms() -> str:
     demos = ", ".join(f"demo:{name}" for name in demo_names())
     return (
         "A checkpoint is named by a folder (/models/llama, ~/llama, ./llama), one .safetensors "
-        "file, owner/name or owner/name@revision on the Hugging Face Hub, "
+        "file, owner/name or owner/name@revision on the Hugging Face Hub, or its address there, "
         f"a demo ({demos or 'none is here'}), or, for its architecture without weights, a name "
         "from the catalog (catalog:llama-3-8b) or a config.json."
     )

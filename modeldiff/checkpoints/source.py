@@ -30,6 +30,12 @@ class FileStat:
     identity: tuple[int | str, ...]
     touched_ns: int = field(default=0, compare=False)
 
+    @property
+    def modified_ns(self) -> int | None:
+        """The time of the last change in nanoseconds; None for a file at the Hub."""
+        first = self.identity[0] if self.identity else None
+        return first if isinstance(first, int) else None
+
 
 @dataclass(frozen=True)
 class FileHead:

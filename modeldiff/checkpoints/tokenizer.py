@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.checkpoints.formats.stand_ins import refuse_stand_in
 from modeldiff.errors import CheckpointNotFound, DamagedCheckpoint, NoWeights, placing_errors
 
 TokenRole = Literal["token", "special", "reserved"]
@@ -102,6 +103,7 @@ _Vocabulary = tuple[Mapping[str, Any], Iterable[tuple[int, str]], Callable[[str]
 
 
 def _parse(raw: bytes, file: str, parse: Callable[[Any], _Vocabulary]) -> Tokens:
+    refuse_stand_in(raw, file)
     try:
         if raw.count(b"[") + raw.count(b"{") > _MOST_CONTAINERS or raw.count(b'"') > _MOST_QUOTES:
             raise ValueError("it holds more than any tokenizer does")

@@ -81,7 +81,8 @@ class TestChoice:
         (tmp_path / "consolidated.safetensors").write_bytes(simple("copy"))
         checkpoint = opened(tmp_path)
         assert names(checkpoint) == ["single"]
-        assert "'consolidated.safetensors', 'model-00001-of-00001" in checkpoint.warnings[0]
+        assert "index.json was left aside" in checkpoint.warnings[0]
+        assert "'consolidated.safetensors', 'model-00001-of-00001" in checkpoint.warnings[1]
 
     @pytest.mark.parametrize(
         "file",
@@ -170,6 +171,15 @@ class TestIndexAtOdds:
 
     def test_one_tensor_is_in_two_shards(self, tmp_path: Path) -> None:
         write_sharded(tmp_path, SHARDS | {"model-2.safetensors": ("b", "c")})
+        header = {"b": entry("BF16", [2], 0, 4), "c": entry("BF16", [2], 4, 8)}
+        checkpoint = opened(tmp_path)
+        assert [(t.name, t.file[6]) for t in checkpoint.tensors] == [
+            ("a", "1"),
+            ("b", "2"),
+            ("c", "2"),
+        ]
+        assert "In more than one file: 'b'" in checkpoint.warnings[0]
+        (tmp_path / "model-2.safetensors").write_bytes(encode(header, bytes(8)))
         with pytest.raises(DamagedCheckpoint, match="'b' is in both"):
             opened(tmp_path)
 
@@ -321,9 +331,22 @@ def test_a_hub_cache_snapshot_is_a_folder_like_any_other(tmp_path: Path) -> None
     assert names(checkpoint) == ["w"]
     assert checkpoint.config == {"hidden_size": 2}
     assert names(opened(repo / "blobs" / "b1")) == ["w"]
+    # Its root is that snapshot as long as it is plain which one is meant.
+    root = opened(repo)
+    assert root.fingerprint == checkpoint.fingerprint
+    assert f"its snapshot {snapshot.name} was opened" in root.warnings[0]
+    newer = repo / "snapshots" / ("b" * 40)
+    newer.mkdir()
+    (newer / "model.safetensors").write_bytes(simple("newer"))
     with pytest.raises(NoWeights) as caught:
         opened(repo)
-    assert f"snapshots/{snapshot.name}" in caught.value.hint
+    assert f"snapshots/{newer.name}" in caught.value.hint
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text(newer.name)
+    assert names(opened(repo)) == ["newer"]
+    (repo / "refs" / "main").write_text("../../elsewhere")
+    with pytest.raises(NoWeights):
+        opened(repo)
 
 
 def test_sizes_add_up(tmp_path: Path) -> None:

@@ -56,6 +56,98 @@ def test_hub(here: Path, text: str, repo: str, revision: str | None) -> None:
     assert parse_reference(reference.text) == reference
 
 
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("https://huggingface.co/owner/name", "owner/name"),
+        ("https://huggingface.co/owner/name/", "owner/name"),
+        ("http://www.HuggingFace.co/owner/name?library=transformers#files", "owner/name"),
+        ("https://hf.co/owner/name/tree/main", "owner/name@main"),
+        ("https://huggingface.co/owner/name/tree/refs%2Fpr%2F12", "owner/name@refs/pr/12"),
+        ("https://huggingface.co/owner/name/tree/refs/pr/12", "owner/name@refs/pr/12"),
+        ("https://huggingface.co/owner/name/blob/v1.0/config.json", "owner/name@v1.0"),
+        (
+            "https://huggingface.co/owner/name/resolve/main/a.safetensors?download=true",
+            "owner/name@main",
+        ),
+        ("https://huggingface.co/owner/name/commit/" + "a" * 40, "owner/name@" + "a" * 40),
+        ("https://huggingface.co/owner/name/discussions/4", "owner/name"),
+        ("https://huggingface.co/owner/name.git", "owner/name"),
+        ("https://mirror.example:8443/owner/name/tree/main", "owner/name@main"),
+        ("https://user:token@huggingface.co/owner/name", "owner/name"),
+        ("hf.co/owner/name", "owner/name"),
+        ("hf://owner/name@main", "owner/name@main"),
+        ("owner/name/", "owner/name"),
+        ("owner/name/tree/main", "owner/name@main"),
+        ("models--owner--name", "owner/name"),
+        ('"owner/name"', "owner/name"),
+        ("'\"catalog:llama-3-8b\"'", "catalog:llama-3-8b"),
+        ("<https://huggingface.co/owner/name>", "owner/name"),
+    ],
+)
+def test_what_people_paste(
+    here: Path, monkeypatch: pytest.MonkeyPatch, text: str, means: str
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://mirror.example:8443")
+    assert parse_reference(text) == parse_reference(means)
+
+
+def test_an_address_is_never_what_lies_here_under_its_name(here: Path) -> None:
+    (here / "owner" / "name").mkdir(parents=True)
+    assert parse_reference("owner/name").kind == "folder"
+    reference = parse_reference("https://huggingface.co/owner/name")
+    assert (reference.kind, reference.location) == ("hub", "owner/name")
+    assert parse_reference(reference.text) == reference
+
+
+def test_paths_that_people_paste(here: Path) -> None:
+    folder = here / "my models" / "naïve"
+    folder.mkdir(parents=True)
+    address = folder.as_uri()
+    assert "%20" in address
+    for text in (f"'{folder}'", f'"{folder}/"', "“~/my models/naïve”", address, f"{address}/"):
+        assert parse_reference(text) == parse_reference(str(folder)), text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("https://example.com/owner/name", "an address at 'example.com'"),
+        ("https://huggingface.co.example.com/owner/name", "an address at"),
+        ("https://huggingface.co@example.com/owner/name", "at 'example.com'"),
+        ("https://huggingface.co:8443/owner/name", "an address at"),
+        ("https://huggingface.co/gpt2", "names no repository"),
+        ("https://huggingface.co/datasets/owner/name", "not of a model"),
+        ("https://huggingface.co/owner/name/tree/main/vae", "a subfolder of 'owner/name'"),
+        ("https://huggingface.co/owner/name/blob/main/vae/x.safetensors", "a subfolder of"),
+        ("https://huggingface.co/owner/name/tree/a..b", "no repository that there can be"),
+        ("https://huggingface.co/owner/%2e%2e", "no repository that there can be"),
+        ("https://huggingface.co/%2Fetc/passwd", "no repository that there can be"),
+        ("https://[/owner/name", "no valid address"),
+        ("s3://bucket/key", "begins with s3://"),
+        ("file://server/share/model", "on another machine"),
+        ("file:///models/%0Aname", "control characters"),
+    ],
+)
+def test_addresses_of_something_else(here: Path, text: str, says: str) -> None:
+    with pytest.raises(InvalidReference) as caught:
+        parse_reference(text)
+    assert says in caught.value.message
+    assert "owner/name" in caught.value.hint
+
+
+@given(
+    st.sampled_from(["file://", "https://hf.co/", "hf.co/", "'", "models--"]), st.text(max_size=40)
+)
+def test_whatever_follows_gets_a_reference_or_a_clear_error(start: str, text: str) -> None:
+    try:
+        reference = parse_reference(start + text)
+    except InvalidReference as error:
+        assert error.hint and error.message.isprintable()
+    else:
+        assert parse_reference(reference.text) == reference
+
+
 def test_a_local_folder_wins_over_the_hub(here: Path) -> None:
     (here / "owner" / "name").mkdir(parents=True)
     assert parse_reference("owner/name").kind == "folder"
@@ -84,7 +176,6 @@ def test_catalog() -> None:
         "-owner/name",
         "owner/name.git",
         "owner/../name",
-        "https://huggingface.co/owner/name",
         "demo:",
         "demo:../base",
         "demo:no-such",
@@ -142,7 +233,8 @@ class TestRoots:
 
     def test_dots_and_links_do_not_lead_out(self, here: Path, allowed: Path) -> None:
         (allowed / "link").symlink_to(here / "secret")
-        for text in (f"{allowed}/../secret", f"{allowed}/link", "~/secret", "./secret"):
+        secret = (here / "secret").as_uri()
+        for text in (f"{allowed}/../secret", f"{allowed}/link", "~/secret", "./secret", secret):
             with pytest.raises(InvalidReference):
                 parse_reference(text)
 
@@ -153,6 +245,20 @@ class TestRoots:
         (allowed / "model.safetensors").symlink_to(here / "secret" / "model.safetensors")
         with pytest.raises(ModeldiffError, match="leads out"):
             open_checkpoint(str(allowed))
+
+    def test_a_link_among_a_caches_snapshots_does_not_lead_out(
+        self, here: Path, allowed: Path
+    ) -> None:
+        repository = allowed / "models--owner--name"
+        repository.mkdir()
+        (here / "snapshots" / "secret").mkdir(parents=True)
+        (here / "snapshots" / "secret" / "model.safetensors").write_bytes(simple("w"))
+        (repository / "snapshots").symlink_to(here / "snapshots")
+        for folder in (repository, allowed):
+            (allowed / "model.safetensors").unlink(missing_ok=True)
+            with pytest.raises(ModeldiffError) as caught:
+                open_checkpoint(str(folder))
+            assert "secret" not in caught.value.hint
 
     def test_a_folder_outside_does_not_hide_the_hub(self, allowed: Path) -> None:
         assert parse_reference("owner/name").kind == "hub"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.checkpoints.formats.stand_ins import stand_in
 from modeldiff.errors import ModeldiffError
 
 CONFIG_NAME = "config.json"
@@ -16,6 +17,8 @@ MAX_CONFIG_BYTES = 5_000_000
 
 def parse_config(raw: bytes) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
     """The config and no warning, or None and why it was left aside."""
+    if instead := stand_in(raw):
+        return None, (f"{CONFIG_NAME} {instead.what}. It was left aside. {instead.hint}",)
     try:
         parsed = json.loads(raw)
         json.dumps(parsed, ensure_ascii=False).encode()  # lone surrogates can't be shown

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from modeldiff.checkpoints.formats.config_listing import ConfigListing
 from modeldiff.checkpoints.formats.format import FileSet, Format
 from modeldiff.checkpoints.formats.safetensors_files import Safetensors
-from modeldiff.checkpoints.formats.unsupported import refuse_foreign_names
+from modeldiff.checkpoints.formats.unsupported import refuse_foreign_files
 from modeldiff.checkpoints.source import Source
 from modeldiff.errors import NoWeights
 
@@ -24,7 +24,7 @@ def recognise(source: Source, formats: Sequence[Format] = FORMATS) -> tuple[Form
         files = format.recognise(source)
         if files is not None:
             return format, files
-    refuse_foreign_names(source.list(), source.where())
+    refuse_foreign_files(source)
     raise NoWeights(
         f"{source.where()} holds no safetensors file.",
         hint="A checkpoint has model.safetensors or model.safetensors.index.json.",

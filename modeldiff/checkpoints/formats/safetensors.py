@@ -54,7 +54,7 @@ def header_bytes(start: bytes, file_size: int, where: str) -> int:
         raise DamagedCheckpoint(f"{where} is empty.", hint=_COPY_AGAIN)
     length = int.from_bytes(start[:8], "little")
     if len(start) < 9 or length > MAX_HEADER_BYTES or start[8:9] != b"{":
-        refuse_foreign(start, where)
+        refuse_foreign(start, file_size, where)
         raise DamagedCheckpoint(
             f"{where} is not a safetensors file: it does not begin with a header.",
             hint="If it was renamed from another format, convert it; else download it again.",

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from modeldiff.checkpoints.fingerprints import sha256
+from modeldiff.checkpoints.formats.adapters import adapter_warnings, refuse_adapter
 from modeldiff.checkpoints.formats.format import Assembly, FileSet
 from modeldiff.checkpoints.formats.safetensors import Header, header_bytes, parse_header
 from modeldiff.checkpoints.formats.shards import assemble
+from modeldiff.checkpoints.formats.tied_heads import may_share_embedding
 from modeldiff.checkpoints.formats.weight_files import (
     MAX_INDEX_BYTES,
     choose_weights,
     left_aside,
     parse_index,
-    require_present,
+    shards_of,
 )
 from modeldiff.checkpoints.source import FileHead, Source
-from modeldiff.errors import CheckpointChanged, placing_errors
+from modeldiff.errors import CheckpointChanged, CheckpointError, placing_errors
 
 _AT_ONCE = 8
 """Headers that are read at the same time: at the Hub each is a request."""
@@ -39,23 +42,49 @@ class Safetensors:
             return FileSet((source.named,))
         names = source.list()
         chosen = choose_weights(names, source.where())
+        refuse_adapter(source, chosen.files if chosen else ())
         if chosen is None:
             return None
-        files, index = chosen.files, None
+        files, index, warnings = chosen.files, None, chosen.warnings
         if chosen.index:
             with placing_errors(path=source.path(chosen.index)):
                 raw = source.read_small(chosen.index, MAX_INDEX_BYTES)
                 index = parse_index(raw, source.where(chosen.index))
-            files = index.files
-            require_present(files, list(filter(source.has, files)), source.where())
-        return FileSet(files, index, (*chosen.warnings, *left_aside(names, files)))
+            present = list(filter(source.has, index.files))
+            files, warnings = shards_of(index, chosen.files, present, source.where())
+        if chosen.beside:
+            warnings = (*warnings, _taken(source, files[0], chosen.beside))
+        warnings = (*warnings, *left_aside(names, files), *adapter_warnings(source))
+        return FileSet(files, index, warnings)
 
     def read_headers(self, source: Source, files: FileSet) -> Assembly:
         """As ``Format`` has it."""
         read = dict(zip(files.files, _read_all(source, files.files), strict=True))
         headers = {file: header for file, (header, _) in read.items()}
-        assembly = assemble(headers, files.index, source.where(source.named))
+        shared = files.index is not None and may_share_embedding(source)
+        assembly = assemble(headers, files.index, source.where(source.named), shared=shared)
         return replace(assembly, heads={file: head for file, (_, head) in read.items()})
+
+
+def _taken(source: Source, file: str, index: str) -> str:
+    """That the single file was taken where there is an index, too, and which is the older."""
+    words = f"{file} was taken, as transformers takes it, and {index} was left aside"
+    moments = _moments(source, (file, index))
+    if len(set(moments)) < 2:
+        return f"{words}."
+    return f"{words}: they were last changed at {' and '.join(moments)}."
+
+
+def _moments(source: Source, files: Sequence[str]) -> list[str]:
+    """When files of this machine were last changed; empty where that is not known of them all."""
+    if any(source.path(file) is None for file in files):
+        return []
+    try:
+        times = [source.read(file, 0, 0)[1].modified_ns for file in files]
+        moments = [datetime.fromtimestamp(time / 1e9, UTC) for time in times if time is not None]
+    except (CheckpointError, OverflowError, ValueError, OSError):
+        return []  # a link to nowhere, a time that no calendar has
+    return [f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in moments]
 
 
 def _read_all(source: Source, files: Sequence[str]) -> list[tuple[Header, FileHead]]:

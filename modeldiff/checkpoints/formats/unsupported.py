@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 
-from modeldiff.errors import CheckpointError, DamagedCheckpoint, NoWeights, UnsupportedFormat
-from modeldiff.text.quoting import listed
+from modeldiff.checkpoints.formats.stand_ins import LOOKED_AT, refuse_stand_in, stand_in
+from modeldiff.checkpoints.source import Source
+from modeldiff.errors import CheckpointError, NoWeights, UnsupportedFormat
+from modeldiff.text.quoting import listed, quoted
 
 TO_SAFETENSORS = (
     "Convert it with transformers: load the model and call "
@@ -27,26 +29,70 @@ _SUFFIXES = {
     ".npz": "NumPy archives are not read.",
 }
 
+_SHARDED_STATES = (
+    (
+        "global_step",
+        "Merge DeepSpeed's shards with the zero_to_fp32.py that lies beside them (with "
+        "--safe_serialization), then give the folder that it writes.",
+    ),
+    (
+        "pytorch_model_fsdp|__",
+        "Merge FSDP's shards with `accelerate merge-weights`, then give the folder that it writes.",
+    ),
+)
+_STATE = re.compile(
+    r"(training_args|optimizer|scheduler|scaler|rng_state|random_states|trainer_state)[\w-]*"
+    r"\.(bin|pt|pth|pkl|json)|global_step\d+|pytorch_model_fsdp_\d+|__\d+_\d+\.distcp"
+)
+"""What a training run leaves beside the weights, and what holds these in shards of its own."""
 
-def refuse_foreign(start: bytes, where: str) -> None:
-    """Raise what fits if a file that begins with ``start`` is of a known other format."""
+
+def refuse_foreign(start: bytes, size: int, where: str) -> None:
+    """Raise what fits if a file of ``size`` bytes that begins with ``start`` is of a known other
+    format, or stands in for the weights."""
+    if instead := stand_in(start, size):
+        raise instead.kind(f"{where} {instead.what}, not safetensors.", hint=instead.hint)
     for kind, what, hint, signatures in _SIGNATURES:
         if start.startswith(signatures):
             raise kind(f"{where} {what}, not safetensors.", hint=hint)
 
 
-def refuse_foreign_names(names: Iterable[str], where: str) -> None:
-    """Raise ``UnsupportedFormat`` if one of these file names is of another weight format."""
-    everything = list(names)
+def refuse_foreign_files(source: Source) -> None:
+    """Raise what fits where ``source`` has weights only in another format, or only a training run's
+    state: ``UnsupportedFormat``, ``NoWeights``."""
+    names, where = sorted(source.list()), source.where()
+    if any(name.endswith(".safetensors") for name in names):  # in subfolders: these are meant
+        names = [name for name in names if "/" not in name]
+    states = [name for name in names if _STATE.fullmatch(name.rpartition("/")[2])]
     for suffix, why in _SUFFIXES.items():
-        found = sorted(name for name in everything if name.lower().endswith(suffix))
-        # training_args.bin and optimizer.pt lie beside weights and are none.
-        found = [name for name in found if not name.startswith(("training_args", "optimizer"))]
+        found = [n for n in names if n.lower().endswith(suffix) and n not in states]
         if found:
+            _refuse_stand_in(source, found[0])
             raise UnsupportedFormat(
                 f"{where} has weights only in a format that is not read: {listed(found)}. {why}",
                 hint=TO_SAFETENSORS,
             )
+    for name in states:
+        for pattern, merge in _SHARDED_STATES:
+            if re.match(pattern, name):
+                raise UnsupportedFormat(
+                    f"{where} holds weights only in the shards of a training run: {quoted(name)}.",
+                    hint=merge,
+                )
+    if states:
+        raise NoWeights(
+            f"{where} holds the state of a training run ({listed(states)}) and no weights.",
+            hint="Give the folder that the model was saved in, or save it from the run "
+            "(trainer.save_model).",
+        )
+
+
+def _refuse_stand_in(source: Source, file: str) -> None:
+    """Raise if a file of this machine, of whatever format, is a pointer or the like."""
+    if source.path(file) is None:
+        return  # at the Hub there are no pointers, and it would cost a request
+    start, _ = source.read(file, 0, LOOKED_AT)
+    refuse_stand_in(start, source.where(file))
 
 
 _SIGNATURES: tuple[tuple[type[CheckpointError], str, str, tuple[bytes, ...]], ...] = (
@@ -70,17 +116,5 @@ _SIGNATURES: tuple[tuple[type[CheckpointError], str, str, tuple[bytes, ...]], ..
         "is a text that looks like JSON",
         "Give the folder that holds the .safetensors files.",
         (b"{", b"["),
-    ),
-    (
-        NoWeights,
-        "is a Git LFS pointer, a short text that stands for the weights",
-        "Run `git lfs pull` in the folder to bring the weights themselves.",
-        (b"version https://git-lfs",),
-    ),
-    (
-        DamagedCheckpoint,
-        "is a web page, perhaps an error that was saved as if it were the file",
-        "Download the file again.",
-        (b"<!DOCTYPE", b"<!doctype", b"<html", b"<HTML"),
     ),
 )

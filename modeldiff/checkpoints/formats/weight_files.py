@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from modeldiff.checkpoints.formats.stand_ins import refuse_stand_in
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
 from modeldiff.text.quoting import listed, quoted
 
@@ -18,6 +19,8 @@ MAX_INDEX_BYTES = 25_000_000
 _SHARD = re.compile(
     r"(?P<stem>.+)-(?P<number>\d{3,9})-of-(?P<total>\d{3,9})\.safetensors", re.ASCII
 )
+_PART = re.compile(r".+/[^/]+\.safetensors|.+/pytorch_model[^/]*\.bin")
+"""Weights in a subfolder: of another part of the model, of an earlier save, of another type."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,13 @@ class Index:
 
 @dataclass(frozen=True)
 class WeightFiles:
-    """The files that make up one checkpoint. Where ``index`` names one, it lists the files and
-    ``files`` is empty."""
+    """The files that make up one checkpoint. Where ``index`` names one, it lists the files, and
+    ``files`` are those that are complete by their numbers, if there are such. ``beside`` is an
+    index that was left aside for a file of the same name."""
 
     files: tuple[str, ...] = ()
     index: str | None = None
+    beside: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -78,17 +83,51 @@ def choose_weights(names: Collection[str], where: str) -> WeightFiles | None:
         )
     chosen = sets[stem]
     if chosen.single:
-        return WeightFiles((chosen.single,))
+        return WeightFiles((chosen.single,), beside=chosen.index)
     if chosen.index:
-        return WeightFiles((), chosen.index)
+        complete = _complete_sets(chosen.shards)
+        return WeightFiles(complete[0] if len(complete) == 1 else (), chosen.index)
     warning = "There is no index; the shards were found by their names."
-    return WeightFiles(_complete(chosen.shards, where), None, (warning,))
+    return WeightFiles(_complete(chosen.shards, where), warnings=(warning,))
 
 
 def left_aside(names: Collection[str], files: Collection[str]) -> tuple[str, ...]:
-    """A warning that names the folder's other weight files, if it has some."""
-    others = sorted({name for name in names if name.endswith(".safetensors")} - set(files))
-    return (f"Other weights beside these were left aside: {listed(others)}.",) if others else ()
+    """Warnings that name the other weight files, those in subfolders by their folder."""
+    rest = set(names) - set(files)
+    beside = sorted(name for name in rest if "/" not in name and name.endswith(".safetensors"))
+    parts = sorted({name.rpartition("/")[0] for name in rest if _PART.fullmatch(name)})
+    warnings = []
+    if beside:
+        warnings.append(f"Other weights beside these were left aside: {listed(beside)}.")
+    if parts:
+        warnings.append(
+            f"Weights in subfolders were not read: {listed(parts)}. What is said here is of the "
+            "weights beside them alone."
+        )
+    return tuple(warnings)
+
+
+def shards_of(
+    index: Index, complete: tuple[str, ...], present: Collection[str], where: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The files that ``index`` means, and warnings. Where none of those that it names is among the
+    ``present``, it is of an earlier save, and the shards that are ``complete`` by their numbers are
+    taken.
+
+    Raises ``DamagedCheckpoint`` where shards are missing.
+    """
+    missing = sorted(set(index.files) - set(present))
+    if not missing:
+        return index.files, ()
+    if complete and len(missing) == len(index.files):
+        return complete, (
+            f"The index is of another save: it names {listed(missing)}, which are not here. The "
+            f"{len(complete):,} shards that are here are complete by their numbers and were taken.",
+        )
+    raise DamagedCheckpoint(
+        f"{where}: {len(missing):,} of {len(index.files):,} shards are missing: {listed(missing)}.",
+        hint="Download or copy the missing files, then open it again.",
+    )
 
 
 def parse_index(raw: bytes, where: str) -> Index:
@@ -100,6 +139,7 @@ def parse_index(raw: bytes, where: str) -> Index:
             f"{where} {what}.", hint="Download the index again, or save the model anew."
         )
 
+    refuse_stand_in(raw, where)
     try:
         parsed = json.loads(raw)
     except (ValueError, RecursionError):
@@ -126,16 +166,6 @@ def is_plain_path(name: str) -> bool:
     return ":" not in name and name.isprintable() and not {"", ".", ".."} & set(parts)
 
 
-def require_present(files: Collection[str], present: Collection[str], where: str) -> None:
-    """Raise ``DamagedCheckpoint`` if one of ``files`` is not among those present."""
-    missing = sorted(set(files) - set(present))
-    if missing:
-        raise DamagedCheckpoint(
-            f"{where}: {len(missing):,} of {len(files):,} shards are missing: {listed(missing)}.",
-            hint="Download or copy the missing files, then open it again.",
-        )
-
-
 def _group(names: Collection[str]) -> dict[str, _Set]:
     sets: dict[str, _Set] = {}
     for name in sorted(names):
@@ -153,9 +183,9 @@ def _group(names: Collection[str]) -> dict[str, _Set]:
 
 def _complete(shards: dict[int, dict[int, str]], where: str) -> tuple[str, ...]:
     """The files of the one total whose numbers run from 1 to it without a gap."""
-    complete = [total for total, files in shards.items() if set(files) == set(range(1, total + 1))]
+    complete = _complete_sets(shards)
     if len(complete) == 1:
-        return tuple(sorted(shards[complete[0]].values()))
+        return complete[0]
     if complete:
         raise UnsupportedFormat(
             f"{where} holds shards of several saves: of {listed(map(str, sorted(shards)))} files.",
@@ -166,3 +196,12 @@ def _complete(shards: dict[int, dict[int, str]], where: str) -> tuple[str, ...]:
         f"{where} has {len(files):,} of {total:,} shards, and no index.",
         hint="Download or copy the missing files, then open it again.",
     )
+
+
+def _complete_sets(shards: dict[int, dict[int, str]]) -> list[tuple[str, ...]]:
+    """The files of each total whose numbers run from 1 to it without a gap."""
+    return [
+        tuple(sorted(files.values()))
+        for total, files in shards.items()
+        if set(files) == set(range(1, total + 1))
+    ]

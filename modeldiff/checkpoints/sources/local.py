@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import stat
 from collections.abc import Collection, Mapping
@@ -20,9 +19,14 @@ from modeldiff.checkpoints.local.files import (
     translating_os_errors,
 )
 from modeldiff.checkpoints.local.reader import LocalReader
+from modeldiff.checkpoints.local.surroundings import (
+    cached_snapshot,
+    unfinished_downloads,
+    weights_below,
+)
 from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import FetchProgress, FileHead, FileStat
-from modeldiff.errors import CheckpointChanged, CheckpointError, NoWeights
+from modeldiff.errors import CheckpointChanged, CheckpointError, DamagedCheckpoint, NoWeights
 from modeldiff.text.quoting import listed
 
 
@@ -45,7 +49,15 @@ class LocalFolder:
         neither, ``AccessDenied`` where it may not be looked at."""
         with translating_os_errors(path):
             is_folder = stat.S_ISDIR(path.stat().st_mode)
-        return cls(reference, path) if is_folder else cls(reference, path.parent, path.name)
+        if not is_folder:
+            return cls(reference, path.parent, path.name)
+        snapshot = cached_snapshot(path)
+        if snapshot is None:
+            return cls(reference, path)
+        warning = (
+            f"This is a repository in the Hub's cache: its snapshot {snapshot.name} was opened."
+        )
+        return cls(reference, snapshot, warnings=(warning,))
 
     def where(self, file: str = "") -> str:
         """The path."""
@@ -56,11 +68,13 @@ class LocalFolder:
         return self.folder / file
 
     def list(self) -> Collection[str]:
-        """The names in the folder as it is now, or the named file's."""
+        """The names in the folder as it is now, and of weights one level down, or the named
+        file's."""
         if self.named:
             return (self.named,)
         with translating_os_errors(self.folder):
-            return [path.name for path in self.folder.iterdir()]
+            names = [path.name for path in self.folder.iterdir()]
+        return names + weights_below(self.folder)
 
     def has(self, file: str) -> bool:
         """Whether the name is there, be it a link to nowhere."""
@@ -86,7 +100,15 @@ class LocalFolder:
         return local_fingerprint(heads, config)
 
     def explain(self, error: CheckpointError) -> CheckpointError:
-        """Of a folder without weights, where they may be meant to be."""
+        """Of a folder without weights, where they may be meant to be; of one that is not whole,
+        that a download was not finished."""
+        unfinished = unfinished_downloads(self.folder)
+        if unfinished and isinstance(error, NoWeights | DamagedCheckpoint):
+            return type(error)(
+                f"{error.message} A download into it was not finished: {unfinished:,} "
+                f"{'file is' if unfinished == 1 else 'files are'} there in part.",
+                hint="Run the download again: it goes on where it stopped.",
+            )
         hint = _elsewhere(self.folder) if isinstance(error, NoWeights) else ""
         return NoWeights(error.message, hint=hint) if hint else error
 
@@ -122,10 +144,8 @@ class LocalFolder:
 
 def _elsewhere(folder: Path) -> str:
     """A hint for a folder without weights: subfolders that hold some, or the config alone."""
-    patterns = ("*/*.safetensors", "snapshots/*/*.safetensors")
-    paths = itertools.chain.from_iterable(folder.glob(pattern) for pattern in patterns)
-    names = {str(path.parent.relative_to(folder)) for path in itertools.islice(paths, 100)}
-    if names:
-        return f"Give one of its subfolders that hold some: {listed(sorted(names))}."
+    below = dict.fromkeys(name.rpartition("/")[0] for name in weights_below(folder))
+    if below:
+        return f"Give one of its subfolders that hold some: {listed(below, limit=6)}."
     config = folder / CONFIG_NAME
     return f"To see its architecture alone, give {config}." if config.is_file() else ""

@@ -63,7 +63,7 @@ class ColourScales:
             names = [f"{name} (to {scale.reach}{unit})" for name, scale in self.scales.items()]
             text = f"{', '.join(names[:-1])} and {names[-1]} each have a scale of their own"
             yield f"{text[:1].upper()}{text[1:]}: compare colours within one of them only."
-        elif "" in self.scales:
+        else:
             yield "All cells share one scale."
         if any(scale.low for scale in self.scales.values()):
             yield "Colours are logarithmic: equal steps are equal ratios."
@@ -98,10 +98,12 @@ def _choose(
     frame: pd.DataFrame, metric: Metric, sharing: str, *, log: bool, moved: bool = False
 ) -> dict[str, ValueScale]:
     """A scale for each name that has a value (with ``moved``: one that is a change)."""
-    known = frame[in_picture(frame) & frame["value"].notna()]
+    # A column to group by: pandas takes a list for names of columns where it is one row long.
+    named = frame.assign(scale=_names(frame, sharing))
+    known = named[in_picture(frame) & frame["value"].notna()]
     return {
         str(name): choose_value_scale(cells["value"], metric, cells["resolution"].dropna(), log=log)
-        for name, cells in known.groupby(_names(known, sharing), sort=False)
+        for name, cells in known.groupby("scale", sort=False)
         if not moved or (cells["value"] > 0).any()
     }
 

@@ -1,0 +1,50 @@
+"""Tensors that an index lists and no file need hold: transformers loads the model without them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from modeldiff.checkpoints.formats.config_json import CONFIG_NAME, MAX_CONFIG_BYTES, parse_config
+from modeldiff.checkpoints.source import Source
+from modeldiff.errors import CheckpointError
+
+_HEADS = re.compile(r"(.+\.)?(lm_head|embed_out|output|decoder|embed_tokens)\.(weight|bias)")
+"""What transformers' models tie: the head, and an encoder's or decoder's own embedding."""
+_IN_LAYER = re.compile(r"\.\d+\.")
+_BUFFERS = re.compile(r"(.+\.)?(inv_freq|position_ids|masked_bias|attn\.bias|attention\.bias)")
+"""What models compute as they are built."""
+_EMBEDDINGS = tuple(
+    f"{name}.weight"
+    for name in ("embed_tokens", "wte", "word_embeddings", "shared", "embed_in", "tok_embeddings")
+)
+
+
+def may_share_embedding(source: Source) -> bool:
+    """Whether the config says that the head is the embedding, or says nothing of it, which means
+    so in many families. False where there is no config to say anything."""
+    try:
+        config, _ = parse_config(source.read_small(CONFIG_NAME, MAX_CONFIG_BYTES))
+    except CheckpointError:
+        return False
+    if config is None:
+        return False
+    inner = config.get("text_config")
+    said = [
+        part["tie_word_embeddings"]
+        for part in (config, inner)
+        if isinstance(part, Mapping) and "tie_word_embeddings" in part
+    ]
+    return True in said or not said
+
+
+def needless(lacking: Sequence[str], held: Collection[str], *, shared: bool) -> list[str]:
+    """Those of the ``lacking`` tensors that a model is whole without: buffers and, where heads may
+    be ``shared``, those beside an embedding that is among the ``held``."""
+    heads = shared and any(name.endswith(_EMBEDDINGS) for name in held)
+    return [
+        name
+        for name in lacking
+        if _BUFFERS.fullmatch(name)
+        or (heads and _HEADS.fullmatch(name) and not _IN_LAYER.search(name))
+    ]

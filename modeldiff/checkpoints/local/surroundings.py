@@ -1,0 +1,97 @@
+"""What lies around weights on this machine: subfolders that hold some, the Hub's cache, downloads
+that were not finished. All looks are bounded, one level down, and follow no link to a folder."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_MOST_FOLDERS = 300
+_MOST_ENTRIES = 2_000
+"""Subfolders that are looked into, and names that are looked at in each."""
+_WEIGHTS = re.compile(r"[^/]+\.safetensors|pytorch_model[^/]*\.bin")
+_CACHED = re.compile(r"models--.+--.+")
+_SNAPSHOT = re.compile(r"[\w-][\w.-]{0,99}", re.ASCII)
+_LONGEST_REVISION = 200
+
+
+def weights_below(folder: Path) -> list[str]:
+    """Weight files of the subfolders, as ``subfolder/file``, in natural order; of a repository in
+    the Hub's cache those of its snapshots."""
+    names = []
+    for path in itertools.islice(_below(folder), _MOST_FOLDERS):
+        weights = sorted(name for name in _names(folder / path) if _WEIGHTS.fullmatch(name))
+        names += [f"{path}/{name}" for name in weights]
+    return names
+
+
+def _below(folder: Path) -> Iterator[str]:
+    """The subfolders that may hold weights."""
+    for name in _folders(folder):
+        if _CACHED.fullmatch(name):
+            yield from (f"{name}/snapshots/{each}" for each in _snapshots(folder / name))
+        elif name == "snapshots":
+            yield from (f"{name}/{each}" for each in _snapshots(folder))
+        else:
+            yield name
+
+
+def cached_snapshot(folder: Path) -> Path | None:
+    """The snapshot that is meant by ``folder``, where this is a repository in the Hub's cache: the
+    branch ``main``'s, or the only one."""
+    if not _CACHED.fullmatch(folder.name):
+        return None
+    snapshots = _snapshots(folder)
+    main = _revision(folder / "refs" / "main")
+    chosen = main if main in snapshots else snapshots[0] if len(snapshots) == 1 else None
+    return folder / "snapshots" / chosen if chosen else None
+
+
+def unfinished_downloads(folder: Path) -> int:
+    """How many files a download into ``folder``, or into the cache that it is of, left behind."""
+    places = [folder, folder / ".cache" / "huggingface" / "download", folder / "blobs"]
+    if folder.parent.name == "snapshots":
+        places.append(folder.parent.parent / "blobs")
+    return sum(name.endswith(".incomplete") for place in places for name in _names(place))
+
+
+def _folders(folder: Path) -> list[str]:
+    """The names of the subfolders, in natural order, hidden ones and links left out."""
+    names: list[str] = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        names.extend(
+            entry.name
+            for entry in itertools.islice(entries, _MOST_ENTRIES)
+            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+        )
+    return sorted(names, key=_natural_order)[:_MOST_FOLDERS]
+
+
+def _snapshots(repository: Path) -> list[str]:
+    """The names of a cached repository's snapshots."""
+    folder = repository / "snapshots"
+    return [] if folder.is_symlink() else _folders(folder)
+
+
+def _natural_order(name: str) -> list[tuple[int, int, str]]:
+    """A key by which ``checkpoint-500`` comes before ``checkpoint-1000``."""
+    parts = re.split(r"(\d{1,18})", name)
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
+
+
+def _names(folder: Path) -> Iterator[str]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in itertools.islice(entries, _MOST_ENTRIES):
+            yield entry.name
+
+
+def _revision(path: Path) -> str:
+    with suppress(OSError, UnicodeDecodeError):
+        if path.stat().st_size <= _LONGEST_REVISION and path.is_file():
+            name = path.read_text().strip()
+            return name if _SNAPSHOT.fullmatch(name) else ""
+    return ""

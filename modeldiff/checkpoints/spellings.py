@@ -1,0 +1,120 @@
+"""References as people paste them: quoted, as an address in a browser, as a file's address.
+
+Nothing is asked of any server here: an address of the Hub only says which repository is meant.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Literal, NoReturn
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from modeldiff.errors import InvalidReference
+from modeldiff.text.quoting import quoted
+
+_QUOTES = {"'": "'", '"': '"', "`": "`", "‘": "’", "“": "”", "«": "»", "<": ">"}
+_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
+_SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
+_CACHED = re.compile(r"models--(?P<owner>(?:(?!--)[^/])+)--(?P<name>(?:(?!--)[^/])+)")
+_VIEWS = ("tree", "blob", "resolve", "raw", "commit")
+_OF_A_FILE = ("blob", "resolve", "raw")
+_OTHERS = ("datasets", "spaces", "docs", "papers", "collections", "api", "models", "blog")
+
+
+def unquoted(text: str) -> str:
+    """``text`` without the quotes around it.
+
+    >>> unquoted(''' '"/models/llama"' ''')
+    '/models/llama'
+    """
+    text = text.strip()
+    while len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:
+        text = text[1:-1].strip()
+    return text
+
+
+def of_address(text: str) -> tuple[Literal["path", "hub"], str] | None:
+    """What an address means: a path for ``file://``, ``owner/name[@revision]`` for one of the Hub;
+    None for text that is no address.
+
+    Raises ``InvalidReference``, without a hint, for an address of anything else.
+    """
+    scheme = _SCHEME.match(text)
+    if scheme is None:
+        return None
+    try:
+        url = urlsplit(text)
+        host = url.netloc.lower().rpartition("@")[2]  # a user's name or token may stand before it
+    except ValueError:
+        _refuse(f"{quoted(text)} is no valid address.")
+    if url.scheme == "file":
+        return "path", _local_path(url, text)
+    if url.scheme == "hf":
+        return "hub", f"{url.netloc}{url.path}".rstrip("/")
+    if url.scheme not in ("http", "https"):
+        _refuse(f"{quoted(text)} is an address that begins with {scheme[0]}, which is not read.")
+    if host not in (*_HOSTS, _endpoint_host()):
+        _refuse(
+            f"{quoted(text)} is an address at {quoted(host)}: only those of huggingface.co and "
+            "hf.co are understood."
+        )
+    return "hub", _of_path(url.path, text)
+
+
+def of_shorthand(text: str) -> str:
+    """What text means that is neither a path here nor ``owner/name``, but tells of the Hub:
+    ``hf.co/owner/name``, ``owner/name/tree/main``, ``owner/name/``, ``models--owner--name``; other
+    text as it is. Raises ``InvalidReference``, without a hint."""
+    first, _, rest = text.partition("/")
+    parts = text.rstrip("/").split("/")
+    if first.lower() in (*_HOSTS, _endpoint_host()) and len(parts) > 2:
+        return _of_path(rest, text)
+    if len(parts) > 3 and parts[2] in _VIEWS:
+        return _of_path(text, text)
+    if cached := _CACHED.fullmatch(text.rstrip("/")):
+        return f"{cached['owner']}/{cached['name']}"
+    return "/".join(parts) if len(parts) == 2 else text
+
+
+def _of_path(path: str, text: str) -> str:
+    """``owner/name[@revision]`` from the path of an address of the Hub."""
+    parts = [unquote(part) for part in path.split("/") if part]
+    if parts and parts[0] in _OTHERS:
+        _refuse(f"{quoted(text)} is an address of the Hub, but not of a model.")
+    if len(parts) < 2:
+        _refuse(f"{quoted(text)} names no repository of the Hub: it lacks the owner or the name.")
+    owner, name, *view = parts
+    repository = f"{owner}/{name.removesuffix('.git')}"
+    if len(view) < 2 or view[0] not in _VIEWS:
+        return repository
+    revision, below = view[1], view[2:]
+    if revision == "refs" and len(below) > 1:  # refs/pr/12, where the slashes were not escaped
+        revision, below = "/".join((revision, *below[:2])), below[2:]
+    if below[:-1] if view[0] in _OF_A_FILE else below:
+        _refuse(
+            f"{quoted(text)} is an address of a subfolder of {quoted(repository)}: a repository is "
+            "opened as a whole, or the subfolder once it is downloaded."
+        )
+    return f"{repository}@{revision}"
+
+
+def _local_path(url: SplitResult, text: str) -> str:
+    if url.netloc not in ("", "localhost"):
+        _refuse(f"{quoted(text)} is an address of a file on another machine.")
+    path = unquote(url.path)
+    if not path.startswith("/"):
+        _refuse(f"{quoted(text)} names no file.")
+    return path.rstrip() or "/"
+
+
+def _endpoint_host() -> str:
+    """The host, with its port, of the Hub that HF_ENDPOINT names; ``""`` where it names none."""
+    try:
+        return urlsplit(os.environ.get("HF_ENDPOINT", "")).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _refuse(message: str) -> NoReturn:
+    raise InvalidReference(message)
