@@ -164,14 +164,17 @@ class TestDiff:
         assert done[-1] == steps[-1].bytes_total
 
     def test_it_goes_on_where_it_stopped(self, tmp_path: Path) -> None:
-        def stop(progress: Progress) -> None:
-            if progress.tensors_done > 10:
+        rows: list[Change] = []
+
+        def stop(change: Change) -> None:
+            rows.append(change)
+            if len(rows) > 10:
                 raise Cancelled("enough")
 
         steps: list[Progress] = []
         with cache_at(tmp_path / "cache"):
             with pytest.raises(Cancelled):
-                modeldiff.diff("demo:base", "demo:tuned", progress=stop)
+                modeldiff.diff("demo:base", "demo:tuned", on_change=stop)
             table = modeldiff.diff("demo:base", "demo:tuned", progress=steps.append)
         assert steps[-1].resumed_bytes > 0
         assert table == modeldiff.diff("demo:base", "demo:tuned", cache=False)

@@ -94,7 +94,7 @@ class TestWithoutTheExtras:
         [
             ("app", ["app"]),
             ("report", ["diff", "demo:base", "demo:lora", "--output", "report.html"]),
-            ("gpu", ["diff", "demo:base", "demo:lora", "--device", "cuda"]),
+            ("gpu", ["diff", "demo:base", "demo:lora", "--no-cache", "--device", "cuda"]),
             ("configs", ["inspect", "{config}"]),
         ],
     )

@@ -117,9 +117,10 @@ def order_of_towers(towers: Iterable[str], main: str) -> tuple[str, ...]:
     >>> order_of_towers(["decoder", "encoder"], "decoder")
     ('encoder', 'decoder')
     """
+    towers = tuple(towers)
     aside = ("", main, *_GOES_ON)
     leading = [tower for tower in towers if tower not in aside]
-    following = [tower for tower in _GOES_ON if tower != main]
+    following = [tower for tower in _GOES_ON if tower in towers and tower != main]
     return (*leading, main, *following)
 
 
