@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 import modeldiff
-from modeldiff.changes import ChangeTable, Progress
+from modeldiff.changes import Change, ChangeTable, Progress
 from modeldiff.checkpoints import parse_reference
 from modeldiff.errors import Cancelled, CheckpointNotFound, ModeldiffError, UnknownName
 from tests.support.results import cache_at, write_model
