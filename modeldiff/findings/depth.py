@@ -98,14 +98,18 @@ def describe_depth(evidence: Evidence) -> Iterator[str]:
     )
     for kinds, noun in groups:
         rows = [change for change in evidence.of_kinds(kinds) if is_moved(change)]
-        known = KindRows(kinds[0], tuple(evidence.of_kinds(kinds)), tuple(rows))
+        known = KindRows(kinds[0], tuple(evidence.of_kinds(kinds)), tuple(rows), each=True)
+        if evidence.explained:
+            noun = f"other {noun}"
+        if len(known.moved) < len(known.rows):
+            noun = f"{noun} that moved"
         profiles = _profiles(known)
         if profiles:
             yield from _describe(profiles, known, noun)
 
 
 def _describe(profiles: Sequence[Profile], known: KindRows, noun: str) -> Iterator[str]:
-    if noun == "matrices":
+    if "matrices" in noun:
         yield from _components(profiles, known)
     cells = _outstanding(profiles)
     yield from _outstanding_words(cells, len(profiles), known, noun)
@@ -126,10 +130,11 @@ def _describe(profiles: Sequence[Profile], known: KindRows, noun: str) -> Iterat
         yield f"The change of {who} {shape} ({_over_thirds(some, known)})."
     if alike and len(alike) < len(long):
         yield f"That of the other {noun} is about the same over {_layers_words(alike)}."
-    elif alike and noun == "matrices":  # That norms are alike at all depths is what norms do.
-        others = "Otherwise" if cells else "All"
+    elif alike and "matrices" in noun:  # That norms are alike at all depths is what norms do.
+        others = f"Otherwise {noun}" if cells else f"All {noun}"
+        did = "did so" if noun.endswith("moved") else "moved"
         yield (
-            f"{others} matrices moved about alike at all depths of {_layers_words(alike)} "
+            f"{others} {did} about alike at all depths of {_layers_words(alike)} "
             f"({_over_thirds(alike, known)})."
         )
 

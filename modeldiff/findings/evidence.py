@@ -34,12 +34,13 @@ class KindRows:
     """The rows of one kind, and those of them that moved.
 
     ``by`` is what they are ranked by: their medians, or relative Frobenius where the typical median
-    lies below what the stored type can show.
+    lies below what the stored type can show (``each``: where any does).
     """
 
     kind: Kind
     rows: tuple[Change, ...]
     moved: tuple[Change, ...]
+    each: bool = False
 
     @cached_property
     def by(self) -> Literal["median", "relative Frobenius"]:
@@ -47,7 +48,7 @@ class KindRows:
         medians = sorted(medians_of(self.moved))
         floors = [c.statistics.resolution_pct or 0.0 for c in self.moved if c.statistics]
         floor = max(floors, default=0.0) or _FLOOR_OF_EXACT_TYPES
-        below = bool(medians) and medians[len(medians) // 2] < floor
+        below = bool(medians) and medians[0 if self.each else len(medians) // 2] < floor
         return "relative Frobenius" if below else "median"
 
     def extent(self, statistics: Statistics | None) -> float | None:
@@ -160,6 +161,8 @@ class Moved:
     def of(cls, statistics: Statistics) -> Moved | None:
         """Of these statistics; None where they have no histogram, or nothing that differs."""
         if statistics.histogram is None or statistics.median_pct is None:
+            return None
+        if not statistics.histogram.counts.size and not statistics.histogram.infinite:
             return None
         steps = replace(statistics.histogram, zero=0)
         middle, most = (histogram_quantile(steps, percent) for percent in (50, 99))

@@ -81,13 +81,15 @@ def _level(evidence: Evidence, coverage: Coverage) -> tuple[str, ...]:
     mean = mean_frobenius(evidence.of_kinds(LEVEL_KINDS))
     if matrices is None or matrices.cosine is None or mean is None:
         return ()
+    other = "other " if evidence.explained else ""
     of = "" if coverage.is_whole else f" of what was compared ({coverage.shares_words} elements)"
     return (
         _kind(mean),
-        f"The mean relative Frobenius change of the layers' matrices{of} is {format_pct(mean)}, "
-        f"{_neighbours(mean)}; they have cosine {format_cosine(matrices.cosine)}, "
-        f"{format_pct(matrices.sign_flip_pct)} of signs flipped. The reference pairs are of 7 to 8 "
-        "billion parameters; numbers alone do not tell how target was made.",
+        f"The mean relative Frobenius change of the layers' {other}matrices{of} is "
+        f"{format_pct(mean)}, {_neighbours(mean)}; they have cosine "
+        f"{format_cosine(matrices.cosine)}, {format_pct(matrices.sign_flip_pct)} of signs flipped. "
+        "The reference pairs are of 7 to 8 billion parameters; numbers alone do not tell how "
+        "target was made.",
     )
 
 

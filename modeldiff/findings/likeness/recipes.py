@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from modeldiff.changes import Change, Statistics
 from modeldiff.changes.statistics.statistics import cosine_distance
-from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, is_equal, is_moved, kind_of
+from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, Moved, is_equal, is_moved, kind_of
 from modeldiff.findings.likeness.rounding import (
     NO_CHANCE,
     expected_flips,
@@ -24,6 +24,8 @@ from modeldiff.text.formatting import format_cosine, format_pct
 
 UNRELATED_MEDIAN_PCT = 100 * 2**0.5
 """The median of two unrelated matrices of equal scale."""
+_FEW_FLIPS = 0.1
+"""Fewer than this share of what noise would flip is not noise."""
 _APART = 5.0
 """Two groups of matrices lie at least so many times apart."""
 _LEAST_OF_GROUP = 0.05
@@ -157,7 +159,7 @@ def _two_groups(evidence: Evidence) -> tuple[str, ...]:
         ),
         key=lambda each: each[0],
     )
-    least = max(2, math.ceil(_LEAST_OF_GROUP * len(sized)))
+    least = max(1, math.ceil(_LEAST_OF_GROUP * len(sized)))
     cuts = [(sized[at][0] / sized[at - 1][0], at) for at in range(least, len(sized) - least + 1)]
     ratio, cut = max(cuts, default=(0.0, 0))
     if ratio < _APART:
@@ -176,12 +178,20 @@ def _group(sized: Sequence[tuple[float, Change]]) -> str:
 
 
 def _sparse(evidence: Evidence) -> tuple[str, ...]:
-    moved = evidence.where_moved
-    if moved is None or not moved.is_sparse:
+    """Matrices in which few elements moved, and these far."""
+    rows = [c for c in evidence.of_kinds(LEVEL_KINDS) if is_moved(c)]
+    few = [c for c in rows if (own := c.statistics and Moved.of(c.statistics)) and own.is_sparse]
+    whole = evidence.where_moved
+    if not few and not (whole and whole.is_sparse):
         return ()
+    if len(few) in (0, len(rows)):
+        where = "Few elements moved"
+    else:
+        places = places_words([change.pair.place for change in few])
+        where = f"In {len(few):,} of {len(rows):,} matrices ({places}) few elements moved"
     return (
-        "Few elements moved, and these far: like an edit, a sparse merge or a mask, and not like "
-        "the small steps by which training moves all.",
+        f"{where}, and these far: like an edit, a sparse merge or a mask, and not like the small "
+        "steps by which training moves all.",
     )
 
 
@@ -218,19 +228,26 @@ def _visibly_still(evidence: Evidence) -> Iterator[Change]:
 
 
 def _signs_disagree(evidence: Evidence) -> tuple[str, ...]:
-    """Too few signs flipped for noise of this size, as where a change is bound to each value."""
-    statistics = evidence.moved_matrices
-    sums = statistics.sums if statistics else None
-    if statistics is None or sums is None:
+    """Too few signs flipped for noise of this size, as where a change is bound to each value; or
+    too few elements to tell."""
+    rows = [c for c in evidence.of_kinds((*LEVEL_KINDS, "embeddings and head")) if is_moved(c)]
+    expected = [expected_flips(c.statistics) if c.statistics else 0.0 for c in rows]
+    if math.fsum(expected) < NO_CHANCE:
+        return ("The change is too small, or of too few elements, to tell training from rounding.",)
+    odd = [(c, n) for c, n in zip(rows, expected, strict=True) if _flips(c) < _FEW_FLIPS * n]
+    if math.fsum(n for _, n in odd) < NO_CHANCE:
         return ()
-    crossing = expected_flips(statistics)
-    if crossing < NO_CHANCE or sums.sign_flips >= 0.1 * crossing:
-        return ()
+    places = places_words([change.pair.place for change, _ in odd])
     return (
-        f"Fewer signs flipped ({format_pct(statistics.sign_flip_pct)}) than in training with a "
-        f"relative Frobenius change of {format_pct(statistics.rel_frobenius_pct)}: the change goes "
-        "with each value's size, or sits in large values.",
+        f"In {len(odd):,} of {len(rows):,} matrices ({places}) far fewer signs flipped than in "
+        "training that moves them so far: the change goes with each value's size, or sits in large "
+        "values.",
     )
+
+
+def _flips(change: Change) -> int:
+    sums = change.statistics.sums if change.statistics else None
+    return sums.sign_flips if sums else 0
 
 
 def _is_scaled(statistics: Statistics) -> bool:

@@ -7,15 +7,18 @@ from collections.abc import Sequence
 
 from modeldiff.changes import Change, Statistics
 from modeldiff.changes.statistics.histogram import bucket_edges
-from modeldiff.findings.evidence import Evidence, Moved
+from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, Moved, is_moved
 from modeldiff.text.formatting import format_pct
 
-NO_CHANCE = 50.0
+NO_CHANCE = 30.0
 """What so many elements would do in noise of this size, and none does, is no chance."""
 _ONE_BUCKET = 127 << 5
 """The histogram's bucket that begins at r = 1: 100 %."""
 _SMALL_ERRORS = 0.03
 """At least this share of rounding's errors lies below a quarter of the typical one."""
+
+_ALIKE = 10.0
+"""Rounding of one kind moves matrices by sizes whose ratio is below this."""
 
 
 def type_rounding(evidence: Evidence) -> tuple[str, ...]:
@@ -56,7 +59,7 @@ def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
             f"Like pruning: {format_pct(100 * differing / sums.n)} of the elements where something "
             "moved were set to zero, and the others are exactly equal.",
         )
-    if not _is_rounding_error(moved):
+    if not _is_rounding_error(moved) or not _are_alike(evidence):
         return ()
     coarser = sorted(_coarser_types(evidence.moved))
     grid = f"({', '.join(coarser)})" if coarser else "(int8, fp8 or fewer bits)"
@@ -72,18 +75,28 @@ def _is_rounding_error(moved: Moved) -> bool:
     """Whether a change is spread as rounding errors are.
 
     They are even between nothing and half a step, so that an eighth of them is below a quarter of
-    the typical one, and orthogonal to what was rounded to: ⟨b − a, b⟩ is about 0, where noise has
-    ‖b − a‖² and a factor much more.
+    the typical one, and go with no value's size: ⟨b − a, a⟩ is about 0 beside ‖b − a‖², where a
+    factor between 0 and 2 has at least that.
     """
     statistics, sums = moved.statistics, moved.statistics.sums
     if sums is None or statistics.histogram is None or not statistics.rel_frobenius_pct:
         return False
     edges = bucket_edges(statistics.histogram.buckets)
     small = statistics.histogram.counts[edges < moved.middle_step_pct / 100 / 4].sum()
-    along = abs(sums.target_squared - sums.product)
-    chance = 4 * math.sqrt(sums.delta_squared * sums.target_squared / sums.n)
+    along = abs(sums.product - sums.base_squared)
+    chance = 4 * math.sqrt(sums.delta_squared * sums.base_squared / sums.n)
     even = small > _SMALL_ERRORS * (sums.n - sums.unchanged)
     return bool(even) and along < 0.5 * sums.delta_squared + chance
+
+
+def _are_alike(evidence: Evidence) -> bool:
+    """Whether all matrices moved by about as much, so that none is lost in their sum."""
+    sizes = [
+        change.statistics.rel_frobenius_pct or 0.0
+        for change in evidence.of_kinds((*LEVEL_KINDS, "embeddings and head"))
+        if change.statistics and is_moved(change)
+    ]
+    return bool(sizes) and max(sizes) <= _ALIKE * min(sizes)
 
 
 def expected_flips(statistics: Statistics) -> float:
