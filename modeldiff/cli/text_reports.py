@@ -152,13 +152,18 @@ def report_diff(
                 layers_text(change.pair.place for change in group),
                 f"{len(group):,}",
                 *_numbers(merged[column]),
+                _nonfinite(merged[column]),
             )
             for column, group in groups.items()
         ]
         count = sum(len(group) for group in groups.values())
-        rows.append(("all together", "", f"{count:,}", *_numbers(summary.statistics)))
-        headers = ("component", "layers", "tensors", *_NUMBERS)
-        _table(terminal, headers, rows, right=range(2, 8), spare=(4,))
+        whole = summary.statistics
+        rows.append(("all together", "", f"{count:,}", *_numbers(whole), _nonfinite(whole)))
+        headers = ["component", "layers", "tensors", *_NUMBERS]
+        if _has_nonfinite(summary.statistics):
+            headers.append("not finite")
+        rows = [row[: len(headers)] for row in rows]
+        _table(terminal, headers, rows, right=range(2, len(headers)), spare=(4,))
         _sentence(
             "Medians over several tensors are read from histograms: within 1/64 of their value.",
             terminal,
@@ -195,6 +200,17 @@ def _numbers(statistics: Statistics) -> tuple[str, ...]:
         format_number(statistics.rel_frobenius_pct),
         "–" if statistics.cosine is None else f"{statistics.cosine:.5f}",
     )
+
+
+def _has_nonfinite(statistics: Statistics) -> bool:
+    return bool(statistics.nonfinite_base or statistics.nonfinite_target)
+
+
+def _nonfinite(statistics: Statistics) -> str:
+    """How many elements of base and of target are NaN or infinite; empty where none is."""
+    if not _has_nonfinite(statistics):
+        return ""
+    return f"{statistics.nonfinite_base or 0:,} → {statistics.nonfinite_target or 0:,}"
 
 
 def _report_floor(statistics: Statistics, terminal: Terminal) -> None:

@@ -202,7 +202,7 @@ def test_whatever_was_measured_is_said_in_whole_sentences(
 
 
 def test_every_level_names_its_neighbours() -> None:
-    model = llama_like(4)
+    model = llama_like(40)
     for point in REFERENCE_POINTS:
         changes = tuple(
             Change(c.pair, made_statistics(point.mean_pct))

@@ -15,6 +15,7 @@ from modeldiff.drawings.style.metrics import Metric
 from modeldiff.text.formatting import format_shape
 
 NOT_MEASURED = "not measured yet"
+NOT_FINITE = "NaN or infinite values"
 _WORDS = {
     "only_in_base": "only in base",
     "only_in_target": "only in target",
@@ -31,9 +32,10 @@ class BoxValue:
     """One parameter of a component (its weight, its bias), over the experts and layers asked for.
 
     ``value`` is of the metric, None where there is none; ``words`` then say why, and stand beside
-    the value where it needs them (``tied``). ``spread`` has the value of each layer, None where a
-    layer has none; it is empty unless several layers were asked for. ``elements`` are a layer's
-    trained ones, ``share`` those of all these layers over the model's (0 to 1; 0 where tied).
+    the value where it needs them (``tied``, ``NOT_FINITE``). ``spread`` has the value of each
+    layer, None where a layer has none; it is empty unless several layers were asked for.
+    ``elements`` are a layer's trained ones, ``share`` those of all these layers over the model's
+    (0 to 1; 0 where tied).
     """
 
     parameter: str
@@ -145,7 +147,9 @@ class BoxValues:
     def _why(self, held: Holding, merged: Statistics | None, node: Node) -> str:
         if next(iter(held.values()))[0].role == "tied":
             return "tied"
-        if merged is not None or not self.compared:
+        if merged is not None:
+            return NOT_FINITE if merged.nonfinite_base or merged.nonfinite_target else ""
+        if not self.compared:
             return ""
         parameters = [parameter for group in held.values() for parameter in group]
         rows = (self._rows.get((node.id, p.place.parameter, p.place.layer), ()) for p in parameters)

@@ -25,7 +25,10 @@ from modeldiff.text.formatting import (
 if TYPE_CHECKING:
     import pandas as pd
 
+NOT_FINITE = "not finite"
+"""The mark of a cell with elements that are NaN or infinite, whatever number the others give."""
 MARKS: tuple[str, ...] = (
+    NOT_FINITE,
     "not measured yet",
     "only in base",
     "only in target",
@@ -139,6 +142,8 @@ def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
     status, mark = _status_and_mark(found, statistics, value)
     place = _place(cell)
     reading = metric.format(value) if value is not None else mark
+    if mark == NOT_FINITE and value is not None:
+        reading = f"{reading} of the finite elements"
     if mark == "infinite" and metric.key == "median_pct":
         reading = "∞: most base values are zero"
     note = _note(cell, status)
@@ -153,7 +158,8 @@ def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
         "value": value if finite else None,
         "resolution": statistics.resolution_pct if statistics is not None else None,
         "place": place,
-        "shown": metric.number(value) if value is not None else "",
+        # A number alone would speak for elements that have none.
+        "shown": metric.number(value) if value is not None and mark != NOT_FINITE else "",
         "reading": reading,
         "median": _text(statistics, "median_pct"),
         "unchanged": unchanged,
@@ -186,6 +192,8 @@ def _status_and_mark(
     # Measuring can show that a pair cannot be read, which pairing did not know.
     statuses = [one.status if change is None else change.pair.status for one, change in found]
     status: Status = "compared" if "compared" in statuses else statuses[0]
+    if statistics is not None and (statistics.nonfinite_base or statistics.nonfinite_target):
+        return status, NOT_FINITE
     if value is not None:
         return status, "infinite" if math.isinf(value) else "tied" if status == "tied" else ""
     if statistics is not None:
@@ -226,6 +234,10 @@ def _note(cell: GatheredCell, status: Status) -> str:
             if done == len(found)
             else f"{done:,} of {len(found):,} {what} measured"
         )
+    for name in ("base", "target"):
+        count = getattr(cell.statistics, f"nonfinite_{name}", None)
+        if count:
+            parts.append(f"{count:,} elements of {name} are NaN or infinite")
     if status == "tied":
         parts.append("stored once, used twice")
     reasons = (one.reason if change is None else change.pair.reason for one, change in found)

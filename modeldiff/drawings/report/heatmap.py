@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from modeldiff.drawings.heatmap.colour_scales import ColourScales
+from modeldiff.drawings.heatmap.frame import NOT_FINITE
 from modeldiff.drawings.report.html import text
 from modeldiff.drawings.report.rows import MARGINS, STEPS, ReportRows, Row
 from modeldiff.drawings.style.metrics import METRICS, Metric
@@ -14,6 +15,7 @@ from modeldiff.drawings.style.text_metrics import shorten, text_width
 from modeldiff.drawings.style.value_scale import ValueScale
 
 SIGNS: Mapping[str, tuple[str, str]] = {
+    NOT_FINITE: ("!", "has NaN or infinite values"),
     "only in base": ("−", "only in base"),
     "only in target": ("+", "only in target"),
     "other shape": ("≠", "of another shape"),
@@ -190,6 +192,7 @@ class _Sheet:
         named: bool = False,
     ) -> str:
         step, reading, sign = self._reading(row)
+        broken = f", {SIGNS[NOT_FINITE][1]}" if row.mark == NOT_FINITE else ""
         inside = ""
         if named:
             name = shorten(row.column, width - 70, 12)
@@ -199,10 +202,16 @@ class _Sheet:
         elif width >= _NEEDED[0] and height >= _NEEDED[1]:
             at = f'x="{x + width / 2:.1f}" y="{y + height / 2 + 4:.1f}"'
             inside = f'<text class="v" {at} text-anchor="middle">{text(sign)}</text>'
+        if row.mark == NOT_FINITE and sign != SIGNS[NOT_FINITE][0]:
+            # Beside the number, which the script exchanges.
+            at = f'x="{x + width - 3:.1f}" y="{y + 10:.1f}"'
+            inside += (
+                f'<text {at} text-anchor="end" font-weight="700">{SIGNS[NOT_FINITE][0]}</text>'
+            )
         css = "cell margin" if row.region in MARGINS else "cell"
         return (
             f'<a class="{css} s{step}" id="c{number}" href="#r{number}">'
-            f"<title>{text(row.place)}: {text(reading)}</title>"
+            f"<title>{text(row.place)}: {text(reading)}{text(broken)}</title>"
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>{inside}</a>'
         )
 

@@ -234,10 +234,17 @@ def _signs_disagree(evidence: Evidence) -> tuple[str, ...]:
     expected = [expected_flips(c.statistics) if c.statistics else 0.0 for c in rows]
     if math.fsum(expected) < NO_CHANCE:
         return ("The change is too small, or of too few elements, to tell training from rounding.",)
-    odd = [(c, n) for c, n in zip(rows, expected, strict=True) if _flips(c) < _FEW_FLIPS * n]
-    if math.fsum(n for _, n in odd) < NO_CHANCE:
+    # Where most of an update rounds away, what is left flips fewer: few alone are no sign.
+    odd = [
+        change
+        for change, n in zip(rows, expected, strict=True)
+        if n >= NO_CHANCE and _flips(change) < _FEW_FLIPS * n
+    ]
+    if sum(map(_flips, rows)) < _FEW_FLIPS * math.fsum(expected):
+        odd = rows
+    if not odd:
         return ()
-    places = places_words([change.pair.place for change, _ in odd])
+    places = places_words([change.pair.place for change in odd])
     return (
         f"In {len(odd):,} of {len(rows):,} matrices ({places}) far fewer signs flipped than in "
         "training that moves them so far: the change goes with each value's size, or sits in large "
