@@ -94,7 +94,7 @@ def _equality(evidence: Evidence, coverage: Coverage) -> str:
     elements = format_count(evidence.elements)
     if coverage.is_whole:
         return (
-            f"The weights are identical: all {elements} elements of all "
+            f"The weights that were read are identical: all {elements} elements of all "
             f"{counted(len(evidence.compared), 'tensor')} are exactly equal."
         )
     return (

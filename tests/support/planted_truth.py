@@ -272,7 +272,7 @@ def _alike(match: re.Match[str], truths: Sequence[Truth]) -> bool:
 
 
 _CLAIMS: tuple[Claim, ...] = (
-    ("weights are identical|same weights in all tensors|same model", _all_equal),
+    ("weights that were read are identical|same weights in all tensors|same model", _all_equal),
     (
         "What was compared is exactly equal|What both have is the same",
         lambda _, truths: not any(truth.differs for truth in _compared(truths)),

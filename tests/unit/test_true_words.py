@@ -76,7 +76,7 @@ def test_no_sentence_is_false(
 @pytest.mark.parametrize(
     ("claim", "plant"),
     [
-        ("weights are identical", Plant("same")),
+        ("weights that were read are identical", Plant("same")),
         ("Like tuning for instructions", Plant("noise", 0.03)),
         ("Like unrelated weights", Plant("replaced")),
         ("Like rounding to a coarser grid", Plant("rounded")),

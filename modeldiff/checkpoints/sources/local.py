@@ -25,6 +25,8 @@ from modeldiff.checkpoints.source import FetchProgress, FileHead, FileStat
 from modeldiff.errors import CheckpointChanged, CheckpointError, NoWeights
 from modeldiff.text.quoting import listed
 
+_MOST_BELOW = 100
+
 
 @dataclass(frozen=True)
 class LocalFolder:
@@ -52,11 +54,13 @@ class LocalFolder:
         return str(self.folder / file)
 
     def list(self) -> Collection[str]:
-        """The names in the folder as it is now, or the named file's."""
+        """The names in the folder as it is now, with those of weights in folders right below it, or
+        the named file's."""
         if self.named:
             return (self.named,)
         with translating_os_errors(self.folder):
-            return [path.name for path in self.folder.iterdir()]
+            names = [path.name for path in self.folder.iterdir()]
+        return [*names, *_weights_below(self.folder)]
 
     def has(self, file: str) -> bool:
         """Whether the name is there, be it a link to nowhere."""
@@ -112,6 +116,16 @@ class LocalFolder:
     def _require_inside(self, file: str) -> None:
         if file != self.named:
             require_inside(self.folder, file)
+
+
+def _weights_below(folder: Path) -> list[str]:
+    """The safetensors files in the folders right below, hidden ones left out: parts of a model that
+    are files of their own, such as ``2_Dense``, or other models. A few are enough to say so."""
+    paths = itertools.islice(folder.glob("[!.]*/*.safetensors"), _MOST_BELOW)
+    try:
+        return [path.relative_to(folder).as_posix() for path in paths]
+    except OSError:  # one that may not be looked at
+        return []
 
 
 def _elsewhere(folder: Path) -> str:
