@@ -123,10 +123,13 @@ def report_diff(result: Result, terminal: Terminal) -> None:
     if summary.statistics is not None:
         terminal.heading("Change in %, each component over all its layers")
         count = sum(change.statistics is not None for change in changes)
-        whole = ("all together", "", f"{count:,}", *_numbers(summary.statistics))
-        rows = [*_over_layers(changes), whole]
-        headers = ("component", "layers", "tensors", *_NUMBERS)
-        _table(terminal, headers, rows, right=range(2, 8), spare=(4,))
+        whole = summary.statistics
+        of_all = ("all together", "", f"{count:,}", *_numbers(whole), _nonfinite(whole))
+        headers = ["component", "layers", "tensors", *_NUMBERS]
+        if _has_nonfinite(summary.statistics):
+            headers.append("not finite")
+        rows = [row[: len(headers)] for row in (*_over_layers(changes), of_all)]
+        _table(terminal, headers, rows, right=range(2, len(headers)), spare=(4,))
         _sentence(
             "Medians over several tensors are read from histograms: within 1/64 of their value.",
             terminal,
@@ -144,7 +147,13 @@ def _over_layers(changes: ChangeTable) -> Iterator[tuple[str, ...]]:
         places = [c.pair.place for c in changes.column(column) if c.statistics is not None]
         statistics = merged[column]
         if places and statistics is not None:
-            yield column, layers_text(places), f"{len(places):,}", *_numbers(statistics)
+            yield (
+                column,
+                layers_text(places),
+                f"{len(places):,}",
+                *_numbers(statistics),
+                _nonfinite(statistics),
+            )
 
 
 def _report_reading(narrative: Narrative, terminal: Terminal) -> None:
@@ -173,6 +182,17 @@ def _numbers(statistics: Statistics) -> tuple[str, ...]:
         format_number(statistics.rel_frobenius_pct),
         "–" if statistics.cosine is None else f"{statistics.cosine:.5f}",
     )
+
+
+def _has_nonfinite(statistics: Statistics) -> bool:
+    return bool(statistics.nonfinite_base or statistics.nonfinite_target)
+
+
+def _nonfinite(statistics: Statistics) -> str:
+    """How many elements of base and of target are NaN or infinite; empty where none is."""
+    if not _has_nonfinite(statistics):
+        return ""
+    return f"{statistics.nonfinite_base or 0:,} → {statistics.nonfinite_target or 0:,}"
 
 
 def _report_floor(statistics: Statistics, terminal: Terminal) -> None:

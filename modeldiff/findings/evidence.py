@@ -6,124 +6,235 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
+from modeldiff.architectures import Place
 from modeldiff.architectures.config.parameter_counts import part_of
 from modeldiff.changes import Change, ChangeTable, Statistics, merge_statistics
 from modeldiff.changes.statistics.histogram import histogram_quantile
+
+TensorKind = Literal["matrices", "experts", "routers", "embeddings and head", "norms", "vectors"]
+KINDS: tuple[TensorKind, ...] = (
+    "matrices",
+    "experts",
+    "routers",
+    "embeddings and head",
+    "norms",
+    "vectors",
+)
+"""Kinds of tensors that are never measured by one yardstick: ``matrices`` are those of the layers,
+``experts`` the routed ones of a mixture, ``vectors`` biases and whatever else has one dimension."""
+LEVEL_KINDS: tuple[TensorKind, ...] = ("matrices", "experts")
+"""What levels of training and depth are read from."""
+_FLOOR_OF_EXACT_TYPES = 1e-9
+
+
+@dataclass(frozen=True)
+class KindRows:
+    """The rows of one kind, and those of them that moved.
+
+    ``by`` is what they are ranked by: their medians, or relative Frobenius where the typical median
+    lies below what the stored type can show (``each``: where any does).
+    """
+
+    kind: TensorKind
+    rows: tuple[Change, ...]
+    moved: tuple[Change, ...]
+    each: bool = False
+
+    @cached_property
+    def by(self) -> Literal["median", "relative Frobenius"]:
+        """The name of the number that ``extent`` gives."""
+        medians = sorted(medians_of(self.moved))
+        floors = [c.statistics.resolution_pct or 0.0 for c in self.moved if c.statistics]
+        floor = max(floors, default=0.0) or _FLOOR_OF_EXACT_TYPES
+        below = bool(medians) and medians[0 if self.each else len(medians) // 2] < floor
+        return "relative Frobenius" if below else "median"
+
+    def extent(self, statistics: Statistics | None) -> float | None:
+        """How far that is, in percent, by ``by``; infinity counts."""
+        if statistics is None:
+            return None
+        return statistics.median_pct if self.by == "median" else statistics.rel_frobenius_pct
+
+    @cached_property
+    def extents(self) -> tuple[float, ...]:
+        """Those of the rows that moved, ascending; what is not known is left out."""
+        values = (self.extent(change.statistics) for change in self.moved)
+        return tuple(sorted(value for value in values if value is not None))
 
 
 class Evidence:
     """The rows of a change table, sorted by what they can tell.
 
-    ``compared`` have statistics; ``matrices`` of them have two dimensions or more, ``norms`` are
-    the norms' parameters. ``moved`` have an element that differs.
+    ``compared`` have statistics, ``broken`` of them elements that are not finite. ``moved`` have an
+    element that differs, ``equal`` are equal as a whole: a row may be neither, where what is not
+    finite leaves it open. ``explained`` are places of which a witness says why they changed; their
+    rows are in ``moved`` and in no kind.
     """
 
-    def __init__(self, changes: ChangeTable) -> None:
+    def __init__(self, changes: ChangeTable, explained: frozenset[Place] = frozenset()):
         self.changes = changes
+        self.explained = explained
         self.compared = [change for change in changes if change.statistics is not None]
-        self.norms = [c for c in self.compared if part_of(c.pair.place) == "norms"]
-        self.matrices = [
-            c
-            for c in self.compared
-            if c.pair.base and len(c.pair.base.shape) > 1 and part_of(c.pair.place) != "norms"
-        ]
+        self.broken = [c for c in self.compared if nonfinite_of(c) != (0, 0)]
         self.moved = [c for c in self.compared if is_moved(c)]
+        self.equal = [c for c in self.compared if is_equal(c)]
 
     @property
     def elements(self) -> int:
-        """Elements of one side that were compared."""
-        return sum(change.pair.base.elements for change in self.compared if change.pair.base)
+        """Elements of one side that were compared: those that are finite in both."""
+        return sum(map(compared_elements, self.compared))
+
+    @cached_property
+    def kinds(self) -> dict[TensorKind, KindRows]:
+        """The rows that no witness explains, by kind, those kinds that occur."""
+        members: dict[TensorKind, list[Change]] = {kind: [] for kind in KINDS}
+        for change in self.compared:
+            if change.pair.place not in self.explained:
+                members[kind_of(change)].append(change)
+        return {
+            kind: KindRows(kind, tuple(rows), tuple(filter(is_moved, rows)))
+            for kind, rows in members.items()
+            if rows
+        }
+
+    def of_kinds(self, kinds: Iterable[TensorKind]) -> list[Change]:
+        """The rows of these kinds that no witness explains."""
+        return [change for kind in kinds if kind in self.kinds for change in self.kinds[kind].rows]
 
     @cached_property
     def moved_by_layer(self) -> dict[tuple[str, int | None], Statistics]:
-        """The matrices that moved, of each tower's layers (None: outside them), merged."""
+        """The layers' matrices that moved, by tower and layer (None: outside them), merged."""
         groups: dict[tuple[str, int | None], list[Statistics]] = {}
-        for change in self.matrices:
+        for change in self.of_kinds(LEVEL_KINDS):
             place = change.pair.place
             if change.statistics is not None and is_moved(change):
                 groups.setdefault((place.tower, place.layer), []).append(change.statistics)
         return {key: merge_statistics(found) for key, found in groups.items()}
 
     @cached_property
-    def all_matrices(self) -> Statistics | None:
-        """All matrices, merged. A norm's weights are all near one value, which would hide what the
-        matrices' cosine and signs show."""
-        found = [c.statistics for c in self.matrices if c.statistics and not is_moved(c)]
-        found += self.moved_by_layer.values()
-        return merge_statistics(found) if found else None
+    def moved_matrices(self) -> Statistics | None:
+        """The layers' matrices that moved, merged. A norm's weights are all near one value, which
+        would hide what the matrices' cosine and signs show."""
+        parts = list(self.moved_by_layer.values())
+        return merge_statistics(parts) if parts else None
 
     @cached_property
     def whole(self) -> Statistics | None:
         """Everything compared, merged."""
-        matrices = {id(change) for change in self.matrices}
-        found = [c.statistics for c in self.compared if c.statistics and id(c) not in matrices]
-        if self.all_matrices is not None:
-            found.append(self.all_matrices)
-        return merge_statistics(found) if found else None
+        in_layers = {id(c) for c in self.of_kinds(LEVEL_KINDS) if is_moved(c)}
+        parts = [c.statistics for c in self.compared if c.statistics and id(c) not in in_layers]
+        parts += self.moved_by_layer.values()
+        return merge_statistics(parts) if parts else None
+
+    @cached_property
+    def all_moved(self) -> Moved | None:
+        """All rows that moved and no witness explains, merged; None where there is none."""
+        in_layers = {id(c) for c in self.of_kinds(LEVEL_KINDS)}
+        others = [
+            c.statistics
+            for c in self.moved
+            if c.statistics and id(c) not in in_layers and c.pair.place not in self.explained
+        ]
+        parts = [*others, *self.moved_by_layer.values()]
+        return Moved.of(merge_statistics(parts)) if parts else None
 
     @cached_property
     def where_moved(self) -> Moved | None:
-        """What moved, without the tensors that are equal as a whole; None where nothing did, or
-        where equality is all that could be told."""
-        matrices = {id(change) for change in self.matrices}
-        found = [c.statistics for c in self.moved if c.statistics and id(c) not in matrices]
-        merged = merge_statistics([*found, *self.moved_by_layer.values()])
-        if merged.histogram is None or merged.median_pct is None or merged.unchanged_pct is None:
-            return None
-        steps = replace(merged.histogram, zero=0)
-        middle, most = (histogram_quantile(steps, percent) for percent in (50, 99))
-        if middle is None or most is None:
-            return None
-        return Moved(merged, 100 * middle, 100 * most)
-
-    @cached_property
-    def below_floor(self) -> bool:
-        """Whether the typical matrix that moved did so by less than a median can show."""
-        matrices = [change for change in self.matrices if is_moved(change)]
-        ranked = sorted(medians_of(matrices or self.moved))
-        if not ranked:
-            return False
-        floor = self.all_matrices.resolution_pct if self.all_matrices else None
-        return ranked[len(ranked) // 2] < (floor or 1e-9)
-
-    def extent(self, change: Change) -> float:
-        """How far a row moved, in percent: its median, or where the typical median lies below the
-        floor its relative Frobenius change. Unknown is -1, infinity counts."""
-        statistics = change.statistics
-        if statistics is None:
-            return -1.0
-        value = statistics.rel_frobenius_pct if self.below_floor else statistics.median_pct
-        return -1.0 if value is None else value
-
-    def mean_frobenius(self, changes: Iterable[Change]) -> float | None:
-        """The mean over these tensors of their relative Frobenius change, in percent."""
-        values = [
-            value
-            for c in changes
-            if c.statistics
-            and (value := c.statistics.rel_frobenius_pct) is not None
-            and math.isfinite(value)
-        ]
-        return math.fsum(values) / len(values) if values else None
+        """The layers' matrices that moved, or where none did everything that moved; None where
+        nothing did, or where equality is all that could be told."""
+        matrices = self.moved_matrices
+        return self.all_moved if matrices is None else Moved.of(matrices)
 
 
 @dataclass(frozen=True)
 class Moved:
-    """The tensors that are not equal as a whole, merged, and of their elements that differ the
-    middle step and the one that 99 % stay below, in percent of the base value."""
+    """Tensors that moved, merged, and of their elements that differ the middle step and the one
+    that 99 % stay below, in percent of the base value."""
 
     statistics: Statistics
     middle_step_pct: float
     most_steps_pct: float
 
+    @classmethod
+    def of(cls, statistics: Statistics) -> Moved | None:
+        """Of these statistics; None where they have no histogram, or nothing that differs."""
+        if statistics.histogram is None or statistics.median_pct is None:
+            return None
+        if not statistics.histogram.counts.size and not statistics.histogram.infinite:
+            return None
+        steps = replace(statistics.histogram, zero=0)
+        middle, most = (histogram_quantile(steps, percent) for percent in (50, 99))
+        if middle is None or most is None:
+            return None
+        return cls(statistics, 100 * middle, 100 * most)
+
+    @property
+    def rounds_away(self) -> bool:
+        """Whether most elements stood still and the others took no more of the type's steps than
+        rounding a small dense update leaves."""
+        floor = self.statistics.resolution_pct
+        return self._mostly_still and bool(floor) and self.middle_step_pct <= 4 * (floor or 0.0)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether most elements stood still and the others moved further than that."""
+        return self._mostly_still and not self.rounds_away
+
+    @property
+    def _mostly_still(self) -> bool:
+        floor, median = self.statistics.resolution_pct, self.statistics.median_pct
+        return median is not None and median < (floor or _FLOOR_OF_EXACT_TYPES)
+
+
+def kind_of(change: Change) -> TensorKind:
+    """The kind of a compared row, by its place and shape."""
+    place, tensor = change.pair.place, change.pair.base or change.pair.target
+    part = part_of(place)
+    if part == "norms":
+        return "norms"
+    if tensor is None or len(tensor.shape) < 2:
+        return "vectors"
+    if part in ("embedding", "head"):
+        return "embeddings and head"
+    if place.component.endswith("router"):
+        return "routers"
+    return "experts" if part == "experts" else "matrices"
+
+
+def nonfinite_of(change: Change) -> tuple[int, int]:
+    """How many elements are NaN or infinite, in base and in target."""
+    statistics = change.statistics
+    if statistics is None or statistics.sums is None:
+        return 0, 0
+    return statistics.sums.nonfinite_base, statistics.sums.nonfinite_target
+
+
+def compared_elements(change: Change) -> int:
+    """How many elements of a row were compared: all, but for those that are not finite in both."""
+    statistics, tensor = change.statistics, change.pair.base
+    if statistics is None or tensor is None:
+        return 0
+    if nonfinite_of(change) == (0, 0) or statistics.sums is None:
+        return tensor.elements
+    return statistics.sums.n
+
 
 def is_moved(change: Change) -> bool:
-    """Whether an element differs (or something was compared that nothing is known of)."""
+    """Whether an element that is finite in both differs."""
     statistics = change.statistics
     if statistics is None or statistics.sums is None:
         return False
     return statistics.sums.unchanged < statistics.sums.n
+
+
+def is_equal(change: Change) -> bool:
+    """Whether all elements are finite and equal."""
+    statistics = change.statistics
+    if statistics is None or statistics.sums is None or nonfinite_of(change) != (0, 0):
+        return False
+    return statistics.sums.unchanged == statistics.sums.n
 
 
 def medians_of(changes: Iterable[Change]) -> list[float]:
@@ -133,3 +244,15 @@ def medians_of(changes: Iterable[Change]) -> list[float]:
         for c in changes
         if c.statistics and c.statistics.median_pct is not None
     ]
+
+
+def mean_frobenius(changes: Iterable[Change]) -> float | None:
+    """The mean over these tensors of their relative Frobenius change, in percent."""
+    values = [
+        value
+        for c in changes
+        if c.statistics
+        and (value := c.statistics.rel_frobenius_pct) is not None
+        and math.isfinite(value)
+    ]
+    return math.fsum(values) / len(values) if values else None

@@ -74,7 +74,7 @@ def test_a_model_against_itself(
 ) -> None:
     measure(pair["base"], pair["base"])
     app = open_page("compare", base=pair["base"], target=pair["base"])
-    assert "The weights are identical" in words(app)
+    assert "The weights that were read are identical" in words(app)
     assert "both references hold the same files" in words(app)
     assert "All facts are the same" in words(
         open_page("architecture", base=pair["base"], target=pair["base"])

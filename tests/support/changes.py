@@ -32,7 +32,8 @@ def made_statistics(median_pct: float, *, unchanged: float = 0.0) -> Statistics:
     sums = Sums(
         n=n,
         unchanged=zero,
-        sign_flips=round(n * min(share / 4, 0.5)),
+        # One at least: a change that flips none at all is no noise.
+        sign_flips=max(round(n * min(share / 4, 0.5)), int(share > 0)),
         base_zeros=infinite,
         base_squared=float(n),
         target_squared=float(n),

@@ -181,6 +181,7 @@ def spectrum(values: Any, *, exact: bool = True) -> SingularValues:
         exact=exact,
         error=1e-9,
         method="lapack",
+        trials=((3, 1e-3),),
     )
 
 

@@ -354,3 +354,18 @@ def test_sizes_add_up(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(encode(header, bytes(34)))
     checkpoint = opened(tmp_path)
     assert (checkpoint.elements, checkpoint.nbytes) == (16, 34)
+
+
+def test_weights_in_folders_below_are_said_to_be_left_aside(
+    tiny_llama_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sentences"
+    shutil.copytree(tiny_llama_folder, folder)
+    assert opened(folder).warnings == ()
+    (folder / "2_Dense").mkdir()
+    (folder / ".cache").mkdir()
+    for place in ("2_Dense", ".cache"):
+        (folder / place / "model.safetensors").write_bytes(simple())
+    (warning,) = opened(folder).warnings
+    assert "2_Dense/model.safetensors" in warning and "left aside" in warning
+    assert ".cache" not in warning

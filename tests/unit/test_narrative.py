@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from modeldiff.changes import Change, ChangeTable, Pair
 from modeldiff.cli import main
 from modeldiff.comparison import Comparison
-from modeldiff.findings.likeness import REFERENCE_POINTS
+from modeldiff.findings.likeness.likeness import REFERENCE_POINTS
 from modeldiff.results import Narrative, narrate, result_document, run_diff
 from tests.support.architectures import ALL, llama_like
 from tests.support.changes import made_changes, made_statistics
@@ -38,7 +38,7 @@ def read(folder: Path, target: Values, base: Values | None = None, **options: ob
         ("tuned", "Like light tuning", "instructions"),
         ("lora", "adapters (LoRA)", "unrelated"),
         ("unrelated", "Like unrelated weights, by all numbers", "pretraining"),
-        ("base", "The same model", "Like"),
+        ("base", "The same weights in all tensors", "Like"),
     ],
 )
 def test_the_demo_pairs_are_read_for_what_they_are(target: str, expected: str, wrong: str) -> None:
@@ -67,11 +67,14 @@ def test_the_facts_of_a_continued_pretraining() -> None:
     facts = " ".join(narrate(result.changes).facts)
     assert "All 75 tensors were compared" in facts
     # The README's middle matrix: 20 %.
-    assert re.search(r"weight matrix has a median change of 20\.\d %; half of the 58", facts)
+    assert re.search(r"By median, the 56 weight matrices of the layers moved by 20\.\d %", facts)
     assert "the change is dense" in facts.lower()
-    assert "The 17 norms moved by 0.86 % typically, at most by 2.65 % (norm)" in facts
+    assert "the 17 norms moved by 0.86 % typically" in facts and "at most by 2.65 % (norm)" in facts
+    assert "Norms moved far less than the layers' matrices: 0.86 % beside 20.1 %" in facts
     assert "layer 1 · self_attn.o_proj (27.9 %)" in facts
-    assert "about alike at all depths" in facts
+    # Layer 0 moved by far less in five components: not alike at all depths without it.
+    assert "mlp.up_proj, self_attn.k_proj and 3 more in layer 0 (12.1–15.9 %, else 20.4 %)" in facts
+    assert "Otherwise matrices moved about alike at all depths of layers 0–7" in facts
 
 
 def test_one_layer(tmp_path: Path) -> None:
@@ -84,7 +87,10 @@ def test_one_layer(tmp_path: Path) -> None:
 def test_early_layers(tmp_path: Path) -> None:
     target = add_noise(llama_values(), 0.05)
     text = read(tmp_path, add_noise(target, 0.3, "layers.0.", "layers.1."))
-    assert "Matrices moved most in the early layers" in text
+    assert re.search(
+        r"by more change .*: all matrices in layers 0–1 \(\d\d\.\d–\d\d\.\d %, else", text
+    )
+    assert "Otherwise matrices moved about alike at all depths of layers 2–5" in text
 
 
 def test_one_expert(tmp_path: Path) -> None:
@@ -123,7 +129,7 @@ def test_one_percent_of_all_elements_is_sparse_and_not_light(tmp_path: Path) -> 
     }
     text = read(tmp_path, target)
     assert re.search(r"sparse: (0\.9\d|1\.\d\d) % of the elements moved, and these by 20\d %", text)
-    assert "99.0 % of all elements are equal" in text
+    assert "99.0 % of all elements are exactly equal" in text
     assert "rounds away" not in text
 
 
@@ -143,8 +149,8 @@ def test_the_same_weights_in_another_type_are_rounding(tmp_path: Path) -> None:
 def test_a_change_of_scale_is_told_from_one_of_content(tmp_path: Path) -> None:
     base = llama_values()
     text = read(tmp_path, {name: 2 * value for name, value in base.items()}, base)
-    assert "their scale changed more than their content" in text
-    assert "continued pretraining" not in text
+    assert "57 tensors are base's times 2, but for less than 0.01 %: " in text
+    assert "What moved is explained" in text and "Like" not in text
 
 
 def test_what_is_missing_or_of_another_shape_is_named() -> None:
@@ -159,10 +165,13 @@ def test_nothing_compared_and_not_finished() -> None:
     nothing = narrate(
         ChangeTable(c for c in made_changes(base, target, lambda _: 1.0) if c.statistics is None)
     )
-    assert nothing.headline == "No tensor could be compared." and nothing.likeness == ()
+    assert nothing.headline == "No tensor could be compared: 6 tensors are of another shape."
+    assert nothing.likeness == ()
     changes = made_changes(base, base, lambda _: 5.0)
     half = ChangeTable([changes[0], *(Change(c.pair) for c in changes[1:])])
-    assert f"{len(changes) - 1:,} tensors are not measured yet." in narrate(half).facts
+    unfinished = narrate(half)
+    assert f"{len(changes) - 1:,} tensors are not measured yet." in unfinished.facts
+    assert unfinished.headline.startswith("So far ") and "so far" in unfinished.likeness[0]
 
 
 def test_a_tensor_from_zero_is_said_apart() -> None:
@@ -174,7 +183,7 @@ def test_a_tensor_from_zero_is_said_apart() -> None:
 
     text = words(narrate(made_changes(model, model, from_zero)))
     assert "1 with an infinite change" in text and "zero there: mlp.down_proj in layer 2" in text
-    assert "median change of 5.00 %" in text
+    assert "moved by 5.00 % typically" in text
 
 
 @given(
@@ -193,7 +202,7 @@ def test_whatever_was_measured_is_said_in_whole_sentences(
 
 
 def test_every_level_names_its_neighbours() -> None:
-    model = llama_like(4)
+    model = llama_like(40)
     for point in REFERENCE_POINTS:
         changes = ChangeTable(
             Change(c.pair, made_statistics(point.mean_pct))

@@ -103,6 +103,16 @@ def add_sums(sums: Iterable[Sums]) -> Sums:
     return Sums(**{name: _add(values) for name, values in columns.items()}, max_abs_delta=largest)
 
 
+def cosine_distance(statistics: Statistics) -> float | None:
+    """1 − cosine, from |b − a|² = (|a| − |b|)² + 2 |a| |b| (1 − cosine): without the rounding that
+    the difference of two numbers near 1 would be made of. None where there is no cosine."""
+    sums = statistics.sums
+    if statistics.cosine is None or sums is None:
+        return None
+    base, target = math.sqrt(sums.base_squared), math.sqrt(sums.target_squared)
+    return max(0.0, (sums.delta_squared - (base - target) ** 2) / base / target / 2)
+
+
 def _add(values: list[Any]) -> Any:
     if all(isinstance(value, int) for value in values):
         return sum(values)

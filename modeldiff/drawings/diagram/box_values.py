@@ -16,15 +16,18 @@ from modeldiff.drawings.style.metrics import Metric
 from modeldiff.findings.status_words import NOT_MEASURED, STATUS_WORDS
 from modeldiff.text.formatting import format_shape
 
+NOT_FINITE_WORDS = "NaN or infinite values"
+
 
 @dataclass(frozen=True)
 class BoxValue:
     """One parameter of a component (its weight, its bias), over the experts and layers asked for.
 
     ``value`` is of the metric, None where there is none; ``words`` then say why, and stand beside
-    the value where it needs them (``tied``). ``spread`` has the value of each layer, None where a
-    layer has none; it is empty unless several layers were asked for. ``elements`` are a layer's
-    trained ones, ``share`` those of all these layers over the model's (0 to 1; 0 where tied).
+    the value where it needs them (``tied``, ``NOT_FINITE_WORDS``). ``spread`` has the value of each
+    layer, None where a layer has none; it is empty unless several layers were asked for.
+    ``elements`` are a layer's trained ones, ``share`` those of all these layers over the model's
+    (0 to 1; 0 where tied).
     """
 
     parameter: str
@@ -120,7 +123,9 @@ class BoxValues:
     def _why(self, groups: Holding, whole: Statistics | None, node: Node) -> str:
         if next(iter(groups.values()))[0].role == "tied":
             return "tied"
-        if whole is not None or not self.compared:
+        if whole is not None:
+            return NOT_FINITE_WORDS if whole.nonfinite_base or whole.nonfinite_target else ""
+        if not self.compared:
             return ""
         parameters = [parameter for group in groups.values() for parameter in group]
         words = Counter(self._word(self._table.at(p.place), p, node) for p in parameters)

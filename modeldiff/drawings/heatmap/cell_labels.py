@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from modeldiff.drawings.heatmap.frame import MARKS, in_picture
+from modeldiff.drawings.heatmap.frame import MARKS, NOT_FINITE, in_picture
 from modeldiff.drawings.heatmap.geometry import Grid
 from modeldiff.drawings.style.ink import INK, Paint
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _STROKES = {
+    NOT_FINITE: "M0,-.7L.75,.6H-.75ZM0,-.25V.15M0,.33V.42",
     "not measured yet": "M-.1,-.1H.1V.1H-.1Z",
     "only in base": "M-.6,0H.6",
     "only in target": "M-.6,0H.6M0,-.6V.6",
@@ -29,7 +30,11 @@ _STROKES = {
     "tied": "M-.6,-.22H.6M-.6,.22H.6",
     "buffer": "M-.45,-.45H.45V.45H-.45Z",
 }
-_MEANINGS = {"no value": "nothing to measure", "infinite": "infinite: base is mostly zero"}
+_MEANINGS = {
+    NOT_FINITE: "has NaN or infinite values",
+    "no value": "nothing to measure",
+    "infinite": "infinite: base is mostly zero",
+}
 _MOST_WORDS = 16
 _MOST_NUMBERS = 900
 

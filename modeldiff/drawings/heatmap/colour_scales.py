@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from modeldiff.drawings.heatmap.frame import in_picture
@@ -44,7 +44,8 @@ class ColourScales:
         """What unrelated matrices would show, where not even the furthest scale reaches it; empty
         where one does, and of a metric that has no such value."""
         scales = tuple(self.scales.values())
-        ceiling = scales[0].metric.ceiling
+        ceilings = (scale.metric.ceiling for scale in scales)
+        ceiling = next((each for each in ceilings if each is not None), None)
         if ceiling is None or any(scale.ceiling is not None for scale in scales):
             return ""
         return scales[0].metric.format(ceiling)
@@ -102,10 +103,18 @@ def _choose(
     named = frame.assign(scale=_names(frame, sharing))
     known = named[in_picture(frame) & frame["value"].notna()]
     return {
-        str(name): choose_value_scale(cells["value"], metric, cells["resolution"].dropna(), log=log)
+        str(name): choose_value_scale(
+            cells["value"], _suited(metric, cells), cells["resolution"].dropna(), log=log
+        )
         for name, cells in known.groupby("scale", sort=False)
         if not moved or (cells["value"] > 0).any()
     }
+
+
+def _suited(metric: Metric, cells: pd.DataFrame) -> Metric:
+    """The metric for these cells: unrelated norms are all near one value, so that what unrelated
+    matrices would show is no mark on a scale without matrices."""
+    return metric if (cells["kind"] == "matrices").any() else replace(metric, ceiling=None)
 
 
 def _names(frame: pd.DataFrame, sharing: str) -> list[str]:

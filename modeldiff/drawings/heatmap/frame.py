@@ -26,12 +26,16 @@ from modeldiff.text.formatting import (
 if TYPE_CHECKING:
     import pandas as pd
 
+NOT_FINITE = "not finite"
+"""The mark of a cell with elements that are NaN or infinite, whatever number the others give."""
+
 
 def _label(status: Status) -> str:
     return STATUS_WORDS[status].label
 
 
 MARKS: tuple[str, ...] = (
+    NOT_FINITE,
     NOT_MEASURED,
     _label("only_in_base"),
     _label("only_in_target"),
@@ -138,6 +142,8 @@ def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
     status, mark = _status_and_mark(rows, statistics, value)
     place = _place(cell)
     reading = metric.format(value) if value is not None else mark
+    if mark == NOT_FINITE and value is not None:
+        reading = f"{reading} of the finite elements"
     if mark == "infinite" and metric.key == "median_pct":
         reading = "∞: most base values are zero"
     note = _note(cell, status)
@@ -152,7 +158,8 @@ def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
         "value": value if finite else None,
         "resolution": statistics.resolution_pct if statistics is not None else None,
         "place": place,
-        "shown": metric.number(value) if value is not None else "",
+        # A number alone would speak for elements that have none.
+        "shown": metric.number(value) if value is not None and mark != NOT_FINITE else "",
         "reading": reading,
         "median": _text(statistics, "median_pct"),
         "unchanged": unchanged,
@@ -184,6 +191,8 @@ def _status_and_mark(
     """A cell's status (of several experts, the one that says most), and its mark."""
     statuses = [row.pair.status for row in rows]
     status: Status = "compared" if "compared" in statuses else statuses[0]
+    if statistics is not None and (statistics.nonfinite_base or statistics.nonfinite_target):
+        return status, NOT_FINITE
     if value is not None:
         tied = _label("tied") if status == "tied" else ""
         return status, "infinite" if math.isinf(value) else tied
@@ -224,6 +233,10 @@ def _note(cell: GatheredCell, status: Status) -> str:
             if done == len(rows)
             else f"{done:,} of {len(rows):,} {what} measured"
         )
+    for name in ("base", "target"):
+        count = getattr(cell.statistics, f"nonfinite_{name}", None)
+        if count:
+            parts.append(f"{count:,} elements of {name} are NaN or infinite")
     if status == "tied":
         parts.append("stored once, used twice")
     parts += list(dict.fromkeys(row.pair.reason for row in rows if row.pair.reason))[:2]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from modeldiff.changes.change import Status
 from modeldiff.drawings.heatmap.colour_scales import ColourScales
+from modeldiff.drawings.heatmap.frame import NOT_FINITE
 from modeldiff.drawings.report.html import text
 from modeldiff.drawings.report.rows import MARGINS, STEPS, ReportRows, Row
 from modeldiff.drawings.style.metrics import METRICS, Metric
@@ -23,6 +24,7 @@ _SIGN_OF_STATUS: Mapping[Status, str] = {
     "quantised": "q",
 }
 SIGNS: Mapping[str, tuple[str, str]] = {
+    NOT_FINITE: ("!", "has NaN or infinite values"),
     **{
         STATUS_WORDS[status].label: (sign, STATUS_WORDS[status].counted)
         for status, sign in _SIGN_OF_STATUS.items()
@@ -199,6 +201,7 @@ class _Sheet:
         named: bool = False,
     ) -> str:
         step, reading, sign = self._reading(row)
+        broken = f", {SIGNS[NOT_FINITE][1]}" if row.mark == NOT_FINITE else ""
         inside = ""
         if named:
             name = shorten(row.column, width - 70, 12)
@@ -208,10 +211,16 @@ class _Sheet:
         elif width >= _NEEDED[0] and height >= _NEEDED[1]:
             at = f'x="{x + width / 2:.1f}" y="{y + height / 2 + 4:.1f}"'
             inside = f'<text class="v" {at} text-anchor="middle">{text(sign)}</text>'
+        if row.mark == NOT_FINITE and sign != SIGNS[NOT_FINITE][0]:
+            # Beside the number, which the script exchanges.
+            at = f'x="{x + width - 3:.1f}" y="{y + 10:.1f}"'
+            inside += (
+                f'<text {at} text-anchor="end" font-weight="700">{SIGNS[NOT_FINITE][0]}</text>'
+            )
         css = "cell margin" if row.region in MARGINS else "cell"
         return (
             f'<a class="{css} s{step}" id="c{number}" href="#r{number}">'
-            f"<title>{text(row.place)}: {text(reading)}</title>"
+            f"<title>{text(row.place)}: {text(reading)}{text(broken)}</title>"
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>{inside}</a>'
         )
 

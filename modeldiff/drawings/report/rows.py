@@ -14,7 +14,7 @@ from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes import ChangeTable, Statistics, merge_statistics
 from modeldiff.drawings.heatmap.cells import GatheredCell, gather_cells
 from modeldiff.drawings.heatmap.colour_scales import ColourScales, choose_colour_scales
-from modeldiff.drawings.heatmap.frame import cells_frame
+from modeldiff.drawings.heatmap.frame import NOT_FINITE, cells_frame
 from modeldiff.drawings.heatmap.options import HeatmapOptions
 from modeldiff.drawings.style.metrics import METRICS, Metric
 from modeldiff.text.formatting import MISSING
@@ -34,8 +34,9 @@ MARGINS: tuple[RowRegion, ...] = ("whole", "column", "layer")
 @dataclass(frozen=True)
 class Row:
     """One row. ``rank`` is the column's number in data order, ``group`` its sublayer, ``mark`` says
-    why there are no statistics, ``tensors`` is how many pairs are merged. ``steps`` has for each
-    metric shown the step of colour; None without one, as in the margins."""
+    why there are no statistics, or that some elements are not finite; ``tensors`` is how many pairs
+    are merged. ``steps`` has for each metric shown the step of colour; None without one, as in the
+    margins."""
 
     region: RowRegion
     layer: int | None
@@ -105,7 +106,9 @@ def read_rows(changes: ChangeTable, base: Architecture, target: Architecture) ->
             rank=cell.rank,
             group=cell.group,
             status="merged" if cell.region in MARGINS else words["status"],
-            mark="" if cell.statistics is not None else words["mark"],
+            mark=""
+            if cell.statistics is not None and words["mark"] != NOT_FINITE
+            else words["mark"],
             note=words["note"],
             place=words["place"],
             stored=_both(cell, words["base_name"], words["target_name"]),

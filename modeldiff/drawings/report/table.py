@@ -10,6 +10,7 @@ import numpy as np
 from modeldiff.changes import Statistics
 from modeldiff.changes.change import Histogram
 from modeldiff.changes.statistics.histogram import bucket_edges
+from modeldiff.drawings.heatmap.frame import NOT_FINITE
 from modeldiff.drawings.report.html import text
 from modeldiff.drawings.report.rows import MARGINS, ReportRows, Row
 from modeldiff.drawings.style.metrics import Metric
@@ -60,6 +61,8 @@ def _row(number: int, row: Row, metrics: Sequence[Metric]) -> str:
     layer = {"whole": "all", "column": "all"}.get(row.region, "")
     layer = str(row.layer) if row.layer is not None else layer
     status = _STATUS_LABELS.get(row.status, row.status)
+    if row.mark == NOT_FINITE:
+        status = f"{status}, {NOT_FINITE}"
     numbers = "".join(
         f"<td>{text(metric.format(value))}</td>"
         for metric, value in zip(metrics, values, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from modeldiff.changes.change import Statistics
+from modeldiff.changes.statistics.statistics import cosine_distance
 from modeldiff.text.formatting import format_number, format_pct, format_small
 
 # Two unrelated matrices of one scale, a and b independent and normal: b/a is Cauchy, so that r =
@@ -21,8 +22,9 @@ _UNRELATED_P95 = 100 * (1 + math.sqrt(1 + 2 * _T95 * _T95)) / _T95
 class Metric:
     """One statistic as a number that can be coloured.
 
-    ``ceiling`` is what two unrelated matrices of one scale would show (None where that has no fixed
-    value), ``limit`` the largest value possible. ``has_floor``: below the stored types'
+    ``ceiling`` is what two unrelated matrices of one scale would show. It is None where that has no
+    fixed value, or where models that are related show it too: no element of a full fine-tune need
+    stay as it was. ``limit`` is the largest value possible. ``has_floor``: below the stored types'
     ``resolution_pct`` it cannot tell small changes apart. ``rises`` is False where a larger number
     means *less* change. ``by_size``: large values weigh most, so in a layer its norms do.
     """
@@ -51,16 +53,6 @@ class Metric:
         return format_number(value) if self.unit else format_small(value)
 
 
-def _cosine_distance(statistics: Statistics) -> float | None:
-    """1 − cosine, from |b − a|² = (|a| − |b|)² + 2 |a| |b| (1 − cosine): without the rounding that
-    the difference of two numbers near 1 would be made of."""
-    sums = statistics.sums
-    if statistics.cosine is None or sums is None:
-        return None
-    base, target = math.sqrt(sums.base_squared), math.sqrt(sums.target_squared)
-    return max(0.0, (sums.delta_squared - (base - target) ** 2) / base / target / 2)
-
-
 METRICS: tuple[Metric, ...] = (
     Metric(
         "median_pct",
@@ -77,7 +69,6 @@ METRICS: tuple[Metric, ...] = (
         "%",
         "Share of elements that are exactly equal in both. The less, the more has changed.",
         lambda s: s.unchanged_pct,
-        ceiling=0.0,
         limit=100.0,
         rises=False,
     ),
@@ -95,7 +86,7 @@ METRICS: tuple[Metric, ...] = (
         "Cosine distance",
         "",
         "1 − cosine between the two tensors: 0 is the same direction, 1 is unrelated.",
-        _cosine_distance,
+        cosine_distance,
         ceiling=1.0,
         limit=2.0,
         by_size=True,

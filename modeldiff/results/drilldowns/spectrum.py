@@ -58,7 +58,9 @@ def _encode(result: SingularValues, place: Place) -> tuple[pa.Table, About]:
 
 def _decode(table: pa.Table, about: About) -> SingularValues:
     noise = RoundingNoise(**about["noise"])
-    return SingularValues(array_of(table, "values"), **{**about, "noise": noise})
+    trials = tuple((int(rank), float(added)) for rank, added in about.get("trials", ()))
+    values = array_of(table, "values")
+    return SingularValues(values, **{**about, "noise": noise, "trials": trials})
 
 
 SPECTRUM = DrillDownKind(

@@ -23,6 +23,7 @@ _COLUMNS = (
     "target_dtype",
     "median_pct",
     "unchanged_pct",
+    "nonfinite",
     "reason",
     "base_name",
     "target_name",

@@ -63,6 +63,13 @@ def _verdict(spectrum: SingularValues) -> str:
             "stored type makes, so its singular values say nothing about a rank."
         )
     rank = spectrum.fitting_rank
+    if rank is None and spectrum.trials:
+        tried = " or ".join(f"{tried:,}" for tried, _ in spectrum.trials)
+        return (
+            f"**No rank is certain.** {spectrum.signal:,} singular values stand above independent "
+            f"rounding, but an update of rank {tried}, rounded as target is stored, would not "
+            "leave what stands beside it."
+        )
     if rank is None:
         possible = f"{spectrum.possible_rank:,} singular values"
         above = {0: f"None of the {possible}", spectrum.possible_rank: f"All {possible}"}

@@ -58,7 +58,8 @@ def _layer_panel(where: str, place: PlaceRows) -> None:
         )
         headline_metrics(place.statistics)
         detail_tables(place.statistics)
-    columns = ("component", "expert", "status", "median_pct", "unchanged_pct", "rel_frobenius_pct")
+    numbers = ("median_pct", "unchanged_pct", "rel_frobenius_pct", "nonfinite")
+    columns = ("component", "expert", "status", *numbers)
     show_changes(
         change_frame(place.rows), columns=columns, alt="The layer's tensors, one a row", height=360
     )

@@ -48,7 +48,8 @@ def place_panel(place: PlaceRows) -> None:
     with st.expander("All statistics"):
         detail_tables(place.statistics)
     if len(place.rows) > 1:
-        columns = ("layer", "expert", "status", "median_pct", "unchanged_pct", "rel_frobenius_pct")
+        numbers = ("median_pct", "unchanged_pct", "rel_frobenius_pct", "nonfinite")
+        columns = ("layer", "expert", "status", *numbers)
         show_changes(
             change_frame(place.rows),
             columns=columns,

@@ -8,12 +8,20 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from modeldiff.changes import Change
+from modeldiff.changes import Change, Statistics
 from modeldiff.drawings import format_shape
 from modeldiff.findings.status_words import STATUS_WORDS
 
 _PCT = "%.2f %%"
-_IF_ANY = {"expert", "reason", "median_pct", "unchanged_pct", "rel_frobenius_pct", "cosine"}
+_IF_ANY = {
+    "expert",
+    "reason",
+    "median_pct",
+    "unchanged_pct",
+    "rel_frobenius_pct",
+    "cosine",
+    "nonfinite",
+}
 """Columns that are left out where no row has anything in them."""
 
 
@@ -37,6 +45,7 @@ def change_frame(changes: Sequence[Change]) -> pd.DataFrame:
                 "unchanged_pct": statistics.unchanged_pct if statistics else None,
                 "rel_frobenius_pct": statistics.rel_frobenius_pct if statistics else None,
                 "cosine": statistics.cosine if statistics else None,
+                "nonfinite": _nonfinite(statistics),
                 "reason": pair.reason or None,
                 "base_name": base.label if base else None,
                 "target_name": target.label if target else None,
@@ -44,7 +53,16 @@ def change_frame(changes: Sequence[Change]) -> pd.DataFrame:
         )
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     numbers = {"median_pct": "Float64", "unchanged_pct": "Float64", "rel_frobenius_pct": "Float64"}
-    return frame.astype({"layer": "Int64", "expert": "Int64", "cosine": "Float64", **numbers})
+    return frame.astype(
+        {"layer": "Int64", "expert": "Int64", "cosine": "Float64", "nonfinite": "Int64", **numbers}
+    )
+
+
+def _nonfinite(statistics: Statistics | None) -> int | None:
+    """Elements that are not finite, of both sides; None where there are none."""
+    if statistics is None:
+        return None
+    return (statistics.nonfinite_base or 0) + (statistics.nonfinite_target or 0) or None
 
 
 def show_changes(
@@ -82,6 +100,9 @@ _COLUMNS: dict[str, Any] = {
         "Frobenius", format=_PCT, help="Length of the difference, of the length of base."
     ),
     "cosine": _column.NumberColumn("Cosine", format="%.4f", help="1 is the same direction."),
+    "nonfinite": _column.NumberColumn(
+        "Not finite", help="Elements that are NaN or infinite, of both sides together."
+    ),
     "reason": _column.TextColumn("Reason"),
     "base_name": _column.TextColumn("Stored in base as"),
     "target_name": _column.TextColumn("Stored in target as"),

@@ -20,7 +20,7 @@ All three compute D = target − base element by element in the working type, wh
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -35,6 +35,11 @@ from modeldiff.changes.drilldown.pair_reader import (
 from modeldiff.changes.drilldown.spectrum.linear_algebra import Algebra
 from modeldiff.changes.drilldown.spectrum.numpy_linear_algebra import NumpyAlgebra
 from modeldiff.changes.drilldown.spectrum.panels import Totals, panels
+from modeldiff.changes.drilldown.spectrum.rank_check import (
+    PASSES,
+    ranks_to_try,
+    rounding_of_updates,
+)
 from modeldiff.changes.drilldown.spectrum.select import algebra_for
 from modeldiff.changes.drilldown.spectrum.spectrum import Floats, SingularValues
 from modeldiff.checkpoints import Checkpoint
@@ -104,9 +109,14 @@ def _measured(
 ) -> SingularValues:
     plan = plan_for(matrix, algebra)
     with PairReader(matrix, base, target, progress, passes=plan.passes) as reader:
-        if not plan.exact:
-            return _randomized(reader, algebra)
-        return _exact(reader, algebra, plan.small)
+        by_size = _exact if plan.exact else _randomized
+        found = by_size(reader, algebra, plan)
+    if found.possible_fit is None:
+        return found
+    ranks = ranks_to_try(found.values, found.possible_fit)
+    passes = PASSES * (1 + len(ranks))
+    with PairReader(matrix, base, target, progress, passes=passes) as reader:
+        return replace(found, trials=rounding_of_updates(reader, algebra, ranks, _PANEL))
 
 
 def spectrum_plan(pair: Pair) -> Plan:
@@ -128,12 +138,14 @@ def plan_for(matrix: MatrixPair, algebra: Algebra) -> Plan:
     return Plan(exact=False, small=False, passes=_ITERATIONS + 1)
 
 
-def _exact(reader: PairReader, algebra: Algebra, small: bool) -> SingularValues:
+def _exact(reader: PairReader, algebra: Algebra, plan: Plan) -> SingularValues:
     """All of them. A wide matrix is in memory as a whole, in the working type."""
     matrix = reader.matrix
     totals = Totals(matrix)
     tall = matrix.rows >= matrix.columns
-    delta = None if tall and not small else np.empty((matrix.rows, matrix.columns), matrix.working)
+    delta = (
+        None if tall and not plan.small else np.empty((matrix.rows, matrix.columns), matrix.working)
+    )
     gram = None
     for panel in panels(reader, _PANEL, totals):
         if delta is not None:
@@ -142,7 +154,7 @@ def _exact(reader: PairReader, algebra: Algebra, small: bool) -> SingularValues:
             gram = algebra.add_gram(gram, panel.delta)
     side = min(matrix.rows, matrix.columns)
     rounding = 2.0**-24 * math.sqrt(totals.energy)
-    if small and delta is not None:
+    if plan.small and delta is not None:
         reader.report("singular values")
         values = np.linalg.svd(delta.astype(np.float64), compute_uv=False)
         return _spectrum(reader, totals, values, error=rounding, method="lapack")
@@ -158,8 +170,9 @@ def _exact(reader: PairReader, algebra: Algebra, small: bool) -> SingularValues:
     return _spectrum(reader, totals, values, error=error, method="gram")
 
 
-def _randomized(reader: PairReader, algebra: Algebra) -> SingularValues:
+def _randomized(reader: PairReader, algebra: Algebra, plan: Plan) -> SingularValues:
     """The leading ones, by subspace iteration on DᵀD: a pass multiplies the vectors by it once."""
+    del plan
     matrix = reader.matrix
     width = min(_LEADING + _OVERSAMPLING, matrix.rows, matrix.columns)
     vectors = np.random.default_rng(0).standard_normal((matrix.columns, width))

@@ -13,7 +13,9 @@ singular value is about the root of the largest row sum plus that of the largest
 variances: Bandeira and van Handel, "Sharp nonasymptotic bounds on the norm of random matrices with
 independent entries" (2016). What lies above that is signal. A change *fits a rank-r update* when r
 singular values are signal, r is at most a quarter of what is possible, these r have at least half
-of the energy, and the rest has no more than rounding explains.
+of the energy, and the rest has no more than rounding explains. Errors are not independent where
+elements moved by a step or less, or stayed: what then stands above the bound beside r is signal
+only where the update of that rank, rounded, does not have it too (``rank_check``).
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ class SingularValues:
     ``exact``: all of them, each off by at most ``error``. Otherwise the leading ones only, never
     above the true ones, and ``error`` (absolute, as the values are) is what they lack at most, with
     a probability of failure below 1e-10. ``energy`` is the sum of the squares of all, exact in both
-    cases; ``base_energy`` that of base. ``nonfinite`` elements were taken as unchanged.
+    cases; ``base_energy`` that of base. ``nonfinite`` elements were taken as unchanged. ``trials``
+    are ranks that were tried, ascending, each with the largest singular value that rounding adds to
+    the update of that rank.
     """
 
     values: Floats
@@ -66,6 +70,7 @@ class SingularValues:
     error: float
     method: Literal["lapack", "gram", "randomized"]
     nonfinite: int = 0
+    trials: tuple[tuple[int, float], ...] = ()
 
     @property
     def possible_rank(self) -> int:
@@ -120,16 +125,30 @@ class SingularValues:
 
     @property
     def fitting_rank(self) -> int | None:
-        """The rank r of the low-rank update that the change fits; None where it fits none."""
-        rank = self.signal
+        """The rank r of the low-rank update that the change fits; None where it fits none, or where
+        no rank that was tried explains what stands beside it."""
+        for rank, added in self.trials:
+            edge = max(self._noise_edge, _ABOVE_NOISE * added)
+            beside = self.values[rank : rank + 1]
+            if self._explains(rank) and not (beside > edge).any():
+                return rank
+        return None
+
+    @property
+    def possible_fit(self) -> int | None:
+        """How many singular values stand above independent rounding, where these may be the rank of
+        an update; None where they cannot."""
+        return self.signal if self._explains(self.signal) else None
+
+    def _explains(self, rank: int) -> bool:
+        """Whether a rank is low, and what it leaves is no more energy than rounding has."""
         if not 0 < rank <= self.possible_rank // _LARGEST_SHARE:
-            return None
+            return False
         if not self.exact and rank == len(self.values):
-            return None
+            return False
         if self._rest(rank) > (1 - _LEAST_SIGNAL) * self.energy:
-            return None
-        explained = self._rest(rank) <= _NOISE_ENERGY * self.noise.energy + self._lost(rank)
-        return rank if explained else None
+            return False
+        return self._rest(rank) <= _NOISE_ENERGY * self.noise.energy + self._lost(rank)
 
     @property
     def _noise_edge(self) -> float:

@@ -1,0 +1,192 @@
+"""How much of each side was compared: no sentence stands without it.
+
+What was not compared is never called equal. Buffers count for nothing; what is used twice counts
+once; an element that is not finite was not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from modeldiff.changes import Change, Status
+from modeldiff.findings.evidence import compared_elements
+from modeldiff.findings.status_words import STATUS_WORDS
+from modeldiff.findings.words import counted, enumeration, places_words
+from modeldiff.text.formatting import format_count, format_pct
+
+ENOUGH = 0.9
+"""Below this share of either side's elements the coverage is the first thing to know, and no kind
+of change is named."""
+_MISSING: tuple[Status, ...] = (
+    "different_shape",
+    "only_in_base",
+    "only_in_target",
+    "unreadable",
+    "quantised",
+)
+
+
+@dataclass(frozen=True)
+class Share:
+    """Of one side: how many tensors, elements and bytes it has, and how many were compared."""
+
+    tensors: int
+    elements: int
+    nbytes: int
+    compared_tensors: int
+    compared_elements: int
+    compared_bytes: int
+
+    @property
+    def of_elements(self) -> float:
+        """From 0 to 1; all of nothing is 1."""
+        return self.compared_elements / self.elements if self.elements else 1.0
+
+    @property
+    def elements_text(self) -> str:
+        """The share of the elements, as text."""
+        return _share(self.compared_elements, self.elements)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every tensor was compared, with all its elements."""
+        return (self.tensors, self.elements) == (self.compared_tensors, self.compared_elements)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Both sides' shares, how many rows have each status that was not compared, and how many are
+    not measured yet."""
+
+    base: Share
+    target: Share
+    statuses: dict[Status, int]
+    waiting: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether everything of both sides was compared."""
+        return self.base.is_whole and self.target.is_whole
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether of both sides so much was compared that a change can be named."""
+        return min(self.base.of_elements, self.target.of_elements) >= ENOUGH
+
+    @property
+    def elements_words(self) -> str:
+        """What elements a sentence is of: ``all elements``, or which share of each side's."""
+        return "all elements" if self.is_whole else f"the compared elements ({self.shares_words})"
+
+    @property
+    def shares_words(self) -> str:
+        """The share of each side's elements that were compared."""
+        one, other = self.base.elements_text, self.target.elements_text
+        return (
+            f"{one} of either side's" if one == other else f"{one} of base's, {other} of target's"
+        )
+
+
+def coverage_of(changes: Sequence[Change]) -> Coverage:
+    """The coverage of a change table, also of one that is not finished."""
+    statuses = {
+        status: count
+        for status in _MISSING
+        if (count := sum(change.pair.status == status for change in changes))
+    }
+    waiting = sum(change.waiting for change in changes)
+    return Coverage(_share_of(changes, "base"), _share_of(changes, "target"), statuses, waiting)
+
+
+def describe_lack(coverage: Coverage) -> str:
+    """The sentence to begin with where too little was compared; empty where it is enough."""
+    base, target = coverage.base, coverage.target
+    if coverage.is_enough and base.compared_tensors:
+        return ""
+    why = _why(coverage)
+    why = f": {why}." if why else "."
+    if not base.compared_elements and not coverage.waiting:
+        return f"No {'element' if base.compared_tensors else 'tensor'} could be compared{why}"
+    if base.elements_text == target.elements_text:
+        share = f"{base.elements_text} of either side's elements"
+    else:
+        sides = sorted(((base, "base"), (target, "target")), key=lambda side: side[0].of_elements)
+        (less, name), (more, other) = sides
+        share = f"{less.elements_text} of {name}'s elements"
+        why = f", and {more.elements_text} of {other}'s{why}"
+    if coverage.waiting:
+        return f"So far {share} were compared{why}"
+    return f"Only {share} could be compared{why}"
+
+
+def describe_coverage(changes: Sequence[Change], coverage: Coverage) -> Iterator[str]:
+    """What was compared of each side, and what was not and why."""
+    base, target = coverage.base, coverage.target
+    if coverage.is_whole:
+        yield f"All {base.tensors:,} tensors were compared, {format_count(base.elements)} elements."
+    elif base.compared_tensors:
+        one, other = _compared(base), _compared(target)
+        if one == other:
+            yield f"Of either side's {one}."
+        else:
+            yield f"Of base's {one}; of target's {other}."
+    if coverage.waiting:
+        are = "is" if coverage.waiting == 1 else "are"
+        yield f"{counted(coverage.waiting, 'tensor')} {are} not measured yet."
+    left_out = [change.pair for change in changes if change.pair.status != "compared"]
+    for status, words in STATUS_WORDS.items():
+        places = [pair.place for pair in left_out if pair.status == status]
+        if places:
+            yield f"{len(places):,} {words.counted}: {places_words(places)}."
+
+
+def _compared(share: Share) -> str:
+    nbytes = _share(share.compared_bytes, share.nbytes)
+    of_bytes = f"{nbytes} of the bytes"
+    text = f"{share.elements_text} of the elements, {of_bytes}"
+    if nbytes == share.elements_text:
+        text = f"{nbytes} of the elements and of the bytes"
+    were = "was" if share.compared_tensors == 1 else "were"
+    return f"{counted(share.tensors, 'tensor')} {share.compared_tensors:,} {were} compared: {text}"
+
+
+def _why(coverage: Coverage) -> str:
+    """What was not compared is, by status, how many tensors; else elements are not finite."""
+    parts = [
+        f"{count:,} {STATUS_WORDS[status].counted}" for status, count in coverage.statuses.items()
+    ]
+    if not parts:
+        if coverage.waiting:
+            return ""
+        some = coverage.base.compared_elements
+        return "the others are not finite" if some else "none is finite on both sides"
+    first = next(iter(coverage.statuses.values()))
+    verb = "tensor is" if first == 1 else "tensors are"
+    return enumeration([parts[0].replace(" ", f" {verb} ", 1), *parts[1:]])
+
+
+def _share(part: int, whole: int) -> str:
+    return format_pct(100 * part / whole) if whole else format_pct(100.0)
+
+
+def _share_of(changes: Sequence[Change], side: str) -> Share:
+    """Of one side, each stored tensor once; one that stands in two rows counts as the better."""
+    sizes: dict[str, tuple[int, int]] = {}
+    compared: dict[str, int] = {}
+    for change in changes:
+        tensor = getattr(change.pair, side)
+        if tensor is None or change.pair.status in ("buffer", "tied"):
+            continue
+        sizes[tensor.label] = tensor.elements, tensor.nbytes
+        if change.statistics is not None:
+            elements = compared_elements(change)
+            compared[tensor.label] = max(compared.get(tensor.label, 0), elements)
+    return Share(
+        tensors=len(sizes),
+        elements=sum(elements for elements, _ in sizes.values()),
+        nbytes=sum(nbytes for _, nbytes in sizes.values()),
+        compared_tensors=len(compared),
+        compared_elements=sum(compared.values()),
+        compared_bytes=sum(sizes[label][1] for label in compared),
+    )

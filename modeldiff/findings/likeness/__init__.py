@@ -1,0 +1,1 @@
+"""What a change is like: levels of training, and recipes that are none."""

@@ -1,0 +1,282 @@
+"""What a change is like where it is no training of all weights: each told by facts that exclude
+others.
+
+A recipe answers with sentences, or with none where the facts are not those. Where one answers, no
+level of training is named.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from modeldiff.changes import Change, Statistics
+from modeldiff.changes.statistics.statistics import cosine_distance
+from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, Moved, is_equal, is_moved, kind_of
+from modeldiff.findings.likeness.rounding import (
+    NO_CHANCE,
+    expected_flips,
+    grid_rounding,
+    type_rounding,
+)
+from modeldiff.findings.words import counted, places_words
+from modeldiff.text.formatting import format_cosine, format_pct
+
+UNRELATED_MEDIAN_PCT = 100 * 2**0.5
+"""The median of two unrelated matrices of equal scale."""
+_FEW_FLIPS = 0.1
+"""Fewer than this share of what noise would flip is not noise."""
+_APART = 5.0
+"""Two groups of matrices lie at least so many times apart."""
+_LEAST_OF_GROUP = 0.05
+
+RecipeCheck = Callable[[Evidence], tuple[str, ...]]
+
+
+def describe_recipe(evidence: Evidence) -> tuple[str, ...]:
+    """The sentences of the first recipe whose facts are there, the gist first; empty if none's."""
+    return next(filter(None, (recipe(evidence) for recipe in _RECIPES)), ())
+
+
+def is_unrelated(statistics: Statistics | None) -> bool:
+    """Whether this shares no more with base than another model's tensor would, by all numbers."""
+    if statistics is None:
+        return False
+    cosine, flips = statistics.cosine, statistics.sign_flip_pct
+    median = statistics.median_pct
+    if cosine is None or flips is None or median is None:
+        return False
+    return abs(cosine) < 0.2 and flips > 35 and median > 0.6 * UNRELATED_MEDIAN_PCT
+
+
+def strangers_of(evidence: Evidence) -> list[Change]:
+    """The layers' matrices that share nothing with their partners."""
+    return [c for c in evidence.of_kinds(LEVEL_KINDS) if is_unrelated(c.statistics)]
+
+
+def _all_explained(evidence: Evidence) -> tuple[str, ...]:
+    """Nothing is left to say where a witness explains all that moved."""
+    left = any(c.pair.place not in evidence.explained for c in evidence.moved)
+    return () if left else ("What moved is explained: no training is to be seen in it.",)
+
+
+def _only_norms(evidence: Evidence) -> tuple[str, ...]:
+    kinds = {kind_of(change) for change in evidence.moved}
+    matrices = [c for c in evidence.compared if kind_of(c) not in ("norms", "vectors")]
+    if not matrices or not kinds <= {"norms", "vectors"}:
+        return ()
+    what = "norms" if kinds == {"norms"} else "norms, biases and other vectors"
+    return (
+        f"Only {what} moved, and all {len(matrices):,} matrices are exactly equal: no training of "
+        "the weights, rather vectors that were tuned alone, edited or written down in another way.",
+    )
+
+
+def _partners_lost(evidence: Evidence) -> tuple[str, ...]:
+    """Some layers' matrices share nothing with their partners, and others do."""
+    strangers, rows = strangers_of(evidence), evidence.of_kinds(LEVEL_KINDS)
+    if not strangers or len(strangers) == len(rows):
+        return ()
+    return (
+        f"{len(strangers):,} of {len(rows):,} matrices share nothing with what stands at their "
+        "place in base, while others do: so do layers look that were replaced, inserted, taken out "
+        "or moved. It says nothing of training.",
+    )
+
+
+def _all_unrelated(evidence: Evidence) -> tuple[str, ...]:
+    statistics = evidence.moved_matrices
+    rows = evidence.of_kinds(LEVEL_KINDS)
+    if statistics is None or not is_unrelated(statistics) or not all(map(is_moved, rows)):
+        return ()
+    cosine, flips = format_cosine(statistics.cosine), format_pct(statistics.sign_flip_pct)
+    return (
+        "Like unrelated weights, by all numbers of the matrices.",
+        f"Their median is {format_pct(statistics.median_pct)} (two of equal scale that share "
+        f"nothing have {format_pct(UNRELATED_MEDIAN_PCT)}), cosine {cosine}, {flips} of signs "
+        "flipped (0 and 50 %).",
+    )
+
+
+def _scale(evidence: Evidence) -> tuple[str, ...]:
+    statistics = evidence.moved_matrices
+    if statistics is None or not _is_scaled(statistics):
+        return ()
+    cosine, flips = format_cosine(statistics.cosine), format_pct(statistics.sign_flip_pct)
+    return (
+        f"The direction of the matrices is nearly the same (cosine {cosine}, {flips} of signs "
+        f"flipped), although relative Frobenius is {format_pct(statistics.rel_frobenius_pct)}: "
+        "their scale changed more than their content.",
+    )
+
+
+def _parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
+    """What stands still while other matrices move says how target was made."""
+    rows = [c for c in evidence.compared if kind_of(c) not in ("norms", "vectors")]
+    rows = [c for c in rows if c.pair.place not in evidence.explained]
+    equal, moved = [c for c in rows if is_equal(c)], [c for c in rows if is_moved(c)]
+    if not equal or not moved:
+        return ()
+    where = places_words([c.pair.place for c in equal])
+    lead = f"{len(equal):,} of {len(rows):,} matrices stood still ({where})"
+    if (spread := evidence.where_moved) and spread.rounds_away:
+        return (
+            f"{lead}: frozen or left alone, or their change was so small that it rounded away, as "
+            "much of it did in the others.",
+        )
+    return (f"{lead}, so this was no training of all weights: {_kind_of_part(evidence, moved)}",)
+
+
+def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
+    columns = {change.pair.place.column for change in moved}
+    layers = {change.pair.place.layer for change in moved}
+    rows = [c for c in evidence.compared if c.pair.place.column in columns]
+    small = any(is_moved(c) for c in evidence.of_kinds(("norms", "vectors")))
+    if len(moved) == 1:
+        return "a single matrix moved, as in an edit of the weights by hand."
+    if layers == {None}:
+        return "only what stands outside the layers moved, as when embeddings or head are tuned."
+    if layers == {c.pair.place.layer for c in rows} and all(map(is_moved, rows)):
+        if small or None in layers:
+            return "the same components moved in all layers, as when the others are frozen."
+        return (
+            "the same components moved in all layers, as when adapters (LoRA) are merged into "
+            "them, or when the others are frozen."
+        )
+    return "the others are as a frozen part, or one that an edit of the weights left alone."
+
+
+def _two_groups(evidence: Evidence) -> tuple[str, ...]:
+    """Matrices that moved much, others that hardly did, and none between."""
+    rows = [c for c in evidence.of_kinds(LEVEL_KINDS) if is_moved(c)]
+    sized = sorted(
+        (
+            (value, change)
+            for change in rows
+            if change.statistics
+            and (value := change.statistics.rel_frobenius_pct)
+            and math.isfinite(value)
+        ),
+        key=lambda each: each[0],
+    )
+    least = max(1, math.ceil(_LEAST_OF_GROUP * len(sized)))
+    cuts = [(sized[at][0] / sized[at - 1][0], at) for at in range(least, len(sized) - least + 1)]
+    ratio, cut = max(cuts, default=(0.0, 0))
+    if ratio < _APART:
+        return ()
+    few, many = sized[:cut], sized[cut:]
+    return (
+        f"The matrices fall into two groups with nothing between: {_group(many)}, and "
+        f"{_group(few)}. So no one training of all weights alike made this.",
+    )
+
+
+def _group(sized: Sequence[tuple[float, Change]]) -> str:
+    low, high = format_pct(sized[0][0]), format_pct(sized[-1][0])
+    places = places_words([change.pair.place for _, change in sized])
+    return f"{len(sized):,} moved by {low} to {high} (relative Frobenius; {places})"
+
+
+def _sparse(evidence: Evidence) -> tuple[str, ...]:
+    """Matrices in which few elements moved, and these far."""
+    rows = [c for c in evidence.of_kinds(LEVEL_KINDS) if is_moved(c)]
+    few = [c for c in rows if (own := c.statistics and Moved.of(c.statistics)) and own.is_sparse]
+    whole = evidence.where_moved
+    if not few and not (whole and whole.is_sparse):
+        return ()
+    if len(few) in (0, len(rows)):
+        where = "Few elements moved"
+    else:
+        places = places_words([change.pair.place for change in few])
+        where = f"In {len(few):,} of {len(rows):,} matrices ({places}) few elements moved"
+    return (
+        f"{where}, and these far: like an edit, a sparse merge or a mask, and not like the small "
+        "steps by which training moves all.",
+    )
+
+
+def _small_stood_still(evidence: Evidence) -> tuple[str, ...]:
+    """Norms and biases that stood still where a step like the matrices' would have been seen."""
+    still = list(_visibly_still(evidence))
+    if not still:
+        return ()
+    places = places_words([change.pair.place for change in still])
+    return (
+        f"{counted(len(still), 'vector')} (norms, biases and the like) stood still "
+        f"({places}), though a step such as the matrices' would show in them: not all weights "
+        "were trained.",
+    )
+
+
+def _visibly_still(evidence: Evidence) -> Iterator[Change]:
+    rows = evidence.of_kinds(LEVEL_KINDS)
+    steps = sorted(
+        c.statistics.mean_abs_delta
+        for c in rows
+        if c.statistics and c.statistics.mean_abs_delta is not None
+    )
+    if not steps:
+        return
+    step = steps[len(steps) // 2]
+    for change in evidence.of_kinds(("norms", "vectors")):
+        statistics = change.statistics
+        if statistics is None or not is_equal(change) or statistics.rms_base is None:
+            continue
+        # A step of less than half the type's own rounds away, and that is at most this.
+        if step > 2 * statistics.rms_base * (statistics.resolution_pct or 0.0) / 100:
+            yield change
+
+
+def _signs_disagree(evidence: Evidence) -> tuple[str, ...]:
+    """Too few signs flipped for noise of this size, as where a change is bound to each value; or
+    too few elements to tell."""
+    rows = [c for c in evidence.of_kinds((*LEVEL_KINDS, "embeddings and head")) if is_moved(c)]
+    expected = [expected_flips(c.statistics) if c.statistics else 0.0 for c in rows]
+    if math.fsum(expected) < NO_CHANCE:
+        return ("The change is too small, or of too few elements, to tell training from rounding.",)
+    # Where most of an update rounds away, what is left flips fewer: few alone are no sign.
+    odd = [
+        change
+        for change, n in zip(rows, expected, strict=True)
+        if n >= NO_CHANCE and _flips(change) < _FEW_FLIPS * n
+    ]
+    if sum(map(_flips, rows)) < _FEW_FLIPS * math.fsum(expected):
+        odd = rows
+    if not odd:
+        return ()
+    places = places_words([change.pair.place for change in odd])
+    return (
+        f"In {len(odd):,} of {len(rows):,} matrices ({places}) far fewer signs flipped than in "
+        "training that moves them so far: the change goes with each value's size, or sits in large "
+        "values.",
+    )
+
+
+def _flips(change: Change) -> int:
+    sums = change.statistics.sums if change.statistics else None
+    return sums.sign_flips if sums else 0
+
+
+def _is_scaled(statistics: Statistics) -> bool:
+    """Whether the direction is far nearer to base's than the size of the change alone allows."""
+    distance, frobenius = cosine_distance(statistics), statistics.rel_frobenius_pct
+    floor = statistics.resolution_pct or 0.0
+    if distance is None or frobenius is None or frobenius <= max(floor, 0.1):
+        return False
+    return distance < 0.2 * (frobenius / 100) ** 2 / 2
+
+
+_RECIPES: tuple[RecipeCheck, ...] = (
+    _all_explained,
+    type_rounding,
+    grid_rounding,
+    _only_norms,
+    _partners_lost,
+    _all_unrelated,
+    _scale,
+    _parts_stood_still,
+    _two_groups,
+    _sparse,
+    _small_stood_still,
+    _signs_disagree,
+)

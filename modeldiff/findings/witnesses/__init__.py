@@ -1,0 +1,1 @@
+"""What explains rows of a change table beside training."""

@@ -1,0 +1,115 @@
+"""Witnesses that a change table itself gives: sums that only a constant factor, a constant step or
+zeros can have.
+
+For b = c·a the cosine is 1 (Cauchy and Schwarz); what is left besides the factor has the norm
+‖b‖·√(1 − cos²). Where all |b − a| are one number, their mean is their maximum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from modeldiff.changes import Change, Statistics
+from modeldiff.changes.statistics.statistics import cosine_distance
+from modeldiff.findings.evidence import is_moved, kind_of, nonfinite_of
+from modeldiff.findings.witnesses.witness import Witness, explained_places
+from modeldiff.findings.words import MOST_NAMED, counted, places_words
+from modeldiff.text.formatting import format_pct, format_small
+
+_LEAST_ELEMENTS = 16
+"""Of fewer elements a constant may be chance."""
+_REST = 0.03
+"""What a factor leaves is at most this share of the change and of target, or what the stored type
+rounds."""
+_ABOVE_ROUNDING = 5.0
+"""A change is told as a factor from so many of the type's smallest steps on."""
+_LEAST_CHANGE = 0.01
+_SAME = 0.01
+_ONE = 0.01
+
+
+def table_witnesses(changes: Iterable[Change]) -> tuple[Witness, ...]:
+    """What the sums of single rows prove of how target came from base."""
+    moved = [c for c in changes if is_moved(c) and nonfinite_of(c) == (0, 0)]
+    witnesses = [*_zeros(moved), *_factors(moved)]
+    known = explained_places(witnesses)
+    left = (change for change in moved if change.pair.place not in known)
+    return (*witnesses, *_offset_norms(left))
+
+
+def _zeros(moved: Iterable[Change]) -> Iterator[Witness]:
+    rows = [c for c in moved if c.statistics and c.statistics.rms_target == 0.0]
+    if rows:
+        yield _witness(rows, f"{_verb(rows, 'is', 'are')} all zeros in target")
+
+
+def _factors(moved: Iterable[Change]) -> Iterator[Witness]:
+    """Tensors that are base's times a number, those with one number together."""
+    found = [(c, *known) for c in moved if c.statistics and (known := _factor(c.statistics))]
+    by_factor: dict[str, list[tuple[Change, float]]] = {}
+    for change, factor, rest in found:
+        by_factor.setdefault(f"base's times {format_small(factor)}", []).append((change, rest))
+    if len(by_factor) > MOST_NAMED:
+        factors = [factor for _, factor, _ in found]
+        named = (
+            "base's times a constant of their own "
+            f"({format_small(min(factors))} to {format_small(max(factors))})"
+        )
+        by_factor = {named: [(change, rest) for change, _, rest in found]}
+    for named, members in by_factor.items():
+        rows = [change for change, _ in members]
+        most = max(rest for _, rest in members)
+        but_for = f"at most {format_pct(100 * most)}" if most >= 1e-4 else "less than 0.01 %"
+        yield _witness(
+            rows,
+            f"{_verb(rows, 'is', 'are')} {named}, but for {but_for}",
+            "A constant factor changes the scale of a tensor and not what it holds.",
+        )
+
+
+def _factor(statistics: Statistics) -> tuple[float, float] | None:
+    """The factor, and what it leaves as a share of target; None where it is none."""
+    sums, distance = statistics.sums, cosine_distance(statistics)
+    frobenius, step = statistics.rel_frobenius_pct, (statistics.resolution_pct or 0.0) / 100
+    if sums is None or distance is None or frobenius is None or sums.n < _LEAST_ELEMENTS:
+        return None
+    if distance > 1 or frobenius / 100 < max(_ABOVE_ROUNDING * step, _LEAST_CHANGE):
+        return None
+    rest = math.sqrt(distance * (2 - distance))
+    change = math.sqrt(sums.delta_squared / sums.target_squared)
+    if rest > max(_REST * min(change, 1.0), min(step / math.sqrt(2), change / 3)):
+        return None
+    return sums.product / sums.base_squared, rest
+
+
+def _offset_norms(moved: Iterable[Change]) -> Iterator[Witness]:
+    """Norms whose every element moved by 1, as the two conventions of storing them are apart."""
+    rows = []
+    for change in moved:
+        statistics = change.statistics
+        if statistics is None or statistics.sums is None or kind_of(change) != "norms":
+            continue
+        mean, most = statistics.mean_abs_delta, statistics.max_abs_delta
+        if mean is None or most is None or statistics.sums.n < _LEAST_ELEMENTS:
+            continue
+        if most <= (1 + _SAME) * mean and abs(mean - 1) < _ONE:
+            rows.append(change)
+    if rows:
+        yield _witness(
+            rows,
+            f"{_verb(rows, 'differs', 'differ')} by 1 in every element (mean and largest "
+            "difference are the same)",
+            "So does a norm that one side stores as w and the other as 1 + w: another way of "
+            "writing it down, which the code that runs the model must know of.",
+        )
+
+
+def _verb(rows: list[Change], one: str, more: str) -> str:
+    return one if len(rows) == 1 else more
+
+
+def _witness(rows: list[Change], what: str, likeness: str = "") -> Witness:
+    places = [change.pair.place for change in rows]
+    sentence = f"{counted(len(rows), 'tensor')} {what}: {places_words(places)}."
+    return Witness(sentence, frozenset(places), likeness)

@@ -1,0 +1,52 @@
+"""Places and counts as sentences name them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modeldiff.architectures import Place
+from modeldiff.text.formatting import format_layers
+
+MOST_NAMED = 3
+
+
+def place_words(place: Place) -> str:
+    """A place as people say it: ``layer 3 · self_attn.v_proj``, with its expert."""
+    words = place.column if place.layer is None else f"layer {place.layer} · {place.column}"
+    return words if place.expert is None else f"{words}, expert {place.expert}"
+
+
+def places_words(places: Sequence[Place]) -> str:
+    """Several places by their columns and layers, in a few words."""
+    layers_of: dict[str, list[int]] = {}
+    for place in places:
+        layers = layers_of.setdefault(place.column, [])
+        if place.layer is not None:
+            layers.append(place.layer)
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for column, layers in layers_of.items():
+        alike.setdefault(tuple(sorted(set(layers))), []).append(column)
+    parts = [
+        columns_words(columns) + (f" in {format_layers(layers)}" if layers else "")
+        for layers, columns in alike.items()
+    ]
+    if len(parts) > MOST_NAMED:
+        parts = [*parts[: MOST_NAMED - 1], "elsewhere"]
+    return "; ".join(parts)
+
+
+def columns_words(columns: Sequence[str]) -> str:
+    """Columns by name, of many the first and how many more."""
+    if len(columns) > MOST_NAMED:
+        columns = [*columns[: MOST_NAMED - 1], f"{len(columns) - MOST_NAMED + 1:,} more"]
+    return enumeration(columns)
+
+
+def enumeration(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else ""
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 tensor``, ``12 tensors``."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
