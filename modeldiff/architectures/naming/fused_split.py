@@ -1,6 +1,6 @@
 """Fused tensors cut into what they are made of: q, k and v, gate and up, the experts of a stack.
 
-A part is a view of the stored bytes, described and not read. Where the numbers that a strides needs
+A part is a view of the stored bytes, described and not read. Where the numbers that strides need
 are missing, or do not fit the tensor's shape, it stays whole under its fused component.
 """
 
@@ -144,15 +144,15 @@ class Cutter:
         turns, sizes = self._blocks(place, shape[axis], fused) or (0, ())
         if not turns:
             return []
-        found = []
+        cuts = []
         for part, size, start in zip(fused.parts, sizes, accumulate((0, *sizes)), strict=False):
             own = (*shape[:axis], turns * size, *shape[axis + 1 :])
             strides = slice_strides(shape, axis, turns, size)
             component = f"{stem}.{part}" if stem else part
             first = start * prod(shape[axis + 1 :])
             word = part.removesuffix("_proj")
-            found.append((replace(place, component=component), own, first, strides, word))
-        return found
+            cuts.append((replace(place, component=component), own, first, strides, word))
+        return cuts
 
     def _output_axis(self, whole: PlacedSlice, shape: tuple[int, ...]) -> int | None:
         """Which dimension counts the outputs."""
@@ -182,7 +182,7 @@ class Cutter:
     def _attention_blocks(self, place: Place, outputs: int, fused: Fused) -> _Blocks | None:
         """By the width of all queries: what is left is keys and values, of one width."""
         layer = (place.tower, place.layer)
-        query = self._read.get((layer, "self_attn.o_proj")) or self._said_width()
+        query = self._read.get((layer, "self_attn.o_proj")) or self._config_width()
         if query is None or query >= outputs or (outputs - query) % 2:
             return None
         key = (outputs - query) // 2
@@ -197,7 +197,7 @@ class Cutter:
         widths = {_QUERY: query // turns}
         return turns, tuple(widths.get(part, key // turns) for part in fused.parts)
 
-    def _said_width(self) -> int | None:
+    def _config_width(self) -> int | None:
         heads, each = self._settings.count(*HEAD_KEYS), self._settings.count("head_dim")
         if heads is not None and each is not None:
             return heads.value * each.value

@@ -137,7 +137,7 @@ def changes_of(table: pa.Table) -> tuple[Change, ...]:
 
 
 def _attribute(objects: Iterable[Any], name: str) -> list[Any]:
-    return [None if thing is None else getattr(thing, name) for thing in objects]
+    return [None if value is None else getattr(value, name) for value in objects]
 
 
 def _lists(rows: Sequence[Sequence[int] | None], column: str) -> pa.Array:

@@ -70,14 +70,14 @@ def find_repository(repo: str, revision: str | None) -> Repository:
         return replace(known, source="hub")  # a commit can't have changed: no need to ask
     try:
         with translating_hub_errors(repo, revision, endpoint):
-            found = _ask(endpoint, repo, revision)
+            repository = _ask(endpoint, repo, revision)
     except HubUnreachable:
         known = _remembered(endpoint, repo, key) or _downloaded(endpoint, repo, revision)
         if known is None:
             raise
         return known
-    hub_cache.save(json.dumps([found.commit, found.blobs]).encode(), *key)
-    return found
+    hub_cache.save(json.dumps([repository.commit, repository.blobs]).encode(), *key)
+    return repository
 
 
 def read_start(repository: Repository, file: str, count: int) -> tuple[bytes, int]:
@@ -171,8 +171,8 @@ def _remembered(endpoint: str, repo: str, key: tuple[str, ...]) -> Repository | 
 def _downloaded(endpoint: str, repo: str, revision: str | None) -> Repository | None:
     """The snapshot in huggingface_hub's cache, which another program may have brought there."""
     probes = ("config.json", "model.safetensors", "model.safetensors.index.json")
-    found = [try_to_load_from_cache(repo, probe, revision=revision) for probe in probes]
-    snapshot = next((Path(path).parent for path in found if isinstance(path, str)), None)
+    paths = [try_to_load_from_cache(repo, probe, revision=revision) for probe in probes]
+    snapshot = next((Path(path).parent for path in paths if isinstance(path, str)), None)
     if snapshot is None:
         return None
     blobs = {}
