@@ -7,7 +7,7 @@ from modeldiff.results.drilldowns.kind import DrillDownKind
 from modeldiff.results.drilldowns.registry import possible_drill_downs
 from modeldiff.results.export.documents import result_document
 from modeldiff.results.export.files import require_writable, write_file, write_result
-from modeldiff.results.jobs.manager import JobSnapshot, cancel, find, job, submit
+from modeldiff.results.jobs.manager import JobSnapshot, cancel, find, submit
 from modeldiff.results.jobs.throughput import Pace
 from modeldiff.results.joining import join_journals, join_shards
 from modeldiff.results.result import Result, ResultHeader
@@ -24,7 +24,6 @@ __all__ = [
     "cancel",
     "delete_result",
     "find",
-    "job",
     "join_journals",
     "join_shards",
     "list_results",
