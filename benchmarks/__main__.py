@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.mixed import OURS, mixed_programs, mixed_table
@@ -22,6 +23,33 @@ TITLES = {
 
 def main() -> int:
     """Runs the benchmark; 1 if a program failed."""
+    options = _options()
+    devices = tuple(options.device or ["cpu"])
+    checkouts = [OURS, *([options.before.resolve()] if options.before else [])]
+    mixed = options.size == "mixed"
+    print(f"Building the {options.size} pair below {options.folder} …", file=sys.stderr)
+    if mixed:
+        chosen = mixed_programs(options.folder, checkouts)
+        files = list((options.folder / "mixed").glob("*/*.safetensors"))
+    else:
+        base, target = make_pair(options.size, options.folder)
+        chosen = programs(base, target, devices, all_of=not options.only_ours)
+        files = [*base.glob("*.safetensors"), *target.glob("*.safetensors")]
+    runs, failed = _run_all(chosen, options.runs, files if options.cold else None)
+    if mixed and failed:
+        return 1
+    if mixed:
+        text = mixed_table(runs, checkouts)
+    else:
+        text = table(TITLES[options.size] + (", read cold" if options.cold else ""), runs)
+    print(text)
+    if options.keep:
+        name = "-".join([options.size, *(["cold"] if options.cold else []), *devices])
+        keep(name.replace(":", ""), text)
+    return int(failed)
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("size", nargs="?", choices=(*SIZES, "mixed"), default="1b")
     parser.add_argument("--runs", type=int, default=5, help="of each but the slow ones (5)")
@@ -33,49 +61,37 @@ def main() -> int:
     )
     parser.add_argument("--keep", action="store_true", help="put the table into the README")
     parser.add_argument("--folder", type=Path, default=Path(__file__).with_name("pairs"))
-    options = parser.parse_args()
+    return parser.parse_args()
 
-    devices = tuple(options.device or ["cpu"])
-    checkouts = [OURS, *([options.before.resolve()] if options.before else [])]
-    print(f"Building the {options.size} pair below {options.folder} …", file=sys.stderr)
-    if options.size == "mixed":
-        chosen = mixed_programs(options.folder, checkouts)
-        files = list((options.folder / "mixed").glob("*/*.safetensors"))
-    else:
-        base, target = make_pair(options.size, options.folder)
-        chosen = programs(base, target, devices, all_of=not options.only_ours)
-        files = [*base.glob("*.safetensors"), *target.glob("*.safetensors")]
+
+def _run_all(
+    chosen: Sequence[Program], rounds: int, cold: Sequence[Path] | None
+) -> tuple[dict[Program, list[Run]], bool]:
+    """The runs of all programs in turn, of those that ran at all, and whether one failed.
+
+    ``cold`` are the files that the page cache forgets before each run; None keeps them there.
+    """
     runs: dict[Program, list[Run]] = {program: [] for program in chosen}
     failed = False
-    if not options.cold:  # so that all find the page cache warm, and kernels compiled
-        for program in runs:
+    if cold is None:  # so that all find the page cache warm, and kernels compiled
+        for program in chosen:
             if not program.slow:
                 run(program)
-    for turn in range(options.runs):
-        for program, measured in runs.items():
+    for turn in range(rounds):
+        for program in chosen:
             if program.slow and turn:
                 continue
-            if options.cold:
-                forget(files)
+            if cold is not None:
+                forget(cold)
             try:
-                measured.append(run(program))
+                latest = run(program)
             except ProgramFailed as error:
                 print(error, file=sys.stderr)
                 failed = True
             else:
-                print(f"{turn + 1}: {program.name}: {measured[-1].seconds:.2f} s", file=sys.stderr)
-    done = {program: measured for program, measured in runs.items() if measured}
-    if options.size == "mixed" and failed:
-        return 1
-    if options.size == "mixed":
-        text = mixed_table(done, checkouts)
-    else:
-        text = table(TITLES[options.size] + (", read cold" if options.cold else ""), done)
-    print(text)
-    if options.keep:
-        name = "-".join([options.size, *(["cold"] if options.cold else []), *devices])
-        keep(name.replace(":", ""), text)
-    return int(failed)
+                runs[program].append(latest)
+                print(f"{turn + 1}: {program.name}: {latest.seconds:.2f} s", file=sys.stderr)
+    return {program: measured for program, measured in runs.items() if measured}, failed
 
 
 if __name__ == "__main__":

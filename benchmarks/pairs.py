@@ -41,22 +41,22 @@ class Shape:
 
     def tensors(self) -> Shapes:
         """Names and shapes in the order of the layers."""
-        found: Shapes = {"model.embed_tokens.weight": (self.vocabulary, self.hidden)}
+        shapes: Shapes = {"model.embed_tokens.weight": (self.vocabulary, self.hidden)}
         for layer in range(self.layers):
             block = f"model.layers.{layer}"
-            found[f"{block}.input_layernorm.weight"] = (self.hidden,)
-            found[f"{block}.mlp.down_proj.weight"] = (self.hidden, self.intermediate)
-            found[f"{block}.mlp.gate_proj.weight"] = (self.intermediate, self.hidden)
-            found[f"{block}.mlp.up_proj.weight"] = (self.intermediate, self.hidden)
-            found[f"{block}.post_attention_layernorm.weight"] = (self.hidden,)
-            found[f"{block}.self_attn.k_proj.weight"] = (self.kv, self.hidden)
-            found[f"{block}.self_attn.o_proj.weight"] = (self.hidden, self.hidden)
-            found[f"{block}.self_attn.q_proj.weight"] = (self.hidden, self.hidden)
-            found[f"{block}.self_attn.v_proj.weight"] = (self.kv, self.hidden)
-        found["model.norm.weight"] = (self.hidden,)
+            shapes[f"{block}.input_layernorm.weight"] = (self.hidden,)
+            shapes[f"{block}.mlp.down_proj.weight"] = (self.hidden, self.intermediate)
+            shapes[f"{block}.mlp.gate_proj.weight"] = (self.intermediate, self.hidden)
+            shapes[f"{block}.mlp.up_proj.weight"] = (self.intermediate, self.hidden)
+            shapes[f"{block}.post_attention_layernorm.weight"] = (self.hidden,)
+            shapes[f"{block}.self_attn.k_proj.weight"] = (self.kv, self.hidden)
+            shapes[f"{block}.self_attn.o_proj.weight"] = (self.hidden, self.hidden)
+            shapes[f"{block}.self_attn.q_proj.weight"] = (self.hidden, self.hidden)
+            shapes[f"{block}.self_attn.v_proj.weight"] = (self.kv, self.hidden)
+        shapes["model.norm.weight"] = (self.hidden,)
         if not self.tied:
-            found["lm_head.weight"] = (self.vocabulary, self.hidden)
-        return found
+            shapes["lm_head.weight"] = (self.vocabulary, self.hidden)
+        return shapes
 
     def config(self) -> dict[str, object]:
         """What ``config.json`` says."""

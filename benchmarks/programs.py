@@ -40,26 +40,28 @@ def programs(base: Path, target: Path, devices: tuple[str, ...], *, all_of: bool
     sides = (str(base), str(target))
     files = [str(file) for side in (base, target) for file in sorted(side.glob("*.safetensors"))]
     python = sys.executable
-    found = [Program("`cat` of the files", ("cat", *files), "nothing: the floor")]
+    competitors = [Program("`cat` of the files", ("cat", *files), "nothing: the floor")]
     for device in devices:
         if device != "cpu":
             copy = (python, str(_HERE / "only_copy.py"), device, *sides)
-            found.append(Program(f"reading and copying to {device}", copy, "nothing: the floor"))
+            competitors.append(
+                Program(f"reading and copying to {device}", copy, "nothing: the floor")
+            )
         options = ("--no-cache", "--quiet", "--device", device)
         ours = (python, "-m", "modeldiff", "diff", *sides, *options)
-        found.append(Program(f"**modeldiff**, {device}", ours, "all columns, exact median"))
+        competitors.append(Program(f"**modeldiff**, {device}", ours, "all columns, exact median"))
     if not all_of:
-        return found
+        return competitors
     script = (python, str(_HERE / "plain_script.py"), *sides)
-    found.append(Program("plain torch script", script, "median", slow=True))
+    competitors.append(Program("plain torch script", script, "median", slow=True))
     if find_spec("modeldelta"):
         name = f"modeldelta {version('modeldelta')}, SVD off"
         command = (python, "-c", _MODELDELTA, *sides)
-        found.append(Program(name, command, "Frobenius, cosine, sparsity", slow=True))
+        competitors.append(Program(name, command, "Frobenius, cosine, sparsity", slow=True))
     if find_spec("weightscope"):
         name = f"weightscope {version('weightscope')}"
         call = "import sys; from weightscope.cli import main; sys.exit(main())"
-        found.append(
+        competitors.append(
             Program(name, (python, "-c", call, "diff", *sides), "share changed", slow=True)
         )
-    return found
+    return competitors

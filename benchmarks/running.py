@@ -44,12 +44,12 @@ def run(program: Program) -> Run:
         cwd=program.checkout,
         env={k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"},
     )
-    said = done.stderr.decode(errors="replace").strip()[-500:]
+    message = done.stderr.decode(errors="replace").strip()[-500:]
     if done.returncode:
-        raise ProgramFailed(f"{program.name} could not be started: {said}")
+        raise ProgramFailed(f"{program.name} could not be started: {message}")
     seconds, processor, memory, code = json.loads(done.stdout)
     if code:
-        raise ProgramFailed(f"{program.name} ended with {code}: {said}")
+        raise ProgramFailed(f"{program.name} ended with {code}: {message}")
     return Run(seconds, processor, memory)
 
 

@@ -21,19 +21,20 @@ another version are measured again."""
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models, one seen from the other. What is derived of them is computed once."""
+    """Two models, one seen from the other: ``base`` is what change is measured from, ``target``
+    what it became. What is derived of them is computed once."""
 
     base: Model
     target: Model
 
     @classmethod
     def open(cls, base: str | Reference, target: str | Reference) -> Comparison:
-        """Open both. Raises as ``Model.open``."""
+        """Open what ``base`` and ``target`` name. Raises what ``Model.open`` raises."""
         return cls(Model.open(base), Model.open(target))
 
     @classmethod
     def of(cls, base: Checkpoint, target: Checkpoint) -> Comparison:
-        """The comparison of two checkpoints that are open already."""
+        """The comparison of two checkpoints, ``base`` and ``target``, that are open already."""
         return cls(Model.of(base), Model.of(target))
 
     def __repr__(self) -> str:

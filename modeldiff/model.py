@@ -13,7 +13,7 @@ FileStamp = tuple[tuple[str | int, ...], ...]
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """An opened checkpoint and what it is.
+    """An opened ``checkpoint`` and what it is, its ``architecture``.
 
     ``text`` is the reference as somebody typed it. ``stamp`` is the state of the local files when
     they were opened, see ``file_stamp``. Each opening is a model of its own.
@@ -41,7 +41,7 @@ class Model:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Model:
-        """The model of a checkpoint that is open already."""
+        """The model of a ``checkpoint`` that is open already."""
         text = checkpoint.reference.text
         return cls(checkpoint, understand(checkpoint), text, file_stamp(checkpoint.reference))
 

@@ -83,8 +83,8 @@ def serve(
 def launch_chromium(playwright: Playwright) -> Browser:
     """The machine's Chromium, or Playwright's own where there is none."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next(filter(None, map(shutil.which, names)), None)
-    return playwright.chromium.launch(executable_path=found, args=list(_CHROMIUM_FLAGS))
+    executable = next(filter(None, map(shutil.which, names)), None)
+    return playwright.chromium.launch(executable_path=executable, args=list(_CHROMIUM_FLAGS))
 
 
 def settle(page: Page) -> None:

@@ -10,15 +10,12 @@ from modeldiff.architectures.architecture import (
     Node,
     Sublayer,
 )
-from modeldiff.architectures.config.parameter_counts import PARTS
 from modeldiff.architectures.facts.comparison import compare_facts
 from modeldiff.architectures.glossary.explain import Explanation, explain
-from modeldiff.architectures.graph.columns import merge_columns
 from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.understand import understand
 
 __all__ = [
-    "PARTS",
     "Architecture",
     "Explanation",
     "Fact",
@@ -30,6 +27,5 @@ __all__ = [
     "Sublayer",
     "compare_facts",
     "explain",
-    "merge_columns",
     "understand",
 ]

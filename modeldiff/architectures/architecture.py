@@ -108,12 +108,15 @@ class LayerKind:
 class Architecture:
     """What an opened checkpoint (or a config alone) is, independent of its family's names.
 
-    ``parameters`` has one entry a stored tensor, or one a part where it is fused, in the
-    checkpoint's file order, plus one ``tied`` entry for each second use. ``columns`` are the
-    heatmap's columns (``Place.column``) of all parameters in layers, in the order in which data
-    passes; ``outside`` the columns of those outside the layers, in the same order. ``stem`` and
-    ``tail`` are the nodes before and after the layers. ``entries`` are those of the JSON files that
-    describe the model, by file and name, as JSON; none where there is no config.
+    ``family`` is the name of the description that it was read by, ``title`` names it for people
+    (``Llama, 1.48 M``). ``facts`` are its numbers and kinds, each once. ``parameters`` has one
+    entry a stored tensor, or one a part where it is fused, in the checkpoint's file order, plus one
+    ``tied`` entry for each second use. ``columns`` are the heatmap's columns (``Place.column``) of
+    all parameters in layers, in the order in which data passes; ``outside`` the columns of those
+    outside the layers, in the same order. ``layer_count`` is that of the tower that the facts speak
+    of, ``layer_kinds`` says which layers are built how. ``stem`` and ``tail`` are the nodes before
+    and after the layers. ``entries`` are those of the JSON files that describe the model, by file
+    and name, as JSON; none where there is no config.
     """
 
     family: str
@@ -139,7 +142,7 @@ class Architecture:
         return architecture_html(self)
 
     def __getitem__(self, place: Place) -> Parameter:
-        """What stands at a place. Raises ``UnknownName``."""
+        """What stands at ``place``. Raises ``UnknownName``."""
         try:
             return self._by_place[place]
         except KeyError:
@@ -154,7 +157,7 @@ class Architecture:
         return did_you_mean(place.column, columns) or "Iterating over it gives all its places."
 
     def __contains__(self, place: object) -> bool:
-        """Whether something stands at a place."""
+        """Whether something stands at ``place``."""
         return place in self._by_place
 
     def __iter__(self) -> Iterator[Place]:
@@ -166,11 +169,12 @@ class Architecture:
         return {parameter.place: parameter for parameter in self.parameters}
 
     def fact(self, key: str) -> Fact | None:
-        """The fact with this key, or None."""
+        """The fact with this ``key``, such as ``hidden_size``, or None."""
         return next((fact for fact in self.facts if fact.key == key), None)
 
     def number(self, key: str) -> int | None:
-        """The fact with this key as a whole number; None where there is none, or it is no such."""
+        """The fact with this ``key`` as a whole number; None where there is none, or it is no
+        such."""
         fact = self.fact(key)
         value = fact.value if fact is not None else None
         return value if isinstance(value, int) and not isinstance(value, bool) else None
@@ -224,5 +228,5 @@ class Architecture:
         return frozenset(tower for tower, *_ in self._contents)
 
     def layer_kind(self, layer: int) -> LayerKind | None:
-        """How this layer (of the main tower, named first) is built; None where no kind names it."""
+        """How ``layer`` (of the main tower, named first) is built; None where no kind names it."""
         return next((kind for kind in self.layer_kinds if layer in kind.layers), None)

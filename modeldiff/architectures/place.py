@@ -40,10 +40,11 @@ as a correction of a router's scores that a rule moves: measured like a paramete
 class Place:
     """Tower, layer, component, parameter and expert: what pairs two checkpoints' tensors.
 
-    ``component`` carries Llama's names as the common tongue (``self_attn.q_proj``,
-    ``mlp.down_proj``, ``embed_tokens``, ``norm``, ``lm_head``). ``parameter`` is the last part of
-    the name (``weight``, ``bias``), so a bias never mixes with its weight. ``tower`` is empty for
-    a decoder-only model, else ``encoder``, ``decoder``, ``vision`` ….
+    ``layer`` counts from 0, in its tower; None stands outside the layers. ``component`` carries
+    Llama's names as the common tongue (``self_attn.q_proj``, ``mlp.down_proj``, ``embed_tokens``,
+    ``norm``, ``lm_head``). ``parameter`` is the last part of the name (``weight``, ``bias``), so a
+    bias never mixes with its weight. ``expert`` counts from 0; None where it is no routed expert's.
+    ``tower`` is empty for a decoder-only model, else ``encoder``, ``decoder``, ``vision`` ….
     """
 
     layer: int | None

@@ -93,11 +93,11 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
     experts = {p.place.expert for p in parameters if p.place.expert is not None}
     dimensions = read_dimensions(shapes, settings, len(experts))
     layers = dimensions.layers.value if dimensions.layers else 0
-    said = model_types(config)
-    known = (t for t in said if family is not None and t in family.model_types)
+    types = model_types(config)
+    known = (t for t in types if family is not None and t in family.model_types)
     return ModelSpec(
         family=family,
-        model_type=next(known, said[0] if said else ""),
+        model_type=next(known, types[0] if types else ""),
         settings=settings,
         parameters=parameters,
         shapes=shapes,

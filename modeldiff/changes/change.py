@@ -30,7 +30,11 @@ PairId = tuple[str, int | None, str, str, int | None, str | None, str | None]
 
 @dataclass(frozen=True)
 class Pair:
-    """Base's and target's tensor at one place; a side that lacks it is None."""
+    """The tensors at one ``place``: ``base`` and ``target``, None on a side that lacks it.
+
+    ``status`` is what becomes of them, and ``reason`` says why in a sentence where the status alone
+    does not, else it is empty.
+    """
 
     place: Place
     status: Status
@@ -111,9 +115,19 @@ class Sums:
 
 @dataclass(frozen=True)
 class Statistics:
-    """A pair's columns, as defined in docs/statistics.md. None is null; ``inf`` is a value.
+    """What was measured of a pair (or of several, merged), as defined in docs/statistics.md.
 
-    ``*_pct`` are percent. ``sums`` and ``histogram`` are what merges over several tensors.
+    None is what can't be said (of no elements, or of integers); ``inf`` is a value. ``*_pct`` are
+    percent. Of the relative change |b - a| / |a| of the elements: ``median_pct`` is its exact lower
+    median, ``p05_pct``, ``p25_pct``, ``p75_pct``, ``p95_pct`` and ``p99_pct`` are its percentiles
+    to within 1/128 of themselves. Of the whole tensors: ``rel_frobenius_pct`` is the norm of the
+    difference beside base's, ``cosine`` that of the angle between them. Of the elements:
+    ``unchanged_pct`` are equal, ``sign_flip_pct`` changed sign, ``base_zero_pct`` were 0 in base.
+    In units of the weights: ``max_abs_delta`` and ``mean_abs_delta`` are the largest and the mean
+    |b - a|, ``rms_base`` and ``rms_target`` the root mean squares. ``resolution_pct`` is the
+    smallest relative step that the coarser stored type can take. ``nonfinite_base`` and
+    ``nonfinite_target`` count the elements that are left out of all else. ``sums`` and
+    ``histogram`` are what merges over several tensors.
     """
 
     median_pct: float | None = None
@@ -140,7 +154,8 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Change:
-    """One row of a change table: a pair and its statistics (None unless ``compared``)."""
+    """One row of a change table: a ``pair`` and its ``statistics``, None unless its status is
+    ``compared`` and it has been measured."""
 
     pair: Pair
     statistics: Statistics | None = None

@@ -3,15 +3,10 @@
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.dtypes import STORED_TYPES, StoredType
 from modeldiff.checkpoints.opening import open_checkpoint
-from modeldiff.checkpoints.references import (
-    Reference,
-    demo_names,
-    parse_reference,
-    reference_forms,
-)
+from modeldiff.checkpoints.references import Reference, demo_names, parse_reference
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, Source
 from modeldiff.checkpoints.tensor import TensorInfo
-from modeldiff.checkpoints.tokenizer import TokenRole, Tokens, read_tokens
+from modeldiff.checkpoints.tokenizer import Tokens, read_tokens
 
 __all__ = [
     "STORED_TYPES",
@@ -22,11 +17,9 @@ __all__ = [
     "Source",
     "StoredType",
     "TensorInfo",
-    "TokenRole",
     "Tokens",
     "demo_names",
     "open_checkpoint",
     "parse_reference",
     "read_tokens",
-    "reference_forms",
 ]

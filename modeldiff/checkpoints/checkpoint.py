@@ -22,10 +22,11 @@ class Checkpoint:
     Each opening is a checkpoint of its own, equal to itself alone: ``fingerprint`` compares
     contents.
 
-    ``tensors`` stand in file order (shards by name, then by offset). ``files`` maps each file that
-    holds tensors to its size in bytes. ``config`` is the parsed ``config.json`` or None.
-    ``metadata`` is the headers' ``__metadata__``. ``fingerprint`` identifies the content: two
-    checkpoints with one fingerprint hold the same bytes as far as can be told without reading
+    ``reference`` is what was opened, ``format`` how its files are written (``config`` where there
+    are no weights). ``tensors`` stand in file order (shards by name, then by offset). ``files``
+    maps each file that holds tensors to its size in bytes. ``config`` is the parsed ``config.json``
+    or None. ``metadata`` is the headers' ``__metadata__``. ``fingerprint`` identifies the content:
+    two checkpoints with one fingerprint hold the same bytes as far as can be told without reading
     them. ``source`` is where the bytes are, pinned to what was opened. ``warnings`` are sentences
     about oddities that did not stop the opening.
     """
@@ -47,7 +48,7 @@ class Checkpoint:
         )
 
     def __getitem__(self, name: str) -> TensorInfo:
-        """The stored tensor of this name, from its header. Raises ``UnknownName``."""
+        """The stored tensor called ``name``, from its header. Raises ``UnknownName``."""
         try:
             return self._by_name[name]
         except KeyError:
@@ -58,7 +59,7 @@ class Checkpoint:
             ) from None
 
     def __contains__(self, name: object) -> bool:
-        """Whether a tensor of this name is stored."""
+        """Whether a tensor called ``name`` is stored."""
         return name in self._by_name
 
     def __iter__(self) -> Iterator[str]:

@@ -70,12 +70,12 @@ class Tokens:
         needle = wanted.translate(_VISIBLE).casefold()
         if not needle:
             return ()
-        found = []
+        matches = []
         for row, text in enumerate(self.texts):
             if text is not None and needle in (folded := text.casefold()):
                 bare = folded.removeprefix("␣")
-                found.append((needle not in (folded, bare), len(text), row))
-        return tuple(row for *_, row in sorted(found)[:limit])
+                matches.append((needle not in (folded, bare), len(text), row))
+        return tuple(row for *_, row in sorted(matches)[:limit])
 
 
 def read_tokens(checkpoint: Checkpoint) -> Tokens:

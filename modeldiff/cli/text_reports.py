@@ -12,9 +12,11 @@ from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
 from modeldiff.comparison import Comparison
+from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.findings.status_words import STATUS_WORDS
+from modeldiff.findings.summary import summarize
 from modeldiff.model import Model
-from modeldiff.results import MeasuredShard, Narrative, Result, narrate, summarize
+from modeldiff.results import MeasuredShard, Result
 from modeldiff.text.formatting import (
     format_bytes,
     format_count,

@@ -8,18 +8,6 @@ from modeldiff.drawings.heatmap.frame import cells_frame, heatmap_alt, heatmap_f
 from modeldiff.drawings.heatmap.options import HeatmapOptions
 from modeldiff.drawings.style.metrics import METRICS, Metric, metric_named
 from modeldiff.drawings.style.palette import CSS_PALETTE, DARK, LIGHT, Palette
-from modeldiff.text.formatting import (
-    format_bytes,
-    format_count,
-    format_duration,
-    format_layers,
-    format_number,
-    format_pct,
-    format_printed,
-    format_rate,
-    format_shape,
-    format_small,
-)
 
 if TYPE_CHECKING:
     from modeldiff.drawings.heatmap.chart import heatmap_chart, heatmap_guide, heatmap_spec
@@ -34,16 +22,6 @@ __all__ = [
     "Palette",
     "cells_frame",
     "diagram_svg",
-    "format_bytes",
-    "format_count",
-    "format_duration",
-    "format_layers",
-    "format_number",
-    "format_pct",
-    "format_printed",
-    "format_rate",
-    "format_shape",
-    "format_small",
     "gather_cells",
     "heatmap_alt",
     "heatmap_chart",

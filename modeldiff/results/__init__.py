@@ -1,8 +1,5 @@
 """KEEP: a diff is measured once; its result stays, and what was measured survives a kill."""
 
-from modeldiff.comparison import SCHEMA
-from modeldiff.findings.narrative import Narrative, narrate
-from modeldiff.findings.summary import Summary, summarize
 from modeldiff.results.diff import MeasuredShard, run_diff, run_shard
 from modeldiff.results.drilldown import load_drill_down, run_drill_down
 from modeldiff.results.drilldown_request import DrillDown
@@ -10,35 +7,28 @@ from modeldiff.results.drilldowns.kind import DrillDownKind
 from modeldiff.results.drilldowns.registry import possible_drill_downs
 from modeldiff.results.export.documents import result_document
 from modeldiff.results.export.files import require_writable, write_file, write_result
-from modeldiff.results.jobs.manager import JobSnapshot, JobState, cancel, find, job, submit
+from modeldiff.results.jobs.manager import JobSnapshot, cancel, find, submit
 from modeldiff.results.jobs.throughput import Pace
-from modeldiff.results.joining import Joined, join_journals, join_shards
+from modeldiff.results.joining import join_journals, join_shards
 from modeldiff.results.result import Result, ResultHeader
 from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
 __all__ = [
-    "SCHEMA",
     "DrillDown",
     "DrillDownKind",
     "JobSnapshot",
-    "JobState",
-    "Joined",
     "MeasuredShard",
-    "Narrative",
     "Pace",
     "Result",
     "ResultHeader",
-    "Summary",
     "cancel",
     "delete_result",
     "find",
-    "job",
     "join_journals",
     "join_shards",
     "list_results",
     "load_drill_down",
     "load_result",
-    "narrate",
     "possible_drill_downs",
     "require_writable",
     "result_document",
@@ -46,7 +36,6 @@ __all__ = [
     "run_drill_down",
     "run_shard",
     "submit",
-    "summarize",
     "write_file",
     "write_result",
 ]

@@ -40,7 +40,7 @@ def join_journals(pairs: Sequence[Pair], journals: Iterable[JournalEntries]) -> 
     """The rows of ``pairs`` from the entries of any number of journals, which may overlap.
 
     Of a pair with several entries the first with statistics counts: where one could read a tensor,
-    it does not matter that another could not. JournalEntries of other pairs are left out.
+    it does not matter that another could not. Entries of other pairs are left out.
     """
     entries: dict[PairId, Entry] = {}
     devices: dict[str, None] = {}

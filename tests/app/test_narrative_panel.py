@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from modeldiff.comparison import Comparison
-from modeldiff.results import narrate, run_diff
+from modeldiff.findings.narrative import narrate
+from modeldiff.results import run_diff
 from modeldiff.ui.widgets.markdown import plain
 from tests.app.conftest import OpenPage, words
 from tests.app.small_models import write_llama

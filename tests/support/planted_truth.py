@@ -20,7 +20,7 @@ from modeldiff.changes.arrays import statistics_of_bytes
 from modeldiff.changes.change import Status
 from modeldiff.changes.dtype_pairs import dtype_pair
 from modeldiff.checkpoints import TensorInfo
-from modeldiff.results import Narrative
+from modeldiff.findings.narrative import Narrative
 from tests.support.slow_statistics import decode, encode
 
 Values = npt.NDArray[np.float64]

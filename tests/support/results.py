@@ -15,7 +15,8 @@ from safetensors.numpy import save_file
 from modeldiff.architectures import Place
 from modeldiff.changes import Change, ChangeTable, Histogram, Pair, Statistics, Sums
 from modeldiff.checkpoints import TensorInfo
-from modeldiff.results import SCHEMA, Result, ResultHeader
+from modeldiff.comparison import SCHEMA
+from modeldiff.results import Result, ResultHeader
 
 _WHOLE = st.integers(0, 2**62)
 _NUMBER = st.floats(allow_nan=False)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+import inspect
 import pickle
 import re
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -26,6 +29,20 @@ ROOT = Path(__file__).parents[2]
 def in_a_process_of_its_own(code: str) -> str:
     command = [sys.executable, "-W", "error", "-c", code]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def documented_callables(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What is exported under a name that can be called, and what can be called on it."""
+    if isinstance(value, types.FunctionType):
+        yield name, value
+    elif isinstance(value, type):
+        if dataclasses.is_dataclass(value):
+            yield name, value
+        for member in vars(value):
+            if not member.startswith("_") or member in ("__getitem__", "__contains__"):
+                function = getattr(value, member)
+                if inspect.isfunction(function) or inspect.ismethod(function):
+                    yield f"{name}.{member}", function
 
 
 class TestExports:
@@ -50,13 +67,15 @@ class TestExports:
             if not isinstance(value, str):
                 assert value.__doc__
 
-    def test_public_docstrings_name_every_parameter(self) -> None:
-        for name in ("open", "compare", "diff", "load_result"):
-            function = getattr(modeldiff, name)
-            for parameter in function.__code__.co_varnames[: function.__code__.co_argcount]:
-                assert f"``{parameter}``" in function.__doc__, f"{name}({parameter})"
-            for parameter in function.__kwdefaults__ or ():
-                assert f"``{parameter}``" in function.__doc__, f"{name}({parameter})"
+    def test_public_docstrings_name_every_parameter_and_field(self) -> None:
+        unnamed = []
+        for name in modeldiff.__all__:
+            value = getattr(modeldiff, name)
+            for called, documented in documented_callables(name, value):
+                parameters = set(inspect.signature(documented).parameters) - {"self", "cls"}
+                text = documented.__doc__ or ""
+                unnamed += [f"{called}({p})" for p in parameters if f"``{p}``" not in text]
+        assert not unnamed
 
     def test_what_is_not_there_is_an_attribute_error(self) -> None:
         with pytest.raises(AttributeError, match="nothing_of_this_name"):

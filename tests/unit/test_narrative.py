@@ -16,7 +16,8 @@ from modeldiff.changes import Change, ChangeTable, Pair
 from modeldiff.cli import main
 from modeldiff.comparison import Comparison
 from modeldiff.findings.likeness.likeness import REFERENCE_POINTS
-from modeldiff.results import Narrative, narrate, result_document, run_diff
+from modeldiff.findings.narrative import Narrative, narrate
+from modeldiff.results import result_document, run_diff
 from tests.support.architectures import ALL, llama_like
 from tests.support.changes import made_changes, made_statistics
 from tests.support.planted import HEADS, HIDDEN, Values, add_noise, llama_values, measured

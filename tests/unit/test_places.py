@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeldiff.architectures import Architecture, Place, merge_columns, understand
+from modeldiff.architectures import Architecture, Place, understand
 from modeldiff.architectures.components import ORDER
+from modeldiff.architectures.graph.columns import merge_columns
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.config_only.catalog import catalog_config
 from tests.support.named_shapes import (

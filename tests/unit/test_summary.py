@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from modeldiff.changes import Change, ChangeTable, merge_statistics
-from modeldiff.results import summarize
+from modeldiff.findings.summary import summarize
 from tests.support.results import a_change
 
 

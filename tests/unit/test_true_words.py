@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.architectures import Place
-from modeldiff.results import narrate
+from modeldiff.findings.narrative import narrate
 from tests.support.planted_truth import Plant, false_claims, planted_table, share
 
 DEEDS = st.sampled_from(["same", "noise", "replaced", "factor", "sparse", "rounded", "pruned"])

@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeldiff.drawings import (
-    METRICS,
+from modeldiff.drawings import METRICS, metric_named
+from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
+from modeldiff.text import formatting as wording
+from modeldiff.text.formatting import (
     format_bytes,
     format_count,
     format_duration,
@@ -21,11 +23,8 @@ from modeldiff.drawings import (
     format_pct,
     format_rate,
     format_shape,
-    metric_named,
+    format_share,
 )
-from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
-from modeldiff.text import formatting as wording
-from modeldiff.text.formatting import format_share
 from tests.support.changes import made_statistics
 
 MEDIAN, UNCHANGED = METRICS[0], METRICS[1]

@@ -132,11 +132,13 @@ def _weigh(tensor: Setting[int] | None, config: Setting[int] | None) -> Dimensio
 
 
 def _context(shapes: Shapes, settings: Settings) -> Dimension | None:
-    said, stretched = settings.count(*CONTEXT_KEYS), stretched_context(settings)
-    if stretched is not None and (said is None or stretched.value > said.value):
-        also = f"config's {said.source.partition(': ')[2]} is {said.value:,}" if said else ""
+    setting, stretched = settings.count(*CONTEXT_KEYS), stretched_context(settings)
+    if stretched is not None and (setting is None or stretched.value > setting.value):
+        also = (
+            f"config's {setting.source.partition(': ')[2]} is {setting.value:,}" if setting else ""
+        )
         return Dimension(stretched.value, stretched.source, also)
-    return _weigh(None, said) or _weigh(_rows(shapes["embed_positions"]), None)
+    return _weigh(None, setting) or _weigh(_rows(shapes["embed_positions"]), None)
 
 
 def _counted(count: int, source: str) -> Setting[int] | None:
@@ -159,7 +161,7 @@ def _hidden(shapes: Shapes) -> Setting[int] | None:
     return None
 
 
-def _vocabulary(shapes: Shapes, said: Setting[int] | None) -> Dimension | None:
+def _vocabulary(shapes: Shapes, setting: Setting[int] | None) -> Dimension | None:
     known = _rows(shapes.first("embed_tokens", "lm_head"))
     if known is None:
         # In an unknown family: a matrix that calls itself an embedding, the one as tall as the
@@ -170,9 +172,9 @@ def _vocabulary(shapes: Shapes, said: Setting[int] | None) -> Dimension | None:
             if stored.width_in and stored.out > stored.width_in and _is_embedding(column)
         ]
         tallest = max(named, key=lambda stored: stored.out, default=None)
-        agreeing = (stored for stored in named if said and stored.out == said.value)
+        agreeing = (stored for stored in named if setting and stored.out == setting.value)
         known = _rows(next(agreeing, tallest))
-    return _weigh(known, said)
+    return _weigh(known, setting)
 
 
 def _is_embedding(column: str) -> bool:
@@ -211,28 +213,30 @@ def _gates(shapes: Shapes, rows: int, read: int) -> bool:
 
 def _heads(shapes: Shapes, settings: Settings) -> tuple[Dimension | None, Dimension | None]:
     """Head dim and heads: the config counts the heads, the query's rows must hold them."""
-    said = settings.count(*HEAD_KEYS)
-    said_dim = settings.count(*HEAD_WIDTH_KEYS)
+    head_count = settings.count(*HEAD_KEYS)
+    head_width = settings.count(*HEAD_WIDTH_KEYS)
     query = _query(shapes)
     per_head = _last_width(shapes["self_attn.q_norm"])
     if query is None or query.value == 0:
-        return _heads_said(said, said_dim, settings)
+        return _heads_of_config(head_count, head_width, settings)
     if per_head is not None and 0 < per_head.value < query.value:
         width = per_head
-    elif said is not None and query.value % said.value == 0:
-        width = Setting(query.value // said.value, f"{query.source} ÷ {said.source}")
-    elif said_dim is not None and query.value % said_dim.value == 0:
-        width = said_dim
+    elif head_count is not None and query.value % head_count.value == 0:
+        width = Setting(query.value // head_count.value, f"{query.source} ÷ {head_count.source}")
+    elif head_width is not None and query.value % head_width.value == 0:
+        width = head_width
     else:
         contradiction = f"does not divide the {query.value:,} rows of the query"
-        return None, Dimension(said.value, said.source, contradiction) if said else None
-    head_dim = _weigh(width, said_dim)
+        return None, Dimension(
+            head_count.value, head_count.source, contradiction
+        ) if head_count else None
+    head_dim = _weigh(width, head_width)
     if query.value % width.value:
-        return head_dim, _weigh(None, said)
+        return head_dim, _weigh(None, head_count)
     counted = Setting(query.value // width.value, f"{query.source} ÷ head dim")
-    if said is not None and said.value == counted.value:
-        return head_dim, Dimension(said.value, said.source)
-    return head_dim, _weigh(counted, said)
+    if head_count is not None and head_count.value == counted.value:
+        return head_dim, Dimension(head_count.value, head_count.source)
+    return head_dim, _weigh(counted, head_count)
 
 
 def _last_width(norm: Stored | None) -> Setting[int] | None:
@@ -240,24 +244,26 @@ def _last_width(norm: Stored | None) -> Setting[int] | None:
     return Setting(norm.shape[-1], f"tensor: {norm.name}") if norm and norm.shape else None
 
 
-def _heads_said(
-    said: Setting[int] | None, said_dim: Setting[int] | None, settings: Settings
+def _heads_of_config(
+    head_count: Setting[int] | None, head_width: Setting[int] | None, settings: Settings
 ) -> tuple[Dimension | None, Dimension | None]:
     """Without a query to measure: what the config says."""
     hidden = settings.count(*WIDTH_KEYS)
-    if said_dim is None and said and hidden and hidden.value % said.value == 0:
-        said_dim = Setting(hidden.value // said.value, f"{hidden.source} ÷ {said.source}")
-    return _weigh(None, said_dim), _weigh(None, said)
+    if head_width is None and head_count and hidden and hidden.value % head_count.value == 0:
+        head_width = Setting(
+            hidden.value // head_count.value, f"{hidden.source} ÷ {head_count.source}"
+        )
+    return _weigh(None, head_width), _weigh(None, head_count)
 
 
 def _kv_heads(
     shapes: Shapes, settings: Settings, head_dim: Dimension | None, heads: Dimension | None
 ) -> Dimension | None:
     """How many heads have keys and values of their own."""
-    said = settings.count(*KV_HEAD_KEYS)
+    setting = settings.count(*KV_HEAD_KEYS)
     multi_query = settings.flag("multi_query")
-    if said is None and multi_query is not None and multi_query.value:
-        said = Setting(1, multi_query.source)
+    if setting is None and multi_query is not None and multi_query.value:
+        setting = Setting(1, multi_query.source)
     key = _rows(shapes["self_attn.k_proj"])
     fused, query = shapes["self_attn.qkv_proj"], _query(shapes)
     if key is None and fused is not None and query is not None:
@@ -266,16 +272,16 @@ def _kv_heads(
             key = Setting(rest // 2, f"tensor: {fused.name}")
     if key is None or head_dim is None or key.value % head_dim.value:
         as_many = Setting(heads.value, heads.source) if heads is not None else None
-        return _weigh(None, said or as_many)
+        return _weigh(None, setting or as_many)
     counted = Setting(key.value // head_dim.value, f"{key.source} ÷ head dim")
     others = {width // head_dim.value for width in shapes.widths("self_attn.k_proj")}
-    if said is not None and said.value in others | {counted.value}:
-        others.discard(said.value)
-        return Dimension(said.value, said.source, _elsewhere(others))
+    if setting is not None and setting.value in others | {counted.value}:
+        others.discard(setting.value)
+        return Dimension(setting.value, setting.source, _elsewhere(others))
     others.discard(counted.value)
     if others:
         return Dimension(counted.value, counted.source, _elsewhere(others))
-    return _weigh(counted, said)
+    return _weigh(counted, setting)
 
 
 def _elsewhere(others: Iterable[int]) -> str:

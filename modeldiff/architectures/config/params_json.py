@@ -33,8 +33,8 @@ def as_config(config: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         return config
     if not {"dim", "n_layers", "n_heads"} <= config.keys():
         return config
-    found = {theirs: config[own] for own, theirs in _KEYS.items() if own in config}
+    translation = {theirs: config[own] for own, theirs in _KEYS.items() if own in config}
     moe = config.get("moe")
     if isinstance(moe, Mapping):
-        found |= {theirs: moe[own] for own, theirs in _EXPERTS.items() if own in moe}
-    return found
+        translation |= {theirs: moe[own] for own, theirs in _EXPERTS.items() if own in moe}
+    return translation

@@ -96,19 +96,19 @@ def _kind(shapes: Shapes, settings: Settings, family: Family | None) -> Setting[
 
 
 def _theta(settings: Settings) -> Setting[float]:
-    found = settings.number("rope_theta", "rotary_emb_base")
+    theta = settings.number("rope_theta", "rotary_emb_base")
     rope = rope_table(settings)
-    if found is None and rope is not None:
+    if theta is None and rope is not None:
         inner = Settings(rope.value).number("rope_theta")
-        found = Setting(inner.value, f"{rope.source}.rope_theta") if inner else None
-    return found or Setting(_DEFAULT_THETA, "default: rope_theta")
+        theta = Setting(inner.value, f"{rope.source}.rope_theta") if inner else None
+    return theta or Setting(_DEFAULT_THETA, "default: rope_theta")
 
 
 def _sliding_theta(settings: Settings) -> Setting[float] | None:
-    said = settings.number("rope_local_base_freq")
+    theta = settings.number("rope_local_base_freq")
     both = settings.mapping("rope_parameters")
-    if said is not None or both is None:
-        return said
+    if theta is not None or both is None:
+        return theta
     sliding = Settings(both.value).mapping("sliding_attention")
     inner = Settings(sliding.value).number("rope_theta") if sliding else None
     source = f"{both.source}.sliding_attention.rope_theta"
@@ -117,8 +117,8 @@ def _sliding_theta(settings: Settings) -> Setting[float] | None:
 
 def _scaling(settings: Settings) -> Setting[str]:
     rope = rope_table(settings)
-    said = in_short(Settings(rope.value if rope else None))
-    return Setting(said, rope.source if rope else "default: rope_scaling")
+    words = in_short(Settings(rope.value if rope else None))
+    return Setting(words, rope.source if rope else "default: rope_scaling")
 
 
 def _scaling_words(settings: Settings) -> str:
@@ -128,12 +128,12 @@ def _scaling_words(settings: Settings) -> str:
 
 
 def _share(settings: Settings) -> Setting[float] | None:
-    found = settings.number("partial_rotary_factor", "rotary_pct")
+    share = settings.number("partial_rotary_factor", "rotary_pct")
     rope = rope_table(settings)
-    if found is None and rope is not None:
+    if share is None and rope is not None:
         inner = Settings(rope.value).number("partial_rotary_factor")
-        found = Setting(inner.value, f"{rope.source}.partial_rotary_factor") if inner else None
-    return found
+        share = Setting(inner.value, f"{rope.source}.partial_rotary_factor") if inner else None
+    return share
 
 
 def _layer_kinds(settings: Settings, layers: int) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ def _layer_kinds(settings: Settings, layers: int) -> tuple[str, ...]:
     if listed is not None and len(listed.value) == layers:
         return listed.value
     dense = settings.count("max_window_layers")
-    if dense is not None and _slides_where_said(settings):
+    if dense is not None and _uses_windows(settings):
         return (_FULL,) * min(dense.value, layers) + (_SLIDING,) * max(layers - dense.value, 0)
     every = settings.count("sliding_window_pattern", "_sliding_window_pattern")
     if every is None or every.value > max(layers, 1):
@@ -149,7 +149,7 @@ def _layer_kinds(settings: Settings, layers: int) -> tuple[str, ...]:
     return tuple(_FULL if (layer + 1) % every.value == 0 else _SLIDING for layer in range(layers))
 
 
-def _slides_where_said(settings: Settings) -> bool:
+def _uses_windows(settings: Settings) -> bool:
     """Whether windows are used: a config that counts the layers before them (Qwen2's, Qwen3's)
     has them off where it does not turn them on."""
     used = settings.flag("use_sliding_window")
@@ -161,4 +161,4 @@ def _window(settings: Settings, kinds: tuple[str, ...]) -> Setting[int] | None:
         return None
     # GPT-Neo's word for it is another thing in configs of models that listen or look.
     keys = (*_WINDOW_KEYS, "window_size") if kinds else _WINDOW_KEYS
-    return settings.count(*keys) if _slides_where_said(settings) else None
+    return settings.count(*keys) if _uses_windows(settings) else None

@@ -13,13 +13,13 @@ from modeldiff.architectures.config.config_values import MAX_COUNT, Setting, Set
 
 def rope_table(settings: Settings) -> Setting[Mapping[str, Any]] | None:
     """The table of RoPE's parameters, old spelling or new; for full attention where it has two."""
-    found = settings.mapping("rope_parameters", "rope_scaling")
-    if found is None:
+    table = settings.mapping("rope_parameters", "rope_scaling")
+    if table is None:
         return None
-    nested = found.value.get("full_attention")
+    nested = table.value.get("full_attention")
     if isinstance(nested, Mapping):
-        return Setting(nested, f"{found.source}.full_attention")
-    return found
+        return Setting(nested, f"{table.source}.full_attention")
+    return table
 
 
 def stretched_context(settings: Settings) -> Setting[int] | None:
@@ -115,8 +115,8 @@ def _longrope(rope: Settings, start: int | None) -> str:
 
 
 def _factors(rope: Settings, key: str) -> tuple[float, ...]:
-    found = rope.numbers(key)
-    return found.value if found else ()
+    numbers = rope.numbers(key)
+    return numbers.value if numbers else ()
 
 
 def _range(factors: tuple[float, ...]) -> str:

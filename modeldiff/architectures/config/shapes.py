@@ -51,7 +51,7 @@ class Shapes:
 
     def first(self, *columns: str) -> Stored | None:
         """The first of these that is there."""
-        return next((found for column in columns if (found := self[column])), None)
+        return next((stored for column in columns if (stored := self[column])), None)
 
 
 def oriented(parameter: Parameter) -> tuple[int, ...]:

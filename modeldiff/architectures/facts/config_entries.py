@@ -29,7 +29,7 @@ MOST_SHOWN = 60
 ENTRY = "entry."
 """With what the key of such a difference begins."""
 
-_TOLD = {
+_FACT_OF_ENTRY = {
     **dict.fromkeys(LAYER_KEYS, "layers"),
     **dict.fromkeys(WIDTH_KEYS, "hidden_size"),
     **dict.fromkeys(INNER_KEYS, "intermediate_size"),
@@ -90,7 +90,7 @@ def compare_entries(
         for path in paths
         if _file(path) not in alone
         and base.get(path) != target.get(path)
-        and not _told(path, base, target, facts)
+        and not _is_a_fact(path, base, target, facts)
     ]
     shown = [_file_pair(file, base, target) for file in sorted(alone)]
     shown += [_pair(path, base.get(path), target.get(path)) for path in different[:MOST_SHOWN]]
@@ -127,11 +127,11 @@ def _whole(file: str, entries: ConfigEntries) -> Fact | None:
     return Fact(ENTRY + file, file, count, f"{count:,} entries", file) if count else None
 
 
-def _told(
+def _is_a_fact(
     path: str, base: ConfigEntries, target: ConfigEntries, facts: Mapping[str, FactPair]
 ) -> bool:
     *above, name = path.partition(": ")[2].split(".")
-    pair = facts.get(_TOLD.get(name, ""))
+    pair = facts.get(_FACT_OF_ENTRY.get(name, ""))
     if _file(path) != "config.json" or pair is None or not _ABOVE.issuperset(above):
         return False
     return not pair.same or (path in base) != (path in target)

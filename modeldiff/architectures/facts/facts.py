@@ -38,13 +38,13 @@ def _number(key: str, label: str, dimension: Dimension | None, unit: str = "") -
         yield Fact(key, label, dimension.value, text, dimension.source)
 
 
-def _said(key: str, label: str, setting: Setting[str] | None) -> Iterator[Fact]:
+def _of_setting(key: str, label: str, setting: Setting[str] | None) -> Iterator[Fact]:
     if setting is not None:
         yield Fact(key, label, setting.value, setting.value, setting.source)
 
 
-def _stored(key: str, label: str, value: FactValue, text: str, found: Stored | None) -> Fact:
-    return Fact(key, label, value, text, f"tensor: {found.name}" if found else "tensors")
+def _stored(key: str, label: str, value: FactValue, text: str, tensor: Stored | None) -> Fact:
+    return Fact(key, label, value, text, f"tensor: {tensor.name}" if tensor else "tensors")
 
 
 def _identity(spec: ModelSpec) -> Iterator[Fact]:
@@ -64,20 +64,20 @@ def _sizes(spec: ModelSpec) -> Iterator[Fact]:
 def _towers(spec: ModelSpec) -> Iterator[Fact]:
     """The stacks beside the one that all other facts speak of."""
     layers: dict[str, set[int]] = {}
-    held: Counter[str] = Counter()
+    elements: Counter[str] = Counter()
     for parameter in spec.parameters:
         place = parameter.place
         beside = place.tower not in ("", spec.shapes.tower)
         if beside and parameter.role in ("parameter", "quantised"):
-            held[place.tower] += trained_elements(parameter)
+            elements[place.tower] += trained_elements(parameter)
             if place.layer is not None:
                 layers.setdefault(place.tower, set()).add(place.layer)
     if layers:
         texts = [
-            f"{tower}: {len(found):,} layers, {short_count(held[tower])} parameters"
-            for tower, found in sorted(layers.items())
+            f"{tower}: {len(numbers):,} layers, {short_count(elements[tower])} parameters"
+            for tower, numbers in sorted(layers.items())
         ]
-        value = ", ".join(f"{tower} {len(found)}" for tower, found in sorted(layers.items()))
+        value = ", ".join(f"{tower} {len(numbers)}" for tower, numbers in sorted(layers.items()))
         yield Fact("towers", "Other towers", value, "; ".join(texts), "tensors")
 
 
@@ -104,13 +104,13 @@ def _attention(spec: ModelSpec) -> Iterator[Fact]:
         biased = [p for p in projections if f"self_attn.{p}.bias" in shapes]
         names = ", ".join(", ".join(p.removesuffix("_proj")) for p in biased)
         text = f"on {names}" if biased else "none"
-        found = shapes.first(f"self_attn.{(biased or weights)[0]}{'.bias' if biased else ''}")
-        yield _stored("qkv_bias", "QKV bias", bool(biased), text, found)
+        tensor = shapes.first(f"self_attn.{(biased or weights)[0]}{'.bias' if biased else ''}")
+        yield _stored("qkv_bias", "QKV bias", bool(biased), text, tensor)
     if "self_attn.o_proj" in shapes:
         bias = shapes["self_attn.o_proj.bias"]
         text = "yes" if bias else "none"
-        found = bias or shapes["self_attn.o_proj"]
-        yield _stored("o_bias", "Attention output bias", bias is not None, text, found)
+        tensor = bias or shapes["self_attn.o_proj"]
+        yield _stored("o_bias", "Attention output bias", bias is not None, text, tensor)
     if weights or "self_attn.q_b_proj" in shapes:
         yield _qk_norm(spec)
     yield from _cap("attention_softcap", "Cap of attention scores", "attn_logit_softcapping", spec)
@@ -182,7 +182,7 @@ def _norms(spec: ModelSpec) -> Iterator[Fact]:
 
 def _positions(spec: ModelSpec) -> Iterator[Fact]:
     positions = spec.positions
-    yield from _said("position", "Positions", positions.kind)
+    yield from _of_setting("position", "Positions", positions.kind)
     if positions.theta is not None:
         theta = positions.theta
         yield Fact("rope_theta", "RoPE θ", theta.value, f"{theta.value:,.10g}", theta.source)
@@ -210,12 +210,12 @@ def _mlp(spec: ModelSpec) -> Iterator[Fact]:
             kind = name.partition(" ")[0]
             glu = {"SiLU": "SwiGLU", "GELU": "GeGLU", "ReLU": "ReGLU"}.get(kind, f"gated {kind}")
             mlp = glu if spec.gated else f"plain {kind}"
-            found = shapes.first("mlp.gate_proj", "mlp.up_proj", "mlp.experts.gate_proj")
-            yield _stored("mlp", "MLP", mlp, mlp, found)
+            tensor = shapes.first("mlp.gate_proj", "mlp.up_proj", "mlp.experts.gate_proj")
+            yield _stored("mlp", "MLP", mlp, mlp, tensor)
     if "mlp.up_proj" in shapes or "mlp.gate_up_proj" in shapes:
         bias = shapes.first("mlp.up_proj.bias", "mlp.gate_up_proj.bias", "mlp.down_proj.bias")
-        found = bias or shapes.first("mlp.up_proj", "mlp.gate_up_proj")
-        yield _stored("mlp_bias", "MLP bias", bias is not None, "yes" if bias else "none", found)
+        tensor = bias or shapes.first("mlp.up_proj", "mlp.gate_up_proj")
+        yield _stored("mlp_bias", "MLP bias", bias is not None, "yes" if bias else "none", tensor)
     if "mlp.router" in shapes:
         yield from _number("experts", "Experts", dimensions.experts)
         yield from _number("experts_per_token", "Experts a token", dimensions.experts_per_token)
@@ -227,8 +227,8 @@ def _mlp(spec: ModelSpec) -> Iterator[Fact]:
         }
         layers = len(shapes.layers)
         text = f"{len(routed)} of {layers}" if len(routed) < layers else f"all {layers}"
-        found = shapes["mlp.router"]
-        yield _stored("expert_layers", "Layers with experts", len(routed), text, found)
+        tensor = shapes["mlp.router"]
+        yield _stored("expert_layers", "Layers with experts", len(routed), text, tensor)
         shared = shapes.first("mlp.shared_expert.up_proj", "mlp.shared_expert.gate_proj")
         if shared is not None:
             count = spec.settings.count("n_shared_experts", "num_shared_experts")
@@ -249,10 +249,10 @@ def _head(spec: ModelSpec) -> Iterator[Fact]:
     A head of its own in the file beside a flag that ties it is what is stored, and not what
     transformers computes with: it would put the embedding in its place.
     """
-    head, said = spec.shapes["lm_head"], spec.settings.flag("tie_word_embeddings")
-    ties = said.value if said is not None and said.in_config else None
+    head, tie = spec.shapes["lm_head"], spec.settings.flag("tie_word_embeddings")
+    ties = tie.value if tie is not None and tie.in_config else None
     if any(parameter.role == "tied" for parameter in spec.parameters):
-        source = said.source if said else "tensors"
+        source = tie.source if tie else "tensors"
         yield Fact("tied_head", "Tied head", True, "yes, the embedding is the head", source)
     elif head is not None:
         text = "no, a head of its own" + (" is stored (config says tied)" if ties else "")

@@ -71,8 +71,8 @@ def read_cache(spec: ModelSpec) -> Cache | None:
     shared = spec.settings.count("num_kv_shared_layers")
     first_shared = spec.shapes.layers[-1] + 1 - (shared.value if shared else 0)
     layers = []
-    for layer, held in sorted(matrices.items()):
-        numbers = _numbers(held)
+    for layer, own in sorted(matrices.items()):
+        numbers = _numbers(own)
         if numbers and layer < first_shared and keeps_tokens(spec.positions.kind_of(layer)):
             layers.append(LayerCache(numbers, spec.positions.window_of(layer)))
     return Cache(tuple(layers), f"tensor: {names[min(names)]}") if layers else None

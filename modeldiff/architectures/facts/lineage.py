@@ -117,13 +117,13 @@ def _step(before: Architecture | None, architecture: Architecture) -> LineageSte
     pairs = [p for p in compare_facts(before, architecture) if not p.key.startswith(ENTRY)]
     different = [_in_a_line(pair) for pair in pairs if not pair.same]
     loud = telling(different)
-    told = {pair.key for pair in loud}
+    loud_keys = {pair.key for pair in loud}
     return LineageStep(
         architecture,
         before,
         (),
         loud,
-        tuple(pair for pair in different if pair.key not in told),
+        tuple(pair for pair in different if pair.key not in loud_keys),
         len(pairs) - len(different),
     )
 

@@ -27,8 +27,8 @@ def footprint_facts(spec: ModelSpec) -> Iterator[Fact]:
         texts = [f"{name} ({format_share(n, total)})" for name, n in composition.types.items()]
         names = list(composition.types)
         text = names[0] if len(names) == 1 else ", ".join(texts)
-        said = spec.settings.word("dtype", "torch_dtype")
-        of_config = _TYPE_NAMES.get(said.value.removeprefix("torch.")) if said else None
+        setting = spec.settings.word("dtype", "torch_dtype")
+        of_config = _TYPE_NAMES.get(setting.value.removeprefix("torch.")) if setting else None
         if of_config and of_config not in names and set(names) <= _WHOLE_TYPES:
             text += f" (config says {of_config})"
         yield Fact("stored_types", "Stored types", ", ".join(sorted(names)), text, "tensors")

@@ -131,17 +131,17 @@ class Family:
     ) -> tuple[str, str, int | None] | None:
         """Component, parameter and expert of a path, or None where the description lacks it."""
         table = self.layer if in_layer else self.outside
-        found = _parameter_in(table, f"{tower}:{path}") if tower else None
-        found = found or _parameter_in(table, path)
-        if found is not None:
-            return *found, None
+        entry = _parameter_in(table, f"{tower}:{path}") if tower else None
+        entry = entry or _parameter_in(table, path)
+        if entry is not None:
+            return *entry, None
         segments = path.split(".")
         for position, segment in enumerate(segments):
             expert = index_of(segment)
             if expert is not None:
                 segments[position] = "#"
-                found = _parameter_in(table, ".".join(segments))
-                return (*found, expert) if found is not None else None
+                entry = _parameter_in(table, ".".join(segments))
+                return (*entry, expert) if entry is not None else None
         return None
 
 

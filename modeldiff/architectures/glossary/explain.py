@@ -163,17 +163,17 @@ def _unknown(
 ) -> Explanation:
     """What can honestly be said of a component that no description names."""
     node = _node(component, architecture) or _node(component.removesuffix(".bias"), architecture)
-    thing = {
+    nature = {
         "norm": "By its name a norm: it would bring vectors to a common size.",
         "linear": "A matrix (or a stack of them) that turns one vector into another.",
         "embedding": "By its name a table of vectors, one row for each thing that is looked up.",
     }.get(node.kind if node else "", "A learned parameter.")
     if parameter == "bias":
-        thing = "A learned constant that is added to this component's output."
+        nature = "A learned constant that is added to this component's output."
     surroundings, _, _ = name.rpartition(".")
     where = f"It belongs to {surroundings}." if surroundings else ""
     known = "This family's description does not name it, so what it does is not known here."
-    sentences = (thing, where, known, _shape(node))
+    sentences = (nature, where, known, _shape(node))
     title = f"{name}: {parameter}" if parameter else name or "Unnamed"
     return Explanation(
         title,

@@ -19,13 +19,15 @@ def layer_names(
     # There may be thousands of towers in a made-up file: each is looked through once.
     others: dict[str, tuple[set[str], ...]] = {}
     for (tower, _), own in zip(kinds, marks, strict=True):
-        for seen, mark in zip(others.setdefault(tower, (set(), set(), set())), own, strict=True):
-            seen.add(mark)
+        for variants, mark in zip(
+            others.setdefault(tower, (set(), set(), set())), own, strict=True
+        ):
+            variants.add(mark)
     names = []
     for (tower, _), own in zip(kinds, marks, strict=True):
         name = f"{tower} layer" if tower else "layer" if spec.family is None else "decoder layer"
         sides = zip(own, others[tower], strict=True)
-        telling = [mark for mark, seen in sides if mark and len(seen) > 1]
+        telling = [mark for mark, variants in sides if mark and len(variants) > 1]
         names.append(": ".join([name[:1].upper() + name[1:], *filter(None, [", ".join(telling)])]))
     counts = Counter(names)
     return [

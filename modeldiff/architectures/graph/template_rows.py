@@ -29,13 +29,13 @@ def nodes_of(
     that the config has for these layers.
     """
     templates = {template.id: template for row in rows for template in row}
-    given = {id for id, template in templates.items() if template.kind == "input"}
-    if not templates.keys() & (components.keys() | (given & set(present))):
+    sources = {id for id, template in templates.items() if template.kind == "input"}
+    if not templates.keys() & (components.keys() | (sources & set(present))):
         return ()
 
     def node_of(template: NodeTemplate) -> Node:
-        sources = (s for name in template.inputs for s in _sources(name, templates, present))
-        inputs = tuple(dict.fromkeys(sources))
+        names = (s for name in template.inputs for s in _sources(name, templates, present))
+        inputs = tuple(dict.fromkeys(names))
         if template.id in components:
             return component_node(template, components[template.id], inputs, spec, tower)
         return operation_node(template, inputs, spec, kind, tower)

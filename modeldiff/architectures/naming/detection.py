@@ -120,8 +120,8 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
     known = {family.name: _known(family, counted) for family in FAMILIES}
     best = max(FAMILIES, key=lambda family: (known[family.name], _known(family, names)))
     most = known[best.name]
-    for said in model_types(config):
-        called = [family for family in FAMILIES if said in family.model_types]
+    for model_type in model_types(config):
+        called = [family for family in FAMILIES if model_type in family.model_types]
         own = max(called, key=lambda family: known[family.name], default=best)
         if called and known[own.name] > most / 2:
             return own
@@ -150,16 +150,16 @@ def model_types(config: Mapping[str, Any] | None) -> tuple[str, ...]:
     if not isinstance(config, Mapping):
         return ()
     text = config.get("text_config")
-    said = (config, text if isinstance(text, Mapping) else {})
-    return tuple(t for c in said if isinstance(t := c.get("model_type"), str))
+    configs = (config, text if isinstance(text, Mapping) else {})
+    return tuple(t for c in configs if isinstance(t := c.get("model_type"), str))
 
 
 def _known(family: Family, names: tuple[str, ...]) -> float:
-    found = sum(_look_up(family, name) is not None for name in names)
-    return found / len(names) if names else 0.0
+    count = sum(_look_up(family, name) is not None for name in names)
+    return count / len(names) if names else 0.0
 
 
 def _look_up(family: Family, name: str) -> str | None:
     tower, layer, path = family.split(name)
-    found = family.look_up(path, in_layer=layer is not None, tower=tower)
-    return found[0] if found else None
+    entry = family.look_up(path, in_layer=layer is not None, tower=tower)
+    return entry[0] if entry else None

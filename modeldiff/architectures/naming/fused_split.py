@@ -1,6 +1,6 @@
 """Fused tensors cut into what they are made of: q, k and v, gate and up, the experts of a stack.
 
-A part is a view of the stored bytes, described and not read. Where the numbers that a strides needs
+A part is a view of the stored bytes, described and not read. Where the numbers that strides need
 are missing, or do not fit the tensor's shape, it stays whole under its fused component.
 """
 
@@ -80,45 +80,24 @@ class Cutter:
     def cut(self, whole: PlacedSlice) -> tuple[PlacedSlice, ...]:
         """The parts of a tensor, in the order in which they begin; none where it is not fused or
         can't be cut."""
-        place, tensor, codes = whole.place, whole.tensor, whole.codes
-        fused = self._fused.get(place.component)
-        stacked = place.expert is None and "experts" in place.component
-        stacked = stacked and self._is_stack(place, tensor)
-        if fused is None and not stacked:
+        fused = self._fused.get(whole.place.component)
+        stacked = self._is_stack(whole)
+        if (fused is None and not stacked) or not _has_whole_rows(whole, 1 + stacked):
             return ()
-        piece, stored = tensor.only_piece, STORED_TYPES.get(tensor.dtype)
-        if piece is None or piece.strides or not tensor.elements:
-            return ()
-        if stored is None or stored.bits % 8:
-            return ()
-        if codes is not None and not _keeps_rows(tensor, codes, 1 + stacked):
-            return ()
-        shape = tensor.shape[1:] if stacked else tensor.shape
-        experts = tensor.shape[0] if stacked else 1
+        shape = whole.tensor.shape[1:] if stacked else whole.tensor.shape
+        experts = whole.tensor.shape[0] if stacked else 1
         count = experts * (len(fused.parts) if fused else 1)
         if count > self._left:
             return ()
-        cuts: list[_Cut] = [(place, shape, 0, (), "")]
+        cuts: list[_Cut] = [(whole.place, shape, 0, (), "")]
         if fused is not None:
             cuts = self._along_outputs(whole, shape, fused)
         if not cuts:
             return ()
         self._left -= count
-        step = prod(shape)
-        width = stored.bits // 8
-        parts = []
-        for expert in range(experts):
-            for at, own_shape, start, strides, word in cuts:
-                offset = piece.offset + (expert * step + start) * width
-                nbytes = prod(own_shape) * width
-                if stacked:
-                    at = replace(at, expert=expert)
-                    word = f"{word} of expert {expert}" if word else f"expert {expert}"
-                info = TensorInfo.stored(
-                    tensor.name, piece.dtype, own_shape, piece.file, offset, nbytes, strides, word
-                )
-                parts.append(PlacedSlice(at, info, _codes_of(codes, shape, own_shape, stacked)))
-        return tuple(parts)
+        if not stacked:
+            return tuple(_part(whole, cut, shape) for cut in cuts)
+        return tuple(_part(whole, cut, shape, expert) for expert in range(experts) for cut in cuts)
 
     def why_whole(self, whole: PlacedSlice) -> str:
         """What is to be said of a fused tensor that was not cut."""
@@ -144,15 +123,15 @@ class Cutter:
         turns, sizes = self._blocks(place, shape[axis], fused) or (0, ())
         if not turns:
             return []
-        found = []
+        cuts = []
         for part, size, start in zip(fused.parts, sizes, accumulate((0, *sizes)), strict=False):
             own = (*shape[:axis], turns * size, *shape[axis + 1 :])
             strides = slice_strides(shape, axis, turns, size)
             component = f"{stem}.{part}" if stem else part
             first = start * prod(shape[axis + 1 :])
             word = part.removesuffix("_proj")
-            found.append((replace(place, component=component), own, first, strides, word))
-        return found
+            cuts.append((replace(place, component=component), own, first, strides, word))
+        return cuts
 
     def _output_axis(self, whole: PlacedSlice, shape: tuple[int, ...]) -> int | None:
         """Which dimension counts the outputs."""
@@ -182,7 +161,7 @@ class Cutter:
     def _attention_blocks(self, place: Place, outputs: int, fused: Fused) -> _Blocks | None:
         """By the width of all queries: what is left is keys and values, of one width."""
         layer = (place.tower, place.layer)
-        query = self._read.get((layer, "self_attn.o_proj")) or self._said_width()
+        query = self._read.get((layer, "self_attn.o_proj")) or self._config_width()
         if query is None or query >= outputs or (outputs - query) % 2:
             return None
         key = (outputs - query) // 2
@@ -197,23 +176,26 @@ class Cutter:
         widths = {_QUERY: query // turns}
         return turns, tuple(widths.get(part, key // turns) for part in fused.parts)
 
-    def _said_width(self) -> int | None:
+    def _config_width(self) -> int | None:
         heads, each = self._settings.count(*HEAD_KEYS), self._settings.count("head_dim")
         if heads is not None and each is not None:
             return heads.value * each.value
         hidden = self._settings.count(*WIDTH_KEYS)
         return hidden.value if hidden else None
 
-    def _is_stack(self, place: Place, tensor: TensorInfo) -> bool:
+    def _is_stack(self, whole: PlacedSlice) -> bool:
         """Whether the first dimension counts experts: where the family says so, or a config that
         counts as many."""
-        if not tensor.shape or tensor.shape[0] > MAX_INDEX:
+        place, shape = whole.place, whole.tensor.shape
+        if place.expert is not None or "experts" not in place.component:
+            return False
+        if not shape or shape[0] > MAX_INDEX:
             return False
         if place.component in self._stacks:
             least = {"weight": 3, "bias": 2}.get(place.parameter)
-            return least is not None and len(tensor.shape) >= least
+            return least is not None and len(shape) >= least
         counted = self._counted
-        return len(tensor.shape) > 2 and counted is not None and counted.value == tensor.shape[0]
+        return len(shape) > 2 and counted is not None and counted.value == shape[0]
 
 
 def _described_stacks(family: Family | None) -> frozenset[str]:
@@ -227,12 +209,45 @@ def _described_stacks(family: Family | None) -> frozenset[str]:
     )
 
 
-def _keeps_rows(tensor: TensorInfo, codes: Codes, first: int) -> bool:
-    """Whether packed values fill whole rows, so that rows can be told apart: the ``first``
-    dimensions are those of the values."""
+def _has_whole_rows(whole: PlacedSlice, first: int) -> bool:
+    """Whether rows can be told apart: the elements lie one after the other in whole bytes, and
+    packed values fill whole rows, so that the ``first`` dimensions are those of the values."""
+    tensor, codes = whole.tensor, whole.codes
+    piece, stored = tensor.only_piece, STORED_TYPES.get(tensor.dtype)
+    if piece is None or piece.strides or not tensor.elements:
+        return False
+    if stored is None or stored.bits % 8:
+        return False
+    if codes is None:
+        return True
     if codes.shape is None or codes.inputs_first:
         return False
     return codes.shape[:first] == tensor.shape[:first]
+
+
+def _part(
+    whole: PlacedSlice, cut: _Cut, shape: tuple[int, ...], expert: int | None = None
+) -> PlacedSlice:
+    """One part of ``whole``; ``shape`` is that of what was cut: all of it, or an expert's."""
+    place, own_shape, first, strides, word = cut
+    tensor = whole.tensor
+    width = STORED_TYPES[tensor.dtype].bits // 8
+    if expert is not None:
+        place = replace(place, expert=expert)
+        first += expert * prod(shape)
+        word = f"{word} of expert {expert}" if word else f"expert {expert}"
+    part = TensorInfo.stored(
+        tensor.name,
+        tensor.dtype,
+        own_shape,
+        tensor.file,
+        tensor.offset + first * width,
+        prod(own_shape) * width,
+        strides,
+        word,
+    )
+    codes = _codes_of(whole.codes, shape, own_shape, expert is not None)
+    return PlacedSlice(place, part, codes)
 
 
 def _codes_of(

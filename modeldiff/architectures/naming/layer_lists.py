@@ -67,5 +67,5 @@ class LayerLists:
 def _numbers(path: Path) -> list[int]:
     inner = path[1 : min(len(path) - 1, MOST_SEGMENTS)]
     # Most segments are words: a look at the first letter is all that they take.
-    found = (at for at, s in enumerate(inner, 1) if s[:1].isdigit() and index_of(s) is not None)
-    return list(islice(found, _MOST_NUMBERS))
+    positions = (at for at, s in enumerate(inner, 1) if s[:1].isdigit() and index_of(s) is not None)
+    return list(islice(positions, _MOST_NUMBERS))

@@ -112,4 +112,4 @@ def _stream_widths(placed: Iterable[PlacedSlice]) -> dict[str, int]:
     for one in placed:
         if one.place.component in _STREAM_NORMS and len(one.tensor.shape) == 1:
             counts.setdefault(one.place.tower, Counter())[one.tensor.shape[0]] += 1
-    return {tower: found.most_common(1)[0][0] for tower, found in counts.items()}
+    return {tower: lengths.most_common(1)[0][0] for tower, lengths in counts.items()}

@@ -150,21 +150,21 @@ def _places(
 def _described(names: Iterable[str], family: Family, settings: Settings) -> dict[str, Place]:
     """Places of the names that the description knows, or that stand in its layers."""
     places: dict[str, Place] = {}
-    looked_up: dict[tuple[str, bool, str], tuple[str, str, int | None]] = {}
+    entries: dict[tuple[str, bool, str], tuple[str, str, int | None]] = {}
     counted = settings.count("num_hidden_layers") if family.beyond else None
     for name in names:
         tower, layer, path = family.split(name)
         if counted is not None and layer is not None and layer >= counted.value:
             tower, layer = family.beyond, layer - counted.value
         key = (tower, layer is not None, path)
-        found = looked_up.get(key)
-        found = found or family.look_up(path, in_layer=layer is not None, tower=tower)
-        if found is None:
+        entry = entries.get(key)
+        entry = entry or family.look_up(path, in_layer=layer is not None, tower=tower)
+        if entry is None:
             if layer is None and not tower:
                 continue
-            found = read_component(tuple(path.split(".")))
-        looked_up[key] = found
-        component, parameter, expert = found
+            entry = read_component(tuple(path.split(".")))
+        entries[key] = entry
+        component, parameter, expert = entry
         places[name] = Place(layer, component, parameter, expert, tower)
     return places
 

@@ -139,18 +139,18 @@ def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
 
 def _without_base_class(names: list[str]) -> dict[str, str]:
     """Each name without the segment that most names of layers begin with."""
-    found = {name: tuple(name.split(".")) for name in names}
+    paths = {name: tuple(name.split(".")) for name in names}
     for _ in range(_MOST_PREFIXES):
-        prefix = _base_class(found.values())
+        prefix = _base_class(paths.values())
         if prefix is None:
             break
-        taken = set(found.values())
-        for name, path in found.items():
+        taken = set(paths.values())
+        for name, path in paths.items():
             if path[0] == prefix and len(path) > 1:
                 shorter = (_without_leading(path[1:]), path[1:])
-                found[name] = next((own for own in shorter if own not in taken), path)
-                taken.add(found[name])
-    return {name: ".".join(path) for name, path in found.items()}
+                paths[name] = next((own for own in shorter if own not in taken), path)
+                taken.add(paths[name])
+    return {name: ".".join(path) for name, path in paths.items()}
 
 
 def _base_class(paths: Iterable[Path]) -> str | None:

@@ -92,21 +92,21 @@ def read_quantisation(
     tensors: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
 ) -> Quantisation:
     """What of these tensors, by plain name, is quantised. Reads names, types, shapes and config."""
-    said = _said(config)
-    method = _word(said, "quant_method") or _word(said, "mode") if said else ""
-    bits = _bits(said, _DEPTH) if said else None
+    entries = _entries(config)
+    method = _word(entries, "quant_method") or _word(entries, "mode") if entries else ""
+    bits = _bits(entries, _DEPTH) if entries else None
     weights: dict[str, str] = {}
     codes: dict[str, Codes] = {}
     for name, tensor in tensors.items():
-        value = _value_name(name, tensor, tensors, quantised=said is not None)
+        value = _value_name(name, tensor, tensors, quantised=entries is not None)
         if value is not None and value not in codes:
             weights[name] = value
             codes[name] = _read_codes(name, tensor, method, bits)
     values = {value: name for name, value in weights.items()}
     beside = {
-        name: found
+        name: partner
         for name in tensors
-        if values and name not in weights and (found := _goes_with(name, values, weights))
+        if values and name not in weights and (partner := _goes_with(name, values, weights))
     }
     return Quantisation(weights, codes, beside)
 
@@ -159,55 +159,55 @@ def _goes_with(
     return None
 
 
-def _read_codes(name: str, tensor: TensorInfo, method: str, said: int | None) -> Codes:
+def _read_codes(name: str, tensor: TensorInfo, method: str, config_bits: int | None) -> Codes:
     stored = STORED_TYPES.get(tensor.dtype)
     width = stored.bits if stored is not None else 8
     last = name.rpartition(".")[2]
     if name.endswith(_BLOCKS) and len(tensor.shape) > 1:
-        *outer, blocks, held = tensor.shape
-        return Codes(method or "mxfp4", 4, (*outer, blocks * held * 2))
-    columns = len(tensor.shape) == 2 and tensor.shape[1] == 1
+        *outer, blocks, bytes_a_block = tensor.shape
+        return Codes(method or "mxfp4", 4, (*outer, blocks * bytes_a_block * 2))
+    is_column = len(tensor.shape) == 2 and tensor.shape[1] == 1
     # Bytes without a sign hold halves in every format but where a config says otherwise.
-    is_packed = width > 8 or (tensor.dtype == "U8" and said != 8)
+    is_packed = width > 8 or (tensor.dtype == "U8" and config_bits != 8)
     if not is_packed:
         return Codes(method, width, tensor.shape)
-    bits = said or 4
+    bits = config_bits or 4
     each = width // bits
-    if not tensor.shape or (columns and tensor.dtype == "U8") or width % bits or last == "W_q":
+    if not tensor.shape or (is_column and tensor.dtype == "U8") or width % bits or last == "W_q":
         return Codes(method, bits, None)
     if last == "qweight" and len(tensor.shape) == 2:
-        rows, columns_held = tensor.shape
+        rows, columns = tensor.shape
         # AWQ packs outputs, GPTQ what goes in; both store what goes in as rows.
         if method == "awq":
-            return Codes(method, bits, (columns_held * each, rows), inputs_first=True)
-        return Codes(method, bits, (columns_held, rows * each), inputs_first=True)
+            return Codes(method, bits, (columns * each, rows), inputs_first=True)
+        return Codes(method, bits, (columns, rows * each), inputs_first=True)
     return Codes(method, bits, (*tensor.shape[:-1], tensor.shape[-1] * each))
 
 
-def _said(config: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _entries(config: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     if not isinstance(config, Mapping):
         return None
-    found = (config[key] for key in _CONFIGS if isinstance(config.get(key), Mapping))
-    return next(found, None)
+    tables = (config[key] for key in _CONFIGS if isinstance(config.get(key), Mapping))
+    return next(tables, None)
 
 
-def _word(said: Mapping[str, Any], key: str) -> str:
-    value = said.get(key)
+def _word(entries: Mapping[str, Any], key: str) -> str:
+    value = entries.get(key)
     return value if isinstance(value, str) and len(value) <= 40 else ""
 
 
-def _bits(said: Mapping[str, Any], depth: int) -> int | None:
+def _bits(entries: Mapping[str, Any], depth: int) -> int | None:
     """Bits of a weight, wherever a config's entries say them: the first of the outermost."""
-    if said.get("load_in_4bit") is True:
+    if entries.get("load_in_4bit") is True:
         return 4
     for key in _BITS:
-        value = said.get(key)
+        value = entries.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 8:
             return value
     if not depth:
         return None
     # What activations and caches are rounded to stands beside what weights are.
-    inner = sorted(said.items(), key=lambda item: item[0] != "weights")
+    inner = sorted(entries.items(), key=lambda item: item[0] != "weights")
     tables = (v for key, v in inner if isinstance(v, Mapping) and not _of_activations(key))
     return next((bits for table in tables if (bits := _bits(table, depth - 1))), None)
 

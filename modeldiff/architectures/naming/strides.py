@@ -59,13 +59,13 @@ def _turned(piece: Piece) -> Piece:
 
 def merge_axes(axes: Iterable[tuple[int, int]]) -> Strides:
     """The same strides in as few axes as can be."""
-    found: list[tuple[int, int]] = []
+    strides: list[tuple[int, int]] = []
     for count, distance in axes:
         if count == 1:
             continue
-        if found and found[-1][1] == count * distance:
-            count *= found.pop()[0]
-        found.append((count, distance))
-    if not found or (len(found) == 1 and found[0][1] == 1):
+        if strides and strides[-1][1] == count * distance:
+            count *= strides.pop()[0]
+        strides.append((count, distance))
+    if not strides or (len(strides) == 1 and strides[0][1] == 1):
         return ()
-    return tuple(found)
+    return tuple(strides)

@@ -81,7 +81,7 @@ class Accumulator:
         self.counts = np.zeros(8, np.int64)
         self.leaves = np.zeros((-(-elements // LEAF), 6))
         self.histogram = np.zeros(KEYS64 if self._wide else KEYS32, np.int64)
-        self._found = np.empty(QUANTILES + 1, np.int64)
+        self._quantile_keys = np.empty(QUANTILES + 1, np.int64)
         self._summary = empty_histogram()
         self._leaves_at = self.leaves.ctypes.data
         self.histogram_at = self.histogram.ctypes.data
@@ -131,7 +131,9 @@ class Accumulator:
             self._summarize_wide()
         else:
             self._summarize()
-        n, key, rank = (int(x) for x in (self.counts[0], self._found[MEDIAN], self._found[-1]))
+        n, key, rank = (
+            int(x) for x in (self.counts[0], self._quantile_keys[MEDIAN], self._quantile_keys[-1])
+        )
         if n == 0:
             return None
         if key < 0:
@@ -152,7 +154,7 @@ class Accumulator:
         sums = leaves.sum(axis=0)
         sums[5] = leaves[:, 5].max(initial=0.0)
         self.histogram[:] = 0
-        keys = self._found[:QUANTILES].tolist()
+        keys = self._quantile_keys[:QUANTILES].tolist()
         return pair_statistics(self._types, counts, sums.tolist(), keys, median, self._summary)
 
     def _summarize(self) -> None:
@@ -162,7 +164,7 @@ class Accumulator:
         listed = kernels().summarize32(
             self.histogram_at,
             self.counts.ctypes.data,
-            self._found.ctypes.data,
+            self._quantile_keys.ctypes.data,
             buckets.ctypes.data,
             sizes.ctypes.data,
         )
@@ -180,10 +182,10 @@ class Accumulator:
         for quantile, percent in enumerate(PERCENTS):
             rank = percent * (n - 1) // 100
             key = int(np.searchsorted(upto, rank, side="right")) if rank >= unchanged else -1
-            self._found[quantile] = key
+            self._quantile_keys[quantile] = key
             if quantile == MEDIAN:
                 below = int(upto[key] - self.histogram[key])
-                self._found[QUANTILES] = rank - below
+                self._quantile_keys[QUANTILES] = rank - below
         (keys,) = np.nonzero(self.histogram[:INFINITE_KEY64])
         edges = ((keys + KEY64_OFFSET) << 45).view(np.float64)
         dense = np.bincount(bucket_of(edges), self.histogram[keys])

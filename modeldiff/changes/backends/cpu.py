@@ -86,17 +86,20 @@ class CpuWorker:
         ``sizes`` are their elements, at most BATCHED each. The types' precision is float32.
         """
         batch, elements = len(sizes), sum(sizes)
-        wanted = np.array(sizes, np.int64)
+        lengths = np.array(sizes, np.int64)
         sums = np.empty((batch, 6))
-        counts, found = np.empty((batch, 8), np.int64), np.empty((batch, QUANTILES + 1), np.int64)
+        counts, quantiles = (
+            np.empty((batch, 8), np.int64),
+            np.empty((batch, QUANTILES + 1), np.int64),
+        )
         buckets, bucket_counts = np.empty(elements, np.uint16), np.empty(elements, np.int64)
-        arrays = (sums, counts, found, buckets, bucket_counts)
-        sums_at, counts_at, found_at, buckets_at, bucket_counts_at = (
+        arrays = (sums, counts, quantiles, buckets, bucket_counts)
+        sums_at, counts_at, quantiles_at, buckets_at, bucket_counts_at = (
             array.ctypes.data for array in arrays
         )
         listed = self._kernels.measure_batch(
             *self._sides(types, self._base_at, self._target_at),
-            wanted.ctypes.data,
+            lengths.ctypes.data,
             batch,
             self._scratch_at,
             self._tables_at,
@@ -106,16 +109,16 @@ class CpuWorker:
             self._batch_leaves.ctypes.data,
             counts_at,
             sums_at,
-            found_at,
+            quantiles_at,
             buckets_at,
             bucket_counts_at,
         )
         buckets, bucket_counts = buckets[:listed].copy(), bucket_counts[:listed].copy()
-        medians = found[:, QUANTILES].astype(np.uint32).view(np.float32).tolist()
-        columns = zip(counts.tolist(), sums.tolist(), found.tolist(), medians, strict=True)
+        medians = quantiles[:, QUANTILES].astype(np.uint32).view(np.float32).tolist()
+        columns = zip(counts.tolist(), sums.tolist(), quantiles.tolist(), medians, strict=True)
         results = []
         start = 0
-        for own_counts, own_sums, own_found, median in columns:
+        for own_counts, own_sums, own_quantiles, median in columns:
             n, unchanged, *_, own_listed, infinite = own_counts
             stop = start + own_listed
             histogram = Histogram(
@@ -123,7 +126,12 @@ class CpuWorker:
             )
             results.append(
                 pair_statistics(
-                    types, own_counts, own_sums, own_found[:-1], median if n else None, histogram
+                    types,
+                    own_counts,
+                    own_sums,
+                    own_quantiles[:-1],
+                    median if n else None,
+                    histogram,
                 )
             )
             start = stop

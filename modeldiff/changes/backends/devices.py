@@ -95,16 +95,16 @@ def _accelerators() -> list[str]:
         built_for = Path(spec.submodule_search_locations[0], "version.py").read_text("utf-8")
     except OSError:
         return []
-    found = []
+    devices = []
     if re.search(r"^cuda.*= *['\"]", built_for, re.MULTILINE):
-        found += [f"cuda:{index}" for index in range(_nvidia_cards())]
+        devices += [f"cuda:{index}" for index in range(_nvidia_cards())]
     elif re.search(r"^hip.*= *['\"]", built_for, re.MULTILINE) and Path("/dev/kfd").exists():
-        found.append("cuda:0")
+        devices.append("cuda:0")
     if sys.platform == "darwin" and platform.machine() == "arm64":
-        found.append("mps")
+        devices.append("mps")
     if re.search(r"^xpu.*= *['\"]", built_for, re.MULTILINE) and Path("/dev/dri").exists():
-        found.append("xpu:0")
-    return found
+        devices.append("xpu:0")
+    return devices
 
 
 def _nvidia_cards() -> int:

@@ -65,11 +65,11 @@ def measure_slice(
     counts = EMPTY_COUNTS.copy()
     counts[[0, 2, 3, 4, 5]] = totals
     counts[[0, 3]] -= filling
-    found = histogram.cpu().numpy()
-    (used,) = np.nonzero(found)
+    key_counts = histogram.cpu().numpy()
+    (used,) = np.nonzero(key_counts)
     if used.size:
         counts[[LOWEST_KEY, HIGHEST_KEY]] = used[0], used[-1]
-    return Measured(counts, found, _leaf_sums(base, target), kept)
+    return Measured(counts, key_counts, _leaf_sums(base, target), kept)
 
 
 def _leaf_sums(base: torch.Tensor, target: torch.Tensor) -> npt.NDArray[np.float64]:

@@ -225,12 +225,12 @@ class _Walk:
             changes = [unreadable(job.tasks[0].pair, str(error))]
         else:
             if job.batch:
-                found = worker.measure_batch(types, sizes)
+                results = worker.measure_batch(types, sizes)
             else:
-                found = [worker.measure_whole(types, *sizes)]
+                results = [worker.measure_whole(types, *sizes)]
             changes = [
                 Change(task.pair, statistics)
-                for task, statistics in zip(job.tasks, found, strict=True)
+                for task, statistics in zip(job.tasks, results, strict=True)
             ]
         self._count_bytes(sum(task.pair.nbytes for task in job.tasks))
         self._finish(list(zip(job.tasks, changes, strict=True)))

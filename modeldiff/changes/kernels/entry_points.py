@@ -72,7 +72,7 @@ def measure_batch(
     leaves,
     counts,
     sums,
-    found,
+    quantile_keys,
     buckets,
     bucket_counts,
 ):
@@ -80,23 +80,23 @@ def measure_batch(
     number of buckets listed.
 
     For each, ``counts`` gets its first six counts, the number of its buckets and of infinite ``r``;
-    ``sums`` its six sums; ``found`` the keys at its quantiles (see ``summarize32``) and its
+    ``sums`` its six sums; ``quantile_keys`` the keys at its quantiles (see ``summarize32``) and its
     median's bits; its buckets and their counts stand one after the other. ``kept`` and
     ``leaves`` have room for the largest tensor, ``histogram`` is all zero, before and after.
     """
     x_table = carray(a_table, 256)
     y_table = carray(b_table, 256)
-    wanted_sizes = carray(sizes, batch)
+    all_sizes = carray(sizes, batch)
     counters = carray(tables, (TABLES, KEYS32 + 64))
     totals = carray(histogram, KEYS32)
     digits = carray(fine, 256)
     all_counts = carray(counts, (batch, 8))
     all_sums = carray(sums, (batch, 6))
-    all_found = carray(found, (batch, QUANTILES + 1))
+    all_quantile_keys = carray(quantile_keys, (batch, QUANTILES + 1))
     begin = 0
     listed = 0
     for tensor in range(batch):
-        n = wanted_sizes[tensor]
+        n = all_sizes[tensor]
         own = all_counts[tensor]
         own[:] = 0
         own[6] = NO_KEY
@@ -124,13 +124,13 @@ def measure_batch(
         low_key = own[6]
         high_key = own[7]
         own[1] = own[0] - flush(counters, low_key, high_key, totals)
-        own_found = all_found[tensor]
-        more = summarize_histogram(totals, own, own_found, buckets, bucket_counts, listed)
-        median_key = own_found[MEDIAN]
-        rank = own_found[QUANTILES]
-        own_found[QUANTILES] = max(median_key, 0) << 16
+        own_keys = all_quantile_keys[tensor]
+        more = summarize_histogram(totals, own, own_keys, buckets, bucket_counts, listed)
+        median_key = own_keys[MEDIAN]
+        rank = own_keys[QUANTILES]
+        own_keys[QUANTILES] = max(median_key, 0) << 16
         if 0 <= median_key < INFINITE_KEY32:
-            own_found[QUANTILES] |= pick(keeps, size, median_key, rank, digits)
+            own_keys[QUANTILES] |= pick(keeps, size, median_key, rank, digits)
         own[6] = more - listed
         listed = more
         own[7] = totals[INFINITE_KEY32]
@@ -174,16 +174,16 @@ def flush32(tables, low_key, high_key, histogram):
     return flush(counters, low_key, high_key, carray(histogram, KEYS32))
 
 
-def summarize32(histogram, counts, found, buckets, bucket_counts):
+def summarize32(histogram, counts, quantile_keys, buckets, bucket_counts):
     """Lists the buckets that hold something, but for infinity's; how many.
 
-    ``counts`` are a tensor's, complete. ``found`` gets the keys of ``r`` at the quantiles, -1 for
-    unchanged, and the median's rank within its key. The lists have room for all buckets between
-    the lowest and the highest key.
+    ``counts`` are a tensor's, complete. ``quantile_keys`` gets the keys of ``r`` at the quantiles,
+    -1 for unchanged, and the median's rank within its key. The lists have room for all buckets
+    between the lowest and the highest key.
     """
-    found_keys = carray(found, QUANTILES + 1)
+    all_keys = carray(quantile_keys, QUANTILES + 1)
     totals = carray(histogram, KEYS32)
-    return summarize_histogram(totals, carray(counts, 8), found_keys, buckets, bucket_counts, 0)
+    return summarize_histogram(totals, carray(counts, 8), all_keys, buckets, bucket_counts, 0)
 
 
 def pick32(kept, size, key, rank, fine):

@@ -42,7 +42,7 @@ def flush(counters, low_key, high_key, totals):
 
 
 @inlined
-def summarize_histogram(totals, own, found, buckets, bucket_counts, listed):
+def summarize_histogram(totals, own, quantile_keys, buckets, bucket_counts, listed):
     """Looks through the histogram of a tensor with the counts ``own`` once: see ``summarize32``.
 
     Buckets are listed behind those that stand there already; returns how many there are then.
@@ -51,10 +51,10 @@ def summarize_histogram(totals, own, found, buckets, bucket_counts, listed):
     unchanged = own[1]
     quantile = 0
     while quantile < QUANTILES and (n == 0 or PERCENTS[quantile] * (n - 1) // 100 < unchanged):
-        found[quantile] = -1
+        quantile_keys[quantile] = -1
         quantile += 1
-    wanted = PERCENTS[min(quantile, QUANTILES - 1)] * (n - 1) // 100
-    found[QUANTILES] = 0
+    rank = PERCENTS[min(quantile, QUANTILES - 1)] * (n - 1) // 100
+    quantile_keys[QUANTILES] = 0
     below = unchanged
     first = own[6] // KEYS_A_BUCKET if own[6] < NO_KEY else 1
     last = own[7] // KEYS_A_BUCKET if own[6] < NO_KEY else 0
@@ -63,15 +63,15 @@ def summarize_histogram(totals, own, found, buckets, bucket_counts, listed):
     for bucket in range(first, last + 1):
         keys = totals[bucket * KEYS_A_BUCKET : (bucket + 1) * KEYS_A_BUCKET]
         count = keys[0] + keys[1] + keys[2] + keys[3]
-        if below + count > wanted:
+        if below + count > rank:
             within = below
             for key in range(KEYS_A_BUCKET):
-                while quantile < QUANTILES and wanted < within + keys[key]:
-                    found[quantile] = bucket * KEYS_A_BUCKET + key
+                while quantile < QUANTILES and rank < within + keys[key]:
+                    quantile_keys[quantile] = bucket * KEYS_A_BUCKET + key
                     if quantile == MEDIAN:
-                        found[QUANTILES] = wanted - within
+                        quantile_keys[QUANTILES] = rank - within
                     quantile += 1
-                    wanted = PERCENTS[min(quantile, QUANTILES - 1)] * (n - 1) // 100
+                    rank = PERCENTS[min(quantile, QUANTILES - 1)] * (n - 1) // 100
                 within += keys[key]
         below += count
         if count != 0 and bucket != INFINITE_KEY32 // KEYS_A_BUCKET:

@@ -84,8 +84,8 @@ def merge_statistics(changes: Iterable[Statistics]) -> Statistics:
     if not floats:
         return statistics_of(sums, None, None, None) if parts else Statistics()
     histogram = add_histograms(part.histogram for part in floats if part.histogram is not None)
-    found = [histogram_quantile(histogram, percent) for percent in PERCENTS]
-    p05, p25, median, p75, p95, p99 = (0.0 if r is None else r for r in found)
+    quantiles = [histogram_quantile(histogram, percent) for percent in PERCENTS]
+    p05, p25, median, p75, p95, p99 = (0.0 if r is None else r for r in quantiles)
     resolutions = (part.resolution_pct for part in floats)
     return statistics_of(
         sums,

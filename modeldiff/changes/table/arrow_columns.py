@@ -27,6 +27,7 @@ _MERGED = ("sums", "histogram")
 _SCALARS = tuple(field for field in fields(Statistics) if field.name not in _MERGED)
 _SUMS = fields(Sums)
 _SIDES = ("base", "target")
+_PLACE = ("tower", "layer", "component", "parameter", "expert")
 
 
 def _number(field: Field[Any]) -> pa.DataType:
@@ -77,45 +78,50 @@ TABLE_SCHEMA = pa.schema(
 def table_of(changes: Sequence[Change]) -> pa.Table:
     """The rows as a table of ``TABLE_SCHEMA``."""
     pairs = [change.pair for change in changes]
-    places = [pair.place for pair in pairs]
-    columns: dict[str, Any] = {
-        "name": [(pair.base or pair.target).name for pair in pairs],  # type: ignore[union-attr]
-        "target_name": [pair.target and pair.target.name for pair in pairs],
-        "tower": [place.tower for place in places],
-        "layer": [place.layer for place in places],
-        "component": [place.component for place in places],
-        "parameter": [place.parameter for place in places],
-        "expert": [place.expert for place in places],
-        "status": [pair.status for pair in pairs],
-        "reason": [pair.reason for pair in pairs],
-        "measured": [change.statistics is not None for change in changes],
-    }
-    for side in _SIDES:
-        tensors: list[TensorInfo | None] = [getattr(pair, side) for pair in pairs]
-        columns[f"{side}_dtype"] = _attribute(tensors, "values")
-        columns[f"{side}_nbytes"] = _attribute(tensors, "nbytes")
-        columns[f"{side}_part"] = _attribute(tensors, "slice")
-        pieces = _attribute(tensors, "only_piece")
-        columns[f"{side}_file"] = _attribute(pieces, "file")
-        columns[f"{side}_offset"] = _attribute(pieces, "offset")
-        layouts = [() if p is None else tuple(chain.from_iterable(p.strides)) for p in pieces]
-        columns[f"{side}_layout"] = _lists(layouts, f"{side}_layout")
-        columns[f"{side}_shape"] = _lists(_attribute(tensors, "shape"), f"{side}_shape")
     statistics = [change.statistics for change in changes]
-    for field in _SCALARS:
-        columns[field.name] = _attribute(statistics, field.name)
-    sums = _attribute(statistics, "sums")
-    for field in _SUMS:
-        columns[f"sums_{field.name}"] = _attribute(sums, field.name)
-    histograms = _attribute(statistics, "histogram")
-    columns["histogram_zero"] = _attribute(histograms, "zero")
-    columns["histogram_infinite"] = _attribute(histograms, "infinite")
-    for part in ("buckets", "counts"):
-        name = f"histogram_{part}"
-        columns[name] = _lists([() if h is None else getattr(h, part) for h in histograms], name)
+    columns = _pair_columns(pairs) | _statistics_columns(statistics)
+    for side in _SIDES:
+        columns |= _tensor_columns(side, [getattr(pair, side) for pair in pairs])
     return pa.table(
         [pa.array(columns[field.name], field.type) for field in TABLE_SCHEMA], schema=TABLE_SCHEMA
     )
+
+
+def _pair_columns(pairs: Sequence[Pair]) -> dict[str, Any]:
+    places = [pair.place for pair in pairs]
+    columns: dict[str, Any] = {name: _attribute(places, name) for name in _PLACE}
+    columns["status"] = _attribute(pairs, "status")
+    columns["reason"] = _attribute(pairs, "reason")
+    columns["name"] = _attribute([pair.base or pair.target for pair in pairs], "name")
+    columns["target_name"] = _attribute([pair.target for pair in pairs], "name")
+    return columns
+
+
+def _tensor_columns(side: str, tensors: Sequence[TensorInfo | None]) -> dict[str, Any]:
+    pieces = _attribute(tensors, "only_piece")
+    layouts = [() if p is None else tuple(chain.from_iterable(p.strides)) for p in pieces]
+    columns = {
+        "dtype": _attribute(tensors, "values"),
+        "shape": _lists(_attribute(tensors, "shape"), f"{side}_shape"),
+        "file": _attribute(pieces, "file"),
+        "offset": _attribute(pieces, "offset"),
+        "nbytes": _attribute(tensors, "nbytes"),
+        "layout": _lists(layouts, f"{side}_layout"),
+        "part": _attribute(tensors, "slice"),
+    }
+    return {f"{side}_{name}": column for name, column in columns.items()}
+
+
+def _statistics_columns(statistics: Sequence[Statistics | None]) -> dict[str, Any]:
+    sums, histograms = _attribute(statistics, "sums"), _attribute(statistics, "histogram")
+    columns: dict[str, Any] = {field.name: _attribute(statistics, field.name) for field in _SCALARS}
+    columns["measured"] = [row is not None for row in statistics]
+    columns |= {f"sums_{field.name}": _attribute(sums, field.name) for field in _SUMS}
+    columns |= {f"histogram_{name}": _attribute(histograms, name) for name in ("zero", "infinite")}
+    for name in ("buckets", "counts"):
+        lists = [() if numbers is None else numbers for numbers in _attribute(histograms, name)]
+        columns[f"histogram_{name}"] = _lists(lists, f"histogram_{name}")
+    return columns
 
 
 def changes_of(table: pa.Table) -> tuple[Change, ...]:
@@ -137,7 +143,7 @@ def changes_of(table: pa.Table) -> tuple[Change, ...]:
 
 
 def _attribute(objects: Iterable[Any], name: str) -> list[Any]:
-    return [None if thing is None else getattr(thing, name) for thing in objects]
+    return [None if value is None else getattr(value, name) for value in objects]
 
 
 def _lists(rows: Sequence[Sequence[int] | None], column: str) -> pa.Array:

@@ -45,11 +45,11 @@ class ChangeTable(Sequence[Change]):
 
     @classmethod
     def of_pairs(cls, pairs: Iterable[Pair]) -> ChangeTable:
-        """The table before anything is measured."""
+        """The table of ``pairs`` in their order, before anything is measured."""
         return cls(map(Change, pairs))
 
     def with_measured(self, changes: Iterable[Change]) -> ChangeTable:
-        """The same table with these rows in the place of the pairs that they measured."""
+        """The same table with ``changes`` in the place of the pairs that they measured."""
         measured = {change.pair.id: change for change in changes}
         rows = (measured.get(change.pair.id, change) for change in self._rows)
         return ChangeTable(rows, index=self._index)
@@ -65,6 +65,8 @@ class ChangeTable(Sequence[Change]):
     @overload
     def __getitem__(self, at: slice) -> Rows: ...
     def __getitem__(self, at: int | slice) -> Change | Rows:
+        """The row ``at`` a position in the order of iteration, or a slice's rows. Raises
+        ``IndexError``."""
         return self._rows[at]
 
     def __eq__(self, other: object) -> bool:
@@ -112,29 +114,31 @@ class ChangeTable(Sequence[Change]):
         return self._at(self._index.ordered)
 
     def cell(self, layer: int | None, column: str) -> Rows:
-        """The rows of a cell: one, or one an expert; none where there is no such cell."""
+        """The rows of the cell in ``layer`` (None outside the layers) and ``column``, see
+        ``Place.column``: one, or one an expert; none where there is no such cell."""
         return self._at(self._index.cells.get((layer, column), ()))
 
     def layer(self, number: int) -> Rows:
-        """The rows of a layer, of all towers that have it."""
+        """The rows of layer ``number``, from 0, of all towers that have it."""
         return self._at(self._index.layers.get(number, ()))
 
     def column(self, name: str) -> Rows:
-        """The rows of a column over all layers."""
+        """The rows of the column ``name`` over all layers."""
         return self._at(self._index.columns.get(name, ()))
 
     def at(self, place: Place) -> Change | None:
-        """The row of a place; None where neither side has it."""
+        """The row of ``place``; None where neither side has it."""
         number = self._index.places.get(place)
         return None if number is None else self._rows[number]
 
     def layers_of(self, column: str) -> Sequence[int]:
-        """The layers that have a column, ascending."""
+        """The layers that have ``column``, ascending."""
         return self._index.layered.get(column, ())
 
     def stored(self, change: Change) -> Change:
-        """Where a row's tensor is measured: the row itself, and for a tied one the row of the place
-        where the tensor is stored (itself, where no row measures that)."""
+        """Where the tensor of ``change``, a row of this table, is measured: the row itself, and for
+        a tied one the row of the place where the tensor is stored (itself, where no row measures
+        that)."""
         if change.pair.status != "tied":
             return change
         for side, rows in zip((change.pair.base, change.pair.target), self._stored, strict=True):
@@ -143,8 +147,8 @@ class ChangeTable(Sequence[Change]):
         return change
 
     def statistics(self, rows: Sequence[Change]) -> Statistics | None:
-        """The merged statistics of some of the rows; of tied ones alone, those of where they are
-        stored. None where nothing of it is measured."""
+        """The merged statistics of some ``rows`` of this table; of tied ones alone, those of where
+        they are stored. None where nothing of it is measured."""
         known = [row.statistics for row in rows if row.statistics is not None]
         if not known:
             stored = (self.stored(row) for row in rows if row.pair.status == "tied")
@@ -158,8 +162,8 @@ class ChangeTable(Sequence[Change]):
     @overload
     def merged(self, by: Literal["column"]) -> Mapping[str, Statistics | None]: ...
     def merged(self, by: Grouping) -> Mapping[Any, Statistics | None]:
-        """The merged statistics of each group of rows, see ``statistics``. Each is merged when it
-        is first asked for, and kept."""
+        """The merged statistics of each group of rows ``by`` cell, layer or column, see
+        ``statistics``. Each is merged when it is first asked for, and kept."""
         if by not in self._merged:
             groups: Mapping[Any, RowPositions] = getattr(self._index, _GROUPS[by])
             self._merged[by] = _MergedRows(groups, lambda rows: self.statistics(self._at(rows)))

@@ -120,8 +120,8 @@ def _harmless(config: Mapping[str, Any]) -> dict[str, Any]:
     the library would take float32, which nobody quantises from."""
     own: dict[str, Any] = _without(config)
     text = config.get("text_config")
-    said = (config, text if isinstance(text, Mapping) else {})
-    named = any(part.get(key) for part in said for key in ("dtype", "torch_dtype"))
+    configs = (config, text if isinstance(text, Mapping) else {})
+    named = any(part.get(key) for part in configs for key in ("dtype", "torch_dtype"))
     if config.get("quantization_config") and not named:
         own["dtype"] = "bfloat16"
     classes = own.get("architectures")

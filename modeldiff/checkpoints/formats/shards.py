@@ -25,23 +25,23 @@ def assemble(
     Raises ``NoWeights`` when there is no tensor at all, ``DamagedCheckpoint`` when two files hold
     one name in different shapes or types, or none holds what the index promises.
     """
-    held: dict[str, TensorInfo] = {}
+    by_name: dict[str, TensorInfo] = {}
     repeated: list[str] = []
     metadata: dict[str, str] = {}
     for file in sorted(headers):
         for tensor in headers[file].tensors:
-            earlier = held.get(tensor.name)
+            earlier = by_name.get(tensor.name)
             if earlier is not None:
                 _require_alike(earlier, tensor, where)
                 repeated.append(tensor.name)
-            held[tensor.name] = tensor
+            by_name[tensor.name] = tensor
         metadata = headers[file].metadata | metadata
-    if not held:
+    if not by_name:
         raise NoWeights(
             f"{where} holds no tensors.", hint="Check that this is the file that was meant."
         )
-    tensors = tuple(sorted(held.values(), key=lambda tensor: (tensor.file, tensor.offset)))
-    warnings = _compare_with_index(index, held, where, shared) if index else ()
+    tensors = tuple(sorted(by_name.values(), key=lambda tensor: (tensor.file, tensor.offset)))
+    warnings = _compare_with_index(index, by_name, where, shared) if index else ()
     if repeated:
         warnings = (
             f"In more than one file: {listed(dict.fromkeys(repeated))}. The last file by name "
@@ -61,11 +61,11 @@ def _require_alike(one: TensorInfo, other: TensorInfo, where: str) -> None:
 
 
 def _compare_with_index(
-    index: Index, held: Mapping[str, TensorInfo], where: str, shared: bool
+    index: Index, by_name: Mapping[str, TensorInfo], where: str, shared: bool
 ) -> tuple[str, ...]:
     promised = index.weight_map
-    lacking = [name for name in promised if name not in held]
-    spare = needless(lacking, held, shared=shared)
+    lacking = [name for name in promised if name not in by_name]
+    spare = needless(lacking, by_name, shared=shared)
     missing = sorted(set(lacking) - set(spare))
     if missing:
         raise DamagedCheckpoint(
@@ -79,13 +79,15 @@ def _compare_with_index(
             f"The index lists {listed(spare)}, which no shard holds: a head that is the "
             "embedding again, or a buffer that is computed."
         )
-    extra = [name for name in held if name not in promised]
+    extra = [name for name in by_name if name not in promised]
     if extra:
         warnings.append(f"The shards hold {len(extra):,} tensors that the index doesn't list.")
-    moved = [name for name, file in promised.items() if name in held and held[name].file != file]
+    moved = [
+        name for name, file in promised.items() if name in by_name and by_name[name].file != file
+    ]
     if moved:
         warnings.append(f"{len(moved):,} tensors are in another shard than the index says.")
-    total = sum(tensor.nbytes for tensor in held.values())
+    total = sum(tensor.nbytes for tensor in by_name.values())
     if index.total_size is not None and index.total_size != total:
         warnings.append(
             f"The index counts {index.total_size:,} bytes of weights; the shards hold {total:,}."

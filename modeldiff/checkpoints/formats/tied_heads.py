@@ -30,18 +30,18 @@ def may_share_embedding(source: Source) -> bool:
     if config is None:
         return False
     inner = config.get("text_config")
-    said = [
+    flags = [
         part["tie_word_embeddings"]
         for part in (config, inner)
         if isinstance(part, Mapping) and "tie_word_embeddings" in part
     ]
-    return True in said or not said
+    return True in flags or not flags
 
 
-def needless(lacking: Sequence[str], held: Collection[str], *, shared: bool) -> list[str]:
+def needless(lacking: Sequence[str], stored: Collection[str], *, shared: bool) -> list[str]:
     """Those of the ``lacking`` tensors that a model is whole without: buffers and, where heads may
-    be ``shared``, those beside an embedding that is among the ``held``."""
-    heads = shared and any(name.endswith(_EMBEDDINGS) for name in held)
+    be ``shared``, those beside an embedding that is among the ``stored``."""
+    heads = shared and any(name.endswith(_EMBEDDINGS) for name in stored)
     return [
         name
         for name in lacking

@@ -65,11 +65,11 @@ def refuse_foreign_files(source: Source) -> None:
         names = [name for name in names if "/" not in name]
     states = [name for name in names if _STATE.fullmatch(name.rpartition("/")[2])]
     for suffix, why in _SUFFIXES.items():
-        found = [n for n in names if n.lower().endswith(suffix) and n not in states]
-        if found:
-            _refuse_stand_in(source, found[0])
+        files = [n for n in names if n.lower().endswith(suffix) and n not in states]
+        if files:
+            _refuse_stand_in(source, files[0])
             raise UnsupportedFormat(
-                f"{where} has weights only in a format that is not read: {listed(found)}. {why}",
+                f"{where} has weights only in a format that is not read: {listed(files)}. {why}",
                 hint=TO_SAFETENSORS,
             )
     for name in states:

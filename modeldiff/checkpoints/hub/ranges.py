@@ -7,7 +7,6 @@ is asked again.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Generator
@@ -18,6 +17,7 @@ from huggingface_hub import get_hf_file_metadata, get_session, hf_raise_for_stat
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
+from modeldiff.checkpoints.hub.range_requests import answered_range, range_headers
 from modeldiff.checkpoints.hub.repository import TIMEOUT_SECONDS, Repository, file_url
 from modeldiff.errors import CheckpointChanged, HubUnreachable
 
@@ -27,7 +27,6 @@ _PAUSE_SECONDS = 0.5
 """Before the second try; twice as long before each further one."""
 _STALE = (401, 403, 404, 410)
 """What an address answers that was signed too long ago."""
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 class RangeReader:
@@ -87,10 +86,7 @@ class RangeReader:
     def _ranges(self, offset: int, count: int) -> Generator[bytes, None, None]:
         """What one request gives of the bytes from ``offset`` on, as it comes: perhaps less."""
         address = self._located()
-        headers = {
-            "Range": f"bytes={offset}-{offset + count - 1}",
-            "Accept-Encoding": "identity",
-        }
+        headers = range_headers(offset, count)
         at_hub = urlsplit(address)[:2] == urlsplit(self._repository.endpoint)[:2]
         if at_hub:  # anybody else has signed the address, and must not see the token
             headers |= build_hf_headers()
@@ -102,13 +98,13 @@ class RangeReader:
                     hint="Try again.",
                 )
             hf_raise_for_status(response)
-            content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-            if content_range is None or int(content_range[1]) != offset:
+            start, size = answered_range(response) or (None, None)
+            if start != offset:
                 raise HubUnreachable(
                     f"{urlsplit(address).netloc} sends no parts of files.",
                     hint="Check the proxy, or let the file be downloaded.",
                 )
-            if int(content_range[2]) != self._size:
+            if size != self._size:
                 raise self._changed()
             received = 0
             for part in response.iter_bytes():

@@ -30,6 +30,7 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.hub import metadata_cache as hub_cache
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
+from modeldiff.checkpoints.hub.range_requests import answered_range, range_headers
 from modeldiff.checkpoints.local.files import read_file_range
 from modeldiff.errors import DamagedCheckpoint, HubUnreachable
 from modeldiff.text.quoting import quoted
@@ -41,7 +42,6 @@ TIMEOUT_SECONDS = 10.0
 _SLOWEST_BYTES_PER_SECOND = 10_000
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ def find_repository(repo: str, revision: str | None) -> Repository:
         return replace(known, source="hub")  # a commit can't have changed: no need to ask
     try:
         with translating_hub_errors(repo, revision, endpoint):
-            found = _ask(endpoint, repo, revision)
+            repository = _ask(endpoint, repo, revision)
     except HubUnreachable:
         known = _remembered(endpoint, repo, key) or _downloaded(endpoint, repo, revision)
         if known is None:
             raise
         return known
-    hub_cache.save(json.dumps([found.commit, found.blobs]).encode(), *key)
-    return found
+    hub_cache.save(json.dumps([repository.commit, repository.blobs]).encode(), *key)
+    return repository
 
 
 def read_start(repository: Repository, file: str, count: int) -> tuple[bytes, int]:
@@ -171,8 +171,8 @@ def _remembered(endpoint: str, repo: str, key: tuple[str, ...]) -> Repository | 
 def _downloaded(endpoint: str, repo: str, revision: str | None) -> Repository | None:
     """The snapshot in huggingface_hub's cache, which another program may have brought there."""
     probes = ("config.json", "model.safetensors", "model.safetensors.index.json")
-    found = [try_to_load_from_cache(repo, probe, revision=revision) for probe in probes]
-    snapshot = next((Path(path).parent for path in found if isinstance(path, str)), None)
+    paths = [try_to_load_from_cache(repo, probe, revision=revision) for probe in probes]
+    snapshot = next((Path(path).parent for path in paths if isinstance(path, str)), None)
     if snapshot is None:
         return None
     blobs = {}
@@ -190,22 +190,17 @@ def file_url(repository: Repository, file: str) -> str:
 
 
 def _request(repository: Repository, file: str, start: int, count: int) -> tuple[bytes, int]:
-    headers = build_hf_headers() | {
-        "Range": f"bytes={start}-{start + count - 1}",
-        "Accept-Encoding": "identity",  # else sizes are those of the compressed answer
-    }
+    headers = build_hf_headers() | range_headers(start, count)
     url = file_url(repository, file)
     began = time.monotonic()
     received = bytearray()
     # Streamed, because a server may ignore the range and begin to send all of it.
     with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT_SECONDS) as response:
-        if (
-            response.status_code == 416 and not start
-        ):  # no file is too short for it but an empty one
-            return b"", 0
+        if response.status_code == 416 and not start:
+            return b"", 0  # no file is too short for it but an empty one
         hf_raise_for_status(response)
-        content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        if start and (content_range is None or int(content_range[1]) != start):
+        answer = answered_range(response)
+        if start and (answer is None or answer[0] != start):
             raise HubUnreachable(
                 f"{repository.endpoint} sends no parts of files.", hint="Check the proxy."
             )
@@ -215,7 +210,8 @@ def _request(repository: Repository, file: str, start: int, count: int) -> tuple
                 break
             if time.monotonic() - began > 60 + len(received) / _SLOWEST_BYTES_PER_SECOND:
                 raise httpx2.ReadTimeout("too slow", request=response.request)
-    length = content_range[2] if content_range else response.headers.get("Content-Length", "")
+    if answer is not None:
+        return bytes(received[:count]), answer[1]
+    length = response.headers.get("Content-Length", "")
     # Without either, the answer ended by itself or there is more of it than was asked for.
-    size = int(length) if length.isdigit() else len(received)
-    return bytes(received[:count]), size
+    return bytes(received[:count]), int(length) if length.isdigit() else len(received)

@@ -147,13 +147,13 @@ class _Sheet:
 
     def _bars(self, region: str, y: float, parts: list[str]) -> float:
         """The tensors outside the layers, as broad bars over the grid's width."""
-        found = [(number, row) for number, row in self._rows if row.region == region]
-        if not found:
+        bars = [(number, row) for number, row in self._rows if row.region == region]
+        if not bars:
             return y
-        lines = -(-len(found) // _BARS_A_ROW)
-        a_row = _BARS_A_ROW if lines <= 4 else -(-len(found) // 4)
-        for start in range(0, len(found), a_row):
-            line = found[start : start + a_row]
+        lines = -(-len(bars) // _BARS_A_ROW)
+        a_row = _BARS_A_ROW if lines <= 4 else -(-len(bars) // 4)
+        for start in range(0, len(bars), a_row):
+            line = bars[start : start + a_row]
             each = (self._right - _LEFT) / len(line)
             for at, (number, row) in enumerate(line):
                 parts.append(self._cell(number, row, _LEFT + at * each, y, each, _BAR, named=True))

@@ -127,19 +127,19 @@ def read_rows(changes: ChangeTable, base: Architecture, target: Architecture) ->
 
 def _whole(cells: Sequence[GatheredCell], metrics: int) -> list[Row]:
     """The whole model: merged from sums and histograms, what is used twice counted once."""
-    found = [
+    statistics = [
         row.statistics
         for cell in cells
         if cell.region not in MARGINS
         for row in cell.rows
         if row.statistics is not None
     ]
-    if not found:
+    if not statistics:
         return []
-    name, merged = "the whole model", merge_statistics(found)
+    name, merged = "the whole model", merge_statistics(statistics)
     none = (None,) * metrics
     empty = ("merged", "", "", name, MISSING, MISSING)
-    return [Row("whole", None, "", 0, "", *empty, len(found), merged, none)]
+    return [Row("whole", None, "", 0, "", *empty, len(statistics), merged, none)]
 
 
 def _finite(value: float | None) -> float:

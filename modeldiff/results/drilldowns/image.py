@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modeldiff.architectures import Place
-from modeldiff.changes import ChangeImage, Pair, measure_image
-from modeldiff.comparison import Comparison
-from modeldiff.results.drilldowns.kind import About, DrillDownKind, Inputs, array_of, is_matrix
+from modeldiff.changes import ChangeImage, measure_image
+from modeldiff.results.drilldowns.kind import About, DrillDownKind, Inputs, array_of, of_matrices
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-def _possible(pair: Pair, comparison: Comparison) -> bool:
-    del comparison
-    return is_matrix(pair)
 
 
 def _measure(inputs: Inputs) -> ChangeImage:
@@ -35,4 +29,4 @@ def _decode(table: pa.Table, about: About) -> ChangeImage:
     return ChangeImage(pct, about["rows"], about["columns"])
 
 
-IMAGE = DrillDownKind("image", _possible, _measure, _encode, _decode)
+IMAGE = DrillDownKind("image", of_matrices, _measure, _encode, _decode)

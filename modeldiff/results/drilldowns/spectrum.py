@@ -14,23 +14,17 @@ from modeldiff.changes import (
     measure_singular_values,
     spectrum_plan,
 )
-from modeldiff.comparison import Comparison
 from modeldiff.results.drilldowns.kind import (
     About,
     Cost,
     DrillDownKind,
     Inputs,
     array_of,
-    is_matrix,
+    of_matrices,
 )
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-def _possible(pair: Pair, comparison: Comparison) -> bool:
-    del comparison
-    return is_matrix(pair)
 
 
 def _measure(inputs: Inputs) -> SingularValues:
@@ -64,5 +58,5 @@ def _decode(table: pa.Table, about: About) -> SingularValues:
 
 
 SPECTRUM = DrillDownKind(
-    "spectrum", _possible, _measure, _encode, _decode, cost=_cost, lane="spectra"
+    "spectrum", of_matrices, _measure, _encode, _decode, cost=_cost, lane="spectra"
 )

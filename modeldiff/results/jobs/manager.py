@@ -266,6 +266,5 @@ class JobManager:
 
 _manager = JobManager()
 submit = _manager.submit
-job = _manager.job
 find = _manager.find
 cancel = _manager.cancel

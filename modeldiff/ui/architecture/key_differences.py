@@ -17,9 +17,9 @@ _ACROSS = 3
 
 def key_differences(pairs: Sequence[FactPair]) -> None:
     """Draw a card for each of the most telling differences; nothing where there is none."""
-    told = telling(pairs)[:_MOST]
-    for start in range(0, len(told), _ACROSS):
-        for pair, column in zip(told[start:], st.columns(_ACROSS), strict=False):
+    differences = telling(pairs)[:_MOST]
+    for start in range(0, len(differences), _ACROSS):
+        for pair, column in zip(differences[start:], st.columns(_ACROSS), strict=False):
             with column, st.container(border=True, height="stretch"):
                 old, new = in_brief(pair)
                 st.markdown(

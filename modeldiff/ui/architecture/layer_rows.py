@@ -10,8 +10,8 @@ from modeldiff.architectures.listing.layer_stack import Printed
 from modeldiff.architectures.listing.layer_table import LayerGroup, LayerRow, LayerTable, RowStatus
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import format_layers, format_pct, format_printed
 from modeldiff.findings.selection import rows_at
+from modeldiff.text.formatting import format_layers, format_pct, format_printed
 from modeldiff.ui.widgets.markdown import code, plain
 
 _MOST_ROWS = 500

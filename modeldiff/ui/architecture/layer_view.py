@@ -16,7 +16,7 @@ from modeldiff.architectures.listing.layer_table import (
     layer_table,
 )
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import format_printed
+from modeldiff.text.formatting import format_printed
 from modeldiff.ui.architecture.layer_rows import count_rows, layer_rows
 from modeldiff.ui.architecture.tensor_table import tensor_table
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far

@@ -74,19 +74,19 @@ def _explain_choice(comparison: Comparison, drawing: SideBySide) -> None:
     node = st.session_state.pop(_CHOSEN, None)
     if node is None:
         return
-    found = [
+    components = [
         counterpart(node, {box.card.node.id: box.card.node.id for box in side.boxes})
         for side in drawing.sides
     ]
     sides = (comparison.base, comparison.target)
-    titles = [explain(f, s.architecture).title for f, s in zip(found, sides, strict=True) if f]
+    titles = [explain(f, s.architecture).title for f, s in zip(components, sides, strict=True) if f]
     if titles:
-        st.dialog(plain(titles[0]), width="large")(_explanations)(sides, found)
+        st.dialog(plain(titles[0]), width="large")(_explanations)(sides, components)
 
 
-def _explanations(sides: tuple[Model, Model], found: Sequence[str | None]) -> None:
+def _explanations(sides: tuple[Model, Model], components: Sequence[str | None]) -> None:
     for role, side, component, column in zip(
-        ("base", "target"), sides, found, st.columns(2, gap="medium"), strict=True
+        ("base", "target"), sides, components, st.columns(2, gap="medium"), strict=True
     ):
         with column:
             st.markdown(f":gray[{role.capitalize()} ·] {code(side.text)}")

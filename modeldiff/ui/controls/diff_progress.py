@@ -11,8 +11,8 @@ import streamlit as st
 
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import format_bytes, format_duration
 from modeldiff.results import Result, load_result, submit
+from modeldiff.text.formatting import format_bytes, format_duration
 from modeldiff.ui.controls.follow_job import (
     JobWords,
     ResultOrJob,

@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 import streamlit as st
 
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import format_bytes, format_duration, format_rate
 from modeldiff.results import DrillDown, JobSnapshot, cancel, find
+from modeldiff.text.formatting import format_bytes, format_duration, format_rate
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import plain
 

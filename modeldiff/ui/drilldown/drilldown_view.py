@@ -9,12 +9,12 @@ import streamlit as st
 
 from modeldiff.changes import Change, Pair, Status, expert_changes
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import format_bytes
 from modeldiff.drawings.charts.change_histogram import spread_alt, spread_chart
 from modeldiff.drawings.charts.vega_spec import chart_spec
 from modeldiff.findings.selection import PlaceRows
 from modeldiff.results import DrillDown, DrillDownKind, possible_drill_downs
 from modeldiff.results.drilldowns.kind import Cost
+from modeldiff.text.formatting import format_bytes
 from modeldiff.ui.controls.drilldown_progress import follow_drill_down
 from modeldiff.ui.drilldown.units import show_experts
 from modeldiff.ui.drilldown.views import VIEWS

@@ -14,9 +14,9 @@ import streamlit as st
 from modeldiff.changes import Pair, RowChanges
 from modeldiff.checkpoints import Tokens, read_tokens
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import format_pct
 from modeldiff.errors import CheckpointError
 from modeldiff.model import Model
+from modeldiff.text.formatting import format_pct
 from modeldiff.ui.drilldown.view import DrillDownView
 from modeldiff.ui.widgets.markdown import plain
 

@@ -34,14 +34,14 @@ _MOST_EXPERTS = 8_000
 
 def chosen_options(columns: Mapping[str, int]) -> HeatmapOptions:
     """The options that the URL says. ``columns`` are those with experts, with their cells."""
-    said = st.query_params
-    scale = said.get("scale", "auto")
-    experts = said.get("experts", "")
+    parameters = st.query_params
+    scale = parameters.get("scale", "auto")
+    experts = parameters.get("experts", "")
     return HeatmapOptions(
         scale=scale if scale in get_args(Sharing) else "auto",  # type: ignore[arg-type]
-        log=said.get("log") == "1",
-        across=said.get("across") == "1",
-        by_change=said.get("order") == "1",
+        log=parameters.get("log") == "1",
+        across=parameters.get("across") == "1",
+        by_change=parameters.get("order") == "1",
         experts=experts if 0 < columns.get(experts, 0) <= _MOST_EXPERTS else "",
     )
 

@@ -6,9 +6,9 @@ import streamlit as st
 
 from modeldiff.architectures import Explanation
 from modeldiff.checkpoints import TensorInfo
-from modeldiff.drawings import format_shape
 from modeldiff.findings.selection import PlaceRows
 from modeldiff.findings.status_words import STATUS_WORDS
+from modeldiff.text.formatting import format_shape
 from modeldiff.ui.place.layer_profile import over_layers
 from modeldiff.ui.place.statistics_panel import detail_tables, headline_metrics
 from modeldiff.ui.widgets.change_tables import change_frame, show_changes

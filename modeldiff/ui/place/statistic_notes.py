@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from modeldiff.changes import Statistics
-from modeldiff.drawings import format_count, format_pct, format_small
-from modeldiff.text.formatting import format_cosine
+from modeldiff.text.formatting import format_cosine, format_count, format_pct, format_small
 
 
 @dataclass(frozen=True)

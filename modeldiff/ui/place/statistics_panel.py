@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from modeldiff.changes import Statistics
-from modeldiff.drawings import format_number
+from modeldiff.text.formatting import format_number
 from modeldiff.ui.place.statistic_notes import DETAIL_NOTES, HEADLINE_NOTES, PERCENTILES
 
 

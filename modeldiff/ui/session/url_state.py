@@ -50,25 +50,27 @@ class View:
 
 def current_view(page: str) -> View:
     """The view of this page: from the URL, or brought along from the page before."""
-    said = {name: value for name in (*_NAMES, *_PICTURE) if (value := st.query_params.get(name))}
+    parameters = {
+        name: value for name in (*_NAMES, *_PICTURE) if (value := st.query_params.get(name))
+    }
     if st.session_state.get(_PAGE) != page:
         st.session_state[_PAGE] = page
         st.session_state.pop(PLAY, None)
-        brought = {n: v for n, v in st.session_state.get(_KEPT, {}).items() if n not in said}
+        brought = {n: v for n, v in st.session_state.get(_KEPT, {}).items() if n not in parameters}
         if brought:
             st.query_params.update(brought)
-        said |= brought
-    st.session_state[_KEPT] = said
+        parameters |= brought
+    st.session_state[_KEPT] = parameters
     return View(
         chosen_metric(),
-        _layer(said.get("layer")),
-        said.get("component"),
-        "target" if said.get("side") == "target" else "base",
-        said.get("numbered") == "1",
-        said.get("slide") == "1",
-        said.get("rows", ""),
-        said.get("steps", ""),
-        _layer(said.get("expert")),
+        _layer(parameters.get("layer")),
+        parameters.get("component"),
+        "target" if parameters.get("side") == "target" else "base",
+        parameters.get("numbered") == "1",
+        parameters.get("slide") == "1",
+        parameters.get("rows", ""),
+        parameters.get("steps", ""),
+        _layer(parameters.get("expert")),
     )
 
 

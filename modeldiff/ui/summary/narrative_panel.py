@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from modeldiff.results import Narrative, Result, narrate
+from modeldiff.findings.narrative import Narrative, narrate
+from modeldiff.results import Result
 from modeldiff.ui.widgets.markdown import plain
 
 

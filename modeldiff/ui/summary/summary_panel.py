@@ -8,8 +8,9 @@ import streamlit as st
 
 from modeldiff.changes import Change
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import format_count, format_duration, format_pct
-from modeldiff.results import Result, Summary, summarize
+from modeldiff.findings.summary import Summary, summarize
+from modeldiff.results import Result
+from modeldiff.text.formatting import format_count, format_duration, format_pct
 from modeldiff.ui.controls.choosers import cell_name
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.controls.downloads import result_downloads

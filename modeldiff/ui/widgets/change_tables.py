@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from modeldiff.changes import Change, Statistics
-from modeldiff.drawings import format_shape
 from modeldiff.findings.status_words import STATUS_WORDS
+from modeldiff.text.formatting import format_shape
 
 _PCT = "%.2f %%"
 _IF_ANY = {

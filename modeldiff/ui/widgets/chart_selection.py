@@ -21,7 +21,7 @@ def chart_key(name: str, selection: str, chosen: Datum | None) -> str:
     turn_key = f"{name}_turn"
     turn: int = st.session_state.setdefault(turn_key, 0)
     last = clicked(f"{name}_{turn}", selection)
-    if last is not None and _said(last) != _said(chosen or {}):
+    if last is not None and _content(last) != _content(chosen or {}):
         turn = st.session_state[turn_key] = turn + 1
     return f"{name}_{turn}"
 
@@ -33,5 +33,5 @@ def clicked(key: str, selection: str) -> Datum | None:
     return data[-1] if data else None
 
 
-def _said(datum: Datum) -> dict[str, Any]:
+def _content(datum: Datum) -> dict[str, Any]:
     return {name: value for name, value in datum.items() if value is not None}

@@ -61,9 +61,9 @@ def clickable_diagram(
     digest = hashlib.sha256(repr(drawings).encode()).hexdigest()
 
     def take() -> None:
-        said = st.session_state[_KEY]["view"]
+        message = st.session_state[_KEY]["view"]
         # A browser can say anything.
-        node, there = said.get("selected"), said.get("layer")
+        node, there = message.get("selected"), message.get("layer")
         if node != selected and isinstance(node, str | None):
             on_choose(node)
         if there != layer and (there is None or there in range(layers)):

@@ -1,9 +1,11 @@
-"""A block of boxes joined by lines, as ``edge_routing`` arranges it and ``canvas`` places it."""
+"""A block of boxes joined by lines, as ``edge_routing`` arranges it and ``canvas`` places it, and a
+sublayer made of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from modeldiff.architectures.architecture import Sublayer
 from modeldiff.drawings.diagram.boxes import Card
 
 Point = tuple[float, float]
@@ -35,3 +37,17 @@ class Block:
     lines: tuple[Polyline, ...]
     entries: tuple[Polyline, ...]
     exits: tuple[Polyline, ...]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A sublayer arranged; ``norm`` is the block of the norm that its sum passes, if it does."""
+
+    sublayer: Sublayer
+    block: Block
+    norm: Block | None = None
+
+    @property
+    def width(self) -> float:
+        """How wide its widest part is."""
+        return max(self.block.width, self.norm.width if self.norm else 0.0)

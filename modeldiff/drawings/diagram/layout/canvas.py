@@ -13,7 +13,7 @@ from typing import Literal
 
 from modeldiff.architectures.architecture import LayerKind, Sublayer
 from modeldiff.drawings.diagram.boxes import Card
-from modeldiff.drawings.diagram.layout.block import Block, Polyline
+from modeldiff.drawings.diagram.layout.block import Block, Branch, Polyline
 from modeldiff.drawings.diagram.layout.canvas_columns import (
     BETWEEN,
     INSIDE,
@@ -31,20 +31,6 @@ _TITLE = 30.0
 _RIM = 10.0
 _GHOST = 24.0
 _PARALLEL_X = STREAM_X + 16
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A sublayer arranged; ``norm`` is the block of the norm that its sum passes, if it does."""
-
-    sublayer: Sublayer
-    block: Block
-    norm: Block | None = None
-
-    @property
-    def width(self) -> float:
-        """How wide its widest part is."""
-        return max(self.block.width, self.norm.width if self.norm else 0.0)
 
 
 @dataclass

@@ -16,8 +16,8 @@ from modeldiff.architectures.architecture import Architecture, LayerKind, Node, 
 from modeldiff.architectures.graph.columns import is_before_layers
 from modeldiff.architectures.spec import UNKNOWN
 from modeldiff.drawings.diagram.boxes import Card
-from modeldiff.drawings.diagram.layout.block import Block, Point
-from modeldiff.drawings.diagram.layout.canvas import Branch, Canvas
+from modeldiff.drawings.diagram.layout.block import Block, Branch, Point
+from modeldiff.drawings.diagram.layout.canvas import Canvas
 from modeldiff.drawings.diagram.layout.canvas_columns import INSIDE, columns_of
 from modeldiff.drawings.diagram.layout.edge_routing import arrange
 from modeldiff.drawings.diagram.layout.elements import Layout
