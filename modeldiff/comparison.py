@@ -5,31 +5,41 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from modeldiff.architectures import FactPair, compare_facts
 from modeldiff.changes import ChangeTable, Pair, pair
+from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
 from modeldiff.checkpoints import Checkpoint, Reference
 from modeldiff.model import Model
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the columns and of how they are computed. Raise it when either changes: results of
 another version are measured again."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models, one seen from the other. What is derived of them is computed once."""
+    """Two models, one seen from the other. What is derived of them is computed once.
+
+    ``layers`` is how layers become partners: ``auto`` by content, where their numbers do not
+    plainly say it; that needs values, so the ``alignment`` that is found by measuring makes another
+    comparison, see ``aligned``. ``position`` always by number.
+    """
 
     base: Model
     target: Model
+    layers: LayerMatching = field(default="auto", kw_only=True)
+    alignment: Alignment = field(default=BY_POSITION, kw_only=True)
 
     @classmethod
-    def open(cls, base: str | Reference, target: str | Reference) -> Comparison:
+    def open(
+        cls, base: str | Reference, target: str | Reference, *, layers: LayerMatching = "auto"
+    ) -> Comparison:
         """Open both. Raises as ``Model.open``."""
-        return cls(Model.open(base), Model.open(target))
+        return cls(Model.open(base), Model.open(target), layers=layers)
 
     @classmethod
     def of(cls, base: Checkpoint, target: Checkpoint) -> Comparison:
@@ -48,7 +58,7 @@ class Comparison:
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
         """Every tensor of both sides in one row, before anything is measured."""
-        return pair(self.base.architecture, self.target.architecture)
+        return pair(self.base.architecture, self.target.architecture, self.alignment)
 
     @cached_property
     def unmeasured(self) -> ChangeTable:
@@ -82,8 +92,15 @@ class Comparison:
 
     @property
     def key(self) -> str:
-        """What identifies the question, and so its result: 64 hex digits, by both contents."""
-        return comparison_key(self.base.checkpoint.fingerprint, self.target.checkpoint.fingerprint)
+        """What identifies the question, and so its result: 64 hex digits, by both contents and the
+        options."""
+        base, target = self.checkpoints
+        return comparison_key(base.fingerprint, target.fingerprint, self.options)
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What was asked for otherwise than by default."""
+        return {} if self.layers == "auto" else {"layers": self.layers}
 
     @cached_property
     def nbytes(self) -> int:
@@ -94,7 +111,15 @@ class Comparison:
         """The comparison of the files as they are now: itself, unless one of them changed."""
         base, target = self.base.reopened(), self.target.reopened()
         unchanged = base is self.base and target is self.target
-        return self if unchanged else replace(self, base=base, target=target)
+        return self if unchanged else Comparison(base, target, layers=self.layers)
+
+    def aligned(self, alignment: Alignment) -> Comparison:
+        """The same question with layers that meet so."""
+        return self if alignment == self.alignment else replace(self, alignment=alignment)
+
+    def aligned_as(self, changes: ChangeTable) -> Comparison:
+        """The same question with layers that meet as they do in the rows of its result."""
+        return self.aligned(replace(self.alignment, chains=changes.alignment.chains))
 
 
 def comparison_key(

@@ -52,6 +52,13 @@ class Pair:
         )
 
     @property
+    def target_layer(self) -> int | None:
+        """The layer's number in target; None outside the layers and for what only base has."""
+        if self.target is None and self.place.layers is None:
+            return None
+        return self.place.numbers.target
+
+    @property
     def nbytes(self) -> int:
         """Bytes to read to measure this pair; 0 where nothing is measured."""
         if self.status != "compared" or self.base is None or self.target is None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from modeldiff.architectures import Place
 from modeldiff.changes import ChangeTable, Statistics, merge_statistics
 from modeldiff.findings.evidence import Evidence, is_moved, medians_of
+from modeldiff.findings.layer_alignment import alignment_facts, alignment_headlines
 from modeldiff.findings.likeness import describe_likeness
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.text.formatting import format_count, format_layers, format_pct
@@ -36,14 +37,33 @@ class Narrative:
 def narrate(changes: ChangeTable) -> Narrative:
     """The reading of a change table, also of one that is not finished."""
     evidence = Evidence(changes)
-    return Narrative(
-        _headline(evidence), tuple(_facts(evidence)), tuple(describe_likeness(evidence))
+    return _with_layers(
+        changes,
+        Narrative(_headline(evidence), tuple(_facts(evidence)), tuple(describe_likeness(evidence))),
+        moved=bool(evidence.moved),
     )
+
+
+def _with_layers(changes: ChangeTable, narrative: Narrative, *, moved: bool) -> Narrative:
+    """What became of the layers goes first, where they were aligned: it is the larger change, and
+    nothing is identical then."""
+    facts = (*alignment_facts(changes), *narrative.facts)
+    headlines = alignment_headlines(changes)
+    if not headlines:
+        return replace(narrative, facts=facts)
+    if moved:
+        return Narrative(
+            headlines[0], (*headlines[1:], narrative.headline, *facts), narrative.likeness
+        )
+    likeness = "Like base's own layers, put together anew: nothing that both have has changed."
+    return Narrative(headlines[0], (*headlines[1:], *facts), (likeness,))
 
 
 def place_words(place: Place) -> str:
     """A place as people say it: ``layer 3 · self_attn.v_proj``, with its expert."""
-    words = place.column if place.layer is None else f"layer {place.layer} · {place.column}"
+    words = place.column
+    if place.layer is not None:
+        words = f"layer {place.layer_label} · {place.column}"
     return words if place.expert is None else f"{words}, expert {place.expert}"
 
 
@@ -52,8 +72,8 @@ def places_words(places: Sequence[Place]) -> str:
     layers_of: dict[str, list[int]] = {}
     for place in places:
         layers = layers_of.setdefault(place.column, [])
-        if place.layer is not None:
-            layers.append(place.layer)
+        if place.layer_number is not None:
+            layers.append(place.layer_number)
     alike: dict[tuple[int, ...], list[str]] = {}
     for column, layers in layers_of.items():
         alike.setdefault(tuple(sorted(set(layers))), []).append(column)

@@ -2,9 +2,11 @@
 
 One row a pair, flat columns: the place, both tensors, the statistics by their names, then what
 merges: ``sums_*`` and the sparse histogram. ``name`` is base's name, or target's where base lacks
-the tensor. ``*_dtype`` is the type of the values. Where several pieces or a recipe make a tensor,
-its file and offset are null: a table says what was measured, not where to read it again. Columns
-are built and read as a whole, so 45,000 rows take well under a second.
+the tensor. ``layer`` and ``target_layer`` are the layer's numbers in base and in target; where
+layers were aligned, null says that a side has no such layer. ``*_dtype`` is the type of the values.
+Where several pieces or a recipe make a tensor, its file and offset are null: a table says what was
+measured, not where to read it again. Columns are built and read as a whole, so 45,000 rows take
+well under a second.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from modeldiff.architectures.place import Place
+from modeldiff.architectures.place import LayerNumbers, Place
 from modeldiff.changes.change import Change, Histogram, Pair, Statistics, Sums
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.checkpoints.tensor import Strides
@@ -56,6 +58,9 @@ TABLE_SCHEMA = pa.schema(
         pa.field("target_name", pa.string()),
         pa.field("tower", pa.string()),
         pa.field("layer", pa.int64()),
+        pa.field("target_layer", pa.int64()),
+        # Where the layer stands among those of both sides; null where layers met by number.
+        pa.field("common_layer", pa.int64()),
         pa.field("component", pa.string()),
         pa.field("parameter", pa.string()),
         pa.field("expert", pa.int64()),
@@ -82,7 +87,9 @@ def table_of(changes: Sequence[Change]) -> pa.Table:
         "name": [(pair.base or pair.target).name for pair in pairs],  # type: ignore[union-attr]
         "target_name": [pair.target and pair.target.name for pair in pairs],
         "tower": [place.tower for place in places],
-        "layer": [place.layer for place in places],
+        "layer": [place.numbers.base for place in places],
+        "target_layer": [pair.target_layer for pair in pairs],
+        "common_layer": [None if p.layers is None else p.layer for p in places],
         "component": [place.component for place in places],
         "parameter": [place.parameter for place in places],
         "expert": [place.expert for place in places],
@@ -123,8 +130,7 @@ def changes_of(table: pa.Table) -> tuple[Change, ...]:
     if not table.schema.equals(TABLE_SCHEMA, check_metadata=False):
         raise ValueError("its columns are not those of a change table")
     read = _Columns(table)
-    layers, experts = read("layer"), read("expert")
-    places = map(Place, layers, read("component"), read("parameter"), experts, read("tower"))
+    places = read.places()
     names, target_names = read("name"), read("target_name")
     base, target = read.tensors("base", names), read.tensors("target", target_names)
     pairs = map(Pair, places, read("status"), base, target, read("reason"))
@@ -177,6 +183,20 @@ class _Columns:
             numbers[missing] = None
         numbers_and_nulls: list[Any] = numbers.tolist()
         return numbers_and_nulls
+
+    def places(self) -> list[Place]:
+        """The place of each row."""
+        names = (self(name) for name in ("component", "parameter", "expert", "tower"))
+        layers = zip(self("layer"), self("target_layer"), self("common_layer"), strict=True)
+        places = []
+        for (base, target, common), *rest in zip(layers, *names, strict=True):
+            if common is None:
+                places.append(Place(base, *rest))
+            else:
+                component, parameter, expert, tower = rest
+                numbers = LayerNumbers(base, target)
+                places.append(Place(common, component, parameter, expert, tower, numbers))
+        return places
 
     def tensors(self, side: str, names: list[Any]) -> list[TensorInfo | None]:
         """That side's tensors; None where it has none."""

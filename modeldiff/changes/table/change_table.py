@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from modeldiff.architectures.graph.data_order import DataOrder
-from modeldiff.architectures.place import Place
+from modeldiff.architectures.place import LayerNumbers, Place
 from modeldiff.changes.change import Change, Pair, Statistics, Status
+from modeldiff.changes.layer_chains import Alignment
 from modeldiff.changes.statistics.merge_cache import merged
 from modeldiff.changes.table.row_index import Cell, RowIndex, RowPositions
 
@@ -101,6 +102,17 @@ class ChangeTable(Sequence[Change]):
     def one_a_column(self) -> tuple[Place, ...]:
         """A place of each column, in the order of ``columns``."""
         return self._index.one_a_column
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """The chains by which layers met otherwise than by number."""
+        return Alignment.of_places(row.pair.place for row in self._rows)
+
+    def layer_numbers(self, layer: int) -> tuple[LayerNumbers, ...]:
+        """The numbers on each side of what ``Place.layer`` calls ``layer``: one, but where towers
+        were aligned apart."""
+        rows = self.layer(layer)
+        return tuple(dict.fromkeys(row.pair.place.numbers for row in rows))
 
     @property
     def experts(self) -> Mapping[str, int]:

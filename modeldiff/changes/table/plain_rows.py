@@ -20,6 +20,7 @@ PAIR_COLUMNS = (
     "target_part",
     "tower",
     "layer",
+    "target_layer",
     "component",
     "parameter",
     "expert",
@@ -35,7 +36,9 @@ PAIR_COLUMNS = (
 
 def pair_row(pair: Pair) -> dict[str, Any]:
     """``PAIR_COLUMNS`` of a pair. ``name`` is base's name, or target's where base has no such
-    tensor; ``elements`` is that tensor's. ``part`` is what of a fused tensor it is, or empty."""
+    tensor; ``elements`` is that tensor's. ``layer`` is base's number of the layer, ``target_layer``
+    target's; where layers were aligned, None says that there is none. ``part`` is what of a fused
+    tensor it is, or empty."""
     place, base, target = pair.place, pair.base, pair.target
     named = base or target
     values = (
@@ -44,7 +47,8 @@ def pair_row(pair: Pair) -> dict[str, Any]:
         target and target.name,
         target and target.slice,
         place.tower,
-        place.layer,
+        place.numbers.base,
+        pair.target_layer,
         place.component,
         place.parameter,
         place.expert,
@@ -75,7 +79,7 @@ def data_frame(changes: Iterable[Change]) -> pd.DataFrame:
 
     rows = [pair_row(change.pair) | statistics_row(change.statistics) for change in changes]
     frame = pd.DataFrame(rows, columns=[*PAIR_COLUMNS, *STATISTIC_NAMES])
-    whole = ["layer", "expert", "elements", "nonfinite_base", "nonfinite_target"]
+    whole = ["layer", "target_layer", "expert", "elements", "nonfinite_base", "nonfinite_target"]
     numbers = [name for name in STATISTIC_NAMES if name not in whole]
     return frame.astype(dict.fromkeys(whole, "Int64") | dict.fromkeys(numbers, "float64"))
 
