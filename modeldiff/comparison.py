@@ -12,6 +12,7 @@ from typing import Any
 from modeldiff.architectures import FactPair, compare_facts
 from modeldiff.changes import ChangeTable, Pair, pair
 from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
+from modeldiff.changes.shared_rows import compare_shared_rows, shared_rows_id
 from modeldiff.checkpoints import Checkpoint, Reference
 from modeldiff.model import Model
 
@@ -58,7 +59,8 @@ class Comparison:
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
         """Every tensor of both sides in one row, before anything is measured."""
-        return pair(self.base.architecture, self.target.architecture, self.alignment)
+        pairs = pair(self.base.architecture, self.target.architecture, self.alignment)
+        return compare_shared_rows(pairs, *self.checkpoints)
 
     @cached_property
     def unmeasured(self) -> ChangeTable:
@@ -97,10 +99,16 @@ class Comparison:
         base, target = self.checkpoints
         return comparison_key(base.fingerprint, target.fingerprint, self.options)
 
-    @property
+    @cached_property
     def options(self) -> Mapping[str, Any]:
-        """What was asked for otherwise than by default."""
-        return {} if self.layers == "auto" else {"layers": self.layers}
+        """What changes the numbers beside the contents: what was asked for otherwise than by
+        default, and where vocabularies differ in size which rows are partners. The tokenizers that
+        say so are no part of a fingerprint."""
+        options: dict[str, Any] = {} if self.layers == "auto" else {"layers": self.layers}
+        shared = [each for each in self.pairs if each.shared is not None]
+        if shared:
+            options["rows"] = shared_rows_id(shared)
+        return options
 
     @cached_property
     def nbytes(self) -> int:

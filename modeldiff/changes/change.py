@@ -28,14 +28,39 @@ PairId = tuple[str, int | None, str, str, int | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
+class SharedRows:
+    """So many rows were ``compared`` of those that ``base`` and ``target`` have: the rows of equal
+    tokens by their ``text``, or those of equal ``number``."""
+
+    compared: int
+    base: int
+    target: int
+    by: Literal["text", "number"]
+
+
+@dataclass(frozen=True)
 class Pair:
-    """Base's and target's tensor at one place; a side that lacks it is None."""
+    """Base's and target's tensor at one place; a side that lacks it is None.
+
+    Where ``shared`` is given, the two differ in their number of rows: ``base`` and ``target`` then
+    are the rows that both have, in one order.
+    """
 
     place: Place
     status: Status
     base: TensorInfo | None
     target: TensorInfo | None
     reason: str = ""
+    shared: SharedRows | None = None
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+        """Base's and target's shape, with all rows that they have."""
+        base = self.base.shape if self.base is not None else None
+        target = self.target.shape if self.target is not None else None
+        if self.shared is None or not base or not target:
+            return base, target
+        return (self.shared.base, *base[1:]), (self.shared.target, *target[1:])
 
     @property
     def id(self) -> PairId:

@@ -102,6 +102,7 @@ def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
             "Layers are paired by their numbers here. As depths differ, diff looks which hold the "
             "same content."
         )
+    _report_shared_rows(comparison.unmeasured, terminal)
     _report_not_compared(comparison.unmeasured, terminal)
 
 
@@ -143,6 +144,7 @@ def report_diff(result: Result, terminal: Terminal) -> None:
         _report_floor(summary.statistics, terminal)
         _report_extremes("Most changed", summary.most_changed, terminal)
         _report_extremes("Least changed", summary.least_changed, terminal)
+    _report_shared_rows(changes, terminal)
     _report_not_compared(changes, terminal)
 
 
@@ -235,7 +237,23 @@ def _report_statuses(changes: ChangeTable, terminal: Terminal) -> None:
         for status, words in STATUS_WORDS.items()
         if status in counts
     ]
+    partial = sum(change.pair.shared is not None for change in changes)
+    if partial:
+        parts.append(f"{partial:,} by a part of the rows")
     terminal.line(f"{len(changes):,} tensors: {', '.join(parts)}")
+
+
+def _report_shared_rows(changes: ChangeTable, terminal: Terminal) -> None:
+    """What was compared by a part of its rows."""
+    pairs = [change.pair for change in changes.ordered() if change.pair.shared is not None]
+    if pairs:
+        terminal.heading("Compared by the rows that both have")
+        headers = ("component", "base", "target", "")
+        rows = [
+            (each.place.column, *(format_shape(shape) for shape in each.shapes), each.reason)
+            for each in pairs
+        ]
+        _table(terminal, headers, rows)
 
 
 def _report_not_compared(changes: ChangeTable, terminal: Terminal) -> None:

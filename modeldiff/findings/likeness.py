@@ -68,7 +68,8 @@ def describe_likeness(evidence: Evidence) -> Iterator[str]:
 
 def _identical(evidence: Evidence) -> Iterator[str]:
     statuses = {change.pair.status for change in evidence.changes}
-    if statuses & {"only_in_base", "only_in_target", "different_shape"}:
+    resized = any(change.pair.shared is not None for change in evidence.changes)
+    if resized or statuses & {"only_in_base", "only_in_target", "different_shape"}:
         yield (
             "What both have is the same, bit for bit: one looks like the other with parts added, "
             "removed or resized."

@@ -16,6 +16,7 @@ from modeldiff.changes import ChangeTable, Statistics, merge_statistics
 from modeldiff.findings.evidence import Evidence, is_moved, medians_of
 from modeldiff.findings.layer_alignment import alignment_facts, alignment_headlines
 from modeldiff.findings.likeness import describe_likeness
+from modeldiff.findings.shared_rows import shared_rows_facts
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.text.formatting import format_count, format_layers, format_pct
 
@@ -47,7 +48,7 @@ def narrate(changes: ChangeTable) -> Narrative:
 def _with_layers(changes: ChangeTable, narrative: Narrative, *, moved: bool) -> Narrative:
     """What became of the layers goes first, where they were aligned: it is the larger change, and
     nothing is identical then."""
-    facts = (*alignment_facts(changes), *narrative.facts)
+    facts = (*alignment_facts(changes), *shared_rows_facts(changes), *narrative.facts)
     headlines = alignment_headlines(changes)
     if not headlines:
         return replace(narrative, facts=facts)

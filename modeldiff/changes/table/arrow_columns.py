@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from modeldiff.architectures.place import LayerNumbers, Place
-from modeldiff.changes.change import Change, Histogram, Pair, Statistics, Sums
+from modeldiff.changes.change import Change, Histogram, Pair, SharedRows, Statistics, Sums
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.checkpoints.tensor import Strides
 
@@ -67,6 +67,10 @@ TABLE_SCHEMA = pa.schema(
         pa.field("status", pa.string()),
         pa.field("reason", pa.string()),
         *(column for side in _SIDES for column in _tensor_fields(side)),
+        # Of two vocabularies: the rows that each has, and by what those compared are partners.
+        pa.field("base_rows", pa.int64()),
+        pa.field("target_rows", pa.int64()),
+        pa.field("rows_by", pa.string()),
         pa.field("measured", pa.bool_()),
         *(pa.field(field.name, _number(field)) for field in _SCALARS),
         *(pa.field(f"sums_{field.name}", _number(field)) for field in _SUMS),
@@ -108,6 +112,10 @@ def table_of(changes: Sequence[Change]) -> pa.Table:
         layouts = [() if p is None else tuple(chain.from_iterable(p.strides)) for p in pieces]
         columns[f"{side}_layout"] = _lists(layouts, f"{side}_layout")
         columns[f"{side}_shape"] = _lists(_attribute(tensors, "shape"), f"{side}_shape")
+    shared = [pair.shared for pair in pairs]
+    columns["base_rows"] = _attribute(shared, "base")
+    columns["target_rows"] = _attribute(shared, "target")
+    columns["rows_by"] = _attribute(shared, "by")
     statistics = [change.statistics for change in changes]
     for field in _SCALARS:
         columns[field.name] = _attribute(statistics, field.name)
@@ -133,7 +141,8 @@ def changes_of(table: pa.Table) -> tuple[Change, ...]:
     places = read.places()
     names, target_names = read("name"), read("target_name")
     base, target = read.tensors("base", names), read.tensors("target", target_names)
-    pairs = map(Pair, places, read("status"), base, target, read("reason"))
+    shared = read.shared_rows(base)
+    pairs = map(Pair, places, read("status"), base, target, read("reason"), shared)
     sums = read.objects("sums_n", Sums, *(f"sums_{field.name}" for field in _SUMS))
     histograms = read.histograms()
     scalars = (read(field.name) for field in _SCALARS)
@@ -197,6 +206,14 @@ class _Columns:
                 numbers = LayerNumbers(base, target)
                 places.append(Place(common, component, parameter, expert, tower, numbers))
         return places
+
+    def shared_rows(self, base: Sequence[TensorInfo | None]) -> list[SharedRows | None]:
+        """Of how many rows of two vocabularies these rows of ``base`` are."""
+        counts = zip(base, self("base_rows"), self("target_rows"), self("rows_by"), strict=True)
+        return [
+            None if by is None or tensor is None else SharedRows(tensor.shape[0], one, other, by)
+            for tensor, one, other, by in counts
+        ]
 
     def tensors(self, side: str, names: list[Any]) -> list[TensorInfo | None]:
         """That side's tensors; None where it has none."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from modeldiff.drawings.heatmap.frame import MARKS, in_picture
+from modeldiff.drawings.heatmap.frame import MARKS, PARTIAL, in_picture
 from modeldiff.drawings.heatmap.geometry import Grid
 from modeldiff.drawings.style.ink import INK, Paint
 
@@ -24,11 +24,16 @@ _STROKES = {
     "unreadable": "M-.5,-.5L.5,.5M-.5,.5L.5,-.5",
     "infinite": "M0,0C-.3,-.55,-.85,-.5,-.85,0C-.85,.5,-.3,.55,0,0"
     "C.3,-.55,.85,-.5,.85,0C.85,.5,.3,.55,0,0Z",
+    PARTIAL: "M-.6,-.6H.6L-.6,.6Z",
     "no value": "M-.3,.6L.3,-.6",
     "tied": "M-.6,-.22H.6M-.6,.22H.6",
     "buffer": "M-.45,-.45H.45V.45H-.45Z",
 }
-_MEANINGS = {"no value": "nothing to measure", "infinite": "infinite: base is mostly zero"}
+_MEANINGS = {
+    "no value": "nothing to measure",
+    "infinite": "infinite: base is mostly zero",
+    PARTIAL: "compared by the rows that both have",
+}
 _MOST_WORDS = 16
 _MOST_NUMBERS = 900
 
