@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from modeldiff import errors
     from modeldiff.architectures import Architecture, Place
     from modeldiff.changes import Change, ChangeTable, Progress, Statistics
+    from modeldiff.changes.layer_chains import LayerMatching
     from modeldiff.checkpoints import Checkpoint, Reference
     from modeldiff.comparison import Comparison
     from modeldiff.model import Model
@@ -98,6 +100,7 @@ def diff(
     base: str | os.PathLike[str] | Reference | Checkpoint | Model,
     target: str | os.PathLike[str] | Reference | Checkpoint | Model,
     *,
+    layers: LayerMatching = "auto",
     device: str = "auto",
     cache: bool = True,
     progress: Callable[[Progress], None] | None = None,
@@ -107,10 +110,12 @@ def diff(
     beside it, one row a tensor.
 
     ``base`` is the model that change is measured from, ``target`` the one that it became; each is
-    anything that ``open`` takes. ``device`` is ``auto`` (an accelerator
-    if there is one), ``cpu``, ``cuda:1`` …; the median is the same on all. With ``cache`` the
-    result is kept, so that it is at hand the second time, and an interrupted diff goes on where it
-    stopped. ``progress`` is called several times a second with how far it is, and may raise
+    anything that ``open`` takes. With ``layers`` ``auto`` those are partners that hold the same
+    content, where depths differ or a layer has nothing in common with the one of its number; with
+    ``position`` always those of one number. ``device`` is ``auto`` (an accelerator if there is
+    one), ``cpu``, ``cuda:1`` …; the median is the same on all. With ``cache`` the result is kept,
+    so that it is at hand the second time, and an interrupted diff goes on where it stopped.
+    ``progress`` is called several times a second with how far it is, and may raise
     ``errors.Cancelled`` to stop; ``on_change`` is called with each row as it is finished. Values
     are read through buffers of fixed size.
 
@@ -123,8 +128,9 @@ def diff(
     """
     from modeldiff.results import run_diff
 
+    comparison = replace(compare(base, target), layers=layers)
     result = run_diff(
-        compare(base, target), device=device, cache=cache, progress=progress, on_change=on_change
+        comparison, device=device, cache=cache, progress=progress, on_change=on_change
     )
     return result.changes
 

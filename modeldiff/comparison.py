@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from modeldiff.architectures import FactPair, compare_facts
 from modeldiff.changes import ChangeTable, Pair, pair
+from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
+from modeldiff.changes.shared_rows import compare_shared_rows, shared_rows_id
 from modeldiff.checkpoints import Checkpoint, Reference
 from modeldiff.model import Model
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the columns and of how they are computed. Raise it when either changes: results of
 another version are measured again."""
 
@@ -22,15 +24,24 @@ another version are measured again."""
 @dataclass(frozen=True)
 class Comparison:
     """Two models, one seen from the other: ``base`` is what change is measured from, ``target``
-    what it became. What is derived of them is computed once."""
+    what it became. What is derived of them is computed once.
+
+    ``layers`` is how layers become partners: ``auto`` by content, where their numbers do not
+    plainly say it; that needs values, so the ``alignment`` that is found by measuring makes another
+    comparison, see ``aligned``. ``position`` always by number.
+    """
 
     base: Model
     target: Model
+    layers: LayerMatching = field(default="auto", kw_only=True)
+    alignment: Alignment = field(default=BY_POSITION, kw_only=True)
 
     @classmethod
-    def open(cls, base: str | Reference, target: str | Reference) -> Comparison:
-        """Open what ``base`` and ``target`` name. Raises what ``Model.open`` raises."""
-        return cls(Model.open(base), Model.open(target))
+    def open(
+        cls, base: str | Reference, target: str | Reference, *, layers: LayerMatching = "auto"
+    ) -> Comparison:
+        """Open both. Raises as ``Model.open``."""
+        return cls(Model.open(base), Model.open(target), layers=layers)
 
     @classmethod
     def of(cls, base: Checkpoint, target: Checkpoint) -> Comparison:
@@ -49,7 +60,8 @@ class Comparison:
     @cached_property
     def pairs(self) -> tuple[Pair, ...]:
         """Every tensor of both sides in one row, before anything is measured."""
-        return pair(self.base.architecture, self.target.architecture)
+        pairs = pair(self.base.architecture, self.target.architecture, self.alignment)
+        return compare_shared_rows(pairs, *self.checkpoints)
 
     @cached_property
     def unmeasured(self) -> ChangeTable:
@@ -83,8 +95,21 @@ class Comparison:
 
     @property
     def key(self) -> str:
-        """What identifies the question, and so its result: 64 hex digits, by both contents."""
-        return comparison_key(self.base.checkpoint.fingerprint, self.target.checkpoint.fingerprint)
+        """What identifies the question, and so its result: 64 hex digits, by both contents and the
+        options."""
+        base, target = self.checkpoints
+        return comparison_key(base.fingerprint, target.fingerprint, self.options)
+
+    @cached_property
+    def options(self) -> Mapping[str, Any]:
+        """What changes the numbers beside the contents: what was asked for otherwise than by
+        default, and where vocabularies differ in size which rows are partners. The tokenizers that
+        say so are no part of a fingerprint."""
+        options: dict[str, Any] = {} if self.layers == "auto" else {"layers": self.layers}
+        shared = [each for each in self.pairs if each.shared is not None]
+        if shared:
+            options["rows"] = shared_rows_id(shared)
+        return options
 
     @cached_property
     def nbytes(self) -> int:
@@ -95,7 +120,15 @@ class Comparison:
         """The comparison of the files as they are now: itself, unless one of them changed."""
         base, target = self.base.reopened(), self.target.reopened()
         unchanged = base is self.base and target is self.target
-        return self if unchanged else replace(self, base=base, target=target)
+        return self if unchanged else Comparison(base, target, layers=self.layers)
+
+    def aligned(self, alignment: Alignment) -> Comparison:
+        """The same question with layers that meet so."""
+        return self if alignment == self.alignment else replace(self, alignment=alignment)
+
+    def aligned_as(self, changes: ChangeTable) -> Comparison:
+        """The same question with layers that meet as they do in the rows of its result."""
+        return self.aligned(replace(self.alignment, chains=changes.alignment.chains))
 
 
 def comparison_key(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from modeldiff.checkpoints.tensor import TensorInfo
 
@@ -36,6 +36,23 @@ _KEPT_BESIDE = (
 as a correction of a router's scores that a rule moves: measured like a parameter, not counted."""
 
 
+class LayerNumbers(NamedTuple):
+    """A layer's number in base and in target; None where that side has no such layer."""
+
+    base: int | None
+    target: int | None
+
+    @property
+    def label(self) -> str:
+        """Both in a few letters: ``3``, ``12 ← 20`` (target's 12 is base's 20), ``16 removed``,
+        ``4 new``."""
+        if self.target is None:
+            return f"{self.base} removed"
+        if self.base is None:
+            return f"{self.target} new"
+        return f"{self.target}" if self.base == self.target else f"{self.target} ← {self.base}"
+
+
 @dataclass(frozen=True)
 class Place:
     """Tower, layer, component, parameter and expert: what pairs two checkpoints' tensors.
@@ -45,6 +62,10 @@ class Place:
     ``norm``, ``lm_head``). ``parameter`` is the last part of the name (``weight``, ``bias``), so a
     bias never mixes with its weight. ``expert`` counts from 0; None where it is no routed expert's.
     ``tower`` is empty for a decoder-only model, else ``encoder``, ``decoder``, ``vision`` ….
+
+    Where a comparison aligned the layers of a tower by content, ``layer`` is where the layer stands
+    among those of both sides, and ``layers`` its number on each. That is no part of what tells
+    places apart.
     """
 
     layer: int | None
@@ -52,6 +73,23 @@ class Place:
     parameter: str = "weight"
     expert: int | None = None
     tower: str = ""
+    layers: LayerNumbers | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def numbers(self) -> LayerNumbers:
+        """The layer's number on each side."""
+        return self.layers or LayerNumbers(self.layer, self.layer)
+
+    @property
+    def layer_label(self) -> str:
+        """What people call the layer; empty outside the layers."""
+        return "" if self.layer is None else self.numbers.label
+
+    @property
+    def layer_number(self) -> int | None:
+        """The layer's number in base, or in target where base has no such layer."""
+        base, target = self.numbers
+        return target if base is None else base
 
     @property
     def node(self) -> str:

@@ -29,11 +29,25 @@ PairId = tuple[str, int | None, str, str, int | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
+class SharedRows:
+    """So many rows were ``compared`` of those that ``base`` and ``target`` have: the rows of equal
+    tokens by their ``text``, or those of equal ``number``."""
+
+    compared: int
+    base: int
+    target: int
+    by: Literal["text", "number"]
+
+
+@dataclass(frozen=True)
 class Pair:
     """The tensors at one ``place``: ``base`` and ``target``, None on a side that lacks it.
 
     ``status`` is what becomes of them, and ``reason`` says why in a sentence where the status alone
     does not, else it is empty.
+
+    Where ``shared`` is given, the two differ in their number of rows: ``base`` and ``target`` then
+    are the rows that both have, in one order.
     """
 
     place: Place
@@ -41,6 +55,16 @@ class Pair:
     base: TensorInfo | None
     target: TensorInfo | None
     reason: str = ""
+    shared: SharedRows | None = None
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+        """Base's and target's shape, with all rows that they have."""
+        base = self.base.shape if self.base is not None else None
+        target = self.target.shape if self.target is not None else None
+        if self.shared is None or not base or not target:
+            return base, target
+        return (self.shared.base, *base[1:]), (self.shared.target, *target[1:])
 
     @property
     def id(self) -> PairId:
@@ -55,6 +79,13 @@ class Pair:
             self.base.name if self.base else None,
             self.target.name if self.target else None,
         )
+
+    @property
+    def target_layer(self) -> int | None:
+        """The layer's number in target; None outside the layers and for what only base has."""
+        if self.target is None and self.place.layers is None:
+            return None
+        return self.place.numbers.target
 
     @property
     def nbytes(self) -> int:

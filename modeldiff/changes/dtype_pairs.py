@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -110,3 +110,21 @@ def equal_elements(
 
 def _numpy_integer(stored: StoredType) -> np.dtype[np.integer]:
     return np.dtype(f"{'u' if stored.name.startswith('U') else 'i'}{stored.bits // 8}")
+
+
+def decode_into(raw: npt.NDArray[np.uint8], stored: StoredType, values: npt.NDArray[Any]) -> None:
+    """Floats of any type as values, without loss: what the kernels do, in NumPy.
+
+    ``values`` is float32, or float64 where a side is stored as such.
+    """
+    if stored.name == "BF16":
+        halves = raw.view(np.uint16)
+        if values.dtype == np.float32:
+            bits = values.view(np.uint32)
+            np.left_shift(halves, np.uint32(16), out=bits, dtype=np.uint32, casting="unsafe")
+        else:
+            values[:] = (halves.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    elif stored.bits == 8:
+        values[:] = table8(stored.name)[raw]
+    else:
+        values[:] = raw.view({"F64": np.float64, "F32": np.float32, "F16": np.float16}[stored.name])

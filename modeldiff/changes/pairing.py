@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.naming.quantised import describe_codes
 from modeldiff.architectures.naming.strides import turned
-from modeldiff.architectures.place import Parameter, Place
+from modeldiff.architectures.place import LayerNumbers, Parameter, Place
 from modeldiff.architectures.spec import UNKNOWN
 from modeldiff.changes.change import Pair, Status
+from modeldiff.changes.layer_chains import BY_POSITION, Alignment
 from modeldiff.checkpoints.tensor import TensorInfo
 
 
-def pair(base: Architecture, target: Architecture) -> tuple[Pair, ...]:
+def pair(
+    base: Architecture, target: Architecture, alignment: Alignment = BY_POSITION
+) -> tuple[Pair, ...]:
     """One row for every stored tensor of both sides: base's in file order, then target's own.
 
     Tensors pair by place, never by position. Only where one side's family is unknown do tensors
@@ -31,37 +36,76 @@ def pair(base: Architecture, target: Architecture) -> tuple[Pair, ...]:
     Where one side stores a matrix as [in, out] and the other as [out, in], the former stands in
     the row as a view that is turned to [out, in], and ``reason`` says so. Where a side holds codes
     in place of values, the row is ``quantised`` and not measured.
+
+    Layers meet as the ``alignment`` says, by number where it says nothing: a tensor of base's layer
+    that target has twice is in two rows, one of a layer that target lacks in one without target.
     """
-    targets = {parameter.place: parameter for parameter in target.parameters}
+    ours = _in_common_order(base.parameters, alignment, "base")
+    theirs = _in_common_order(target.parameters, alignment, "target")
+    targets = {parameter.place: parameter for parameter in theirs}
     partners = {
         parameter.place: found
-        for parameter in base.parameters
+        for parameter in ours
         if (found := targets.get(parameter.place)) is not None
     }
     if UNKNOWN in (base.family, target.family):
-        _add_namesakes(partners, base, target)
-    rows = [_row(parameter, partners.get(parameter.place)) for parameter in base.parameters]
+        _add_namesakes(partners, ours, theirs)
+    rows = [_row(parameter, partners.get(parameter.place)) for parameter in ours]
     taken = {found.place for found in partners.values()}
-    rows += [_row(None, found) for found in target.parameters if found.place not in taken]
-    return tuple(rows)
+    rows += [_row(None, found) for found in theirs if found.place not in taken]
+    return tuple(_with_doubt(row, alignment) for row in rows)
+
+
+def _in_common_order(
+    parameters: Sequence[Parameter], alignment: Alignment, side: Literal["base", "target"]
+) -> Sequence[Parameter]:
+    """The parameters with their layers where the alignment's chains have them: nowhere else, or
+    several times."""
+    if not alignment.chains:
+        return parameters
+    spots: dict[tuple[str, int | None], list[tuple[int, LayerNumbers]]] = {}
+    for tower, chain in alignment.chains.items():
+        for at, numbers in enumerate(chain):
+            spots.setdefault((tower, getattr(numbers, side)), []).append((at, numbers))
+    placed: list[Parameter] = []
+    for parameter in parameters:
+        place = parameter.place
+        if place.layer is None or place.tower not in alignment.chains:
+            placed.append(parameter)
+            continue
+        for at, numbers in spots.get((place.tower, place.layer), ()):
+            placed.append(replace(parameter, place=replace(place, layer=at, layers=numbers)))
+    return placed
+
+
+def _with_doubt(row: Pair, alignment: Alignment) -> Pair:
+    doubt = alignment.doubts.get(row.place.tower)
+    if doubt is None or row.place.layer not in doubt.layers or row.status == "buffer":
+        return row
+    return replace(row, reason="; ".join(filter(None, (row.reason, doubt.reason))))
 
 
 def _add_namesakes(
-    partners: dict[Place, Parameter], base: Architecture, target: Architecture
+    partners: dict[Place, Parameter], ours: Sequence[Parameter], theirs: Sequence[Parameter]
 ) -> None:
-    """Pair what is left by stored name; tied second uses have no name of their own."""
+    """Pair what is left by stored name; tied second uses have no name of their own, and in layers
+    that were aligned a name says nothing."""
     taken = {found.place for found in partners.values()}
     left: Mapping[str, Parameter] = {
         parameter.tensor.label: parameter
-        for parameter in target.parameters
-        if parameter.place not in taken and parameter.role != "tied"
+        for parameter in theirs
+        if parameter.place not in taken and _has_name(parameter)
     }
-    for parameter in base.parameters:
-        if parameter.place not in partners and parameter.role != "tied":
+    for parameter in ours:
+        if parameter.place not in partners and _has_name(parameter):
             found = left.get(parameter.tensor.label)
             if found is not None and found.place not in taken:
                 partners[parameter.place] = found
                 taken.add(found.place)
+
+
+def _has_name(parameter: Parameter) -> bool:
+    return parameter.role != "tied" and parameter.place.layers is None
 
 
 def _row(base: Parameter | None, target: Parameter | None) -> Pair:

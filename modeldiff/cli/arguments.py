@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_REFERENCES,
     )
     _add_pair(compare)
+    compare.set_defaults(layers="auto")
     _add_json(compare)
 
     diff = commands.add_parser(
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"{_REFERENCES} {_EXIT_CODES}",
     )
     _add_pair(diff)
+    _add_layers(diff)
     _add_measuring(diff)
     diff.add_argument(
         "--shard",
@@ -93,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"{_REFERENCES} {_EXIT_CODES}",
     )
     _add_pair(join)
+    _add_layers(join)
     _add_json(join)
     _add_output(join)
 
@@ -117,6 +120,16 @@ def _parser() -> argparse.ArgumentParser:
 def _add_pair(command: argparse.ArgumentParser) -> None:
     command.add_argument("base", metavar="BASE", help="the checkpoint that change is measured from")
     command.add_argument("target", metavar="TARGET", help="the checkpoint that it became")
+
+
+def _add_layers(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--layers",
+        choices=("auto", "position"),
+        default="auto",
+        help="auto: where depths differ, or a layer has nothing in common with the one of its "
+        "number, layers are compared that hold the same content; position: always by number",
+    )
 
 
 def _add_json(command: argparse.ArgumentParser) -> None:

@@ -84,7 +84,9 @@ def demo_command(options: Namespace, terminal: Terminal) -> None:
         terminal.line("demo:tuned, demo:lora and demo:unrelated as the target of a diff.")
         terminal.line()
     diff_command(
-        Namespace(**vars(options), base="demo:base", target="demo:continued", shard=None),
+        Namespace(
+            **vars(options), base="demo:base", target="demo:continued", shard=None, layers="auto"
+        ),
         terminal,
     )
 
@@ -142,7 +144,8 @@ def _write(result: Result, comparison: Comparison, output: Path) -> None:
 
 
 def _open_both(options: Namespace, terminal: Terminal) -> Comparison:
-    return Comparison(_open(options.base, terminal), _open(options.target, terminal))
+    base, target = _open(options.base, terminal), _open(options.target, terminal)
+    return Comparison(base, target, layers=options.layers)
 
 
 def _open(reference: str, terminal: Terminal) -> Model:

@@ -21,6 +21,8 @@ def grouped(items: Iterable[Item], group: Callable[[Item], _Group]) -> dict[_Gro
 
 
 def layers_text(places: Iterable[Place]) -> str:
-    """The layers of these places as ranges (``0–31``); empty for places outside the layers."""
-    layers = [place.layer for place in places if place.layer is not None]
+    """The layers of these places as ranges (``0–31``), by their numbers in base where it has them;
+    empty for places outside the layers."""
+    numbers = (place.layer_number for place in places)
+    layers = sorted({number for number in numbers if number is not None})
     return format_layers(layers).partition(" ")[2] if layers else ""

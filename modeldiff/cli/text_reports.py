@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from modeldiff.architectures.graph.data_order import DataOrder
 from modeldiff.changes import Change, ChangeTable, Pair, Shard, Statistics, Status
+from modeldiff.changes.alignment.align import layers_of_one_side
 from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.cli.grouping import grouped, layers_text
 from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
 from modeldiff.comparison import Comparison
+from modeldiff.findings.layer_alignment import layer_runs
 from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.findings.summary import summarize
@@ -21,6 +23,7 @@ from modeldiff.text.formatting import (
     format_bytes,
     format_count,
     format_duration,
+    format_layers,
     format_number,
     format_pct,
     format_shape,
@@ -96,6 +99,13 @@ def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
                 terminal.line(line)
     terminal.heading("Tensors")
     _report_statuses(comparison.unmeasured, terminal)
+    base, target = comparison.base.architecture, comparison.target.architecture
+    if layers_of_one_side(base, target):
+        terminal.line(
+            "Layers are paired by their numbers here. As depths differ, diff looks which hold the "
+            "same content."
+        )
+    _report_shared_rows(comparison.unmeasured, terminal)
     _report_not_compared(comparison.unmeasured, terminal)
 
 
@@ -122,6 +132,7 @@ def report_diff(result: Result, terminal: Terminal) -> None:
     )
     _report_statuses(changes, terminal)
     _report_reading(narrate(changes), terminal)
+    _report_layers(changes, terminal)
     if summary.statistics is not None:
         terminal.heading("Change in %, each component over all its layers")
         count = sum(change.statistics is not None for change in changes)
@@ -139,7 +150,24 @@ def report_diff(result: Result, terminal: Terminal) -> None:
         _report_floor(summary.statistics, terminal)
         _report_extremes("Most changed", summary.most_changed, terminal)
         _report_extremes("Least changed", summary.least_changed, terminal)
+    _report_shared_rows(changes, terminal)
     _report_not_compared(changes, terminal)
+
+
+def _report_layers(changes: ChangeTable, terminal: Terminal) -> None:
+    """Which layer of target is which of base, where they were aligned."""
+    for tower, chain in changes.alignment.chains.items():
+        terminal.heading(f"Layers of {tower}, target ← base" if tower else "Layers, target ← base")
+        rows = [
+            (
+                format_layers(run.target).partition(" ")[2] if run.target else "removed",
+                "←" if run.base and run.target else "",
+                format_layers(run.base).partition(" ")[2] if run.base else "new",
+            )
+            for run in layer_runs(chain)
+        ]
+        _table(terminal, ("target", "", "base"), rows)
+        terminal.line("--layers position compares them number against number.")
 
 
 def _over_layers(changes: ChangeTable) -> Iterator[tuple[str, ...]]:
@@ -232,7 +260,23 @@ def _report_statuses(changes: ChangeTable, terminal: Terminal) -> None:
         for status, words in STATUS_WORDS.items()
         if status in counts
     ]
+    partial = sum(change.pair.shared is not None for change in changes)
+    if partial:
+        parts.append(f"{partial:,} by a part of the rows")
     terminal.line(f"{len(changes):,} tensors: {', '.join(parts)}")
+
+
+def _report_shared_rows(changes: ChangeTable, terminal: Terminal) -> None:
+    """What was compared by a part of its rows."""
+    pairs = [change.pair for change in changes.ordered() if change.pair.shared is not None]
+    if pairs:
+        terminal.heading("Compared by the rows that both have")
+        headers = ("component", "base", "target", "")
+        rows = [
+            (each.place.column, *(format_shape(shape) for shape in each.shapes), each.reason)
+            for each in pairs
+        ]
+        _table(terminal, headers, rows)
 
 
 def _report_not_compared(changes: ChangeTable, terminal: Terminal) -> None:
@@ -274,8 +318,10 @@ def _table(
 
 
 def _name(pair: Pair) -> str:
-    tensor = pair.base or pair.target
-    return tensor.label if tensor else ""
+    tensor, (base, target) = pair.base or pair.target, pair.place.numbers
+    name = tensor.label if tensor else ""
+    moved = base is not None and target is not None and base != target
+    return f"{name} (in target's layer {target})" if moved else name
 
 
 def _described(tensor: TensorInfo | None) -> str:

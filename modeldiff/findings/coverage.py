@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from modeldiff.changes import Change, Status
+from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.findings.evidence import compared_elements
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.findings.words import counted, enumeration, places_words
@@ -173,20 +174,32 @@ def _share(part: int, whole: int) -> str:
 def _share_of(changes: Sequence[Change], side: str) -> Share:
     """Of one side, each stored tensor once; one that stands in two rows counts as the better."""
     sizes: dict[str, tuple[int, int]] = {}
-    compared: dict[str, int] = {}
+    compared: dict[str, tuple[int, int]] = {}
     for change in changes:
         tensor = getattr(change.pair, side)
         if tensor is None or change.pair.status in ("buffer", "tied"):
             continue
-        sizes[tensor.label] = tensor.elements, tensor.nbytes
+        sizes[tensor.label] = _whole_size(change, side, tensor)
         if change.statistics is not None:
-            elements = compared_elements(change)
-            compared[tensor.label] = max(compared.get(tensor.label, 0), elements)
+            read = compared_elements(change), tensor.nbytes
+            compared[tensor.label] = max(compared.get(tensor.label, (0, 0)), read)
     return Share(
         tensors=len(sizes),
         elements=sum(elements for elements, _ in sizes.values()),
         nbytes=sum(nbytes for _, nbytes in sizes.values()),
         compared_tensors=len(compared),
-        compared_elements=sum(compared.values()),
-        compared_bytes=sum(sizes[label][1] for label in compared),
+        compared_elements=sum(elements for elements, _ in compared.values()),
+        compared_bytes=sum(nbytes for _, nbytes in compared.values()),
+    )
+
+
+def _whole_size(change: Change, side: str, tensor: TensorInfo) -> tuple[int, int]:
+    """Elements and bytes of a side's stored tensor, with the rows that the other side lacks."""
+    shared = change.pair.shared
+    if shared is None or not shared.compared:
+        return tensor.elements, tensor.nbytes
+    rows = getattr(shared, side)
+    return (
+        tensor.elements // shared.compared * rows,
+        tensor.nbytes // shared.compared * rows,
     )

@@ -215,9 +215,10 @@ def _profiles(known: KindRows) -> list[Profile]:
     cells: dict[str, dict[int, list[Statistics]]] = {}
     for change in known.moved:
         place = change.pair.place
-        if place.layer is not None and change.statistics is not None:
+        number = place.layer_number
+        if number is not None and change.statistics is not None:
             layers = cells.setdefault(place.column, {})
-            layers.setdefault(place.layer, []).append(change.statistics)
+            layers.setdefault(number, []).append(change.statistics)
     profiles = []
     for column, layers in cells.items():
         values = [(layer, known.extent(merged(layers[layer]))) for layer in sorted(layers)]

@@ -18,8 +18,10 @@ from modeldiff.findings.broken import describe_broken
 from modeldiff.findings.coverage import Coverage, coverage_of, describe_coverage, describe_lack
 from modeldiff.findings.depth import describe_depth
 from modeldiff.findings.evidence import KINDS, LEVEL_KINDS, Evidence, KindRows, TensorKind, is_equal
+from modeldiff.findings.layer_alignment import alignment_facts, alignment_headlines
 from modeldiff.findings.likeness.likeness import describe_likeness
 from modeldiff.findings.likeness.recipes import strangers_of
+from modeldiff.findings.shared_rows import shared_rows_facts
 from modeldiff.findings.spread import describe_spread
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses
 from modeldiff.findings.witnesses.witness import Witness, explained_places
@@ -60,9 +62,15 @@ def narrate(changes: ChangeTable, witnesses: Sequence[Witness] = ()) -> Narrativ
     witnesses = (*witnesses, *own)
     evidence = Evidence(changes, explained_places(witnesses))
     coverage = coverage_of(changes)
-    first = (describe_broken(evidence), describe_lack(coverage), _size(evidence, coverage))
+    layers = alignment_headlines(changes)
+    size = _size(evidence, coverage)
+    first = (describe_broken(evidence), *layers, describe_lack(coverage), size)
     headline, *more = [*filter(None, first)] or ["No element could be compared."]
-    facts = (*more, *_facts(evidence, coverage, witnesses))
+    of_layers = (*alignment_facts(changes), *shared_rows_facts(changes))
+    facts = (*more, *of_layers, *_facts(evidence, coverage, witnesses))
+    if layers and not evidence.moved and not evidence.broken:
+        like = "Like base's own layers, put together anew: nothing that was compared has changed."
+        return Narrative(headline, facts, (like,))
     return Narrative(headline, facts, tuple(describe_likeness(evidence, coverage, witnesses)))
 
 

@@ -12,7 +12,8 @@ MOST_NAMED = 3
 
 def place_words(place: Place) -> str:
     """A place as people say it: ``layer 3 · self_attn.v_proj``, with its expert."""
-    words = place.column if place.layer is None else f"layer {place.layer} · {place.column}"
+    label = place.layer_label
+    words = f"layer {label} · {place.column}" if label else place.column
     return words if place.expert is None else f"{words}, expert {place.expert}"
 
 
@@ -21,8 +22,8 @@ def places_words(places: Sequence[Place]) -> str:
     layers_of: dict[str, list[int]] = {}
     for place in places:
         layers = layers_of.setdefault(place.column, [])
-        if place.layer is not None:
-            layers.append(place.layer)
+        if place.layer_number is not None:
+            layers.append(place.layer_number)
     alike: dict[tuple[int, ...], list[str]] = {}
     for column, layers in layers_of.items():
         alike.setdefault(tuple(sorted(set(layers))), []).append(column)

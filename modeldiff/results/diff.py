@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,7 +22,9 @@ from modeldiff.changes import (
 )
 from modeldiff.changes.change import PairId
 from modeldiff.changes.kernels.object_code import are_compiled, kernels
+from modeldiff.changes.layer_chains import Alignment
 from modeldiff.comparison import SCHEMA, Comparison
+from modeldiff.results.aligning import aligned_by_depth, aligned_by_values
 from modeldiff.results.result import Result, ResultHeader
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Entry, Journal, journal_path
@@ -37,6 +39,7 @@ def run_diff(
     cache: bool = True,
     progress: Callable[[Progress], None] | None = None,
     on_change: Callable[[Change], None] | None = None,
+    on_alignment: Callable[[Alignment], None] | None = None,
 ) -> Result:
     """What changed between two models.
 
@@ -46,12 +49,15 @@ def run_diff(
     is finished, those of the journal first; ``progress`` is called often and may raise
     ``Cancelled``. Without ``cache`` nothing is read from the cache folder or written to it.
 
+    Layers meet as ``comparison.layers`` says. Where they meet otherwise than by number,
+    ``on_alignment`` is told before the first row that was measured so.
+
     Raises ``ResultError`` where the cache folder can't be written to, and what ``measure`` raises.
     """
     key = comparison.key
     if cache and (stored := load_result(key)) is not None:
         return as_asked(stored, comparison)
-    diff = _Diff(comparison, device, progress, on_change)
+    diff = _Diff(comparison, device, progress, on_change, on_alignment=on_alignment)
     if not cache:
         return diff.run(None)
     folder = ready_results_folder()
@@ -103,6 +109,20 @@ def run_shard(
             return MeasuredShard(diff.measured(journal).changes, path)
 
 
+def realigned(
+    comparison: Comparison,
+    changes: ChangeTable,
+    *,
+    progress: Callable[[Progress], None] | None = None,
+) -> ChangeTable:
+    """The rows of a whole diff whose layers met by number: the same ones, or, where they show that
+    layers should meet by content, those that follow from that, measured now."""
+    diff = _Diff(comparison, "auto", progress, None)
+    if not diff.align_by_values(changes):
+        return changes
+    return diff.measured_from(changes, None, 0.0).changes
+
+
 def result_of(
     comparison: Comparison, changes: ChangeTable, *, device: str, seconds: float
 ) -> Result:
@@ -113,7 +133,7 @@ def result_of(
         base_fingerprint=base.fingerprint,
         target_reference=target.reference.text,
         target_fingerprint=target.fingerprint,
-        options={},
+        options=comparison.options,
         version=__version__,
         schema=SCHEMA,
         device=device,
@@ -149,18 +169,14 @@ class _Diff:
         progress: Callable[[Progress], None] | None,
         on_change: Callable[[Change], None] | None,
         shard: Shard | None = None,
+        on_alignment: Callable[[Alignment], None] | None = None,
     ) -> None:
-        self._comparison = comparison
         self._device = resolve_device(device)
-        self.unmeasured = comparison.unmeasured
-        self._pairs = comparison.pairs
-        if shard is not None:
-            self._pairs = plan_shards(self._pairs, shard.count)[shard.number - 1]
-            self.unmeasured = ChangeTable.of_pairs(self._pairs)
+        self._shard = shard
         self._report = progress or (lambda _: None)
         self._on_change = on_change or (lambda _: None)
-        compared = sum(each.status == "compared" for each in self._pairs)
-        self._resumed = Progress("measuring", 0, _bytes(self._pairs), 0, compared)
+        self._on_alignment = on_alignment or (lambda _: None)
+        self._take(comparison)
 
     def wait(self) -> None:
         """Report that another process measures this pair."""
@@ -173,17 +189,64 @@ class _Diff:
 
     def measured(self, journal: Journal | None) -> _Measured:
         """Measure what the journal lacks. What could not be read is tried again."""
+        self._align(aligned_by_depth(self._comparison, self._report))
         entries = journal.entries if journal else {}
-        finished: dict[PairId, Change] = {}
+        known = {}
         for each in self._pairs:
             entry = entries.get(each.id) if each.status == "compared" else None
             if entry is not None and entry.statistics is not None:
-                finished[each.id] = entry.change(each)
+                known[each.id] = entry.change(each)
+        earlier = max((entry.seconds for entry in entries.values()), default=0.0)
+        devices = [entry.device for entry in entries.values()]
+        rows = self._measured(known, journal, earlier)
+        if self._shard is None and self.align_by_values(rows.changes):
+            earlier_rows = [*rows.changes, *_rows_of(entries, self._pairs)]
+            rows = self.measured_from(earlier_rows, journal, rows.seconds)
+        device = ", ".join(dict.fromkeys([*devices, self._device]))
+        return replace(rows, device=device)
+
+    def align_by_values(self, changes: ChangeTable) -> bool:
+        """Let layers meet by content, where these rows show that they should; whether they do."""
+        return self._align(aligned_by_values(self._comparison, changes, self._report))
+
+    def measured_from(
+        self, earlier: Iterable[Change], journal: Journal | None, seconds: float
+    ) -> _Measured:
+        """Measure what is not among ``earlier`` rows, wherever their layers stood."""
+        measured = {_tensors(row.pair): row.statistics for row in earlier if row.statistics}
+        known = {
+            each.id: Change(each, measured[_tensors(each)])
+            for each in self._pairs
+            if each.status == "compared" and _tensors(each) in measured
+        }
+        return self._measured(known, journal, seconds)
+
+    def _align(self, comparison: Comparison) -> bool:
+        if comparison is self._comparison:
+            return False
+        self._take(comparison)
+        self._on_alignment(comparison.alignment)
+        return True
+
+    def _take(self, comparison: Comparison) -> None:
+        self._comparison = comparison
+        self.unmeasured = comparison.unmeasured
+        self._pairs = comparison.pairs
+        if self._shard is not None:
+            self._pairs = plan_shards(self._pairs, self._shard.count)[self._shard.number - 1]
+            self.unmeasured = ChangeTable.of_pairs(self._pairs)
+        compared = sum(each.status == "compared" for each in self._pairs)
+        self._resumed = Progress("measuring", 0, _bytes(self._pairs), 0, compared)
+
+    def _measured(
+        self, known: Mapping[PairId, Change], journal: Journal | None, earlier: float
+    ) -> _Measured:
+        """Measure what is not ``known``, after ``earlier`` seconds."""
+        finished = dict(known)
         missing = [each for each in self._pairs if each.id not in finished]
         self._resume_from([change.pair for change in finished.values()])
-        for change in finished.values():
+        for change in known.values():
             self._on_change(change)
-        earlier = max((entry.seconds for entry in entries.values()), default=0.0)
         if any(each.status == "compared" for each in missing):
             self._prepare()
         started = time.monotonic() - earlier
@@ -199,10 +262,9 @@ class _Diff:
                     entry = Entry(change.statistics, self._device, seconds, reason)
                     journal.append(change.pair, entry)
                 self._on_change(change)
-        devices = dict.fromkeys([*(entry.device for entry in entries.values()), self._device])
         return _Measured(
             self.unmeasured.with_measured(finished.values()),
-            device=", ".join(devices),
+            device=self._device,
             seconds=time.monotonic() - started,
         )
 
@@ -238,3 +300,13 @@ class _Diff:
 
 def _bytes(pairs: Sequence[Pair]) -> int:
     return sum(each.nbytes for each in pairs)
+
+
+def _tensors(pair: Pair) -> tuple[str, str]:
+    """What a pair's numbers are of, wherever it stands."""
+    return pair.base.label if pair.base else "", pair.target.label if pair.target else ""
+
+
+def _rows_of(entries: Mapping[PairId, Entry], pairs: Sequence[Pair]) -> list[Change]:
+    """The rows of those pairs that have an entry."""
+    return [entries[each.id].change(each) for each in pairs if each.id in entries]

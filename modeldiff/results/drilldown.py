@@ -13,6 +13,7 @@ from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.drilldowns.kind import Inputs
 from modeldiff.results.drilldowns.registry import drill_down_kind
 from modeldiff.results.store.drilldown_files import read_drill_down, write_drill_down
+from modeldiff.results.store.result_files import load_result
 
 
 def run_drill_down(
@@ -36,6 +37,7 @@ def run_drill_down(
     stored = load_drill_down(comparison.key, request)
     if stored is not None:
         return stored
+    comparison = _as_stored(comparison)
     pair = _pair_at(comparison, request.place)
     result = kind.measure(Inputs(pair, comparison, device, progress))
     save_drill_down(comparison.key, request, result)
@@ -58,6 +60,14 @@ def save_drill_down(key: str, request: DrillDown, result: Any) -> None:
     """
     table, about = drill_down_kind(request.kind).encode(result, request.place)
     write_drill_down(key, request, table, about)
+
+
+def _as_stored(comparison: Comparison) -> Comparison:
+    """The comparison with layers that meet as in its stored result, if there is one."""
+    if comparison.layers == "position" or comparison.alignment:
+        return comparison
+    stored = load_result(comparison.key)
+    return comparison if stored is None else comparison.aligned_as(stored.changes)
 
 
 def _pair_at(comparison: Comparison, place: Place) -> Pair:

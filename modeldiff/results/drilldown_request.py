@@ -14,3 +14,16 @@ class DrillDown:
 
     place: Place
     kind: str
+
+    @property
+    def identity(self) -> dict[str, str | int | None]:
+        """What tells it from the others of its comparison, in plain values."""
+        place = self.place
+        return {
+            "layer": place.layer,
+            "component": place.component,
+            "parameter": place.parameter,
+            "expert": place.expert,
+            "tower": place.tower,
+            "kind": self.kind,
+        }

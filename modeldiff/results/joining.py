@@ -13,7 +13,8 @@ from modeldiff.changes import Change, Pair, Progress, Shard, plan_shards
 from modeldiff.changes.change import PairId
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ResultError
-from modeldiff.results.diff import as_asked, result_of
+from modeldiff.results.aligning import aligned_by_depth
+from modeldiff.results.diff import as_asked, realigned, result_of
 from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Entry, journals_of, read_journal
@@ -70,7 +71,8 @@ def join_shards(
     """The result of a diff that was measured in shards, from all journals of it in the folder of
     results: of shards of any counts, and of a whole diff that was interrupted.
 
-    It is stored, and the journals are removed. A result that is stored already is returned.
+    It is stored, and the journals are removed. A result that is stored already is returned. Where
+    the rows show that layers should meet by content, the pairs that follow are measured here.
     ``progress`` is called while another process measures the whole diff, which is waited for.
 
     Raises ``ResultError`` where tensors are missing, with their shards and how to measure them,
@@ -83,6 +85,7 @@ def join_shards(
     with held_alone(folder / f"{key}.lock", lambda: progress(waiting) if progress else None):
         if (stored := load_result(key)) is not None:
             return as_asked(stored, comparison)
+        comparison = aligned_by_depth(comparison, progress or (lambda _: None))
         paths = journals_of(folder, key)
         journals = {shard: read_journal(path, key) for shard, path in paths.items()}
         joined = join_journals(comparison.pairs, journals.values())
@@ -90,6 +93,7 @@ def join_shards(
             raise _incomplete(comparison, joined.missing, journals, folder)
         devices = ", ".join(joined.devices) or "none"
         changes = comparison.unmeasured.with_measured(joined.changes)
+        changes = realigned(comparison, changes, progress=progress)
         result = result_of(comparison, changes, device=devices, seconds=joined.seconds)
         save_result(result)
         for shard, path in paths.items():

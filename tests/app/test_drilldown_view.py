@@ -198,12 +198,26 @@ def test_where_there_is_no_drill_down(
 def test_another_shape_and_one_side_alone(
     open_page: OpenPage, measure: Measure, tmp_path: Path
 ) -> None:
-    base = write_llama(tmp_path / "a")
-    target = write_llama(tmp_path / "b", vocabulary=40, extra={"model.extra.weight": (4, 4)})
+    base = write_llama(tmp_path / "a", extra={"model.other.weight": (4, 4)})
+    target = write_llama(
+        tmp_path / "b", extra={"model.extra.weight": (4, 4), "model.other.weight": (4, 6)}
+    )
     measure(str(base), str(target))
     pair = {"base": str(base), "target": str(target)}
-    assert "same shape" in words(open_page("heatmap", **pair, component="embed_tokens"))
+    assert "same shape" in words(open_page("heatmap", **pair, component="other"))
     assert "one side alone" in words(open_page("heatmap", **pair, component="extra"))
+
+
+def test_a_longer_vocabulary_is_compared_by_the_rows_that_both_have(
+    open_page: OpenPage, measure: Measure, tmp_path: Path
+) -> None:
+    base = write_llama(tmp_path / "a")
+    target = write_llama(tmp_path / "b", vocabulary=40)
+    measure(str(base), str(target))
+    pair = {"base": str(base), "target": str(target)}
+    shown = words(open_page("heatmap", **pair, component="embed_tokens", look="rows"))
+    assert "first 32 of 40 rows, by row number" in shown
+    assert "8 rows that only target has" in shown
 
 
 def test_a_tied_head_is_drilled_into_where_it_is_stored(

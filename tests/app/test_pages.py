@@ -12,10 +12,10 @@ import pytest
 
 from modeldiff import diff
 from modeldiff.comparison import Comparison
+from modeldiff.findings.words import place_words
 from modeldiff.results import find
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.lock import held_alone
-from modeldiff.ui.controls.choosers import cell_name
 from tests.app.conftest import PAGES, OpenPage, words
 from tests.app.small_models import write_llama
 from tests.support.small_checkpoints import write_checkpoint
@@ -59,9 +59,10 @@ def test_compare_says_what_changed(
     assert metrics["Tensors compared"] == "21 of 21"
     assert metrics["Median change"].startswith("3.")
     assert metrics["Relative Frobenius"].startswith("5.")
+    changes = diff(pair["base"], pair["target"], device="cpu")
     medians = {
-        cell_name((change.pair.place.layer, change.pair.place.column)): change.statistics.median_pct
-        for change in diff(pair["base"], pair["target"], device="cpu")
+        place_words(change.pair.place): change.statistics.median_pct
+        for change in changes
         if change.statistics is not None
     }
     ascending = sorted(medians, key=lambda name: medians[name] or 0.0)

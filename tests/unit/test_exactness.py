@@ -129,16 +129,19 @@ def assert_medians_exact(
 def test_another_vocabulary(pair: tuple[Path, Path], tmp_path: Path) -> None:
     other = save_llama(tmp_path / "wide", 1, vocab_size=400)
     rows = {row["name"]: row for row in diff(str(pair[0]), str(other))["tensors"]}
+    a, b = stored_values(pair[0]), stored_values(other)
     for name in ("model.embed_tokens.weight", "lm_head.weight"):
-        assert rows[name]["status"] == "different_shape"
+        assert (rows[name]["status"], rows[name]["compared_rows"]) == ("compared", 384)
         assert (rows[name]["base_shape"], rows[name]["target_shape"]) == ([384, 64], [400, 64])
-        assert rows[name]["median_pct"] is None
+        shared = b[name].reshape(400, 64)[:384].reshape(a[name].shape)
+        assert rows[name]["median_pct"] == expected_median_pct(a[name], shared)
     assert rows["model.layers.0.mlp.up_proj.weight"]["status"] == "compared"
 
 
 def test_another_number_of_layers(pair: tuple[Path, Path], tmp_path: Path) -> None:
     other = save_llama(tmp_path / "deep", 1, num_hidden_layers=5)
-    document = diff(str(pair[0]), str(other))
+    document = diff(str(pair[0]), str(other), "--layers", "position")
+    assert document["options"] == {"layers": "position"}
     statuses = document["summary"]["statuses"]
     assert statuses == {"compared": 3 * 9 + 3, "only_in_target": 2 * 9}
     added = [row for row in document["tensors"] if row["status"] == "only_in_target"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,27 @@ class BlockSums:
     target_squared: FloatSums
     delta_squared: FloatSums
     max_abs_delta: FloatSums
+
+
+def joined(blocks: Sequence[BlockSums]) -> BlockSums:
+    """The sums of several blocks' rows, one block after the other, in one segment."""
+
+    def counts(name: str) -> Counts:
+        parts = [getattr(block, name) for block in blocks]
+        return np.concatenate(parts).astype(np.int64) if parts else np.zeros((0, 1), np.int64)
+
+    def sums(name: str) -> FloatSums:
+        parts = [getattr(block, name) for block in blocks]
+        return np.concatenate(parts).astype(np.float64) if parts else np.zeros((0, 1))
+
+    return BlockSums(
+        counts("n"),
+        counts("unchanged"),
+        sums("base_squared"),
+        sums("target_squared"),
+        sums("delta_squared"),
+        sums("max_abs_delta"),
+    )
 
 
 def block_sums(reader: PairReader, base: Values, target: Values, edges: Counts) -> BlockSums:

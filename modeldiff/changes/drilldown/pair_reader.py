@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from modeldiff.changes.backends.devices import MOST_THREADS, usable_cores
 from modeldiff.changes.change import Pair, Progress, ReportProgress
-from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair, table8
+from modeldiff.changes.dtype_pairs import DtypePair, decode_into, dtype_pair
 from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
-from modeldiff.checkpoints import Checkpoint, StoredType, TensorInfo
+from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.errors import CheckpointError, InvalidOption
 
 BLOCK_ELEMENTS = 1 << 18
@@ -239,21 +239,3 @@ class PairReader:
 
     def _fetching(self, here: int, total: int) -> None:
         self._progress(Progress("fetching", here, total, 0, 1, current=self.matrix.base.name))
-
-
-def decode_into(raw: Bytes, stored: StoredType, values: Values) -> None:
-    """Floats of any type as values, without loss: what the kernels do, in NumPy.
-
-    ``values`` is float32, or float64 where a side is stored as such.
-    """
-    if stored.name == "BF16":
-        halves = raw.view(np.uint16)
-        if values.dtype == np.float32:
-            bits = values.view(np.uint32)
-            np.left_shift(halves, np.uint32(16), out=bits, dtype=np.uint32, casting="unsafe")
-        else:
-            values[:] = (halves.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    elif stored.bits == 8:
-        values[:] = table8(stored.name)[raw]
-    else:
-        values[:] = raw.view({"F64": np.float64, "F32": np.float32, "F16": np.float16}[stored.name])

@@ -153,10 +153,11 @@ def expert_changes(changes: Iterable[Change], place: Place) -> dict[int, Statist
 
 
 def _is_transposed(pair: Pair, architecture: Architecture) -> bool:
+    """Whether the component's matrices are stored [in, out]: in all layers, or in none."""
     return any(
         parameter.transposed
         for parameter in architecture.parameters
-        if parameter.place == pair.place
+        if parameter.place.column == pair.place.column
     )
 
 

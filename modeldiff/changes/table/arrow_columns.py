@@ -2,9 +2,11 @@
 
 One row a pair, flat columns: the place, both tensors, the statistics by their names, then what
 merges: ``sums_*`` and the sparse histogram. ``name`` is base's name, or target's where base lacks
-the tensor. ``*_dtype`` is the type of the values. Where several pieces or a recipe make a tensor,
-its file and offset are null: a table says what was measured, not where to read it again. Columns
-are built and read as a whole, so 45,000 rows take well under a second.
+the tensor. ``layer`` and ``target_layer`` are the layer's numbers in base and in target; where
+layers were aligned, null says that a side has no such layer. ``*_dtype`` is the type of the values.
+Where several pieces or a recipe make a tensor, its file and offset are null: a table says what was
+measured, not where to read it again. Columns are built and read as a whole, so 45,000 rows take
+well under a second.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from modeldiff.architectures.place import Place
-from modeldiff.changes.change import Change, Histogram, Pair, Statistics, Sums
+from modeldiff.architectures.place import LayerNumbers, Place
+from modeldiff.changes.change import Change, Histogram, Pair, SharedRows, Statistics, Sums
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.checkpoints.tensor import Strides
 
@@ -57,12 +59,19 @@ TABLE_SCHEMA = pa.schema(
         pa.field("target_name", pa.string()),
         pa.field("tower", pa.string()),
         pa.field("layer", pa.int64()),
+        pa.field("target_layer", pa.int64()),
+        # Where the layer stands among those of both sides; null where layers met by number.
+        pa.field("common_layer", pa.int64()),
         pa.field("component", pa.string()),
         pa.field("parameter", pa.string()),
         pa.field("expert", pa.int64()),
         pa.field("status", pa.string()),
         pa.field("reason", pa.string()),
         *(column for side in _SIDES for column in _tensor_fields(side)),
+        # Of two vocabularies: the rows that each has, and by what those compared are partners.
+        pa.field("base_rows", pa.int64()),
+        pa.field("target_rows", pa.int64()),
+        pa.field("rows_by", pa.string()),
         pa.field("measured", pa.bool_()),
         *(pa.field(field.name, _number(field)) for field in _SCALARS),
         *(pa.field(f"sums_{field.name}", _number(field)) for field in _SUMS),
@@ -90,6 +99,13 @@ def table_of(changes: Sequence[Change]) -> pa.Table:
 def _pair_columns(pairs: Sequence[Pair]) -> dict[str, Any]:
     places = [pair.place for pair in pairs]
     columns: dict[str, Any] = {name: _attribute(places, name) for name in _PLACE}
+    columns["layer"] = [place.numbers.base for place in places]
+    columns["target_layer"] = [pair.target_layer for pair in pairs]
+    columns["common_layer"] = [None if p.layers is None else p.layer for p in places]
+    shared = [pair.shared for pair in pairs]
+    columns["base_rows"] = _attribute(shared, "base")
+    columns["target_rows"] = _attribute(shared, "target")
+    columns["rows_by"] = _attribute(shared, "by")
     columns["status"] = _attribute(pairs, "status")
     columns["reason"] = _attribute(pairs, "reason")
     columns["name"] = _attribute([pair.base or pair.target for pair in pairs], "name")
@@ -129,11 +145,11 @@ def changes_of(table: pa.Table) -> tuple[Change, ...]:
     if not table.schema.equals(TABLE_SCHEMA, check_metadata=False):
         raise ValueError("its columns are not those of a change table")
     read = _Columns(table)
-    layers, experts = read("layer"), read("expert")
-    places = map(Place, layers, read("component"), read("parameter"), experts, read("tower"))
+    places = read.places()
     names, target_names = read("name"), read("target_name")
     base, target = read.tensors("base", names), read.tensors("target", target_names)
-    pairs = map(Pair, places, read("status"), base, target, read("reason"))
+    shared = read.shared_rows(base)
+    pairs = map(Pair, places, read("status"), base, target, read("reason"), shared)
     sums = read.objects("sums_n", Sums, *(f"sums_{field.name}" for field in _SUMS))
     histograms = read.histograms()
     scalars = (read(field.name) for field in _SCALARS)
@@ -183,6 +199,28 @@ class _Columns:
             numbers[missing] = None
         numbers_and_nulls: list[Any] = numbers.tolist()
         return numbers_and_nulls
+
+    def places(self) -> list[Place]:
+        """The place of each row."""
+        names = (self(name) for name in ("component", "parameter", "expert", "tower"))
+        layers = zip(self("layer"), self("target_layer"), self("common_layer"), strict=True)
+        places = []
+        for (base, target, common), *rest in zip(layers, *names, strict=True):
+            if common is None:
+                places.append(Place(base, *rest))
+            else:
+                component, parameter, expert, tower = rest
+                numbers = LayerNumbers(base, target)
+                places.append(Place(common, component, parameter, expert, tower, numbers))
+        return places
+
+    def shared_rows(self, base: Sequence[TensorInfo | None]) -> list[SharedRows | None]:
+        """Of how many rows of two vocabularies these rows of ``base`` are."""
+        counts = zip(base, self("base_rows"), self("target_rows"), self("rows_by"), strict=True)
+        return [
+            None if by is None or tensor is None else SharedRows(tensor.shape[0], one, other, by)
+            for tensor, one, other, by in counts
+        ]
 
     def tensors(self, side: str, names: list[Any]) -> list[TensorInfo | None]:
         """That side's tensors; None where it has none."""

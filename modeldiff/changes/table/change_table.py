@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from modeldiff.architectures.graph.data_order import DataOrder
-from modeldiff.architectures.place import Place
+from modeldiff.architectures.place import LayerNumbers, Place
 from modeldiff.changes.change import Change, Pair, Statistics, Status
+from modeldiff.changes.layer_chains import Alignment
 from modeldiff.changes.statistics.merge_cache import merged
 from modeldiff.changes.table.row_index import Cell, RowIndex, RowPositions
 
@@ -103,6 +105,41 @@ class ChangeTable(Sequence[Change]):
     def one_a_column(self) -> tuple[Place, ...]:
         """A place of each column, in the order of ``columns``."""
         return self._index.one_a_column
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """The chains by which layers met otherwise than by number."""
+        return Alignment.of_places(row.pair.place for row in self._rows)
+
+    def seen_from(self, side: Literal["base", "target"]) -> ChangeTable:
+        """The table by one side's own numbers of layers, without the layers that it lacks: for what
+        shows that side alone. The table itself, where layers met by number."""
+        if not self.alignment:
+            return self
+        rows = []
+        for row in self._rows:
+            place = row.pair.place
+            if place.layers is None:
+                rows.append(row)
+            elif (number := getattr(place.layers, side)) is not None:
+                own = replace(place, layer=number, layers=None)
+                rows.append(replace(row, pair=replace(row.pair, place=own)))
+        return ChangeTable(rows)
+
+    def layer_label(self, layer: int) -> str:
+        """What people call the layer that ``Place.layer`` calls so, by its numbers on both sides:
+        one name, but where towers were aligned apart."""
+        return " / ".join(dict.fromkeys(numbers.label for numbers in self.layer_numbers(layer)))
+
+    def layer_with(self, numbers: LayerNumbers) -> int | None:
+        """What ``Place.layer`` calls the layer with these numbers; None where there is none."""
+        return next((at for at in self.merged("layer") if numbers in self.layer_numbers(at)), None)
+
+    def layer_numbers(self, layer: int) -> tuple[LayerNumbers, ...]:
+        """The numbers on each side of what ``Place.layer`` calls ``layer``: one, but where towers
+        were aligned apart."""
+        rows = self.layer(layer)
+        return tuple(dict.fromkeys(row.pair.place.numbers for row in rows))
 
     @property
     def experts(self) -> Mapping[str, int]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from modeldiff.changes.change import Change, Pair, Statistics
 from modeldiff.changes.statistics.statistics import STATISTIC_NAMES
-from modeldiff.checkpoints import TensorInfo
 from modeldiff.extras import require
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ PAIR_COLUMNS = (
     "target_part",
     "tower",
     "layer",
+    "target_layer",
     "component",
     "parameter",
     "expert",
@@ -30,12 +31,16 @@ PAIR_COLUMNS = (
     "base_dtype",
     "target_dtype",
     "elements",
+    "compared_rows",
 )
 
 
 def pair_row(pair: Pair) -> dict[str, Any]:
     """``PAIR_COLUMNS`` of a pair. ``name`` is base's name, or target's where base has no such
-    tensor; ``elements`` is that tensor's. ``part`` is what of a fused tensor it is, or empty."""
+    tensor; ``elements`` is that tensor's. ``layer`` is base's number of the layer, ``target_layer``
+    target's; where layers were aligned, None says that there is none. ``part`` is what of a fused
+    tensor it is, or empty. ``compared_rows``: of two vocabularies only so many rows were compared;
+    else None."""
     place, base, target = pair.place, pair.base, pair.target
     named = base or target
     values = (
@@ -44,17 +49,18 @@ def pair_row(pair: Pair) -> dict[str, Any]:
         target and target.name,
         target and target.slice,
         place.tower,
-        place.layer,
+        place.numbers.base,
+        pair.target_layer,
         place.component,
         place.parameter,
         place.expert,
         pair.status,
         pair.reason,
-        _shape(base),
-        _shape(target),
+        *(None if shape is None else list(shape) for shape in pair.shapes),
         base and base.dtype,
         target and target.dtype,
-        named and named.elements,
+        next((prod(shape) for shape in pair.shapes if shape is not None), None),
+        pair.shared and pair.shared.compared,
     )
     return dict(zip(PAIR_COLUMNS, values, strict=True))
 
@@ -75,10 +81,14 @@ def data_frame(changes: Iterable[Change]) -> pd.DataFrame:
 
     rows = [pair_row(change.pair) | statistics_row(change.statistics) for change in changes]
     frame = pd.DataFrame(rows, columns=[*PAIR_COLUMNS, *STATISTIC_NAMES])
-    whole = ["layer", "expert", "elements", "nonfinite_base", "nonfinite_target"]
+    whole = [
+        "layer",
+        "target_layer",
+        "expert",
+        "elements",
+        "compared_rows",
+        "nonfinite_base",
+        "nonfinite_target",
+    ]
     numbers = [name for name in STATISTIC_NAMES if name not in whole]
     return frame.astype(dict.fromkeys(whole, "Int64") | dict.fromkeys(numbers, "float64"))
-
-
-def _shape(tensor: TensorInfo | None) -> list[int] | None:
-    return list(tensor.shape) if tensor else None

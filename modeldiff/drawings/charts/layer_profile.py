@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +21,32 @@ if TYPE_CHECKING:
 OverLayers = Sequence[tuple[int, Statistics | None]]
 """Each layer and its statistics (experts merged), ascending; None where it has none."""
 
+NO_LABELS: Mapping[int, str] = {}
+"""Layers are called by their numbers."""
 _HEIGHT = 132
 # Over the scale's top there is room for the marked layer's number.
 _HEADROOM = 1.2
 _MOST_LABELS = 12
 
 
-def over_layers_spec(layers: OverLayers, metric: Metric, *, selected: int | None) -> dict[str, Any]:
+def over_layers_spec(
+    layers: OverLayers,
+    metric: Metric,
+    *,
+    selected: int | None,
+    labels: Mapping[int, str] = NO_LABELS,
+) -> dict[str, Any]:
     """The chart as a specification in the page's theme, with the data apart, in a frame.
 
-    ``selected`` is the layer that is marked, None marks none. The chart's selection is called
+    ``selected`` is the layer that is marked, None marks none; ``labels`` is what people call layers
+    that were aligned, and so are counted over both sides. The chart's selection is called
     ``over`` and has the field ``layer``. Floor and ceiling are lines with their names; a ceiling
     above the scale is named at its top. The data alone say which layer is marked, so that marking
     another draws nothing anew.
     """
-    spec = _empty_spec(layers[0][0], layers[-1][0], _scale(layers, metric))
-    return with_data(spec, _frame(layers, metric, selected))
+    title = "layer, counted over both" if labels else "layer"
+    spec = _empty_spec(layers[0][0], layers[-1][0], title, _scale(layers, metric))
+    return with_data(spec, _frame(layers, metric, selected, labels))
 
 
 def _scale(layers: OverLayers, metric: Metric) -> ValueScale:
@@ -44,16 +54,16 @@ def _scale(layers: OverLayers, metric: Metric) -> ValueScale:
 
 
 @lru_cache(maxsize=64)
-def _empty_spec(first: int, last: int, scale: ValueScale) -> dict[str, Any]:
+def _empty_spec(first: int, last: int, title: str, scale: ValueScale) -> dict[str, Any]:
     """Kept, as from one layer to the next, and often from a place to another, it is the same."""
-    return chart_spec(_empty_chart(first, last, scale))
+    return chart_spec(_empty_chart(first, last, title, scale))
 
 
-def _empty_chart(first: int, last: int, scale: ValueScale) -> alt.LayerChart:
+def _empty_chart(first: int, last: int, title: str, scale: ValueScale) -> alt.LayerChart:
     """The chart but for its data."""
     bars = alt.Chart().transform_filter("isValid(datum.value)")
     x, x2 = (
-        alt.X("from:Q", scale=_across(first, last), axis=_layer_axis(first, last)),
+        alt.X("from:Q", scale=_across(first, last), axis=_layer_axis(first, last, title)),
         alt.X2("to:Q"),
     )
     y = alt.Y("value:Q", scale=_up(scale), axis=_value_axis(scale))
@@ -97,7 +107,7 @@ def _empty_chart(first: int, last: int, scale: ValueScale) -> alt.LayerChart:
                 y=alt.Y(datum=0, axis=None),
                 y2=alt.Y2(datum=scale.top * _HEADROOM),
                 tooltip=[
-                    alt.Tooltip("layer:Q", title="Layer"),
+                    alt.Tooltip("label:N", title="Layer"),
                     alt.Tooltip("reading:N", title=scale.metric.label),
                 ],
                 description=alt.Description("description:N"),
@@ -114,19 +124,24 @@ def _empty_chart(first: int, last: int, scale: ValueScale) -> alt.LayerChart:
     return configured
 
 
-def over_layers_alt(layers: OverLayers, metric: Metric) -> str:
-    """One sentence with the chart's facts, for who does not see it."""
+def over_layers_alt(
+    layers: OverLayers, metric: Metric, labels: Mapping[int, str] = NO_LABELS
+) -> str:
+    """One sentence with the chart's facts, for who does not see it. ``labels`` as for the chart."""
     known = [(value, n) for n, s in layers if (value := metric.value(s)) is not None]
     if not known:
         return f"{metric.label}: no layer has a value."
     (least, least_at), (most, most_at) = min(known), max(known)
     return (
-        f"{metric.label} over {len(layers)} layers: largest in layer {most_at}"
-        f" ({metric.format(most)}), smallest in layer {least_at} ({metric.format(least)})."
+        f"{metric.label} over {len(layers)} layers: largest in layer {labels.get(most_at, most_at)}"
+        f" ({metric.format(most)}), smallest in layer"
+        f" {labels.get(least_at, least_at)} ({metric.format(least)})."
     )
 
 
-def _frame(layers: OverLayers, metric: Metric, selected: int | None) -> pd.DataFrame:
+def _frame(
+    layers: OverLayers, metric: Metric, selected: int | None, labels: Mapping[int, str]
+) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
@@ -135,19 +150,21 @@ def _frame(layers: OverLayers, metric: Metric, selected: int | None) -> pd.DataF
         finite = value is not None and math.isfinite(value)
         reading = "no value" if value is None else metric.format(value)
         marked = number == selected
+        label = labels.get(number, str(number))
         rows.append(
             {
                 "layer": number,
+                "label": label,
                 "from": number - 0.42,
                 "to": number + 0.42,
                 "value": value if finite else None,
                 "kind": "change",
                 "reading": reading,
-                "name": f"layer {number}: {reading}",
+                "name": f"layer {label}: {reading}",
                 "selected": marked,
                 "infinite": value == math.inf,
                 "faint": selected is not None and not marked,
-                "description": f"layer {number}: {metric.label.lower()} {reading}",
+                "description": f"layer {label}: {metric.label.lower()} {reading}",
             }
         )
     return pd.DataFrame(rows).astype({"value": "float64"})
@@ -161,14 +178,14 @@ def _up(scale: ValueScale) -> alt.Scale:
     return alt.Scale(domain=[0, scale.top * _HEADROOM], nice=False, clamp=True)
 
 
-def _layer_axis(first: int, last: int) -> alt.Axis:
+def _layer_axis(first: int, last: int, title: str) -> alt.Axis:
     step = next(
         s for s in (1, 2, 5, 10, 20, 50, 100, 1000, 10**5) if (last - first) / s <= _MOST_LABELS
     )
     return alt.Axis(
         values=list(range(-(-first // step) * step, last + 1, step)),
         format="d",
-        title="layer",
+        title=title,
         titleFontSize=11,
         titleFontWeight="normal",
         titlePadding=2,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
-from modeldiff.drawings.heatmap.frame import MARKS, NOT_FINITE, in_picture
+from modeldiff.drawings.heatmap.frame import MARKS, NOT_FINITE, PARTIAL, in_picture
 from modeldiff.drawings.heatmap.geometry import Grid
 from modeldiff.drawings.style.ink import INK, Paint
 
@@ -26,6 +26,7 @@ _STROKES = {
     "quantised": "M-.5,-.5H.5V.5H-.5ZM0,-.5V.5M-.5,0H.5",
     "infinite": "M0,0C-.3,-.55,-.85,-.5,-.85,0C-.85,.5,-.3,.55,0,0"
     "C.3,-.55,.85,-.5,.85,0C.85,.5,.3,.55,0,0Z",
+    PARTIAL: "M-.6,-.6H.6L-.6,.6Z",
     "no value": "M-.3,.6L.3,-.6",
     "tied": "M-.6,-.22H.6M-.6,.22H.6",
     "buffer": "M-.45,-.45H.45V.45H-.45Z",
@@ -34,6 +35,7 @@ _MEANINGS = {
     NOT_FINITE: "has NaN or infinite values",
     "no value": "nothing to measure",
     "infinite": "infinite: base is mostly zero",
+    PARTIAL: "compared by the rows that both have",
 }
 _MOST_WORDS = 16
 _MOST_NUMBERS = 900

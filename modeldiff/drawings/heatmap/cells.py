@@ -42,6 +42,23 @@ class GatheredCell:
     rows: tuple[Change, ...]
     statistics: Statistics | None
 
+    @property
+    def layer_label(self) -> str:
+        """What people call the layer; empty outside the layers and for several of them."""
+        if self.layer is None:
+            return ""
+        return " / ".join(dict.fromkeys(row.pair.place.layer_label for row in self.rows))
+
+    @property
+    def layer_lines(self) -> str:
+        """The layer's numbers in two lines where they differ: base's (``+`` where it has none) over
+        target's (``−``)."""
+        numbers = self.rows[0].pair.place.numbers
+        if numbers.base == numbers.target:
+            return self.layer_label
+        base = "+" if numbers.base is None else str(numbers.base)
+        return f"{base}\n{'−' if numbers.target is None else numbers.target}"
+
 
 def gather_cells(
     table: ChangeTable, *architectures: Architecture, experts: str = ""

@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 _LABEL_EVERY = 14.0
 """The least distance in pixels between the labels of rows."""
-_NOT_DRAWN = ["status", "rank", "group", "kind", "part", "resolution"]
+_NOT_DRAWN = [
+    *("status", "rank", "group", "kind", "part", "resolution"),
+    *("layer_label", "layer_lines"),
+]
 """Columns of the frame that the chart has no use for, so that they are not sent."""
 _DEFAULT = HeatmapOptions()
 

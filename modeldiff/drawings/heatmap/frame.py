@@ -34,6 +34,9 @@ def _label(status: Status) -> str:
     return STATUS_WORDS[status].label
 
 
+PARTIAL = "part of the rows"
+"""The mark of two vocabularies, of which the rows were compared that both have."""
+
 MARKS: tuple[str, ...] = (
     NOT_FINITE,
     NOT_MEASURED,
@@ -43,11 +46,15 @@ MARKS: tuple[str, ...] = (
     _label("unreadable"),
     _label("quantised"),
     "infinite",
+    PARTIAL,
     "no value",
     _label("tied"),
     _label("buffer"),
 )
-_WHERE = ("layer", "column", "expert", "rank", "region", "group", "kind", "part")
+_WHERE = (
+    *("layer", "column", "expert", "rank", "region", "group", "kind", "part"),
+    *("layer_label", "layer_lines"),
+)
 _NUMBERS = ("value", "resolution")
 _TEXTS = (
     "status",
@@ -92,8 +99,9 @@ def cells_frame(cells: Sequence[GatheredCell], metric: Metric) -> pd.DataFrame:
     whole layer), ``expert`` (Int64, NA where experts are folded), ``rank`` (the column's number in
     data order), ``region`` (``above`` the layers, ``grid``, ``below``, or the margins: ``layer``
     and ``column``), ``group`` (the sublayer it belongs to), ``kind`` and ``part`` (what it may
-    share a scale with); ``value`` (of the metric, NaN where it is none or infinite) and
-    ``resolution`` (``resolution_pct``); and as text ``status``, ``mark`` (empty where the colour
+    share a scale with), ``layer_label`` and ``layer_lines`` (what people call the layer);
+    ``value`` (of the metric, NaN where it is none or infinite) and ``resolution``
+    (``resolution_pct``); and as text ``status``, ``mark`` (empty where the colour
     says all), ``place``, ``shown`` (the cell's number), ``reading`` (the value with its unit, or
     the mark), ``median``, ``unchanged``, ``frobenius``, ``cosine``, ``floor``, ``base_name``,
     ``target_name``, ``base_shape``, ``target_shape``, ``note``, and ``description`` (one sentence
@@ -168,8 +176,8 @@ def _row(cell: GatheredCell, metric: Metric) -> dict[str, object]:
         "floor": _text(statistics, "resolution_pct"),
         "base_name": _names([row.pair.base for row in rows]),
         "target_name": _names([row.pair.target for row in rows]),
-        "base_shape": _shapes([row.pair.base for row in rows]),
-        "target_shape": _shapes([row.pair.target for row in rows]),
+        "base_shape": _shapes([(row.pair.base, row.pair.shapes[0]) for row in rows]),
+        "target_shape": _shapes([(row.pair.target, row.pair.shapes[1]) for row in rows]),
         "note": note,
         "description": ", ".join(part for part in description if part),
     }
@@ -179,10 +187,10 @@ def _place(cell: GatheredCell) -> str:
     column = cell.column if cell.expert is None else f"{cell.column}, expert {cell.expert}"
     if cell.region == "layer":
         all_of_it = f" · {column}, all experts" if column else " as a whole"
-        return f"layer {cell.layer}{all_of_it}"
+        return f"layer {cell.layer_label}{all_of_it}"
     if cell.region == "column":
         return f"{column} over all layers"
-    return column if cell.layer is None else f"layer {cell.layer} · {column}"
+    return column if cell.layer is None else f"layer {cell.layer_label} · {column}"
 
 
 def _status_and_mark(
@@ -194,8 +202,12 @@ def _status_and_mark(
     if statistics is not None and (statistics.nonfinite_base or statistics.nonfinite_target):
         return status, NOT_FINITE
     if value is not None:
-        tied = _label("tied") if status == "tied" else ""
-        return status, "infinite" if math.isinf(value) else tied
+        if math.isinf(value):
+            return status, "infinite"
+        if status == "tied":
+            return status, _label("tied")
+        partial = len(rows) == 1 and rows[0].pair.shared is not None
+        return status, PARTIAL if partial else ""
     if statistics is not None:
         return status, "no value"
     if status == "tied" or any(row.waiting for row in rows):
@@ -214,11 +226,11 @@ def _names(tensors: Sequence[TensorInfo | None]) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1:,} more"
 
 
-def _shapes(tensors: Sequence[TensorInfo | None]) -> str:
-    there = [tensor for tensor in tensors if tensor is not None]
+def _shapes(tensors: Sequence[tuple[TensorInfo | None, Sequence[int] | None]]) -> str:
+    there = [(tensor, shape) for tensor, shape in tensors if tensor is not None]
     if not there:
         return MISSING
-    text = f"{format_shape(there[0].shape)}, {there[0].dtype}"
+    text = f"{format_shape(there[0][1])}, {there[0][0].dtype}"
     return text if len(there) == 1 else f"{len(there):,} of {text}"
 
 

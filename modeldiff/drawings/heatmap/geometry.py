@@ -112,7 +112,8 @@ def place_cells(
     # Enough for a number while there are few rows; a page or so high while there are many.
     rows = len(columns) if options.across else len(layers)
     row_height = float(min(28, max(7, 760 // max(rows, 1))))
-    layer_axis = _layer_axis(layers, options, row_height)
+    names = frame.loc[inside].groupby("layer")["layer_lines" if options.across else "layer_label"]
+    layer_axis = _layer_axis([str(name) for name in names.first()], options, row_height)
     component_axis = _component_axis(columns, options, row_height)
     across, down = (layer_axis, component_axis) if options.across else (component_axis, layer_axis)
     width = total = across.end or 1.0
@@ -121,7 +122,8 @@ def place_cells(
     margin_x = margin_y = None
     line = _LINE if options.scale == "component" else 0.0
     if layers:
-        top += _NUMBERS if _is_numbered(across) else _HEADER + line
+        second = _LINE if any("\n" in one.name for one in across.lines) else 0.0
+        top += _NUMBERS + second if _is_numbered(across) else _HEADER + line
         down = _moved(down, top)
         margin_x, total = width * 1.015, width * 1.14
         margin_y = down.end + 4
@@ -144,9 +146,9 @@ def _indices(frame: pd.DataFrame, region: str) -> list[object]:
     return list(frame.index[frame["region"] == region])
 
 
-def _layer_axis(layers: Sequence[int], options: HeatmapOptions, row_height: float) -> Axis:
+def _layer_axis(names: Sequence[str], options: HeatmapOptions, row_height: float) -> Axis:
     size = 1.0 if options.across else row_height
-    return _axis([Heading(str(layer), 0, 1) for layer in layers], [""] * len(layers), size, 0)
+    return _axis([Heading(name, 0, 1) for name in names], [""] * len(names), size, 0)
 
 
 def _component_axis(
@@ -235,7 +237,7 @@ def _axis(lines: Sequence[Heading], groups: Sequence[str], size: float, gap: flo
 
 
 def _is_numbered(axis: Axis) -> bool:
-    return all(line.name.isdigit() for line in axis.lines)
+    return all(line.name.isdigit() or not line.column for line in axis.lines)
 
 
 def _moved(axis: Axis, by: float) -> Axis:

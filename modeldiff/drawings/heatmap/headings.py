@@ -96,8 +96,13 @@ def row_labels(grid: Grid, tops: Mapping[str, str]) -> list[str]:
 def _numbers_of(grid: Grid) -> str:
     experts = f"expert of {grid.experts}"
     if grid.across:
-        return f"layer, by {experts}" if grid.experts else "layer"
+        layer = "layer of base over target's" if _in_two_lines(grid) else "layer"
+        return f"{layer}, by {experts}" if grid.experts else layer
     return experts
+
+
+def _in_two_lines(grid: Grid) -> bool:
+    return any("\n" in one.name for one in grid.columns.lines)
 
 
 def _numbers_over(grid: Grid, paint: Paint) -> list[alt.Chart]:
@@ -105,15 +110,24 @@ def _numbers_over(grid: Grid, paint: Paint) -> list[alt.Chart]:
     column = f"width / {grid.width:.2f}"
     every = f"({column} >= 20 ? 1 : {column} >= 10 ? 2 : {column} >= 4.2 ? 5 : 10)"
     numbers = [
-        {"x": (one.start + one.end) / 2, "n": n, "name": one.name, "y": grid.header_bottom}
+        {
+            "x": (one.start + one.end) / 2,
+            "n": n,
+            "name": one.name,
+            # The last line stands on the same height for all.
+            "y": grid.header_bottom - (13 if "\n" in one.name else 0),
+        }
         for n, one in enumerate(lines)
     ]
-    title = {"x": 0, "y": grid.header_bottom - 15, "name": _numbers_of(grid)}
+    above = grid.header_bottom - (28 if _in_two_lines(grid) else 15)
+    title = {"x": 0, "y": above, "name": _numbers_of(grid)}
     return [
         alt.Chart({"values": numbers})
         .mark_text(
             aria=False,
             baseline="bottom",
+            lineBreak="\n",
+            lineHeight=13,
             fontSize=alt.ExprRef(f"datum.n % {every} == 0 ? 11 : 0"),
         )
         .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"), text=alt.Text("name:N"), color=paint.words),

@@ -19,7 +19,11 @@ def diagram_html(changes: ChangeTable, architecture: Architecture) -> str:
     if reason := why_not_drawn(architecture):
         return f"<p>{text(reason)}</p>"
     drawing = diagram_svg(
-        architecture, layer=None, changes=changes, metric=METRICS[0], palette=REPORT_PALETTE
+        architecture,
+        layer=None,
+        changes=changes.seen_from("target"),
+        metric=METRICS[0],
+        palette=REPORT_PALETTE,
     )
     return (
         "<p>The target as data passes through it, each parameter with its median relative change "

@@ -116,7 +116,8 @@ class _Sheet:
         groups = {row.column: (row.rank, row.group) for row in inside}
         self._columns = sorted(groups, key=lambda column: groups[column])
         self._columns.sort(key=lambda column: groups[column][0])
-        self._layers = sorted({row.layer for row in inside if row.layer is not None})
+        labels = {row.layer: row.layer_short for row in inside if row.layer is not None}
+        self._layers = dict(sorted(labels.items()))
         count = len(self._columns)
         self._width = 52.0 if count <= 13 else 44.0 if count <= 22 else 26.0
         self._height = float(min(26, max(7, 900 // max(len(self._layers), 1))))
@@ -173,7 +174,9 @@ class _Sheet:
         every = next((n for n in (1, 2, 5, 10, 20, 50) if n * self._height >= _LABEL_EVERY), 100)
         for layer, at in row_of.items():
             if at % every == 0:
-                parts.append(_label(str(layer), _LEFT - 8, y + (at + 0.5) * self._height + 4))
+                parts.append(
+                    _label(self._layers[layer], _LEFT - 8, y + (at + 0.5) * self._height + 4)
+                )
         bottom = y + len(self._layers) * self._height + _GAP
         if margin:
             parts.append(_label("all layers", _LEFT - 8, bottom + max(self._height, 16) / 2 + 4))

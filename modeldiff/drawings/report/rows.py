@@ -33,13 +33,15 @@ MARGINS: tuple[RowRegion, ...] = ("whole", "column", "layer")
 
 @dataclass(frozen=True)
 class Row:
-    """One row. ``rank`` is the column's number in data order, ``group`` its sublayer, ``mark`` says
-    why there are no statistics, or that some elements are not finite; ``tensors`` is how many pairs
-    are merged. ``steps`` has for each metric shown the step of colour; None without one, as in the
-    margins."""
+    """One row. ``layer_label`` and ``layer_short`` are what people call the layer, ``rank`` is the
+    column's number in data order, ``group`` its sublayer, ``mark`` says why there are no
+    statistics, or that some elements are not finite; ``tensors`` is how many pairs are merged.
+    ``steps`` has for each metric shown the step of colour; None without one, as in the margins."""
 
     region: RowRegion
     layer: int | None
+    layer_label: str
+    layer_short: str
     column: str
     rank: int
     group: str
@@ -102,6 +104,8 @@ def read_rows(changes: ChangeTable, base: Architecture, target: Architecture) ->
         Row(
             region=cell.region,
             layer=cell.layer,
+            layer_label=cell.layer_label,
+            layer_short=cell.layer_lines.replace("\n", " → "),
             column=cell.column,
             rank=cell.rank,
             group=cell.group,
@@ -139,7 +143,7 @@ def _whole(cells: Sequence[GatheredCell], metrics: int) -> list[Row]:
     name, merged = "the whole model", merge_statistics(statistics)
     none = (None,) * metrics
     empty = ("merged", "", "", name, MISSING, MISSING)
-    return [Row("whole", None, "", 0, "", *empty, len(statistics), merged, none)]
+    return [Row("whole", None, "", "", "", 0, "", *empty, len(statistics), merged, none)]
 
 
 def _finite(value: float | None) -> float:

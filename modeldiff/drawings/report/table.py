@@ -59,7 +59,7 @@ def _row(number: int, row: Row, metrics: Sequence[Metric]) -> str:
     statistics = row.statistics
     values = [metric.value(statistics) for metric in metrics]
     layer = {"whole": "all", "column": "all"}.get(row.region, "")
-    layer = str(row.layer) if row.layer is not None else layer
+    layer = row.layer_label or layer
     status = _STATUS_LABELS.get(row.status, row.status)
     if row.mark == NOT_FINITE:
         status = f"{status}, {NOT_FINITE}"
@@ -78,7 +78,7 @@ def _row(number: int, row: Row, metrics: Sequence[Metric]) -> str:
     margin = ' class="margin"' if row.region in MARGINS else ""
     name = {"whole": "whole model", "layer": "all its tensors"}.get(row.region, row.column)
     return (
-        f'<tr id="r{number}"{margin}{attributes}><td>{layer}</td>'
+        f'<tr id="r{number}"{margin}{attributes}><td>{text(layer)}</td>'
         f'<th scope="row"><a href="#c{number}">{text(name)}</a></th>'
         f"<td>{format_count(row.tensors)}</td><td>{text(status)}</td><td>{text(row.shapes)}</td>"
         f"{numbers}<td>{text(row.stored)}</td></tr>"

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.changes.change import Change, Progress
+from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
 from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, ModeldiffError
 from modeldiff.results.diff import run_diff
@@ -27,8 +28,9 @@ from modeldiff.results.jobs.throughput import Pace
 
 JobState = Literal["queued", "opening", "waiting", "measuring", "done", "failed", "cancelled"]
 _ACTIVE: tuple[JobState, ...] = ("queued", "opening", "waiting", "measuring")
-_Request = tuple[str, str, DrillDown | None]
-"""Base's and target's reference, and the drill-down into a pair; None for all of the diff."""
+_Request = tuple[str, str, LayerMatching, DrillDown | None]
+"""Base's and target's reference, how layers meet, and the drill-down into a pair; None for all of
+the diff."""
 
 _KEPT_JOBS = 50
 _log = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ class JobSnapshot:
     ``load_result(key)`` is the result. ``changes`` are the rows finished so far; jobs that are over
     let go of theirs once another one is over. A job with a ``drill_down`` is no diff but a
     drill-down into one pair: it has no rows, and ``load_drill_down(key, drill_down)`` is its
-    result.
+    result. ``alignment`` is how the layers of its rows meet.
     """
 
     id: str
@@ -61,6 +63,7 @@ class JobSnapshot:
     error: ModeldiffError | None
     changes: tuple[Change, ...]
     drill_down: DrillDown | None = None
+    alignment: Alignment = BY_POSITION
 
     @property
     def active(self) -> bool:
@@ -75,6 +78,7 @@ class _Job:
         self.id = uuid.uuid4().hex
         self.comparison: Comparison | None = comparison
         self.references, self.device, self.drill_down = comparison.references, device, drill_down
+        self.layers, self.alignment = comparison.layers, comparison.alignment
         self.lane = "diffs" if drill_down is None else drill_down_kind(drill_down.kind).lane
         self.state: JobState = "queued"
         self.progress: Progress | None = None
@@ -95,7 +99,7 @@ class _Job:
     @property
     def request(self) -> _Request:
         """What is asked for, wherever it is computed."""
-        return *self.references, self.drill_down
+        return *self.references, self.layers, self.drill_down
 
     def snapshot(self) -> JobSnapshot:
         now = time.monotonic()
@@ -117,6 +121,7 @@ class _Job:
             error=self.error,
             changes=self._seen,
             drill_down=self.drill_down,
+            alignment=self.alignment,
         )
 
     def report(self, progress: Progress) -> None:
@@ -177,7 +182,8 @@ class JobManager:
     ) -> JobSnapshot | None:
         """The newest job for this diff or drill-down, on whatever device; None if there is none."""
         with self._condition:
-            job = next(self._jobs_for((*comparison.references, drill_down)), None)
+            request = (*comparison.references, comparison.layers, drill_down)
+            job = next(self._jobs_for(request), None)
             return job.snapshot() if job else None
 
     def cancel(self, job_id: str) -> None:
@@ -234,6 +240,10 @@ class JobManager:
             with self._unless_stopped(job):
                 job.rows.append(change)
 
+        def on_alignment(alignment: Alignment) -> None:
+            with self._unless_stopped(job):
+                job.alignment, job.rows = alignment, []
+
         assert job.comparison is not None, "it is let go of only when the job is over"
         # It may have waited for long: what was opened when it was asked may be another file now.
         comparison = job.comparison.reopened()
@@ -242,7 +252,13 @@ class JobManager:
         if job.drill_down is not None:
             run_drill_down(comparison, job.drill_down, device=job.device, progress=on_progress)
             return
-        result = run_diff(comparison, device=job.device, progress=on_progress, on_change=on_change)
+        result = run_diff(
+            comparison,
+            device=job.device,
+            progress=on_progress,
+            on_change=on_change,
+            on_alignment=on_alignment,
+        )
         with self._condition:
             job.rows = list(result.changes)
 

@@ -10,7 +10,6 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -84,6 +83,6 @@ def _folder(results: Path, key: str) -> Path:
 
 def _path(results: Path, key: str, request: DrillDown) -> Path:
     """A place's names come from a file's header: they are hashed, and never part of a path."""
-    identity = json.dumps([*astuple(request.place), request.kind])
+    identity = json.dumps([*request.identity.values()])
     digest = hashlib.sha256(identity.encode()).hexdigest()
     return _folder(results, key) / f"{digest}.parquet"

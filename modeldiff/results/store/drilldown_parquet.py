@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -12,7 +11,7 @@ import pyarrow.parquet as pq
 
 from modeldiff.results.drilldown_request import DrillDown
 
-VERSION = 1
+VERSION = 2
 """Version of what a drill-down holds and of how it is computed. Raise it when either changes:
 those of another version are measured again."""
 
@@ -50,4 +49,4 @@ def decode_drill_down(
 
 
 def _identity(key: str, request: DrillDown) -> dict[str, Any]:
-    return {"version": VERSION, "key": key, "look": asdict(request)}
+    return {"version": VERSION, "key": key, "look": request.identity}

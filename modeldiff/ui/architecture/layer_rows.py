@@ -8,6 +8,7 @@ import streamlit as st
 
 from modeldiff.architectures.listing.layer_stack import Printed
 from modeldiff.architectures.listing.layer_table import LayerGroup, LayerRow, LayerTable, RowStatus
+from modeldiff.architectures.place import LayerNumbers
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
 from modeldiff.findings.selection import rows_at
@@ -145,5 +146,9 @@ def _median(group: LayerGroup, row: LayerRow, changes: ChangeTable) -> str:
     if group.where == "layers" and len(group.base_layers) != 1:
         return ""
     layer = group.base_layers[0] if group.base_layers else None
+    if layer is not None:
+        layer = changes.layer_with(LayerNumbers(layer, layer))
+        if layer is None:
+            return ""
     statistics = rows_at(changes, (layer, row.column)).statistics
     return "" if statistics is None else format_pct(statistics.median_pct)

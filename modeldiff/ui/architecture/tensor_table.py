@@ -14,6 +14,7 @@ from modeldiff.ui.widgets.change_tables import change_frame, show_changes
 
 _COLUMNS = (
     "layer",
+    "target_layer",
     "component",
     "expert",
     "status",
@@ -39,7 +40,7 @@ def tensor_table(comparison: Comparison, state: DiffState) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = st.selectbox(
             "Layer",
-            [_OUTSIDE, *changes.merged("layer")],
+            [_OUTSIDE, *sorted(frame["layer"].dropna().unique())],
             index=None,
             key="filter_layer",
             placeholder="all",

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from modeldiff.changes import Cell
+from modeldiff.changes import Cell, ChangeTable
 from modeldiff.comparison import Comparison
 from modeldiff.drawings import METRICS, Metric
 from modeldiff.model import Model
@@ -119,24 +119,25 @@ def choose_cell(cell: Cell | None) -> None:
     change_view(layer=layer, component=column, expert=None)
 
 
-def choose_from_list(cells: Sequence[Cell], cell: Cell | None) -> None:
-    """These cells as a list to type into: the heatmap for those without a mouse."""
+def choose_from_list(changes: ChangeTable, cell: Cell | None) -> None:
+    """The table's cells as a list to type into: the heatmap for those without a mouse."""
+    cells = changes.cells
     st.session_state[_CELL] = cell if cell in cells else None
     st.selectbox(
         "Cell",
         cells,
         index=None,
         key=_CELL,
-        format_func=cell_name,
+        format_func=lambda cell: cell_name(cell, changes),
         placeholder="Click one, or choose here",
         on_change=lambda: choose_cell(st.session_state[_CELL]),
     )
 
 
-def cell_name(cell: Cell) -> str:
+def cell_name(cell: Cell, changes: ChangeTable) -> str:
     """A cell in words: ``layer 3 · self_attn.v_proj``."""
     layer, column = cell
-    return column if layer is None else f"layer {layer} · {column}"
+    return column if layer is None else f"layer {changes.layer_label(layer)} · {column}"
 
 
 def choose_side(view: View, comparison: Comparison) -> Model:

@@ -63,7 +63,8 @@ def changes_so_far(comparison: Comparison, state: DiffState) -> ChangeTable:
     if state.result is not None:
         return state.result.changes
     if state.job is not None and state.job.changes:
-        return comparison.unmeasured.with_measured(state.job.changes)
+        aligned = comparison.aligned(state.job.alignment)
+        return aligned.unmeasured.with_measured(state.job.changes)
     return comparison.unmeasured
 
 

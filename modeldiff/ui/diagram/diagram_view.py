@@ -31,13 +31,15 @@ from modeldiff.ui.widgets.markdown import code
 
 def diagram_view(comparison: Comparison, state: DiffState) -> None:
     """Draw choosers, diagram and panel. Before a diff the boxes have shapes and no numbers."""
-    changes = changes_so_far(comparison, state)
-    numbers = changes if any_measured(state) else None
     view = current_view("diagram")
+    table = changes_so_far(comparison, state)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=320):
             metric = choose_metric(view)
-        architecture = choose_side(view, comparison).architecture
+        side = choose_side(view, comparison)
+        architecture = side.architecture
+        changes = table.seen_from("base" if side is comparison.base else "target")
+        numbers = changes if any_measured(state) else None
         if reason := why_not_drawn(architecture):
             st.info(reason)
             return
@@ -98,7 +100,7 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
             if len(places) > 1:
                 st.markdown(f"**{code(place.column)}**")
             place_panel(place)
-            if layer is not None or not layered:
+            if (layer is not None or not layered) and table is changes:
                 st.page_link(
                     "pages/heatmap.py",
                     label="See it on the heatmap",

@@ -73,7 +73,7 @@ def _show(comparison: Comparison, pair: Pair, image: ChangeImage) -> None:
 
 
 def _file_name(pair: Pair) -> str:
-    layer = "" if pair.place.layer is None else f"-layer-{pair.place.layer}"
+    layer = "" if pair.place.layer is None else f"-layer-{pair.place.layer_number}"
     return f"modeldiff-change{layer}-{_NO_FILE_NAME.sub('_', pair.place.column)}.png"
 
 

@@ -13,6 +13,7 @@ import streamlit as st
 
 from modeldiff.changes import Pair, RowChanges
 from modeldiff.checkpoints import Tokens, read_tokens
+from modeldiff.checkpoints.selected_rows import RowNumbers
 from modeldiff.comparison import Comparison
 from modeldiff.errors import CheckpointError
 from modeldiff.model import Model
@@ -31,18 +32,20 @@ _GROUPS = {
     "Untrained": "in base equal to another row bit by bit, or nearly zero: as training leaves "
     "the rows of tokens that it never meets",
 }
-RowNumbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class _Named:
     """Rows with what is known of them: ``base`` and ``target`` are the two tokenizers (None where
-    there is none to be read, ``reason`` says why), ``groups`` the rows of each group."""
+    there is none to be read, ``reason`` says why), ``groups`` the rows of each group. Rows are
+    those compared, by their place among them; ``numbers`` are their numbers in the tokenizer that
+    ``base`` is."""
 
     changes: RowChanges
     base: Tokens | None
     target: Tokens | None
     reason: str
+    numbers: RowNumbers
     groups: dict[str, RowNumbers]
 
 
@@ -60,11 +63,14 @@ def _show(comparison: Comparison, pair: Pair, changes: RowChanges) -> None:
     tokens, column = _are_tokens(pair), pair.place.column
     base, reason = _tokens(comparison.base) if tokens else (None, "")
     target, _ = _tokens(comparison.target) if tokens else (None, "")
-    named = _Named(changes, base or target, target, reason, _groups(changes, base or target))
+    numbers = changes.base_rows if base is not None else changes.target_rows
+    groups = _groups(changes, base or target, numbers)
+    named = _Named(changes, base or target, target, reason, numbers, groups)
     if named.base is None and reason:
         st.caption(f"Rows by number only. {plain(reason)}")
     elif base is None and target is not None:
         st.caption("The texts are those of target's tokenizer; base has none beside its weights.")
+    _lone_rows(changes, base, target)
     _summary(named)
     rows = _choose_group(named) if named.groups else None
     wanted = st.text_input(
@@ -99,13 +105,46 @@ def _choose_group(named: _Named) -> RowNumbers | None:
     return named.groups.get(chosen or _ALL)
 
 
-def _groups(changes: RowChanges, tokens: Tokens | None) -> dict[str, RowNumbers]:
+def _lone_rows(changes: RowChanges, base: Tokens | None, target: Tokens | None) -> None:
+    """What only one side has: how many, and which."""
+    sides = (("base", "Dropped", changes.dropped, base), ("target", "New", changes.new, target))
+    for side, title, lone, tokens in sides:
+        if not len(lone):
+            continue
+        filling = set(lone.filling.tolist())
+        texts = [tokens.text(int(row)) if tokens else None for row in lone.numbers]
+        padding = [at for at in range(len(lone)) if texts[at] is None and at in filling]
+        nameless = sum(text is None for text in texts) if tokens else 0
+        said = [f"**{title}**: {len(lone):,} rows that only {side} has"]
+        if nameless:
+            said.append(f"{nameless:,} of them are beyond its tokenizer, as padding is")
+        if padding:
+            said.append(f"{len(padding):,} are zero or equal to each other")
+        st.caption("; ".join(said) + ".")
+        with st.expander(f"{title} rows"):
+            st.dataframe(
+                pd.DataFrame(
+                    {
+                        "row": lone.numbers,
+                        "token": texts,
+                        "group": ["padding" if at in padding else "" for at in range(len(lone))],
+                        "rms": lone.rms,
+                    }
+                ),
+                column_config=_COLUMNS,
+                hide_index=True,
+                placeholder="–",
+                alt=f"Rows that only {side} has",
+            )
+
+
+def _groups(changes: RowChanges, tokens: Tokens | None, rows: RowNumbers) -> dict[str, RowNumbers]:
     """The rows of each group, those that have any. A row may be untrained and something else."""
     numbers = np.arange(len(changes))
     groups: dict[str, RowNumbers] = {}
     if tokens is not None:
         names = {"token": _ORDINARY, "special": "Special", "reserved": "Reserved", None: "No token"}
-        roles = np.array([names[tokens.role(row)] for row in range(len(changes))])
+        roles = np.array([names[tokens.role(row)] for row in rows.tolist()])
         groups = {name: numbers[roles == name] for name in names.values()}
     groups["Untrained"] = np.union1d(changes.alike(), changes.faint())
     return {name: rows for name, rows in groups.items() if rows.size}
@@ -146,22 +185,29 @@ def _search(named: _Named, wanted: str) -> list[int]:
         rows.append(int(number))
     if named.base is not None:
         rows += named.base.search(wanted, _MOST_MATCHES)
-    return [row for row in dict.fromkeys(rows) if row < len(named.changes)]
+    place_of = {int(number): at for at, number in enumerate(named.numbers)}
+    return [place_of[row] for row in dict.fromkeys(rows) if row in place_of]
 
 
 def _table(named: _Named, rows: Sequence[int], alt: str) -> None:
     changes, base, target = named.changes, named.base, named.target
     typical = float(np.nanmedian(changes.rms_base)) if len(changes) else 0.0
-    columns: dict[str, list[Any]] = {"row": list(rows)}
+    numbers = [int(named.numbers[row]) for row in rows]
+    columns: dict[str, list[Any]] = {"row": numbers}
     if base is not None:
-        columns["token"] = [base.text(row) for row in rows]
+        columns["token"] = [base.text(number) for number in numbers]
     columns["change"] = [float(changes.rel_frobenius_pct[row]) for row in rows]
     marked = {name: set(own.tolist()) for name, own in named.groups.items() if name != _ORDINARY}
     kinds = [", ".join(n.lower() for n, own in marked.items() if row in own) for row in rows]
     if any(kinds):
         columns["group"] = kinds
-    if base and target and any(base.text(row) != target.text(row) for row in rows):
-        columns["in_target"] = [target.text(row) for row in rows]
+    target_rows = [int(changes.target_rows[row]) for row in rows]
+    if numbers != target_rows:
+        columns["target_row"] = target_rows
+    if base and target:
+        texts = [target.text(number) for number in target_rows]
+        if texts != columns["token"]:
+            columns["in_target"] = texts
     columns["unchanged"] = [float(changes.unchanged_pct[row]) for row in rows]
     columns["size"] = [float(changes.rms_base[row]) / typical if typical else 0.0 for row in rows]
     st.dataframe(
@@ -190,6 +236,8 @@ _COLUMNS = {
         "Size", format="%.2f ×", help="Root mean square in base, of the typical row's."
     ),
     "group": _column.TextColumn("What it is"),
+    "target_row": _column.NumberColumn("Row in target", width=60, format="%d"),
+    "rms": _column.NumberColumn("Size", format="%.4g", help="Root mean square of the row."),
 }
 
 

@@ -20,7 +20,7 @@ from modeldiff.ui.widgets.markdown import code
 def cell_panel(comparison: Comparison, changes: ChangeTable, chosen: ChosenCell | None) -> None:
     """Draw the chooser, and the tensors of the chosen cell, layer or column."""
     cell = None if chosen is None else (chosen.layer, chosen.column)
-    choose_from_list(changes.cells, cell)
+    choose_from_list(changes, cell)
     if chosen is None:
         return
     place = rows_of_cell(changes, chosen)
@@ -43,7 +43,7 @@ def cell_panel(comparison: Comparison, changes: ChangeTable, chosen: ChosenCell 
         "pages/diagram.py",
         label="See it in the diagram",
         icon=":material/schema:",
-        query_params=link_query(layer=chosen.layer, component=component),
+        query_params=link_query(**_in_diagram(chosen, changes), component=component),
     )
 
 
@@ -65,9 +65,17 @@ def _layer_panel(where: str, place: PlaceRows) -> None:
     )
 
 
+def _in_diagram(chosen: ChosenCell, changes: ChangeTable) -> dict[str, int | str | None]:
+    """The layer in the diagram of the side that has it."""
+    numbers = changes.layer_numbers(chosen.layer) if chosen.layer is not None else ()
+    if len(numbers) != 1 or numbers[0].base is not None:
+        return {"layer": numbers[0].base if len(numbers) == 1 else chosen.layer}
+    return {"layer": numbers[0].target, "side": "target"}
+
+
 def _where(chosen: ChosenCell, changes: ChangeTable) -> str:
     if chosen.layer is None:
         where = "All layers" if changes.layers_of(chosen.column) else "Outside the layers"
     else:
-        where = f"Layer {chosen.layer}"
+        where = f"Layer {changes.layer_label(chosen.layer) or chosen.layer}"
     return where if chosen.expert is None else f"{where}, expert {chosen.expert}"

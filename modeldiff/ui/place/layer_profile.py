@@ -21,16 +21,18 @@ def over_layers(place: PlaceRows) -> None:
     here = {row.pair.place.layer for row in place.rows}
     layer = here.pop() if len(here) == 1 else None
     metric = chosen_metric()
+    table = place.table
+    labels = {at: table.layer_label(at) for at, _ in layers} if table.alignment else {}
     st.caption(f"{metric.label} over all layers", help="A click on a bar goes to its layer.")
     key = chart_key(
         f"over_layers_{place.column}", "over", None if layer is None else {"layer": layer}
     )
     st.vega_lite_chart(
-        spec=over_layers_spec(layers, metric, selected=layer),
+        spec=over_layers_spec(layers, metric, selected=layer, labels=labels),
         key=key,
         on_select=lambda: _go(key),
         selection_mode="over",
-        alt=over_layers_alt(layers, metric),
+        alt=over_layers_alt(layers, metric, labels),
     )
 
 

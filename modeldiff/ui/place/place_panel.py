@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from modeldiff.architectures import Explanation
@@ -38,6 +40,8 @@ def place_panel(place: PlaceRows) -> None:
         reason = f" {plain(pair.reason)}" if pair.reason else ""
         st.markdown(f"**{STATUS_WORDS[pair.status].sentence}**{reason}")
         return
+    if len(place.rows) == 1 and place.rows[0].pair.reason:
+        st.caption(f"Compared: {plain(place.rows[0].pair.reason)}")
     if len(place.rows) > 1:
         st.caption(
             f"{len(place.rows):,} tensors merged: their sums and histograms are added, and "
@@ -49,7 +53,7 @@ def place_panel(place: PlaceRows) -> None:
         detail_tables(place.statistics)
     if len(place.rows) > 1:
         numbers = ("median_pct", "unchanged_pct", "rel_frobenius_pct", "nonfinite")
-        columns = ("layer", "expert", "status", *numbers)
+        columns = ("layer", "target_layer", "expert", "status", *numbers)
         show_changes(
             change_frame(place.rows),
             columns=columns,
@@ -62,14 +66,14 @@ def _sides(place: PlaceRows) -> None:
     """What stands here, in one line where it is the same in both; of several, the first."""
     pair = place.rows[0].pair
     first = f" (the first of {len(place.rows):,})" if len(place.rows) > 1 else ""
-    base, target = _tensor(pair.base), _tensor(pair.target)
+    base, target = map(_tensor, (pair.base, pair.target), pair.shapes)
     if base == target:
         st.caption(f"In both: {base}{first}")
     else:
         st.caption(f"Base: {base}  \nTarget: {target}{first}")
 
 
-def _tensor(tensor: TensorInfo | None) -> str:
+def _tensor(tensor: TensorInfo | None, shape: Sequence[int] | None) -> str:
     if tensor is None:
         return "nothing"
-    return f"{code(tensor.label)}, {format_shape(tensor.shape)}, {plain(tensor.dtype)}"
+    return f"{code(tensor.label)}, {format_shape(shape)}, {plain(tensor.dtype)}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from modeldiff.changes.layer_chains import LayerMatching
 from modeldiff.checkpoints import Reference, parse_reference
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ModeldiffError
@@ -37,10 +38,10 @@ def open_side(text: str) -> Side:
         return NotOpened(text, error)
 
 
-def compare_sides(base: Side, target: Side) -> Comparison | None:
-    """The comparison of the two; None where one could not be opened."""
+def compare_sides(base: Side, target: Side, layers: LayerMatching = "auto") -> Comparison | None:
+    """The comparison of the two, with layers that meet so; None where one could not be opened."""
     if isinstance(base, Model) and isinstance(target, Model):
-        return _compare(_kept_under(base), _kept_under(target), base, target)
+        return _compare(_kept_under(base), _kept_under(target), layers, base, target)
     return None
 
 
@@ -64,6 +65,8 @@ def _open(text: str, canonical: str, stamp: FileStamp, _reference: Reference) ->
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _compare(base: _Kept, target: _Kept, _base: Model, _target: Model) -> Comparison:
+def _compare(
+    base: _Kept, target: _Kept, layers: LayerMatching, _base: Model, _target: Model
+) -> Comparison:
     del base, target
-    return Comparison(_base, _target)
+    return Comparison(_base, _target, layers=layers)

@@ -10,7 +10,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.ui.session.opening import Side, compare_sides, open_side
 from modeldiff.ui.session.presets import PRESETS
 
-BASE, TARGET, DEVICE = "base", "target", "device"
+BASE, TARGET, DEVICE, LAYERS = "base", "target", "device", "layers"
 """Keys of the sidebar's widgets, and so their names in the URL."""
 
 DEFAULT = PRESETS[0]
@@ -30,7 +30,7 @@ class ChosenPair:
 def open_chosen_pair() -> ChosenPair:
     """Open what the sidebar's inputs say by now."""
     base, target = open_side(st.session_state[BASE]), open_side(st.session_state[TARGET])
-    return ChosenPair(base, target, compare_sides(base, target))
+    return ChosenPair(base, target, compare_sides(base, target, st.session_state[LAYERS]))
 
 
 def leave_for_page(chosen: ChosenPair) -> None:

@@ -9,9 +9,10 @@ import streamlit as st
 from modeldiff.changes import available_devices
 from modeldiff.ui.controls.diff_progress import begin_run, diff_line, follow
 from modeldiff.ui.session.presets import PRESETS, PairPreset, preset_of
-from modeldiff.ui.session.selected_pair import BASE, DEFAULT, DEVICE, TARGET, leave_for_page
+from modeldiff.ui.session.selected_pair import BASE, DEFAULT, DEVICE, LAYERS, TARGET, leave_for_page
 
 _PRESET = "preset"
+_LAYERS = {"auto": "By content", "position": "By position"}
 _REFERENCE: dict[str, Any] = {
     "bind": "query-params",
     "max_chars": 1000,
@@ -30,6 +31,16 @@ def sidebar() -> None:
             key=DEVICE,
             bind="query-params",
             help="Where to measure. A result is the same whichever it was, and is kept.",
+        )
+        st.selectbox(
+            "Layers",
+            list(_LAYERS),
+            key=LAYERS,
+            bind="query-params",
+            format_func=lambda way: _LAYERS[way],
+            help="By content: where depths differ, or a layer has nothing in common with the one "
+            "of its number, those layers are compared that hold the same content. By position: "
+            "always number against number.",
         )
         chosen = begin_run()
         leave_for_page(chosen)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from modeldiff.changes import Change
 from modeldiff.comparison import Comparison
 from modeldiff.findings.summary import Summary, summarize
+from modeldiff.findings.words import place_words
 from modeldiff.results import Result
 from modeldiff.text.formatting import format_count, format_duration, format_pct
-from modeldiff.ui.controls.choosers import cell_name
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.controls.downloads import result_downloads
 from modeldiff.ui.place.statistics_panel import headline_metrics
@@ -59,7 +60,7 @@ def _extremes(title: str, changes: Sequence[Change]) -> None:
             place, statistics = change.pair.place, change.statistics
             if statistics is not None:
                 _row(
-                    cell_name((place.layer, place.column)),
+                    place_words(replace(place, expert=None)),
                     link_query(layer=place.layer, component=place.column),
                     f"{format_pct(statistics.median_pct)} "
                     f":gray[· {format_pct(statistics.unchanged_pct)}]",

@@ -14,6 +14,7 @@ from modeldiff.text.formatting import format_shape
 
 _PCT = "%.2f %%"
 _IF_ANY = {
+    "target_layer",
     "expert",
     "reason",
     "median_pct",
@@ -33,12 +34,13 @@ def change_frame(changes: Sequence[Change]) -> pd.DataFrame:
         base, target = pair.base, pair.target
         rows.append(
             {
-                "layer": pair.place.layer,
+                "layer": pair.place.numbers.base,
+                "target_layer": pair.target_layer if pair.place.layers else None,
                 "component": pair.place.column,
                 "expert": pair.place.expert,
                 "status": STATUS_WORDS[pair.status].label,
-                "base_shape": format_shape(base.shape if base else None),
-                "target_shape": format_shape(target.shape if target else None),
+                "base_shape": format_shape(pair.shapes[0]),
+                "target_shape": format_shape(pair.shapes[1]),
                 "base_dtype": base.dtype if base else None,
                 "target_dtype": target.dtype if target else None,
                 "median_pct": statistics.median_pct if statistics else None,
@@ -54,7 +56,11 @@ def change_frame(changes: Sequence[Change]) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=list(_COLUMNS))
     numbers = {"median_pct": "Float64", "unchanged_pct": "Float64", "rel_frobenius_pct": "Float64"}
     return frame.astype(
-        {"layer": "Int64", "expert": "Int64", "cosine": "Float64", "nonfinite": "Int64", **numbers}
+        {
+            **dict.fromkeys(("layer", "target_layer", "expert", "nonfinite"), "Int64"),
+            "cosine": "Float64",
+            **numbers,
+        }
     )
 
 
@@ -83,6 +89,7 @@ def show_changes(
 _column = st.column_config
 _COLUMNS: dict[str, Any] = {
     "layer": _column.NumberColumn("Layer", pinned=True, width=60),
+    "target_layer": _column.NumberColumn("In target", pinned=True, width=60),
     "component": _column.TextColumn("Component", pinned=True),
     "expert": _column.NumberColumn("Expert", width="small"),
     "status": _column.TextColumn("Status"),

@@ -1,0 +1,1 @@
+"""Which layer of target is which layer of base, told by their values."""

@@ -1,0 +1,313 @@
+"""Layers meet by content: planted chains are found, and where none is plain nothing is claimed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modeldiff import diff
+from modeldiff.architectures import Place
+from modeldiff.architectures.place import LayerNumbers
+from modeldiff.changes import ChangeTable, Shard, measure
+from modeldiff.changes.alignment.chain import NotPlain, find_chain, is_by_position
+from modeldiff.changes.alignment.similarity import layer_cosines
+from modeldiff.changes.layer_chains import Chain
+from modeldiff.changes.table.arrow_columns import changes_of
+from modeldiff.comparison import Comparison
+from modeldiff.findings.narrative import narrate
+from modeldiff.results import DrillDown, join_shards, run_diff, run_drill_down, run_shard
+from tests.support.planted import Values, llama_values, write_values
+from tests.support.results import cache_at
+
+_SIZE = 1_500
+Plan = list[int | None]
+"""For each layer of target the layer of base that it is; None for one made anew."""
+
+
+def _samples(layers: int, plan: Sequence[int | None], noise: float, seed: int) -> tuple[Any, Any]:
+    random = np.random.default_rng(seed)
+    base: dict[object, Any] = {}
+    target: dict[object, Any] = {}
+    for witness in range(3):
+        ours = random.standard_normal((layers, _SIZE)).astype(np.float32)
+        base[witness] = dict(enumerate(ours))
+        target[witness] = {
+            at: random.standard_normal(_SIZE).astype(np.float32)
+            if origin is None
+            else ours[origin] + np.float32(noise) * random.standard_normal(_SIZE).astype(np.float32)
+            for at, origin in enumerate(plan)
+        }
+    return base, target
+
+
+def _chain(layers: int, plan: Sequence[int | None], noise: float = 0.1, seed: int = 0) -> Chain:
+    base, target = _samples(layers, plan, noise, seed)
+    numbers = range(layers), range(len(plan))
+    return find_chain(*numbers, *layer_cosines(base, target, *numbers))
+
+
+@st.composite
+def _plans(draw: st.DrawFn) -> tuple[int, Plan]:
+    """A number of layers, and what was done to them: some removed, a block doubled, some put
+    between, two swapped."""
+    layers = draw(st.integers(4, 14))
+    plan: Plan = list(range(layers))
+    for layer in draw(st.sets(st.integers(0, layers - 1), max_size=layers // 2)):
+        plan.remove(layer)
+    if draw(st.booleans()):
+        start = draw(st.integers(0, len(plan) - 1))
+        end = draw(st.integers(start + 1, len(plan)))
+        plan[end:end] = plan[start:end]
+    if draw(st.booleans()):
+        one, other = (draw(st.integers(0, len(plan) - 1)) for _ in range(2))
+        plan[one], plan[other] = plan[other], plan[one]
+    for _ in range(draw(st.integers(0, 2))):
+        plan.insert(draw(st.integers(0, len(plan))), None)
+    return layers, plan
+
+
+@settings(max_examples=60, deadline=None)
+@given(_plans(), st.floats(0, 0.2), st.integers(0, 1_000))
+def test_a_planted_chain_is_found(planted: tuple[int, Plan], noise: float, seed: int) -> None:
+    layers, plan = planted
+    chain = _chain(layers, plan, noise, seed)
+    ours = [one for one in chain if one.target is not None]
+    assert [one.target for one in ours] == list(range(len(plan)))
+    for one, origin in zip(ours, plan, strict=True):
+        if origin is not None:
+            assert one.base == origin
+        else:  # made anew: it has no partner, or the layer of base whose place it took
+            assert one.base is None or one.base not in plan
+    removed = [one.base for one in chain if one.target is None]
+    assert {*removed, *(one.base for one in ours)} - {None} == {*range(layers)}
+    assert len(set(removed)) == len(removed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 12), st.integers(2, 12), st.integers(0, 1_000))
+def test_strangers_have_no_chain(layers: int, others: int, seed: int) -> None:
+    with pytest.raises(NotPlain, match="no layer of target is plainly one of base's"):
+        _chain(layers, [None] * others, seed=seed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 12), st.floats(0, 0.5), st.integers(0, 1_000))
+def test_layers_that_correspond_meet_by_position(layers: int, noise: float, seed: int) -> None:
+    assert is_by_position(_chain(layers, list(range(layers)), noise, seed))
+
+
+def test_what_lies_between_kept_and_strange_is_not_plain() -> None:
+    base, target = _samples(6, [0, 1, 2, 3], 0.0, 1)
+    for witness, samples in target.items():
+        samples[2] = base[witness][2] + base[witness][5]
+    numbers = range(6), range(4)
+    with pytest.raises(NotPlain, match="layer 2 is like several"):
+        find_chain(*numbers, *layer_cosines(base, target, *numbers))
+    with pytest.raises(NotPlain, match="somewhat like one"):
+        _chain(6, [0, 1, 2, 3], noise=2.0)
+
+
+def test_of_copies_in_base_the_one_that_goes_on_is_taken() -> None:
+    base, _ = _samples(4, [], 0.0, 3)
+    doubled = [0, 1, 2, 1, 2, 3]
+    ours = {w: {at: s[o] for at, o in enumerate(doubled)} for w, s in base.items()}
+    numbers = range(6), range(6)
+    assert is_by_position(find_chain(*numbers, *layer_cosines(ours, ours, *numbers)))
+
+
+def test_one_layer_made_anew_stays_the_partner_of_its_number() -> None:
+    assert is_by_position(_chain(6, [0, 1, None, 3, 4, 5]))
+
+
+def test_a_matrix_that_is_alike_in_all_layers_tells_nothing() -> None:
+    base, target = _samples(5, [0, 2, 4], 0.05, 7)
+    same = np.ones(_SIZE, np.float32)
+    for _ in range(5):
+        base[object()] = dict.fromkeys(range(5), same)
+    for witness in [*base][3:]:
+        target[witness] = dict.fromkeys(range(3), same)
+    numbers = range(5), range(3)
+    chain = find_chain(*numbers, *layer_cosines(base, target, *numbers))
+    assert [one.base for one in chain if one.target is not None] == [0, 2, 4]
+
+
+# Whole models.
+
+
+def _relayered(values: Values, plan: Sequence[int | None], noise: float = 0.0) -> Values:
+    """The model whose layer k is layer ``plan[k]`` of this one, moved by ``noise``."""
+    random = np.random.default_rng(11)
+
+    def moved(value: Any, *, anew: bool = False) -> Any:
+        if value.ndim < 2:
+            return value
+        if anew:
+            return random.standard_normal(value.shape)
+        return value + noise * random.standard_normal(value.shape)
+
+    made = {name: moved(value) for name, value in values.items() if ".layers." not in name}
+    for at, origin in enumerate(plan):
+        for name, value in values.items():
+            if f".layers.{origin or 0}." in name:
+                new = re.sub(r"layers\.\d+\.", f"layers.{at}.", name)
+                made[new] = moved(value, anew=origin is None)
+    return made
+
+
+def _pair(folder: Path, plan: Sequence[int | None], noise: float = 0.0) -> list[str]:
+    base = llama_values(8)
+    write_values(folder / "base", base, "F32")
+    write_values(folder / "target", _relayered(base, plan, noise), "F32")
+    return [str(folder / "base"), str(folder / "target")]
+
+
+def _numbers(changes: ChangeTable) -> set[tuple[LayerNumbers, str]]:
+    return {
+        (row.pair.place.numbers, row.pair.status)
+        for row in changes
+        if row.pair.place.layer is not None
+    }
+
+
+CUT, DOUBLED, SWAPPED = [0, 1, 5, 6, 7], [0, 1, 2, 3, 4, 3, 4, 5, 6, 7], [0, 2, 1, *range(3, 8)]
+
+
+@pytest.mark.parametrize(
+    ("plan", "headline"),
+    [
+        (CUT, "Layers 2–4 were removed; the other 5 moved by "),
+        (DOUBLED, "Layers 3–4 stand twice; all 10 moved by "),
+        (SWAPPED, "Layers 1 and 2 changed places; all 8 moved by "),
+        ([0, 1, None, *range(2, 8)], "Layer 2 of target is new; the other 8 moved by "),
+    ],
+)
+def test_what_was_done_to_the_layers_is_said_first_and_measured_there(
+    tmp_path: Path, plan: list[int | None], headline: str
+) -> None:
+    with cache_at(tmp_path / "cache"):
+        changes = diff(*_pair(tmp_path, plan, 0.05), device="cpu")
+    assert narrate(changes).headline.startswith(headline)
+    for row in changes:
+        place, statistics = row.pair.place, row.statistics
+        if place.layer is None or statistics is None or row.pair.base is None:
+            continue
+        assert f".layers.{place.numbers.base}." in row.pair.base.name
+        assert row.pair.target and f".layers.{place.numbers.target}." in row.pair.target.name
+        assert plan[place.numbers.target or 0] == place.numbers.base
+        if len(row.pair.base.shape) > 1:
+            assert statistics.rel_frobenius_pct == pytest.approx(5, rel=0.15)
+    both = {numbers for numbers, status in _numbers(changes) if status == "compared"}
+    assert both == {(origin, at) for at, origin in enumerate(plan) if origin is not None}
+    removed = {numbers.base for numbers, status in _numbers(changes) if status == "only_in_base"}
+    assert removed == set(range(8)) - set(plan)
+    new = {numbers.target for numbers, status in _numbers(changes) if status == "only_in_target"}
+    assert new == {at for at, origin in enumerate(plan) if origin is None}
+
+
+def test_equal_layers_in_another_order_are_not_called_the_same_model(tmp_path: Path) -> None:
+    with cache_at(tmp_path / "cache"):
+        changes = diff(*_pair(tmp_path, SWAPPED), device="cpu")
+    narrative = narrate(changes)
+    text = " ".join([narrative.headline, *narrative.facts, *narrative.likeness])
+    assert narrative.headline == "Layers 1 and 2 changed places; all 8 are equal bit for bit."
+    assert "identical" not in text and "same model" not in text
+
+
+def test_by_position_is_another_question_with_an_answer_of_its_own(tmp_path: Path) -> None:
+    references = _pair(tmp_path, SWAPPED)
+    with cache_at(tmp_path / "cache"):
+        by_content = Comparison.open(*references)
+        by_position = Comparison.open(*references, layers="position")
+        assert by_content.key != by_position.key
+        assert run_diff(by_content, device="cpu").header.options == {}
+        result = run_diff(by_position, device="cpu")
+        assert result.header.options == {"layers": "position"}
+        assert result.key == by_position.key
+    assert not result.changes.alignment
+    row = result.changes.at(Place(1, "self_attn.q_proj"))
+    assert (
+        row and row.statistics and row.statistics.rel_frobenius_pct == pytest.approx(141, rel=0.1)
+    )
+
+
+def test_strangers_of_other_depth_stay_by_position_and_it_is_said(tmp_path: Path) -> None:
+    with cache_at(tmp_path / "cache"):
+        changes = diff(*_pair(tmp_path, [None] * 6), device="cpu")
+    assert not changes.alignment
+    facts = " ".join(narrate(changes).facts)
+    assert "Layers 6–7 are compared by position: no layer of target is plainly one" in facts
+
+
+def test_layers_that_correspond_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("nothing is to be sampled")
+
+    monkeypatch.setattr("modeldiff.changes.alignment.align.read_samples", refuse)
+    with cache_at(tmp_path / "cache"):
+        changes = diff(*_pair(tmp_path, list(range(8)), 0.05), device="cpu")
+    assert not changes.alignment
+
+
+def test_rows_of_pairs_that_stay_are_measured_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+
+    def counting(pairs, *rest, **options):  # type: ignore[no-untyped-def]
+        measured.append(len([each for each in pairs if each.status == "compared"]))
+        return measure(pairs, *rest, **options)
+
+    monkeypatch.setattr("modeldiff.results.diff.measure", counting)
+    with cache_at(tmp_path / "cache"):
+        changes = diff(*_pair(tmp_path, SWAPPED), device="cpu")
+    in_layers = len(changes.layer(0))
+    assert measured == [len(changes), 2 * in_layers]
+
+
+def test_the_stored_result_and_a_table_of_arrow_keep_both_numbers(tmp_path: Path) -> None:
+    references = _pair(tmp_path, [0, None, 2, 1, 1, 7])
+    with cache_at(tmp_path / "cache"):
+        measured = run_diff(Comparison.open(*references), device="cpu").changes
+        stored = run_diff(Comparison.open(*references), device="cpu").changes
+    for table in (stored, ChangeTable(changes_of(measured.to_arrow()))):
+        assert table == measured
+        assert [row.pair.place.layers for row in table] == [
+            row.pair.place.layers for row in measured
+        ]
+        assert table.alignment == measured.alignment
+    frame = measured.to_pandas()
+    numbers = zip(*(frame[name].astype(object) for name in ("layer", "target_layer")), strict=True)
+    assert {(2, 2), (1, 3), (1, 4), (7, 5)} <= set(numbers)
+
+
+def test_shards_join_to_the_same_rows(tmp_path: Path) -> None:
+    for number, plan in enumerate((CUT, SWAPPED)):
+        references = _pair(tmp_path / str(number), plan, 0.05)
+        with cache_at(tmp_path / f"whole {number}"):
+            whole = run_diff(Comparison.open(*references), device="cpu")
+        with cache_at(tmp_path / f"shards {number}"):
+            for shard in (1, 2):
+                run_shard(Comparison.open(*references), Shard(number=shard, count=2), device="cpu")
+            joined = join_shards(Comparison.open(*references))
+        assert joined.changes == whole.changes
+        assert joined.changes.alignment == whole.changes.alignment
+        assert joined.key == whole.key
+
+
+def test_a_drill_down_reads_the_layers_that_met(tmp_path: Path) -> None:
+    references = _pair(tmp_path, CUT)
+    with cache_at(tmp_path / "cache"):
+        result = run_diff(Comparison.open(*references), device="cpu")
+        rows = (row for row in result.changes if row.pair.place.numbers == (7, 4))
+        place = next(row.pair.place for row in rows if row.pair.place.component == "mlp.up_proj")
+        image = run_drill_down(Comparison.open(*references), DrillDown(place, "image"))
+        assert np.nanmax(image.pct) == 0
