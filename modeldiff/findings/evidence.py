@@ -46,6 +46,17 @@ class Evidence:
         return {key: merge_statistics(found) for key, found in groups.items()}
 
     @cached_property
+    def layer_numbers(self) -> dict[tuple[str, int | None], int]:
+        """What people call each layer of ``moved_by_layer``: by its number in base, or in target
+        where base has no such layer."""
+        places = (change.pair.place for change in self.matrices)
+        return {
+            (place.tower, place.layer): place.layer_number
+            for place in places
+            if place.layer_number is not None
+        }
+
+    @cached_property
     def all_matrices(self) -> Statistics | None:
         """All matrices, merged. A norm's weights are all near one value, which would hide what the
         matrices' cosine and signs show."""

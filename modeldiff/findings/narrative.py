@@ -233,7 +233,7 @@ def _depth(evidence: Evidence) -> Iterator[str]:
         return
     by = _by(evidence)
     each = ", ".join(
-        f"{format_pct(size)} in {format_layers(part)}"
+        f"{format_pct(size)} in {format_layers([evidence.layer_numbers[tower, at] for at in part])}"
         for size, part in zip(known, parts, strict=True)
     )
     most = max(known)
