@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modeldiff.changes import ChangeTable, Pair
+from modeldiff.changes import ChangeTable
 from modeldiff.changes.change import SharedRows
 
 _MOST_NAMED = 3
@@ -19,21 +19,15 @@ def shared_rows_facts(changes: ChangeTable) -> Iterator[str]:
             alike.setdefault(shared, []).append(change.pair.place.column)
     for shared, columns in alike.items():
         names = columns[:_MOST_NAMED]
-        more = f" and {len(columns) - len(names):,} more" if len(columns) > len(names) else ""
+        if len(columns) > len(names):
+            names = [*names[:-1], f"{len(columns) - len(names) + 1:,} more"]
+        which = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
         by = "by the text of their tokens" if shared.by == "text" else "by number"
         yield (
-            f"Of {', '.join(names)}{more} the {shared.compared:,} rows that both have were "
+            f"Of {which} the {shared.compared:,} rows that both have were "
             f"compared, {by}: {_beyond('base', shared.base - shared.compared)}, "
             f"{_beyond('target', shared.target - shared.compared)}."
         )
-
-
-def coverage_words(pair: Pair) -> str:
-    """How much of a pair was compared: ``512 of 576 rows``; empty where it is all of it."""
-    shared = pair.shared
-    if shared is None:
-        return ""
-    return f"{shared.compared:,} of {max(shared.base, shared.target):,} rows"
 
 
 def _beyond(side: str, count: int) -> str:

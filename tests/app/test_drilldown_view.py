@@ -215,7 +215,8 @@ def test_a_longer_vocabulary_is_compared_by_the_rows_that_both_have(
     target = write_llama(tmp_path / "b", vocabulary=40)
     measure(str(base), str(target))
     pair = {"base": str(base), "target": str(target)}
-    shown = words(open_page("heatmap", **pair, component="embed_tokens", look="rows"))
+    app = open_page("heatmap", **pair, component="embed_tokens", look="rows")
+    shown = words(app).replace("\\", "")
     assert "first 32 of 40 rows, by row number" in shown
     assert "8 rows that only target has" in shown
 

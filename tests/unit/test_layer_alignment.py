@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,15 @@ from modeldiff.changes.alignment.chain import NotPlain, find_chain, is_by_positi
 from modeldiff.changes.alignment.similarity import layer_cosines
 from modeldiff.changes.layer_chains import Chain
 from modeldiff.changes.table.arrow_columns import changes_of
+from modeldiff.cli.terminal import Terminal
+from modeldiff.cli.text_reports import report_diff
 from modeldiff.comparison import Comparison
+from modeldiff.drawings import METRICS, HeatmapOptions, heatmap_frame
+from modeldiff.drawings.heatmap.geometry import place_cells
+from modeldiff.drawings.report import report_html
 from modeldiff.findings.narrative import narrate
-from modeldiff.results import DrillDown, join_shards, run_diff, run_drill_down, run_shard
+from modeldiff.results import DrillDown, Result, join_shards, run_diff, run_drill_down, run_shard
+from modeldiff.results.jobs.manager import JobManager
 from tests.support.planted import Values, llama_values, write_values
 from tests.support.results import cache_at
 
@@ -311,3 +318,72 @@ def test_a_drill_down_reads_the_layers_that_met(tmp_path: Path) -> None:
         place = next(row.pair.place for row in rows if row.pair.place.component == "mlp.up_proj")
         image = run_drill_down(Comparison.open(*references), DrillDown(place, "image"))
         assert np.nanmax(image.pct) == 0
+
+
+# What shows them.
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory: pytest.TempPathFactory) -> tuple[Comparison, Result]:
+    """A pair whose layers 2 to 4 were removed, and whose new last layer is nobody's."""
+    folder = tmp_path_factory.mktemp("cut")
+    comparison = Comparison.open(*_pair(folder, [0, 1, 5, 6, 7, None], 0.05))
+    return comparison, run_diff(comparison, device="cpu", cache=False)
+
+
+def test_each_side_is_shown_by_its_own_numbers(cut: tuple[Comparison, Result]) -> None:
+    changes = cut[1].changes
+    labels = [changes.layer_label(layer) for layer in changes.merged("layer")]
+    assert labels == [
+        *("0", "1", "2 removed", "3 removed", "4 removed"),
+        *("2 ← 5", "3 ← 6", "4 ← 7", "5 new"),
+    ]
+    place = Place(2, "self_attn.q_proj")
+    of_base, of_target = changes.seen_from("base").at(place), changes.seen_from("target").at(place)
+    assert of_base is not None and of_base.pair.status == "only_in_base"
+    assert of_target is not None and of_target.pair.base is not None
+    assert ".layers.5." in of_target.pair.base.name
+    assert changes.layer_with(LayerNumbers(6, 3)) == 6
+    assert changes.layer_with(LayerNumbers(3, 3)) is None
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_the_heatmap_names_both_numbers(cut: tuple[Comparison, Result], across: bool) -> None:
+    comparison, result = cut
+    sides = comparison.base.architecture, comparison.target.architecture
+    frame = heatmap_frame(result.changes, *sides, METRICS[0])
+    grid = place_cells(frame, METRICS[0], HeatmapOptions(across=across), top=0)
+    names = [line.name for line in (grid.columns if across else grid.rows).lines]
+    if across:
+        assert grid.numbered
+        assert names[:6] == ["0", "1", "2\n−", "3\n−", "4\n−", "5\n2"] and names[-1] == "+\n5"
+    else:
+        assert names[1:6] == ["1", "2 removed", "3 removed", "4 removed", "2 ← 5"]
+    [described] = frame[(frame["layer"] == 5) & (frame["column"] == "self_attn.q_proj")]["place"]
+    assert described == "layer 2 ← 5 · self_attn.q_proj"
+
+
+def test_the_report_and_the_terminal_name_both_numbers(
+    cut: tuple[Comparison, Result], capsys: pytest.CaptureFixture[str]
+) -> None:
+    comparison, result = cut
+    html = report_html(result, comparison)
+    assert "<td>2 ← 5</td>" in html and "<td>2 removed</td>" in html and ">5 → 2<" in html
+    report_diff(result, Terminal())
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    start = lines.index("target base")
+    assert lines[start + 1 : start + 5] == ["0–1 ← 0–1", "removed 2–4", "2–4 ← 5–7", "5 new"]
+
+
+def test_a_job_says_how_the_layers_of_its_rows_meet(tmp_path: Path) -> None:
+    with cache_at(tmp_path / "cache"):
+        comparison = Comparison.open(*_pair(tmp_path, CUT))
+        manager = JobManager()
+        job = manager.submit(comparison, device="cpu")
+        while (now := manager.job(job.id)) is not None and now.active:
+            time.sleep(0.01)
+    assert now is not None and now.state == "done"
+    aligned = comparison.aligned(now.alignment)
+    table = aligned.unmeasured.with_measured(now.changes)
+    assert not any(row.waiting for row in table)
+    assert comparison.key == aligned.key == now.key
