@@ -60,7 +60,9 @@ def alignment_facts(changes: ChangeTable) -> Iterator[str]:
         if len(named) > _MOST_RUNS:
             named = [*named[: _MOST_RUNS - 1], f"{len(named) - _MOST_RUNS + 1:,} more runs moved"]
         if named:
-            yield _tower(tower) + _sentence(f"target's {', '.join(named)}")
+            yield _tower(tower) + _sentence(
+                f"target's {', '.join(named)}; several layers together go by base's numbers here"
+            )
     doubts: dict[str, set[int]] = {}
     for change in changes:
         _, doubted, why = change.pair.reason.partition(DOUBT)
