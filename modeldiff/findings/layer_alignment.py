@@ -125,7 +125,7 @@ def _moved(changes: ChangeTable, tower: str, chain: Chain) -> Iterator[str]:
     if median:
         yield f"{which} moved by {format_pct(median)} (the median of their matrices)"
     elif unchanged is not None:
-        yield f"of the elements of {which} {format_pct(100 - unchanged)} moved"
+        yield f"{format_pct(100 - unchanged)} of the elements of {which} moved"
 
 
 def _is_equal(row: Change) -> bool:
