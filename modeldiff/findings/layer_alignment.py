@@ -61,7 +61,9 @@ def alignment_facts(changes: ChangeTable) -> Iterator[str]:
         if len(named) > _MOST_RUNS:
             named = [*named[: _MOST_RUNS - 1], f"{len(named) - _MOST_RUNS + 1:,} more runs moved"]
         if named:
-            yield _tower(tower) + _sentence(f"target's {', '.join(named)}")
+            yield _tower(tower) + _sentence(
+                f"target's {', '.join(named)}; several layers together go by base's numbers here"
+            )
     doubts: dict[str, set[int]] = {}
     for change in changes:
         _, doubted, why = change.pair.reason.partition(DOUBT)
@@ -124,7 +126,7 @@ def _moved(changes: ChangeTable, tower: str, chain: Chain) -> Iterator[str]:
     if median:
         yield f"{which} moved by {format_pct(median)} (the median of their matrices)"
     elif unchanged is not None:
-        yield f"of the elements of {which} {format_pct(100 - unchanged)} moved"
+        yield f"{format_pct(100 - unchanged)} of the elements of {which} moved"
 
 
 def _follows(one: LayerNumbers, last: LayerNumbers) -> bool:

@@ -125,6 +125,8 @@ def _incomplete(
         f"{', '.join(names)}{more}."
     )
     command = f"python -m modeldiff diff {' '.join(map(shlex.quote, comparison.references))}"
+    if comparison.layers != "auto":
+        command += f" --layers {comparison.layers}"
     counts = {shard.count for shard in journals if shard is not None}
     if not counts:
         return ResultError(

@@ -18,6 +18,7 @@ from modeldiff.changes.shared_rows import row_numbers
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.checkpoints.selected_rows import select_rows
 from modeldiff.comparison import Comparison
+from modeldiff.drawings.report import report_html
 from modeldiff.findings.narrative import narrate
 from modeldiff.results import (
     DrillDown,
@@ -83,6 +84,8 @@ class TestByNumber:
         assert "the 96 rows that both have were compared, by number: base has no others" in facts
         assert "target has 8 others" in facts
         written = result_document(result)["tensors"]
+        html = report_html(result, comparison)
+        assert ">embed_tokens *<" in html and "compared by the rows that both have" in html
         [document] = [each for each in written if each["component"] == "embed_tokens"]
         assert document["compared_rows"] == 96 and document["target_shape"] == [104, HIDDEN]
         assert document["elements"] == 96 * HIDDEN
@@ -236,3 +239,21 @@ def test_rows_that_are_not_there_are_refused(tmp_path: Path) -> None:
     for numbers in ([96], [-1, 2]):
         with pytest.raises(ValueError, match="has 96 rows"):
             select_rows(tensor, np.array(numbers))
+
+
+def test_a_tied_head_against_a_longer_one_is_compared_by_shared_rows(tmp_path: Path) -> None:
+    base, target = llama_values(2), _resized(llama_values(2), np.arange(96), extra=4)
+    del base[HEAD]
+    references = [str(_write(tmp_path / "base", base)), str(_write(tmp_path / "target", target))]
+    for folder in references:
+        config = json.loads((Path(folder) / "config.json").read_text())
+        config["tie_word_embeddings"] = folder == references[0]
+        (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    with cache_at(tmp_path / "cache"):
+        changes = run_diff(Comparison.open(*references), device="cpu").changes
+    head = _row(changes, "lm_head")
+    assert head.pair.shared is not None and head.pair.shared.compared == 96
+    assert "its embedding stands in for it; first 96 of 100 rows" in head.pair.reason
+    assert head.statistics is not None
+    assert head.statistics.rel_frobenius_pct is not None
+    assert head.statistics.rel_frobenius_pct > 100

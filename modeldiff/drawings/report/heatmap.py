@@ -36,6 +36,9 @@ SIGNS: Mapping[str, tuple[str, str]] = {
 }
 """By mark: the sign in a cell that has no colour, and what it means."""
 
+_PARTIAL = "*"
+"""Behind the name of what was compared in part."""
+
 _LEFT, _TOP = 58.0, 8.0
 _GAP = 8.0
 _BAR = 26.0
@@ -97,6 +100,8 @@ def marks_html(rows: Sequence[Row]) -> str:
         for mark, (sign, meaning) in SIGNS.items()
         if mark in present
     )
+    if any(row.partial for row in rows):
+        items += f"<li><b>{_PARTIAL}</b> compared by the rows that both have</li>"
     return f'<ul class="signs">{items}</ul>' if items else ""
 
 
@@ -207,7 +212,7 @@ class _Sheet:
         broken = f", {SIGNS[NOT_FINITE][1]}" if row.mark == NOT_FINITE else ""
         inside = ""
         if named:
-            name = shorten(row.column, width - 70, 12)
+            name = shorten(row.column, width - 80, 12) + (f" {_PARTIAL}" if row.partial else "")
             value = f'<tspan class="v" dx="8">{text(sign)}</tspan>'
             at = f'x="{x + 8:.1f}" y="{y + height / 2 + 4:.1f}"'
             inside = f"<text {at}>{text(name)}{value}</text>"

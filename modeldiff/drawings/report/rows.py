@@ -14,7 +14,7 @@ from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes import ChangeTable, Statistics, merge_statistics
 from modeldiff.drawings.heatmap.cells import GatheredCell, gather_cells
 from modeldiff.drawings.heatmap.colour_scales import ColourScales, choose_colour_scales
-from modeldiff.drawings.heatmap.frame import NOT_FINITE, cells_frame
+from modeldiff.drawings.heatmap.frame import NOT_FINITE, PARTIAL, cells_frame
 from modeldiff.drawings.heatmap.options import HeatmapOptions
 from modeldiff.drawings.style.metrics import METRICS, Metric
 from modeldiff.text.formatting import MISSING
@@ -35,8 +35,9 @@ MARGINS: tuple[RowRegion, ...] = ("whole", "column", "layer")
 class Row:
     """One row. ``layer_label`` and ``layer_short`` are what people call the layer, ``rank`` is the
     column's number in data order, ``group`` its sublayer, ``mark`` says why there are no
-    statistics, or that some elements are not finite; ``tensors`` is how many pairs are merged.
-    ``steps`` has for each metric shown the step of colour; None without one, as in the margins."""
+    statistics, or that some elements are not finite; ``partial`` that a part of the rows was
+    compared; ``tensors`` is how many pairs are merged. ``steps`` has for each metric shown the step
+    of colour; None without one, as in the margins."""
 
     region: RowRegion
     layer: int | None
@@ -47,6 +48,7 @@ class Row:
     group: str
     status: str
     mark: str
+    partial: bool
     note: str
     place: str
     stored: str
@@ -113,6 +115,7 @@ def read_rows(changes: ChangeTable, base: Architecture, target: Architecture) ->
             mark=""
             if cell.statistics is not None and words["mark"] != NOT_FINITE
             else words["mark"],
+            partial=words["mark"] == PARTIAL,
             note=words["note"],
             place=words["place"],
             stored=_both(cell, words["base_name"], words["target_name"]),
@@ -142,7 +145,7 @@ def _whole(cells: Sequence[GatheredCell], metrics: int) -> list[Row]:
         return []
     name, merged = "the whole model", merge_statistics(statistics)
     none = (None,) * metrics
-    empty = ("merged", "", "", name, MISSING, MISSING)
+    empty = ("merged", "", False, "", name, MISSING, MISSING)
     return [Row("whole", None, "", "", "", 0, "", *empty, len(statistics), merged, none)]
 
 

@@ -35,13 +35,14 @@ def explanation_text(explanation: Explanation) -> None:
 def place_panel(place: PlaceRows) -> None:
     """Both sides' tensors at a place and all their statistics, or why there are none."""
     _sides(place)
+    pair = place.rows[0].pair
     if place.statistics is None:
-        pair = place.rows[0].pair
         reason = f" {plain(pair.reason)}" if pair.reason else ""
         st.markdown(f"**{STATUS_WORDS[pair.status].sentence}**{reason}")
         return
-    if len(place.rows) == 1 and place.rows[0].pair.reason:
-        st.caption(f"Compared: {plain(place.rows[0].pair.reason)}")
+    if len(place.rows) == 1 and pair.reason:
+        compared = "Compared: " if pair.shared is not None else ""
+        st.caption(f"{compared}{plain(pair.reason)}")
     if len(place.rows) > 1:
         st.caption(
             f"{len(place.rows):,} tensors merged: their sums and histograms are added, and "
