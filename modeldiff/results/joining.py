@@ -120,7 +120,7 @@ def _incomplete(
         f"{len(missing):,} of {compared:,} tensors are in no journal of this pair in {folder}: "
         f"{', '.join(names)}{more}."
     )
-    command = f"python -m modeldiff diff {' '.join(map(shlex.quote, comparison.references))}"
+    command = f"modeldiff diff {' '.join(map(shlex.quote, comparison.references))}"
     counts = {shard.count for shard in journals if shard is not None}
     if not counts:
         return ResultError(
