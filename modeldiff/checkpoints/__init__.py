@@ -10,6 +10,7 @@ from modeldiff.checkpoints.references import (
     reference_forms,
 )
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, Source
+from modeldiff.checkpoints.sources.config_only import only_a_config
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.checkpoints.tokenizer import TokenRole, Tokens, read_tokens
 
@@ -25,6 +26,7 @@ __all__ = [
     "TokenRole",
     "Tokens",
     "demo_names",
+    "only_a_config",
     "open_checkpoint",
     "parse_reference",
     "read_tokens",

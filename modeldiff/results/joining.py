@@ -73,9 +73,10 @@ def join_shards(
     It is stored, and the journals are removed. A result that is stored already is returned.
     ``progress`` is called while another process measures the whole diff, which is waited for.
 
-    Raises ``ResultError`` where tensors are missing, with their shards and how to measure them,
-    and where the folder can't be written to.
+    Raises ``NoWeights`` where a side is a config alone, ``ResultError`` where tensors are missing,
+    with their shards and how to measure them, and where the folder can't be written to.
     """
+    comparison.require_weights()
     key = comparison.key
     folder = ready_results_folder()
     compared = comparison.unmeasured.statuses.get("compared", 0)
