@@ -11,7 +11,7 @@ from typing import Any
 
 from modeldiff.architectures import FactPair, compare_facts
 from modeldiff.changes import ChangeTable, Pair, pair
-from modeldiff.checkpoints import Checkpoint, Reference
+from modeldiff.checkpoints import Checkpoint, Reference, only_a_config
 from modeldiff.model import Model
 
 SCHEMA = 2
@@ -75,6 +75,12 @@ class Comparison:
     def has_weights(self) -> bool:
         """Whether there is something to measure on both sides."""
         return self.base.has_weights and self.target.has_weights
+
+    def require_weights(self) -> None:
+        """Raises ``NoWeights`` where a side is a config alone: there is nothing to measure."""
+        for side in (self.base, self.target):
+            if not side.has_weights:
+                raise only_a_config(side.checkpoint.reference)
 
     @property
     def same_content(self) -> bool:

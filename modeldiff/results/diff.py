@@ -46,8 +46,10 @@ def run_diff(
     is finished, those of the journal first; ``progress`` is called often and may raise
     ``Cancelled``. Without ``cache`` nothing is read from the cache folder or written to it.
 
-    Raises ``ResultError`` where the cache folder can't be written to, and what ``measure`` raises.
+    Raises ``NoWeights`` where a side is a config alone, ``ResultError`` where the cache folder
+    can't be written to, and what ``measure`` raises.
     """
+    comparison.require_weights()
     key = comparison.key
     if cache and (stored := load_result(key)) is not None:
         return as_asked(stored, comparison)
@@ -92,6 +94,7 @@ def run_shard(
 
     Raises what ``run_diff`` raises.
     """
+    comparison.require_weights()
     key = comparison.key
     diff = _Diff(comparison, device, progress, on_change, shard)
     folder = ready_results_folder()

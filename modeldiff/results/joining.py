@@ -73,9 +73,10 @@ def join_shards(
     It is stored, and the journals are removed. A result that is stored already is returned.
     ``progress`` is called while another process measures the whole diff, which is waited for.
 
-    Raises ``ResultError`` where tensors are missing, with their shards and how to measure them,
-    and where the folder can't be written to.
+    Raises ``NoWeights`` where a side is a config alone, ``ResultError`` where tensors are missing,
+    with their shards and how to measure them, and where the folder can't be written to.
     """
+    comparison.require_weights()
     key = comparison.key
     folder = ready_results_folder()
     compared = comparison.unmeasured.statuses.get("compared", 0)
@@ -120,7 +121,7 @@ def _incomplete(
         f"{len(missing):,} of {compared:,} tensors are in no journal of this pair in {folder}: "
         f"{', '.join(names)}{more}."
     )
-    command = f"python -m modeldiff diff {' '.join(map(shlex.quote, comparison.references))}"
+    command = f"modeldiff diff {' '.join(map(shlex.quote, comparison.references))}"
     counts = {shard.count for shard in journals if shard is not None}
     if not counts:
         return ResultError(
