@@ -7,7 +7,6 @@ is asked again.
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Generator
@@ -18,7 +17,12 @@ from huggingface_hub import get_hf_file_metadata, get_session, hf_raise_for_stat
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
-from modeldiff.checkpoints.hub.repository import TIMEOUT_SECONDS, Repository, file_url
+from modeldiff.checkpoints.hub.repository import (
+    CONTENT_RANGE,
+    TIMEOUT_SECONDS,
+    Repository,
+    file_url,
+)
 from modeldiff.errors import CheckpointChanged, HubUnreachable
 
 _TRIES = 4
@@ -27,7 +31,6 @@ _PAUSE_SECONDS = 0.5
 """Before the second try; twice as long before each further one."""
 _STALE = (401, 403, 404, 410)
 """What an address answers that was signed too long ago."""
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 class RangeReader:
@@ -102,7 +105,7 @@ class RangeReader:
                     hint="Try again.",
                 )
             hf_raise_for_status(response)
-            content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+            content_range = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if content_range is None or int(content_range[1]) != offset:
                 raise HubUnreachable(
                     f"{urlsplit(address).netloc} sends no parts of files.",

@@ -41,7 +41,8 @@ TIMEOUT_SECONDS = 10.0
 _SLOWEST_BYTES_PER_SECOND = 10_000
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-[0-9]{1,19}/([0-9]{1,19})")
+"""The answer's header that says where its bytes begin and how many the file has."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ def _request(repository: Repository, file: str, start: int, count: int) -> tuple
         ):  # no file is too short for it but an empty one
             return b"", 0
         hf_raise_for_status(response)
-        content_range = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        content_range = CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if start and (content_range is None or int(content_range[1]) != start):
             raise HubUnreachable(
                 f"{repository.endpoint} sends no parts of files.", hint="Check the proxy."
