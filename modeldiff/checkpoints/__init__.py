@@ -10,6 +10,7 @@ from modeldiff.checkpoints.references import (
     reference_forms,
 )
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, Source
+from modeldiff.checkpoints.spellings import without_credentials
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.checkpoints.tokenizer import TokenRole, Tokens, read_tokens
 
@@ -29,4 +30,5 @@ __all__ = [
     "parse_reference",
     "read_tokens",
     "reference_forms",
+    "without_credentials",
 ]
