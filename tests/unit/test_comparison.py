@@ -27,6 +27,14 @@ def test_a_model_is_named_as_it_was_typed_and_known_by_its_canonical_reference(
     assert not Model.open("catalog:gpt2-124m").has_weights
 
 
+def test_a_token_in_an_address_is_no_part_of_the_name(tmp_path: Path) -> None:
+    write_model(tmp_path / "base", seed=1)
+    address = (tmp_path / "base").as_uri()
+    model = Model.open(address.replace("file://", "file://user:hf_secret@"))
+    assert model.text == address
+    assert Model.open(model.checkpoint.reference, text="https://t@hf.co/a/b").text.count("@") == 0
+
+
 def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
     with pytest.raises(CheckpointNotFound):
         Model.open(str(tmp_path / "nothing"))
