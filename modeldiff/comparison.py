@@ -97,6 +97,11 @@ class Comparison:
         """Bytes to read of both sides to measure all pairs."""
         return sum(each.nbytes for each in self.pairs)
 
+    @property
+    def bytes_away(self) -> int:
+        """Bytes of both sides' files that have to be downloaded before they can be read."""
+        return self.base.bytes_away + self.target.bytes_away
+
     def reopened(self) -> Comparison:
         """The comparison of the files as they are now: itself, unless one of them changed."""
         base, target = self.base.reopened(), self.target.reopened()
