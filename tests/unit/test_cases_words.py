@@ -19,12 +19,13 @@ from modeldiff.cli import main
 from modeldiff.drawings import METRICS
 from modeldiff.drawings.diagram.box_values import NOT_FINITE_WORDS as BOX_WORDS
 from modeldiff.drawings.diagram.box_values import BoxValues
-from modeldiff.drawings.heatmap.frame import NOT_FINITE, heatmap_frame
+from modeldiff.drawings.heatmap.frame import NOT_FINITE
 from modeldiff.drawings.report.rows import read_rows
 from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.findings.witnesses.witness import Witness
 from tests.support.architectures import llama_like
 from tests.support.changes import continued, made_changes
+from tests.support.heatmaps import heatmap_frame
 from tests.support.planted import Values, add_noise, llama_values, measured
 from tests.support.planted_truth import Plant, planted_table
 
