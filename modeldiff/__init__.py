@@ -61,12 +61,13 @@ def open(reference: str | os.PathLike[str] | Reference | Checkpoint | Model) -> 
     ``reference`` is a text (a folder, a ``.safetensors`` file, ``owner/name[@revision]`` on the
     Hub, ``demo:base``, ``catalog:llama-3-8b``), a path, or what is open already.
 
-    Raises ``errors.InvalidReference``, and ``errors.CheckpointError`` with what stands below it.
+    Raises ``errors.InvalidReference``, ``errors.CheckpointError`` with what stands below it, and
+    ``TypeError`` for anything else.
 
     >>> open("demo:base").architecture.title
     'Llama, 1.48 M'
     """
-    from modeldiff.checkpoints import Checkpoint
+    from modeldiff.checkpoints import Checkpoint, Reference
     from modeldiff.model import Model
 
     if isinstance(reference, Model):
@@ -76,6 +77,11 @@ def open(reference: str | os.PathLike[str] | Reference | Checkpoint | Model) -> 
     if isinstance(reference, os.PathLike):
         # A path stays one, though its text may read as a repository's name.
         reference = os.path.abspath(os.path.expanduser(reference))  # noqa: PTH100, PTH111
+    if not isinstance(reference, str | Reference):
+        raise TypeError(
+            f"A model is opened by a text or a path, not by {type(reference).__name__}: "
+            "modeldiff.open('demo:base') is an example."
+        )
     return Model.open(reference)
 
 

@@ -13,7 +13,7 @@ from modeldiff.architectures import FactPair, compare_facts
 from modeldiff.changes import ChangeTable, Pair, pair
 from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
 from modeldiff.changes.shared_rows import compare_shared_rows, shared_rows_id
-from modeldiff.checkpoints import Checkpoint, Reference
+from modeldiff.checkpoints import Checkpoint, Reference, only_a_config
 from modeldiff.model import Model
 
 SCHEMA = 3
@@ -88,6 +88,12 @@ class Comparison:
         """Whether there is something to measure on both sides."""
         return self.base.has_weights and self.target.has_weights
 
+    def require_weights(self) -> None:
+        """Raises ``NoWeights`` where a side is a config alone: there is nothing to measure."""
+        for side in (self.base, self.target):
+            if not side.has_weights:
+                raise only_a_config(side.checkpoint.reference)
+
     @property
     def same_content(self) -> bool:
         """Whether both references hold the same files, as far as can be told unread."""
@@ -115,6 +121,11 @@ class Comparison:
     def nbytes(self) -> int:
         """Bytes to read of both sides to measure all pairs."""
         return sum(each.nbytes for each in self.pairs)
+
+    @property
+    def bytes_away(self) -> int:
+        """Bytes of both sides' files that have to be downloaded before they can be read."""
+        return self.base.bytes_away + self.target.bytes_away
 
     def reopened(self) -> Comparison:
         """The comparison of the files as they are now: itself, unless one of them changed."""

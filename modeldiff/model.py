@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modeldiff.architectures import Architecture, understand
-from modeldiff.checkpoints import Checkpoint, Reference, open_checkpoint, parse_reference
+from modeldiff.checkpoints import (
+    Checkpoint,
+    Reference,
+    open_checkpoint,
+    parse_reference,
+    without_credentials,
+)
 
 FileStamp = tuple[tuple[str | int, ...], ...]
 
@@ -15,8 +21,8 @@ FileStamp = tuple[tuple[str | int, ...], ...]
 class Model:
     """An opened ``checkpoint`` and what it is, its ``architecture``.
 
-    ``text`` is the reference as somebody typed it. ``stamp`` is the state of the local files when
-    they were opened, see ``file_stamp``. Each opening is a model of its own.
+    ``text`` is the reference as somebody typed it, without credentials. ``stamp`` is the state of
+    the local files when they were opened, see ``file_stamp``. Each opening is a model of its own.
     """
 
     checkpoint: Checkpoint
@@ -37,7 +43,8 @@ class Model:
         # Before the files are read: what changes meanwhile shows as a change.
         stamp = file_stamp(reference)
         checkpoint = open_checkpoint(reference)
-        return cls(checkpoint, understand(checkpoint), text or reference.text, stamp)
+        text = without_credentials(text or reference.text)
+        return cls(checkpoint, understand(checkpoint), text, stamp)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Model:

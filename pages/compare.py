@@ -4,18 +4,14 @@ import streamlit as st
 
 from modeldiff.ui.controls.diff_progress import diff_panel, follow
 from modeldiff.ui.session.entry_guard import enter
-from modeldiff.ui.shell.checkpoint_card import side_card
+from modeldiff.ui.shell.checkpoint_cards import checkpoint_cards
 from modeldiff.ui.shell.page_header import page_head
 from modeldiff.ui.summary.summary_panel import summary_panel
 
 enter("compare")
 comparison = page_head("Compare")
 
-for role, side, column in zip(
-    ("Base", "Target"), (comparison.base, comparison.target), st.columns(2), strict=True
-):
-    with column:
-        side_card(role, side)
+checkpoint_cards(comparison.base, comparison.target)
 
 if comparison.same_content:
     st.info("By their fingerprints both references hold the same files.")

@@ -49,6 +49,11 @@ class FactPair:
     same: bool
     meaning: str = ""
 
+    @property
+    def meaning_beside_label(self) -> str:
+        """``meaning`` for where the label stands beside it, and need not stand before it too."""
+        return self.meaning.removeprefix(f"{self.label}: ")
+
 
 @dataclass(frozen=True)
 class Node:

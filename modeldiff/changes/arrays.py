@@ -36,8 +36,8 @@ class Measurement:
 
     >>> base = np.array([1.0, 2.0, 4.0, 0.0], np.float32)
     >>> target = np.array([1.1, 2.0, 3.0, 0.5], np.float32)
-    >>> found = Measurement.of(base, target).finish()
-    >>> round(found.median_pct, 4), found.unchanged_pct, found.base_zero_pct
+    >>> own = Measurement.of(base, target).finish()
+    >>> round(own.median_pct, 4), own.unchanged_pct, own.base_zero_pct
     (10.0, 25.0, 25.0)
 
     Pieces may be measured apart, on other machines if need be, and merged in any order. Sums and
@@ -45,9 +45,9 @@ class Measurement:
     precision of 1/64 of their value. Measured in one piece the median is exact.
 
     >>> merged = Measurement.of(base[:2], target[:2]).merge(Measurement.of(base[2:], target[2:]))
-    >>> abs(merged.finish().rel_frobenius_pct / found.rel_frobenius_pct - 1) < 1e-6
+    >>> abs(merged.finish().rel_frobenius_pct / own.rel_frobenius_pct - 1) < 1e-6
     True
-    >>> abs(merged.finish().median_pct / found.median_pct - 1) < 1 / 64
+    >>> abs(merged.finish().median_pct / own.median_pct - 1) < 1 / 64
     True
     """
 

@@ -5,6 +5,8 @@ from modeldiff.checkpoints.dtypes import STORED_TYPES, StoredType
 from modeldiff.checkpoints.opening import open_checkpoint
 from modeldiff.checkpoints.references import Reference, demo_names, parse_reference
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, Source
+from modeldiff.checkpoints.sources.config_only import only_a_config
+from modeldiff.checkpoints.spellings import without_credentials
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.checkpoints.tokenizer import Tokens, read_tokens
 
@@ -19,7 +21,9 @@ __all__ = [
     "TensorInfo",
     "Tokens",
     "demo_names",
+    "only_a_config",
     "open_checkpoint",
     "parse_reference",
     "read_tokens",
+    "without_credentials",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, NoReturn
 
 from modeldiff.checkpoints.local.allowed_paths import is_allowed, require_allowed
-from modeldiff.checkpoints.spellings import of_address, of_shorthand, unquoted
+from modeldiff.checkpoints.spellings import of_address, of_shorthand, unquoted, without_credentials
 from modeldiff.errors import InvalidReference
 from modeldiff.files.bundled import bundled
 from modeldiff.text.quoting import quoted
@@ -47,15 +47,15 @@ class Reference:
 def parse_reference(text: str) -> Reference:
     """Understand a reference; the forms are those that ``reference_forms`` lists.
 
-    Quotes around it are left out, and an address at huggingface.co, hf.co or HF_ENDPOINT's host is
-    the repository that it shows. A local folder or file that exists wins over a Hub repository of
-    the same spelling. Text that can only be a path is a reference whether or not something is
-    there: opening it will tell.
+    Quotes around it and credentials in it are left out, and an address at huggingface.co, hf.co or
+    HF_ENDPOINT's host is the repository that it shows. A local folder or file that exists wins over
+    a Hub repository of the same spelling. Text that can only be a path is a reference whether or
+    not something is there: opening it will tell.
     Raises ``InvalidReference``.
     """
     if len(text) > MAX_LENGTH:
         _refuse(f"A text of {len(text):,} characters is no reference to a checkpoint.")
-    text = unquoted(text)
+    text = without_credentials(unquoted(text))
     _require_readable(text)
     try:
         kind, meant = of_address(text) or ("", text)

@@ -16,6 +16,7 @@ from modeldiff.text.quoting import quoted
 _QUOTES = {"'": "'", '"': '"', "`": "`", "‘": "’", "“": "”", "«": "»", "<": ">"}
 _HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
+_CREDENTIALS = re.compile(r"(?P<start>\W*[A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
 _CACHED = re.compile(r"models--(?P<owner>(?:(?!--)[^/])+)--(?P<name>(?:(?!--)[^/])+)")
 _VIEWS = ("tree", "blob", "resolve", "raw", "commit")
 _OF_A_FILE = ("blob", "resolve", "raw")
@@ -34,9 +35,20 @@ def unquoted(text: str) -> str:
     return text
 
 
+def without_credentials(text: str) -> str:
+    """``text`` without the user's name, password or token of an address: `git clone` takes them
+    there, and what people paste is shown, logged and exported.
+
+    >>> without_credentials("https://user:hf_token@huggingface.co/owner/name")
+    'https://huggingface.co/owner/name'
+    """
+    address = _CREDENTIALS.match(text)
+    return address["start"] + text[address.end() :] if address else text
+
+
 def of_address(text: str) -> tuple[Literal["path", "hub"], str] | None:
     """What an address means: a path for ``file://``, ``owner/name[@revision]`` for one of the Hub;
-    None for text that is no address.
+    None for text that is no address. It carries no credentials.
 
     Raises ``InvalidReference``, without a hint, for an address of anything else.
     """
@@ -45,7 +57,7 @@ def of_address(text: str) -> tuple[Literal["path", "hub"], str] | None:
         return None
     try:
         url = urlsplit(text)
-        host = url.netloc.lower().rpartition("@")[2]  # a user's name or token may stand before it
+        host = url.netloc.lower()
     except ValueError:
         _refuse(f"{quoted(text)} is no valid address.")
     if url.scheme == "file":
@@ -54,7 +66,7 @@ def of_address(text: str) -> tuple[Literal["path", "hub"], str] | None:
         return "hub", f"{url.netloc}{url.path}".rstrip("/")
     if url.scheme not in ("http", "https"):
         _refuse(f"{quoted(text)} is an address that begins with {scheme[0]}, which is not read.")
-    if host not in (*_HOSTS, _endpoint_host()):
+    if not _is_hub(host):
         _refuse(
             f"{quoted(text)} is an address at {quoted(host)}: only those of huggingface.co and "
             "hf.co are understood."
@@ -68,7 +80,7 @@ def of_shorthand(text: str) -> str:
     text as it is. Raises ``InvalidReference``, without a hint."""
     first, _, rest = text.partition("/")
     parts = text.rstrip("/").split("/")
-    if first.lower() in (*_HOSTS, _endpoint_host()) and len(parts) > 2:
+    if _is_hub(first.lower()) and len(parts) > 2:
         return _of_path(rest, text)
     if len(parts) > 3 and parts[2] in _VIEWS:
         return _of_path(text, text)
@@ -108,12 +120,15 @@ def _local_path(url: SplitResult, text: str) -> str:
     return path.rstrip() or "/"
 
 
-def _endpoint_host() -> str:
-    """The host, with its port, of the Hub that HF_ENDPOINT names; ``""`` where it names none."""
+def _is_hub(host: str) -> bool:
+    """Whether a host, with its port, is the Hub's or that of the one that HF_ENDPOINT names."""
+    if host in _HOSTS:
+        return True
     try:
-        return urlsplit(os.environ.get("HF_ENDPOINT", "")).netloc.lower()
+        endpoint = urlsplit(without_credentials(os.environ.get("HF_ENDPOINT", ""))).netloc.lower()
     except ValueError:
-        return ""
+        return False
+    return host == endpoint != ""
 
 
 def _refuse(message: str) -> NoReturn:

@@ -141,8 +141,12 @@ class TensorInfo:
 
     @property
     def only_piece(self) -> Piece | None:
-        """The piece whose bytes are all its values; None where there are several or a recipe."""
-        return self.pieces[0] if len(self.pieces) == 1 and self.recipe is None else None
+        """The piece whose bytes are all its values; None where there are several or a recipe, or
+        where the only one is a part."""
+        if len(self.pieces) != 1 or self.recipe is not None:
+            return None
+        piece = self.pieces[0]
+        return piece if not any(piece.start) and prod(piece.shape) == self.elements else None
 
     @property
     def dtype(self) -> str:

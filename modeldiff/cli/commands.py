@@ -124,12 +124,14 @@ def _require_output(options: Namespace) -> None:
 
 
 def _show(result: Result, comparison: Comparison, options: Namespace, terminal: Terminal) -> None:
+    # The file first: whoever reads the words may have enough before they end, as `head` does.
+    if options.output is not None:
+        _write(result, comparison, options.output)
     if options.json:
         terminal.document(result_document(result))
     else:
         report_diff(result, terminal)
     if options.output is not None:
-        _write(result, comparison, options.output)
         terminal.talk(f"Written to {options.output}")
 
 

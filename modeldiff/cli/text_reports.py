@@ -93,9 +93,8 @@ def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
     _table(terminal, ("", "fact", "base", "target"), rows, at_most=_PAGE)
     for fact in facts:
         if fact.meaning:
-            named = fact.meaning.startswith(f"{fact.label}: ")
-            meaning = fact.meaning if named else f"{fact.label}: {fact.meaning}"
-            for line in sentence_lines(f"* {meaning}", terminal.width, 2):
+            sentence = f"* {fact.label}: {fact.meaning_beside_label}"
+            for line in sentence_lines(sentence, terminal.width, 2):
                 terminal.line(line)
     terminal.heading("Tensors")
     _report_statuses(comparison.unmeasured, terminal)

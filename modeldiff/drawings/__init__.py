@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from modeldiff.drawings.diagram.diagram import diagram_svg
 from modeldiff.drawings.heatmap.cells import gather_cells
-from modeldiff.drawings.heatmap.frame import cells_frame, heatmap_alt, heatmap_frame
+from modeldiff.drawings.heatmap.frame import cells_frame, heatmap_alt
 from modeldiff.drawings.heatmap.options import HeatmapOptions
 from modeldiff.drawings.style.metrics import METRICS, Metric, metric_named
 from modeldiff.drawings.style.palette import CSS_PALETTE, DARK, LIGHT, Palette
@@ -25,7 +25,6 @@ __all__ = [
     "gather_cells",
     "heatmap_alt",
     "heatmap_chart",
-    "heatmap_frame",
     "heatmap_guide",
     "heatmap_spec",
     "metric_named",

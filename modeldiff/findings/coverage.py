@@ -124,7 +124,7 @@ def describe_lack(coverage: Coverage) -> str:
 def describe_coverage(changes: Sequence[Change], coverage: Coverage) -> Iterator[str]:
     """What was compared of each side, and what was not and why."""
     base, target = coverage.base, coverage.target
-    if coverage.is_whole:
+    if coverage.is_whole and base.tensors:
         yield f"All {base.tensors:,} tensors were compared, {format_count(base.elements)} elements."
     elif base.compared_tensors:
         one, other = _compared(base), _compared(target)
@@ -158,7 +158,7 @@ def _why(coverage: Coverage) -> str:
         f"{count:,} {STATUS_WORDS[status].counted}" for status, count in coverage.statuses.items()
     ]
     if not parts:
-        if coverage.waiting:
+        if coverage.waiting or not coverage.base.compared_tensors:
             return ""
         some = coverage.base.compared_elements
         return "the others are not finite" if some else "none is finite on both sides"

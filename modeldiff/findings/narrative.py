@@ -63,7 +63,7 @@ def narrate(changes: ChangeTable, witnesses: Sequence[Witness] = ()) -> Narrativ
     evidence = Evidence(changes, explained_places(witnesses))
     coverage = coverage_of(changes)
     layers = alignment_headlines(changes)
-    size = _size(evidence, coverage)
+    size = _size(evidence, coverage, in_place=not layers)
     first = (describe_broken(evidence), *layers, describe_lack(coverage), size)
     headline, *more = [*filter(None, first)] or ["No element could be compared."]
     of_layers = (*alignment_facts(changes), *shared_rows_facts(changes))
@@ -74,13 +74,14 @@ def narrate(changes: ChangeTable, witnesses: Sequence[Witness] = ()) -> Narrativ
     return Narrative(headline, facts, tuple(describe_likeness(evidence, coverage, witnesses)))
 
 
-def _size(evidence: Evidence, coverage: Coverage) -> str:
-    """How far all that was compared moved; empty where nothing was."""
+def _size(evidence: Evidence, coverage: Coverage, *, in_place: bool) -> str:
+    """How far all that was compared moved; empty where nothing was. ``in_place``: layers met by
+    number."""
     whole = evidence.whole
     if whole is None or whole.unchanged_pct is None:
         return ""
     if not evidence.moved:
-        return _equality(evidence, coverage)
+        return _equality(evidence, coverage, in_place=in_place)
     median = whole.median_pct
     unchanged = format_pct(whole.unchanged_pct) if whole.unchanged_pct else "none"
     of = coverage.elements_words
@@ -98,9 +99,9 @@ def _size(evidence: Evidence, coverage: Coverage) -> str:
     )
 
 
-def _equality(evidence: Evidence, coverage: Coverage) -> str:
+def _equality(evidence: Evidence, coverage: Coverage, *, in_place: bool) -> str:
     elements = format_count(evidence.elements)
-    if coverage.is_whole:
+    if coverage.is_whole and in_place:
         return (
             f"The weights that were read are identical: all {elements} elements of all "
             f"{counted(len(evidence.compared), 'tensor')} are exactly equal."

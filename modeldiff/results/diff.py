@@ -52,8 +52,10 @@ def run_diff(
     Layers meet as ``comparison.layers`` says. Where they meet otherwise than by number,
     ``on_alignment`` is told before the first row that was measured so.
 
-    Raises ``ResultError`` where the cache folder can't be written to, and what ``measure`` raises.
+    Raises ``NoWeights`` where a side is a config alone, ``ResultError`` where the cache folder
+    can't be written to, and what ``measure`` raises.
     """
+    comparison.require_weights()
     key = comparison.key
     if cache and (stored := load_result(key)) is not None:
         return as_asked(stored, comparison)
@@ -98,6 +100,7 @@ def run_shard(
 
     Raises what ``run_diff`` raises.
     """
+    comparison.require_weights()
     key = comparison.key
     diff = _Diff(comparison, device, progress, on_change, shard)
     folder = ready_results_folder()

@@ -75,9 +75,10 @@ def join_shards(
     the rows show that layers should meet by content, the pairs that follow are measured here.
     ``progress`` is called while another process measures the whole diff, which is waited for.
 
-    Raises ``ResultError`` where tensors are missing, with their shards and how to measure them,
-    and where the folder can't be written to.
+    Raises ``NoWeights`` where a side is a config alone, ``ResultError`` where tensors are missing,
+    with their shards and how to measure them, and where the folder can't be written to.
     """
+    comparison.require_weights()
     key = comparison.key
     folder = ready_results_folder()
     compared = comparison.unmeasured.statuses.get("compared", 0)
@@ -124,7 +125,7 @@ def _incomplete(
         f"{len(missing):,} of {compared:,} tensors are in no journal of this pair in {folder}: "
         f"{', '.join(names)}{more}."
     )
-    command = f"python -m modeldiff diff {' '.join(map(shlex.quote, comparison.references))}"
+    command = f"modeldiff diff {' '.join(map(shlex.quote, comparison.references))}"
     if comparison.layers != "auto":
         command += f" --layers {comparison.layers}"
     counts = {shard.count for shard in journals if shard is not None}

@@ -10,12 +10,12 @@ from PIL import Image
 
 from modeldiff.comparison import Comparison
 from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_chart
-from modeldiff.drawings.heatmap.frame import heatmap_frame
 from modeldiff.drawings.output.rendering import chart_to_svg, svg_to_png
 from modeldiff.results import run_diff
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.controls.downloads import provenance
 from tests.app.small_models import write_llama
+from tests.support.heatmaps import heatmap_frame
 
 
 def test_drawings_carry_references_fingerprints_options_and_version(tmp_path: Path) -> None:

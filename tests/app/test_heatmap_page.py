@@ -119,3 +119,17 @@ def test_the_picture_fills_while_it_is_measured(
     app = open_page("heatmap", **mixture)
     assert "not measured yet" in texts(app)
     assert spec(app)["params"][0]["select"]["fields"] == ["layer", "column", "expert"]
+
+
+def test_a_cell_of_the_decoder_leads_to_the_decoders_box(
+    open_page: OpenPage, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(
+        json.dumps({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]})
+    )
+    pair = {"base": str(config), "target": str(config)}
+    app = open_page("heatmap", **pair, layer="1", component="decoder.self_attn.q_proj")
+    (link,) = (link for link in app.page_link if link.label == "See it in the diagram")
+    assert "component=decoder.self_attn.q_proj" in link.proto.query_string.split("&")
+    assert r"Query \(decoder\)" in {heading.value for heading in app.subheader}

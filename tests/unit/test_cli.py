@@ -331,6 +331,22 @@ class TestEnds:
         assert process.returncode == 141
         assert process.stderr == b""
 
+    def test_whoever_has_read_enough_has_the_file_too(
+        self, base: str, target: str, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "result.csv"
+        read, write = os.pipe()
+        os.close(read)
+        with os.fdopen(write, "wb") as stdout:
+            process = subprocess.run(
+                [sys.executable, "-m", "modeldiff", "diff", base, target, "--output", str(path)],
+                cwd=ROOT,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+            )
+        assert process.returncode == 141
+        assert path.is_file()
+
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
     def test_no_room_for_the_output(self, base: str) -> None:
         with Path("/dev/full").open("wb") as full:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from modeldiff.changes import pair
+from modeldiff.changes import Shard, pair
 from modeldiff.comparison import Comparison
-from modeldiff.errors import CheckpointNotFound, InvalidReference
+from modeldiff.errors import CheckpointNotFound, InvalidReference, NoWeights
 from modeldiff.model import Model
-from modeldiff.results import run_diff
-from tests.support.results import write_model
+from modeldiff.results import join_shards, list_results, run_diff, run_shard
+from tests.support.results import cache_at, write_model
 
 
 def test_a_model_is_named_as_it_was_typed_and_known_by_its_canonical_reference(
@@ -24,6 +25,14 @@ def test_a_model_is_named_as_it_was_typed_and_known_by_its_canonical_reference(
     assert model.identity == (model.reference, model.checkpoint.fingerprint)
     assert model.has_weights and model.bytes_away == 0
     assert not Model.open("catalog:gpt2-124m").has_weights
+
+
+def test_a_token_in_an_address_is_no_part_of_the_name(tmp_path: Path) -> None:
+    write_model(tmp_path / "base", seed=1)
+    address = (tmp_path / "base").as_uri()
+    model = Model.open(address.replace("file://", "file://user:hf_secret@"))
+    assert model.text == address
+    assert Model.open(model.checkpoint.reference, text="https://t@hf.co/a/b").text.count("@") == 0
 
 
 def test_what_cannot_be_opened_says_why(tmp_path: Path) -> None:
@@ -59,3 +68,20 @@ def test_only_a_side_whose_files_changed_is_opened_again(tmp_path: Path) -> None
     assert again.base is comparison.base and again.target is not comparison.target
     assert again.target.text == comparison.target.text
     assert again.key != comparison.key
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [run_diff, join_shards, lambda comparison: run_shard(comparison, Shard.parse("1/2"))],
+    ids=["diff", "join", "shard"],
+)
+def test_configs_of_which_no_two_shapes_agree_have_no_result_either(
+    answer: Callable[[Comparison], object], tmp_path: Path
+) -> None:
+    """None of their pairs would ever ask for a weight, and so find that there is none."""
+    comparison = Comparison.open("catalog:llama-3-8b", "catalog:qwen2-7b")
+    assert "compared" not in comparison.unmeasured.statuses
+    with cache_at(tmp_path / "cache"):
+        with pytest.raises(NoWeights, match="llama-3-8b is a config without weights"):
+            answer(comparison)
+        assert not list(list_results())

@@ -12,10 +12,10 @@ import vl_convert
 from PIL import Image
 
 from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_chart
-from modeldiff.drawings.heatmap.frame import heatmap_frame
 from modeldiff.drawings.output.rendering import chart_to_svg, embed_font, svg_to_pdf, svg_to_png
 from tests.support.architectures import llama_like
 from tests.support.changes import continued, made_changes
+from tests.support.heatmaps import heatmap_frame
 from tests.support.pdf_text import pdf_text
 
 TITLE = "base/a → target/<b> & c"

@@ -12,9 +12,9 @@ from modeldiff.architectures import Architecture, Parameter, Place, understand
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.comparison import Comparison
 from modeldiff.drawings import METRICS
-from modeldiff.drawings.heatmap.frame import heatmap_frame
 from modeldiff.results import run_diff
 from tests.support.expected_places import expected, split_name
+from tests.support.heatmaps import heatmap_frame
 from tests.support.saved_models import TINY, save_pair
 
 

@@ -23,7 +23,6 @@ from modeldiff.drawings import (
     diagram_svg,
     heatmap_alt,
     heatmap_chart,
-    heatmap_frame,
     heatmap_guide,
     heatmap_spec,
 )
@@ -42,6 +41,7 @@ from modeldiff.model import Model
 from modeldiff.results import result_document
 from modeldiff.ui.widgets.change_tables import change_frame
 from tests.support.changes import made_statistics
+from tests.support.heatmaps import heatmap_frame
 from tests.support.named_shapes import checkpoint
 from tests.support.reports import Parsed
 from tests.support.results import a_result

@@ -30,12 +30,13 @@ from modeldiff.drawings import (
 )
 from modeldiff.drawings.charts.vega_spec import DATA
 from modeldiff.drawings.heatmap.colour_scales import choose_colour_scales
-from modeldiff.drawings.heatmap.frame import heatmap_frame, in_picture
+from modeldiff.drawings.heatmap.frame import in_picture
 from modeldiff.drawings.heatmap.geometry import Grid, place_cells
 from modeldiff.drawings.heatmap.options import HeatmapOptions
 from modeldiff.drawings.output.rendering import chart_to_svg, svg_to_png
 from tests.support.architectures import ALL, llama_like, moe_like, strange
 from tests.support.changes import continued, made_changes, made_statistics
+from tests.support.heatmaps import heatmap_frame
 
 MEDIAN, UNCHANGED = METRICS[0], METRICS[1]
 

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from modeldiff.changes import Pair, merge_statistics
 from modeldiff.drawings import LIGHT, METRICS, HeatmapOptions, heatmap_chart, heatmap_guide
 from modeldiff.drawings.heatmap.colour_scales import ColourScales, choose_colour_scales
-from modeldiff.drawings.heatmap.frame import heatmap_frame, in_picture
+from modeldiff.drawings.heatmap.frame import in_picture
 from modeldiff.drawings.heatmap.options import Sharing
 from modeldiff.drawings.style.text_metrics import text_width
 from modeldiff.drawings.style.value_scale import choose_value_scale
 from tests.support.architectures import llama_like
 from tests.support.changes import made_changes
+from tests.support.heatmaps import heatmap_frame
 
 MEDIAN, UNCHANGED = METRICS[0], METRICS[1]
 MODEL = llama_like(3, qkv_bias=True)

@@ -40,7 +40,7 @@ from modeldiff.errors import (
     UnsupportedFormat,
 )
 from tests.support.fetching import fetched, is_here
-from tests.support.local_hub import LocalHub
+from tests.support.local_hub import LocalHub, _Storage
 from tests.support.safetensors_files import encode, entry, simple, write_sharded
 
 TOKEN = "hf_secretsecretsecret"
@@ -369,6 +369,16 @@ class TestRanges:
         with pytest.raises(HubUnreachable, match="no parts") as caught:
             self.read(checkpoint, 8, 20)
         assert caught.value.hint
+
+    def test_an_answer_that_says_nonsense_of_its_range_is_refused(
+        self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        publish(hub)
+        checkpoint = open_checkpoint("owner/name", download=False)
+        says = {"Content-Range": f"bytes 8-27/{'9' * 5000}"}
+        monkeypatch.setattr(_Storage, "send_file", lambda self, *_: self.send(206, b"x", says))
+        with pytest.raises(HubUnreachable, match="no parts"):
+            self.read(checkpoint, 8, 20)
 
     def test_a_file_that_is_not_the_one_opened(self, hub: LocalHub) -> None:
         publish(hub)

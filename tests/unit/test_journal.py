@@ -88,6 +88,22 @@ def test_it_ends_at_a_line_that_makes_no_sense(line: bytes, tmp_path: Path) -> N
     assert medians(path) == [0.0, 1.0]
 
 
+def test_a_changed_byte_is_seen_wherever_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    write(path, 3)
+    whole = path.read_bytes()
+    first, second, third = (medians(path)[:count] for count in (1, 2, 3))
+    ends = [len(b"".join(whole.splitlines(True)[:count])) for count in (2, 3, 4)]
+    for at in range(len(whole.splitlines(True)[0]), len(whole)):
+        # A digit for a digit is JSON as before, and another number.
+        other = b"7" if whole[at : at + 1] != b"7" else b"8"
+        path.write_bytes(whole[:at] + other + whole[at + 1 :])
+        kept = [
+            values for values, end in zip((first, second, third), ends, strict=True) if end > at
+        ]
+        assert medians(path) == kept[0][:-1]
+
+
 def test_the_journal_of_another_question_or_version_starts_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,12 +24,13 @@ from modeldiff.changes.table.arrow_columns import changes_of
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_reports import report_diff
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import METRICS, HeatmapOptions, heatmap_frame
+from modeldiff.drawings import METRICS, HeatmapOptions
 from modeldiff.drawings.heatmap.geometry import place_cells
 from modeldiff.drawings.report import report_html
 from modeldiff.findings.narrative import narrate
 from modeldiff.results import DrillDown, Result, join_shards, run_diff, run_drill_down, run_shard
 from modeldiff.results.jobs.manager import JobManager
+from tests.support.heatmaps import heatmap_frame
 from tests.support.planted import Values, llama_values, write_values
 from tests.support.results import cache_at
 

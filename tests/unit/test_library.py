@@ -111,6 +111,13 @@ class TestOpening:
         monkeypatch.chdir(tmp_path)
         assert modeldiff.open(Path("owner/name")).reference == str(folder)
 
+    @pytest.mark.parametrize("other", [None, 5, b"demo:base", ["demo:base"], object()])
+    def test_what_names_no_model_is_a_wrong_type(self, other: Any) -> None:
+        with pytest.raises(TypeError, match=type(other).__name__):
+            modeldiff.open(other)
+        with pytest.raises(TypeError, match="a text or a path"):
+            modeldiff.compare("demo:base", other)
+
     def test_a_path_is_no_repository(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(CheckpointNotFound, match=str(tmp_path / "owner" / "name")):

@@ -227,7 +227,11 @@ def test_a_sample_begins_on_whole_grains_within_the_tensor() -> None:
 
 
 @pytest.mark.parametrize(
-    "harm", ["a box is missing", "a box is there twice", "one stands in for another"]
+    "harm",
+    [
+        *("a box is missing", "a box is there twice", "one stands in for another"),
+        *("only the first is there", "only the last is there"),
+    ],
 )
 def test_pieces_that_are_not_the_whole_are_never_measured(
     boxed: tuple[tuple[Checkpoint, Checkpoint], tuple[Checkpoint, Checkpoint]], harm: str
@@ -238,6 +242,8 @@ def test_pieces_that_are_not_the_whole_are_never_measured(
         pieces = pieces[1:]
     elif harm == "a box is there twice":
         pieces = (*pieces, pieces[0])
+    elif harm.startswith("only"):
+        pieces = pieces[:1] if "first" in harm else pieces[-1:]
     else:  # as many elements as before
         first, second, *others = pieces
         pieces = (second._replace(shape=first.shape, start=second.start), second, *others)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from modeldiff.drawings import METRICS, metric_named
-from modeldiff.drawings.heatmap.frame import heatmap_frame
+from tests.support.heatmaps import heatmap_frame
 from tests.support.planted import HEADS, HIDDEN, Values, add_noise, llama_values, measured
 
 MEDIAN = METRICS[0]

@@ -92,6 +92,22 @@ def test_what_people_paste(
     assert parse_reference(text) == parse_reference(means)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://user:hf_secret@huggingface.co/datasets/owner/name",
+        "https://hf_secret@huggingface.co/owner/name/tree/main/vae",
+        '"https://user:p@hf_secret@example.com/owner/name"',
+        "s3://key:hf_secret@bucket/name",
+        "hf://hf_secret@owner",
+    ],
+)
+def test_a_token_in_an_address_is_not_repeated(here: Path, text: str) -> None:
+    with pytest.raises(InvalidReference) as caught:
+        parse_reference(text)
+    assert "hf_secret" not in caught.value.message + caught.value.hint
+
+
 def test_an_address_is_never_what_lies_here_under_its_name(here: Path) -> None:
     (here / "owner" / "name").mkdir(parents=True)
     assert parse_reference("owner/name").kind == "folder"
@@ -125,6 +141,7 @@ def test_paths_that_people_paste(here: Path) -> None:
         ("https://huggingface.co/%2Fetc/passwd", "no repository that there can be"),
         ("https://[/owner/name", "no valid address"),
         ("s3://bucket/key", "begins with s3://"),
+        ("https:///owner/name", "an address at ''"),
         ("file://server/share/model", "on another machine"),
         ("file:///models/%0Aname", "control characters"),
     ],

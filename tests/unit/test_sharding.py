@@ -419,7 +419,7 @@ class TestCommands:
         assert f"{len(missing)} of {compared} tensors" in message
         assert ", ".join([*missing][:5]) in message
         assert expected in hint
-        assert f"python -m modeldiff diff {' '.join(arguments)}" in hint
+        assert f"Run modeldiff diff {' '.join(arguments)}" in hint
 
     def test_wrong_usage(self, arguments: list[str], tmp_path: Path, capsys: Output) -> None:
         with pytest.raises(SystemExit) as wrong:

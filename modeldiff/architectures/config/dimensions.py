@@ -213,30 +213,28 @@ def _gates(shapes: Shapes, rows: int, read: int) -> bool:
 
 def _heads(shapes: Shapes, settings: Settings) -> tuple[Dimension | None, Dimension | None]:
     """Head dim and heads: the config counts the heads, the query's rows must hold them."""
-    head_count = settings.count(*HEAD_KEYS)
+    heads = settings.count(*HEAD_KEYS)
     head_width = settings.count(*HEAD_WIDTH_KEYS)
     query = _query(shapes)
     per_head = _last_width(shapes["self_attn.q_norm"])
     if query is None or query.value == 0:
-        return _heads_of_config(head_count, head_width, settings)
+        return _heads_of_config(heads, head_width, settings)
     if per_head is not None and 0 < per_head.value < query.value:
         width = per_head
-    elif head_count is not None and query.value % head_count.value == 0:
-        width = Setting(query.value // head_count.value, f"{query.source} ÷ {head_count.source}")
+    elif heads is not None and query.value % heads.value == 0:
+        width = Setting(query.value // heads.value, f"{query.source} ÷ {heads.source}")
     elif head_width is not None and query.value % head_width.value == 0:
         width = head_width
     else:
         contradiction = f"does not divide the {query.value:,} rows of the query"
-        return None, Dimension(
-            head_count.value, head_count.source, contradiction
-        ) if head_count else None
+        return None, Dimension(heads.value, heads.source, contradiction) if heads else None
     head_dim = _weigh(width, head_width)
     if query.value % width.value:
-        return head_dim, _weigh(None, head_count)
+        return head_dim, _weigh(None, heads)
     counted = Setting(query.value // width.value, f"{query.source} ÷ head dim")
-    if head_count is not None and head_count.value == counted.value:
-        return head_dim, Dimension(head_count.value, head_count.source)
-    return head_dim, _weigh(counted, head_count)
+    if heads is not None and heads.value == counted.value:
+        return head_dim, Dimension(heads.value, heads.source)
+    return head_dim, _weigh(counted, heads)
 
 
 def _last_width(norm: Stored | None) -> Setting[int] | None:
@@ -245,15 +243,13 @@ def _last_width(norm: Stored | None) -> Setting[int] | None:
 
 
 def _heads_of_config(
-    head_count: Setting[int] | None, head_width: Setting[int] | None, settings: Settings
+    heads: Setting[int] | None, head_width: Setting[int] | None, settings: Settings
 ) -> tuple[Dimension | None, Dimension | None]:
     """Without a query to measure: what the config says."""
     hidden = settings.count(*WIDTH_KEYS)
-    if head_width is None and head_count and hidden and hidden.value % head_count.value == 0:
-        head_width = Setting(
-            hidden.value // head_count.value, f"{hidden.source} ÷ {head_count.source}"
-        )
-    return _weigh(None, head_width), _weigh(None, head_count)
+    if head_width is None and heads and hidden and hidden.value % heads.value == 0:
+        head_width = Setting(hidden.value // heads.value, f"{hidden.source} ÷ {heads.source}")
+    return _weigh(None, head_width), _weigh(None, heads)
 
 
 def _kv_heads(

@@ -20,9 +20,9 @@ MATRICES = 8
 RUN, RUNS = 64, 48
 """Neighbouring elements that are read at once, and how often in a matrix."""
 
-Witness = tuple[str, str, int | None, tuple[int, ...]]
+SampledPlace = tuple[str, str, int | None, tuple[int, ...]]
 """Which matrix of a layer: component, parameter, expert and shape."""
-LayerTensors = Mapping[Witness, Mapping[int, TensorInfo]]
+LayerTensors = Mapping[SampledPlace, Mapping[int, TensorInfo]]
 """A tower's matrices, each by the number of its layer."""
 Samples = Mapping[int, npt.NDArray[np.float32]]
 """A sample by the number of its layer."""
@@ -50,7 +50,7 @@ def read_samples(
     checkpoint: Checkpoint,
     matrices: LayerTensors,
     fetching: Callable[[int, int], None] | None = None,
-) -> Mapping[Witness, Samples]:
+) -> Mapping[SampledPlace, Samples]:
     """The sample of each matrix in each layer: float32, not finite ones as 0. A tensor that cannot
     be read has none. ``fetching`` is called with bytes that are here and all bytes of a file.
 
@@ -58,7 +58,7 @@ def read_samples(
     """
     tensors = [tensor for by_layer in matrices.values() for tensor in by_layer.values()]
     files = OpenFiles(checkpoint, tensors)
-    samples: dict[Witness, dict[int, npt.NDArray[np.float32]]] = {}
+    samples: dict[SampledPlace, dict[int, npt.NDArray[np.float32]]] = {}
     try:
         for file in files.names:
             files.fetch(file, fetching if files.bytes_to_download(file) else None)
@@ -97,7 +97,7 @@ def _runs(elements: int) -> tuple[int, Sequence[int]]:
 
 
 def _matrices(architecture: Architecture, tower: str) -> LayerTensors:
-    matrices: dict[Witness, dict[int, TensorInfo]] = {}
+    matrices: dict[SampledPlace, dict[int, TensorInfo]] = {}
     for parameter in architecture.parameters:
         place = parameter.place
         if place.tower != tower or place.layer is None or place.expert not in (None, 0):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.changes.alignment.chain import Cosines
-from modeldiff.changes.alignment.sampling import Samples, Witness
+from modeldiff.changes.alignment.sampling import SampledPlace, Samples
 
 _ALIKE_BY_NATURE = 0.3
 """A matrix whose samples in different layers of base typically have a larger cosine than this says
@@ -17,8 +17,8 @@ nothing about which layer it is from."""
 
 
 def layer_cosines(
-    base: Mapping[Witness, Samples],
-    target: Mapping[Witness, Samples],
+    base: Mapping[SampledPlace, Samples],
+    target: Mapping[SampledPlace, Samples],
     base_layers: Sequence[int],
     target_layers: Sequence[int],
 ) -> tuple[Cosines, Cosines]:

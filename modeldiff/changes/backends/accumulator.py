@@ -198,6 +198,26 @@ class Accumulator:
         )
 
 
+class OwnAccumulators:
+    """A worker's own accumulators for tensors that are measured whole: one, and one for float64.
+
+    ``elements`` is the size of the largest tensor that they can take.
+    """
+
+    def __init__(self, elements: int) -> None:
+        self._elements = elements
+        self._by_width: dict[bool, Accumulator] = {}
+
+    def empty(self, elements: int, types: DtypePair) -> Accumulator:
+        """The accumulator for these types, ready for a tensor of ``elements`` elements."""
+        wide = types.precision == "float64"
+        accumulator = self._by_width.get(wide)
+        if accumulator is None:
+            accumulator = self._by_width[wide] = Accumulator(self._elements, types)
+        accumulator.begin(elements, types)
+        return accumulator
+
+
 def pair_statistics(
     types: DtypePair,
     counts: Sequence[int],

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from modeldiff.changes.backends.accumulator import (
     Accumulator,
     MedianSearch,
+    OwnAccumulators,
     PartialMedian,
     pair_statistics,
 )
@@ -68,7 +69,7 @@ class CpuWorker:
         self._wide_table = np.zeros(KEYS64, np.uint32)
         self._fine = np.zeros(65536, np.uint32)
         self._counts = np.zeros(8, np.int64)
-        self._tallies: dict[bool, Accumulator] = {}
+        self._accumulators = OwnAccumulators(self.base.size)
         self._sample = np.empty((2, LEAF * 4), np.uint8)
         self._batch_histogram = np.zeros(KEYS32, np.int64)
         self._batch_leaves = np.empty((BATCHED // LEAF, 6))
@@ -144,7 +145,7 @@ class CpuWorker:
         bracket = Bracket(0, ALL_KEPT)
         if types.precision == "float32":
             bracket = self._bracket_from_buffers(types, n)
-        accumulator = self._accumulator(n, types)
+        accumulator = self._accumulators.empty(n, types)
         kept = self._measure(types, n, accumulator, 0, bracket)
         median = accumulator.find_median()
         if isinstance(median, PartialMedian):
@@ -183,14 +184,6 @@ class CpuWorker:
     def _sides(self, types: DtypePair, base_at: int, target_at: int) -> tuple[int, ...]:
         return base_at, *decoder(types.base), target_at, *decoder(types.target)
 
-    def _accumulator(self, n: int, types: DtypePair) -> Accumulator:
-        """The worker's own accumulator for tensors that are measured whole, empty."""
-        wide = types.precision == "float64"
-        if wide not in self._tallies:
-            self._tallies[wide] = Accumulator(self.base.size, types)
-        self._tallies[wide].begin(n, types)
-        return self._tallies[wide]
-
     def _bracket_from_buffers(self, types: DtypePair, n: int) -> Bracket:
         sample = self._sample
         for side, stored, clusters in (
@@ -206,7 +199,7 @@ class CpuWorker:
         if types.precision != "float32":
             return Bracket()
         chunk = (*self._sides(types, base_at, target_at), LEAF)
-        accumulator = self._accumulator(LEAF, types)
+        accumulator = self._accumulators.empty(LEAF, types)
         r_bits = self._measure32(chunk, accumulator, 0, Bracket(0, ALL_KEPT))
         bracket = bracket_of(r_bits, accumulator.histogram, int(accumulator.counts[UNCHANGED]))
         accumulator.histogram[:] = 0

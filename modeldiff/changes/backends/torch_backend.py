@@ -21,7 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch, PartialMedian
+from modeldiff.changes.backends.accumulator import (
+    Accumulator,
+    MedianSearch,
+    OwnAccumulators,
+    PartialMedian,
+)
 from modeldiff.changes.backends.cpu import CpuWorker, chunk_elements
 from modeldiff.changes.backends.devices import usable_cores
 from modeldiff.changes.backends.median_bracket import Bracket
@@ -94,7 +99,7 @@ class TorchWorker:
         self._cpu = CpuWorker(chunk_bytes, (self.base, self.target))
         self._stream = torch.Stream(device) if device.type in ("cuda", "xpu") else None
         self._slice = room
-        self._tallies: dict[bool, Accumulator] = {}
+        self._accumulators = OwnAccumulators(self.base.size)
         self._tables: dict[str, torch.Tensor] = {}
 
     def measure_batch(self, types: DtypePair, sizes: Sequence[int]) -> list[Statistics]:
@@ -105,7 +110,7 @@ class TorchWorker:
         """The statistics of a tensor that stands in the buffers whole."""
         if not self._can_compute(types):
             return self._cpu.measure_whole(types, n)
-        accumulator = self._accumulator(n, types)
+        accumulator = self._accumulators.empty(n, types)
         with self._on_stream():
             kept = self._measure(types, n, accumulator, 0, Bracket(0, ALL_KEPT))
             median = accumulator.find_median()
@@ -154,14 +159,6 @@ class TorchWorker:
         if self._device.type != "cpu":
             torch.accelerator.empty_cache()
             torch.accelerator.empty_host_cache()
-
-    def _accumulator(self, n: int, types: DtypePair) -> Accumulator:
-        """The worker's own accumulator for tensors that are measured whole, empty."""
-        wide = types.precision == "float64"
-        if wide not in self._tallies:
-            self._tallies[wide] = Accumulator(self.base.size, types)
-        self._tallies[wide].begin(n, types)
-        return self._tallies[wide]
 
     def _can_compute(self, types: DtypePair) -> bool:
         if types.precision == "float64":

@@ -6,7 +6,7 @@ import re
 
 import httpx2
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-[0-9]{1,19}/([0-9]{1,19})")
 
 
 def range_headers(start: int, count: int) -> dict[str, str]:

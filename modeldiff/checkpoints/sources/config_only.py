@@ -76,8 +76,13 @@ class ConfigOnly:
         return 0
 
     def _refuse(self) -> NoReturn:
-        raise NoWeights(
-            f"{self.reference} is a config without weights: its architecture can be compared, "
-            "its parameters cannot.",
-            hint="To measure the change, name a folder or a Hub repository that holds weights.",
-        )
+        raise only_a_config(self.reference)
+
+
+def only_a_config(reference: Reference) -> NoWeights:
+    """The error that ``reference`` has nothing to measure."""
+    return NoWeights(
+        f"{reference} is a config without weights: its architecture can be compared, "
+        "its parameters cannot.",
+        hint="To measure the change, name a folder or a Hub repository that holds weights.",
+    )

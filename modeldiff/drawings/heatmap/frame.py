@@ -10,10 +10,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from modeldiff.architectures.architecture import Architecture
-from modeldiff.changes import Change, ChangeTable, Statistics, Status
+from modeldiff.changes import Change, Statistics, Status
 from modeldiff.checkpoints.tensor import TensorInfo
-from modeldiff.drawings.heatmap.cells import GatheredCell, gather_cells
+from modeldiff.drawings.heatmap.cells import GatheredCell
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.findings.status_words import NOT_MEASURED, STATUS_WORDS
 from modeldiff.text.formatting import (
@@ -74,22 +73,6 @@ _TEXTS = (
     "note",
     "description",
 )
-
-
-def heatmap_frame(
-    table: ChangeTable,
-    base: Architecture,
-    target: Architecture,
-    metric: Metric,
-    *,
-    experts: str = "",
-) -> pd.DataFrame:
-    """The rows of ``cells_frame`` for a comparison.
-
-    What is not measured yet is marked so. ``experts`` names a column to unfold, see
-    ``HeatmapOptions``.
-    """
-    return cells_frame(gather_cells(table, base, target, experts=experts), metric)
 
 
 def cells_frame(cells: Sequence[GatheredCell], metric: Metric) -> pd.DataFrame:

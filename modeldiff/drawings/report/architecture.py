@@ -44,10 +44,9 @@ def _shared(fact: FactPair) -> str:
 
 def _difference(fact: FactPair) -> str:
     values = [text(side.text, 300) if side else MISSING for side in (fact.base, fact.target)]
-    meaning = fact.meaning.removeprefix(f"{fact.label}: ")
     return (
         f'<tr><th scope="row">{text(fact.label)}</th><td>{values[0]}</td>'
-        f"<td>{values[1]}</td><td>{sentence(meaning)}</td></tr>"
+        f"<td>{values[1]}</td><td>{sentence(fact.meaning_beside_label)}</td></tr>"
     )
 
 

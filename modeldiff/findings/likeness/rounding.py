@@ -52,7 +52,7 @@ def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
     if beyond or sums.sign_flips or crossing < NO_CHANCE:
         return ()
     differing = sums.n - sums.unchanged
-    if int(histogram.counts[histogram.buckets == _ONE_BUCKET].sum()) == differing:
+    if _is_zeroed(statistics):
         if abs(sums.product - sums.target_squared) > 1e-5 * sums.target_squared:
             return ()
         return (
@@ -90,13 +90,25 @@ def _is_rounding_error(moved: Moved) -> bool:
 
 
 def _are_alike(evidence: Evidence) -> bool:
-    """Whether all matrices moved by about as much, so that none is lost in their sum."""
-    sizes = [
-        change.statistics.rel_frobenius_pct or 0.0
+    """Whether all matrices moved by about as much, and none by zeros alone, so that no other kind
+    of change is lost in their sum."""
+    moved = [
+        change.statistics
         for change in evidence.of_kinds((*LEVEL_KINDS, "embeddings and head"))
         if change.statistics and is_moved(change)
     ]
-    return bool(sizes) and max(sizes) <= _ALIKE * min(sizes)
+    sizes = [statistics.rel_frobenius_pct or 0.0 for statistics in moved]
+    alike = bool(sizes) and max(sizes) <= _ALIKE * min(sizes)
+    return alike and not any(map(_is_zeroed, moved))
+
+
+def _is_zeroed(statistics: Statistics) -> bool:
+    """Whether every element that differs moved by its own size, as one that became zero does."""
+    sums, histogram = statistics.sums, statistics.histogram
+    if sums is None or histogram is None:
+        return False
+    by_own_size = int(histogram.counts[histogram.buckets == _ONE_BUCKET].sum())
+    return by_own_size == sums.n - sums.unchanged
 
 
 def expected_flips(statistics: Statistics) -> float:

@@ -4,7 +4,8 @@ It lies beside the result that it will become. Each line is handed to the system
 tensor is done, so a killed process loses the tensor in flight and nothing else. (A power cut may
 also lose the last seconds: lines are not forced to the disk one by one.) The first line says which
 question and which version of modeldiff the rest belongs to; a journal of others starts anew. Lines
-are JSON, and numbers come back with the bits that they had.
+are a checksum and JSON, and numbers come back with the bits that they had: a journal that crossed
+networks and disks, as those of shards do, ends where a line is no longer what was written.
 
 A shard of a diff has a journal of its own, of the same form. A finished one stays, for its lines
 are what goes into the joint result.
@@ -16,6 +17,7 @@ import base64
 import json
 import logging
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +35,9 @@ from modeldiff.errors import InvalidOption
 from modeldiff.results.store.folder import cannot_write
 
 _log = logging.getLogger(__name__)
+_LINES = 2
+"""The form of the lines: those of another are not understood."""
+_CHECKSUM = 9
 _BUCKETS, _COUNTS = np.dtype("<u2"), np.dtype("<i8")
 
 
@@ -114,9 +119,9 @@ class Journal:
 
     def append(self, pair: Pair, entry: Entry) -> None:
         """Add a line."""
-        line = json.dumps({"pair": pair.id, **_plain(entry)}).encode() + b"\n"
+        row = json.dumps({"pair": pair.id, **_plain(entry)}).encode()
         try:
-            self._file.write(line)
+            self._file.write(_checksum(row) + row + b"\n")
         except OSError as error:
             raise cannot_write(self._path, error) from error
 
@@ -138,7 +143,13 @@ class Journal:
 
 
 def _head(key: str) -> bytes:
-    return json.dumps({"journal": key, "version": __version__}).encode() + b"\n"
+    head = {"journal": key, "version": __version__, "lines": _LINES}
+    return json.dumps(head).encode() + b"\n"
+
+
+def _checksum(row: bytes) -> bytes:
+    """The CRC-32 of a line's JSON, as it stands before it: as long as ``_CHECKSUM`` says."""
+    return b"%08x " % zlib.crc32(row)
 
 
 def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int]:
@@ -151,10 +162,11 @@ def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int]:
             return entries, 0
         end = len(head)
         for line in lines:
-            if not line.endswith(b"\n"):
+            row = line[_CHECKSUM:-1]
+            if line != _checksum(row) + row + b"\n":
                 break
             try:
-                pair, entry = _entry(json.loads(line))
+                pair, entry = _entry(json.loads(row))
                 entries[pair] = entry
             except (ValueError, TypeError, KeyError, RecursionError):
                 break

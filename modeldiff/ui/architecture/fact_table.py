@@ -41,7 +41,7 @@ def _label(pair: FactPair) -> str:
     if pair.same:
         return f":gray[{plain(pair.label)}]"
     label = f":orange[**≠**] **{plain(pair.label)}**"
-    return f"{label}\n\n{plain(pair.meaning)}" if pair.meaning else label
+    return f"{label}\n\n{plain(pair.meaning_beside_label)}" if pair.meaning else label
 
 
 def _value(fact: Fact | None, pair: FactPair, *, sources: bool) -> str:

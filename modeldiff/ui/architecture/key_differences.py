@@ -24,5 +24,5 @@ def key_differences(pairs: Sequence[FactPair]) -> None:
                 old, new = in_brief(pair)
                 st.markdown(
                     f":small[:gray[{plain(pair.label)}]]  \n{plain(old)} → **{plain(new)}**  \n"
-                    f":small[{plain(pair.meaning)}]"
+                    f":small[{plain(pair.meaning_beside_label)}]"
                 )

@@ -132,7 +132,7 @@ def _words(side: Model, step: LineageStep, before: Model | None) -> None:
         st.markdown(f"Built the same: all {step.same} facts stayed.")
     for pair in step.telling[:_LOUD]:
         # Two spaces: a new line in the same paragraph.
-        st.markdown(f"{_change(pair)}  \n:small[:gray[{plain(pair.meaning)}]]")
+        st.markdown(f"{_change(pair)}  \n:small[:gray[{plain(pair.meaning_beside_label)}]]")
     lid = (*step.telling[_LOUD:], *step.rest)
     if lid:
         with st.expander(f"{len(lid)} more, {step.same} the same"):

@@ -126,18 +126,14 @@ def diff_panel(comparison: Comparison, state: DiffState) -> None:
 
 def _cost(comparison: Comparison) -> str:
     text = f"A diff reads {format_bytes(comparison.nbytes)} of weights"
-    if download := _bytes_away(comparison):
+    if download := comparison.bytes_away:
         text += f" and downloads {format_bytes(download)} of them first"
     return f"{text}."
 
 
 def _starts_by_itself(comparison: Comparison) -> bool:
     small = comparison.nbytes < STARTS_BY_ITSELF_BELOW
-    return comparison.has_weights and small and not _bytes_away(comparison)
-
-
-def _bytes_away(comparison: Comparison) -> int:
-    return comparison.base.bytes_away + comparison.target.bytes_away
+    return comparison.has_weights and small and not comparison.bytes_away
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

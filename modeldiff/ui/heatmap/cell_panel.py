@@ -30,10 +30,10 @@ def cell_panel(comparison: Comparison, changes: ChangeTable, chosen: ChosenCell 
         return
     if not chosen.column:
         _layer_panel(where, place)
-        component = None
+        node = None
     else:
-        component = place.rows[0].pair.place.component
-        explanation = explain(component, comparison.base.architecture)
+        node = place.rows[0].pair.place.node
+        explanation = explain(node, comparison.base.architecture)
         place_title(explanation, where, chosen.column)
         place_panel(place)
         drilldown_view(comparison, place)
@@ -43,7 +43,7 @@ def cell_panel(comparison: Comparison, changes: ChangeTable, chosen: ChosenCell 
         "pages/diagram.py",
         label="See it in the diagram",
         icon=":material/schema:",
-        query_params=link_query(**_in_diagram(chosen, changes), component=component),
+        query_params=link_query(**_in_diagram(chosen, changes), component=node),
     )
 
 

@@ -6,10 +6,9 @@ import streamlit as st
 
 from modeldiff.comparison import Comparison
 from modeldiff.ui.controls.diff_progress import begin_run
-from modeldiff.ui.session.opening import NotOpened, forget_openings
+from modeldiff.ui.session.opening import forget_openings
 from modeldiff.ui.session.selected_pair import take_for_page
-from modeldiff.ui.shell.checkpoint_card import side_card
-from modeldiff.ui.widgets.error_box import show_error
+from modeldiff.ui.shell.checkpoint_cards import checkpoint_cards
 from modeldiff.ui.widgets.markdown import code
 
 
@@ -21,11 +20,6 @@ def page_head(title: str) -> Comparison:
     st.markdown(f"{code(base.text)} → {code(target.text)}")
     if chosen.comparison is not None:
         return chosen.comparison
-    for role, side, column in zip(("Base", "Target"), (base, target), st.columns(2), strict=True):
-        with column:
-            if isinstance(side, NotOpened):
-                show_error(side.error, about=f"{role} cannot be opened.")
-            else:
-                side_card(role, side)
+    checkpoint_cards(base, target)
     st.button("Try again", key="try_again", icon=":material/refresh:", on_click=forget_openings)
     return st.stop()

@@ -1,10 +1,12 @@
-"""One checkpoint in a card: what its headers and its config say at a glance."""
+"""Base and target in a card each: what their headers and configs say at a glance."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from modeldiff.model import Model
+from modeldiff.ui.session.opening import NotOpened, Side
+from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import code, plain
 
 _FACTS = (
@@ -20,8 +22,17 @@ _FACTS = (
 )
 
 
-def side_card(role: str, side: Model) -> None:
-    """Draw the card. ``role`` is Base or Target."""
+def checkpoint_cards(base: Side, target: Side) -> None:
+    """Draw both beside each other; in the stead of one that could not be opened, why not."""
+    for role, side, column in zip(("Base", "Target"), (base, target), st.columns(2), strict=True):
+        with column:
+            if isinstance(side, NotOpened):
+                show_error(side.error, about=f"{role} cannot be opened.")
+            else:
+                _card(role, side)
+
+
+def _card(role: str, side: Model) -> None:
     checkpoint, architecture = side.checkpoint, side.architecture
     with st.container(border=True, height="stretch"):
         st.subheader(f":gray[{role} ·] {plain(architecture.title)}", anchor=False)
