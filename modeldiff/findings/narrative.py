@@ -114,7 +114,7 @@ def _facts(evidence: Evidence, coverage: Coverage, witnesses: Sequence[Witness])
     yield from _strangers(evidence)
     for kind in KINDS:
         if kind in evidence.kinds:
-            yield from _kind(evidence.kinds[kind])
+            yield from _kind(evidence.kinds[kind], "other " if evidence.explained else "")
     yield from _below_steps(evidence)
     yield from _norms_beside_matrices(evidence)
     yield from _most_changed(evidence)
@@ -146,13 +146,15 @@ def _strangers(evidence: Evidence) -> Iterator[str]:
         )
 
 
-def _kind(known: KindRows) -> Iterator[str]:
-    """How far the tensors of a kind moved, typically and at most; two or fewer by name."""
+def _kind(known: KindRows, other: str) -> Iterator[str]:
+    """How far the tensors of a kind moved, typically and at most; two or fewer by name. ``other``
+    stands before their number where witnesses explain some."""
     count, moved = len(known.rows), len(known.moved)
     noun = _NOUNS[known.kind][count > 1]
     if all(map(is_equal, known.rows)):
         names = enumeration([place_words(change.pair.place) for change in known.rows])
-        yield f"{names if count <= _FEW else f'The {count:,} {noun}'} did not move."
+        few = count <= _FEW
+        yield f"No change in {names}." if few else f"The {other}{count:,} {noun} did not move."
     sizes = [
         (value, change)
         for change in known.moved
@@ -168,7 +170,9 @@ def _kind(known: KindRows) -> Iterator[str]:
         return
     sizes.sort(key=lambda each: each[0])
     low, middle, high = (sizes[q * (len(sizes) - 1) // 4][0] for q in (1, 2, 3))
-    who = f"the {count:,} {noun}" if moved == count else f"{moved:,} of the {count:,} {noun}"
+    who = f"the {other}{count:,} {noun}"
+    if moved < count:
+        who = f"{moved:,} of {who}"
     text = f"By {known.by}, {who} moved by {format_pct(middle)}"
     if len(sizes) > 1:
         text += " typically"

@@ -278,10 +278,8 @@ _CLAIMS: tuple[Claim, ...] = (
         lambda _, truths: not any(truth.differs for truth in _compared(truths)),
     ),
     (r"(\d+) (?:of \d+ tensors )?are equal as a whole", _counts),
-    (
-        r"(?:the \d+ )?(norms|embed_tokens and lm_head|weight matrices of the layers) did not move",
-        _still,
-    ),
+    (r"^The \d+ (norms|weight matrices of the layers) did not move", _still),
+    (r"^No change in (embed_tokens and lm_head)", _still),
     ("Like (?:light|tuning|heavy|continued)", _a_level),
     (r"change of the layers' (other )?matrices.* is (\d+(?:\.\d+)?) %", _mean_is),
     (
