@@ -175,17 +175,22 @@ class Moved:
         """Whether most elements stood still and the others took no more of the type's steps than
         rounding a small dense update leaves."""
         floor = self.statistics.resolution_pct
-        return self._mostly_still and bool(floor) and self.middle_step_pct <= 4 * (floor or 0.0)
+        return (
+            mostly_still(self.statistics)
+            and bool(floor)
+            and self.middle_step_pct <= 4 * (floor or 0.0)
+        )
 
     @property
     def is_sparse(self) -> bool:
         """Whether most elements stood still and the others moved further than that."""
-        return self._mostly_still and not self.rounds_away
+        return mostly_still(self.statistics) and not self.rounds_away
 
-    @property
-    def _mostly_still(self) -> bool:
-        floor, median = self.statistics.resolution_pct, self.statistics.median_pct
-        return median is not None and median < (floor or _FLOOR_OF_EXACT_TYPES)
+
+def mostly_still(statistics: Statistics) -> bool:
+    """Whether the median lies below the finest step of the stored type."""
+    floor, median = statistics.resolution_pct, statistics.median_pct
+    return median is not None and median < (floor or _FLOOR_OF_EXACT_TYPES)
 
 
 def kind_of(change: Change) -> TensorKind:

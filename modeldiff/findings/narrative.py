@@ -25,7 +25,7 @@ from modeldiff.findings.shared_rows import shared_rows_facts
 from modeldiff.findings.spread import describe_spread
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses
 from modeldiff.findings.witnesses.witness import Witness, explained_places
-from modeldiff.findings.words import MOST_NAMED, counted, place_words, places_words
+from modeldiff.findings.words import MOST_NAMED, counted, enumeration, place_words, places_words
 from modeldiff.text.formatting import format_count, format_pct
 
 _NOUNS: Mapping[TensorKind, tuple[str, str]] = {
@@ -37,6 +37,8 @@ _NOUNS: Mapping[TensorKind, tuple[str, str]] = {
     "vectors": ("bias or other vector", "biases and other vectors"),
 }
 """Each kind as one and as several are called."""
+_FEW = 2
+"""So many tensors of a kind are told one by one."""
 _FAR = 4.0
 """From so many times on, norms moved far less than matrices (or more)."""
 
@@ -121,7 +123,8 @@ def _facts(evidence: Evidence, coverage: Coverage, witnesses: Sequence[Witness])
     yield from _strangers(evidence)
     for kind in KINDS:
         if kind in evidence.kinds:
-            yield from _kind(evidence.kinds[kind])
+            yield from _kind(evidence.kinds[kind], "other " if evidence.explained else "")
+    yield from _below_steps(evidence)
     yield from _norms_beside_matrices(evidence)
     yield from _most_changed(evidence)
     yield from describe_depth(evidence)
@@ -152,41 +155,54 @@ def _strangers(evidence: Evidence) -> Iterator[str]:
         )
 
 
-def _kind(known: KindRows) -> Iterator[str]:
-    """How far the tensors of a kind moved, typically and at most."""
+def _kind(known: KindRows, other: str) -> Iterator[str]:
+    """How far the tensors of a kind moved, typically and at most; two or fewer by name. ``other``
+    stands before their number where witnesses explain some."""
     count, moved = len(known.rows), len(known.moved)
-    noun = _noun(known)
+    noun = _NOUNS[known.kind][count > 1]
     if all(map(is_equal, known.rows)):
-        yield f"The {noun} did not move." if count == 1 else f"The {count:,} {noun} did not move."
-    sizes = [value for value in known.extents if 0 < value < math.inf]
+        names = enumeration([place_words(change.pair.place) for change in known.rows])
+        few = count <= _FEW
+        yield f"No change in {names}." if few else f"The {other}{count:,} {noun} did not move."
+    sizes = [
+        (value, change)
+        for change in known.moved
+        if (value := known.extent(change.statistics)) is not None and 0 < value < math.inf
+    ]
     if not sizes:
         return
-    who = f"the {noun}" if count == moved == 1 else f"the {count:,} {noun}"
+    if count <= _FEW:
+        (value, change), *rest = sizes
+        others = "".join(f" and {place_words(c.pair.place)} by {format_pct(v)}" for v, c in rest)
+        place = place_words(change.pair.place)
+        yield f"By {known.by}, {place} moved by {format_pct(value)}{others}."
+        return
+    sizes.sort(key=lambda each: each[0])
+    low, middle, high = (sizes[q * (len(sizes) - 1) // 4][0] for q in (1, 2, 3))
+    who = f"the {other}{count:,} {noun}"
     if moved < count:
-        who = f"{moved:,} of the {count:,} {noun}"
-    low, middle, high = (sizes[q * (len(sizes) - 1) // 4] for q in (1, 2, 3))
+        who = f"{moved:,} of {who}"
     text = f"By {known.by}, {who} moved by {format_pct(middle)}"
     if len(sizes) > 1:
         text += " typically"
         between = [format_pct(size) for size in (low, high)]
-        if len(set(between)) > 1 and len(sizes) > 3:
+        if len(set(between)) > 1 and len(sizes) > MOST_NAMED:
             text += f", half of them by {' to '.join(between)}"
-        most = max(known.moved, key=lambda c: known.extent(c.statistics) or 0.0)
-        text += f", at most by {format_pct(sizes[-1])} ({place_words(most.pair.place)})"
-    yield f"{text}.{_below(known)}"
+        most, change = sizes[-1]
+        text += f", at most by {format_pct(most)} ({place_words(change.pair.place)})"
+    yield f"{text}."
 
 
-def _below(known: KindRows) -> str:
-    """Why medians are not what tells here."""
-    steps = [c.statistics.resolution_pct for c in known.moved if c.statistics]
+def _below_steps(evidence: Evidence) -> Iterator[str]:
+    """Why medians are not what tells, where the typical one lies below the type's steps."""
+    rows = [c for k in evidence.kinds.values() if k.by != "median" for c in k.moved]
+    steps = [c.statistics.resolution_pct for c in rows if c.statistics]
     floor = max((step for step in steps if step is not None), default=0.0)
-    if known.by == "median" or floor < 0.01:
-        return ""
-    return f" Medians lie below {format_pct(floor)} here, the finest step of the stored type."
-
-
-def _noun(known: KindRows) -> str:
-    return _NOUNS[known.kind][len(known.rows) > 1]
+    if floor >= 0.01:
+        yield (
+            f"Where relative Frobenius is told, medians lie below {format_pct(floor)}, the finest "
+            "step of the stored type."
+        )
 
 
 def _norms_beside_matrices(evidence: Evidence) -> Iterator[str]:

@@ -250,7 +250,7 @@ def _shares(match: re.Match[str], truths: Sequence[Truth]) -> bool:
 def _still(match: re.Match[str], truths: Sequence[Truth]) -> bool:
     names = {
         "norms": ("input_layernorm", "norm"),
-        "embeddings and heads": ("embed_tokens", "lm_head"),
+        "embed_tokens and lm_head": ("embed_tokens", "lm_head"),
     }
     rows = [t for t in _compared(truths) if t.place.component in names.get(match[1], MATRICES)]
     return all(truth.is_equal for truth in rows)
@@ -278,7 +278,8 @@ _CLAIMS: tuple[Claim, ...] = (
         lambda _, truths: not any(truth.differs for truth in _compared(truths)),
     ),
     (r"(\d+) (?:of \d+ tensors )?are equal as a whole", _counts),
-    (r"the \d+ (norms|embeddings and heads|weight matrices of the layers) did not move", _still),
+    (r"^The \d+ (norms|weight matrices of the layers) did not move", _still),
+    (r"^No change in (embed_tokens and lm_head)", _still),
     ("Like (?:light|tuning|heavy|continued)", _a_level),
     (r"change of the layers' (other )?matrices.* is (\d+(?:\.\d+)?) %", _mean_is),
     (

@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 from modeldiff.changes import Change, Statistics
 from modeldiff.changes.statistics.statistics import cosine_distance
-from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, Moved, is_equal, is_moved, kind_of
+from modeldiff.findings.evidence import (
+    LEVEL_KINDS,
+    Evidence,
+    Moved,
+    is_equal,
+    is_moved,
+    kind_of,
+    mostly_still,
+)
 from modeldiff.findings.likeness.rounding import (
     NO_CHANCE,
     expected_flips,
@@ -180,7 +188,15 @@ def _group(sized: Sequence[tuple[float, Change]]) -> str:
 def _sparse(evidence: Evidence) -> tuple[str, ...]:
     """Matrices in which few elements moved, and these far."""
     rows = [c for c in evidence.of_kinds(LEVEL_KINDS) if is_moved(c)]
-    few = [c for c in rows if (own := c.statistics and Moved.of(c.statistics)) and own.is_sparse]
+    # Most rows are told by their median, without a look into their histogram.
+    few = [
+        change
+        for change in rows
+        if change.statistics
+        and mostly_still(change.statistics)
+        and (moved := Moved.of(change.statistics))
+        and moved.is_sparse
+    ]
     whole = evidence.where_moved
     if not few and not (whole and whole.is_sparse):
         return ()
