@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
-from modeldiff.checkpoints.formats.config_json import CONFIG_NAME, MAX_CONFIG_BYTES, parse_config
+from modeldiff.checkpoints.formats.config_json import (
+    CONFIG_NAME,
+    MAX_CONFIG_BYTES,
+    PARAMS_NAME,
+    parse_config,
+)
 from modeldiff.checkpoints.formats.format import Format
 from modeldiff.checkpoints.formats.registry import FORMATS, recognise
 from modeldiff.checkpoints.local.allowed_paths import require_allowed
@@ -93,15 +98,16 @@ def _read_config(
     source: Source,
 ) -> tuple[Mapping[str, Any] | None, bytes | None, tuple[str, ...]]:
     """The config, its bytes, and a warning where it is there and can't be used."""
-    if not source.has(CONFIG_NAME):
+    name = next((name for name in (CONFIG_NAME, PARAMS_NAME) if source.has(name)), None)
+    if name is None:
         return None, None, ()
     try:
-        raw = source.read_small(CONFIG_NAME, MAX_CONFIG_BYTES)
+        raw = source.read_small(name, MAX_CONFIG_BYTES)
     except CheckpointNotFound:  # a link to nowhere
         return None, None, ()
     except HubUnreachable:
         raise
     except CheckpointError as error:
         return None, None, (f"{error.message} The config was left aside.",)
-    config, warnings = parse_config(raw)
+    config, warnings = parse_config(raw, name)
     return config, raw, warnings

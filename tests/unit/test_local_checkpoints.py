@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
+from modeldiff.architectures import understand
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.errors import (
     CheckpointChanged,
@@ -369,3 +370,15 @@ def test_weights_in_folders_below_are_said_not_to_be_read(
     (warning,) = opened(folder).warnings
     assert "2_Dense" in warning and "not read" in warning
     assert ".cache" not in warning
+
+
+def test_metas_params_stand_in_for_a_config(tiny_llama_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "native"
+    shutil.copytree(tiny_llama_folder, folder)
+    params = {"dim": 32, "n_layers": 3, "n_heads": 4, "n_kv_heads": 2}
+    (folder / "params.json").write_text(json.dumps(params))
+    assert "model_type" in (opened(folder).config or {})  # a config is the one that counts
+    (folder / "config.json").unlink()
+    checkpoint = opened(folder)
+    assert checkpoint.config == params
+    assert understand(checkpoint).number("heads") == 4

@@ -11,21 +11,25 @@ from modeldiff.checkpoints.formats.stand_ins import stand_in
 from modeldiff.errors import ModeldiffError
 
 CONFIG_NAME = "config.json"
+PARAMS_NAME = "params.json"
+"""What Meta's and Mistral's own files have in its place."""
 GENERATION_CONFIG_NAME = "generation_config.json"
 MAX_CONFIG_BYTES = 5_000_000
 
 
-def parse_config(raw: bytes) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
+def parse_config(
+    raw: bytes, name: str = CONFIG_NAME
+) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
     """The config and no warning, or None and why it was left aside."""
     if instead := stand_in(raw):
-        return None, (f"{CONFIG_NAME} {instead.what}. It was left aside. {instead.hint}",)
+        return None, (f"{name} {instead.what}. It was left aside. {instead.hint}",)
     try:
         parsed = json.loads(raw)
         json.dumps(parsed, ensure_ascii=False).encode()  # lone surrogates can't be shown
     except (ValueError, RecursionError):
-        return None, (f"{CONFIG_NAME} is not valid JSON and was left aside.",)
+        return None, (f"{name} is not valid JSON and was left aside.",)
     if not isinstance(parsed, dict):
-        return None, (f"{CONFIG_NAME} is not a JSON object and was left aside.",)
+        return None, (f"{name} is not a JSON object and was left aside.",)
     return parsed, ()
 
 
