@@ -40,7 +40,8 @@ class Comparison:
     def open(
         cls, base: str | Reference, target: str | Reference, *, layers: LayerMatching = "auto"
     ) -> Comparison:
-        """Open both. Raises as ``Model.open``."""
+        """Open what ``base`` and ``target`` name; ``layers`` is how their layers become partners.
+        Raises as ``Model.open``."""
         return cls(Model.open(base), Model.open(target), layers=layers)
 
     @classmethod
@@ -134,11 +135,11 @@ class Comparison:
         return self if unchanged else Comparison(base, target, layers=self.layers)
 
     def aligned(self, alignment: Alignment) -> Comparison:
-        """The same question with layers that meet so."""
+        """The same question with layers that meet as ``alignment`` says."""
         return self if alignment == self.alignment else replace(self, alignment=alignment)
 
     def aligned_as(self, changes: ChangeTable) -> Comparison:
-        """The same question with layers that meet as they do in the rows of its result."""
+        """The same question with layers that meet as they do in ``changes``, the rows of its result."""
         return self.aligned(replace(self.alignment, chains=changes.alignment.chains))
 
 

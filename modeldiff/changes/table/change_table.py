@@ -112,8 +112,8 @@ class ChangeTable(Sequence[Change]):
         return Alignment.of_places(row.pair.place for row in self._rows)
 
     def seen_from(self, side: Literal["base", "target"]) -> ChangeTable:
-        """The table by one side's own numbers of layers, without the layers that it lacks: for what
-        shows that side alone. The table itself, where layers met by number."""
+        """The table by the own numbers of layers of ``side``, without the layers that it lacks: for
+        what shows that side alone. The table itself, where layers met by number."""
         if not self.alignment:
             return self
         rows = []
@@ -127,12 +127,13 @@ class ChangeTable(Sequence[Change]):
         return ChangeTable(rows)
 
     def layer_label(self, layer: int) -> str:
-        """What people call the layer that ``Place.layer`` calls so, by its numbers on both sides:
-        one name, but where towers were aligned apart."""
+        """What people call the layer that ``Place.layer`` calls ``layer``, by its numbers on both
+        sides: one name, but where towers were aligned apart."""
         return " / ".join(dict.fromkeys(numbers.label for numbers in self.layer_numbers(layer)))
 
     def layer_with(self, numbers: LayerNumbers) -> int | None:
-        """What ``Place.layer`` calls the layer with these numbers; None where there is none."""
+        """What ``Place.layer`` calls the layer with these ``numbers`` on each side; None where there
+        is none."""
         return next((at for at in self.merged("layer") if numbers in self.layer_numbers(at)), None)
 
     def layer_numbers(self, layer: int) -> tuple[LayerNumbers, ...]:
