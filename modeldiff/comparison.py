@@ -139,7 +139,7 @@ class Comparison:
         return self if alignment == self.alignment else replace(self, alignment=alignment)
 
     def aligned_as(self, changes: ChangeTable) -> Comparison:
-        """The same question with layers that meet as they do in ``changes``, the rows of its result."""
+        """The same question with layers that meet as in ``changes``, the rows of its result."""
         return self.aligned(replace(self.alignment, chains=changes.alignment.chains))
 
 

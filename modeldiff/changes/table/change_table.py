@@ -132,8 +132,8 @@ class ChangeTable(Sequence[Change]):
         return " / ".join(dict.fromkeys(numbers.label for numbers in self.layer_numbers(layer)))
 
     def layer_with(self, numbers: LayerNumbers) -> int | None:
-        """What ``Place.layer`` calls the layer with these ``numbers`` on each side; None where there
-        is none."""
+        """What ``Place.layer`` calls the layer with these ``numbers`` on each side; None where
+        there is none."""
         return next((at for at in self.merged("layer") if numbers in self.layer_numbers(at)), None)
 
     def layer_numbers(self, layer: int) -> tuple[LayerNumbers, ...]:
