@@ -82,7 +82,7 @@ class ModelSpec:
 def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
     """Read a checkpoint's headers and config. Never raises, whatever they hold."""
     config = as_config(checkpoint.config)
-    names = plain_names(tensor.name for tensor in checkpoint.tensors)
+    names = plain_names(tuple(tensor.name for tensor in checkpoint.tensors))
     quantised = read_quantisation(
         {names[tensor.name]: tensor for tensor in checkpoint.tensors}, config
     )

@@ -129,7 +129,7 @@ def _show(result: Result, comparison: Comparison, options: Namespace, terminal: 
         _write(result, comparison, options.output)
     if options.json:
         terminal.document(result_document(result))
-    else:
+    elif not terminal.quiet:  # the words of a large model take longer than to read a small one
         report_diff(result, terminal)
     if options.output is not None:
         terminal.talk(f"Written to {options.output}")

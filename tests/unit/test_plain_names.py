@@ -216,7 +216,7 @@ SEGMENTS = st.sampled_from(["model", "module", "a", "layers", "0", "1", "weight"
 
 @given(st.lists(st.lists(SEGMENTS, min_size=1, max_size=6).map(".".join), unique=True))
 def test_two_names_stay_two(names: list[str]) -> None:
-    plain = plain_names(names).plain
+    plain = plain_names(tuple(names)).plain
     assert list(plain) == names
     assert len(set(plain.values())) == len(names)
     assert all(plain.values())

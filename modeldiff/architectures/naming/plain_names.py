@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from modeldiff.architectures.families.family import WEIGHT_NAMES, index_of
 from modeldiff.architectures.naming.layer_lists import LayerLists, Path, is_list_word
@@ -73,8 +74,10 @@ class PlainNames:
         return self.plain[name]
 
 
-def plain_names(names: Iterable[str]) -> PlainNames:
-    """Strip all stored names of one checkpoint.
+# Two sides of a comparison mostly have the same names: the second is done when the first is.
+@lru_cache(maxsize=2)
+def plain_names(names: tuple[str, ...]) -> PlainNames:
+    """Strip all stored ``names`` of one checkpoint.
 
     Where two would come out the same, the second keeps what an adapter put into it, or all of it:
     of a module and its copy that an adapter trains, the copy is the one in use. What a file calls
