@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from modeldiff.architectures.graph.data_order import DataOrder
 from modeldiff.changes import Change, ChangeTable, Pair, Shard, Statistics, Status
@@ -13,10 +14,7 @@ from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
 from modeldiff.comparison import Comparison
-from modeldiff.findings.layer_alignment import layer_runs
-from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.findings.status_words import STATUS_WORDS
-from modeldiff.findings.summary import summarize
 from modeldiff.model import Model
 from modeldiff.results import MeasuredShard, Result
 from modeldiff.text.formatting import (
@@ -28,6 +26,9 @@ from modeldiff.text.formatting import (
     format_pct,
     format_shape,
 )
+
+if TYPE_CHECKING:
+    from modeldiff.findings.narrative import Narrative
 
 _LISTED = 40
 _PAGE = 120
@@ -123,6 +124,10 @@ def report_diff(result: Result, terminal: Terminal) -> None:
     """The narrative, each component over all layers, the extremes, and what could
     not be compared."""
     header, changes = result.header, result.changes
+    # Late: who wants a document or no words needs none of it.
+    from modeldiff.findings.narrative import narrate
+    from modeldiff.findings.summary import summarize
+
     summary = summarize(changes)
     terminal.line(f"{header.base_reference} → {header.target_reference}")
     terminal.line(
@@ -155,6 +160,8 @@ def report_diff(result: Result, terminal: Terminal) -> None:
 
 def _report_layers(changes: ChangeTable, terminal: Terminal) -> None:
     """Which layer of target is which of base, where they were aligned."""
+    from modeldiff.findings.layer_alignment import layer_runs
+
     for tower, chain in changes.alignment.chains.items():
         terminal.heading(f"Layers of {tower}, target ← base" if tower else "Layers, target ← base")
         rows = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -125,6 +124,8 @@ def _incomplete(
         f"{len(missing):,} of {compared:,} tensors are in no journal of this pair in {folder}: "
         f"{', '.join(names)}{more}."
     )
+    import shlex  # late: for this error alone
+
     command = f"modeldiff diff {' '.join(map(shlex.quote, comparison.references))}"
     if comparison.layers != "auto":
         command += f" --layers {comparison.layers}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from itertools import islice
 
 _MOST_COMPARED = 1_000
@@ -39,6 +38,8 @@ def did_you_mean(text: str, names: Iterable[str]) -> str:
     >>> did_you_mean("model.layer.0", ["model.layers.0", "lm_head"])
     "Did you mean 'model.layers.0'?"
     """
+    from difflib import get_close_matches  # late: for errors alone
+
     short = (name for name in names if len(name) <= _LONGEST_COMPARED)
     candidates = list(islice(short, _MOST_COMPARED))
     near = get_close_matches(text[:_LONGEST_COMPARED], candidates, n=2, cutoff=0.8)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modeldiff.changes import Change, Statistics, pair_row
 from modeldiff.changes.table.plain_rows import statistics_row
-from modeldiff.findings.narrative import narrate
-from modeldiff.findings.summary import Summary, summarize
 from modeldiff.results.result import Result
+
+if TYPE_CHECKING:
+    from modeldiff.findings.summary import Summary
 
 
 def result_document(result: Result) -> dict[str, Any]:
@@ -17,6 +18,10 @@ def result_document(result: Result) -> dict[str, Any]:
 
     ``reading`` says it in sentences. Histograms are left out; the Parquet file has them.
     """
+    # Late: a diff that is not told in words needs none of it.
+    from modeldiff.findings.narrative import narrate
+    from modeldiff.findings.summary import summarize
+
     header, narrative = result.header, narrate(result.changes)
     return {
         "schema": header.schema,
