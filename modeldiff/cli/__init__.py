@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; wrong usage raises ``SystemExit(2)``."""
     # A change table of tens of thousands of rows is no garbage: looking through it again and again,
     # as the collector does after every 700 new objects, costs a sixth of the time.
-    gc.set_threshold(100_000, 50, 50)
+    gc.set_threshold(1_000_000, 50, 50)
     options = parse(arguments)
     terminal = Terminal(quiet=getattr(options, "quiet", False))
     log_lines = _LogLines(terminal)
