@@ -59,6 +59,7 @@ def test_alike_kinds_share_one_scale_and_so_does_what_did_not_move() -> None:
     assert automatic(frame_of(0.0, 0.0, 0.0)).sharing == "one"
 
 
+@example(matrices=21.0, norms=21.0, vectors=81.0)
 @given(*[st.floats(4, 140)] * 3)
 def test_no_kind_that_moved_looks_unchanged(matrices: float, norms: float, vectors: float) -> None:
     frame = frame_of(matrices, norms, vectors)

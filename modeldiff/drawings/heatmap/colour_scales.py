@@ -90,7 +90,9 @@ def choose_colour_scales(
     if sharing == "auto":
         kinds = _choose(frame, metric, "kind", log=False, moved=True).values()
         tops = [scale.top for scale in kinds]
-        sharing = "kind" if tops and max(tops) > _FAR * min(tops) else "one"
+        # A scale for all may reach further than that of any kind: to where matrices are strangers.
+        shared = [scale.top for scale in _choose(frame, metric, "one", log=False).values()]
+        sharing = "kind" if tops and max(*tops, *shared) > _FAR * min(tops) else "one"
     scales = _choose(frame, metric, sharing, log=options.log)
     return ColourScales(sharing, scales or {"": choose_value_scale((), metric, log=options.log)})
 
