@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from modeldiff.changes import ChangeTable
 from modeldiff.changes.change import SharedRows
-
-_MOST_NAMED = 3
+from modeldiff.findings.words import columns_words
 
 
 def shared_rows_facts(changes: ChangeTable) -> Iterator[str]:
@@ -18,13 +17,9 @@ def shared_rows_facts(changes: ChangeTable) -> Iterator[str]:
         if (shared := change.pair.shared) is not None:
             alike.setdefault(shared, []).append(change.pair.place.column)
     for shared, columns in alike.items():
-        names = columns[:_MOST_NAMED]
-        if len(columns) > len(names):
-            names = [*names[:-1], f"{len(columns) - len(names) + 1:,} more"]
-        which = " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
         by = "by the text of their tokens" if shared.by == "text" else "by number"
         yield (
-            f"Of {which} the {shared.compared:,} rows that both have were "
+            f"Of {columns_words(columns)} the {shared.compared:,} rows that both have were "
             f"compared, {by}: {_beyond('base', shared.base - shared.compared)}, "
             f"{_beyond('target', shared.target - shared.compared)}."
         )
