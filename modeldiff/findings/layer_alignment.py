@@ -118,7 +118,7 @@ def _moved(changes: ChangeTable, tower: str, chain: Chain) -> Iterator[str]:
     if one:
         which = "the other one" if gone else "the one layer"
     if all(map(is_equal, rows)):
-        yield f"{which} {'is' if one else 'are'} equal bit for bit"
+        yield f"{which} {'is' if one else 'are'} exactly equal"
         return
     matrices = [row for row in rows if row.pair.base and len(row.pair.base.shape) > 1] or rows
     merged = merge_statistics(row.statistics for row in matrices if row.statistics is not None)

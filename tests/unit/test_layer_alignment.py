@@ -224,7 +224,7 @@ def test_equal_layers_in_another_order_are_not_called_the_same_model(tmp_path: P
         changes = diff(*_pair(tmp_path, SWAPPED), device="cpu")
     narrative = narrate(changes)
     text = " ".join([narrative.headline, *narrative.facts, *narrative.likeness])
-    assert narrative.headline == "Layers 1 and 2 changed places; all 8 are equal bit for bit."
+    assert narrative.headline == "Layers 1 and 2 changed places; all 8 are exactly equal."
     assert "identical" not in text and "same model" not in text
 
 

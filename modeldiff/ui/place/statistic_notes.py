@@ -44,7 +44,7 @@ HEADLINE_NOTES: tuple[StatisticNote, ...] = (
     StatisticNote(
         "unchanged_pct",
         "Unchanged",
-        "Share of elements that are equal in both, bit for bit. A small update of a bf16 model "
+        "Share of elements that are exactly equal in both. A small update of a bf16 model "
         "rounds away for many of them, so read this beside the median.",
     ),
     StatisticNote(

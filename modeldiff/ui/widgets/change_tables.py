@@ -101,7 +101,7 @@ _COLUMNS: dict[str, Any] = {
         "Median", format=_PCT, help="Half of the elements moved by less than this."
     ),
     "unchanged_pct": _column.NumberColumn(
-        "Unchanged", format=_PCT, help="Share of elements that are equal bit for bit."
+        "Unchanged", format=_PCT, help="Share of elements that are exactly equal."
     ),
     "rel_frobenius_pct": _column.NumberColumn(
         "Frobenius", format=_PCT, help="Length of the difference, of the length of base."
