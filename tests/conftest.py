@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MODELDIFF_CACHE"] = str(caches / "modeldiff")
     # Compiling the kernels takes seconds, so it is done once a machine and not once a run.
     kernels = platformdirs.user_cache_path("modeldiff-tests")
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(kernels))
+    os.environ.setdefault("MODELDIFF_KERNELS", str(kernels))
     os.environ["HF_HOME"] = str(caches / "huggingface")
     os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

@@ -7,16 +7,18 @@ import secrets
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a file so that at every moment, come what may, it has its old or its new content.
 
-    ``path`` is the file, in a folder that exists; ``content`` are all its bytes. A failure leaves
-    nothing behind. Raises ``OSError``.
+    ``path`` is the file, in a folder that exists; ``content`` are all its bytes; ``mode`` are the
+    permissions that it gets, less those that the process' umask withholds. A failure leaves nothing
+    behind. Raises ``OSError``.
     """
     temporary = _temporary(path.parent)
     try:
         # A name that nobody used: what somebody put there is not followed, nor written over.
-        with temporary.open("xb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -25,15 +27,16 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_if_possible(path: Path, content: bytes) -> bool:
+def write_if_possible(path: Path, content: bytes, *, mode: int = 0o666) -> bool:
     """Write a file that only saves time, and say whether it was written.
 
-    ``path`` is the file, whose folder is created if need be; ``content`` are all its bytes. A full
-    or read-only disk is no error, and leaves nothing behind.
+    ``path`` is the file, whose folder is created if need be; ``content`` are all its bytes;
+    ``mode`` are its permissions, as in ``write_atomically``. A full or read-only disk is no error,
+    and leaves nothing behind.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, content)
+        write_atomically(path, content, mode=mode)
     except OSError:
         return False
     return True

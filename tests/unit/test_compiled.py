@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from modeldiff.changes.kernels import object_code as compiled
-from modeldiff.results.store.folder import results_folder
 
 
 @pytest.fixture
 def object_code() -> bytes:
     """What the compiler makes, made once for all tests."""
     compiled.kernels()
-    stored = compiled._stored(compiled._cache_file())
-    assert stored is not None
+    file = compiled._private_file()
+    stored = file and compiled._stored(file)
+    assert stored
     return stored
 
 
@@ -34,7 +35,7 @@ def compilations(
 
     monkeypatch.setattr(compiled, "_compile", compile_again)
     monkeypatch.setattr(compiled, "_loaded", None)
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("MODELDIFF_KERNELS", str(tmp_path / "kernels"))
     yield count
     monkeypatch.undo()
 
@@ -58,7 +59,7 @@ def test_a_harmed_file_is_compiled_anew(
     compilations: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled.kernels()
-    (file,) = (tmp_path / "cache" / "kernels").iterdir()
+    (file,) = (tmp_path / "kernels").iterdir()
     content = file.read_bytes()
     for harmed in (b"", content[:1000], content[:-1] + bytes([content[-1] ^ 1])):
         file.write_bytes(harmed)
@@ -76,21 +77,61 @@ def test_a_folder_that_cannot_be_written_is_done_without(
 ) -> None:
     blocked = tmp_path / "a file"
     blocked.touch()
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(blocked))
+    monkeypatch.setenv("MODELDIFF_KERNELS", str(blocked))
     with caplog.at_level(logging.INFO, "modeldiff"):
         compiled.kernels()
-    assert "not kept" in caplog.text
+    assert f"The kernels are not kept, and each process compiles them: {blocked}" in caplog.text
     forget(monkeypatch)
     compiled.kernels()
     assert len(compilations) == 2
 
 
-def test_where_the_kernels_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Numba's variable first, then beside the results, wherever that is."""
-    monkeypatch.setenv("MODELDIFF_CACHE", "/somewhere")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "/elsewhere")
-    assert compiled._cache_file().parent == Path("/elsewhere/kernels")
-    monkeypatch.delenv("NUMBA_CACHE_DIR")
-    for root in ("/somewhere", "~/somewhere", ""):
-        monkeypatch.setenv("MODELDIFF_CACHE", root)
-        assert compiled._cache_file().parent == results_folder().with_name("kernels")
+def test_code_that_others_could_have_planted_is_not_loaded(
+    compilations: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A file with the right name and checksum, in a folder of everybody's."""
+    compiled.kernels()
+    (file,) = (tmp_path / "kernels").iterdir()
+    planted = b"not machine code"
+    file.write_bytes(hashlib.sha256(planted).digest() + planted)
+    for path, mode in ((file, 0o666), (file.parent, 0o777), (tmp_path, 0o777)):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        forget(monkeypatch)
+        assert not compiled.are_compiled()
+        compiled.kernels()  # would not return from code that is none
+        path.chmod(before)
+        if path is file:  # written anew, by us alone
+            assert file.stat().st_mode & 0o777 == 0o600
+            file.write_bytes(hashlib.sha256(planted).digest() + planted)
+    assert len(compilations) == 4
+    assert "can be written by others, too. Set MODELDIFF_KERNELS" in caplog.text
+
+
+def test_where_the_kernels_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In the folder that was named, else beside the results, else, where a group shares those, in
+    the user's own cache; Numba's variable, which other programs set, has no say."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MODELDIFF_CACHE", str(shared))
+    monkeypatch.setenv("MODELDIFF_KERNELS", str(tmp_path / "named"))
+
+    def place() -> Path | None:
+        file = compiled._private_file()
+        return file.parent if file else None
+
+    assert place() == tmp_path / "named"
+    monkeypatch.delenv("MODELDIFF_KERNELS")
+    assert place() == shared / "kernels"
+    shared.chmod(0o775)
+    assert place() == tmp_path / "home" / "modeldiff-kernels"
+    (tmp_path / "home").chmod(0o775)
+    assert place() is None
+    (tmp_path / "home").chmod(0o755)
+    monkeypatch.delenv("MODELDIFF_CACHE")
+    assert place() == tmp_path / "home" / "modeldiff-kernels"

@@ -3,8 +3,9 @@
 Importing Numba and typing its functions takes half a second, longer than measuring a small model.
 So the machine code that Numba makes is kept as one object file in the cache folder, under a name
 that stands for the kernels' source, the compiler's version and the processor. To load it takes
-llvmlite alone, the thin layer under Numba. Where the folder cannot be written, the kernels are
-compiled anew in each process.
+llvmlite alone, the thin layer under Numba. Machine code is loaded only from where nobody but this
+user (or root) can have put it; where there is no such folder, the kernels are compiled anew in each
+process.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from modeldiff.files.atomic import write_if_possible
-from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.cache_folder import CACHE_VARIABLE, folder_setting, user_cache
+from modeldiff.files.private import is_private, make_private_folder
 
 logger = logging.getLogger("modeldiff")
+
+KERNELS_VARIABLE = "MODELDIFF_KERNELS"
 
 _SIDES = "raw i64 u32* raw i64 u32*"
 """The two sides of a chunk: bytes, how to decode them, and a table for that."""
@@ -98,8 +102,8 @@ def kernels() -> Kernels:
     global _loaded
     with _lock:
         if _loaded is None:
-            file = _cache_file()
-            object_code = _stored(file)
+            file = _private_file()
+            object_code = _stored(file) if file else None
             if object_code is None:
                 object_code = _compile()
                 _store(file, object_code)
@@ -109,12 +113,25 @@ def kernels() -> Kernels:
 
 def are_compiled() -> bool:
     """Whether ``kernels()`` would return without compiling."""
-    return _loaded is not None or _cache_file().is_file()
+    if _loaded is not None:
+        return True
+    file = _private_file()
+    return file is not None and _stored(file) is not None
 
 
-def _cache_file() -> Path:
-    """Where the kernels are kept: Numba's variable for its own caches goes before the project's."""
-    return cache_folder("kernels", unless="NUMBA_CACHE_DIR") / f"{_fingerprint()}.o"
+def _folders() -> list[Path]:
+    """Where the kernels may be kept, the best place first: the folder that ``MODELDIFF_KERNELS``
+    names; else beside the results, unless a group shares those, and in the user's own cache."""
+    if own := folder_setting(KERNELS_VARIABLE):
+        return [own]
+    shared = folder_setting(CACHE_VARIABLE)
+    return [*([shared / "kernels"] if shared else []), user_cache("modeldiff-kernels")]
+
+
+def _private_file() -> Path | None:
+    """The file of the kernels, which may not exist yet, in the first folder that is private."""
+    folder = next((folder for folder in _folders() if make_private_folder(folder)), None)
+    return folder / f"{_fingerprint()}.o" if folder else None
 
 
 def _fingerprint() -> str:
@@ -134,19 +151,30 @@ def _fingerprint() -> str:
 
 
 def _stored(file: Path) -> bytes | None:
-    """The object code in a file that begins with its checksum; None if there is none unharmed."""
+    """The object code in a file of ours that begins with its checksum; None if there is none
+    unharmed."""
     try:
-        content = file.read_bytes()
+        content = file.read_bytes() if is_private(file) else b""
     except OSError:
         return None
     checksum, object_code = content[:32], content[32:]
     return object_code if hashlib.sha256(object_code).digest() == checksum else None
 
 
-def _store(file: Path, object_code: bytes) -> None:
-    """Keeps the object code behind its checksum; a folder that cannot be written is no error."""
-    if not write_if_possible(file, hashlib.sha256(object_code).digest() + object_code):
-        logger.info("the kernels are not kept: %s cannot be written", file)
+def _store(file: Path | None, object_code: bytes) -> None:
+    """Keeps the object code behind its checksum; where that can't be done, it is no error."""
+    if file is None:
+        places = " and ".join(str(folder) for folder in _folders())
+        logger.warning(
+            "The kernels are not kept, and each process compiles them: %s can't be written, or can "
+            "be written by others, too. Set %s to a folder of your own.",
+            places,
+            KERNELS_VARIABLE,
+        )
+    elif not write_if_possible(
+        file, hashlib.sha256(object_code).digest() + object_code, mode=0o600
+    ):
+        logger.warning("The kernels are not kept: %s can't be written.", file)
 
 
 def _target_machine() -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from modeldiff.files.sealed_parquet import check_seal, seal
 from modeldiff.results.drilldown_request import DrillDown
 
 VERSION = 2
@@ -28,8 +29,7 @@ def encode_drill_down(
     table = table.replace_schema_metadata({_METADATA_KEY: json.dumps(header)})
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
+    return seal(sink.getvalue().to_pybytes())
 
 
 def decode_drill_down(
@@ -40,6 +40,7 @@ def decode_drill_down(
     Raises ``ValueError``, ``TypeError``, ``KeyError`` or ``OSError`` where the bytes are damaged,
     or of another drill-down, diff or version.
     """
+    check_seal(content)
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     header: Any = json.loads((file.schema_arrow.metadata or {})[_METADATA_KEY])
     expected = _identity(key, request)

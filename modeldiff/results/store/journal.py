@@ -4,8 +4,9 @@ It lies beside the result that it will become. Each line is handed to the system
 tensor is done, so a killed process loses the tensor in flight and nothing else. (A power cut may
 also lose the last seconds: lines are not forced to the disk one by one.) The first line says which
 question and which version of modeldiff the rest belongs to; a journal of others starts anew. Lines
-are a checksum and JSON, and numbers come back with the bits that they had: a journal that crossed
-networks and disks, as those of shards do, ends where a line is no longer what was written.
+are a checksum and JSON, and numbers come back with the bits that they had. The checksum is over all
+that stands before it, too: a journal that crossed networks and disks, as those of shards do, ends
+where a line is not what was written, or not where it was written.
 
 A shard of a diff has a journal of its own, of the same form. A finished one stays, for its lines
 are what goes into the joint result.
@@ -35,9 +36,11 @@ from modeldiff.errors import InvalidOption
 from modeldiff.results.store.folder import cannot_write
 
 _log = logging.getLogger(__name__)
-_LINES = 2
+_LINES = 3
 """The form of the lines: those of another are not understood."""
 _CHECKSUM = 9
+_LONGEST_LINE = 1 << 22
+"""Bytes; the longest that is written has a histogram of 2¹⁶ buckets, 0.9 MB."""
 _BUCKETS, _COUNTS = np.dtype("<u2"), np.dtype("<i8")
 
 
@@ -90,7 +93,7 @@ def read_journal(path: Path, key: str) -> dict[PairId, Entry]:
     warning is logged.
     """
     try:
-        entries, end = _read(path, _head(key))
+        entries, end, _ = _read(path, _head(key))
     except OSError as error:
         _log.warning("%s can't be read and is left out: %s", path, error)
         return {}
@@ -109,11 +112,15 @@ class Journal:
         self._path = path
         head = _head(key)
         try:
-            self.entries, end = _read(path, head)
+            self.entries, end, self._checksum = _read(path, head)
             self._file = path.open("ab", buffering=0)
-            self._file.truncate(end)  # a torn line would spoil the next one
-            if not end:
-                self._file.write(head)
+            try:
+                self._file.truncate(end)  # a torn line would spoil the next one
+                if not end:
+                    self._write(head)
+            except OSError:
+                self._file.close()
+                raise
         except OSError as error:
             raise cannot_write(path, error) from error
 
@@ -121,14 +128,24 @@ class Journal:
         """Add a line."""
         row = json.dumps({"pair": pair.id, **_plain(entry)}).encode()
         try:
-            self._file.write(_checksum(row) + row + b"\n")
+            checksum = zlib.crc32(row, self._checksum)
+            self._write(_line(checksum, row))
+            self._checksum = checksum
         except OSError as error:
             raise cannot_write(self._path, error) from error
 
+    def _write(self, content: bytes) -> None:
+        """All of it: on a full disk, the system may take a part and call that no error."""
+        while content:
+            content = content[self._file.write(content) :]
+
     def remove(self) -> None:
-        """Close and delete it: its result is stored."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        """Close and delete it: its result is stored. One that can't be deleted only takes room."""
+        try:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("The journal %s can't be deleted: %s", self._path, error)
 
     def __enter__(self) -> Self:
         return self
@@ -147,23 +164,26 @@ def _head(key: str) -> bytes:
     return json.dumps(head).encode() + b"\n"
 
 
-def _checksum(row: bytes) -> bytes:
-    """The CRC-32 of a line's JSON, as it stands before it: as long as ``_CHECKSUM`` says."""
-    return b"%08x " % zlib.crc32(row)
+def _line(checksum: int, row: bytes) -> bytes:
+    """A line: the CRC-32 of the journal up to and with ``row``, a space, and ``row``, its JSON."""
+    return b"%08x %b\n" % (checksum, row)
 
 
-def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int]:
-    """The entries up to the first line that is torn or strange, and how many bytes they fill."""
+def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int, int]:
+    """The entries up to the first line that is torn or strange, how many bytes they fill, and the
+    checksum there."""
     entries: dict[PairId, Entry] = {}
+    checksum = zlib.crc32(head)
     if not path.exists():
-        return entries, 0
+        return entries, 0, checksum
     with path.open("rb") as lines:
-        if lines.readline() != head:
-            return entries, 0
+        if lines.readline(len(head)) != head:
+            return entries, 0, checksum
         end = len(head)
-        for line in lines:
+        while line := lines.readline(_LONGEST_LINE):
             row = line[_CHECKSUM:-1]
-            if line != _checksum(row) + row + b"\n":
+            next_checksum = zlib.crc32(row, checksum)
+            if line != _line(next_checksum, row):
                 break
             try:
                 pair, entry = _entry(json.loads(row))
@@ -171,7 +191,8 @@ def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int]:
             except (ValueError, TypeError, KeyError, RecursionError):
                 break
             end += len(line)
-    return entries, end
+            checksum = next_checksum
+    return entries, end, checksum
 
 
 def _plain(entry: Entry) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from modeldiff.results.store.folder import (
 )
 
 _log = logging.getLogger(__name__)
-_UNREADABLE = (OSError, ValueError, TypeError)
+# Arrow has errors of its own kinds: of the first and second it makes ValueError and OSError, too.
+_UNREADABLE = (OSError, ValueError, TypeError, NotImplementedError)
 
 
 def load_result(key: str) -> Result | None:
@@ -84,7 +85,7 @@ def list_results() -> tuple[ResultHeader, ...]:
     headers = []
     for path in results_folder().glob("*.parquet"):
         try:
-            header = decode_header(str(path))
+            header = decode_header(path)
         except _UNREADABLE as error:
             _log.warning("%s is skipped: %s", path, error)
             continue

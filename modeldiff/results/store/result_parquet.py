@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 from modeldiff.changes import ChangeTable
 from modeldiff.changes.table.arrow_columns import changes_of
 from modeldiff.comparison import SCHEMA
+from modeldiff.files.sealed_parquet import check_seal, seal, sealed_footer
 from modeldiff.results.result import Result, ResultHeader
 
 _METADATA_KEY = b"modeldiff"
@@ -23,7 +25,7 @@ _COUNTS = [f"histogram_{part}.list.element" for part in ("buckets", "counts")]
 
 
 def encode_result(result: Result) -> bytes:
-    """The file's content. Equal bits come back from ``decode``."""
+    """The file's content. Equal bits come back from ``decode_result``."""
     header = json.dumps(asdict(result.header))
     table = result.changes.to_arrow().replace_schema_metadata({_METADATA_KEY: header})
     sink = pa.BufferOutputStream()
@@ -35,8 +37,7 @@ def encode_result(result: Result) -> bytes:
         column_encoding=dict.fromkeys(_COUNTS, "DELTA_BINARY_PACKED"),
         write_page_checksum=True,
     )
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
+    return seal(sink.getvalue().to_pybytes())
 
 
 def decode_result(content: bytes) -> Result:
@@ -44,15 +45,16 @@ def decode_result(content: bytes) -> Result:
 
     Raises ``ValueError``, ``TypeError`` or ``OSError`` where they are damaged or something else.
     """
+    check_seal(content)
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     header = _header(file.schema_arrow.metadata)
     changes = ChangeTable(changes_of(file.read(use_threads=False)))
     return Result(header.key, header, changes)
 
 
-def decode_header(path: str) -> ResultHeader:
-    """Only the header of a file; raises as ``decode``."""
-    return _header(pq.read_schema(path).metadata)
+def decode_header(path: Path) -> ResultHeader:
+    """Only the header of a file; raises as ``decode_result``."""
+    return _header(pq.read_schema(pa.BufferReader(sealed_footer(path))).metadata)
 
 
 def _header(metadata: dict[bytes, bytes] | None) -> ResultHeader:
