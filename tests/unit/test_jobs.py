@@ -16,7 +16,7 @@ from modeldiff import model as models
 from modeldiff.changes import Progress
 from modeldiff.checkpoints import Checkpoint, Reference, open_checkpoint
 from modeldiff.comparison import Comparison
-from modeldiff.errors import CheckpointNotFound
+from modeldiff.errors import CheckpointNotFound, ResultError
 from modeldiff.results import JobSnapshot, load_result
 from modeldiff.results import diff as answering
 from modeldiff.results.jobs import manager as jobs
@@ -183,6 +183,37 @@ def test_cancelled_while_queued(manager: JobManager, pair: tuple[str, str], gate
     gate.open.set()
     assert finished(manager, running).state == "done"
     assert gate.calls == 1
+
+
+def test_a_small_diff_does_not_wait_for_a_large_one(
+    manager: JobManager, pair: tuple[str, str], gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = iter([jobs.LARGE_DIFF, jobs.LARGE_DIFF, jobs.LARGE_DIFF - 1])
+    monkeypatch.setattr(Comparison, "nbytes", property(lambda _: next(sizes)))
+    large = manager.submit(Comparison.open(*pair))
+    assert gate.reached.wait(60)
+    waiting = manager.submit(Comparison.open(pair[1], pair[1]))
+    small = manager.submit(Comparison.open(*reversed(pair)))
+    until(manager, small, lambda snapshot: snapshot.state == "measuring")
+    queued = manager.job(waiting.id)
+    assert queued is not None and queued.state == "queued"
+    gate.open.set()
+    for job in (large, waiting, small):
+        assert finished(manager, job).state == "done"
+
+
+def test_too_many_are_told_to_come_back(
+    manager: JobManager, pair: tuple[str, str], gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_MOST_QUEUED", 1)
+    running = manager.submit(Comparison.open(*pair))
+    assert gate.reached.wait(60)
+    queued = manager.submit(Comparison.open(*reversed(pair)))
+    with pytest.raises(ResultError, match="1 other jobs wait"):
+        manager.submit(Comparison.open(pair[0], pair[0]))
+    assert manager.submit(Comparison.open(*reversed(pair))).id == queued.id  # joining is free
+    gate.open.set()
+    assert finished(manager, running).state == finished(manager, queued).state == "done"
 
 
 def test_cancelling_what_is_over_or_unknown_does_nothing(

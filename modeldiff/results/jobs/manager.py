@@ -19,7 +19,7 @@ from typing import Literal
 from modeldiff.changes.change import Change, Progress
 from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
 from modeldiff.comparison import Comparison
-from modeldiff.errors import Cancelled, ModeldiffError
+from modeldiff.errors import Cancelled, ModeldiffError, ResultError
 from modeldiff.results.diff import run_diff
 from modeldiff.results.drilldown import run_drill_down
 from modeldiff.results.drilldown_request import DrillDown
@@ -32,6 +32,11 @@ _Request = tuple[str, str, LayerMatching, DrillDown | None]
 """Base's and target's reference, how layers meet, and the drill-down into a pair; None for all of
 the diff."""
 
+LARGE_DIFF = 1 << 30
+"""Bytes of a pair (download and both sides' weights) from which its diff waits for other large
+ones only: a pair of some megabytes does not stand behind one of some hundred gigabytes."""
+_MOST_QUEUED = 100
+"""Jobs that wait in one queue; whoever asks for one more is told to come back."""
 _KEPT_JOBS = 50
 _log = logging.getLogger(__name__)
 
@@ -79,7 +84,7 @@ class _Job:
         self.comparison: Comparison | None = comparison
         self.references, self.device, self.drill_down = comparison.references, device, drill_down
         self.layers, self.alignment = comparison.layers, comparison.alignment
-        self.lane = "diffs" if drill_down is None else drill_down_kind(drill_down.kind).lane
+        self.lane = _lane(comparison, drill_down)
         self.state: JobState = "queued"
         self.progress: Progress | None = None
         self.pace = Pace()
@@ -134,16 +139,25 @@ class _Job:
         self.comparison, self.rows, self._seen = None, [], ()
 
 
+def _lane(comparison: Comparison, drill_down: DrillDown | None) -> str:
+    if drill_down is not None:
+        return drill_down_kind(drill_down.kind).lane
+    large = comparison.nbytes + comparison.bytes_away >= LARGE_DIFF
+    return "large diffs" if large else "small diffs"
+
+
 class JobManager:
     """Queues, and for each the daemon thread that works on it, started with its first job.
 
-    A drill-down of a second or two waits neither for a diff to end nor for one that takes half a
-    minute: diffs have a queue, and each lane of drill-downs has one.
+    What takes a second or two waits neither for a large diff to end nor for a drill-down that takes
+    half a minute: small diffs have a queue, large ones have one, and so has each lane of
+    drill-downs.
     """
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._queues: defaultdict[str, deque[_Job]] = defaultdict(deque)
+        self._threads: dict[str, threading.Thread] = {}
         self._jobs: dict[str, _Job] = {}  # oldest first
 
     def submit(
@@ -154,19 +168,26 @@ class JobManager:
         drill_down: DrillDown | None = None,
     ) -> JobSnapshot:
         """Ask for a diff, or for a drill-down into one of its pairs, or join the job that is
-        already on it. Raises ``InvalidOption`` for a drill-down of an unknown kind."""
+        already on it. Raises ``InvalidOption`` for a drill-down of an unknown kind, and
+        ``ResultError`` where too many wait."""
         job = _Job(comparison, device, drill_down)
         with self._condition:
             for other in self._jobs_for(job.request):
                 if other.active and other.device == device:
                     return other.snapshot()
+            if len(self._queues[job.lane]) >= _MOST_QUEUED:
+                raise ResultError(
+                    f"{_MOST_QUEUED} other jobs wait to be done, and no more can be taken.",
+                    hint="Try again in some minutes.",
+                )
             self._jobs[job.id] = job
-            if job.lane not in self._queues:
+            if job.lane not in self._threads:
                 # A daemon: a server that is told to stop does not wait for a diff to end, and the
                 # journal keeps what was measured.
-                threading.Thread(
+                self._threads[job.lane] = threading.Thread(
                     target=self._work, args=(job.lane,), name=f"modeldiff {job.lane}", daemon=True
-                ).start()
+                )
+                self._threads[job.lane].start()
             self._queues[job.lane].append(job)
             self._condition.notify_all()
             return job.snapshot()
