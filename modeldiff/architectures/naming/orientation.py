@@ -88,7 +88,7 @@ class Orientation:
         if rest or place.component not in _READERS | _WRITERS:
             return one
         shape = (other, width) if place.component in _READERS else (width, other)
-        return replace(one, codes=replace(codes, shape=shape))
+        return one._replace(codes=replace(codes, shape=shape))
 
     def _by_shape(self, place: Place, shape: Sequence[int]) -> bool | None:
         width = self._width.get(place.tower)
