@@ -118,13 +118,21 @@ class Codes:
 
     ``method`` is what the config calls it, empty where none says; a value takes ``bits``.
     ``shape`` is that of the values, None where the stored one does not tell it. ``inputs_first``:
-    the codes are packed with what goes in as rows, unlike the shape.
+    the codes are packed with what goes in as rows, unlike the shape. ``count`` is how many values
+    there are, where neither shape nor bits tell it.
     """
 
     method: str
     bits: int
     shape: tuple[int, ...] | None
     inputs_first: bool = False
+    count: int | None = None
+
+    def values_in(self, nbytes: int) -> int:
+        """How many values ``nbytes`` of codes, all that there are, hold."""
+        if self.shape is not None:
+            return prod(self.shape)
+        return nbytes * 8 // self.bits if self.count is None else self.count
 
 
 @dataclass(frozen=True)
@@ -157,4 +165,4 @@ def trained_elements(parameter: Parameter) -> int:
         return 0
     if codes is None:
         return tensor.elements
-    return prod(codes.shape) if codes.shape is not None else tensor.nbytes * 8 // codes.bits
+    return codes.values_in(tensor.nbytes)

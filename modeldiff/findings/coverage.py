@@ -6,6 +6,7 @@ once; an element that is not finite was not compared.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -91,11 +92,8 @@ class Coverage:
 
 def coverage_of(changes: Sequence[Change]) -> Coverage:
     """The coverage of a change table, also of one that is not finished."""
-    statuses = {
-        status: count
-        for status in _MISSING
-        if (count := sum(change.pair.status == status for change in changes))
-    }
+    counts = Counter([change.pair.status for change in changes])
+    statuses = {status: counts[status] for status in _MISSING if counts[status]}
     waiting = sum(change.waiting for change in changes)
     return Coverage(_share_of(changes, "base"), _share_of(changes, "target"), statuses, waiting)
 
@@ -179,10 +177,11 @@ def _share_of(changes: Sequence[Change], side: str) -> Share:
         tensor = getattr(change.pair, side)
         if tensor is None or change.pair.status in ("buffer", "tied"):
             continue
-        sizes[tensor.label] = _whole_size(change, side, tensor)
+        label = tensor.label
+        sizes[label] = _whole_size(change, side, tensor)
         if change.statistics is not None:
             read = compared_elements(change), tensor.nbytes
-            compared[tensor.label] = max(compared.get(tensor.label, (0, 0)), read)
+            compared[label] = max(compared[label], read) if label in compared else read
     return Share(
         tensors=len(sizes),
         elements=sum(elements for elements, _ in sizes.values()),

@@ -17,7 +17,7 @@ from statistics import median
 
 from modeldiff.changes import Statistics
 from modeldiff.changes.statistics.merge_cache import merged
-from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, KindRows, TensorKind, is_moved
+from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, KindRows, TensorKind
 from modeldiff.findings.words import MOST_NAMED, columns_words, counted
 from modeldiff.text.formatting import format_layers, format_pct
 
@@ -97,13 +97,13 @@ def describe_depth(evidence: Evidence) -> Iterator[str]:
         (("norms",), "norms"),
     )
     for kinds, noun in groups:
-        rows = [change for change in evidence.of_kinds(kinds) if is_moved(change)]
-        known = KindRows(kinds[0], tuple(evidence.of_kinds(kinds)), tuple(rows), each=True)
+        rows, moved = evidence.of_kinds(kinds), evidence.moved_of_kinds(kinds)
+        known = KindRows(kinds[0], tuple(rows), tuple(moved), each=True)
         if evidence.explained:
             noun = f"other {noun}"
         if len(known.moved) < len(known.rows):
             noun = f"{noun} that moved"
-        profiles = _profiles(known)
+        profiles = _profiles(evidence, known)
         if profiles:
             yield from _describe(profiles, known, noun)
 
@@ -210,15 +210,14 @@ def _outstanding_words(
         )
 
 
-def _profiles(known: KindRows) -> list[Profile]:
+def _profiles(evidence: Evidence, known: KindRows) -> list[Profile]:
     """Each component's change in each layer where it has one, experts merged."""
     cells: dict[str, dict[int, list[Statistics]]] = {}
-    for change in known.moved:
-        place = change.pair.place
+    for place, statistics in evidence.merged_cells(known.moved):
         number = place.layer_number
-        if number is not None and change.statistics is not None:
+        if number is not None:
             layers = cells.setdefault(place.column, {})
-            layers.setdefault(number, []).append(change.statistics)
+            layers.setdefault(number, []).append(statistics)
     profiles = []
     for column, layers in cells.items():
         values = [(layer, known.extent(merged(layers[layer]))) for layer in sorted(layers)]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from modeldiff.architectures import Place
 from modeldiff.architectures.config.parameter_counts import part_of
-from modeldiff.changes import Change, ChangeTable, Statistics, merge_statistics
+from modeldiff.changes import Cell, Change, ChangeTable, Statistics, merge_statistics
 from modeldiff.changes.statistics.histogram import histogram_quantile
+from modeldiff.changes.statistics.merge_cache import merged
 
 TensorKind = Literal["matrices", "experts", "routers", "embeddings and head", "norms", "vectors"]
 KINDS: tuple[TensorKind, ...] = (
@@ -80,6 +81,7 @@ class Evidence:
         self.broken = [c for c in self.compared if nonfinite_of(c) != (0, 0)]
         self.moved = [c for c in self.compared if is_moved(c)]
         self.equal = [c for c in self.compared if is_equal(c)]
+        self._of_kinds: dict[tuple[TensorKind, ...], Sequence[Change]] = {}
 
     @property
     def elements(self) -> int:
@@ -99,46 +101,55 @@ class Evidence:
             if rows
         }
 
-    def of_kinds(self, kinds: Iterable[TensorKind]) -> list[Change]:
+    def of_kinds(self, kinds: tuple[TensorKind, ...]) -> Sequence[Change]:
         """The rows of these kinds that no witness explains."""
-        return [change for kind in kinds if kind in self.kinds for change in self.kinds[kind].rows]
+        if kinds not in self._of_kinds:
+            known = (self.kinds[kind] for kind in kinds if kind in self.kinds)
+            self._of_kinds[kinds] = [change for each in known for change in each.rows]
+        return self._of_kinds[kinds]
 
-    @cached_property
-    def moved_by_layer(self) -> dict[tuple[str, int | None], Statistics]:
-        """The layers' matrices that moved, by tower and layer (None: outside them), merged."""
-        groups: dict[tuple[str, int | None], list[Statistics]] = {}
-        for change in self.of_kinds(LEVEL_KINDS):
+    def moved_of_kinds(self, kinds: tuple[TensorKind, ...]) -> Sequence[Change]:
+        """Those of ``of_kinds`` that moved."""
+        known = (self.kinds[kind] for kind in kinds if kind in self.kinds)
+        return [change for each in known for change in each.moved]
+
+    def merged_cells(self, rows: Iterable[Change]) -> Iterator[tuple[Place, Statistics]]:
+        """The statistics of ``rows`` of the table, those of one cell merged, each with the place of
+        its first row. Where they are all of a cell's, that is the table's own merge, which the
+        heatmap shows, too."""
+        cells: dict[Cell, list[Change]] = {}
+        for change in rows:
             place = change.pair.place
-            if change.statistics is not None and is_moved(change):
-                groups.setdefault((place.tower, place.layer), []).append(change.statistics)
-        return {key: merge_statistics(found) for key, found in groups.items()}
+            cells.setdefault((place.layer, place.column), []).append(change)
+        for cell, own in cells.items():
+            if len(own) == len(self.changes.cell(*cell)):
+                statistics = self.changes.merged("cell")[cell]
+            else:
+                statistics = merged([c.statistics for c in own if c.statistics])
+            if statistics is not None:
+                yield own[0].pair.place, statistics
+
+    def _merged(self, rows: Iterable[Change]) -> Statistics | None:
+        parts = [statistics for _, statistics in self.merged_cells(rows)]
+        return merge_statistics(parts) if parts else None
 
     @cached_property
     def moved_matrices(self) -> Statistics | None:
         """The layers' matrices that moved, merged. A norm's weights are all near one value, which
         would hide what the matrices' cosine and signs show."""
-        parts = list(self.moved_by_layer.values())
-        return merge_statistics(parts) if parts else None
+        return self._merged(self.moved_of_kinds(LEVEL_KINDS))
 
     @cached_property
     def whole(self) -> Statistics | None:
         """Everything compared, merged."""
-        in_layers = {id(c) for c in self.of_kinds(LEVEL_KINDS) if is_moved(c)}
-        parts = [c.statistics for c in self.compared if c.statistics and id(c) not in in_layers]
-        parts += self.moved_by_layer.values()
-        return merge_statistics(parts) if parts else None
+        return self._merged(self.compared)
 
     @cached_property
     def all_moved(self) -> Moved | None:
         """All rows that moved and no witness explains, merged; None where there is none."""
-        in_layers = {id(c) for c in self.of_kinds(LEVEL_KINDS)}
-        others = [
-            c.statistics
-            for c in self.moved
-            if c.statistics and id(c) not in in_layers and c.pair.place not in self.explained
-        ]
-        parts = [*others, *self.moved_by_layer.values()]
-        return Moved.of(merge_statistics(parts)) if parts else None
+        rows = (c for c in self.moved if c.pair.place not in self.explained)
+        statistics = self._merged(rows)
+        return None if statistics is None else Moved.of(statistics)
 
     @cached_property
     def where_moved(self) -> Moved | None:
@@ -196,14 +207,21 @@ def mostly_still(statistics: Statistics) -> bool:
 def kind_of(change: Change) -> TensorKind:
     """The kind of a compared row, by its place and shape."""
     place, tensor = change.pair.place, change.pair.base or change.pair.target
-    part = part_of(place)
+    is_vector = tensor is None or len(tensor.shape) < 2
+    return _kind_at(place.component, place.layer is None, is_vector)
+
+
+# A mixture of experts has tens of thousands of rows, and some twenty components.
+@lru_cache(maxsize=4096)
+def _kind_at(component: str, outside: bool, is_vector: bool) -> TensorKind:
+    part = part_of(Place(None if outside else 0, component))
     if part == "norms":
         return "norms"
-    if tensor is None or len(tensor.shape) < 2:
+    if is_vector:
         return "vectors"
     if part in ("embedding", "head"):
         return "embeddings and head"
-    if place.component.endswith("router"):
+    if component.endswith("router"):
         return "routers"
     return "experts" if part == "experts" else "matrices"
 

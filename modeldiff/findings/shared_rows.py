@@ -13,9 +13,10 @@ def shared_rows_facts(changes: ChangeTable) -> Iterator[str]:
     """How many rows of embeddings and heads were compared, and how many stand on one side alone;
     a sentence for those that have this in common."""
     alike: dict[SharedRows, list[str]] = {}
-    for change in changes.ordered():
-        if (shared := change.pair.shared) is not None:
-            alike.setdefault(shared, []).append(change.pair.place.column)
+    resized = [change.pair for change in changes if change.pair.shared is not None]
+    for pair in sorted(resized, key=lambda pair: changes.order.position(pair.place)):
+        if (shared := pair.shared) is not None:
+            alike.setdefault(shared, []).append(pair.place.column)
     for shared, columns in alike.items():
         by = "by the text of their tokens" if shared.by == "text" else "by number"
         yield (

@@ -16,7 +16,7 @@ from modeldiff.checkpoints.sources.config_only import ConfigOnly
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-_BYTES = {"F32": 4, "I64": 8, "BOOL": 1, "U8": 1}
+_BYTES = {"F32": 4, "I32": 4, "U32": 4, "I64": 8, "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1}
 
 
 def checkpoint(

@@ -46,7 +46,127 @@ def said(method: str, **more: Any) -> dict[str, Any]:
     return {"quantization_config": {"quant_method": method, **more}}
 
 
+def hqq(bits: int, group: int = 64) -> Callable[[int, int], Stored]:
+    """What hqq 0.2.8 saves along its first axis: a group a row, rows packed into one another."""
+    each = {8: 1, 4: 2, 3: 10, 2: 4, 1: 8}[bits]
+
+    def stored(outputs: int, inputs: int) -> Stored:
+        groups = outputs * inputs // group
+        return {
+            "W_q": ((-(-groups // each), group), "I32" if bits == 3 else "U8"),
+            "scale": ((groups, 1), "F16"),
+            "zero": ((groups, 1), "F16"),
+            "shape": ((2,), "I64"),
+            **dict.fromkeys(("nbits", "group_size", "axis"), ((), "I32")),
+            "packing": ((7,), "U8"),
+            "unpack_view_dtype": ((11,), "U8"),
+            "compute_dtype": ((13,), "U8"),
+            **dict.fromkeys(
+                (
+                    "view_as_float",
+                    "quant_scale",
+                    "quant_zero",
+                    "offload_meta",
+                    "encoded_state_dict",
+                    "stores_quant_config",
+                    "channel_wise",
+                    "optimize",
+                    "round_zero",
+                ),
+                ((), "U8"),
+            ),
+        }
+
+    return stored
+
+
+def quanto(bits: int, group: int = 128) -> Callable[[int, int], Stored]:
+    """What optimum-quanto 0.2.7 saves in fewer bits than a byte."""
+
+    def stored(outputs: int, inputs: int) -> Stored:
+        groups = outputs * inputs // group
+        return {
+            "weight._data._data": ((groups * bits // 8, group), "U8"),
+            "weight._scale": ((groups, 1), "BF16"),
+            "weight._shift": ((groups, 1), "BF16"),
+            "input_scale": ((), "BF16"),
+            "output_scale": ((), "BF16"),
+        }
+
+    return stored
+
+
 FORMATS: Mapping[str, Format] = {
+    **{
+        f"HQQ in {bits} bits, without a config": Format(hqq(bits), "W_q", bits=bits)
+        for bits in (8, 4, 3, 2, 1)
+    },
+    "HQQ": Format(
+        hqq(8),
+        "W_q",
+        said("hqq", quant_config={"weight_quant_params": {"nbits": 8, "group_size": 64}}),
+        8,
+    ),
+    "quanto's int8": Format(
+        lambda o, i: {
+            "weight._data": ((o, i), "I8"),
+            "weight._scale": ((o, 1), "BF16"),
+            "input_scale": ((), "BF16"),
+            "output_scale": ((), "BF16"),
+        },
+        "weight._data",
+        bits=8,
+    ),
+    "quanto's float8": Format(
+        lambda o, i: {
+            "weight._data": ((o, i), "F8_E4M3"),
+            "weight._scale": ((o, 1), "BF16"),
+            "input_scale": ((), "BF16"),
+            "output_scale": ((), "BF16"),
+        },
+        "weight._data",
+        bits=8,
+    ),
+    "quanto's int4": Format(quanto(4), "weight._data._data"),
+    "quanto's int2": Format(quanto(2), "weight._data._data", bits=2),
+    # As flatten_tensor_state_dict of torchao 0.18 names them; up to 0.14 with a colon.
+    "torchao's int8": Format(
+        lambda o, i: {
+            "_weight_qdata": ((o, i), "I8"),
+            "_weight_scale": ((o, 1), "F32"),
+            "_weight_zero_point": ((o, 1), "I8"),
+        },
+        "_weight_qdata",
+        said("torchao", quant_type={"default": {"_type": "Int8WeightOnlyConfig"}}),
+        8,
+    ),
+    "torchao's float8": Format(
+        lambda o, i: {"_weight_qdata": ((o, i), "F8_E4M3"), "_weight_scale": ((o, 1), "F32")},
+        "_weight_qdata",
+        bits=8,
+    ),
+    "torchao's int4": Format(
+        lambda o, i: {
+            "_weight_qdata": ((o, i // 2), "U8"),
+            "_weight_scale": ((i // 32, o), "BF16"),
+            "_weight_zero_point": ((i // 32, o), "BF16"),
+            "_weight_act_pre_scale": ((i,), "BF16"),
+        },
+        "_weight_qdata",
+        said("torchao", quant_type={"default": {"_type": "Int4WeightOnlyConfig"}}),
+    ),
+    "torchao's int4 in tiles": Format(
+        lambda o, i: {
+            "_weight_qdata": ((o // 8, i // 128, 32, 4), "I32"),
+            "_weight_scale_and_zero": ((i // 32, o, 2), "BF16"),
+        },
+        "_weight_qdata",
+    ),
+    "torchao up to 0.14": Format(
+        lambda o, i: {"weight:qdata": ((o, i), "F8_E4M3"), "weight:scale": ((o, 1), "F32")},
+        "weight:qdata",
+        bits=8,
+    ),
     "FP8 in blocks": Format(
         lambda o, i: {
             "weight": ((o, i), "F8_E4M3"),

@@ -22,6 +22,7 @@ PARTS: dict[str, str] = {
 """What a parameter can be a part of, in the order in which data passes, with its name as people
 read it. ``experts`` are the routed ones of a mixture of experts."""
 
+_MLP_WORDS = frozenset({"mlp", "ffn", "moe", "feed", "fc1", "fc2"})
 _HEADS = ("lm_head", "classifier", "score")
 
 
@@ -44,13 +45,19 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
     parts: Counter[str] = Counter()
     types: Counter[str] = Counter()
     nbytes = 0
+    part_of_component: dict[tuple[bool, str], str] = {}
     for parameter in parameters:
         if parameter.role == "tied":
             continue
         nbytes += parameter.tensor.nbytes
         if parameter.role != "buffer":
             types[parameter.tensor.dtype] += parameter.tensor.nbytes
-            parts[part_of(parameter.place)] += trained_elements(parameter)
+            place = parameter.place
+            component = place.layer is None, place.component
+            part = part_of_component.get(component)
+            if part is None:
+                part = part_of_component[component] = part_of(place)
+            parts[part] += trained_elements(parameter)
     by_bytes = dict(sorted(types.items(), key=lambda item: (-item[1], item[0])))
     return Composition({part: parts[part] for part in PARTS if parts[part]}, by_bytes, nbytes)
 
@@ -72,8 +79,4 @@ def part_of(place: Place) -> str:
         return "mixer"
     if "attn" in name or "attention" in name:
         return "attention"
-    return (
-        "mlp"
-        if any(word in words for word in ("mlp", "ffn", "moe", "feed", "fc1", "fc2"))
-        else "other"
-    )
+    return "other" if _MLP_WORDS.isdisjoint(words) else "mlp"

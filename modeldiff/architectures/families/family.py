@@ -29,7 +29,7 @@ def index_of(segment: str) -> int | None:
     # The cheap looks come first: a name may be as long as it likes, and there may be many.
     if len(segment) > _MAX_DIGITS or not (segment.isdigit() and segment.isascii()):
         return None
-    return int(segment) if str(int(segment)) == segment else None
+    return int(segment) if segment[0] != "0" or segment == "0" else None
 
 
 @dataclass(frozen=True)

@@ -149,8 +149,9 @@ def _plain_sublayers(
 ) -> tuple[Sublayer, ...]:
     """A stack of what the names say, one component a row; ``beside``: off the data's way."""
     stages: dict[str, list[str]] = {}
-    for component in sorted(components, key=layer_rank):
-        name = "Also stored" if beside else _PLAIN_NAMES[int(layer_rank(component)[0])]
+    ranks = {component: layer_rank(component) for component in components}
+    for component in sorted(components, key=ranks.__getitem__):
+        name = "Also stored" if beside else _PLAIN_NAMES[int(ranks[component][0])]
         stages.setdefault(name, []).append(component)
     sublayers = []
     for name, members in stages.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from modeldiff.architectures.components import ORDER, STEM, TAIL
@@ -25,10 +26,12 @@ _TURNS: tuple[tuple[str, ...], ...] = (
     ("o", "o_proj", "out", "wo", "output", "out_proj", "proj"),
     ("down", "down_proj", "fc2", "w2", "fc_out", "dense_4h_to_h"),
 )
+_STAGE_WORDS = tuple(re.compile("|".join(words)) for words in _STAGES)
+_TURN_OF = {word: turn for turn, words in reversed([*enumerate(_TURNS)]) for word in words}
 _STAGE_STARTS = ("self_attn.q_a_proj", "post_attention_layernorm", "mlp.router")
 _OUTSIDE = {node.id: rank for rank, node in enumerate((*STEM, *TAIL))}
 _MIDDLE = len(STEM) - 0.5
-_BEFORE_LAYERS = ("emb", "wte", "wpe", "token", "patch", "conv", "projector")
+_BEFORE_LAYERS = re.compile("emb|wte|wpe|token|patch|conv|projector")
 
 Key = tuple[float, ...]
 
@@ -40,10 +43,8 @@ def layer_rank(component: str) -> Key:
         stage = sum(rank >= ORDER[first] for first in _STAGE_STARTS)
         return (stage, 0, rank)
     name = component.lower()
-    stages = (s for s, words in enumerate(_STAGES) if any(word in name for word in words))
-    last = name.rpartition(".")[2]
-    turn = next((t for t, words in enumerate(_TURNS) if last in words), len(_TURNS))
-    return (next(stages, len(_STAGES)), 1, turn)
+    stage = next((s for s, words in enumerate(_STAGE_WORDS) if words.search(name)), len(_STAGES))
+    return (stage, 1, _TURN_OF.get(name.rpartition(".")[2], len(_TURNS)))
 
 
 def outside_rank(component: str) -> Key:
@@ -51,7 +52,7 @@ def outside_rank(component: str) -> Key:
     if component in _OUTSIDE:
         return (_OUTSIDE[component],)
     name = component.lower()
-    if any(word in name for word in _BEFORE_LAYERS):
+    if _BEFORE_LAYERS.search(name):
         return (0.5,)
     return (_MIDDLE + 0.25 if "norm" in name or "ln" in name else len(_OUTSIDE),)
 

@@ -63,9 +63,10 @@ class DataOrder:
         def rank(column: _Column) -> tuple[int, int, Key, int, int]:
             tower, component, parameter, inside = column
             place = columns[column]
+            segment = self.segment(place)
             return (
-                self._tower(place),
-                _SEGMENTS.index(self.segment(place)),
+                self._tower(place, segment),
+                _SEGMENTS.index(segment),
                 layer_rank(component) if inside else outside_rank(component),
                 appearance[tower, component, inside],
                 _PARAMETERS.index(parameter) if parameter in _PARAMETERS else len(_PARAMETERS),
@@ -105,10 +106,10 @@ class DataOrder:
         """Whether it stands after all layers, and leads into none."""
         return self.segment(place) == "after" and place.tower in ("", self.main, *_GOES_ON)
 
-    def _tower(self, place: Place) -> int:
+    def _tower(self, place: Place, segment: Segment) -> int:
         if place.tower or not self.main:
             return self._towers[place.tower]
-        return -1 if self.segment(place) == "before" else len(self._towers)
+        return -1 if segment == "before" else len(self._towers)
 
 
 def order_of_towers(towers: Iterable[str], main: str) -> tuple[str, ...]:

@@ -122,13 +122,18 @@ def stored_label(parameter: Parameter) -> str:
     words = tensor.name.split(".")
     if len(words) > 1 and words[-1] == place.parameter:
         words.pop()
-    label = next((w for w in reversed(words) if w and index_of(w) is None), tensor.name)
+    label = words[-1]
+    if not label or index_of(label) is not None:
+        label = next((w for w in reversed(words) if w and index_of(w) is None), tensor.name)
     part = place.component.rpartition(".")[2].removesuffix("_proj")
     return f"{label} ({part})" if part and tensor.slice.startswith(part) else label
 
 
 def _main(component: Component) -> Parameter:
-    return next((p for p in component if p.place.parameter == "weight"), component[0])
+    for parameter in component:
+        if parameter.place.parameter == "weight":
+            return parameter
+    return component[0]
 
 
 def _shape_text(parameter: Parameter, kind: NodeKind) -> str:

@@ -70,10 +70,13 @@ def _ends(
         ]
         for end in (STEM, TAIL)
     )
-    for component in sorted(components.keys() - _KNOWN, key=lambda c: (outside_rank(c), c)):
+    ranks = {component: outside_rank(component) for component in components.keys() - _KNOWN}
+    for component in sorted(ranks, key=lambda c: (ranks[c], c)):
         template = plain_template(component, components[component])
         node = component_node(template, components[component], (), spec, tower)
         (before if is_before_layers(component) else after).append(node)
+    if not tower:
+        return before, after
     own = {f"{tower}.{p.place.component}": p.place for p in parameters if not p.place.tower}
     return [_with_own_id(node, own) for node in before], [_with_own_id(node, own) for node in after]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from modeldiff.architectures.families.family import WEIGHT_NAMES, index_of
-from modeldiff.architectures.naming.layer_lists import MOST_SEGMENTS, LayerLists, Path, is_list_word
+from modeldiff.architectures.naming.layer_lists import Path, is_list_word, layer_positions
 from modeldiff.architectures.naming.plain_names import TOWER_WORDS
 from modeldiff.architectures.place import Place
 
@@ -23,18 +23,17 @@ def read_names(names: Iterable[str], *, main_known: bool = False) -> dict[str, P
     single stack among them is a tower beside it.
     """
     paths = {name: tuple(name.split(".")) for name in names}
-    lists = LayerLists(paths.values())
-    layer_at = {name: lists.position(path) for name, path in paths.items()}
+    layer_at = layer_positions(tuple(paths.values()))
     stacks = dict.fromkeys(
-        path[:at] for name, path in paths.items() if (at := layer_at[name]) is not None
+        path[:at] for path, at in zip(paths.values(), layer_at, strict=True) if at is not None
     )
     towers = _towers(tuple(stacks), main_known=main_known)
     heads = _heads(towers)
+    longest = max(map(len, heads), default=0)
     places = {}
-    for name, path in paths.items():
-        at = layer_at[name]
+    for (name, path), at in zip(paths.items(), layer_at, strict=True):
         if at is None:
-            places[name] = _outside(path, heads)
+            places[name] = _outside(path, heads, longest)
         else:
             component, parameter, expert = read_component(path[at + 1 :])
             tower = towers[path[:at]]
@@ -78,9 +77,10 @@ def _heads(towers: Mapping[Path, str]) -> dict[Path, str]:
     return heads
 
 
-def _outside(path: Path, heads: Mapping[Path, str]) -> Place:
-    """A place outside the layers, in the tower whose stack's name it shares."""
-    for length in range(min(len(path) - 1, MOST_SEGMENTS), 0, -1):
+def _outside(path: Path, heads: Mapping[Path, str], longest: int) -> Place:
+    """A place outside the layers, in the tower whose stack's name it shares; ``longest`` is that of
+    the ``heads``."""
+    for length in range(min(len(path) - 1, longest), 0, -1):
         tower = heads.get(path[:length])
         if tower is not None:
             component, parameter, expert = read_component(path[length:])

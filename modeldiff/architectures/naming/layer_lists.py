@@ -7,8 +7,7 @@ module's steps (``merger.mlp.0``, ``classifier.2``) are none, nor are those of e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Sequence, Set
 
 from modeldiff.architectures.families.family import index_of
 
@@ -37,35 +36,48 @@ def is_list_word(segment: str) -> bool:
     return not LIST_WORDS.isdisjoint(words) and "norm" not in words
 
 
-class LayerLists:
-    """The lists of layers that these names, cut at their dots, show to be there."""
+def layer_positions(paths: Sequence[Path]) -> list[int | None]:
+    """For each of these names, cut at their dots, which segment is its layer; None where it stands
+    in no layer of the lists that the names show to be there."""
+    numbered = [(path, _numbers(path)) for path in paths]
+    lists = _lists(numbered)
+    return [_position(path, numbers, lists) for path, numbers in numbered]
 
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._lists: set[Path] = set()
-        first: dict[tuple[Path, Path], str] = {}
-        for path in paths:
-            for at in _numbers(path):
-                parent = path[:at]
-                if is_list_word(path[at - 1]):
-                    self._lists.add(parent)
-                elif parent not in self._lists and len(path) > at + 2:
-                    member = path[at + 1 : at + 1 + _MOST_COMPARED]
-                    alike = first.setdefault((parent, member), path[at]) != path[at]
-                    if alike and index_of(member[0]) is None:
-                        self._lists.add(parent)
 
-    def position(self, path: Path) -> int | None:
-        """Which segment of a name is its layer; None where it stands in no layer."""
-        for at in _numbers(path):
-            if "expert" in path[at - 1]:
-                return None
-            if path[:at] in self._lists:
-                return at
-        return None
+def _lists(numbered: Iterable[tuple[Path, Sequence[int]]]) -> set[Path]:
+    lists: set[Path] = set()
+    first: dict[tuple[Path, Path], str] = {}
+    for path, numbers in numbered:
+        for at in numbers:
+            parent = path[:at]
+            if parent in lists:
+                continue
+            if is_list_word(path[at - 1]):
+                lists.add(parent)
+            elif len(path) > at + 2:
+                member = path[at + 1 : at + 1 + _MOST_COMPARED]
+                alike = first.setdefault((parent, member), path[at]) != path[at]
+                if alike and index_of(member[0]) is None:
+                    lists.add(parent)
+    return lists
+
+
+def _position(path: Path, numbers: Iterable[int], lists: Set[Path]) -> int | None:
+    for at in numbers:
+        if "expert" in path[at - 1]:
+            return None
+        if path[:at] in lists:
+            return at
+    return None
 
 
 def _numbers(path: Path) -> list[int]:
-    inner = path[1 : min(len(path) - 1, MOST_SEGMENTS)]
-    # Most segments are words: a look at the first letter is all that they take.
-    positions = (at for at, s in enumerate(inner, 1) if s[:1].isdigit() and index_of(s) is not None)
-    return list(islice(positions, _MOST_NUMBERS))
+    positions: list[int] = []
+    last = len(path) - 1
+    for at, segment in enumerate(path[:MOST_SEGMENTS]):
+        # Most segments are words: a look at the first letter is all that they take.
+        if segment.isdigit() and 0 < at < last and index_of(segment) is not None:
+            positions.append(at)
+            if len(positions) == _MOST_NUMBERS:
+                break
+    return positions

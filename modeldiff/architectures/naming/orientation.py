@@ -84,11 +84,11 @@ class Orientation:
         width = self._width.get(place.tower)
         if codes is None or codes.shape is not None or not width or place.parameter != "weight":
             return one
-        other, rest = divmod(one.tensor.nbytes * 8 // codes.bits, width)
+        other, rest = divmod(codes.values_in(one.tensor.nbytes), width)
         if rest or place.component not in _READERS | _WRITERS:
             return one
         shape = (other, width) if place.component in _READERS else (width, other)
-        return replace(one, codes=replace(codes, shape=shape))
+        return one._replace(codes=replace(codes, shape=shape))
 
     def _by_shape(self, place: Place, shape: Sequence[int]) -> bool | None:
         width = self._width.get(place.tower)

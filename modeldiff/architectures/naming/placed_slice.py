@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from modeldiff.architectures.place import Codes, Place
 from modeldiff.checkpoints.tensor import TensorInfo
 
 
-@dataclass(frozen=True)
-class PlacedSlice:
+class PlacedSlice(NamedTuple):
     """``codes`` says what the tensor holds in place of values; None where it holds values."""
 
     place: Place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 
@@ -67,23 +67,21 @@ def read_parameters(
     for reader, whole in _readers(tensors, names, quantised, family, settings):
         name = whole.tensor.name
         if whole.place in taken:
-            whole = replace(whole, place=_free(whole.place, name, taken))
-        role = _role(whole.tensor, names[name], quantised)
+            whole = whole._replace(place=_free(whole.place, name, taken))
+        role = _role(whole.tensor, names.plain[name], quantised)
         parts = () if role == "buffer" else reader.cutter.cut(whole)
-        if any(part.place in taken for part in parts):
+        if parts and any(part.place in taken for part in parts):
             parts = ()
         turned, way = reader.orientation.of(whole)
-        notes = [names.reasons.get(name, ""), quantised.note(names[name]), way]
-        if role != "buffer" and not parts:
-            notes.append(reader.cutter.why_whole(whole))
+        why_whole = reader.cutter.why_whole(whole) if role != "buffer" and not parts else ""
+        notes = (names.reasons.get(name, ""), quantised.note(names.plain[name]), way, why_whole)
         for part in parts or (whole,):
-            taken.add(part.place)
             part, order = reader.rows.read(part)
+            place, tensor, codes = part
+            taken.add(place)
             reason = "; ".join(filter(None, (*notes, order)))
-            flat = len(part.tensor.shape) == 2
-            parameters.append(
-                Parameter(part.place, part.tensor, role, turned and flat, part.codes, reason)
-            )
+            flat = turned and len(tensor.shape) == 2
+            parameters.append(Parameter(place, tensor, role, flat, codes, reason))
     return (*parameters, *_tied_head(parameters, settings, family))
 
 
@@ -113,26 +111,26 @@ def _readers(
 ) -> Iterator[tuple[_Reader, PlacedSlice]]:
     """Each tensor at its place, with what reads it: the family's description, or that of what
     looks beside the model."""
-    values = {tensor.name: quantised.value_name(names[tensor.name]) for tensor in tensors}
-    places, beside, looking = _places(tuple(values.values()), family, settings)
+    values = {tensor.name: quantised.value_name(names.plain[tensor.name]) for tensor in tensors}
+    places, beside, looking = _places(list(values.values()), family, settings)
     placed: list[PlacedSlice] = []
-    for tensor in tensors:
-        name = names[tensor.name]
-        place = places[values[tensor.name]]
+    for tensor, value in zip(tensors, values.values(), strict=True):
+        name = names.plain[tensor.name]
+        place = places[value]
         if name in quantised.beside:
             place = replace(place, parameter=quantised.beside[name][1])
         placed.append(PlacedSlice(place, tensor, quantised.codes.get(name)))
-    looks = [values[one.tensor.name] in looking for one in placed]
+    looks = [value in looking for value in values.values()]
     ours = _reader(family, settings, compress(placed, (not each for each in looks)))
     # What the config says of the model's own layers does not hold for those beside it.
     theirs = _reader(beside, Settings(None), compress(placed, looks))
     for one, beside_it in zip(placed, looks, strict=True):
         reader = theirs if beside_it else ours
-        yield reader, reader.orientation.with_shape(one)
+        yield reader, one if one.codes is None else reader.orientation.with_shape(one)
 
 
 def _places(
-    names: tuple[str, ...], family: Family | None, settings: Settings
+    names: Sequence[str], family: Family | None, settings: Settings
 ) -> tuple[dict[str, Place], Family | None, frozenset[str]]:
     """The place of each name; the description of what looks beside the model, and its names."""
     places = _described(names, family, settings) if family else {}
@@ -183,12 +181,10 @@ def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterR
         return "quantised"
     if plain in quantised.beside:
         return "buffer"
-    path = tensor.name.split(".")
-    if path[-1] in _BUFFER_NAMES or "rotary_emb" in path:
+    name = tensor.name
+    if name.rpartition(".")[2] in _BUFFER_NAMES or "rotary_emb" in name.split("."):
         return "buffer"
-    is_mask = tensor.name.endswith(_MASKS) and (
-        len(tensor.shape) > 2 or tensor.dtype in ("BOOL", "U8")
-    )
+    is_mask = name.endswith(_MASKS) and (len(tensor.shape) > 2 or tensor.dtype in ("BOOL", "U8"))
     return "buffer" if is_mask or tensor.dtype in ("BOOL", "I64") else "parameter"
 
 

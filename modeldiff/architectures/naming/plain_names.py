@@ -9,12 +9,12 @@ before all layers and the backbone's own file lacks. Stored names stay as they a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from modeldiff.architectures.families.family import WEIGHT_NAMES, index_of
-from modeldiff.architectures.naming.layer_lists import LayerLists, Path, is_list_word
+from modeldiff.architectures.naming.layer_lists import Path, is_list_word, layer_positions
 
 _ANYWHERE = frozenset(
     {
@@ -89,10 +89,9 @@ def plain_names(names: tuple[str, ...]) -> PlainNames:
     stored = dict.fromkeys(names)
     # The frozen original gives way to the copy in use, wherever the file holds it.
     for name in sorted(stored, key=lambda name: "original_module" in name):
-        segments = name.split(".")
-        own = bare = _stripped(segments, _WRAPPERS)
+        own = bare = _stripped(name, _WRAPPERS)
         if bare != name and (bare in taken or bare in stored):
-            own = _stripped(segments, _ANYWHERE)
+            own = _stripped(name, _ANYWHERE)
             own = name if own in taken or own in stored else own
             other = taken.get(bare, bare)
             reasons[name] = f"beside {other}, which has the same name without its wrappers"
@@ -104,8 +103,10 @@ def plain_names(names: tuple[str, ...]) -> PlainNames:
     return PlainNames({name: own_names[plain[name]] for name in stored}, reasons)
 
 
-def _stripped(segments: list[str], wrappers: frozenset[str]) -> str:
-    left = segments
+def _stripped(name: str, wrappers: frozenset[str]) -> str:
+    left = segments = name.split(".")
+    if segments[0] not in _LEADING and wrappers.isdisjoint(segments):
+        return name
     if not wrappers.isdisjoint(segments):
         left, follows_copies = [], False
         for segment in segments:
@@ -115,7 +116,7 @@ def _stripped(segments: list[str], wrappers: frozenset[str]) -> str:
     bare = _without_leading(tuple(left))
     # A wrapper holds modules: what is left of a name is more than a parameter.
     if not bare or (len(bare) == 1 and bare[0] in WEIGHT_NAMES and len(segments) > 1):
-        return ".".join(segments)
+        return name
     return ".".join(bare)
 
 
@@ -142,25 +143,25 @@ def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
 
 def _without_base_class(names: list[str]) -> dict[str, str]:
     """Each name without the segment that most names of layers begin with."""
-    paths = {name: tuple(name.split(".")) for name in names}
+    own_names = dict(zip(names, names, strict=True))
     for _ in range(_MOST_PREFIXES):
-        prefix = _base_class(paths.values())
+        prefix = _base_class([tuple(own.split(".")) for own in own_names.values()])
         if prefix is None:
             break
-        taken = set(paths.values())
-        for name, path in paths.items():
-            if path[0] == prefix and len(path) > 1:
-                shorter = (_without_leading(path[1:]), path[1:])
-                paths[name] = next((own for own in shorter if own not in taken), path)
-                taken.add(paths[name])
-    return {name: ".".join(path) for name, path in paths.items()}
+        taken = set(own_names.values())
+        for name, own in own_names.items():
+            if own.startswith(f"{prefix}."):
+                rest = own[len(prefix) + 1 :]
+                shorter = (".".join(_without_leading(tuple(rest.split(".")))), rest)
+                own_names[name] = next((bare for bare in shorter if bare not in taken), own)
+                taken.add(own_names[name])
+    return own_names
 
 
-def _base_class(paths: Iterable[Path]) -> str | None:
-    paths = tuple(paths)
-    lists = LayerLists(paths)
-    layered = [path for path in paths if lists.position(path) is not None]
-    first = Counter(path[0] for path in layered).most_common(1)
+def _base_class(paths: Sequence[Path]) -> str | None:
+    positions = zip(paths, layer_positions(paths), strict=True)
+    layered = [path for path, at in positions if at is not None]
+    first = Counter([path[0] for path in layered]).most_common(1)
     if not first or first[0][1] * 2 <= len(layered):
         return None
     prefix = first[0][0]

@@ -7,7 +7,9 @@ shape. Scales, zero points, tables and orders are what the codes are read with, 
 Names are those of GPTQ and AWQ (``qweight``, ``qzeros``, ``scales``, ``g_idx``), bitsandbytes
 (``weight.absmax``, ``weight.quant_map``, ``SCB``), MLX (``scales``, ``biases``),
 compressed-tensors (``weight_packed``, ``weight_scale``, ``weight_shape``), FP8 in blocks
-(``weight_scale_inv``), MXFP4 (``_blocks``, ``_scales``), HQQ (``W_q``), torchao and quanto.
+(``weight_scale_inv``), MXFP4 (``_blocks``, ``_scales``), HQQ (``W_q``, with all its settings as
+tensors), quanto (``weight._data``, ``weight._data._data``) and torchao (``_weight_qdata``, before
+0.15 ``weight:qdata``).
 """
 
 from __future__ import annotations
@@ -20,9 +22,13 @@ from modeldiff.architectures.place import Codes
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.tensor import TensorInfo
 
-_CODES = frozenset({"qweight", "weight_packed", "W_q", "_weight_qdata"})
+_HQQ = "W_q"
+_CODES = frozenset({"qweight", "weight_packed", _HQQ})
 """Last parts of names that say that codes stand where a weight would."""
 _DATA = "_data"
+_TORCHAO = ("qdata", "packed_weights")
+_WORDS = 5
+"""So many words does torchao put behind a parameter's name: ``_weight_act_per_tensor_scale``."""
 _BLOCKS = "_blocks"
 _SCALES_OF_A_TENSOR = ("_scale", "_scale_inv", "_scales", ".absmax")
 _SCALES_OF_A_MODULE = (".scales", ".scale", ".SCB")
@@ -40,8 +46,6 @@ _BESIDE = frozenset(
         "input_scale",
         "output_scale",
         "input_global_scale",
-        "_weight_scale",
-        "_weight_zero_point",
         *(
             f"weight_{what}"
             for what in (
@@ -101,7 +105,8 @@ def read_quantisation(
         value = _value_name(name, tensor, tensors, quantised=entries is not None)
         if value is not None and value not in codes:
             weights[name] = value
-            codes[name] = _read_codes(name, tensor, method, bits)
+            scale = tensors.get(_scale_by_rows(name))
+            codes[name] = _read_codes(name, tensor, method, bits, scale)
     values = {value: name for name, value in weights.items()}
     beside = {
         name: partner
@@ -123,8 +128,11 @@ def _value_name(
     module, dot, last = name.rpartition(".")
     if last in _CODES:
         return f"{module}{dot}weight"
-    if last == _DATA and f"{module}._scale" in names:
-        return module
+    if last == _DATA:
+        module = module.removesuffix("._data")
+        return module if f"{module}._scale" in names else None
+    if last.endswith(_TORCHAO) and (parameter := _flattened(name)):
+        return parameter
     if name.endswith(_BLOCKS) and name.removesuffix(_BLOCKS) + "_scales" in names:
         return name.removesuffix(_BLOCKS)
     stored = STORED_TYPES.get(tensor.dtype)
@@ -139,6 +147,35 @@ def _value_name(
     return name if scaled or (quantised and last == "weight") else None
 
 
+def _flattened(name: str) -> str | None:
+    """The parameter that torchao's name of the codes was made of, which it takes apart so."""
+    module, dot, last = name.rpartition(".")
+    stem = next(last.removesuffix(end) for end in _TORCHAO if last.endswith(end))
+    if stem.startswith("_") and stem.endswith("_"):
+        parameter = stem[1:-1]
+    else:
+        parameter = stem.removesuffix(":") if stem.endswith(":") else ""
+    return f"{module}{dot}{parameter}" if parameter else None
+
+
+def _flattened_with(name: str, values: Mapping[str, str]) -> tuple[str, str] | None:
+    """As ``_goes_with``, of a name that torchao made."""
+    module, dot, last = name.rpartition(".")
+    parameter, colon, what = last.partition(":")
+    if colon:
+        value = f"{module}{dot}{parameter}"
+        return (value, what) if value in values else None
+    if not last.startswith("_"):
+        return None
+    parameter = last[1:]
+    for _ in range(_WORDS):
+        parameter, _, _ = parameter.rpartition("_")
+        value = f"{module}{dot}{parameter}"
+        if value in values:
+            return value, last[len(parameter) + 2 :]
+    return None
+
+
 def _goes_with(
     name: str, values: Mapping[str, str], weights: Mapping[str, str]
 ) -> tuple[str, str] | None:
@@ -146,6 +183,10 @@ def _goes_with(
     module, _, last = name.rpartition(".")
     if last in _BESIDE and f"{module}.weight" in values:
         return f"{module}.weight", last
+    if f"{module}.{_HQQ}" in weights and last != "bias":
+        return f"{module}.weight", last
+    if flattened := _flattened_with(name, values):
+        return flattened
     for end in ("_scale_inv", "_scale", "_scales"):
         if name.endswith(end) and name.removesuffix(end) in values:
             return name.removesuffix(end), end.removeprefix("_")
@@ -159,10 +200,39 @@ def _goes_with(
     return None
 
 
-def _read_codes(name: str, tensor: TensorInfo, method: str, config_bits: int | None) -> Codes:
+def _scale_by_rows(name: str) -> str:
+    """The name of the scales of codes that are packed row into row, as HQQ and quanto do."""
+    module, dot, last = name.rpartition(".")
+    if last == _HQQ:
+        return f"{module}{dot}scale"
+    return f"{module.removesuffix('._data')}._scale" if last == _DATA else ""
+
+
+def _packed_rows(
+    tensor: TensorInfo, scale: TensorInfo | None, width: int, method: str, bits: int | None
+) -> Codes:
+    """Codes of which several rows are packed into one. A scale stands for each row before that: so
+    these tell how many there are, where they do not stand for columns."""
+    shape, scales = tensor.shape, scale.shape if scale is not None else ()
+    if len(shape) == 2 and shape[0] and len(scales) == 2 and scales[1] == 1:
+        each = -(-scales[0] // shape[0])
+        if 1 <= each <= width:
+            return Codes(method, min(width // each, 8), None, count=scales[0] * shape[1])
+    return Codes(method, bits or 4, None)
+
+
+def _read_codes(
+    name: str,
+    tensor: TensorInfo,
+    method: str,
+    config_bits: int | None,
+    scale_by_rows: TensorInfo | None,
+) -> Codes:
     stored = STORED_TYPES.get(tensor.dtype)
     width = stored.bits if stored is not None else 8
     last = name.rpartition(".")[2]
+    if last == _HQQ or (last == _DATA and tensor.dtype == "U8"):
+        return _packed_rows(tensor, scale_by_rows, width, method, config_bits)
     if name.endswith(_BLOCKS) and len(tensor.shape) > 1:
         *outer, blocks, bytes_a_block = tensor.shape
         return Codes(method or "mxfp4", 4, (*outer, blocks * bytes_a_block * 2))
@@ -173,7 +243,9 @@ def _read_codes(name: str, tensor: TensorInfo, method: str, config_bits: int | N
         return Codes(method, width, tensor.shape)
     bits = config_bits or 4
     each = width // bits
-    if not tensor.shape or (is_column and tensor.dtype == "U8") or width % bits or last == "W_q":
+    if not tensor.shape or (is_column and tensor.dtype == "U8") or width % bits:
+        return Codes(method, bits, None)
+    if last.endswith(_TORCHAO) and len(tensor.shape) > 3:  # in tiles, as a kernel reads them
         return Codes(method, bits, None)
     if last == "qweight" and len(tensor.shape) == 2:
         rows, columns = tensor.shape

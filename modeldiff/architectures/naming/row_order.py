@@ -63,7 +63,7 @@ class RowOrder:
             [(rows // width, width * inner), (2, inner), (width // 2, 2 * inner), (inner, 1)]
         )
         in_halves = replace(tensor, pieces=(piece._replace(strides=strides),))
-        return replace(one, tensor=in_halves), _READ
+        return one._replace(tensor=in_halves), _READ
 
 
 def _head_widths(settings: Settings, placed: Iterable[PlacedSlice]) -> Mapping[str, int]:

@@ -52,9 +52,9 @@ def is_unrelated(statistics: Statistics | None) -> bool:
         return False
     cosine, flips = statistics.cosine, statistics.sign_flip_pct
     median = statistics.median_pct
-    if cosine is None or flips is None or median is None:
+    if median is None or median <= 0.6 * UNRELATED_MEDIAN_PCT:
         return False
-    return abs(cosine) < 0.2 and flips > 35 and median > 0.6 * UNRELATED_MEDIAN_PCT
+    return cosine is not None and flips is not None and abs(cosine) < 0.2 and flips > 35
 
 
 def strangers_of(evidence: Evidence) -> list[Change]:
@@ -156,7 +156,7 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
 
 def _two_groups(evidence: Evidence) -> tuple[str, ...]:
     """Matrices that moved much, others that hardly did, and none between."""
-    rows = [c for c in evidence.of_kinds(LEVEL_KINDS) if is_moved(c)]
+    rows = evidence.moved_of_kinds(LEVEL_KINDS)
     sized = sorted(
         (
             (value, change)
@@ -187,7 +187,7 @@ def _group(sized: Sequence[tuple[float, Change]]) -> str:
 
 def _sparse(evidence: Evidence) -> tuple[str, ...]:
     """Matrices in which few elements moved, and these far."""
-    rows = [c for c in evidence.of_kinds(LEVEL_KINDS) if is_moved(c)]
+    rows = evidence.moved_of_kinds(LEVEL_KINDS)
     # Most rows are told by their median, without a look into their histogram.
     few = [
         change
@@ -246,7 +246,7 @@ def _visibly_still(evidence: Evidence) -> Iterator[Change]:
 def _signs_disagree(evidence: Evidence) -> tuple[str, ...]:
     """Too few signs flipped for noise of this size, as where a change is bound to each value; or
     too few elements to tell."""
-    rows = [c for c in evidence.of_kinds((*LEVEL_KINDS, "embeddings and head")) if is_moved(c)]
+    rows = evidence.moved_of_kinds((*LEVEL_KINDS, "embeddings and head"))
     expected = [expected_flips(c.statistics) if c.statistics else 0.0 for c in rows]
     if math.fsum(expected) < NO_CHANCE:
         return ("The change is too small, or of too few elements, to tell training from rounding.",)
@@ -257,7 +257,7 @@ def _signs_disagree(evidence: Evidence) -> tuple[str, ...]:
         if n >= NO_CHANCE and _flips(change) < _FEW_FLIPS * n
     ]
     if sum(map(_flips, rows)) < _FEW_FLIPS * math.fsum(expected):
-        odd = rows
+        odd = list(rows)
     if not odd:
         return ()
     places = places_words([change.pair.place for change in odd])
