@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from modeldiff.changes import Change, Status
+from modeldiff.changes.pairing import values_of
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.findings.evidence import compared_elements
 from modeldiff.findings.status_words import STATUS_WORDS
@@ -26,6 +28,9 @@ _MISSING: tuple[Status, ...] = (
     "unreadable",
     "quantised",
 )
+
+
+_Side = Literal["base", "target"]
 
 
 @dataclass(frozen=True)
@@ -171,7 +176,7 @@ def _share(part: int, whole: int) -> str:
     return format_pct(100 * part / whole) if whole else format_pct(100.0)
 
 
-def _share_of(changes: Sequence[Change], side: str) -> Share:
+def _share_of(changes: Sequence[Change], side: _Side) -> Share:
     """Of one side, each stored tensor once; one that stands in two rows counts as the better."""
     sizes: dict[str, tuple[int, int]] = {}
     compared: dict[str, tuple[int, int]] = {}
@@ -193,11 +198,11 @@ def _share_of(changes: Sequence[Change], side: str) -> Share:
     )
 
 
-def _whole_size(change: Change, side: str, tensor: TensorInfo) -> tuple[int, int]:
+def _whole_size(change: Change, side: _Side, tensor: TensorInfo) -> tuple[int, int]:
     """Elements and bytes of a side's stored tensor, with the rows that the other side lacks."""
     shared = change.pair.shared
     if shared is None or not shared.compared:
-        return tensor.elements, tensor.nbytes
+        return values_of(change.pair, side), tensor.nbytes
     rows = getattr(shared, side)
     return (
         tensor.elements // shared.compared * rows,

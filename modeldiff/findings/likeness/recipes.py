@@ -27,6 +27,7 @@ from modeldiff.findings.likeness.rounding import (
     grid_rounding,
     type_rounding,
 )
+from modeldiff.findings.size_groups import SizedRows, size_groups
 from modeldiff.findings.words import counted, places_words
 from modeldiff.text.formatting import format_cosine, format_pct
 
@@ -34,9 +35,6 @@ UNRELATED_MEDIAN_PCT = 100 * 2**0.5
 """The median of two unrelated matrices of equal scale."""
 _FEW_FLIPS = 0.1
 """Fewer than this share of what noise would flip is not noise."""
-_APART = 5.0
-"""Two groups of matrices lie at least so many times apart."""
-_LEAST_OF_GROUP = 0.05
 
 RecipeCheck = Callable[[Evidence], tuple[str, ...]]
 
@@ -156,30 +154,17 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
 
 def _two_groups(evidence: Evidence) -> tuple[str, ...]:
     """Matrices that moved much, others that hardly did, and none between."""
-    rows = [c for c in evidence.of_kinds(LEVEL_KINDS) if is_moved(c)]
-    sized = sorted(
-        (
-            (value, change)
-            for change in rows
-            if change.statistics
-            and (value := change.statistics.rel_frobenius_pct)
-            and math.isfinite(value)
-        ),
-        key=lambda each: each[0],
-    )
-    least = max(1, math.ceil(_LEAST_OF_GROUP * len(sized)))
-    cuts = [(sized[at][0] / sized[at - 1][0], at) for at in range(least, len(sized) - least + 1)]
-    ratio, cut = max(cuts, default=(0.0, 0))
-    if ratio < _APART:
+    groups = size_groups(evidence)
+    if groups is None:
         return ()
-    few, many = sized[:cut], sized[cut:]
+    few, many = groups
     return (
         f"The matrices fall into two groups with nothing between: {_group(many)}, and "
         f"{_group(few)}. So no one training of all weights alike made this.",
     )
 
 
-def _group(sized: Sequence[tuple[float, Change]]) -> str:
+def _group(sized: SizedRows) -> str:
     low, high = format_pct(sized[0][0]), format_pct(sized[-1][0])
     places = places_words([change.pair.place for _, change in sized])
     return f"{len(sized):,} moved by {low} to {high} (relative Frobenius; {places})"
