@@ -110,6 +110,12 @@ def describe_lack(coverage: Coverage) -> str:
     base, target = coverage.base, coverage.target
     if coverage.is_enough and base.compared_tensors:
         return ""
+    if _is_strange(coverage):
+        return (
+            "No tensor could be compared: the names of base's "
+            f"{counted(base.tensors, 'tensor')} and of target's {target.tensors:,} have nothing in "
+            "common."
+        )
     why = _why(coverage)
     why = f": {why}." if why else "."
     if not base.compared_elements and not coverage.waiting:
@@ -129,7 +135,13 @@ def describe_lack(coverage: Coverage) -> str:
 def describe_coverage(changes: Sequence[Change], coverage: Coverage) -> Iterator[str]:
     """What was compared of each side, and what was not and why."""
     base, target = coverage.base, coverage.target
-    if coverage.is_whole and base.tensors:
+    if coverage.is_whole and base.tensors != target.tensors:
+        yield (
+            f"All of base's {counted(base.tensors, 'tensor')} and all of target's "
+            f"{target.tensors:,} were compared, {format_count(base.elements)} and "
+            f"{format_count(target.elements)} elements."
+        )
+    elif coverage.is_whole and base.tensors:
         yield f"All {base.tensors:,} tensors were compared, {format_count(base.elements)} elements."
     elif base.compared_tensors:
         one, other = _compared(base), _compared(target)
@@ -155,6 +167,13 @@ def _compared(share: Share) -> str:
         text = f"{nbytes} of the elements and of the bytes"
     were = "was" if share.compared_tensors == 1 else "were"
     return f"{counted(share.tensors, 'tensor')} {share.compared_tensors:,} {were} compared: {text}"
+
+
+def _is_strange(coverage: Coverage) -> bool:
+    """Whether both sides have tensors, and none of one is at a place of the other's."""
+    return set(coverage.statuses) == {"only_in_base", "only_in_target"} and not (
+        coverage.base.compared_tensors or coverage.waiting
+    )
 
 
 def _why(coverage: Coverage) -> str:

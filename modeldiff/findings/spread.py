@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from modeldiff.changes import Statistics, merge_statistics
+from modeldiff.changes import Pair, Statistics, merge_statistics
 from modeldiff.findings.evidence import Evidence, Moved
 from modeldiff.findings.size_groups import size_groups
 from modeldiff.findings.words import counted
@@ -27,16 +27,22 @@ def describe_spread(evidence: Evidence) -> Iterator[str]:
             (f"In the {counted(len(many), 'matrix', 'matrices')} that moved most", _moved(many)),
             (f"In the {counted(len(few), 'other')}", _moved(few)),
         ]
+    cast = any(_is_cast(change.pair) for change in evidence.moved)
     for where, moved in parts:
-        if moved is not None and (sentence := _sentence(where, moved)):
+        if moved is not None and (sentence := _sentence(where, moved, cast=cast)):
             yield sentence
+
+
+def _is_cast(pair: Pair) -> bool:
+    base, target = pair.base, pair.target
+    return base is not None and target is not None and base.dtype != target.dtype
 
 
 def _moved(statistics: list[Statistics]) -> Moved | None:
     return Moved.of(merge_statistics(statistics))
 
 
-def _sentence(where: str, moved: Moved) -> str:
+def _sentence(where: str, moved: Moved, *, cast: bool) -> str:
     statistics = moved.statistics
     median, frobenius = statistics.median_pct, statistics.rel_frobenius_pct
     unchanged = statistics.unchanged_pct
@@ -53,6 +59,7 @@ def _sentence(where: str, moved: Moved) -> str:
         text = (
             f"{share} of the elements moved, most by no more than a step or two of the stored type "
             f"({step} in the middle): so does a small dense update that rounds away"
+            + (", or the same values in another type" if cast else "")
         )
     elif frobenius > 1.5 * median:
         text = (

@@ -26,6 +26,10 @@ _FLOAT_GRIDS = {"F8_E4M3": 1 / 17, "F8_E5M2": 1 / 9}
 _SMALLEST_STEPS = {"F16": 2.0**-24, "F8_E4M3": 2.0**-9, "F8_E5M2": 2.0**-16}
 """The step of the smallest values that a type has, where it has no finer ones."""
 
+TYPICAL_ROUNDING = 0.42
+"""How far rounding to a float type moves a matrix, as relative Frobenius, in shares of the type's
+step: errors are even between nothing and half the step of a value's octave."""
+
 _ALIKE = 10.0
 """Rounding of one kind moves matrices by sizes whose ratio is below this."""
 
@@ -87,7 +91,7 @@ def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
             f"Like pruning: {format_pct(100 * differing / sums.n)} of the elements where something "
             "moved were set to zero, and the others are exactly equal.",
         )
-    coarser = sorted(_coarser_types(evidence.moved))
+    coarser = sorted(narrower_types(evidence.moved))
     grids = coarser or _float_grids(moved)
     of_floats = bool(coarser) and _is_cast(evidence, moved)
     if not (of_floats or _float_grids(moved) or _is_rounding_error(moved)):
@@ -182,8 +186,8 @@ def expected_flips(statistics: Statistics) -> float:
     return sums.n * math.atan(frobenius / 100) / math.pi
 
 
-def _coarser_types(changes: Sequence[Change]) -> set[str]:
-    """Target's types where they are narrower than base's."""
+def narrower_types(changes: Sequence[Change]) -> set[str]:
+    """Target's types, where they are narrower than base's."""
     return {c.pair.target.dtype for c in _narrower(changes) if c.pair.target}
 
 
