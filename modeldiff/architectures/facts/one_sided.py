@@ -106,5 +106,5 @@ _ONE_SIDED = {
     "parameters_attention": "{who} has attention, {other} has none.",
     "parameters_mixer": "{who} has state spaces, {other} has none.",
     "parameters_head": "{who} stores a head of its own, {other} uses its embedding as the head.",
-    "parameters_other": "{who} stores parameters that {other} has no like of.",
+    "parameters_other": "{who} stores parameters beside these parts, {other} stores none.",
 }
