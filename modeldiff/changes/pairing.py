@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -157,6 +158,16 @@ def _status(
             reason = f"{name} stores no head of its own: its embedding stands in for it"
             return "compared" if same else "different_shape", reason
     return "compared" if same else "different_shape", ""
+
+
+def values_of(pair: Pair, side: Literal["base", "target"]) -> int:
+    """How many values a side's tensor stands for, 0 where it is not there: its elements, but of
+    codes those that they are packed of. A stored row keeps the words on its codes, so they tell."""
+    tensor: TensorInfo | None = getattr(pair, side)
+    if tensor is None:
+        return 0
+    bits = re.search(rf"\b{side} holds (\d+)-bit codes", pair.reason)
+    return tensor.nbytes * 8 // int(bits[1]) if bits else tensor.elements
 
 
 def _codes(base: Parameter | None, target: Parameter | None) -> str:

@@ -102,8 +102,8 @@ def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
     base, target = comparison.base.architecture, comparison.target.architecture
     if layers_of_one_side(base, target):
         terminal.line(
-            "Layers are paired by their numbers here. As depths differ, diff looks which hold the "
-            "same content."
+            "Layers are paired by their numbers here. As depths differ, diff finds those that hold "
+            "the same content."
         )
     _report_shared_rows(comparison.unmeasured, terminal)
     _report_not_compared(comparison.unmeasured, terminal)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from modeldiff.changes import Change, Status
+from modeldiff.changes.pairing import values_of
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.findings.evidence import compared_elements
 from modeldiff.findings.status_words import STATUS_WORDS
@@ -27,6 +29,9 @@ _MISSING: tuple[Status, ...] = (
     "unreadable",
     "quantised",
 )
+
+
+_Side = Literal["base", "target"]
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,12 @@ def describe_lack(coverage: Coverage) -> str:
     base, target = coverage.base, coverage.target
     if coverage.is_enough and base.compared_tensors:
         return ""
+    if _is_strange(coverage):
+        return (
+            "No tensor could be compared: the names of base's "
+            f"{counted(base.tensors, 'tensor')} and of target's {target.tensors:,} have nothing in "
+            "common."
+        )
     why = _why(coverage)
     why = f": {why}." if why else "."
     if not base.compared_elements and not coverage.waiting:
@@ -122,7 +133,13 @@ def describe_lack(coverage: Coverage) -> str:
 def describe_coverage(changes: Sequence[Change], coverage: Coverage) -> Iterator[str]:
     """What was compared of each side, and what was not and why."""
     base, target = coverage.base, coverage.target
-    if coverage.is_whole and base.tensors:
+    if coverage.is_whole and base.tensors != target.tensors:
+        yield (
+            f"All of base's {counted(base.tensors, 'tensor')} and all of target's "
+            f"{target.tensors:,} were compared, {format_count(base.elements)} and "
+            f"{format_count(target.elements)} elements."
+        )
+    elif coverage.is_whole and base.tensors:
         yield f"All {base.tensors:,} tensors were compared, {format_count(base.elements)} elements."
     elif base.compared_tensors:
         one, other = _compared(base), _compared(target)
@@ -150,6 +167,13 @@ def _compared(share: Share) -> str:
     return f"{counted(share.tensors, 'tensor')} {share.compared_tensors:,} {were} compared: {text}"
 
 
+def _is_strange(coverage: Coverage) -> bool:
+    """Whether both sides have tensors, and none of one is at a place of the other's."""
+    return set(coverage.statuses) == {"only_in_base", "only_in_target"} and not (
+        coverage.base.compared_tensors or coverage.waiting
+    )
+
+
 def _why(coverage: Coverage) -> str:
     """What was not compared is, by status, how many tensors; else elements are not finite."""
     parts = [
@@ -169,7 +193,7 @@ def _share(part: int, whole: int) -> str:
     return format_pct(100 * part / whole) if whole else format_pct(100.0)
 
 
-def _share_of(changes: Sequence[Change], side: str) -> Share:
+def _share_of(changes: Sequence[Change], side: _Side) -> Share:
     """Of one side, each stored tensor once; one that stands in two rows counts as the better."""
     sizes: dict[str, tuple[int, int]] = {}
     compared: dict[str, tuple[int, int]] = {}
@@ -192,11 +216,11 @@ def _share_of(changes: Sequence[Change], side: str) -> Share:
     )
 
 
-def _whole_size(change: Change, side: str, tensor: TensorInfo) -> tuple[int, int]:
+def _whole_size(change: Change, side: _Side, tensor: TensorInfo) -> tuple[int, int]:
     """Elements and bytes of a side's stored tensor, with the rows that the other side lacks."""
     shared = change.pair.shared
     if shared is None or not shared.compared:
-        return tensor.elements, tensor.nbytes
+        return values_of(change.pair, side), tensor.nbytes
     rows = getattr(shared, side)
     return (
         tensor.elements // shared.compared * rows,

@@ -204,8 +204,9 @@ def _outstanding_words(
             parts.append(f"{who} in {format_layers(group[0].layers)} ({size}, else {typical})")
         left = sum(len(group) for group in groups[MOST_NAMED:])
         rest = f"; and {counted(left, 'component')} more" if left else ""
+        lead = "Standing out" if "matrices" in noun else f"Of the {noun}, standing out"
         yield (
-            f"Standing out by {'more' if more else 'less'} change than in their other layers "
+            f"{lead} by {'more' if more else 'less'} change than in their other layers "
             f"({known.by}): {'; '.join(parts)}{rest}."
         )
 

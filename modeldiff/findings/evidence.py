@@ -199,9 +199,11 @@ class Moved:
 
 
 def mostly_still(statistics: Statistics) -> bool:
-    """Whether the median lies below the finest step of the stored type."""
-    floor, median = statistics.resolution_pct, statistics.median_pct
-    return median is not None and median < (floor or _FLOOR_OF_EXACT_TYPES)
+    """Whether most elements are equal, or their median step is too small for an exact type."""
+    unchanged, median = statistics.unchanged_pct, statistics.median_pct
+    if median is None or unchanged is None:
+        return False
+    return unchanged >= 50 or median < _FLOOR_OF_EXACT_TYPES
 
 
 def kind_of(change: Change) -> TensorKind:

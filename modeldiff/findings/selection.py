@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from modeldiff.changes import Cell, Change, ChangeTable, Statistics
+from modeldiff.findings.evidence import kind_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class PlaceRows:
     statistics: Statistics | None
     table: ChangeTable = field(repr=False)
     expert: int | None = None
+
+    @property
+    def of_vectors(self) -> bool:
+        """Whether norms, biases and the like stand here, and no matrix."""
+        return all(kind_of(row) in ("norms", "vectors") for row in self.rows)
 
     def over_layers(self) -> tuple[tuple[int, Statistics | None], ...]:
         """Every layer that has the column, ascending, with its statistics (experts merged)."""

@@ -5,21 +5,49 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from modeldiff.findings.evidence import Evidence
+from modeldiff.changes import Pair, Statistics, merge_statistics
+from modeldiff.findings.evidence import Evidence, Moved
+from modeldiff.findings.size_groups import size_groups
+from modeldiff.findings.words import counted
 from modeldiff.text.formatting import format_pct
 
 
 def describe_spread(evidence: Evidence) -> Iterator[str]:
-    """A sentence on how the change is spread over the elements of what moved."""
-    moved = evidence.where_moved
-    if moved is None:
-        return
+    """How the change is spread over the elements of what moved: of two groups of matrices that
+    moved to different extents, of each."""
+    groups = size_groups(evidence)
+    if groups is None:
+        where = "In the matrices that moved" if evidence.moved_matrices else "Where something moved"
+        parts = [(where, evidence.where_moved)]
+    else:
+        few, many = (
+            [change.statistics for _, change in group if change.statistics] for group in groups
+        )
+        parts = [
+            (f"In the {counted(len(many), 'matrix', 'matrices')} that moved most", _moved(many)),
+            (f"In the {counted(len(few), 'other')}", _moved(few)),
+        ]
+    cast = any(_is_cast(change.pair) for change in evidence.moved)
+    for where, moved in parts:
+        if moved is not None and (sentence := _sentence(where, moved, cast=cast)):
+            yield sentence
+
+
+def _is_cast(pair: Pair) -> bool:
+    base, target = pair.base, pair.target
+    return base is not None and target is not None and base.dtype != target.dtype
+
+
+def _moved(statistics: list[Statistics]) -> Moved | None:
+    return Moved.of(merge_statistics(statistics))
+
+
+def _sentence(where: str, moved: Moved, *, cast: bool) -> str:
     statistics = moved.statistics
     median, frobenius = statistics.median_pct, statistics.rel_frobenius_pct
     unchanged = statistics.unchanged_pct
     if median is None or frobenius is None or unchanged is None or math.isinf(median):
-        return
-    where = "In the matrices that moved, " if evidence.moved_matrices else "Where something moved, "
+        return ""
     share = format_pct(100 - unchanged)
     step = format_pct(moved.middle_step_pct)
     if moved.is_sparse:
@@ -31,6 +59,7 @@ def describe_spread(evidence: Evidence) -> Iterator[str]:
         text = (
             f"{share} of the elements moved, most by no more than a step or two of the stored type "
             f"({step} in the middle): so does a small dense update that rounds away"
+            + (", or the same values in another type" if cast else "")
         )
     elif frobenius > 1.5 * median:
         text = (
@@ -47,4 +76,4 @@ def describe_spread(evidence: Evidence) -> Iterator[str]:
             f"the change is dense: relative Frobenius ({format_pct(frobenius)}) is close to the "
             f"median ({format_pct(median)})"
         )
-    yield f"{where}{text}."
+    return f"{where}, {text}."

@@ -34,9 +34,13 @@ def times(base: float, target: float, words: str = "large larger smaller") -> st
 
     >>> times(8192, 131072, "long longer shorter"), times(32000, 32768), times(4, 1)
     ('16 times as long', '2.4 % larger', '4 times smaller')
+    >>> times(32, 64, "many more fewer"), times(32, 16, "many more fewer")
+    ('twice as many', 'half as many')
     """
     plain, more, less = words.split()
     ratio = target / base
+    if ratio in (0.5, 2):
+        return f"{'half' if ratio < 1 else 'twice'} as {plain}"
     if ratio >= 2:
         return f"{ratio_text(ratio)} times as {plain}"
     if ratio <= 0.5:

@@ -484,4 +484,7 @@ class TestRegistry:
         row = Pair(Place(0, "mlp.up_proj"), "compared", tensor, tensor)
         cost = drill_down_kind(kind).cost(row)
         assert (cost.nbytes, cost.passes) == (4 * side * side, passes)
+        # Trying three ranks looks for the directions once and for each rank again.
+        assert cost.more_passes == (16 if kind == "spectrum" else 0)
+        assert ("16 times more" in cost.computing) == (kind == "spectrum" and side > 64)
         assert drill_down_kind(kind).starts_by_itself(row) == at_once

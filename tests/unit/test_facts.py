@@ -377,7 +377,8 @@ def test_the_step_from_llama_3_to_3_1_is_context_and_scaling_alone() -> None:
     assert {key: different[key] for key in different.keys() - entries} == {
         "rope_scaling": "Slow rotations are stretched (llama3 ×8 from 8,192); the longest text is "
         "of 131,072 tokens.",
-        "context": "A text can be 16 times as long; filled to the end, the KV cache takes 17.2 GB.",
+        "context": "The longest text is 16 times as long; filled to the end, the KV cache takes "
+        "17.2 GB.",
         "kv_cache_bytes": "Filled to the end of the context, the KV cache is 16 times as large.",
     }
 
@@ -501,7 +502,7 @@ def test_sharing_keys_is_not_said_to_shrink_a_cache_that_grew() -> None:
     assert ratio == 2
     assert pairs["attention"].meaning == (
         "Groups of query heads share their keys and values; all in all the KV cache of a token is "
-        "2 times as large."
+        "twice as large."
     )
 
 

@@ -87,6 +87,14 @@ def test_floor_and_ceiling_are_named(median: float, marks: list[str]) -> None:
     assert [text for text in texts(drawn(layers, 0)) if "floor" in text or "unrel" in text] == marks
 
 
+def test_what_unrelated_matrices_show_is_no_mark_among_norms() -> None:
+    layers = [(n, made_statistics(0.5)) for n in range(3)]
+    spec = over_layers_spec(layers, MEDIAN.of_vectors, selected=0)
+    assert "unrelated" not in json.dumps(spec, default=str) and "floor" in json.dumps(
+        spec, default=str
+    )
+
+
 def test_only_the_data_say_which_layer_is_marked() -> None:
     def without_data(selected: int | None) -> dict[str, Any]:
         spec = over_layers_spec(LAYERS, MEDIAN, selected=selected)

@@ -33,6 +33,7 @@ SIZES = {
 _FROZEN = "the library counts a correction of the router's scores that has no gradient"
 _UNNAMED = "a router's bias that is no parameter is named as any other"
 TOLD_OTHERWISE = {
+    ("cpmant", "kv_cache_bytes_per_token"): "a prompt of 32 tokens before the text is kept, too",
     ("hrm_text", "layers"): "two stacks, of which the config counts a part",
     ("longcat_flash", "layers"): "two attentions in a layer, which transformers counts as two",
     ("openai-gpt", "kv_cache_bytes_per_token"): "transformers keeps nothing, others do",
@@ -48,6 +49,10 @@ TOLD_OTHERWISE = {
     },
 }
 """Where the library counts another thing than the fact does."""
+NO_CACHE_TOLD = {
+    "deepseek_v4": "beside a window it keeps tokens that it compresses many to one",
+}
+"""Types that keep keys and values of which nothing is told, and why."""
 TOLD_AT_LEAST = {
     "layers": 270,
     "hidden_size": 270,
@@ -109,6 +114,16 @@ def test_most_is_said() -> None:
         if architecture(model_type).fact(key) is not None
     )
     assert {key: told[key] for key, least in TOLD_AT_LEAST.items() if told[key] < least} == {}
+
+
+def test_every_cache_is_told_or_has_its_reason() -> None:
+    silent = {
+        model_type
+        for model_type in swept_types()
+        if wanted(model_type).get("kv_cache_bytes_per_token")
+        and architecture(model_type).fact("kv_cache_bytes_per_token") is None
+    }
+    assert silent == set(NO_CACHE_TOLD)
 
 
 def test_what_the_sweep_leaves_out_has_a_reason() -> None:

@@ -132,7 +132,8 @@ def _weigh(tensor: Setting[int] | None, config: Setting[int] | None) -> Dimensio
 
 
 def _context(shapes: Shapes, settings: Settings) -> Dimension | None:
-    setting, stretched = settings.count(*CONTEXT_KEYS), stretched_context(settings)
+    setting = settings.count(*CONTEXT_KEYS)
+    stretched = stretched_context(settings, setting)
     if stretched is not None and (setting is None or stretched.value > setting.value):
         also = (
             f"config's {setting.source.partition(': ')[2]} is {setting.value:,}" if setting else ""

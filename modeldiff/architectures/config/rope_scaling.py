@@ -10,6 +10,9 @@ from typing import Any
 
 from modeldiff.architectures.config.config_values import MAX_COUNT, Setting, Settings
 
+_STRETCHING = frozenset({"yarn", "linear", "dynamic"})
+"""Kinds of scaling whose factor is that of the context."""
+
 
 def rope_table(settings: Settings) -> Setting[Mapping[str, Any]] | None:
     """The table of RoPE's parameters, old spelling or new; for full attention where it has two."""
@@ -22,21 +25,34 @@ def rope_table(settings: Settings) -> Setting[Mapping[str, Any]] | None:
     return table
 
 
-def stretched_context(settings: Settings) -> Setting[int] | None:
-    """How long a text may be by the scaling's own numbers: YaRN's factor times the context that it
-    starts from, which the config's maximum often leaves at the start. None for other kinds, whose
-    factor says nothing on what the maximum counts."""
+def stretched_context(settings: Settings, maximum: Setting[int] | None) -> Setting[int] | None:
+    """How long a text may be by the scaling's own numbers: its factor times the context that it
+    starts from. That is the one that the table names, or for linear and dynamic scaling the
+    config's ``maximum``, which by transformers' documentation stays at the start. None for other
+    kinds, whose factor says nothing on what the maximum counts, and where layers with a window have
+    rotations of their own: the maximum then is of the whole model (Gemma 3)."""
     table = rope_table(settings)
     if table is None:
         return None
     rope = Settings(table.value)
     kind, factor = rope.word("rope_type", "type"), rope.number("factor")
     start = rope.count("original_max_position_embeddings")
-    if kind is None or kind.value != "yarn" or factor is None or start is None:
+    if kind is None or factor is None or kind.value not in _STRETCHING:
+        return None
+    if start is None and kind.value != "yarn" and not _turns_by_layer(settings):
+        start = maximum
+    if start is None:
         return None
     length = int(factor.value * start.value)
     source = f"{table.source}: factor {factor.value:g} × {start.value:,}"
     return Setting(length, source) if 0 < length <= MAX_COUNT else None
+
+
+def _turns_by_layer(settings: Settings) -> bool:
+    """Whether layers with a window have a θ or a table of their own."""
+    table = settings.mapping("rope_parameters", "rope_scaling")
+    nested = table is not None and any(isinstance(v, Mapping) for v in table.value.values())
+    return nested or settings.number("rope_local_base_freq") is not None
 
 
 def in_short(rope: Settings) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import cycle
 
 from modeldiff.architectures.config.positions import keeps_tokens
-from modeldiff.architectures.config.shapes import oriented
+from modeldiff.architectures.facts.attention_matrices import Attention, attentions_of
 from modeldiff.architectures.spec import ModelSpec
 
 CACHE_BYTES = 2
 """Bytes of one number in the KV cache: bf16 or float16, whatever the weights are stored in."""
 
-_LATENT, _KEY, _VALUE = "self_attn.kv_a_proj", "self_attn.k_proj", "self_attn.v_proj"
-_FUSED, _OUTPUT = "self_attn.qkv_proj", "self_attn.o_proj"
-
-Matrices = Mapping[str, tuple[int, ...]]
-"""The shapes of one layer's attention matrices, [out, in], by component."""
+_NOT_WRITING = re.compile(
+    r"For(?!CausalLM|ConditionalGeneration|TextToText|VisionText2Text)\w+$|(?<!LMHead)(?<!Decoder)Model$"
+)
+"""What config's architectures are called that take a text in and do not write one."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +64,43 @@ def read_cache(spec: ModelSpec) -> Cache | None:
     """What is kept of each token: keys and values of every layer that attends to the text; with
     latent attention the latent and its rotary part, once for all heads. None for a model that does
     not write token by token, or none of whose attention is known."""
-    if spec.family is not None and not spec.family.writes:
+    if not _writes(spec):
         return None
     if not spec.shapes.layers:
         return _by_config(spec)
-    matrices, names = _attention_matrices(spec)
     shared = spec.settings.count("num_kv_shared_layers")
     first_shared = spec.shapes.layers[-1] + 1 - (shared.value if shared else 0)
+    attentions = attentions_of(spec.parameters, spec.shapes.tower)
     layers = []
-    for layer, own in sorted(matrices.items()):
-        numbers = _numbers(own)
-        if numbers and layer < first_shared and keeps_tokens(spec.positions.kind_of(layer)):
-            layers.append(LayerCache(numbers, spec.positions.window_of(layer)))
-    return Cache(tuple(layers), f"tensor: {names[min(names)]}") if layers else None
+    for layer, attention in _used(spec, attentions):
+        if layer < first_shared and keeps_tokens(spec.positions.kind_of(layer)):
+            window = spec.positions.window_of(layer)
+            layers.append(LayerCache(attention.numbers, window))
+    return Cache(tuple(layers), f"tensor: {attentions[0].tensor}") if layers else None
+
+
+def _used(spec: ModelSpec, attentions: Iterable[Attention]) -> Iterator[tuple[int, Attention]]:
+    """Each layer with an attention that it uses. One that several layers share is stored in the
+    first of them, and those are the layers that config calls hybrid; as many are used in turn, as
+    are stored."""
+    own = [attention for attention in attentions if not attention.shared]
+    shared = [attention for attention in attentions if attention.shared]
+    yield from ((attention.layer, attention) for attention in own)
+    if shared:
+        hybrid = [n for n in spec.shapes.layers if "hybrid" in spec.positions.kind_of(n)]
+        yield from zip(hybrid, cycle(shared))
+
+
+def _writes(spec: ModelSpec) -> bool:
+    """Whether a model writes token by token: by its family or what the config makes of it, else by
+    the names of its architectures, else by a head that words come from."""
+    if spec.family is not None:
+        decodes = spec.settings.flag("is_decoder")
+        return spec.family.writes or (decodes is not None and decodes.value)
+    listed = spec.settings.words("architectures")
+    if listed is None:
+        return "lm_head" in spec.shapes
+    return not all(map(_NOT_WRITING.search, listed.value))
 
 
 def _by_config(spec: ModelSpec) -> Cache | None:
@@ -87,35 +112,3 @@ def _by_config(spec: ModelSpec) -> Cache | None:
     each = 2 * heads.value * width.value
     windows = (spec.positions.window_of(layer) for layer in range(layers.value))
     return Cache(tuple(LayerCache(each, window) for window in windows), heads.source)
-
-
-def _attention_matrices(
-    spec: ModelSpec,
-) -> tuple[dict[int, dict[str, tuple[int, ...]]], dict[int, str]]:
-    """The matrices that tell how wide keys and values are, by layer, and one's name each."""
-    matrices: dict[int, dict[str, tuple[int, ...]]] = {}
-    names: dict[int, str] = {}
-    for parameter in spec.parameters:
-        place = parameter.place
-        if (
-            place.layer is None
-            or place.tower != spec.shapes.tower
-            or place.parameter != "weight"
-            or place.component not in (_LATENT, _KEY, _VALUE, _FUSED, _OUTPUT)
-        ):
-            continue
-        matrices.setdefault(place.layer, {})[place.component] = oriented(parameter)
-        if place.component != _OUTPUT:
-            names.setdefault(place.layer, parameter.tensor.label)
-    return matrices, names
-
-
-def _numbers(matrices: Matrices) -> int:
-    """Numbers that one layer keeps of each token; 0 where its matrices do not tell."""
-    latent, key = matrices.get(_LATENT), matrices.get(_KEY)
-    if latent:
-        return latent[0]
-    if key:
-        return key[0] + matrices.get(_VALUE, key)[0]
-    fused, output = matrices.get(_FUSED), matrices.get(_OUTPUT)
-    return fused[0] - output[1] if fused and output and len(output) == 2 else 0

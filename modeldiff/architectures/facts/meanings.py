@@ -93,15 +93,15 @@ def _vocabulary(base: Fact, target: Fact, before: Architecture, after: Architect
     tied = after.fact("tied_head")
     matrices = 2 if tied is not None and tied.value is False else 1
     cost = int(both[1] * width) * matrices
-    where = "the embedding" if matrices == 1 else "embedding and head"
-    return f"{sentence}, and {where} hold {short_count(cost)} parameters."
+    where = "the embedding holds" if matrices == 1 else "embedding and head hold"
+    return f"{sentence}, and {where} {short_count(cost)} parameters."
 
 
 def _context(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
     both = positive_numbers(base, target)
     if both is None:
         return ""
-    sentence = f"A text can be {times(*both, 'long longer shorter')}"
+    sentence = f"The longest text is {times(*both, 'long longer shorter')}"
     cache = number(after.fact("kv_cache_bytes"))
     if cache is None:
         return sentence + "."
@@ -188,6 +188,8 @@ def _part(base: Fact, target: Fact, before: Architecture, after: Architecture) -
     if both is None or whole[0] is None or whole[1] is None:
         return ""
     shares = format_share(both[0], whole[0]), format_share(both[1], whole[1])
+    if shares[0] == shares[1]:
+        return ""
     return f"Of all parameters {shares[1]}, in the base {shares[0]}."
 
 

@@ -21,8 +21,15 @@ def one_sided(
     without = whose[1] if target is None else whose[0]
     sentence = _ONE_SIDED.get(one.key)
     if sentence and _would_be_known(one.key, without):
-        return sentence.format(who=who, other=other, text=one.text)
+        text = _bias_words(one) if one.key.endswith("_bias") else one.text
+        return sentence.format(who=who, other=other, text=text)
     return f"{who} says {one.text}; of {other} nothing is known."
+
+
+def _bias_words(bias: Fact) -> str:
+    if not bias.value:
+        return "no bias"
+    return "with a bias" if bias.text == "yes" else f"bias {bias.text}"
 
 
 def _would_be_known(key: str, without: Architecture) -> bool:
@@ -66,9 +73,9 @@ _ATTENDS = "{who} has attention ({text}), {other} has none."
 _ONE_SIDED = {
     **dict.fromkeys(("heads", "kv_heads", "head_dim", "attention"), _ATTENDS),
     "kv_latent": "{who} keeps keys and values as one compressed vector ({text}), {other} does not.",
-    "qkv_bias": "{who} has plain matrices for queries, keys and values (bias: {text}), {other} has "
-    "none.",
-    "o_bias": _ATTENDS.replace("{text}", "bias of its output: {text}"),
+    "qkv_bias": "{who} has plain matrices for queries, keys and values ({text}), {other} has no "
+    "such matrices.",
+    "o_bias": _ATTENDS.replace("{text}", "at its output: {text}"),
     "qk_norm": _ATTENDS.replace("{text}", "norms of queries and keys: {text}"),
     "attention_softcap": "{who} bends attention scores to stay within {text}, {other} does not.",
     "logit_softcap": "{who} bends its final scores to stay within {text}, {other} does not.",
@@ -92,12 +99,12 @@ _ONE_SIDED = {
     "experts_per_token": "{who} sends each token through {text} of its experts.",
     "expert_size": "{who} has experts with {text} inner numbers each, {other} has none.",
     "shared_expert": "{who} has an expert that works on every token ({text}), {other} has none.",
-    "mlp_bias": "{who} has an MLP for all tokens (bias: {text}), {other} has none.",
+    "mlp_bias": "{who} has an MLP for all tokens ({text}), {other} has no such MLP.",
     "parameters_active": "{who} uses {text} of its parameters for a token, {other} uses all.",
     "parameters_experts": "{who} has routed experts, {other} has none.",
     "parameters_mlp": "{who} has plain MLPs, {other} has none.",
     "parameters_attention": "{who} has attention, {other} has none.",
     "parameters_mixer": "{who} has state spaces, {other} has none.",
     "parameters_head": "{who} stores a head of its own, {other} uses its embedding as the head.",
-    "parameters_other": "{who} stores parameters that {other} has no like of.",
+    "parameters_other": "{who} stores parameters beside these parts, {other} stores none.",
 }

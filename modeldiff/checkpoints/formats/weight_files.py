@@ -188,7 +188,8 @@ def _complete(shards: dict[int, dict[int, str]], where: str) -> tuple[str, ...]:
         return complete[0]
     if complete:
         raise UnsupportedFormat(
-            f"{where} holds shards of several saves: of {listed(map(str, sorted(shards)))} files.",
+            f"{where} holds shards of {len(shards):,} saves, one of {min(shards):,} files and one "
+            f"of {max(shards):,}.",
             hint="Remove the shards of the older save, or give a folder with one set.",
         )
     total, files = max(shards.items(), key=lambda item: len(item[1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from modeldiff.drawings.heatmap.frame import in_picture
@@ -114,9 +114,8 @@ def _choose(
 
 
 def _suited(metric: Metric, cells: pd.DataFrame) -> Metric:
-    """The metric for these cells: unrelated norms are all near one value, so that what unrelated
-    matrices would show is no mark on a scale without matrices."""
-    return metric if (cells["kind"] == "matrices").any() else replace(metric, ceiling=None)
+    """The metric for these cells, which may be no matrices."""
+    return metric if (cells["kind"] == "matrices").any() else metric.of_vectors
 
 
 def _names(frame: pd.DataFrame, sharing: str) -> list[str]:

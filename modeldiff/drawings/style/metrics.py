@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from modeldiff.changes.change import Statistics
 from modeldiff.changes.statistics.statistics import cosine_distance
@@ -43,6 +43,12 @@ class Metric:
     def value(self, statistics: Statistics | None) -> float | None:
         """This statistic of one tensor (or of several, merged); None where there is none."""
         return None if statistics is None else self.read(statistics)
+
+    @property
+    def of_vectors(self) -> Metric:
+        """The same for norms and other vectors: unrelated ones are all near one value, so that what
+        unrelated matrices would show is no mark among them."""
+        return replace(self, ceiling=None)
 
     def format(self, value: float | None) -> str:
         """The value with its unit."""

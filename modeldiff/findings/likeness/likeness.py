@@ -108,6 +108,9 @@ def _neighbours(mean: float) -> str:
     below = [point for point in REFERENCE_POINTS if point.mean_pct <= mean]
     above = [point for point in REFERENCE_POINTS if point.mean_pct > mean]
     named = [f"{p.pair} ({format_pct(p.mean_pct)})" for p in (*below[-1:], *above[:1])]
+    near = [p for p in (*below[-1:], *above[:1]) if format_pct(p.mean_pct) == format_pct(mean)]
+    if near:
+        return f"about that of {near[0].pair} ({format_pct(near[0].mean_pct)})"
     if not below:
         return f"less than that of {named[0]}"
     return f"between {named[0]} and {named[1]}" if above else f"more than that of {named[0]}"

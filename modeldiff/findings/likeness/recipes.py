@@ -19,24 +19,27 @@ from modeldiff.findings.evidence import (
     is_equal,
     is_moved,
     kind_of,
+    mean_frobenius,
     mostly_still,
 )
 from modeldiff.findings.likeness.rounding import (
     NO_CHANCE,
+    TYPICAL_ROUNDING,
     expected_flips,
     grid_rounding,
+    narrower_types,
     type_rounding,
 )
-from modeldiff.findings.words import counted, places_words
+from modeldiff.findings.size_groups import SizedRows, size_groups
+from modeldiff.findings.words import counted, enumeration, places_words
 from modeldiff.text.formatting import format_cosine, format_pct
 
 UNRELATED_MEDIAN_PCT = 100 * 2**0.5
 """The median of two unrelated matrices of equal scale."""
+_WELL_BEYOND = 2.0
+"""What moved by more than so many times what rounding moves, moved for other reasons too."""
 _FEW_FLIPS = 0.1
 """Fewer than this share of what noise would flip is not noise."""
-_APART = 5.0
-"""Two groups of matrices lie at least so many times apart."""
-_LEAST_OF_GROUP = 0.05
 
 RecipeCheck = Callable[[Evidence], tuple[str, ...]]
 
@@ -97,6 +100,13 @@ def _all_unrelated(evidence: Evidence) -> tuple[str, ...]:
     rows = evidence.of_kinds(LEVEL_KINDS)
     if statistics is None or not is_unrelated(statistics) or not all(map(is_moved, rows)):
         return ()
+    if same := [c for c in evidence.of_kinds(("embeddings and head",)) if is_equal(c)]:
+        places = places_words([change.pair.place for change in same])
+        return (
+            "The layers' matrices share nothing with what stands at their places in base, while "
+            f"{places} did not move: so do layers look that stand in another order, or whose heads "
+            "and neurons do. It says nothing of training.",
+        )
     cosine, flips = format_cosine(statistics.cosine), format_pct(statistics.sign_flip_pct)
     return (
         "Like unrelated weights, by all numbers of the matrices.",
@@ -142,6 +152,11 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
     small = any(is_moved(c) for c in evidence.of_kinds(("norms", "vectors")))
     if len(moved) == 1:
         return "a single matrix moved, as in an edit of the weights by hand."
+    if layers == {None} and all(is_unrelated(change.statistics) for change in moved):
+        return (
+            "only what stands outside the layers is another, and shares nothing with base's, as "
+            "when it was made anew, or is of another vocabulary."
+        )
     if layers == {None}:
         return "only what stands outside the layers moved, as when embeddings or head are tuned."
     if layers == {c.pair.place.layer for c in rows} and all(map(is_moved, rows)):
@@ -156,30 +171,17 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
 
 def _two_groups(evidence: Evidence) -> tuple[str, ...]:
     """Matrices that moved much, others that hardly did, and none between."""
-    rows = evidence.moved_of_kinds(LEVEL_KINDS)
-    sized = sorted(
-        (
-            (value, change)
-            for change in rows
-            if change.statistics
-            and (value := change.statistics.rel_frobenius_pct)
-            and math.isfinite(value)
-        ),
-        key=lambda each: each[0],
-    )
-    least = max(1, math.ceil(_LEAST_OF_GROUP * len(sized)))
-    cuts = [(sized[at][0] / sized[at - 1][0], at) for at in range(least, len(sized) - least + 1)]
-    ratio, cut = max(cuts, default=(0.0, 0))
-    if ratio < _APART:
+    groups = size_groups(evidence)
+    if groups is None:
         return ()
-    few, many = sized[:cut], sized[cut:]
+    few, many = groups
     return (
         f"The matrices fall into two groups with nothing between: {_group(many)}, and "
         f"{_group(few)}. So no one training of all weights alike made this.",
     )
 
 
-def _group(sized: Sequence[tuple[float, Change]]) -> str:
+def _group(sized: SizedRows) -> str:
     low, high = format_pct(sized[0][0]), format_pct(sized[-1][0])
     places = places_words([change.pair.place for _, change in sized])
     return f"{len(sized):,} moved by {low} to {high} (relative Frobenius; {places})"
@@ -268,6 +270,24 @@ def _signs_disagree(evidence: Evidence) -> tuple[str, ...]:
     )
 
 
+def _mostly_rounding(evidence: Evidence) -> tuple[str, ...]:
+    """Matrices in a narrower type that moved by little more than rounding to it alone would."""
+    rows = [c for c in evidence.of_kinds(LEVEL_KINDS) if is_moved(c)]
+    types = narrower_types(rows)
+    steps = [c.statistics.resolution_pct or 0.0 for c in rows if c.statistics]
+    mean = mean_frobenius(rows)
+    if not types or mean is None or len(steps) != len(rows):
+        return ()
+    alone = TYPICAL_ROUNDING * math.fsum(steps) / len(steps)
+    if mean > _WELL_BEYOND * alone:
+        return ()
+    return (
+        f"Rounding to {enumeration(sorted(types))} alone moves a matrix by about "
+        f"{format_pct(alone)}, and these moved by {format_pct(mean)} (mean relative Frobenius): "
+        "how much of it is training cannot be told, so no kind of training is named.",
+    )
+
+
 def _flips(change: Change) -> int:
     sums = change.statistics.sums if change.statistics else None
     return sums.sign_flips if sums else 0
@@ -295,4 +315,5 @@ _RECIPES: tuple[RecipeCheck, ...] = (
     _sparse,
     _small_stood_still,
     _signs_disagree,
+    _mostly_rounding,
 )

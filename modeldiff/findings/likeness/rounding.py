@@ -17,23 +17,55 @@ _ONE_BUCKET = 127 << 5
 _SMALL_ERRORS = 0.03
 """At least this share of rounding's errors lies below a quarter of the typical one."""
 
+_ZEROED = 0.1
+"""Rounding makes at least this share of those elements zero that it would of normal ones."""
+_ZEROED_OF_NORMAL = math.sqrt(12 / (2 * math.pi))
+"""Of normal values, what lies within half a step of zero, by the relative size of the errors."""
+_FLOAT_GRIDS = {"F8_E4M3": 1 / 17, "F8_E5M2": 1 / 9}
+"""How far rounding to a float of few bits moves a value at most, in shares of the value."""
+_SMALLEST_STEPS = {"F16": 2.0**-24, "F8_E4M3": 2.0**-9, "F8_E5M2": 2.0**-16}
+"""The step of the smallest values that a type has, where it has no finer ones."""
+
+TYPICAL_ROUNDING = 0.42
+"""How far rounding to a float type moves a matrix, as relative Frobenius, in shares of the type's
+step: errors are even between nothing and half the step of a value's octave."""
+
 _ALIKE = 10.0
 """Rounding of one kind moves matrices by sizes whose ratio is below this."""
 
 
 def type_rounding(evidence: Evidence) -> tuple[str, ...]:
+    """Changes that are no larger than the stored type's own steps."""
     moved = evidence.all_moved
     floor = moved.statistics.resolution_pct if moved else None
-    # A bucket's middle may lie above what it holds by 1/64.
-    if moved is None or floor is None or moved.most_steps_pct > floor * (1 + 1 / 64):
+    if moved is None or floor is None:
         return ()
     pairs = [c.pair for c in evidence.moved if c.pair.base and c.pair.target]
     types = {(p.base.dtype, p.target.dtype) for p in pairs if p.base and p.target}
-    how = "stored in" if any(one != other for one, other in types) else "passed through"
+    changed = any(one != other for one, other in types)
+    # A bucket's middle may lie above what it holds by 1/64.
+    if moved.most_steps_pct <= floor * (1 + 1 / 64):
+        how = "stored in" if changed else "passed through"
+        step = f"the stored type's own step of {format_pct(floor)}"
+    elif changed and _below_smallest(moved, {target for _, target in types}):
+        (target,) = {target for _, target in types}
+        how, step = "stored in", f"half the smallest step that {target} has"
+    else:
+        return ()
     return (
-        "No more than rounding: hardly an element moved by more than the stored type's own step "
-        f"of {format_pct(floor)}. So do the same weights look that were {how} another type.",
+        f"No more than rounding: hardly an element moved by more than {step}. So do the same "
+        f"weights look that were {how} another type.",
     )
+
+
+def _below_smallest(moved: Moved, types: set[str]) -> bool:
+    """Whether what moved did so by no more, in the square mean, than half the step of the smallest
+    values of target's one type."""
+    sums = moved.statistics.sums
+    step = _SMALLEST_STEPS.get(next(iter(types))) if len(types) == 1 else None
+    if sums is None or step is None:
+        return False
+    return math.sqrt(sums.delta_squared / (sums.n - sums.unchanged)) <= step / 2
 
 
 def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
@@ -59,10 +91,14 @@ def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
             f"Like pruning: {format_pct(100 * differing / sums.n)} of the elements where something "
             "moved were set to zero, and the others are exactly equal.",
         )
-    if not _is_rounding_error(moved) or not _are_alike(evidence):
+    coarser = sorted(narrower_types(evidence.moved))
+    grids = coarser or _float_grids(moved)
+    of_floats = bool(coarser) and _is_cast(evidence, moved)
+    if not (of_floats or _float_grids(moved) or _is_rounding_error(moved)):
         return ()
-    coarser = sorted(_coarser_types(evidence.moved))
-    grid = f"({', '.join(coarser)})" if coarser else "(int8, fp8 or fewer bits)"
+    if not _are_alike(evidence):
+        return ()
+    grid = f"({', '.join(grids)})" if grids else "(int8, fp8 or fewer bits)"
     return (
         f"Like rounding to a coarser grid {grid}, and not like training: of the {differing:,} "
         "elements that moved none changed its sign or moved by more than its own size, as some "
@@ -76,7 +112,8 @@ def _is_rounding_error(moved: Moved) -> bool:
 
     They are even between nothing and half a step, so that an eighth of them is below a quarter of
     the typical one, and go with no value's size: ⟨b − a, a⟩ is about 0 beside ‖b − a‖², where a
-    factor between 0 and 2 has at least that.
+    factor between 0 and 2 has at least that. And they make zeros of what is nearer to zero than
+    half a step, where factors of rows or columns make none.
     """
     statistics, sums = moved.statistics, moved.statistics.sums
     if sums is None or statistics.histogram is None or not statistics.rel_frobenius_pct:
@@ -86,7 +123,33 @@ def _is_rounding_error(moved: Moved) -> bool:
     along = abs(sums.product - sums.base_squared)
     chance = 4 * math.sqrt(sums.delta_squared * sums.base_squared / sums.n)
     even = small > _SMALL_ERRORS * (sums.n - sums.unchanged)
-    return bool(even) and along < 0.5 * sums.delta_squared + chance
+    share = _ZEROED_OF_NORMAL * (statistics.rel_frobenius_pct or 0.0) / 100
+    zeroed = _by_own_size(statistics) >= _ZEROED * min(share, 1.0) * sums.n
+    return bool(even) and zeroed and along < 0.5 * sums.delta_squared + chance
+
+
+def _is_cast(evidence: Evidence, moved: Moved) -> bool:
+    """Whether everything that moved is stored in a narrower type, mostly by less than its step:
+    smaller values than the type has steps for move further."""
+    floor = moved.statistics.resolution_pct
+    all_cast = len(_narrower(evidence.moved)) == len(evidence.moved)
+    return all_cast and floor is not None and moved.middle_step_pct <= 0.75 * floor
+
+
+def _float_grids(moved: Moved) -> list[str]:
+    """The float of few bits that values were rounded to before they were stored in another type: as
+    many moved by nearly the largest error as by any other, and none by more."""
+    histogram, sums = moved.statistics.histogram, moved.statistics.sums
+    if histogram is None or sums is None:
+        return []
+    edges = bucket_edges(histogram.buckets)
+    differing = sums.n - sums.unchanged
+    return [
+        name
+        for name, most in _FLOAT_GRIDS.items()
+        if moved.most_steps_pct / 100 >= 0.9 * most
+        and histogram.counts[edges > most * (1 + 1 / 32)].sum() < 1e-3 * differing
+    ]
 
 
 def _are_alike(evidence: Evidence) -> bool:
@@ -104,11 +167,14 @@ def _are_alike(evidence: Evidence) -> bool:
 
 def _is_zeroed(statistics: Statistics) -> bool:
     """Whether every element that differs moved by its own size, as one that became zero does."""
-    sums, histogram = statistics.sums, statistics.histogram
-    if sums is None or histogram is None:
-        return False
-    by_own_size = int(histogram.counts[histogram.buckets == _ONE_BUCKET].sum())
-    return by_own_size == sums.n - sums.unchanged
+    sums = statistics.sums
+    return sums is not None and _by_own_size(statistics) == sums.n - sums.unchanged
+
+
+def _by_own_size(statistics: Statistics) -> int:
+    """How many elements moved by about their own size."""
+    histogram = statistics.histogram
+    return 0 if histogram is None else int(histogram.counts[histogram.buckets == _ONE_BUCKET].sum())
 
 
 def expected_flips(statistics: Statistics) -> float:
@@ -120,10 +186,15 @@ def expected_flips(statistics: Statistics) -> float:
     return sums.n * math.atan(frobenius / 100) / math.pi
 
 
-def _coarser_types(changes: Sequence[Change]) -> set[str]:
-    """Target's types where they are narrower than base's."""
-    return {
-        c.pair.target.dtype
+def narrower_types(changes: Sequence[Change]) -> set[str]:
+    """Target's types, where they are narrower than base's."""
+    return {c.pair.target.dtype for c in _narrower(changes) if c.pair.target}
+
+
+def _narrower(changes: Sequence[Change]) -> list[Change]:
+    """The rows that target stores in a narrower type."""
+    return [
+        c
         for c in changes
         if c.pair.base and c.pair.target and c.pair.target.nbytes < c.pair.base.nbytes
-    }
+    ]

@@ -42,12 +42,14 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Cost:
-    """What it takes to measure: ``nbytes`` of both sides are read ``passes`` times. ``computing``
-    is a sentence about what takes longer than that, and how long; empty where nothing does."""
+    """What it takes to measure: ``nbytes`` of both sides are read ``passes`` times, and up to
+    ``more_passes`` times more where what was read calls for it. ``computing`` is a sentence about
+    what takes longer than that, and how long; empty where nothing does."""
 
     nbytes: int
     passes: int = 1
     computing: str = ""
+    more_passes: int = 0
 
 
 def one_read(pair: Pair) -> Cost:
@@ -83,7 +85,8 @@ class DrillDownKind(Generic[_Result]):
         """Whether it is so short for ``pair`` that nobody needs to be asked first, where the files
         are on this machine."""
         cost = self.cost(pair)
-        return not cost.computing and cost.passes * cost.nbytes < STARTS_UNASKED_BELOW
+        passes = cost.passes + cost.more_passes
+        return not cost.computing and passes * cost.nbytes < STARTS_UNASKED_BELOW
 
 
 def is_matrix(pair: Pair) -> bool:

@@ -35,11 +35,15 @@ def _measure(inputs: Inputs) -> SingularValues:
 
 def _cost(pair: Pair) -> Cost:
     plan = spectrum_plan(pair)
-    if plan.small:
-        return Cost(pair.nbytes, plan.passes)
-    lasts = "up to 30 seconds" if plan.exact else "half a minute or more"
-    computing = f"Computing the singular values takes {lasts} on two cores."
-    return Cost(pair.nbytes, plan.passes, computing)
+    computing = ""
+    if not plan.small:
+        lasts = "up to 30 seconds" if plan.exact else "half a minute or more"
+        computing = (
+            f"Computing the singular values takes {lasts} on two cores. If they look like those of "
+            "a low-rank update, that is tried, which reads the pair up to "
+            f"{plan.trial_passes} times more."
+        )
+    return Cost(pair.nbytes, plan.passes, computing, plan.trial_passes)
 
 
 def _encode(result: SingularValues, place: Place) -> tuple[pa.Table, About]:

@@ -21,6 +21,8 @@ def over_layers(place: PlaceRows) -> None:
     here = {row.pair.place.layer for row in place.rows}
     layer = here.pop() if len(here) == 1 else None
     metric = chosen_metric()
+    if place.of_vectors:
+        metric = metric.of_vectors
     table = place.table
     labels = {at: table.layer_label(at) for at, _ in layers} if table.alignment else {}
     st.caption(f"{metric.label} over all layers", help="A click on a bar goes to its layer.")

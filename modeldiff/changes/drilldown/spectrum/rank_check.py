@@ -22,6 +22,8 @@ from modeldiff.changes.drilldown.spectrum.spectrum import Floats
 PASSES = 4
 """How often finding the leading directions reads the pair, and so does each trial."""
 _MOST_TRIED = 3
+MOST_PASSES = PASSES * (1 + _MOST_TRIED)
+"""How often trying all ranks that may be tried reads the pair, if any is."""
 _GAP = 1.5
 """A rank is tried where its singular value is so many times the next one."""
 _OVERSAMPLING = 8

@@ -36,6 +36,7 @@ from modeldiff.changes.drilldown.spectrum.linear_algebra import Algebra
 from modeldiff.changes.drilldown.spectrum.numpy_linear_algebra import NumpyAlgebra
 from modeldiff.changes.drilldown.spectrum.panels import Totals, panels
 from modeldiff.changes.drilldown.spectrum.rank_check import (
+    MOST_PASSES,
     PASSES,
     ranks_to_try,
     rounding_of_updates,
@@ -57,7 +58,9 @@ _ITERATIONS = 4
 
 @dataclass(frozen=True)
 class Plan:
-    """How a matrix's singular values will be computed, and how often that reads the pair.
+    """How a matrix's singular values will be computed, and how often that reads the pair. Where
+    they look like those of a low-rank update, trying that reads it up to ``trial_passes`` times
+    more.
 
     On two cores a ``small`` one takes about a second, another ``exact`` one up to 30, and one that
     is not (the leading values only) half a minute a gigabyte of either side.
@@ -66,6 +69,7 @@ class Plan:
     exact: bool
     small: bool
     passes: int
+    trial_passes: int = MOST_PASSES
 
 
 def measure_singular_values(
