@@ -142,6 +142,7 @@ class Parameter:
     A ``tied`` one is a second use of a tensor that is stored once: the head that is the embedding.
     A ``quantised`` one has ``codes``. ``transposed``: a matrix stored [in, out], as GPT-2's Conv1D
     does, not [out, in]. ``reason`` is what is to be said of how it was read, mostly nothing.
+    ``counted``: it is one of the model's parameters, which no correction of a router's scores is.
     """
 
     place: Place
@@ -150,6 +151,7 @@ class Parameter:
     transposed: bool = False
     codes: Codes | None = None
     reason: str = ""
+    counted: bool = True
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -161,7 +163,7 @@ def trained_elements(parameter: Parameter) -> int:
     """How many trained parameters a stored tensor holds: a quantised one's scales and what no
     optimiser sees are none, and packed values are counted one by one."""
     tensor, codes = parameter.tensor, parameter.codes
-    if tensor.name.endswith((*_SCALES, *_KEPT_BESIDE, "_scales")):
+    if not parameter.counted or tensor.name.endswith((*_SCALES, *_KEPT_BESIDE, "_scales")):
         return 0
     if codes is None:
         return tensor.elements

@@ -20,7 +20,7 @@ from modeldiff.findings.depth import describe_depth
 from modeldiff.findings.evidence import KINDS, LEVEL_KINDS, Evidence, KindRows, TensorKind, is_equal
 from modeldiff.findings.layer_alignment import alignment_facts, alignment_headlines
 from modeldiff.findings.likeness.likeness import describe_likeness
-from modeldiff.findings.likeness.recipes import strangers_of
+from modeldiff.findings.likeness.strangers import strangers_of
 from modeldiff.findings.shared_rows import shared_rows_facts
 from modeldiff.findings.spread import describe_spread
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses

@@ -30,8 +30,6 @@ SIZES = {
     "parameters": "parameters",
     "parameters_active": "active",
 }
-_FROZEN = "the library counts a correction of the router's scores that has no gradient"
-_UNNAMED = "a router's bias that is no parameter is named as any other"
 TOLD_OTHERWISE = {
     ("cpmant", "kv_cache_bytes_per_token"): "a prompt of 32 tokens before the text is kept, too",
     ("hrm_text", "layers"): "two stacks, of which the config counts a part",
@@ -39,12 +37,8 @@ TOLD_OTHERWISE = {
     ("openai-gpt", "kv_cache_bytes_per_token"): "transformers keeps nothing, others do",
     ("unlimited_ocr", "kv_cache_bytes_per_token"): "kept under names of its own",
     **{
-        (model_type, key): reason
-        for reason, model_types in (
-            (_FROZEN, ("afmoe", "ernie4_5_moe", "laguna")),
-            (_UNNAMED, ("deepseek_v4", "inkling2", "inkling2_text")),
-        )
-        for model_type in model_types
+        (model_type, key): "the library counts a correction of the router's scores, too"
+        for model_type in ("afmoe", "ernie4_5_moe", "laguna")
         for key in ("parameters", "parameters_active")
     },
 }

@@ -80,8 +80,9 @@ def read_parameters(
             place, tensor, codes = part
             taken.add(place)
             reason = "; ".join(filter(None, (*notes, order)))
-            flat = turned and len(tensor.shape) == 2
-            parameters.append(Parameter(place, tensor, role, flat, codes, reason))
+            turns = turned and len(tensor.shape) == 2
+            counted = not _corrects(place, settings)
+            parameters.append(Parameter(place, tensor, role, turns, codes, reason, counted))
     return (*parameters, *_tied_head(parameters, settings, family))
 
 
@@ -174,6 +175,15 @@ def _free(place: Place, name: str, taken: set[Place]) -> Place:
         place = replace(place, component=f"{name} ({count})")
         count += 1
     return place
+
+
+def _corrects(place: Place, settings: Settings) -> bool:
+    """Whether it is a correction of a router's scores under a bias's name: where scores are no
+    softmax, a rule moves it to spread the load (DeepSeek-V3, section 2.1.2), and no gradient."""
+    if place.parameter != "bias" or place.component.rpartition(".")[2] not in ("gate", "router"):
+        return False
+    scores = settings.word("scoring_func")
+    return scores is not None and scores.value != "softmax"
 
 
 def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterRole:

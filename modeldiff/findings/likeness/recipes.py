@@ -30,12 +30,11 @@ from modeldiff.findings.likeness.rounding import (
     narrower_types,
     type_rounding,
 )
+from modeldiff.findings.likeness.strangers import all_unrelated, is_unrelated, partners_lost
 from modeldiff.findings.size_groups import SizedRows, size_groups
 from modeldiff.findings.words import counted, enumeration, places_words
 from modeldiff.text.formatting import format_cosine, format_pct
 
-UNRELATED_MEDIAN_PCT = 100 * 2**0.5
-"""The median of two unrelated matrices of equal scale."""
 _WELL_BEYOND = 2.0
 """What moved by more than so many times what rounding moves, moved for other reasons too."""
 _FEW_FLIPS = 0.1
@@ -47,22 +46,6 @@ RecipeCheck = Callable[[Evidence], tuple[str, ...]]
 def describe_recipe(evidence: Evidence) -> tuple[str, ...]:
     """The sentences of the first recipe whose facts are there, the gist first; empty if none's."""
     return next(filter(None, (recipe(evidence) for recipe in _RECIPES)), ())
-
-
-def is_unrelated(statistics: Statistics | None) -> bool:
-    """Whether this shares no more with base than another model's tensor would, by all numbers."""
-    if statistics is None:
-        return False
-    cosine, flips = statistics.cosine, statistics.sign_flip_pct
-    median = statistics.median_pct
-    if median is None or median <= 0.6 * UNRELATED_MEDIAN_PCT:
-        return False
-    return cosine is not None and flips is not None and abs(cosine) < 0.2 and flips > 35
-
-
-def strangers_of(evidence: Evidence) -> list[Change]:
-    """The layers' matrices that share nothing with their partners."""
-    return [c for c in evidence.of_kinds(LEVEL_KINDS) if is_unrelated(c.statistics)]
 
 
 def _all_explained(evidence: Evidence) -> tuple[str, ...]:
@@ -80,39 +63,6 @@ def _only_norms(evidence: Evidence) -> tuple[str, ...]:
     return (
         f"Only {what} moved, and all {len(matrices):,} matrices are exactly equal: no training of "
         "the weights, rather vectors that were tuned alone, edited or written down in another way.",
-    )
-
-
-def _partners_lost(evidence: Evidence) -> tuple[str, ...]:
-    """Some layers' matrices share nothing with their partners, and others do."""
-    strangers, rows = strangers_of(evidence), evidence.of_kinds(LEVEL_KINDS)
-    if not strangers or len(strangers) == len(rows):
-        return ()
-    return (
-        f"{len(strangers):,} of {len(rows):,} matrices share nothing with what stands at their "
-        "place in base, while others do: so do layers look that were replaced, inserted, taken out "
-        "or moved. It says nothing of training.",
-    )
-
-
-def _all_unrelated(evidence: Evidence) -> tuple[str, ...]:
-    statistics = evidence.moved_matrices
-    rows = evidence.of_kinds(LEVEL_KINDS)
-    if statistics is None or not is_unrelated(statistics) or not all(map(is_moved, rows)):
-        return ()
-    if same := [c for c in evidence.of_kinds(("embeddings and head",)) if is_equal(c)]:
-        places = places_words([change.pair.place for change in same])
-        return (
-            "The layers' matrices share nothing with what stands at their places in base, while "
-            f"{places} did not move: so do layers look that stand in another order, or whose heads "
-            "and neurons do. It says nothing of training.",
-        )
-    cosine, flips = format_cosine(statistics.cosine), format_pct(statistics.sign_flip_pct)
-    return (
-        "Like unrelated weights, by all numbers of the matrices.",
-        f"Their median is {format_pct(statistics.median_pct)} (two of equal scale that share "
-        f"nothing have {format_pct(UNRELATED_MEDIAN_PCT)}), cosine {cosine}, {flips} of signs "
-        "flipped (0 and 50 %).",
     )
 
 
@@ -307,8 +257,8 @@ _RECIPES: tuple[RecipeCheck, ...] = (
     type_rounding,
     grid_rounding,
     _only_norms,
-    _partners_lost,
-    _all_unrelated,
+    partners_lost,
+    all_unrelated,
     _scale,
     _parts_stood_still,
     _two_groups,
