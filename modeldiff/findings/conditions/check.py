@@ -169,7 +169,8 @@ def gaps_of(change: Change) -> Iterator[Gap]:
     """Why not all that is said of a row speaks of all of its values."""
     statistics, status = change.statistics, change.pair.status
     if statistics is None:
-        yield "not_measured" if status in ("compared", "tied") else status
+        # A tied one that is measured nowhere, or what waits to be measured.
+        yield "not_measured" if status == "compared" or status == "tied" else status
         return
     if any(nonfinite_of(change)):
         yield "not_finite"
@@ -212,10 +213,11 @@ def _on_rows(
             verdicts.append(RowVerdict(row.change, "passed"))
         else:
             gaps = gaps or list(of_all)
-            lasting = [gap for gap in gaps if gap not in allowed]
+            lasting: list[Gap] = [gap for gap in gaps if gap not in allowed]
             verdict: Verdict = "undecided" if lasting or not gaps else "allowed"
-            gap = next(iter(lasting or gaps), "no_value")
-            verdicts.append(RowVerdict(row.change, verdict, gap))
+            # Without any gap it is a quotient by zero, say: no number to compare.
+            first: Gap = (lasting or gaps or ["no_value"])[0]
+            verdicts.append(RowVerdict(row.change, verdict, first))
     reasons = Counter(row.gap for row in verdicts if row.gap and row.verdict == "undecided")
     return Outcome(
         condition, tuple(verdicts), _gravest([row.verdict for row in verdicts]), dict(reasons)

@@ -92,7 +92,7 @@ def without(values: Values, names: frozenset[str]) -> Values:
     return {name: None if name in names else value for name, value in values.items()}
 
 
-def _with_nonfinite(statistics: dict[str, Value]) -> dict[str, Value]:
-    counts = [statistics[name] for name in _NONFINITE[:2]]
-    known = [count for count in counts if isinstance(count, int)]
-    return statistics | {"nonfinite": sum(known) if len(known) == len(counts) else None}
+def _with_nonfinite(statistics: dict[str, float | None]) -> dict[str, Value]:
+    base, target = (statistics[name] for name in _NONFINITE[:2])
+    both = None if base is None or target is None else base + target
+    return {**statistics, "nonfinite": both}
