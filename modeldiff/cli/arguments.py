@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modeldiff._version import __version__
-from modeldiff.cli.help_texts import (
-    CHECK_EXIT_CODES,
+from modeldiff.cli.usage.help_texts import (
+    CHECK_EXIT_CODES_TEXT,
     EXAMPLES,
-    EXIT_CODES,
+    EXIT_CODES_TEXT,
     REFERENCES,
     HelpFormatter,
 )
-from modeldiff.cli.shared_options import (
+from modeldiff.cli.usage.shared_options import (
     add_json,
     add_layers,
     add_measuring,
@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m modeldiff" if as_module else "modeldiff",
         description="What changed between two language-model checkpoints, and where?",
-        epilog=f"{EXAMPLES['']}\n\n{REFERENCES}\n\n{EXIT_CODES}",
+        epilog=f"{EXAMPLES['']}\n\n{REFERENCES}\n\n{EXIT_CODES_TEXT}",
         formatter_class=HelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"modeldiff {__version__}")
@@ -98,8 +98,11 @@ def _add_reading(commands: _Commands) -> None:
         "What a checkpoint is: facts and tensors. Reads headers only.",
         after=REFERENCES,
     )
-    inspect.add_argument("reference", metavar="REF", help="the checkpoint")
+    inspect.add_argument(
+        "references", metavar="REF", nargs="+", help="the checkpoint, or several one after another"
+    )
     add_json(inspect)
+    add_quiet(inspect)
 
     compare = commands.add(
         "compare",
@@ -119,7 +122,7 @@ def _add_diffs(commands: _Commands) -> None:
         "how much each tensor changed from BASE to TARGET",
         "How much each tensor changed from BASE to TARGET, in percent of BASE. Results are kept: "
         "the same question is answered at once the second time.",
-        after=f"{REFERENCES}\n\n{EXIT_CODES}",
+        after=f"{REFERENCES}\n\n{EXIT_CODES_TEXT}",
     )
     add_pair(diff)
     add_layers(diff)
@@ -140,7 +143,7 @@ def _add_diffs(commands: _Commands) -> None:
         "the result of a diff that was measured in shards",
         "Makes one result of all shards of a diff from BASE to TARGET that lie among the results "
         "(see diff --shard), or says which are missing.",
-        after=f"{REFERENCES}\n\n{EXIT_CODES}",
+        after=f"{REFERENCES}\n\n{EXIT_CODES_TEXT}",
     )
     add_pair(join)
     add_layers(join)
@@ -164,7 +167,7 @@ def _add_check(commands: _Commands) -> None:
         "fail where a condition on the change holds, for CI",
         "Measure the change from BASE to TARGET and fail where a condition on it holds. What was "
         "not compared never passes: where the answer depends on it, the check is undecided.",
-        after=f"{REFERENCES}\n\n{CHECK_EXIT_CODES}",
+        after=f"{REFERENCES}\n\n{CHECK_EXIT_CODES_TEXT}",
     )
     add_pair(check)
     check.add_argument(
@@ -223,7 +226,7 @@ def _add_kept(commands: _Commands) -> None:
         "a kept or exported result, without the checkpoints",
         "Show a result again: one that is kept on this machine, or a .parquet file that was "
         "written with --output. The checkpoints themselves are not needed.",
-        after=EXIT_CODES,
+        after=EXIT_CODES_TEXT,
     )
     opened.add_argument(
         "result",

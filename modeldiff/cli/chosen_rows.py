@@ -11,7 +11,7 @@ from typing import Any
 from modeldiff.changes import Change, ChangeTable
 from modeldiff.findings.conditions.check import matching_rows, selected_rows
 from modeldiff.findings.conditions.columns import row_values
-from modeldiff.findings.conditions.expression import Value
+from modeldiff.findings.conditions.expression import ColumnValue
 from modeldiff.text.formatting import MISSING
 
 DEFAULT_ORDER = "median_pct"
@@ -92,7 +92,7 @@ def choose_rows(table: ChangeTable, options: Namespace) -> ChosenRows | None:
     )
 
 
-def value_text(value: Value) -> str:
+def value_text(value: ColumnValue) -> str:
     """A value of a column as text, with as many digits as tell it from others."""
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return MISSING
@@ -111,5 +111,5 @@ def _ordered(rows: Sequence[Change], column: str, *, reverse: bool) -> list[Chan
     return [*(row for row, _ in known), *missing]
 
 
-def _value(pair: tuple[Change, Value]) -> Any:
+def _value(pair: tuple[Change, ColumnValue]) -> Any:
     return pair[1]

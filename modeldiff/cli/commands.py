@@ -13,10 +13,10 @@ from modeldiff.cli.check.command import check_command
 from modeldiff.cli.chosen_rows import ChosenRows, choose_rows
 from modeldiff.cli.completion.command import completion_command
 from modeldiff.cli.json_documents import comparison_document, inspection_document, shard_document
-from modeldiff.cli.json_schemas import schema_command
 from modeldiff.cli.listing import list_command
 from modeldiff.cli.opening import open_both, open_one
 from modeldiff.cli.progress_bar import ProgressBar
+from modeldiff.cli.schemas.published import schema_command
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_reports import (
     report_comparison,
@@ -43,11 +43,19 @@ _REPORT = ".html"
 
 
 def inspect_command(options: Namespace, terminal: Terminal) -> None:
-    """What a checkpoint is."""
-    model = open_one(options.reference, terminal)
-    if options.json:
-        terminal.document(inspection_document(model))
-    else:
+    """What a checkpoint is, or several."""
+    if options.json and len(options.references) > 1:
+        raise InvalidOption(
+            "--json prints one document, and several checkpoints are named.",
+            hint="Run the command once for each.",
+        )
+    for number, reference in enumerate(options.references):
+        model = open_one(reference, terminal)
+        if options.json:
+            terminal.document(inspection_document(model))
+            continue
+        if number:
+            terminal.line()
         report_inspection(model, terminal)
 
 

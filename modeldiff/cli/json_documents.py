@@ -8,7 +8,7 @@ from typing import Any
 from modeldiff.architectures import Architecture, Parameter
 from modeldiff.architectures.place import trained_elements
 from modeldiff.changes import Shard, pair_row
-from modeldiff.cli.json_schemas import document_id
+from modeldiff.cli.schemas.published import document_id
 from modeldiff.comparison import Comparison
 from modeldiff.model import Model
 from modeldiff.results import MeasuredShard

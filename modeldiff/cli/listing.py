@@ -9,7 +9,7 @@ from typing import Any
 
 from modeldiff.checkpoints.config_only.catalog import catalog_config, catalog_names
 from modeldiff.checkpoints.references import demo_names
-from modeldiff.cli.json_schemas import document_id
+from modeldiff.cli.schemas.published import document_id
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import table_lines
 from modeldiff.results import ResultHeader, list_results

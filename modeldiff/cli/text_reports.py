@@ -11,7 +11,7 @@ from modeldiff.changes.alignment.align import layers_of_one_side
 from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.cli.chosen_rows import ChosenRows
 from modeldiff.cli.grouping import grouped, layers_text
-from modeldiff.cli.heat_table import report_heat_table
+from modeldiff.cli.heat.heat_table import report_heat_table
 from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines

@@ -16,7 +16,7 @@ from modeldiff.cli.terminal import Terminal
 from modeldiff.findings.conditions.check import Verdict, require_matches, run_check
 from modeldiff.results import require_writable, run_diff, write_file
 
-EXIT_CODES: Mapping[Verdict, int] = {"passed": 0, "allowed": 0, "failed": 3, "undecided": 4}
+CODE_OF_VERDICT: Mapping[Verdict, int] = {"passed": 0, "allowed": 0, "failed": 3, "undecided": 4}
 
 
 def check_command(options: Namespace, terminal: Terminal) -> int:
@@ -36,7 +36,7 @@ def check_command(options: Namespace, terminal: Terminal) -> int:
         write_file(options.junit, junit_xml(check, result.header))
     if options.markdown is not None:
         write_file(options.markdown, check_markdown(check, result.header).encode())
-    code = EXIT_CODES[check.verdict]
+    code = CODE_OF_VERDICT[check.verdict]
     if options.json:
         terminal.document(check_document(check, result.header, options, code))
     else:

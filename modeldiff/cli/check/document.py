@@ -8,9 +8,9 @@ from typing import Any
 
 from modeldiff.changes import pair_row
 from modeldiff.cli.check.values import asked_values
-from modeldiff.cli.json_schemas import document_id
+from modeldiff.cli.schemas.published import document_id
 from modeldiff.findings.conditions.check import Check, Outcome, RowVerdict
-from modeldiff.findings.conditions.expression import Value
+from modeldiff.findings.conditions.expression import ColumnValue
 from modeldiff.results import ResultHeader
 
 
@@ -34,7 +34,7 @@ def check_document(
     }
 
 
-def plain_value(value: Value) -> str | float | int | None:
+def plain_value(value: ColumnValue) -> str | float | int | None:
     """A value as strict JSON has it: infinity is ``"inf"``, what is absent or unknown null."""
     if not isinstance(value, float) or math.isfinite(value):
         return value

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from modeldiff.cli.chosen_rows import value_text
 from modeldiff.findings.conditions.check import GAPS, Check, Outcome, RowVerdict, Verdict
 from modeldiff.findings.conditions.columns import row_values
-from modeldiff.findings.conditions.expression import Value
+from modeldiff.findings.conditions.expression import ColumnValue
 
 VERDICT_WORDS: Mapping[Verdict, str] = {
     "failed": "failed",
@@ -17,7 +17,7 @@ VERDICT_WORDS: Mapping[Verdict, str] = {
 }
 
 
-def asked_values(outcome: Outcome, check: Check, row: RowVerdict | None) -> dict[str, Value]:
+def asked_values(outcome: Outcome, check: Check, row: RowVerdict | None) -> dict[str, ColumnValue]:
     """The values of all that a condition asks for, by name: of a ``row``, and of all together."""
     values = dict(check.whole) if row is None else {**check.whole, **row_values(row.change)}
     return {name: values[name] for name in sorted(outcome.condition.names)}

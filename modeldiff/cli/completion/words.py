@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from modeldiff.checkpoints.config_only.catalog import catalog_names
 from modeldiff.checkpoints.references import demo_names
-from modeldiff.cli.json_schemas import DOCUMENTS
+from modeldiff.cli.schemas.published import DOCUMENTS
 
 _LONGEST_LINE = 72
 _REFERENCES = ("REF", "BASE", "TARGET")

@@ -23,12 +23,12 @@ from modeldiff.findings.conditions.columns import (
     whole_values,
     without,
 )
-from modeldiff.findings.conditions.expression import Condition, Values
+from modeldiff.findings.conditions.expression import ColumnValues, Condition
 from modeldiff.findings.conditions.patterns import is_selected, place_text
 from modeldiff.findings.evidence import nonfinite_of
 from modeldiff.text.quoting import listed, quoted
 
-Gap = Literal[
+GapReason = Literal[
     "different_shape",
     "only_in_base",
     "only_in_target",
@@ -42,7 +42,7 @@ Gap = Literal[
 ]
 Verdict = Literal["failed", "undecided", "allowed", "passed"]
 
-GAPS: Mapping[Gap, str] = {
+GAPS: Mapping[GapReason, str] = {
     "different_shape": "the shapes differ, so that nothing was compared",
     "only_in_base": "it is only in base",
     "only_in_target": "it is only in target",
@@ -56,7 +56,7 @@ GAPS: Mapping[Gap, str] = {
 }
 """Why a row can leave a condition undecided, as the end of a sentence."""
 
-ALWAYS_ALLOWED: frozenset[Gap] = frozenset(("buffer",))
+ALWAYS_ALLOWED: frozenset[GapReason] = frozenset(("buffer",))
 """Gaps that no verdict depends on: they are counted and said."""
 
 
@@ -67,7 +67,7 @@ class RowVerdict:
 
     change: Change
     verdict: Verdict
-    gap: Gap | None = None
+    gap: GapReason | None = None
 
     @property
     def place(self) -> str:
@@ -84,7 +84,7 @@ class Outcome:
     condition: Condition
     rows: tuple[RowVerdict, ...]
     verdict: Verdict
-    gaps: Mapping[Gap, int]
+    gaps: Mapping[GapReason, int]
 
     @cached_property
     def counts(self) -> Mapping[Verdict, int]:
@@ -104,7 +104,7 @@ class Check:
     outcomes: tuple[Outcome, ...]
     selected: int
     total: int
-    whole: Values
+    whole: ColumnValues
 
     @property
     def verdict(self) -> Verdict:
@@ -138,7 +138,7 @@ def run_check(
     conditions: Sequence[Condition],
     *,
     only: Sequence[str] = (),
-    allow: Collection[Gap] = (),
+    allow: Collection[GapReason] = (),
 ) -> Check:
     """Ask every condition of every row that a pattern of ``only`` matches.
 
@@ -165,7 +165,7 @@ def matching_rows(rows: Sequence[Change], table: ChangeTable, condition: Conditi
     return _on_rows(condition, resolved, whole_values(table), ALWAYS_ALLOWED)
 
 
-def gaps_of(change: Change) -> Iterator[Gap]:
+def gaps_of(change: Change) -> Iterator[GapReason]:
     """Why not all that is said of a row speaks of all of its values."""
     statistics, status = change.statistics, change.pair.status
     if statistics is None:
@@ -188,7 +188,7 @@ class _Resolved:
     measured: Change
 
     @cached_property
-    def values(self) -> Values:
+    def values(self) -> ColumnValues:
         own = row_values(self.change)
         return own | {name: row_values(self.measured)[name] for name in MEASURED}
 
@@ -197,8 +197,14 @@ def _resolved(change: Change, table: ChangeTable) -> _Resolved:
     return _Resolved(change, table.stored(change))
 
 
+_Allowed = frozenset[GapReason]
+
+
 def _on_rows(
-    condition: Condition, rows: Sequence[_Resolved], whole: Values, allowed: frozenset[Gap]
+    condition: Condition,
+    rows: Sequence[_Resolved],
+    whole: ColumnValues,
+    allowed: frozenset[GapReason],
 ) -> Outcome:
     # What holds of all rows together is as little known as the rows are.
     of_all = _gaps(rows)
@@ -213,10 +219,10 @@ def _on_rows(
             verdicts.append(RowVerdict(row.change, "passed"))
         else:
             gaps = gaps or list(of_all)
-            lasting: list[Gap] = [gap for gap in gaps if gap not in allowed]
+            lasting: list[GapReason] = [gap for gap in gaps if gap not in allowed]
             verdict: Verdict = "undecided" if lasting or not gaps else "allowed"
             # Without any gap it is a quotient by zero, say: no number to compare.
-            first: Gap = (lasting or gaps or ["no_value"])[0]
+            first: GapReason = (lasting or gaps or ["no_value"])[0]
             verdicts.append(RowVerdict(row.change, verdict, first))
     reasons = Counter(row.gap for row in verdicts if row.gap and row.verdict == "undecided")
     return Outcome(
@@ -225,35 +231,41 @@ def _on_rows(
 
 
 def _on_all(
-    condition: Condition, rows: Sequence[_Resolved], whole: Values, allowed: frozenset[Gap]
+    condition: Condition,
+    rows: Sequence[_Resolved],
+    whole: ColumnValues,
+    allowed: frozenset[GapReason],
 ) -> Outcome:
     gaps = _gaps(rows)
+    verdict: Verdict = "undecided"
     if condition.decide(whole):
-        return Outcome(condition, (), "failed", {})
-    if condition.decide(without(whole, _hidden_of_all(gaps, allowed))) is False:
-        return Outcome(condition, (), "passed", {})
+        verdict = "failed"
+    elif condition.decide(without(whole, _hidden_of_all(gaps, ALWAYS_ALLOWED))) is False:
+        verdict = "passed"
+    elif condition.decide(without(whole, _hidden_of_all(gaps, allowed))) is False:
+        verdict = "allowed"
     lasting = {gap: count for gap, count in gaps.items() if gap not in allowed}
-    return Outcome(condition, (), "undecided", lasting)
+    return Outcome(condition, (), verdict, lasting if verdict == "undecided" else {})
 
 
-def _whole_values(rows: Sequence[_Resolved]) -> Values:
+def _whole_values(rows: Sequence[_Resolved]) -> ColumnValues:
     """What holds of some rows together: a tied one brings what is measured where it is stored."""
     measured = {id(row.measured): row.measured for row in rows}
     return whole_values(ChangeTable(measured.values())) | {"whole.tensors": len(rows)}
 
 
-def _gaps(rows: Sequence[_Resolved]) -> dict[Gap, int]:
+def _gaps(rows: Sequence[_Resolved]) -> dict[GapReason, int]:
     return dict(Counter(gap for row in rows for gap in gaps_of(row.measured)))
 
 
-def _hidden(gaps: Collection[Gap], measured: frozenset[str]) -> frozenset[str]:
+def _hidden(gaps: Collection[GapReason], measured: frozenset[str]) -> frozenset[str]:
     """What these gaps leave unknown of what was ``measured``."""
     if not gaps or set(gaps) == {"no_value"}:
         return frozenset()  # what has no value is None already
     return measured - COUNTS_OF_NONFINITE if set(gaps) == {"not_finite"} else measured
 
 
-def _hidden_of_all(gaps: Mapping[Gap, int], allowed: frozenset[Gap]) -> frozenset[str]:
+def _hidden_of_all(gaps: Mapping[GapReason, int], allowed: _Allowed) -> frozenset[str]:
     """As ``_hidden``, of all rows together: rows without a value are not in the merged ones."""
     lasting = {gap for gap in gaps if gap not in allowed}
     if "no_value" in lasting:

@@ -8,7 +8,7 @@ from typing import get_args
 
 from modeldiff.changes import STATISTIC_NAMES, Change, ChangeTable, Status, pair_row
 from modeldiff.changes.table.plain_rows import PAIR_COLUMNS, statistics_row
-from modeldiff.findings.conditions.expression import Kind, Value, Values
+from modeldiff.findings.conditions.expression import ColumnKind, ColumnValue, ColumnValues
 from modeldiff.findings.conditions.patterns import place_text
 from modeldiff.findings.coverage import coverage_of
 from modeldiff.findings.evidence import is_equal, is_moved
@@ -28,7 +28,7 @@ WHOLE_MEASURED = frozenset(_WHOLE + name for name in (*STATISTIC_NAMES, "nonfini
 COUNTS_OF_NONFINITE = frozenset((*_NONFINITE, *(_WHOLE + name for name in _NONFINITE)))
 """Those that are exact where elements are not finite, though all else speaks of the others."""
 
-ROW_COLUMNS: Mapping[str, Kind] = {
+ROW_COLUMNS: Mapping[str, ColumnKind] = {
     "place": "text",
     **{name: "number" if name in _NUMBERS else "text" for name in PAIR_COLUMNS},
     **dict.fromkeys((*STATISTIC_NAMES, "nonfinite"), "number"),
@@ -36,7 +36,7 @@ ROW_COLUMNS: Mapping[str, Kind] = {
 """A row's columns: those of the exported tables, the place as patterns have it, and the count of
 elements of both sides that are not finite."""
 
-COLUMNS: Mapping[str, Kind] = {
+COLUMNS: Mapping[str, ColumnKind] = {
     **ROW_COLUMNS,
     **{
         _WHOLE + name: "number"
@@ -51,10 +51,10 @@ def is_of_rows(names: frozenset[str]) -> bool:
     return any(name in ROW_COLUMNS for name in names)
 
 
-def row_values(change: Change) -> dict[str, Value]:
+def row_values(change: Change) -> dict[str, ColumnValue]:
     """The columns of one row. What is absent is NaN or empty, what was not measured None."""
     pair = pair_row(change.pair)
-    values: dict[str, Value] = {"place": place_text(change.pair)}
+    values: dict[str, ColumnValue] = {"place": place_text(change.pair)}
     for name, value in pair.items():
         if isinstance(value, list):
             values[name] = "x".join(map(str, value))
@@ -65,7 +65,7 @@ def row_values(change: Change) -> dict[str, Value]:
     return values | _with_nonfinite(statistics_row(change.statistics))
 
 
-def whole_values(table: ChangeTable) -> dict[str, Value]:
+def whole_values(table: ChangeTable) -> dict[str, ColumnValue]:
     """What holds of all rows of ``table`` together, by the names that conditions have for it.
 
     Shares of coverage are in percent of the elements; ``not_compared`` counts tensors that have no
@@ -73,7 +73,7 @@ def whole_values(table: ChangeTable) -> dict[str, Value]:
     """
     coverage = coverage_of(table)
     shares = [100 * side.of_elements for side in (coverage.base, coverage.target)]
-    values: dict[str, Value] = {
+    values: dict[str, ColumnValue] = {
         "tensors": len(table),
         "coverage_pct": min(shares),
         "coverage_base_pct": shares[0],
@@ -87,12 +87,12 @@ def whole_values(table: ChangeTable) -> dict[str, Value]:
     return {_WHOLE + name: value for name, value in values.items()}
 
 
-def without(values: Values, names: frozenset[str]) -> Values:
+def without(values: ColumnValues, names: frozenset[str]) -> ColumnValues:
     """The same values, those of ``names`` not known."""
     return {name: None if name in names else value for name, value in values.items()}
 
 
-def _with_nonfinite(statistics: dict[str, float | None]) -> dict[str, Value]:
+def _with_nonfinite(statistics: dict[str, float | None]) -> dict[str, ColumnValue]:
     base, target = (statistics[name] for name in _NONFINITE[:2])
     both = None if base is None or target is None else base + target
     return {**statistics, "nonfinite": both}

@@ -28,10 +28,10 @@ from modeldiff.errors import InvalidOption
 from modeldiff.findings.conditions.patterns import matcher
 from modeldiff.text.quoting import did_you_mean, quoted
 
-Value = float | str | None
-Values = Mapping[str, Value]
-Kind = Literal["number", "text"]
-_Kind = Literal["number", "text", "truth"]
+ColumnValue = float | str | None
+ColumnValues = Mapping[str, ColumnValue]
+ColumnKind = Literal["number", "text"]
+_PartKind = Literal["number", "text", "truth"]
 
 _LONGEST = 2_000
 _DEEPEST = 40
@@ -64,15 +64,15 @@ class Condition:
 
     text: str
     names: frozenset[str]
-    _decide: Callable[[Values], Any] = field(repr=False, compare=False)
+    _decide: Callable[[ColumnValues], Any] = field(repr=False, compare=False)
 
-    def decide(self, values: Values) -> bool | None:
+    def decide(self, values: ColumnValues) -> bool | None:
         """Whether it holds for these ``values`` by name; None where what is known does not say."""
         truth: bool | None = self._decide(values)
         return truth
 
 
-def parse_condition(text: str, columns: Mapping[str, Kind]) -> Condition:
+def parse_condition(text: str, columns: Mapping[str, ColumnKind]) -> Condition:
     """Understand a condition. ``columns`` are the names that it may ask for.
 
     Raises ``InvalidOption``, which says what was not understood and where.
@@ -82,14 +82,14 @@ def parse_condition(text: str, columns: Mapping[str, Kind]) -> Condition:
 
 @dataclass(frozen=True)
 class _Part:
-    kind: _Kind
-    value: Callable[[Values], Any]
+    kind: _PartKind
+    value: Callable[[ColumnValues], Any]
 
 
 class _Parser:
     """One text, from left to right."""
 
-    def __init__(self, text: str, columns: Mapping[str, Kind]) -> None:
+    def __init__(self, text: str, columns: Mapping[str, ColumnKind]) -> None:
         self._text, self._columns = text, columns
         self._names: set[str] = set()
         self._depth = self._count = 0
@@ -220,7 +220,7 @@ class _Parser:
             self._refuse(f"it is nested more than {_DEEPEST} deep")
         self._advance()
 
-    def _require(self, kind: _Kind, *parts: _Part) -> None:
+    def _require(self, kind: _PartKind, *parts: _Part) -> None:
         for part in parts:
             if part.kind != kind:
                 wanted = "condition" if kind == "truth" else kind
@@ -249,11 +249,11 @@ class _Parser:
 
 
 def _constant(value: float | str) -> _Part:
-    kind: Kind = "text" if isinstance(value, str) else "number"
+    kind: ColumnKind = "text" if isinstance(value, str) else "number"
     return _Part(kind, lambda values: value)
 
 
-def _joined(kind: _Kind, left: _Part, right: _Part, join: Callable[[Any, Any], Any]) -> _Part:
+def _joined(kind: _PartKind, left: _Part, right: _Part, join: Callable[[Any, Any], Any]) -> _Part:
     return _Part(kind, lambda values: join(left.value(values), right.value(values)))
 
 

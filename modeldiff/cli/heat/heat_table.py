@@ -11,7 +11,7 @@ from typing import Literal
 
 from modeldiff.changes import Change, ChangeTable, Statistics, Status
 from modeldiff.cli.colour import Painted
-from modeldiff.cli.ramps import Ramps, choose_ramps
+from modeldiff.cli.heat.ramps import Ramps, choose_ramps
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, shorten_middle
 from modeldiff.drawings.style.metrics import METRICS, Metric

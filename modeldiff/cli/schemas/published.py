@@ -1,5 +1,5 @@
 """The JSON schemas of all documents that ``--json`` prints: published with the package, and
-versioned. A document names its own: ``modeldiff/diff/1`` is ``schemas/diff.1.json``."""
+versioned. A document names its own: ``modeldiff/diff/1`` is ``diff.1.json`` beside this module."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from modeldiff.cli.text_table import table_lines
 from modeldiff.errors import InvalidOption
 from modeldiff.text.quoting import did_you_mean, quoted
 
-_FOLDER = Path(__file__).parent / "schemas"
+_FOLDER = Path(__file__).parent
 
 DOCUMENTS: Mapping[str, str] = {
     "inspect": "inspect REF --json",

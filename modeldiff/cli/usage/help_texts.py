@@ -10,11 +10,11 @@ REFERENCES = (
     "Hub, a demo checkpoint (demo:base) or, without weights, catalog:NAME or a config.json; "
     "modeldiff list names what is here."
 )
-EXIT_CODES = (
+EXIT_CODES_TEXT = (
     "Exit codes: 0 done; 1 an error that the message says how to mend; 2 wrong usage; 130 "
     "interrupted: the next run of the same diff goes on from there. Those of check: see there."
 )
-CHECK_EXIT_CODES = (
+CHECK_EXIT_CODES_TEXT = (
     "Exit codes: 0 passed; 1 an error that the message says how to mend; 2 wrong usage; 3 failed: "
     "a condition holds; 4 undecided: no condition holds, but one depends on what was not compared "
     "(--allow lets a reason pass); 130 interrupted."
