@@ -9,6 +9,9 @@ from typing import Literal
 ColourDepth = Literal["none", "bold", "256", "truecolor"]
 """``bold``: a terminal of which no more is known than that it takes commands."""
 
+Colour = tuple[int, int, int]
+"""Red, green and blue, from 0 to 255."""
+
 _INK_SWITCH = 0.1791
 """The luminance at which black and white ink read equally well (4.58 to 1)."""
 _CUBE = (0, 95, 135, 175, 215, 255)
@@ -41,14 +44,19 @@ def paint(text: str, ground: str, depth: ColourDepth) -> str:
     """``text`` on its ground, in black or white, whichever reads better there."""
     if not ground or depth not in ("256", "truecolor"):
         return text
-    red, green, blue = (int(ground[at : at + 2], 16) for at in (1, 3, 5))
-    ink = 16 if _luminance(red, green, blue) > _INK_SWITCH else 231
+    rgb = (int(ground[1:3], 16), int(ground[3:5], 16), int(ground[5:7], 16))
     if depth == "truecolor":
-        return f"\x1b[38;5;{ink};48;2;{red};{green};{blue}m{text}\x1b[0m"
-    return f"\x1b[38;5;{ink};48;5;{_nearest(red, green, blue)}m{text}\x1b[0m"
+        return f"\x1b[38;5;{_ink(rgb)};48;2;{rgb[0]};{rgb[1]};{rgb[2]}m{text}\x1b[0m"
+    number, shown = _nearest(rgb)
+    return f"\x1b[38;5;{_ink(shown)};48;5;{number}m{text}\x1b[0m"
 
 
-def _luminance(*channels: int) -> float:
+def _ink(ground: Colour) -> int:
+    """The number of black or white, whichever reads better on ``ground``."""
+    return 16 if _luminance(ground) > _INK_SWITCH else 231
+
+
+def _luminance(channels: Colour) -> float:
     linear = (
         share / 12.92 if (share := each / 255) <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
         for each in channels
@@ -56,10 +64,17 @@ def _luminance(*channels: int) -> float:
     return sum(weight * each for weight, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-def _nearest(*channels: int) -> int:
-    """The number of the nearest of the 240 colours that all such terminals share."""
-    steps = [min(range(6), key=lambda step: abs(_CUBE[step] - each)) for each in channels]
-    grey = min(max(round((sum(channels) / 3 - 8) / 10), 0), 23)
-    in_cube = sum((_CUBE[step] - each) ** 2 for step, each in zip(steps, channels, strict=True))
-    in_grey = sum((8 + 10 * grey - each) ** 2 for each in channels)
-    return 232 + grey if in_grey < in_cube else 16 + 36 * steps[0] + 6 * steps[1] + steps[2]
+def _nearest(channels: Colour) -> tuple[int, Colour]:
+    """The nearest of the 240 colours that all such terminals share: its number, and what it is."""
+    red, green, blue = (min(range(6), key=lambda step: abs(_CUBE[step] - c)) for c in channels)
+    cube = _CUBE[red], _CUBE[green], _CUBE[blue]
+    step = min(max(round((sum(channels) / 3 - 8) / 10), 0), 23)
+    level = 8 + 10 * step
+    grey = level, level, level
+    if _distance(grey, channels) < _distance(cube, channels):
+        return 232 + step, grey
+    return 16 + 36 * red + 6 * green + blue, cube
+
+
+def _distance(one: Colour, other: Colour) -> int:
+    return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))

@@ -171,7 +171,7 @@ class _Sheet:
             ramp = self._ramps.heat if name == "matrices" else self._ramps.second
             yield [
                 Painted(f"{name} 0 "),
-                *(Painted("  ", ground) for ground in ramp),
+                *(Painted(" " if self._width < 60 else "  ", ground) for ground in ramp),
                 Painted(f" {'≥ ' if scale.clipped else ''}{scale.reach} %"),
             ]
 
