@@ -147,7 +147,7 @@ class TestFiles:
         self, tmp_path: Path, capsys: Output
     ) -> None:
         name = "layer.\x1b[2J<b>|`@somebody`\n# heading.weight"
-        values = {name: np.ones((2, 2), np.float32)}
+        values: faulty_pairs.Tensors = {name: np.ones((2, 2), np.float32)}
         pair = write(tmp_path / "a", values), write(tmp_path / "b", faulty_pairs.moved(values, 0.5))
         root, markdown = self.written(pair, tmp_path, "--fail-if", "median_pct > 5")
         (failure,) = root.iter("failure")
