@@ -1,4 +1,4 @@
-"""The command line: ``modeldiff inspect | compare | diff | join | demo | app``."""
+"""The command line: ``modeldiff inspect | compare | diff | check | open …``, see ``--help``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Late, so that --help and a wrong argument are answered at once.
         from modeldiff.cli.commands import COMMANDS
 
-        COMMANDS[options.command](options, terminal)
+        return COMMANDS[options.command](options, terminal) or 0
     except ModeldiffError as error:
         terminal.error(f"error: {error.message}")
         if error.hint:
@@ -61,10 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _BROKEN_PIPE
     finally:
         logging.getLogger().removeHandler(log_lines)
-    return 0
 
 
 def _farewell(command: str, no_cache: bool) -> str:
-    if command not in ("diff", "demo") or no_cache:
+    if command not in ("diff", "demo", "check") or no_cache:
         return "Interrupted."
     return "Interrupted. What was measured is kept: the same command goes on from there."

@@ -6,21 +6,29 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from modeldiff._version import __version__
-
-if TYPE_CHECKING:
-    from modeldiff.changes import Shard
-
-_REFERENCES = (
-    "A reference is a folder, one .safetensors file, owner/name[@revision] on the Hugging Face "
-    "Hub, or a demo checkpoint (demo:base)."
+from modeldiff.cli.usage.help_texts import (
+    CHECK_EXIT_CODES_TEXT,
+    EXAMPLES,
+    EXIT_CODES_TEXT,
+    REFERENCES,
+    HelpFormatter,
 )
-_EXIT_CODES = (
-    "Exit codes: 0 done; 1 an error that the message says how to mend; 2 wrong usage; 130 "
-    "interrupted: the next run of the same diff goes on from there."
+from modeldiff.cli.usage.shared_options import (
+    add_json,
+    add_layers,
+    add_measuring,
+    add_output,
+    add_pair,
+    add_quiet,
+    add_rows,
+    condition,
+    shard,
 )
+
+SHELLS = ("bash", "zsh", "fish")
+LISTS = ("all", "catalog", "demos", "results")
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -29,7 +37,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     ``arguments`` are those behind the program's name, None for the process's own. What ``app`` does
     not know itself is its ``passed_on``. Wrong usage raises ``SystemExit(2)``.
     """
-    parser = _parser()
+    parser = build_parser()
     options, unknown = parser.parse_known_args(arguments)
     if options.command == "app":
         options.passed_on = unknown
@@ -38,141 +46,219 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands, which completion and the documentation read too."""
     as_module = Path(sys.argv[0]).name == "__main__.py"
     top = argparse.ArgumentParser(
         prog="python -m modeldiff" if as_module else "modeldiff",
         description="What changed between two language-model checkpoints, and where?",
-        epilog=f"{_REFERENCES} {_EXIT_CODES}",
+        epilog=f"{EXAMPLES['']}\n\n{REFERENCES}\n\n{EXIT_CODES_TEXT}",
+        formatter_class=HelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"modeldiff {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = _Commands(top)
+    _add_reading(commands)
+    _add_diffs(commands)
+    _add_check(commands)
+    _add_kept(commands)
+    _add_helpers(commands)
+    return top
 
-    inspect = commands.add_parser(
+
+class _Commands:
+    """Adds commands that look alike: a line in the list, a description, examples."""
+
+    def __init__(self, top: argparse.ArgumentParser) -> None:
+        self._commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(
+        self,
+        name: str,
+        line: str,
+        description: str = "",
+        *,
+        after: str = "",
+        usage: str | None = None,
+    ) -> argparse.ArgumentParser:
+        paragraphs = (EXAMPLES.get(name, ""), after)
+        return self._commands.add_parser(
+            name,
+            help=line,
+            usage=usage,
+            description=description,
+            epilog="\n\n".join(filter(None, paragraphs)),
+            formatter_class=HelpFormatter,
+        )
+
+
+def _add_reading(commands: _Commands) -> None:
+    inspect = commands.add(
         "inspect",
-        help="what a checkpoint is: facts and tensors (reads headers only)",
-        description="What a checkpoint is: facts and tensors. Reads headers only.",
-        epilog=_REFERENCES,
+        "what a checkpoint is: facts and tensors (reads headers only)",
+        "What a checkpoint is: facts and tensors. Reads headers only.",
+        after=REFERENCES,
     )
-    inspect.add_argument("reference", metavar="REF", help="the checkpoint")
-    _add_json(inspect)
+    inspect.add_argument(
+        "references", metavar="REF", nargs="+", help="the checkpoint, or several one after another"
+    )
+    add_json(inspect)
+    add_quiet(inspect)
 
-    compare = commands.add_parser(
+    compare = commands.add(
         "compare",
-        help="how two architectures differ (reads headers only)",
-        description="How two architectures differ: facts side by side, and which tensors pair up. "
+        "how two architectures differ (reads headers only)",
+        "How two architectures differ: facts side by side, and which tensors pair up. "
         "Reads headers only.",
-        epilog=_REFERENCES,
+        after=REFERENCES,
     )
-    _add_pair(compare)
+    add_pair(compare)
     compare.set_defaults(layers="auto")
-    _add_json(compare)
+    add_json(compare)
 
-    diff = commands.add_parser(
+
+def _add_diffs(commands: _Commands) -> None:
+    diff = commands.add(
         "diff",
-        help="how much each tensor changed from BASE to TARGET",
-        description="How much each tensor changed from BASE to TARGET, in percent of BASE. Results "
-        "are kept: the same question is answered at once the second time.",
-        epilog=f"{_REFERENCES} {_EXIT_CODES}",
+        "how much each tensor changed from BASE to TARGET",
+        "How much each tensor changed from BASE to TARGET, in percent of BASE. Results are kept: "
+        "the same question is answered at once the second time.",
+        after=f"{REFERENCES}\n\n{EXIT_CODES_TEXT}",
     )
-    _add_pair(diff)
-    _add_layers(diff)
-    _add_measuring(diff)
+    add_pair(diff)
+    add_layers(diff)
+    add_measuring(diff)
+    add_output(diff)
+    add_rows(diff)
     diff.add_argument(
         "--shard",
-        type=_shard,
+        type=shard,
         metavar="I/N",
         help="measure only the I-th of N shards and leave a journal of it among the results, for "
         "join; run all N, in any order, on as many machines as share BASE, TARGET and the "
         "folder of results (MODELDIFF_CACHE)",
     )
 
-    join = commands.add_parser(
+    join = commands.add(
         "join",
-        help="the result of a diff that was measured in shards",
-        description="Makes one result of all shards of a diff from BASE to TARGET that lie among "
-        "the results (see diff --shard), or says which are missing.",
-        epilog=f"{_REFERENCES} {_EXIT_CODES}",
+        "the result of a diff that was measured in shards",
+        "Makes one result of all shards of a diff from BASE to TARGET that lie among the results "
+        "(see diff --shard), or says which are missing.",
+        after=f"{REFERENCES}\n\n{EXIT_CODES_TEXT}",
     )
-    _add_pair(join)
-    _add_layers(join)
-    _add_json(join)
-    _add_output(join)
+    add_pair(join)
+    add_layers(join)
+    add_json(join)
+    add_output(join)
+    add_rows(join)
 
-    demo = commands.add_parser(
+    demo = commands.add(
         "demo",
-        help="a diff of two small checkpoints that come along",
-        description="A diff of demo:base and demo:continued, two small models that come along.",
+        "a diff of two small checkpoints that come along",
+        "A diff of demo:base and demo:continued, two small models that come along.",
     )
-    _add_measuring(demo)
+    add_measuring(demo)
+    add_output(demo)
+    add_rows(demo)
 
-    commands.add_parser(
+
+def _add_check(commands: _Commands) -> None:
+    check = commands.add(
+        "check",
+        "fail where a condition on the change holds, for CI",
+        "Measure the change from BASE to TARGET and fail where a condition on it holds. What was "
+        "not compared never passes: where the answer depends on it, the check is undecided.",
+        after=f"{REFERENCES}\n\n{CHECK_EXIT_CODES_TEXT}",
+    )
+    add_pair(check)
+    check.add_argument(
+        "--fail-if",
+        action="append",
+        required=True,
+        type=condition,
+        metavar="CONDITION",
+        help="may be given several times. On a column of the exported tables: the check fails at "
+        "each tensor where it holds, as 'median_pct > 5 and not component like \"*norm*\"'. On "
+        "whole.*: of all chosen tensors together, as 'whole.coverage_pct < 100'",
+    )
+    check.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="ask only the tensors whose place or name this matches, as 'layers.0-3.*q_proj'; may "
+        "be given several times",
+    )
+    check.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        choices=(
+            *("different_shape", "only_in_base", "only_in_target", "unreadable", "quantised"),
+            *("not_measured", "not_finite", "part_of_rows", "no_value"),
+        ),
+        help="let pass what is undecided for this reason alone; it is counted and listed",
+    )
+    add_layers(check)
+    add_measuring(check)
+    check.add_argument(
+        "--junit", type=Path, metavar="FILE", help="also write the outcome as JUnit XML"
+    )
+    check.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write the outcome as Markdown"
+    )
+    add_quiet(check)
+
+
+def _add_kept(commands: _Commands) -> None:
+    listing = commands.add(
+        "list",
+        "what there is to name: the catalog, the demos, kept results",
+        "What there is to name: the catalog's architectures, the demo checkpoints, and the results "
+        "that are kept on this machine.",
+    )
+    listing.add_argument(
+        "what", nargs="?", choices=LISTS, default="all", help="which of them (default: all)"
+    )
+    add_json(listing)
+
+    opened = commands.add(
+        "open",
+        "a kept or exported result, without the checkpoints",
+        "Show a result again: one that is kept on this machine, or a .parquet file that was "
+        "written with --output. The checkpoints themselves are not needed.",
+        after=EXIT_CODES_TEXT,
+    )
+    opened.add_argument(
+        "result",
+        metavar="RESULT",
+        help="a .parquet file, the beginning of a result's key (see list), or last",
+    )
+    add_json(opened)
+    add_output(opened)
+    add_rows(opened)
+
+
+def _add_helpers(commands: _Commands) -> None:
+    commands.add(
         "app",
+        "open the app in a browser",
+        "Serve the app on this machine and print its address, to be opened in a browser. Ctrl+C "
+        "ends it.",
+        after="All other options go to `streamlit run`, such as --server.port 8600.",
         usage="%(prog)s [-h] [OPTION ...]",
-        help="open the app in a browser",
-        description="Serve the app on this machine and print its address, to be opened in a "
-        "browser. Ctrl+C ends it.",
-        epilog="All other options go to `streamlit run`, such as --server.port 8600.",
     )
-    return top
-
-
-def _add_pair(command: argparse.ArgumentParser) -> None:
-    command.add_argument("base", metavar="BASE", help="the checkpoint that change is measured from")
-    command.add_argument("target", metavar="TARGET", help="the checkpoint that it became")
-
-
-def _add_layers(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--layers",
-        choices=("auto", "position"),
-        default="auto",
-        help="auto: where depths differ, or a layer has nothing in common with the one of its "
-        "number, layers are compared that hold the same content; position: always by number",
+    completion = commands.add(
+        "completion",
+        "the script by which a shell completes these commands",
+        "Print the script by which a shell completes commands, options, demos and the catalog.",
     )
-
-
-def _add_json(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--json", action="store_true", help="print one JSON document on standard output"
+    completion.add_argument("shell", choices=SHELLS, help="the shell")
+    schema = commands.add(
+        "schema",
+        "the JSON schema of a document that --json prints",
+        "Print the JSON schema of a document that --json prints. A document names its own in its "
+        "first entry, such as modeldiff/diff/1; the number changes with what readers rely on.",
     )
-
-
-def _add_measuring(command: argparse.ArgumentParser) -> None:
-    _add_json(command)
-    command.add_argument(
-        "--device",
-        default="auto",
-        help="auto (an accelerator if there is one), cpu, cuda, cuda:1, mps, xpu, torch:cpu",
+    schema.add_argument(
+        "name", nargs="?", metavar="NAME", help="the document's name; without it, all are listed"
     )
-    command.add_argument(
-        "--no-cache",
-        action="store_true",
-        help="neither use nor keep results; an interrupted diff then starts from zero",
-    )
-    _add_output(command)
-
-
-def _add_output(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help="also write the result to a .parquet, .csv or .json file, or as a .html report",
-    )
-    command.add_argument(
-        "--quiet",
-        action="store_true",
-        help="print nothing but errors (and the document, with --json)",
-    )
-
-
-def _shard(text: str) -> Shard:
-    # Late, and only where there is a shard: --help is answered at once.
-    from modeldiff.changes import Shard
-    from modeldiff.errors import InvalidOption
-
-    try:
-        return Shard.parse(text)
-    except InvalidOption as error:
-        raise argparse.ArgumentTypeError(f"{error.message} {error.hint}") from error

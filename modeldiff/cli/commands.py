@@ -6,10 +6,17 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from modeldiff.cli.app import serve_app
+from modeldiff.cli.check.command import check_command
+from modeldiff.cli.chosen_rows import ChosenRows, choose_rows
+from modeldiff.cli.completion.command import completion_command
 from modeldiff.cli.json_documents import comparison_document, inspection_document, shard_document
+from modeldiff.cli.listing import list_command
+from modeldiff.cli.opening import open_both, open_one
 from modeldiff.cli.progress_bar import ProgressBar
+from modeldiff.cli.schemas.published import schema_command
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_reports import (
     report_comparison,
@@ -20,10 +27,10 @@ from modeldiff.cli.text_reports import (
 from modeldiff.comparison import Comparison
 from modeldiff.errors import InvalidOption
 from modeldiff.extras import require
-from modeldiff.model import Model
 from modeldiff.results import (
     Result,
     join_shards,
+    open_result,
     require_writable,
     result_document,
     run_diff,
@@ -36,17 +43,25 @@ _REPORT = ".html"
 
 
 def inspect_command(options: Namespace, terminal: Terminal) -> None:
-    """What a checkpoint is."""
-    model = _open(options.reference, terminal)
-    if options.json:
-        terminal.document(inspection_document(model))
-    else:
+    """What a checkpoint is, or several."""
+    if options.json and len(options.references) > 1:
+        raise InvalidOption(
+            "--json prints one document, and several checkpoints are named.",
+            hint="Run the command once for each.",
+        )
+    for number, reference in enumerate(options.references):
+        model = open_one(reference, terminal)
+        if options.json:
+            terminal.document(inspection_document(model))
+            continue
+        if number:
+            terminal.line()
         report_inspection(model, terminal)
 
 
 def compare_command(options: Namespace, terminal: Terminal) -> None:
     """How two architectures differ."""
-    comparison = _open_both(options, terminal)
+    comparison = open_both(options, terminal)
     if options.json:
         terminal.document(comparison_document(comparison))
     else:
@@ -59,7 +74,7 @@ def diff_command(options: Namespace, terminal: Terminal) -> None:
         _run_shard(options, terminal)
         return
     _require_output(options)
-    comparison = _open_both(options, terminal)
+    comparison = open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         result = run_diff(
             comparison, device=options.device, cache=not options.no_cache, progress=progress
@@ -70,7 +85,7 @@ def diff_command(options: Namespace, terminal: Terminal) -> None:
 def join_command(options: Namespace, terminal: Terminal) -> None:
     """The result of a diff that was measured in shards."""
     _require_output(options)
-    comparison = _open_both(options, terminal)
+    comparison = open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         result = join_shards(comparison, progress=progress)
     _show(result, comparison, options, terminal)
@@ -91,23 +106,35 @@ def demo_command(options: Namespace, terminal: Terminal) -> None:
     )
 
 
-COMMANDS: Mapping[str, Callable[[Namespace, Terminal], None]] = {
+def open_command(options: Namespace, terminal: Terminal) -> None:
+    """A kept or exported result, without its checkpoints."""
+    _require_output(options)
+    _show(open_result(options.result), None, options, terminal)
+
+
+COMMANDS: Mapping[str, Callable[[Namespace, Terminal], int | None]] = {
     "inspect": inspect_command,
     "compare": compare_command,
     "diff": diff_command,
     "join": join_command,
     "demo": demo_command,
+    "check": check_command,
+    "list": list_command,
+    "open": open_command,
     "app": serve_app,
+    "completion": completion_command,
+    "schema": schema_command,
 }
 
 
 def _run_shard(options: Namespace, terminal: Terminal) -> None:
-    if options.no_cache or options.output is not None:
+    chooses = options.only or options.filter or options.sort or options.top or options.reverse
+    if options.no_cache or options.output is not None or chooses:
         raise InvalidOption(
-            "--shard goes with neither --no-cache nor --output.",
-            hint="A shard leaves a journal among the results; join writes the output of them all.",
+            "--shard goes with neither --no-cache nor --output, and lists no tensors.",
+            hint="A shard leaves a journal among the results; join writes and lists them all.",
         )
-    comparison = _open_both(options, terminal)
+    comparison = open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         measured = run_shard(comparison, options.shard, device=options.device, progress=progress)
     if options.json:
@@ -123,19 +150,34 @@ def _require_output(options: Namespace) -> None:
             require("report", "A report")
 
 
-def _show(result: Result, comparison: Comparison, options: Namespace, terminal: Terminal) -> None:
+def _show(
+    result: Result, comparison: Comparison | None, options: Namespace, terminal: Terminal
+) -> None:
+    chosen = choose_rows(result.changes, options)
     # The file first: whoever reads the words may have enough before they end, as `head` does.
     if options.output is not None:
         _write(result, comparison, options.output)
     if options.json:
-        terminal.document(result_document(result))
+        terminal.document(_document(result, chosen))
     elif not terminal.quiet:  # the words of a large model take longer than to read a small one
-        report_diff(result, terminal)
+        report_diff(result, terminal, chosen)
     if options.output is not None:
         terminal.talk(f"Written to {options.output}")
 
 
-def _write(result: Result, comparison: Comparison, output: Path) -> None:
+def _document(result: Result, chosen: ChosenRows | None) -> dict[str, Any]:
+    """The result's document, with all tensors or those that were chosen."""
+    document = result_document(result)
+    if chosen is None:
+        return document
+    rows = dict(zip(map(id, result.changes), document["tensors"], strict=True))
+    return document | {
+        "selection": chosen.options,
+        "tensors": [rows[id(change)] for change in chosen.rows],
+    }
+
+
+def _write(result: Result, comparison: Comparison | None, output: Path) -> None:
     if output.suffix.lower() != _REPORT:
         write_result(result, output)
         return
@@ -143,15 +185,3 @@ def _write(result: Result, comparison: Comparison, output: Path) -> None:
     from modeldiff.drawings.report import report_html
 
     write_file(output, report_html(result, comparison).encode())
-
-
-def _open_both(options: Namespace, terminal: Terminal) -> Comparison:
-    base, target = _open(options.base, terminal), _open(options.target, terminal)
-    return Comparison(base, target, layers=options.layers)
-
-
-def _open(reference: str, terminal: Terminal) -> Model:
-    model = Model.open(reference)
-    for warning in model.checkpoint.warnings:
-        terminal.talk(f"warning: {model.reference}: {warning}")
-    return model

@@ -8,6 +8,7 @@ from typing import Any
 from modeldiff.architectures import Architecture, Parameter
 from modeldiff.architectures.place import trained_elements
 from modeldiff.changes import Shard, pair_row
+from modeldiff.cli.schemas.published import document_id
 from modeldiff.comparison import Comparison
 from modeldiff.model import Model
 from modeldiff.results import MeasuredShard
@@ -17,6 +18,7 @@ def inspection_document(model: Model) -> dict[str, Any]:
     """What a checkpoint is. ``parameters`` counts stored elements; buffers are none."""
     checkpoint, architecture = model.checkpoint, model.architecture
     return {
+        "document": document_id("inspect"),
         "reference": checkpoint.reference.text,
         "fingerprint": checkpoint.fingerprint,
         "format": checkpoint.format,
@@ -31,6 +33,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
     """How two architectures differ. A fact that one side lacks is null there."""
     facts, pairs = comparison.facts, comparison.pairs
     return {
+        "document": document_id("compare"),
         "facts": [
             {
                 "fact": fact.key,
@@ -53,6 +56,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
 def shard_document(shard: Shard, measured: MeasuredShard) -> dict[str, Any]:
     """What was measured of a shard. ``journal`` is null where the whole result is stored."""
     return {
+        "document": document_id("shard"),
         "shard": {"number": shard.number, "count": shard.count},
         "tensors": len(measured.changes),
         "statuses": dict(measured.changes.statuses),

@@ -6,12 +6,26 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
+from modeldiff.cli.colour import ColourDepth, Painted, choose_depth, paint
 from modeldiff.errors import ResultError
 
-_ASCII = {"×": "x", "–": "-", "−": "-", "→": "->", "∞": "inf", "…": "...", "·": "|", "√": "sqrt "}
+_ASCII = {
+    "×": "x",
+    "–": "-",
+    "−": "-",
+    "→": "->",
+    "∞": "inf",
+    "…": "...",
+    "·": "|",
+    "√": "sqrt ",
+    "≠": "#",
+    "≈": "~",
+    "≥": ">=",
+    "≤": "<=",
+}
 
 
 class Terminal:
@@ -29,6 +43,18 @@ class Terminal:
         """Columns to fit into; None where output is no terminal, and so has no width."""
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
+    @property
+    def colours(self) -> ColourDepth:
+        """What colours output can show."""
+        return choose_depth(os.environ, is_terminal=sys.stdout.isatty())
+
+    def painted(self, parts: Iterable[Painted]) -> None:
+        """A line of parts, each on its own ground where colours can be shown."""
+        if not self.quiet:
+            depth = self.colours
+            line = "".join(paint(printable(part.text), part.ground, depth) for part in parts)
+            _write(sys.stdout, f"{line if depth != 'none' else line.rstrip()}\n")
+
     def line(self, text: str = "") -> None:
         """A line of what was asked for."""
         if not self.quiet:
@@ -38,15 +64,17 @@ class Terminal:
         """A line in bold, where that can be shown."""
         if self.quiet:
             return
-        bold = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        start, end = (
-            ("\x1b[1m", "\x1b[0m") if bold and os.environ.get("TERM") != "dumb" else ("", "")
-        )
+        bold = self.colours != "none"
+        start, end = ("\x1b[1m", "\x1b[0m") if bold else ("", "")
         _write(sys.stdout, f"\n{start}{printable(text)}{end}\n")
 
     def document(self, document: Mapping[str, Any]) -> None:
         """The one JSON document of a command: strict JSON in ASCII."""
         _write(sys.stdout, json.dumps(document, allow_nan=False, indent=1) + "\n")
+
+    def raw(self, text: str) -> None:
+        """What is for a program to read, as it stands: text of ours, never of a file."""
+        _write(sys.stdout, text)
 
     def talk(self, text: str) -> None:
         """A line about what is being done."""

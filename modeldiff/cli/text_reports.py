@@ -9,7 +9,9 @@ from modeldiff.architectures.graph.data_order import DataOrder
 from modeldiff.changes import Change, ChangeTable, Pair, Shard, Statistics, Status
 from modeldiff.changes.alignment.align import layers_of_one_side
 from modeldiff.checkpoints import Checkpoint, TensorInfo
+from modeldiff.cli.chosen_rows import ChosenRows
 from modeldiff.cli.grouping import grouped, layers_text
+from modeldiff.cli.heat.heat_table import report_heat_table
 from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
@@ -120,9 +122,9 @@ def report_shard(shard: Shard, measured: MeasuredShard, terminal: Terminal) -> N
         terminal.line(f"Kept for join in {measured.journal}")
 
 
-def report_diff(result: Result, terminal: Terminal) -> None:
-    """The narrative, each component over all layers, the extremes, and what could
-    not be compared."""
+def report_diff(result: Result, terminal: Terminal, chosen: ChosenRows | None = None) -> None:
+    """The narrative, each component over all layers and layer by layer, the extremes or the rows
+    that were ``chosen``, and what could not be compared."""
     header, changes = result.header, result.changes
     # Late: who wants a document or no words needs none of it.
     from modeldiff.findings.narrative import narrate
@@ -152,8 +154,12 @@ def report_diff(result: Result, terminal: Terminal) -> None:
             terminal,
         )
         _report_floor(summary.statistics, terminal)
-        _report_extremes("Most changed", summary.most_changed, terminal)
-        _report_extremes("Least changed", summary.least_changed, terminal)
+        report_heat_table(changes, terminal)
+        if chosen is None:
+            _report_extremes("Most changed", summary.most_changed, terminal)
+            _report_extremes("Least changed", summary.least_changed, terminal)
+    if chosen is not None:
+        _report_chosen(chosen, terminal)
     _report_shared_rows(changes, terminal)
     _report_not_compared(changes, terminal)
 
@@ -208,6 +214,8 @@ def _sentence(text: str, terminal: Terminal) -> None:
 
 
 _NUMBERS = ("median", "p95", "unchanged", "Frobenius", "cosine")
+_SHOWN = ("median_pct", "p95_pct", "unchanged_pct", "rel_frobenius_pct", "cosine", "name", "place")
+"""The columns, by their names in exported tables, that a list of tensors shows anyway."""
 
 
 def _numbers(statistics: Statistics) -> tuple[str, ...]:
@@ -250,6 +258,31 @@ def _report_extremes(title: str, changes: Sequence[Change], terminal: Terminal) 
         if change.statistics is not None and change.pair.base is not None
     ]
     _table(terminal, ("tensor", "shape", *_NUMBERS), rows, right=range(2, 7), spare=(1, 3))
+
+
+def _report_chosen(chosen: ChosenRows, terminal: Terminal) -> None:
+    """The tensors that were asked for, one by one."""
+    terminal.heading(f"Tensors: {chosen.words}")
+    numbers = range(2, 2 + len(_NUMBERS))
+    headers = ["tensor", "shape", *_NUMBERS]
+    rows = [
+        (_name(row.pair), format_shape(row.pair.shapes[0] or row.pair.shapes[1]), *_measured(row))
+        for row in chosen.rows
+    ]
+    if chosen.order is not None and chosen.order not in _SHOWN:
+        headers.append(chosen.order)
+        rows = [(*row, cell) for row, cell in zip(rows, chosen.order_cells, strict=True)]
+    if rows:
+        _table(terminal, headers, rows, right=[*numbers, len(headers) - 1], spare=(1, 3, 6, 5))
+    for sentence in chosen.notes:
+        _sentence(sentence, terminal)
+
+
+def _measured(change: Change) -> tuple[str, ...]:
+    """A row's numbers, or why it has none."""
+    if change.statistics is not None:
+        return _numbers(change.statistics)
+    return (STATUS_WORDS[change.pair.status].label, *("",) * (len(_NUMBERS) - 1))
 
 
 def _kept_in(checkpoint: Checkpoint) -> str:

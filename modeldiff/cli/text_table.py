@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from modeldiff.cli.terminal import printable
@@ -11,7 +12,12 @@ from modeldiff.cli.terminal import printable
 _GAP = "  "
 _LEAST = 8
 _WORD = 24
-"""Of longer words the middle may be cut before sentences become narrower than this."""
+"""Longer names are broken before sentences become narrower than this."""
+_PARTS = re.compile(r"[^./]+[./]*|[./]+")
+_SHORT_PARTS = re.compile(r"[^_-]+[_-]*|[_-]+")
+"""A name's parts, each with what separates it from the next, and the parts of these."""
+_MOST_LINES = 6
+"""A name that would take more lines is no name that anybody reads: its middle is left out."""
 
 
 def table_lines(
@@ -24,16 +30,19 @@ def table_lines(
 ) -> list[str]:
     """A header line and the rows, columns aligned, those numbered in ``right`` to the right.
 
-    Where ``width`` is given and too small, the widest of the other columns are narrowed until a
-    line fits, but never below 8 characters: sentences go on in a line below, what has no blank is
-    cut in its middle. Sentences are narrowed first, names only when these are as narrow as can be
-    and the ``spare`` columns, in the order given, are left out.
+    Where ``width`` is given and too small, room is made in this order: sentences go on in a line
+    below; the ``spare`` columns, in the order given, are left out; names go on in a line below,
+    too, broken behind a dot or a slash. No name loses a character before these are 8 characters
+    wide; only what fits nowhere then has its middle left out, and last of all numbers but the first
+    are left out, from the right.
     """
     cells = [[printable(cell) for cell in row] for row in [headers, *rows]]
     kept = list(range(len(headers)))
     for column in spare:
         if width is not None and _least_width(cells, kept, right) > width:
             kept.remove(column)
+    if width is not None:
+        kept = _with_room_for_names(cells, kept, right, width)
     right = [at for at, column in enumerate(kept) if column in right]
     cells = [[row[column] for column in kept] for row in cells]
     columns = list(zip(*cells, strict=True))
@@ -63,6 +72,22 @@ def _least_width(cells: Sequence[Sequence[str]], kept: Sequence[int], right: Seq
     return sum(widths) + len(_GAP) * (len(kept) - 1)
 
 
+def _with_room_for_names(
+    cells: Sequence[Sequence[str]], kept: list[int], right: Sequence[int], width: int
+) -> list[int]:
+    """The columns that remain where not even names of the least width leave room for all numbers:
+    the first number stays."""
+    numbers = [column for column in kept if column in right]
+    while len(numbers) > 1:
+        longest = {column: max(len(row[column]) for row in cells) for column in kept}
+        least = (each if i in right else min(each, _LEAST) for i, each in longest.items())
+        if sum(least) + len(_GAP) * (len(kept) - 1) <= width:
+            break
+        kept = [column for column in kept if column != numbers[-1]]
+        numbers.pop()
+    return kept
+
+
 def _narrow(widths: list[int], may_shrink: Sequence[int], least: Sequence[int], width: int) -> None:
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
     while excess > 0:
@@ -90,10 +115,36 @@ def _lines(row: Sequence[str], widths: Sequence[int], right: Sequence[int]) -> l
 
 
 def _broken(cell: str, width: int) -> list[str]:
+    """A cell in lines of at most ``width``: sentences between words, names behind a dot or a slash,
+    within these at an underscore or a hyphen."""
     if len(cell) <= width:
         return [cell]
-    fitting = " ".join(shorten_middle(word, width) for word in cell.split(" "))
-    return textwrap.wrap(fitting, width, break_on_hyphens=False) or [""]
+    words = [part for word in cell.split(" ") for part in _pieces(word, width)]
+    return textwrap.wrap(" ".join(words), width, break_on_hyphens=False) or [""]
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    """A name in as few pieces of at most ``width`` as its separators allow. What has none to be
+    broken at has its middle left out, and so has a name of very many pieces."""
+    if len(word) <= width:
+        return [word]
+    pieces: list[str] = []
+    for part in _parts(word, width):
+        if pieces and len(pieces[-1]) + len(part) <= width:
+            pieces[-1] += part
+        else:
+            pieces.append(part)
+    if len(pieces) > _MOST_LINES:
+        return [shorten_middle(word, width)]
+    return [shorten_middle(piece, width) for piece in pieces]
+
+
+def _parts(word: str, width: int) -> Iterator[str]:
+    for part in _PARTS.findall(word):
+        if len(part) <= width:
+            yield part
+        else:
+            yield from _SHORT_PARTS.findall(part)
 
 
 def shorten_middle(text: str, width: int) -> str:

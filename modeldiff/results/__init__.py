@@ -11,6 +11,7 @@ from modeldiff.results.jobs.manager import JobSnapshot, cancel, find, submit
 from modeldiff.results.jobs.throughput import Pace
 from modeldiff.results.joining import join_journals, join_shards
 from modeldiff.results.result import Result, ResultHeader
+from modeldiff.results.store.reopening import open_result
 from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "list_results",
     "load_drill_down",
     "load_result",
+    "open_result",
     "possible_drill_downs",
     "require_writable",
     "result_document",

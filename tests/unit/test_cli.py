@@ -99,7 +99,8 @@ class TestInspect:
         assert main(["inspect", base, "--json"]) == 0
         shown = document(capsys)
         assert list(shown) == [
-            *("reference", "fingerprint", "format", "parameters", "bytes", "facts", "tensors")
+            *("document", "reference", "fingerprint", "format", "parameters", "bytes"),
+            *("facts", "tensors"),
         ]
         assert shown["reference"] == base
         assert shown["format"] == "safetensors"
@@ -134,7 +135,7 @@ class TestCompare:
     def test_json(self, base: str, target: str, capsys: Output) -> None:
         assert main(["compare", base, target, "--json"]) == 0
         shown = document(capsys)
-        assert list(shown) == ["facts", "pairs", "summary"]
+        assert list(shown) == ["document", "facts", "pairs", "summary"]
         assert {"fact": "layers", "base": 3, "target": 4, "same": False} in shown["facts"]
         assert {"fact": "hidden_size", "base": 8, "target": 8, "same": True} in shown["facts"]
         assert shown["summary"]["statuses"] == {"compared": 11, "only_in_target": 3}
@@ -156,7 +157,7 @@ class TestDiff:
     def test_json(self, base: str, target: str, capsys: Output) -> None:
         assert main(["diff", base, target, "--json"]) == 0
         shown = document(capsys)
-        assert list(shown)[:4] == ["schema", "base", "target", "options"]
+        assert list(shown)[:5] == ["document", "schema", "base", "target", "options"]
         assert {"summary", "tensors"} < set(shown)
         assert shown["base"]["reference"] == base
         assert len(shown["tensors"]) == 14
@@ -461,12 +462,29 @@ class TestTables:
         lines = table_lines(("name", "n"), [("a", "1"), ("long", "1,000")], right=(1,))
         assert lines == ["name      n", "a         1", "long  1,000"]
 
-    def test_cut_to_the_width_but_not_the_numbers(self) -> None:
-        rows = [("model.layers.31.self_attn.q_proj.weight", "a reason of some length", "1,234,567")]
-        lines = table_lines(("tensor", "reason", "n"), rows, right=(2,), width=50)
-        assert max(map(len, lines)) == 50
-        assert lines[1].startswith("model.l") and "…" in lines[1]
+    @pytest.mark.parametrize("width", [50, 40, 34, 30])
+    def test_neither_names_nor_numbers_lose_a_character(self, width: int) -> None:
+        name = "model.layers.31.self_attn.q_proj.weight"
+        rows = [(name, "a reason of some length", "1,234,567")]
+        lines = table_lines(("tensor", "reason", "n"), rows, right=(2,), width=width)
+        assert max(map(len, lines)) <= width
+        edge = lines[0].index("reason")
+        assert "".join(line[:edge].strip() for line in lines[1:]) == name
         assert lines[1].endswith("1,234,567")
+
+    def test_only_what_fits_nowhere_is_cut_and_numbers_go_last(self) -> None:
+        name = f"layers.{'x' * 40}.weight"
+        headers, rows = ("tensor", "median", "p95"), [(name, "12.3", "1,234,567")]
+        lines = table_lines(headers, rows, right=(1, 2), width=36)
+        assert "…" in "".join(lines) and lines[1].split()[-2:] == ["12.3", "1,234,567"]
+        lines = table_lines(headers, rows, right=(1, 2), width=20)
+        assert max(map(len, lines)) <= 20
+        assert lines[0].split() == ["tensor", "median"] and "12.3" in lines[1]
+
+    def test_a_hostile_name_takes_few_lines(self) -> None:
+        rows = [("a." * 50_000, "1")]
+        assert len(table_lines(("tensor", "n"), rows, right=(1,), width=40)) < 10
+        assert table_lines(("tensor", "n"), rows, right=(1,))[1].startswith(rows[0][0])
 
     def test_a_spare_column_goes_before_a_name_is_cut(self) -> None:
         rows = [("model.layers.31.mlp.up_proj.weight", "4096 × 4096", "1.23", "200")]

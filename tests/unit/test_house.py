@@ -26,7 +26,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "results",
         "drawings",
         "__init__",
-        "cli ui",
+        "cli ui integrations",
         "__main__ pages streamlit_app",
     )
 )

@@ -38,14 +38,15 @@ _MOST_ROWS = 3_000
 _HERE = Path(__file__).parent
 
 
-def report_html(result: Result, comparison: Comparison) -> str:
+def report_html(result: Result, comparison: Comparison | None) -> str:
     """A finished diff of this comparison as one HTML document of less than ``MOST_BYTES``.
 
-    Experts are folded; where that is still too much, the rows that changed least are left out, and
-    the report says how many.
+    Without the ``comparison`` (None: a kept result, whose checkpoints were not opened) it has
+    neither architectures nor drawings, and says so. Experts are folded; where that is still too
+    much, the rows that changed least are left out, and the report says how many.
     """
-    base, target = comparison.base.architecture, comparison.target.architecture
-    every = read_rows(result.changes, base, target)
+    sides = [] if comparison is None else [comparison.base, comparison.target]
+    every = read_rows(result.changes, *(side.architecture for side in sides))
     frame = _Report(result, comparison)
     most = _MOST_ROWS
     while True:
@@ -58,22 +59,12 @@ def report_html(result: Result, comparison: Comparison) -> str:
 class _Report:
     """What does not depend on how many rows are shown is made once."""
 
-    def __init__(self, result: Result, comparison: Comparison) -> None:
+    def __init__(self, result: Result, comparison: Comparison | None) -> None:
         self._result = result
         self._header = result.header
         self._title = f"{result.header.base_reference} → {result.header.target_reference}"
         self._words = narrative_html(result.changes)
-        base, target = comparison.base.architecture, comparison.target.architecture
-        facts = comparison.facts
-        names = result.header.base_reference, result.header.target_reference
-        self._diagram = section("diagram", "In its place", diagram_html(result.changes, target))
-        self._architecture = section(
-            "architecture",
-            "Architecture",
-            facts_html(facts),
-            parts_html(read_parts(base, target)),
-            side_by_side_html(base, target, facts, names),
-        )
+        self._models = _NOT_OPENED if comparison is None else _models(result, comparison)
 
     def document(self, rows: ReportRows) -> str:
         """The document with these of all rows."""
@@ -81,8 +72,7 @@ class _Report:
             _heading(self._title, self._header),
             _words(self._words, rows),
             _heatmap(rows),
-            self._diagram,
-            self._architecture,
+            self._models,
             _table(rows, len(self._result.changes)),
             section("guide", "How to read this", guide_html(rows.metrics)),
             f"<footer>Made by modeldiff {text(self._header.version)} from the result "
@@ -106,6 +96,28 @@ class _Report:
             f'{"".join(body)}<div id="tip" role="tooltip" hidden></div>'
             f"<script>{script}</script></body></html>\n"
         )
+
+
+def _models(result: Result, comparison: Comparison) -> str:
+    """The target's diagram with its change, and both architectures."""
+    base, target = comparison.base.architecture, comparison.target.architecture
+    facts = comparison.facts
+    names = result.header.base_reference, result.header.target_reference
+    return section("diagram", "In its place", diagram_html(result.changes, target)) + section(
+        "architecture",
+        "Architecture",
+        facts_html(facts),
+        parts_html(read_parts(base, target)),
+        side_by_side_html(base, target, facts, names),
+    )
+
+
+_NOT_OPENED = section(
+    "architecture",
+    "Architecture",
+    "<p>This report was made from the stored result alone. The checkpoints were not opened, so it "
+    "has neither their diagram nor their facts.</p>",
+)
 
 
 def _heading(title: str, header: ResultHeader) -> str:

@@ -88,9 +88,9 @@ class ReportRows:
         return replace(self, rows=tuple(self.rows[at] for at in sorted(kept)))
 
 
-def read_rows(changes: ChangeTable, base: Architecture, target: Architecture) -> ReportRows:
+def read_rows(changes: ChangeTable, *architectures: Architecture) -> ReportRows:
     """All rows: the margins first, then the cells in the order in which data passes."""
-    cells = gather_cells(changes, base, target)
+    cells = gather_cells(changes, *architectures)
     frame = cells_frame(cells, METRICS[0])
     shown, steps = [], []
     for metric in METRICS:

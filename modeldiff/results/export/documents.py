@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from modeldiff.findings.summary import Summary
 
 
+DIFF_DOCUMENT = "modeldiff/diff/1"
+"""The name and version of the document, whose JSON schema ``modeldiff schema diff`` prints."""
+
+
 def result_document(result: Result) -> dict[str, Any]:
     """The result as one JSON document: infinity is ``"inf"``, missing is None.
 
@@ -24,6 +28,7 @@ def result_document(result: Result) -> dict[str, Any]:
 
     header, narrative = result.header, narrate(result.changes)
     return {
+        "document": DIFF_DOCUMENT,
         "schema": header.schema,
         "base": {"reference": header.base_reference, "fingerprint": header.base_fingerprint},
         "target": {"reference": header.target_reference, "fingerprint": header.target_fingerprint},

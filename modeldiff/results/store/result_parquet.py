@@ -17,6 +17,8 @@ from modeldiff.files.sealed_parquet import check_seal, seal, sealed_footer
 from modeldiff.results.result import Result, ResultHeader
 
 _METADATA_KEY = b"modeldiff"
+_HEADER_TYPES: dict[str, Any] = {"options": dict, "schema": int, "seconds": (int, float)}
+"""The types of a header's fields that are no text."""
 _REPEATED_TEXT = [
     *("tower", "component", "parameter", "status", "reason"),
     *("base_dtype", "base_file", "base_part", "target_dtype", "target_file", "target_part"),
@@ -63,4 +65,8 @@ def _header(metadata: dict[bytes, bytes] | None) -> ResultHeader:
     fields: Any = json.loads(metadata[_METADATA_KEY])
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         raise ValueError(f"it was not written with schema version {SCHEMA}")
-    return ResultHeader(**fields)
+    header = ResultHeader(**fields)
+    for name, value in fields.items():
+        if not isinstance(value, _HEADER_TYPES.get(name, str)):
+            raise ValueError(f"its {name} is of another type")
+    return header

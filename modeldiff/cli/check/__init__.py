@@ -1,0 +1,1 @@
+"""``modeldiff check``: the verdict on a diff as words, JSON, JUnit XML and Markdown."""

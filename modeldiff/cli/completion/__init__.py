@@ -1,0 +1,1 @@
+"""``modeldiff completion``: scripts by which shells complete commands, made from the parser."""

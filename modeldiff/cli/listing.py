@@ -1,0 +1,96 @@
+"""``modeldiff list``: what there is to name."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modeldiff.checkpoints.config_only.catalog import catalog_config, catalog_names
+from modeldiff.checkpoints.references import demo_names
+from modeldiff.cli.schemas.published import document_id
+from modeldiff.cli.terminal import Terminal
+from modeldiff.cli.text_table import table_lines
+from modeldiff.results import ResultHeader, list_results
+
+_DIGITS = 12
+"""Of a key, as many as tell results apart."""
+
+_Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One part of the list: how its entries are made, and each as a line of a table."""
+
+    title: str
+    headers: Sequence[str]
+    entries: Callable[[], list[_Entry]]
+    line: Callable[[_Entry], Sequence[str]]
+
+
+def list_command(options: Namespace, terminal: Terminal) -> None:
+    """The catalog, the demos and the kept results, or one of these."""
+    names = tuple(_PARTS) if options.what == "all" else (options.what,)
+    entries = {name: _PARTS[name].entries() for name in names}
+    if options.json:
+        terminal.document({"document": document_id("list"), **entries})
+        return
+    for name in names:
+        part = _PARTS[name]
+        terminal.heading(part.title)
+        rows = [part.line(entry) for entry in entries[name]]
+        lines = table_lines(part.headers, rows, width=terminal.width) if rows else ["none"]
+        for line in lines:
+            terminal.line(line)
+
+
+def _catalog() -> list[_Entry]:
+    return [
+        {"reference": f"catalog:{name}", "model_type": str(catalog_config(name)["model_type"])}
+        for name in catalog_names()
+    ]
+
+
+def _demos() -> list[_Entry]:
+    return [{"reference": f"demo:{name}"} for name in demo_names()]
+
+
+def _results() -> list[_Entry]:
+    return [_result(header) for header in list_results()]
+
+
+def _result(header: ResultHeader) -> _Entry:
+    return {
+        "key": header.key,
+        "base": {"reference": header.base_reference, "fingerprint": header.base_fingerprint},
+        "target": {"reference": header.target_reference, "fingerprint": header.target_fingerprint},
+        "options": dict(header.options),
+        "version": header.version,
+        "device": header.device,
+        "seconds": header.seconds,
+        "created": header.created,
+    }
+
+
+def _result_line(entry: _Entry) -> Sequence[str]:
+    base, target = entry["base"]["reference"], entry["target"]["reference"]
+    return entry["key"][:_DIGITS], base, target, entry["created"]
+
+
+_PARTS = {
+    "catalog": _Part(
+        "Architectures without weights (modeldiff compare catalog:… catalog:…)",
+        ("reference", "model type"),
+        _catalog,
+        lambda entry: (entry["reference"], entry["model_type"]),
+    ),
+    "demos": _Part("Demo checkpoints", ("reference",), _demos, lambda entry: (entry["reference"],)),
+    "results": _Part(
+        "Kept results, newest first (modeldiff open KEY)",
+        ("key", "base", "target", "created"),
+        _results,
+        _result_line,
+    ),
+}

@@ -1,0 +1,1 @@
+"""The JSON schemas of the documents that the command line prints."""

@@ -1,0 +1,81 @@
+"""What ``--help`` says beside the options: examples, forms of references, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+REFERENCES = (
+    "A reference is a folder, one .safetensors file, owner/name[@revision] on the Hugging Face "
+    "Hub, a demo checkpoint (demo:base) or, without weights, catalog:NAME or a config.json; "
+    "modeldiff list names what is here."
+)
+EXIT_CODES_TEXT = (
+    "Exit codes: 0 done; 1 an error that the message says how to mend; 2 wrong usage; 130 "
+    "interrupted: the next run of the same diff goes on from there. Those of check: see there."
+)
+CHECK_EXIT_CODES_TEXT = (
+    "Exit codes: 0 passed; 1 an error that the message says how to mend; 2 wrong usage; 3 failed: "
+    "a condition holds; 4 undecided: no condition holds, but one depends on what was not compared "
+    "(--allow lets a reason pass); 130 interrupted."
+)
+EXAMPLES: Mapping[str, str] = {
+    name: "examples:\n" + "\n".join(f"  {line}" for line in lines)
+    for name, lines in {
+        "": (
+            "modeldiff demo",
+            "modeldiff compare meta-llama/Meta-Llama-3-8B meta-llama/Llama-3.1-8B",
+            "modeldiff diff ./base ./fine-tuned --output report.html",
+            "modeldiff check ./base ./merged --fail-if 'median_pct > 5'",
+            "modeldiff open last --top 10",
+        ),
+        "inspect": (
+            "modeldiff inspect ./out/checkpoint-500",
+            "modeldiff inspect catalog:llama-3-8b --json",
+        ),
+        "compare": (
+            "modeldiff compare catalog:llama-3-8b catalog:llama-3.1-8b",
+            "modeldiff compare ./base ./merged --json",
+        ),
+        "diff": (
+            "modeldiff diff ./base ./fine-tuned",
+            "modeldiff diff ./base ./fine-tuned --top 10",
+            "modeldiff diff ./base ./fine-tuned --only 'layers.0-3.*proj' --sort unchanged_pct",
+            "modeldiff diff ./base ./fine-tuned --filter 'nonfinite > 0'",
+            "modeldiff diff ./base ./fine-tuned --output report.html",
+        ),
+        "join": ("modeldiff join ./base ./fine-tuned --output report.html",),
+        "demo": ("modeldiff demo", "modeldiff demo --top 5"),
+        "check": (
+            "modeldiff check ./base ./merged --fail-if 'median_pct > 5'",
+            "modeldiff check ./base ./merged --fail-if 'unchanged_pct < 100' \\",
+            "    --only 'layers.0-15.*' --only embed_tokens",
+            "modeldiff check ./base ./tuned --fail-if 'whole.unchanged_pct > 99' \\",
+            "    --fail-if 'nonfinite_target > 0' --junit check.xml --markdown check.md",
+        ),
+        "list": ("modeldiff list", "modeldiff list results --json"),
+        "open": (
+            "modeldiff open last",
+            "modeldiff open result.parquet --output report.html",
+            "modeldiff open 3f2a91 --top 10 --sort rel_frobenius_pct",
+        ),
+        "app": ("modeldiff app", "modeldiff app --server.port 8600"),
+        "completion": (
+            'eval "$(modeldiff completion bash)"    # in ~/.bashrc',
+            'eval "$(modeldiff completion zsh)"     # in ~/.zshrc, behind compinit',
+            "modeldiff completion fish > ~/.config/fish/completions/modeldiff.fish",
+        ),
+        "schema": ("modeldiff schema", "modeldiff schema check > check.schema.json"),
+    }.items()
+}
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Fills paragraphs, and leaves examples as they stand."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = text.split("\n\n")
+        return "\n\n".join(
+            each if "\n" in each else super(HelpFormatter, self)._fill_text(each, width, indent)
+            for each in paragraphs
+        )

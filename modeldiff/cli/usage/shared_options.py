@@ -1,0 +1,155 @@
+"""Options that several commands take, and how their values are read."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from modeldiff.changes import Shard
+    from modeldiff.findings.conditions.expression import Condition
+
+_Value = TypeVar("_Value")
+
+
+def add_pair(command: argparse.ArgumentParser) -> None:
+    """``BASE TARGET``."""
+    command.add_argument("base", metavar="BASE", help="the checkpoint that change is measured from")
+    command.add_argument("target", metavar="TARGET", help="the checkpoint that it became")
+
+
+def add_layers(command: argparse.ArgumentParser) -> None:
+    """How layers become partners."""
+    command.add_argument(
+        "--layers",
+        choices=("auto", "position"),
+        default="auto",
+        help="auto: where depths differ, or a layer has nothing in common with the one of its "
+        "number, layers are compared that hold the same content; position: always by number",
+    )
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    """One document in the place of words."""
+    command.add_argument(
+        "--json",
+        action="store_true",
+        help="print one JSON document on standard output (see modeldiff schema)",
+    )
+
+
+def add_quiet(command: argparse.ArgumentParser) -> None:
+    """No words."""
+    command.add_argument(
+        "--quiet",
+        action="store_true",
+        help="print nothing but errors (and the document, with --json)",
+    )
+
+
+def add_measuring(command: argparse.ArgumentParser) -> None:
+    """Where to measure, and whether results are kept."""
+    add_json(command)
+    command.add_argument(
+        "--device",
+        default="auto",
+        help="auto (an accelerator if there is one), cpu, cuda, cuda:1, mps, xpu, torch:cpu",
+    )
+    command.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="neither use nor keep results; an interrupted diff then starts from zero",
+    )
+
+
+def add_output(command: argparse.ArgumentParser) -> None:
+    """A file beside the words, or no words."""
+    command.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="also write the whole result to a .parquet, .csv or .json file, or as a .html report",
+    )
+    add_quiet(command)
+
+
+def add_rows(command: argparse.ArgumentParser) -> None:
+    """Which tensors are listed one by one, and in which order."""
+    rows = command.add_argument_group(
+        "listing tensors", "Any of these lists tensors one by one; --json then has only these."
+    )
+    rows.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="those whose place or name this matches, as 'layers.0-3.*q_proj'; may be given "
+        "several times",
+    )
+    rows.add_argument(
+        "--filter",
+        type=_filter,
+        metavar="CONDITION",
+        help="those for which this holds, as 'unchanged_pct < 50 and layer >= 8'",
+    )
+    rows.add_argument(
+        "--sort",
+        type=_column,
+        metavar="COLUMN",
+        help="order by a column of the exported tables: numbers from the largest, texts from A "
+        "(default: median_pct)",
+    )
+    rows.add_argument("--reverse", action="store_true", help="turn the order around")
+    rows.add_argument("--top", type=_count, metavar="N", help="only the first N")
+
+
+def condition(text: str) -> Condition:
+    """A condition of ``check``. Raises ``ArgumentTypeError``."""
+    # Late, here and below: --help is answered at once.
+    from modeldiff.findings.conditions.columns import COLUMNS
+    from modeldiff.findings.conditions.expression import parse_condition
+
+    return _usage(lambda: parse_condition(text, COLUMNS))
+
+
+def shard(text: str) -> Shard:
+    """``I/N``. Raises ``ArgumentTypeError``."""
+    from modeldiff.changes import Shard
+
+    return _usage(lambda: Shard.parse(text))
+
+
+def _filter(text: str) -> Condition:
+    from modeldiff.findings.conditions.columns import ROW_COLUMNS
+    from modeldiff.findings.conditions.expression import parse_condition
+
+    return _usage(lambda: parse_condition(text, ROW_COLUMNS))
+
+
+def _column(text: str) -> str:
+    from modeldiff.findings.conditions.columns import ROW_COLUMNS
+    from modeldiff.text.quoting import did_you_mean
+
+    if text not in ROW_COLUMNS:
+        hint = did_you_mean(text, ROW_COLUMNS) or f"The columns are {', '.join(ROW_COLUMNS)}."
+        raise argparse.ArgumentTypeError(f"there is no column {text!r}. {hint}")
+    return text
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 0 < number < 10**9:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of tensors: 10 is an example")
+    return number
+
+
+def _usage(read: Callable[[], _Value]) -> _Value:
+    """What ``read`` gives; what it can't understand is wrong usage."""
+    from modeldiff.errors import InvalidOption
+
+    try:
+        return read()
+    except InvalidOption as error:
+        raise argparse.ArgumentTypeError(f"{error.message} {error.hint}") from error

@@ -1,0 +1,1 @@
+"""Conditions on a change table, as people write them on the command line, and their verdicts."""
