@@ -62,7 +62,7 @@ class _Report:
         self._result = result
         self._header = result.header
         self._title = f"{result.header.base_reference} → {result.header.target_reference}"
-        self._words = narrative_html(result.changes)
+        self._words = narrative_html(result.changes, result.header.unread)
         base, target = comparison.base.architecture, comparison.target.architecture
         facts = comparison.facts
         names = result.header.base_reference, result.header.target_reference

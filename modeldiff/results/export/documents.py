@@ -22,7 +22,8 @@ def result_document(result: Result) -> dict[str, Any]:
     from modeldiff.findings.narrative import narrate
     from modeldiff.findings.summary import summarize
 
-    header, narrative = result.header, narrate(result.changes)
+    header = result.header
+    narrative = narrate(result.changes, unread=header.unread)
     return {
         "schema": header.schema,
         "base": {"reference": header.base_reference, "fingerprint": header.base_fingerprint},

@@ -61,4 +61,6 @@ def _header(metadata: dict[bytes, bytes] | None) -> ResultHeader:
     fields: Any = json.loads(metadata[_METADATA_KEY])
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         raise ValueError(f"it was not written with schema version {SCHEMA}")
+    for name in ("base_unread", "target_unread"):  # JSON knows lists alone
+        fields[name] = tuple(map(str, fields.get(name, ())))
     return ResultHeader(**fields)
