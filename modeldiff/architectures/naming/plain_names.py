@@ -134,11 +134,14 @@ def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
     adapted = {
         plain[name].partition(".lora_A")[0] for name in stored if name.count(".lora_A.") == 1
     }
+    under = {name for name in stored if ".base_layer." in name}
+    if not adapted and not under:
+        return {}
     return {
         name: "an adapter's matrices stand beside this one and are not added to it"
         for name in stored
         if name.endswith(".weight")
-        and (".base_layer." in name or plain[name].removesuffix(".weight") in adapted)
+        and (name in under or plain[name].removesuffix(".weight") in adapted)
     }
 
 
