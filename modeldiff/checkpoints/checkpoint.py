@@ -28,7 +28,8 @@ class Checkpoint:
     or None. ``metadata`` is the headers' ``__metadata__``. ``fingerprint`` identifies the content:
     two checkpoints with one fingerprint hold the same bytes as far as can be told without reading
     them. ``source`` is where the bytes are, pinned to what was opened. ``warnings`` are sentences
-    about oddities that did not stop the opening.
+    about oddities that did not stop the opening. ``unread`` names weights that lie with these, may
+    belong to the model and were not read: a subfolder's, an adapter's.
     """
 
     reference: Reference
@@ -40,6 +41,7 @@ class Checkpoint:
     fingerprint: str
     source: Source = field(repr=False)
     warnings: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         size = format_bytes(self.nbytes)

@@ -69,6 +69,7 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
         fingerprint=source.fingerprint(assembly.heads, config_bytes),
         source=source.pinned(assembly.heads),
         warnings=(*source.warnings, *files.warnings, *assembly.warnings, *config_warnings),
+        unread=files.unread,
     )
 
 

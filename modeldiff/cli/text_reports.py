@@ -137,7 +137,7 @@ def report_diff(result: Result, terminal: Terminal, chosen: ChosenRows | None = 
         f"{format_duration(header.seconds)}, {header.created}"
     )
     _report_statuses(changes, terminal)
-    _report_reading(narrate(changes), terminal)
+    _report_reading(narrate(changes, unread=header.unread), terminal)
     _report_layers(changes, terminal)
     if summary.statistics is not None:
         terminal.heading("Change in %, each component over all its layers")

@@ -22,6 +22,7 @@ from modeldiff.text.formatting import format_count, format_pct
 ENOUGH = 0.9
 """Below this share of either side's elements the coverage is the first thing to know, and no kind
 of change is named."""
+_MOST_PARTS = 3
 _MISSING: tuple[Status, ...] = (
     "different_shape",
     "only_in_base",
@@ -32,6 +33,8 @@ _MISSING: tuple[Status, ...] = (
 
 
 _Side = Literal["base", "target"]
+Unread = tuple[Sequence[str], Sequence[str]]
+"""What lies with base's and with target's weights, may belong to the model and was not read."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,23 @@ def describe_coverage(changes: Sequence[Change], coverage: Coverage) -> Iterator
         places = [pair.place for pair in left_out if pair.status == status]
         if places:
             yield f"{len(places):,} {words.counted}: {places_words(places)}."
+
+
+def describe_unread(unread: Unread) -> str:
+    """A sentence on parts that were not read; empty where there is none."""
+    sides = [
+        f"{enumeration([*parts[:_MOST_PARTS], *_rest(parts)])} of {name}"
+        for name, parts in zip(("base", "target"), unread, strict=True)
+        if parts
+    ]
+    if not sides:
+        return ""
+    return f"Weights that lie beside these were not read and may differ: {'; '.join(sides)}."
+
+
+def _rest(parts: Sequence[str]) -> list[str]:
+    more = len(parts) - _MOST_PARTS
+    return [f"{more:,} more"] if more > 0 else []
 
 
 def _compared(share: Share) -> str:

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 
 from modeldiff.changes import ChangeTable
 from modeldiff.findings.broken import describe_broken
-from modeldiff.findings.coverage import Coverage, coverage_of, describe_coverage, describe_lack
+from modeldiff.findings.coverage import (
+    Coverage,
+    Unread,
+    coverage_of,
+    describe_coverage,
+    describe_lack,
+    describe_unread,
+)
 from modeldiff.findings.depth import describe_depth
 from modeldiff.findings.evidence import KINDS, LEVEL_KINDS, Evidence, KindRows, TensorKind, is_equal
 from modeldiff.findings.layer_alignment import alignment_facts, alignment_headlines
@@ -53,11 +60,14 @@ class Narrative:
     likeness: tuple[str, ...]
 
 
-def narrate(changes: ChangeTable, witnesses: Sequence[Witness] = ()) -> Narrative:
+def narrate(
+    changes: ChangeTable, witnesses: Sequence[Witness] = (), unread: Unread = ((), ())
+) -> Narrative:
     """The reading of a change table, also of one that is not finished.
 
     ``witnesses`` explain some of its rows from what a table does not hold, such as weights that
     were read for it: they are said, and what they explain is left out of levels and depths.
+    ``unread`` are parts of each side that the table says nothing of, in words.
     """
     known = explained_places(witnesses)
     own = table_witnesses(change for change in changes if change.pair.place not in known)
@@ -69,11 +79,13 @@ def narrate(changes: ChangeTable, witnesses: Sequence[Witness] = ()) -> Narrativ
     first = (describe_broken(evidence), *layers, describe_lack(coverage), size)
     headline, *more = [*filter(None, first)] or ["No element could be compared."]
     of_layers = (*alignment_facts(changes), *shared_rows_facts(changes))
-    facts = (*more, *of_layers, *_facts(evidence, coverage, witnesses))
+    beside = filter(None, (describe_unread(unread),))
+    facts = (*beside, *more, *of_layers, *_facts(evidence, coverage, witnesses))
     if layers and not evidence.moved and not evidence.broken:
         like = "Like base's own layers, put together anew: nothing that was compared has changed."
         return Narrative(headline, facts, (like,))
-    return Narrative(headline, facts, tuple(describe_likeness(evidence, coverage, witnesses)))
+    likeness = describe_likeness(evidence, coverage, witnesses, all_read=not any(unread))
+    return Narrative(headline, facts, tuple(likeness))
 
 
 def _size(evidence: Evidence, coverage: Coverage, *, in_place: bool) -> str:

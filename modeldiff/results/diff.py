@@ -142,6 +142,8 @@ def result_of(
         device=device,
         seconds=seconds,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        base_unread=base.unread,
+        target_unread=target.unread,
     )
     return Result(header.key, header, changes)
 
@@ -158,7 +160,14 @@ class _Measured:
 def as_asked(result: Result, comparison: Comparison) -> Result:
     """``result`` under the references that were asked for: equal contents can have several."""
     base, target = comparison.references
-    header = replace(result.header, base_reference=base, target_reference=target)
+    base_unread, target_unread = (side.unread for side in comparison.checkpoints)
+    header = replace(
+        result.header,
+        base_reference=base,
+        target_reference=target,
+        base_unread=base_unread,
+        target_unread=target_unread,
+    )
     return replace(result, header=header)
 
 

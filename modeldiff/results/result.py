@@ -19,7 +19,7 @@ class ResultHeader:
     ``options`` are those that change the numbers. ``device`` is where it was measured (several,
     joined by ``", "``, if a diff was taken up again on another one or measured in shards),
     ``seconds`` how long that took (shards: all their times added), ``created`` when it was done:
-    ISO 8601 in UTC.
+    ISO 8601 in UTC. ``base_unread`` and ``target_unread`` are as ``Checkpoint.unread`` has them.
     """
 
     base_reference: str
@@ -32,6 +32,13 @@ class ResultHeader:
     device: str
     seconds: float
     created: str
+    base_unread: tuple[str, ...] = ()
+    target_unread: tuple[str, ...] = ()
+
+    @property
+    def unread(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What lies with base's and with target's weights and was not read."""
+        return self.base_unread, self.target_unread
 
     @property
     def options_text(self) -> str:

@@ -14,7 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from modeldiff.checkpoints import Checkpoint, open_checkpoint, read_tokens
+from modeldiff.comparison import Comparison
 from modeldiff.errors import CheckpointError, DamagedCheckpoint, NoWeights, UnsupportedFormat
+from modeldiff.findings.narrative import narrate
+from modeldiff.results import run_diff
 from tests.support.safetensors_files import encode, simple, write_sharded
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 4976698672\n"
@@ -235,6 +238,28 @@ class TestPartsThatAreNotRead:
         folder = file.partition("/")[0]
         assert f"Weights in subfolders were not read: '{folder}'" in said(opened(tmp_path))
 
+    def test_are_part_of_what_is_said_of_a_diff(self, tmp_path: Path) -> None:
+        for side in ("base", "target"):
+            (tmp_path / side).mkdir()
+            (tmp_path / side / "model.safetensors").write_bytes(simple("w"))
+        (tmp_path / "target" / "2_Dense").mkdir()
+        (tmp_path / "target" / "2_Dense" / "model.safetensors").write_bytes(simple("w"))
+        (tmp_path / "target" / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 4}')
+        base, target = str(tmp_path / "base"), str(tmp_path / "target")
+        result = run_diff(Comparison.open(base, target), device="cpu")
+        narrative = narrate(result.changes, unread=result.header.unread)
+        assert narrative.facts[0].endswith("'2_Dense' and an adapter (LORA, rank 4) of target.")
+        assert "of those that lie beside them nothing is known" in narrative.likeness[0]
+        # The same weights without anything beside them: a result of equal contents is found again.
+        (tmp_path / "target" / "adapter_config.json").unlink()
+        (tmp_path / "target" / "2_Dense" / "model.safetensors").unlink()
+        again = run_diff(Comparison.open(base, target), device="cpu")
+        assert again.header.unread == ((), ())
+        assert (
+            "nothing is known" not in narrate(again.changes, unread=again.header.unread).likeness[0]
+        )
+        assert again.key == result.key
+
     def test_what_was_read_or_is_none_is_not(self, tmp_path: Path) -> None:
         (tmp_path / "parts").mkdir()
         write_sharded(tmp_path, {"parts/one.safetensors": ("w",)})
@@ -252,3 +277,43 @@ class TestPartsThatAreNotRead:
         (folder / "loop").symlink_to(folder)
         error = fails(folder)
         assert isinstance(error, NoWeights) and "subfolders" not in error.hint
+
+
+class TestShardsOfTensorParallelism:
+    @pytest.mark.parametrize(
+        "files",
+        [
+            ("mp_rank_00/model.safetensors", "mp_rank_01/model.safetensors"),
+            ("mp_rank_00_000/model.safetensors", "mp_rank_01_000/model.safetensors"),
+            ("mp_rank_00/model_optim_rng.pt", "mp_rank_01/model_optim_rng.pt"),
+            ("mp_rank_00_model_states.pt", "mp_rank_01_model_states.pt"),
+            ("consolidated.00.safetensors", "consolidated.01.safetensors"),
+            ("consolidated.00.pth", "consolidated.01.pth"),
+            ("model-rank-0-part-0.safetensors", "model-rank-1-part-0.safetensors"),
+        ],
+    )
+    def test_are_called_so(self, tmp_path: Path, files: tuple[str, ...]) -> None:
+        for file in files:
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / file).write_bytes(simple("w"))
+        error = fails(tmp_path)
+        assert isinstance(error, UnsupportedFormat)
+        assert "2 ranks of tensor parallelism" in error.message and "together" in error.hint
+        # A whole model beside them is what is meant.
+        (tmp_path / "model.safetensors").write_bytes(simple("w"))
+        assert list(opened(tmp_path)) == ["w"]
+
+    def test_one_of_them_is_read_with_a_warning(self, tmp_path: Path) -> None:
+        for rank in ("00", "01"):
+            (tmp_path / f"mp_rank_{rank}").mkdir()
+            for path in (f"mp_rank_{rank}/model.safetensors", f"consolidated.{rank}.safetensors"):
+                (tmp_path / path).write_bytes(simple("w"))
+        for name in ("mp_rank_00", "consolidated.01.safetensors"):
+            assert f"'{name}' is one rank's part" in said(opened(tmp_path / name))
+
+    def test_a_single_rank_is_a_whole_model(self, tmp_path: Path) -> None:
+        (tmp_path / "mp_rank_00").mkdir()
+        for path in ("mp_rank_00/model.safetensors", "consolidated.00.safetensors"):
+            (tmp_path / path).write_bytes(simple("w"))
+        assert opened(tmp_path / "mp_rank_00").warnings == ()
+        assert "one rank" not in said(opened(tmp_path))

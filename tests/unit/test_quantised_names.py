@@ -258,36 +258,6 @@ FORMATS: Mapping[str, Format] = {
         "weight",
         said("modelopt", quant_algo="NVFP4"),
     ),
-    "torchao": Format(
-        lambda o, i: {
-            "_weight_qdata": ((o, i), "I8"),
-            "_weight_scale": ((o,), "BF16"),
-            "_weight_zero_point": ((o,), "I8"),
-        },
-        "_weight_qdata",
-        said("torchao", quant_type={"default": {"_type": "Int8WeightOnlyConfig"}}),
-        8,
-    ),
-    "quanto": Format(
-        lambda o, i: {
-            "weight._data": ((o, i), "I8"),
-            "weight._scale": ((o, 1), "BF16"),
-            "input_scale": ((), "BF16"),
-            "output_scale": ((), "BF16"),
-        },
-        "weight._data",
-        said("quanto", weights="int8"),
-        8,
-    ),
-    "HQQ": Format(
-        lambda o, i: {
-            "W_q": ((32, o * i // 64), "U8"),
-            "scale": ((1, o * i // 64), "F16"),
-            "zero": ((1, o * i // 64), "F16"),
-        },
-        "W_q",
-        said("hqq", quant_config={"weight_quant_params": {"nbits": 4, "group_size": 64}}),
-    ),
 }
 
 

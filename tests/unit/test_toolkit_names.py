@@ -191,6 +191,7 @@ MEGATRON = (
     ("lm_head", "transformer.output_layer"),
 )
 GATE_UP = ("gate_proj", "up_proj")
+NORMS = ("input", "post_attention")
 
 LIKE_LLAMA: Mapping[str, tuple[Tensors, Convert, Mapping[str, Any] | None]] = {
     "Meta": (llama(), both(in_pairs, renamed(*NATIVE)), PARAMS),
@@ -402,6 +403,72 @@ def test_a_fusion_that_no_config_explains_stays_whole_and_says_so(tmp_path: Path
     assert "q, k, v in one tensor" in whole
     alone = {c.pair.place.component for c in changes if c.pair.status == "only_in_base"}
     assert alone == {f"self_attn.{part}" for part in QKV}
+
+
+def neox() -> Tensors:
+    """GPT-NeoX in transformers' names."""
+    layer = {
+        **{f"{norm}_layernorm.{p}": (WIDTH,) for norm in NORMS for p in ("weight", "bias")},
+        "attention.query_key_value.weight": (3 * WIDTH, WIDTH),
+        "attention.query_key_value.bias": (3 * WIDTH,),
+        "attention.dense.weight": (WIDTH, WIDTH),
+        "mlp.dense_h_to_4h.weight": (INNER, WIDTH),
+        "mlp.dense_4h_to_h.weight": (WIDTH, INNER),
+    }
+    shapes = {f"gpt_neox.layers.{n}.{k}": s for n in range(LAYERS) for k, s in layer.items()}
+    shapes |= {"gpt_neox.embed_in.weight": (20, WIDTH), "embed_out.weight": (20, WIDTH)}
+    return values(shapes | {f"gpt_neox.final_layer_norm.{p}": (WIDTH,) for p in ("weight", "bias")})
+
+
+@pytest.mark.parametrize("of_old", [True, False])
+@pytest.mark.parametrize("wrap", ["", "module."])
+def test_a_pipelines_modules_are_layers_and_what_stands_around_them(
+    tmp_path: Path, wrap: str, of_old: bool
+) -> None:
+    """The numbers are those of GPT-NeoX' own tools/ckpts/convert_neox_to_hf.py: layers from 2 on,
+    the last norm 3 and the head 4 after as many as there are layers."""
+    tensors = neox()
+    linear = [] if of_old else [("dense_h_to_4h", "linear1"), ("dense_4h_to_h", "linear2")]
+    own = renamed(
+        *((rf"gpt_neox\.layers\.{n}\.", f"sequential.{n + 2}.") for n in reversed(range(LAYERS))),
+        (r"gpt_neox\.embed_in", "sequential.0.word_embeddings"),
+        (r"gpt_neox\.final_layer_norm", f"sequential.{LAYERS + 3}.norm"),
+        ("embed_out", f"sequential.{LAYERS + 4}.final_linear"),
+        *linear,
+        ("^", wrap),
+    )(tensors)
+    config = {"model_type": "gpt_neox", "num_attention_heads": HEADS, "hidden_size": WIDTH}
+    base = write(tmp_path / "base", tensors, config)
+    changes = compare(base, write(tmp_path / "target", own, config))
+    assert_unchanged(changes)
+    assert len(changes) == len(tensors) + 2 * 2 * LAYERS  # q, k and v apart
+    # Without a config nothing counts the heads, so what is fused stays whole; all else is there.
+    unknown = compare(base, write(tmp_path / "unknown", own, None))
+    assert_unchanged([change for change in unknown if change.statistics is not None])
+    left = {c.pair.place.component for c in unknown if c.statistics is None}
+    assert left == {"self_attn.qkv_proj", *(f"self_attn.{part}" for part in QKV)}
+
+
+def test_a_ranks_part_is_read_by_the_heads_of_the_whole(tmp_path: Path) -> None:
+    """Meta's larger files hold a share of the heads each: heads are as wide as in the whole."""
+    tensors, convert, params = LIKE_LLAMA["Meta"]
+    half = {n: t[: len(t) // 2] for n, t in tensors.items() if ".q_proj" in n or ".k_proj" in n}
+    native = {n: t[: len(t) // 2] for n, t in convert(tensors).items() if ".wq" in n or ".wk" in n}
+    norms = {n: t for n, t in tensors.items() if "norm" in n}
+    base = write(tmp_path / "base", norms | half, CONFIG)
+    target = write(tmp_path / "target", renamed(*NATIVE)(norms) | native, params)
+    changes = compare(base, target)
+    assert_unchanged(changes)
+    assert len(changes) == len(norms | half)
+
+
+@pytest.mark.parametrize("toolkit", ["Meta", "Megatron", "Megatron, of old"])
+def test_heads_that_no_config_counts_are_not_known(tmp_path: Path, toolkit: str) -> None:
+    tensors, convert, _ = LIKE_LLAMA[toolkit]
+    architecture = understand(open_checkpoint(write(tmp_path / "own", convert(tensors), None)))
+    facts = {fact.key for fact in architecture.facts}
+    assert "hidden_size" in facts
+    assert not facts & {"heads", "kv_heads", "head_dim"}
 
 
 def test_nano_gpt_is_gpt2_with_its_matrices_turned(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from modeldiff.architectures.families.family import WEIGHT_NAMES, index_of
 from modeldiff.architectures.naming.layer_lists import Path, is_list_word, layer_positions
+from modeldiff.architectures.naming.pipeline import without_pipeline
 
 _ANYWHERE = frozenset(
     {
@@ -27,7 +28,7 @@ _ANYWHERE = frozenset(
         "_forward_module",  # Lightning Fabric
     }
 )
-_IN_ADAPTERS = frozenset({"base_layer", "modules_to_save", "original_module"})
+_IN_ADAPTERS = frozenset({"base_layer", "modules_to_save", "original_module", "token_adapter"})
 """What PEFT writes in the middle of a name; the adapter's own name follows ``modules_to_save``."""
 _WRAPPERS = _ANYWHERE | _IN_ADAPTERS
 _LEADING = frozenset(
@@ -99,8 +100,9 @@ def plain_names(names: tuple[str, ...]) -> PlainNames:
         plain[name] = own
     for name, reason in _adapted(stored, plain).items():
         reasons.setdefault(name, reason)
-    own_names = _without_base_class(list(plain.values()))
-    return PlainNames({name: own_names[plain[name]] for name in stored}, reasons)
+    modules = without_pipeline(plain.values())
+    own_names = _without_base_class(list(modules.values()))
+    return PlainNames({name: own_names[modules[plain[name]]] for name in stored}, reasons)
 
 
 def _stripped(name: str, wrappers: frozenset[str]) -> str:
@@ -132,12 +134,14 @@ def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
     adapted = {
         plain[name].partition(".lora_A")[0] for name in stored if name.count(".lora_A.") == 1
     }
-    if not adapted:
+    under = {name for name in stored if ".base_layer." in name}
+    if not adapted and not under:
         return {}
     return {
         name: "an adapter's matrices stand beside this one and are not added to it"
         for name in stored
-        if plain[name].rpartition(".")[2] == "weight" and plain[name][: -len(".weight")] in adapted
+        if name.endswith(".weight")
+        and (name in under or plain[name].removesuffix(".weight") in adapted)
     }
 
 

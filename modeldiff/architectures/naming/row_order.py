@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import prod
 
-from modeldiff.architectures.config.config_values import HEAD_KEYS, Settings
+from modeldiff.architectures.config.config_values import HEAD_KEYS, WIDTH_KEYS, Settings
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.naming.placed_slice import PlacedSlice
 from modeldiff.architectures.naming.strides import merge_axes
@@ -67,8 +67,10 @@ class RowOrder:
 
 
 def _head_widths(settings: Settings, placed: Iterable[PlacedSlice]) -> Mapping[str, int]:
-    """How many rows a head has in each tower: as the config says, or the query's by its heads."""
+    """How many rows a head has in each tower: as the config says, as the stream's width by its
+    heads, or the query's rows by these."""
     each, heads = settings.count("head_dim"), settings.count(*HEAD_KEYS)
+    stream = settings.count(*WIDTH_KEYS)
     widths: dict[str, int] = {}
     for one in placed:
         place, tensor = one.place, one.tensor
@@ -76,6 +78,9 @@ def _head_widths(settings: Settings, placed: Iterable[PlacedSlice]) -> Mapping[s
             continue
         if each is not None:
             widths[place.tower] = each.value
+        elif heads is not None and stream is not None and stream.value % heads.value == 0:
+            # The query's own rows may be a rank's share of them.
+            widths[place.tower] = stream.value // heads.value
         elif heads is not None and tensor.shape[0] % heads.value == 0:
             widths[place.tower] = tensor.shape[0] // heads.value
     return widths

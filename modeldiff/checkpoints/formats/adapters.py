@@ -32,14 +32,9 @@ def refuse_adapter(source: Source, files: Collection[str]) -> None:
         )
 
 
-def adapter_warnings(source: Source) -> tuple[str, ...]:
-    """That an adapter which lies beside a model was not applied."""
-    if not source.has(ADAPTER_CONFIG):
-        return ()
-    return (
-        f"The folder also holds {_described(source)}. It was not applied: these are the weights "
-        "beside it.",
-    )
+def adapter_beside(source: Source) -> str:
+    """The adapter that lies beside a model, in words; empty where none does."""
+    return _described(source) if source.has(ADAPTER_CONFIG) else ""
 
 
 def _described(source: Source) -> str:

@@ -15,12 +15,14 @@ from modeldiff.checkpoints.tensor import TensorInfo
 class FileSet:
     """The files that make up one checkpoint, and the ``index`` that lists them if one does.
 
-    ``warnings`` are sentences about how they were chosen.
+    ``warnings`` are sentences about how they were chosen. ``unread`` names the other weights that
+    lie with them and may belong to the model.
     """
 
     files: tuple[str, ...]
     index: Index | None = None
     warnings: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from modeldiff.checkpoints.fingerprints import sha256
-from modeldiff.checkpoints.formats.adapters import adapter_warnings, refuse_adapter
+from modeldiff.checkpoints.formats.adapters import adapter_beside, refuse_adapter
 from modeldiff.checkpoints.formats.format import Assembly, FileSet
+from modeldiff.checkpoints.formats.parallel_shards import refuse_parallel_shards
 from modeldiff.checkpoints.formats.safetensors import Header, header_bytes, parse_header
 from modeldiff.checkpoints.formats.shards import assemble
 from modeldiff.checkpoints.formats.tied_heads import may_share_embedding
@@ -19,9 +20,11 @@ from modeldiff.checkpoints.formats.weight_files import (
     left_aside,
     parse_index,
     shards_of,
+    unread_folders,
 )
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.errors import CheckpointChanged, CheckpointError, placing_errors
+from modeldiff.text.quoting import quoted
 
 _AT_ONCE = 8
 """Headers that are read at the same time: at the Hub each is a request."""
@@ -41,6 +44,7 @@ class Safetensors:
         if source.named:
             return FileSet((source.named,))
         names = source.list()
+        refuse_parallel_shards(names, source.where())
         chosen = choose_weights(names, source.where())
         refuse_adapter(source, chosen.files if chosen else ())
         if chosen is None:
@@ -54,8 +58,16 @@ class Safetensors:
             files, warnings = shards_of(index, chosen.files, present, source.where())
         if chosen.beside:
             warnings = (*warnings, _taken(source, files[0], chosen.beside))
-        warnings = (*warnings, *left_aside(names, files), *adapter_warnings(source))
-        return FileSet(files, index, warnings)
+        warnings = (*warnings, *left_aside(names, files))
+        unread = tuple(map(quoted, unread_folders(names, files)))
+        if adapter := adapter_beside(source):
+            unread = (*unread, adapter)
+            warnings = (
+                *warnings,
+                f"The folder also holds {adapter}. It was not applied: these are the weights "
+                "beside it.",
+            )
+        return FileSet(files, index, warnings, unread)
 
     def read_headers(self, source: Source, files: FileSet) -> Assembly:
         """As ``Format`` has it."""

@@ -91,11 +91,17 @@ def choose_weights(names: Collection[str], where: str) -> WeightFiles | None:
     return WeightFiles(_complete(chosen.shards, where), warnings=(warning,))
 
 
+def unread_folders(names: Collection[str], files: Collection[str]) -> list[str]:
+    """The subfolders whose weights are not among the ``files``."""
+    rest = set(names) - set(files)
+    return sorted({name.rpartition("/")[0] for name in rest if _PART.fullmatch(name)})
+
+
 def left_aside(names: Collection[str], files: Collection[str]) -> tuple[str, ...]:
     """Warnings that name the other weight files, those in subfolders by their folder."""
     rest = set(names) - set(files)
     beside = sorted(name for name in rest if "/" not in name and name.endswith(".safetensors"))
-    parts = sorted({name.rpartition("/")[0] for name in rest if _PART.fullmatch(name)})
+    parts = unread_folders(names, files)
     warnings = []
     if beside:
         warnings.append(f"Other weights beside these were left aside: {listed(beside)}.")

@@ -51,6 +51,11 @@ def cached_snapshot(folder: Path) -> Path | None:
     return folder / "snapshots" / chosen if chosen else None
 
 
+def names_beside(path: Path) -> list[str]:
+    """The names in the folder that ``path`` is in, a bounded number of them."""
+    return list(_names(path.parent))
+
+
 def unfinished_downloads(folder: Path) -> int:
     """How many files a download into ``folder``, or into the cache that it is of, left behind."""
     places = [folder, folder / ".cache" / "huggingface" / "download", folder / "blobs"]

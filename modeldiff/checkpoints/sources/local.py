@@ -11,7 +11,8 @@ from typing import Self
 
 from modeldiff.checkpoints.fingerprints import local_fingerprint
 from modeldiff.checkpoints.formats.config_json import CONFIG_NAME
-from modeldiff.checkpoints.local.allowed_paths import require_inside
+from modeldiff.checkpoints.formats.parallel_shards import parallel_shard_warning
+from modeldiff.checkpoints.local.allowed_paths import is_allowed, require_inside
 from modeldiff.checkpoints.local.files import (
     file_stat,
     read_file_range,
@@ -21,6 +22,7 @@ from modeldiff.checkpoints.local.files import (
 from modeldiff.checkpoints.local.reader import LocalReader
 from modeldiff.checkpoints.local.surroundings import (
     cached_snapshot,
+    names_beside,
     unfinished_downloads,
     weights_below,
 )
@@ -49,11 +51,13 @@ class LocalFolder:
         neither, ``AccessDenied`` where it may not be looked at."""
         with translating_os_errors(path):
             is_folder = stat.S_ISDIR(path.stat().st_mode)
+        beside = names_beside(path) if is_allowed(path.parent) else []
+        warnings = tuple(filter(None, (parallel_shard_warning(path.name, beside),)))
         if not is_folder:
-            return cls(reference, path.parent, path.name)
+            return cls(reference, path.parent, path.name, warnings)
         snapshot = cached_snapshot(path)
         if snapshot is None:
-            return cls(reference, path)
+            return cls(reference, path, warnings=warnings)
         warning = (
             f"This is a repository in the Hub's cache: its snapshot {snapshot.name} was opened."
         )

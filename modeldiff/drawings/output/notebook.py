@@ -20,17 +20,20 @@ from modeldiff.drawings.style.metrics import METRICS
 from modeldiff.drawings.style.palette import LIGHT
 from modeldiff.errors import MissingExtra
 from modeldiff.extras import require
+from modeldiff.findings.coverage import Unread
 from modeldiff.model import Model
 from modeldiff.results import load_result
 
 
-def change_table_html(table: ChangeTable, *architectures: Architecture) -> str:
+def change_table_html(
+    table: ChangeTable, *architectures: Architecture, unread: Unread = ((), ())
+) -> str:
     """A change table in words, and its heatmap of the median change.
 
     ``architectures`` are base's and target's, by which the columns are headed; without them the
-    columns are headed by their own names.
+    columns are headed by their own names. ``unread`` as ``narrate`` takes it.
     """
-    return left_to_right(narrative_html(table) + _heatmap(table, architectures))
+    return left_to_right(narrative_html(table, unread) + _heatmap(table, architectures))
 
 
 def comparison_html(comparison: Comparison) -> str:
@@ -40,7 +43,9 @@ def comparison_html(comparison: Comparison) -> str:
     title = left_to_right(f"<p><b>{text(base.text)} → {text(target.text)}</b></p>")
     result = load_result(comparison.key)
     if result is not None:
-        title += change_table_html(result.changes, base.architecture, target.architecture)
+        title += change_table_html(
+            result.changes, base.architecture, target.architecture, unread=result.header.unread
+        )
     return title + left_to_right(_differences(comparison))
 
 

@@ -63,7 +63,7 @@ class _Report:
         self._result = result
         self._header = result.header
         self._title = f"{result.header.base_reference} → {result.header.target_reference}"
-        self._words = narrative_html(result.changes)
+        self._words = narrative_html(result.changes, result.header.unread)
         self._models = _NOT_OPENED if comparison is None else _models(result, comparison)
 
     def document(self, rows: ReportRows) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from modeldiff.changes import ChangeTable
 from modeldiff.drawings.report.html import paragraphs, sentence
+from modeldiff.findings.coverage import Unread
 from modeldiff.findings.narrative import narrate
 
 
-def narrative_html(changes: ChangeTable) -> str:
-    """What the numbers of ``changes`` say, then what they are like; plain paragraphs and lists."""
-    narrative = narrate(changes)
+def narrative_html(changes: ChangeTable, unread: Unread = ((), ())) -> str:
+    """What the numbers of ``changes`` say, then what they are like; plain paragraphs and lists.
+    ``unread`` as ``narrate`` takes it."""
+    narrative = narrate(changes, unread=unread)
     likeness = "<h3>What this is like</h3>" if narrative.likeness else ""
     return (
         f'<p class="headline">{sentence(narrative.headline)}</p>{paragraphs(narrative.facts)}'

@@ -43,10 +43,14 @@ _HEAVY_PCT = (15.0 * 58.6) ** 0.5
 
 
 def describe_likeness(
-    evidence: Evidence, coverage: Coverage, witnesses: Sequence[Witness] = ()
+    evidence: Evidence,
+    coverage: Coverage,
+    witnesses: Sequence[Witness] = (),
+    *,
+    all_read: bool = True,
 ) -> Iterator[str]:
     """Sentences on what the change is like, the first one the gist; none where nothing could be
-    compared."""
+    compared. ``all_read``: nothing that may belong to either model lies unread beside it."""
     if not evidence.compared:
         return
     if evidence.broken:
@@ -57,13 +61,18 @@ def describe_likeness(
         yield f"No kind of change is named: too little could be compared{so_far}."
         return
     if not evidence.moved:
-        yield _identical(coverage)
+        yield _identical(coverage, all_read)
         return
     yield from dict.fromkeys(witness.likeness for witness in witnesses if witness.likeness)
     yield from describe_recipe(evidence) or _level(evidence, coverage)
 
 
-def _identical(coverage: Coverage) -> str:
+def _identical(coverage: Coverage, all_read: bool) -> str:
+    if coverage.is_whole and not all_read:
+        return (
+            "The same weights in all tensors that were read; of those that lie beside them nothing "
+            "is known."
+        )
     if coverage.is_whole:
         return (
             "The same weights in all tensors: only files, their layout or type, or what stands "

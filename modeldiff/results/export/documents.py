@@ -26,7 +26,8 @@ def result_document(result: Result) -> dict[str, Any]:
     from modeldiff.findings.narrative import narrate
     from modeldiff.findings.summary import summarize
 
-    header, narrative = result.header, narrate(result.changes)
+    header = result.header
+    narrative = narrate(result.changes, unread=header.unread)
     return {
         "document": DIFF_DOCUMENT,
         "schema": header.schema,

@@ -17,7 +17,13 @@ from modeldiff.files.sealed_parquet import check_seal, seal, sealed_footer
 from modeldiff.results.result import Result, ResultHeader
 
 _METADATA_KEY = b"modeldiff"
-_HEADER_TYPES: dict[str, Any] = {"options": dict, "schema": int, "seconds": (int, float)}
+_LISTS = ("base_unread", "target_unread")
+_HEADER_TYPES: dict[str, Any] = {
+    "options": dict,
+    "schema": int,
+    "seconds": (int, float),
+    **dict.fromkeys(_LISTS, list),
+}
 """The types of a header's fields that are no text."""
 _REPEATED_TEXT = [
     *("tower", "component", "parameter", "status", "reason"),
@@ -65,8 +71,9 @@ def _header(metadata: dict[bytes, bytes] | None) -> ResultHeader:
     fields: Any = json.loads(metadata[_METADATA_KEY])
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         raise ValueError(f"it was not written with schema version {SCHEMA}")
-    header = ResultHeader(**fields)
     for name, value in fields.items():
         if not isinstance(value, _HEADER_TYPES.get(name, str)):
             raise ValueError(f"its {name} is of another type")
-    return header
+    for name in _LISTS:  # JSON knows no tuples
+        fields[name] = tuple(map(str, fields.get(name, ())))
+    return ResultHeader(**fields)

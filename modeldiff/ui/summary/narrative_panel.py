@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from modeldiff.findings.coverage import Unread
 from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.results import Result
 from modeldiff.ui.widgets.markdown import plain
@@ -11,14 +12,14 @@ from modeldiff.ui.widgets.markdown import plain
 
 def reading_panel(result: Result) -> None:
     """Draw the narrative of a result: the headline, the facts, and beside them the inference."""
-    narrative = _narrative(result.key, result)
+    narrative = _narrative(result.key, result.header.unread, result)
     st.markdown(f"**{_text(narrative.headline)}**")
     _facts_and_inference(narrative)
 
 
 def narrative_in_short(result: Result) -> None:
     """Draw the headline and the inference's gist, with all the rest to be opened."""
-    narrative = _narrative(result.key, result)
+    narrative = _narrative(result.key, result.header.unread, result)
     st.markdown(f"**{_text(narrative.headline)}** {' '.join(map(_text, narrative.likeness[:1]))}")
     with st.expander("Facts, and what they may mean", icon=":material/notes:"):
         _facts_and_inference(narrative)
@@ -41,7 +42,8 @@ def _text(sentence: str) -> str:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _narrative(key: str, _result: Result) -> Narrative:
-    """The narrative, found again by the result's key; frozen, and so shared and not copied."""
+def _narrative(key: str, unread: Unread, _result: Result) -> Narrative:
+    """The narrative, found again by the result's key and by what was not read; frozen, and so
+    shared and not copied."""
     del key
-    return narrate(_result.changes)
+    return narrate(_result.changes, unread=unread)
