@@ -28,6 +28,10 @@ from modeldiff.cli.usage.shared_options import (
 )
 
 SHELLS = ("bash", "zsh", "fish")
+_REASONS = (
+    *("different_shape", "only_in_base", "only_in_target", "unreadable", "quantised"),
+    *("not_measured", "not_finite", "part_of_rows", "no_value"),
+)
 LISTS = ("all", "catalog", "demos", "results")
 
 
@@ -192,11 +196,10 @@ def _add_check(commands: _Commands) -> None:
         "--allow",
         action="append",
         default=[],
-        choices=(
-            *("different_shape", "only_in_base", "only_in_target", "unreadable", "quantised"),
-            *("not_measured", "not_finite", "part_of_rows", "no_value"),
-        ),
-        help="let pass what is undecided for this reason alone; it is counted and listed",
+        choices=_REASONS,
+        metavar="REASON",
+        help="let pass what is undecided for this reason alone; it is counted and listed. One of "
+        f"{', '.join(_REASONS)}; may be given several times",
     )
     add_layers(check)
     add_measuring(check)

@@ -51,7 +51,18 @@ class TestOpen:
         assert 'class="heatmap"' in html and "mlp.up_proj" in html
 
     @pytest.mark.parametrize(
-        "name", ["last", "0123abcd", "result", "/no/such.parquet", "../x", "\x1b[2J", "0" * 64]
+        "name",
+        [
+            "last",
+            "0123abcd",
+            "result",
+            "/no/such.parquet",
+            "../x",
+            "\x1b[2J",
+            "0" * 64,
+            "~nobody/x",
+            "x" * 5000,
+        ],
     )
     def test_what_is_not_there(self, name: str, capsys: Output) -> None:
         assert main(["open", name]) == 1

@@ -113,9 +113,9 @@ def test_colours_change_nothing_but_colours(
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.delenv("NO_COLOR", raising=False)
     coloured = drawn(changes, capsys)
-    assert coloured.count("\x1b[38;5;") >= len(changes)
+    assert coloured.count("\x1b[38;5;") >= len(changes)  # nothing of this pair is equal
     text = _SGR.sub("", coloured)
-    legend = [line for line in text.splitlines() if line.startswith(("matrices", "norms and"))]
+    legend = [line for line in text.splitlines() if line.startswith(("matrices", "norms, vec"))]
     assert len(legend) == 2
     without = "\n".join(line.rstrip() for line in text.splitlines() if line not in legend)
     assert without.strip() == plain.strip()
@@ -139,3 +139,14 @@ def test_marks_are_told_and_equal_is_not_zero(capsys: Output) -> None:
     assert set(lines["input_layernorm"]) == {"="}
     assert "= all elements are equal" in shown
     assert "!" not in shown
+
+
+def test_equal_has_no_colour_and_its_mark_is_there_without_numbers(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Terminal, "width", 36)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = drawn(modeldiff.diff("demo:base", "demo:tuned", device="cpu", cache=False), capsys)
+    (norms,) = (line for line in shown.splitlines() if line.startswith("input_layernor"))
+    assert norms.split()[1:] == ["="] * 8
+    assert not [line for line in shown.splitlines() if line.startswith("norms, vectors")]

@@ -43,7 +43,7 @@ _MEANINGS = {
     "q": "quantised",
     "·": "no such number",
 }
-_Scale = Literal["matrices", "norms and vectors"]
+_Scale = Literal["matrices", "norms, vectors"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,9 @@ class _Sheet:
         self._columns = [column for column in changes.columns if column in layered]
         self._outside = [c for c in changes.columns if (None, c) in self.cells]
         names = [*self._columns, *self._outside, "layer"]
-        self._names = min(max(map(len, names)), max(self._width // 2, 8))
+        self._names = max(map(len, names))
+        if terminal.width is not None:
+            self._names = min(self._names, max(self._width // 2, 8))
 
     @cached_property
     def _scales(self) -> Mapping[str, ValueScale]:
@@ -110,6 +112,8 @@ class _Sheet:
         """The table from top to bottom."""
         across, numbered = self._fit()
         room = max((self._width - self._names - 1) // across, 1)
+        blocks = math.ceil(len(self.layers) / room)
+        room = math.ceil(len(self.layers) / blocks)  # all blocks about as wide
         for start in range(0, len(self.layers), room):
             block = self.layers[start : start + room]
             yield [Painted("layer".ljust(self._names + 1)), *self._numbers(block, across)]
@@ -157,10 +161,9 @@ class _Sheet:
     def _painted(self, cell: _Cell | None, across: int, numbered: bool) -> Painted:
         if cell is None:
             return Painted(" " * across)
-        shown = cell.text.rjust(across) if numbered else ""
-        if cell.value is None:
-            return Painted(shown or cell.text[:1].rjust(across))
-        return Painted(shown or " " * across, self._ground(cell.scale, cell.value))
+        mark = cell.text[:1] if cell.text[:1] in _MEANINGS else ""
+        shown = (cell.text if numbered else mark).rjust(across)
+        return Painted(shown, "" if cell.value is None else self._ground(cell.scale, cell.value))
 
     def _ground(self, scale: str, value: float) -> str:
         ramp = self._ramps.heat if scale == "matrices" else self._ramps.second
@@ -170,7 +173,7 @@ class _Sheet:
         for name, scale in self._scales.items():
             ramp = self._ramps.heat if name == "matrices" else self._ramps.second
             yield [
-                Painted(f"{name} 0 "),
+                Painted(f"{name.ljust(max(map(len, self._scales)))}  0 "),
                 *(Painted(" " if self._width < 60 else "  ", ground) for ground in ramp),
                 Painted(f" {'≥ ' if scale.clipped else ''}{scale.reach} %"),
             ]
@@ -178,14 +181,14 @@ class _Sheet:
 
 def _cell(rows: Sequence[Change], statistics: Statistics | None, metric: Metric) -> _Cell:
     """A cell of the rows at one place: one, or one an expert."""
-    scale: _Scale = "norms and vectors" if kind_of(rows[0]) in ("norms", "vectors") else "matrices"
+    scale: _Scale = "norms, vectors" if kind_of(rows[0]) in ("norms", "vectors") else "matrices"
     if statistics is None:
         return _Cell(_SIGNS.get(rows[0].pair.status, "·"), scale, None)
     broken = "!" if statistics.nonfinite_base or statistics.nonfinite_target else ""
     value, sums = metric.value(statistics), statistics.sums
     whole = all(r.pair.status in ("compared", "tied") and r.pair.shared is None for r in rows)
     if whole and not broken and sums is not None and sums.n and sums.unchanged == sums.n:
-        return _Cell("=", scale, 0.0)
+        return _Cell("=", scale, None)  # no colour: nearly equal is another thing
     if value is None:
         return _Cell(broken or "·", scale, None)
     shown = "≈" if value == 0 else format_number(value)

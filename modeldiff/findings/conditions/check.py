@@ -190,7 +190,10 @@ class _Resolved:
     @cached_property
     def values(self) -> ColumnValues:
         own = row_values(self.change)
-        return own | {name: row_values(self.measured)[name] for name in MEASURED}
+        if self.measured is self.change:
+            return own
+        measured = row_values(self.measured)
+        return own | {name: measured[name] for name in MEASURED}
 
 
 def _resolved(change: Change, table: ChangeTable) -> _Resolved:
@@ -204,18 +207,20 @@ def _on_rows(
     condition: Condition,
     rows: Sequence[_Resolved],
     whole: ColumnValues,
-    allowed: frozenset[GapReason],
+    allowed: _Allowed,
 ) -> Outcome:
     # What holds of all rows together is as little known as the rows are.
     of_all = _gaps(rows)
-    hidden = _hidden_of_all(of_all, allowed)
+    together = {name: whole[name] for name in condition.names if name in whole}
+    known_together = without(together, _hidden_of_all(of_all, allowed))
     verdicts = []
     for row in rows:
         gaps = list(gaps_of(row.measured))
-        values = {**row.values, **without(whole, hidden)}
-        if condition.decide({**row.values, **whole}):
+        own = {name: row.values[name] for name in condition.names if name not in whole}
+        known = without(own, _hidden(gaps, MEASURED))
+        if condition.decide({**own, **together}):
             verdicts.append(RowVerdict(row.change, "failed"))
-        elif condition.decide(without(values, _hidden(gaps, MEASURED))) is False:
+        elif condition.decide({**known, **known_together}) is False:
             verdicts.append(RowVerdict(row.change, "passed"))
         else:
             gaps = gaps or list(of_all)
@@ -234,7 +239,7 @@ def _on_all(
     condition: Condition,
     rows: Sequence[_Resolved],
     whole: ColumnValues,
-    allowed: frozenset[GapReason],
+    allowed: _Allowed,
 ) -> Outcome:
     gaps = _gaps(rows)
     verdict: Verdict = "undecided"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import get_args
@@ -27,15 +28,9 @@ def open_result(name: str) -> Result:
 
     No checkpoint is opened. Raises ``ResultError``.
     """
-    path = Path(name).expanduser()
-    if name.endswith(".parquet") or path.is_file():
-        return _of_file(path)
     if name != "last" and not _KEY_BEGINS.fullmatch(name):
-        raise ResultError(
-            f"{quoted(name)} names no result.",
-            hint="Name a .parquet file, the first digits of a key that modeldiff list results "
-            "shows, or last.",
-        )
+        # Unlike Path's method this takes "~nobody" for a name like any other.
+        return _of_file(Path(os.path.expanduser(name)))  # noqa: PTH111
     kept = list_results()
     keys = [header.key for header in kept if name == "last" or header.key.startswith(name)]
     if name == "last":
@@ -67,12 +62,15 @@ def _of_file(path: Path) -> Result:
             raise ValueError(f"it has rows of an unknown status, {quoted(str(min(unknown)))}")
     except FileNotFoundError as error:
         raise ResultError(
-            f"There is no file {path}.", hint="modeldiff list results shows what is kept."
+            f"There is no result called {quoted(str(path))}.",
+            hint="Name a .parquet file, the first digits of a key that modeldiff list results "
+            "shows, or last.",
         ) from error
     except _NOT_READABLE as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        reason = why.splitlines()[0] if why else "it is damaged"
         raise ResultError(
-            f"{path} can't be read as a result: {why.splitlines()[0] if why else 'damaged'}.",
+            f"{quoted(str(path), 200)} can't be read as a result: {reason}.",
             hint="Results are the .parquet files that modeldiff diff --output writes, and those in "
             "its folder of results; one of another version has to be measured again.",
         ) from error
