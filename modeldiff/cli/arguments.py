@@ -59,9 +59,10 @@ def _parser() -> argparse.ArgumentParser:
 
     compare = commands.add_parser(
         "compare",
-        help="how two architectures differ (reads headers only)",
-        description="How two architectures differ: facts side by side, and which tensors pair up. "
-        "Reads headers only.",
+        help="how two architectures differ, and what lies beside the weights (reads no weights)",
+        description="How two architectures differ: facts side by side, and which tensors pair up; "
+        "then tokenizer, chat template, generation config, config and card. Reads headers and the "
+        "small files beside the weights.",
         epilog=_REFERENCES,
     )
     _add_pair(compare)

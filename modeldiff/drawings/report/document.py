@@ -14,6 +14,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.drawings.charts.parameter_shares import read_parts
 from modeldiff.drawings.heatmap.colour_scales import ColourScales
 from modeldiff.drawings.report.architecture import facts_html, parts_html
+from modeldiff.drawings.report.companions import companions_html
 from modeldiff.drawings.report.css_colours import colours_css
 from modeldiff.drawings.report.definitions import guide_html
 from modeldiff.drawings.report.diagrams import diagram_html, side_by_side_html
@@ -63,6 +64,7 @@ class _Report:
         self._header = result.header
         self._title = f"{result.header.base_reference} → {result.header.target_reference}"
         self._words = narrative_html(result.changes)
+        self._companions = section("beyond", "Beyond the weights", companions_html(comparison))
         base, target = comparison.base.architecture, comparison.target.architecture
         facts = comparison.facts
         names = result.header.base_reference, result.header.target_reference
@@ -83,6 +85,7 @@ class _Report:
             _heatmap(rows),
             self._diagram,
             self._architecture,
+            self._companions,
             _table(rows, len(self._result.changes)),
             section("guide", "How to read this", guide_html(rows.metrics)),
             f"<footer>Made by modeldiff {text(self._header.version)} from the result "

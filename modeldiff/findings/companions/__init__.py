@@ -1,0 +1,1 @@
+"""What lies beside the weights, in words: facts side by side, and what each difference means."""
