@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
-from modeldiff.findings.companions.describe import companions_headline
-from modeldiff.findings.companions.part import CompanionPart
+from modeldiff.findings.companions import CompanionPart, companions_headline
 
 _PAGE = 120
 _LONGEST = 100

@@ -15,7 +15,7 @@ from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
 from modeldiff.comparison import Comparison
-from modeldiff.findings.companions.describe import describe_companions
+from modeldiff.findings.companions import describe_companions
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.model import Model
 from modeldiff.results import MeasuredShard, Result

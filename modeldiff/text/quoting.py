@@ -22,8 +22,8 @@ def spelt_out(text: str) -> str:
     """``text`` with every character that would not be seen spelt out; a byte that is no character
     (a lone surrogate, as ``surrogateescape`` makes them) by its two digits.
 
-    >>> spelt_out("a\u202eb\x00 c")
-    'a‹U+202E›b‹U+0000› c'
+    >>> spelt_out("a\\u202eb\\x1b c")
+    'a‹U+202E›b‹U+001B› c'
     """
     if text.isprintable():
         return text

@@ -9,8 +9,7 @@ from typing import Any
 
 from modeldiff.companions import Companions, compare_companions
 from modeldiff.comparison import Comparison
-from modeldiff.findings.companions.describe import describe_companions
-from modeldiff.findings.companions.part import CompanionPart
+from modeldiff.findings.companions import CompanionPart, describe_companions
 from tests.support.results import write_model
 
 CORPUS = (

@@ -15,7 +15,7 @@ from modeldiff.companions.chat.conversations import CONVERSATIONS, Conversation
 from modeldiff.companions.chat.template import ChatTemplate
 from modeldiff.companions.sandbox.child import Limits, run_limited
 from modeldiff.companions.text_diff import DiffLine, diff_lines
-from modeldiff.extras import is_installed
+from modeldiff.extras import install_hint, is_installed
 
 _LIMITS = Limits(cpu_seconds=2, memory=1_000_000_000, seconds=30)
 _MOST_CHARACTERS = 20_000
@@ -90,7 +90,8 @@ def _render(
 
 def _answers(wanted: list[Mapping[str, Any]], limits: Limits) -> Iterator[Rendering]:
     if wanted and not is_installed("companions"):
-        reason = "Writing a conversation needs the library jinja2, which is not installed."
+        reason = "Writing a conversation needs jinja2, which is not installed."
+        reason += f" {install_hint('companions')}"
         yield from [Rendering(None, reason)] * len(wanted)
         return
     # What goes wrong for one conversation is asked no more than once: the rest gets a child of its

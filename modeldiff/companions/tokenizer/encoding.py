@@ -11,7 +11,7 @@ from modeldiff.checkpoints.tokenizer import WHOLE_TOKENIZER, read_tokenizer_file
 from modeldiff.companions.sandbox.child import Limits, run_limited
 from modeldiff.companions.tokenizer.tokenizer import Tokenizer
 from modeldiff.errors import CheckpointError
-from modeldiff.extras import is_installed
+from modeldiff.extras import install_hint, is_installed
 
 LONGEST_TEXT = 5_000
 """Characters of a text that are cut into tokens."""
@@ -75,7 +75,9 @@ def _why_not(tokenizer: Tokenizer) -> str:
     if not tokenizer.is_whole:
         return f"There is no {WHOLE_TOKENIZER} that says how text is cut."
     if not is_installed("companions"):
-        return "Cutting text needs the library tokenizers, which is not installed."
+        return (
+            f"Cutting text needs tokenizers, which is not installed. {install_hint('companions')}"
+        )
     return ""
 
 

@@ -8,7 +8,7 @@ from modeldiff.companions.text_diff import DiffLine
 from modeldiff.comparison import Comparison
 from modeldiff.drawings.report.architecture import different_facts_html
 from modeldiff.drawings.report.html import paragraphs, sentence, text
-from modeldiff.findings.companions.describe import companions_headline, describe_companions
+from modeldiff.findings.companions import companions_headline, describe_companions
 
 _SIGNS = {"same": " ", "removed": "−", "added": "+", "skipped": ""}
 _MOST_LINES = 400

@@ -73,6 +73,13 @@ def some(texts: Iterable[str], most: int = 6) -> str:
     return f"{', '.join(every[:most])}{more}"
 
 
+def tokens_words(texts: Iterable[str], most: int = 6) -> str:
+    """``some`` for tokens, which may be commas themselves."""
+    every = list(texts)
+    more = f" · {len(every) - most:,} more" if len(every) > most else ""
+    return f"{' · '.join(every[:most])}{more}"
+
+
 def entries_words(count: int) -> str:
     """``1 entry``, ``12 entries``."""
     return f"{count:,} entr{'y' if count == 1 else 'ies'}"

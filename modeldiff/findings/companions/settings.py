@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from modeldiff.architectures import FactPair
 from modeldiff.checkpoints import Tokens
@@ -53,7 +54,17 @@ def _part(
     notes: tuple[str, ...] = ()
     if len(order) > _MOST_SHOWN:
         notes = (f"{len(order) - _MOST_SHOWN:,} further entries are not listed.",)
-    return CompanionPart(key, title, tuple(_sentences(what, pair, facts)), facts, notes)
+    sentences = tuple(_sentences(what, pair, facts))
+    return CompanionPart(key, title, sentences, tuple(_said_once(facts)), notes)
+
+
+def _said_once(facts: Sequence[FactPair]) -> Iterator[FactPair]:
+    """The facts, of several with one meaning the later ones with a word on which is the first."""
+    first: dict[str, str] = {}
+    for fact in facts:
+        label = first.setdefault(fact.meaning, fact.label)
+        repeated = fact.meaning and label != fact.label
+        yield replace(fact, meaning=f"As {label}.") if repeated else fact
 
 
 def _sentences(what: str, pair: EntriesPair, facts: Sequence[FactPair]) -> Iterator[str]:

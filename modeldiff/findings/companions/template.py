@@ -25,13 +25,16 @@ def template_part(companions: Companions) -> CompanionPart:
     """What both templates are, and what they write."""
     base, target = companions.templates
     facts = tuple(_facts(companions))
-    notes = tuple(
+    notes = [
         f"{name}: {problem}"
         for name, side in (("Base", base), ("Target", target))
         for problem in side.problems
-    )
+    ]
+    if companions.renderings and not any(map(_texts, companions.renderings)):
+        sides = (companions.renderings[0].base, companions.renderings[0].target)
+        notes += dict.fromkeys(side.problem for side in sides if side is not None)
     sentences = tuple(_sentences(base, target, facts, companions.renderings))
-    return CompanionPart("template", "Chat template", sentences, facts, notes)
+    return CompanionPart("template", "Chat template", sentences, facts, tuple(notes))
 
 
 def _sentences(
@@ -52,7 +55,9 @@ def _sentences(
         yield "Both have the same chat template."
         if len(same) == len(written):
             return
-    elif written and len(same) == len(written):
+    elif not written:
+        yield "The chat templates differ; none of the conversations could be written."
+    elif len(same) == len(written):
         yield (
             f"The templates differ, but write the same: {counted(len(same), 'conversation')} of "
             f"{len(written)} come out alike."

@@ -6,43 +6,28 @@ from collections.abc import Iterator, Sequence
 
 from modeldiff.architectures import FactPair
 from modeldiff.companions import Companions
-from modeldiff.companions.tokenizer.encoding import SAMPLES, same_encoding
-from modeldiff.companions.tokenizer.settings import TokenizerSettings
-from modeldiff.companions.tokenizer.tokenizer import Tokenizer, TokenizerPair
-from modeldiff.companions.tokenizer.vocabulary import TokenChange, VocabularyDifference
-from modeldiff.findings.companions.part import CompanionPart, FactMaker, only, some
+from modeldiff.companions.tokenizer.encoding import same_encoding
+from modeldiff.companions.tokenizer.tokenizer import Tokenizer
+from modeldiff.companions.tokenizer.vocabulary import VocabularyDifference
+from modeldiff.findings.companions.part import CompanionPart, only, some, tokens_words
+from modeldiff.findings.companions.tokenizer_facts import STAGES, tokenizer_facts, with_row
 from modeldiff.findings.words import counted
-
-_MAKE = FactMaker("tokenizer")
-_STAGES = {
-    "normalizer": (
-        "Normaliser",
-        "Text is rewritten by other rules before it is cut.",
-    ),
-    "pre_tokenizer": (
-        "Pre-tokeniser",
-        "Text is split by other rules before tokens are looked up: words, numbers or spaces may be "
-        "cut elsewhere.",
-    ),
-    "post_processor": ("Post-processor", "Other tokens are put around a text."),
-    "decoder": ("Decoder", "Tokens become text again by other rules."),
-}
-_NO_LIMIT = 10**12
-"""Longest texts from here on are transformers' way of saying that there is no limit."""
 
 
 def tokenizer_part(companions: Companions) -> CompanionPart:
     """What both tokenizers are and what became of the tokens."""
     pair = companions.tokenizer
     base, target = pair.base, pair.target
-    facts = tuple(_facts(companions))
-    notes = tuple(
+    facts = tuple(tokenizer_facts(companions))
+    notes = [
         f"{name}: {problem}"
         for name, side in (("Base", base), ("Target", target))
         for problem in (*side.problems, *_not_read(side))
-    )
+    ]
+    for encoding in companions.encodings[0] if companions.encodings else ():
+        notes += [encoding.problem] if encoding.problem not in ("", *notes) else []
     return CompanionPart(
-        "tokenizer", "Tokenizer", tuple(_sentences(companions, facts)), facts, notes
+        "tokenizer", "Tokenizer", tuple(_sentences(companions, facts)), facts, tuple(notes)
     )
 
 
@@ -66,7 +51,7 @@ def _sentences(companions: Companions, facts: Sequence[FactPair]) -> Iterator[st
         yield from vocabulary_sentences(vocabulary)
     if "merges" in differ:
         yield differ["merges"].meaning
-    rules = [label.lower() for key, (label, _) in _STAGES.items() if key in differ]
+    rules = [label.lower() for key, (label, _) in STAGES.items() if key in differ]
     if rules:
         yield f"Other rules: {', '.join(rules)}."
     for key, fact in differ.items():
@@ -91,207 +76,29 @@ def vocabulary_sentences(difference: VocabularyDifference) -> Iterator[str]:
     if named:
         verb = "got a name" if len(named) == 1 else "got names"
         lost = all("reserved" in each.text for each in named)
-        words = "are reserved now" if lost else verb
+        words = f"{'is' if len(named) == 1 else 'are'} reserved now" if lost else verb
         noun = "token" if lost else "reserved token"
-        yield f"{counted(len(named), noun)} {words}: {some(_with_row(named))}."
+        yield f"{counted(len(named), noun)} {words}: {tokens_words(with_row(named))}."
     for changes, verb in ((added, "added"), (removed, "removed")):
         if changes:
             were = "was" if len(changes) == 1 else "were"
-            yield f"{counted(len(changes), 'token')} {were} {verb}: {some(_with_row(changes))}."
+            tokens = tokens_words(with_row(changes))
+            yield f"{counted(len(changes), 'token')} {were} {verb}: {tokens}."
     if difference.renumbered:
         count = len(difference.renumbered)
         shift = difference.shift
         by = f", all by {shift:+,}".replace("-", "−") if shift is not None and count > 1 else ""
+        have = "has" if count == 1 else "have"
+        moves = (f"{c.text} {c.base:,} → {c.target:,}" for c in difference.renumbered)
         yield (
-            f"{counted(count, 'token')} {'has' if count == 1 else 'have'} another number{by}: "
-            f"{some(f'{c.text} {c.base:,} → {c.target:,}' for c in difference.renumbered)}. "
+            f"{counted(count, 'token')} {have} another number{by}: {tokens_words(moves)}. "
             "Ids of one mean other tokens in the other."
         )
     if difference.roles:
         yield (
             f"{counted(len(difference.roles), 'token')} changed between plain and special: "
-            f"{some(_with_row(difference.roles))}."
+            f"{tokens_words(with_row(difference.roles))}."
         )
-
-
-def _with_row(changes: Sequence[TokenChange]) -> Iterator[str]:
-    for each in changes:
-        row = each.target if each.target is not None else each.base
-        yield f"{each.text} ({row:,})"
-
-
-def _facts(companions: Companions) -> Iterator[FactPair]:
-    pair = companions.tokenizer
-    base, target = pair.base, pair.target
-    if base.tokens is not None or target.tokens is not None:
-        yield _MAKE.pair(
-            "kind",
-            "Kind",
-            _kind(base),
-            _kind(target),
-            meaning="Text is cut by another method, and the same text becomes other tokens.",
-            source=base.file or target.file,
-        )
-        yield _counts(base, target)
-        yield from _vocabulary(pair.vocabulary)
-    if base.settings is not None and target.settings is not None:
-        yield from _settings(base.settings, target.settings, pair)
-    roles = dict.fromkeys((*base.special, *target.special))
-    for role in roles:
-        yield _MAKE.pair(
-            f"special.{role}",
-            role,
-            base.special.get(role),
-            target.special.get(role),
-            meaning=_role_meaning(role, base, target),
-            source="tokenizer_config.json",
-        )
-    for name in dict.fromkeys((*base.options, *target.options)):
-        values = base.options.get(name), target.options.get(name)
-        yield _MAKE.pair(
-            f"option.{name}",
-            "Longest text" if name == "model_max_length" else name,
-            *values,
-            texts=(_option(name, values[0]), _option(name, values[1])),
-            meaning="Longer texts are cut off, or warned about, from there on."
-            if name == "model_max_length"
-            else "",
-            source="tokenizer_config.json",
-        )
-    yield from _unread_files(base, target)
-    yield from _samples(companions)
-
-
-def _kind(side: Tokenizer) -> str | None:
-    if side.tokens is None:
-        return None
-    if side.settings is None:
-        return f"a list of tokens ({side.file})"
-    kind = side.settings.kind or "not said"
-    return f"byte-level {kind}" if side.settings.bytewise else kind
-
-
-def _counts(base: Tokenizer, target: Tokenizer) -> FactPair:
-    counts = [
-        sum(text is not None for text in side.tokens.texts) if side.tokens is not None else None
-        for side in (base, target)
-    ]
-    before, after = counts
-
-    def meaning() -> str:
-        if before is None or after is None:
-            return ""
-        return f"{counted(abs(after - before), 'token')} {'more' if after > before else 'fewer'}."
-
-    texts = tuple(f"{count:,}" if count is not None else "" for count in counts)
-    return _MAKE.pair(
-        "tokens", "Tokens", before, after, texts=(texts[0], texts[1]), meaning=meaning
-    )
-
-
-def _vocabulary(difference: VocabularyDifference | None) -> Iterator[FactPair]:
-    if difference is None:
-        return
-    named, moved = difference.named, difference.renumbered
-    if named:
-        yield _MAKE.pair(
-            "named",
-            "Reserved tokens",
-            some(each.instead_of for each in named),
-            some(each.text for each in named),
-            meaning=f"{counted(len(named), 'row')} that one side keeps for later use; no other "
-            "token moved for that.",
-        )
-    if difference.added:
-        yield _MAKE.pair(
-            "added",
-            "Tokens added",
-            None,
-            some(_with_row(difference.added)),
-            meaning=f"{counted(len(difference.added), 'token')} that the base does not have.",
-        )
-    if difference.removed:
-        yield _MAKE.pair(
-            "removed",
-            "Tokens removed",
-            some(_with_row(difference.removed)),
-            None,
-            meaning=f"{counted(len(difference.removed), 'token')} that the target does not have.",
-        )
-    if moved:
-        yield _MAKE.pair(
-            "renumbered",
-            "Tokens renumbered",
-            some(f"{each.text} {each.base:,}" for each in moved),
-            some(f"{each.text} {each.target:,}" for each in moved),
-            meaning=f"{counted(len(moved), 'token')} in another row: ids of one mean other tokens "
-            "in the other.",
-        )
-
-
-def _settings(
-    base: TokenizerSettings, target: TokenizerSettings, pair: TokenizerPair
-) -> Iterator[FactPair]:
-    if base.merges is not None or target.merges is not None:
-        yield _MAKE.pair(
-            "merges",
-            "Merges",
-            base.merges,
-            target.merges,
-            texts=(_merges(base), _merges(target)),
-            same=base.merges_digest == target.merges_digest,
-            meaning=lambda: _merges_meaning(base, target, pair.shared_merges),
-        )
-    for name, (label, meaning) in _STAGES.items():
-        same = base.digests[name] == target.digests[name]
-        texts = base.stages[name] or "none", target.stages[name] or "none"
-        yield _MAKE.pair(name, label, *texts, same=same, meaning=meaning)
-    yield _MAKE.pair(
-        "model",
-        "Model's options",
-        base.options or "none",
-        target.options or "none",
-        meaning="Words are put together from tokens by other rules.",
-    )
-
-
-def _merges(side: TokenizerSettings) -> str:
-    return f"{side.merges:,}" if side.merges is not None else ""
-
-
-def _merges_meaning(base: TokenizerSettings, target: TokenizerSettings, shared: int | None) -> str:
-    if base.merges is None or target.merges is None:
-        return "Only one of the two puts tokens together by merges."
-    if shared is None:
-        return "Tokens are put together by other rules."
-    if shared == base.merges == target.merges:
-        return "The same merges in another order: words can be put together otherwise."
-    return (
-        f"{shared:,} merges are the same in both, of {base.merges:,} in the base and "
-        f"{target.merges:,} in the target."
-    )
-
-
-def _role_meaning(role: str, base: Tokenizer, target: Tokenizer) -> str:
-    if role not in target.special:
-        return "The target does not name one."
-    if role not in base.special:
-        return "The base does not name one."
-    return {
-        "bos_token": "Texts begin with another token.",
-        "eos_token": "Texts end with another token.",
-        "pad_token": "Batches are filled up with another token.",
-    }.get(role, "")
-
-
-def _option(name: str, value: object) -> str:
-    if (
-        name == "model_max_length"
-        and isinstance(value, int | float)
-        and not isinstance(value, bool)
-    ):
-        return "no limit" if value >= _NO_LIMIT else f"{int(value):,} tokens"
-    return str(value)
 
 
 def _not_read(side: Tokenizer) -> Iterator[str]:
@@ -302,38 +109,6 @@ def _not_read(side: Tokenizer) -> Iterator[str]:
             f"the tokenizer is in {names} alone, in a form that is not read: its tokens and rules "
             "are not compared. Load it with transformers' AutoTokenizer and save it: that writes "
             "tokenizer.json."
-        )
-
-
-def _unread_files(base: Tokenizer, target: Tokenizer) -> Iterator[FactPair]:
-    for name in dict.fromkeys((*base.not_read, *target.not_read)):
-        before, after = base.not_read.get(name), target.not_read.get(name)
-        yield _MAKE.pair(
-            f"file.{name}",
-            name,
-            before,
-            after,
-            texts=tuple(f"SHA-256 {digest[:12]}…" if digest else "" for digest in (before, after)),  # type: ignore[arg-type]
-            meaning="Not the same bytes; what differs in it is not read."
-            if before and after
-            else "Only one side has this file.",
-            source=name,
-        )
-
-
-def _samples(companions: Companions) -> Iterator[FactPair]:
-    for title, (before, after) in zip(SAMPLES, companions.encodings, strict=False):
-        if before.tokens is None or after.tokens is None:
-            continue
-        count, new = len(before.tokens), len(after.tokens)
-        yield _MAKE.pair(
-            f"sample.{title}",
-            f"Sample: {title}",
-            count,
-            new,
-            texts=(counted(count, "token"), counted(new, "token")),
-            same=same_encoding(before, after),
-            meaning="The same text becomes other tokens.",
         )
 
 

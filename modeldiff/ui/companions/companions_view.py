@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from modeldiff.architectures import FactPair
 from modeldiff.comparison import Comparison
-from modeldiff.findings.companions.describe import companions_headline, describe_companions
-from modeldiff.findings.companions.part import CompanionPart, PartKey
+from modeldiff.findings.companions import (
+    CompanionPart,
+    PartKey,
+    companions_headline,
+    describe_companions,
+)
 from modeldiff.ui.architecture.fact_table import facts_side_by_side
 from modeldiff.ui.companions.template_view import template_view
 from modeldiff.ui.companions.tokenizer_view import tokenizer_view
@@ -19,6 +25,7 @@ _DETAILS: Mapping[PartKey, Callable[[Comparison], None]] = {
     "tokenizer": tokenizer_view,
     "template": template_view,
 }
+_LINK = re.compile(r"([_/.|-])(?=\w)")
 _NOTES: Mapping[PartKey, str] = {
     "generation": "How the model writes unless whoever runs it says otherwise.",
     "card": "What the authors say of the model in its README.md. Nobody checked it.",
@@ -55,4 +62,14 @@ def _part(part: CompanionPart) -> None:
 
 
 def _table(facts: Sequence[FactPair], alt: str) -> None:
-    facts_side_by_side(facts, sources=False, alt=alt)
+    facts_side_by_side(list(map(_breakable, facts)), sources=False, alt=alt)
+
+
+def _breakable(pair: FactPair) -> FactPair:
+    """The pair with values that a narrow column can break within: names of tokens and of entries
+    have no blanks."""
+    base, target = (
+        replace(side, text=_LINK.sub("\\1\N{ZERO WIDTH SPACE}", side.text)) if side else None
+        for side in (pair.base, pair.target)
+    )
+    return replace(pair, base=base, target=target)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from modeldiff.companions.chat.rendering import RenderedPair, Rendering
-from modeldiff.companions.text_diff import DiffLine, diff_lines, readable_lines, shortened
+from modeldiff.companions.text_diff import diff_lines, readable_lines, shortened
 from modeldiff.comparison import Comparison
 from modeldiff.ui.widgets.markdown import plain
-
-_SIGNS = {"same": "  ", "removed": "- ", "added": "+ ", "skipped": "@@ "}
+from modeldiff.ui.widgets.text_diff import text_diff
 
 
 def template_view(comparison: Comparison) -> None:
@@ -45,7 +42,8 @@ def _conversation(pair: RenderedPair) -> None:
         st.markdown("Both write the same.")
         _text(base)
     elif pair.lines:
-        _diff(pair.lines)
+        title = pair.conversation.title
+        text_diff(pair.lines, key="conversation_diff", label=f"{title}: base and target")
     else:
         for name, side, column in zip(
             ("Base", "Target"), (base, target), st.columns(2), strict=True
@@ -76,12 +74,7 @@ def _sources(comparison: Comparison) -> None:
             title, lines = f"The template of the {'base' if name in base else 'target'}", None
         with st.expander(title if name == "default" else f"{title}: {plain(name)}"):
             if lines is not None:
-                _diff(shortened(lines))
+                text_diff(shortened(lines), key=f"template_diff_{name}", label=title)
             else:
                 source = base.get(name) or target.get(name) or ""
                 st.code("\n".join(readable_lines(source)), language="jinja2", wrap_lines=True)
-
-
-def _diff(lines: Sequence[DiffLine]) -> None:
-    text = "\n".join(f"{_SIGNS[line.kind]}{line.text}" for line in lines)
-    st.code(text, language="diff", wrap_lines=True)

@@ -81,8 +81,7 @@ def _same_text(comparison: Comparison) -> None:
         problem = before.problem if before.tokens is None else after.problem
         st.warning(plain(problem), icon=":material/warning:")
     elif same_encoding(before, after):
-        st.markdown(f"Both cut it into the same {counted(len(before.tokens), 'token')}.")
-        _tokens("Both", before.tokens, frozenset())
+        _tokens("Both alike", before.tokens, frozenset())
     else:
         spans = [_spans(each) for each in (before, after)]
         common = spans[0] & spans[1]
