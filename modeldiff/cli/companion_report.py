@@ -17,6 +17,8 @@ def report_companions(parts: Sequence[CompanionPart], terminal: Terminal) -> Non
     terminal.heading("Beyond the weights")
     terminal.line(companions_headline(parts))
     for part in parts:
+        if part.is_absent:
+            continue
         terminal.line()
         terminal.line(f"{'*' if part.differs else ' '} {part.title}")
         for sentence in (*part.sentences, *part.notes):
@@ -32,6 +34,10 @@ def report_companions(parts: Sequence[CompanionPart], terminal: Terminal) -> Non
                 ("", "base", "target"), rows, width=(terminal.width or _PAGE) - 4
             ):
                 terminal.line(f"    {line}")
+    absent = [part.sentences[0] for part in parts if part.is_absent]
+    if absent:
+        terminal.line()
+        terminal.line(" ".join(absent))
 
 
 def _short(text: str) -> str:

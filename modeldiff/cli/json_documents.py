@@ -9,7 +9,7 @@ from modeldiff.architectures import Architecture, Parameter
 from modeldiff.architectures.place import trained_elements
 from modeldiff.changes import Shard, pair_row
 from modeldiff.comparison import Comparison
-from modeldiff.findings.companions import companions_document, describe_companions
+from modeldiff.findings.companions import companions_document
 from modeldiff.model import Model
 from modeldiff.results import MeasuredShard
 
@@ -48,7 +48,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
             "statuses": dict(comparison.unmeasured.statuses),
             "bytes_to_compare": comparison.nbytes,
         },
-        "companions": companions_document(describe_companions(comparison.companions, facts)),
+        "companions": companions_document(comparison.companions, facts),
     }
 
 

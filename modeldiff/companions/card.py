@@ -10,6 +10,7 @@ from typing import Any
 
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.companions.files import read_text
+from modeldiff.text.quoting import spelt_out
 
 CARD = "README.md"
 _MOST_BYTES = 2_000_000
@@ -42,8 +43,7 @@ def read_card(checkpoint: Checkpoint) -> ModelCard:
     except ValueError as error:
         return ModelCard({}, True, (f"The metadata of {CARD} can't be read: {error}.",))
     entries = {
-        str(key)[:_LONGEST]: tuple(_texts(value))
-        for key, value in islice(metadata.items(), _MOST_ENTRIES)
+        _line(key): tuple(_texts(value)) for key, value in islice(metadata.items(), _MOST_ENTRIES)
     }
     return ModelCard({key: values for key, values in entries.items() if values}, True)
 
@@ -102,5 +102,5 @@ def _line(value: Any) -> str:
         value = ", ".join(f"{key}: {_line(each)}" for key, each in islice(value.items(), 20))
     elif isinstance(value, list):
         value = ", ".join(map(_line, value[:20]))
-    text = " ".join(str(value).split())
+    text = spelt_out(" ".join(str(value).split()))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

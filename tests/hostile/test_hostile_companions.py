@@ -262,12 +262,37 @@ def test_names_and_texts_from_files_stay_text(tmp_path: Path) -> None:
     )
     plain = write_companions(tmp_path / "plain")
     comparison = Comparison.open(str(plain), str(folder))
-    parts = describe_companions(compare_companions(*comparison.checkpoints), comparison.facts)
-    json.dumps(companions_document(parts), allow_nan=False)
+    companions = compare_companions(*comparison.checkpoints)
+    json.dumps(companions_document(companions, comparison.facts), allow_nan=False)
     from modeldiff.drawings.report.companions import companions_html
 
     html = companions_html(comparison)
     assert "<script>" not in html and "<b>" not in html
+
+
+def test_what_is_no_unicode_can_be_written_to_a_file(tmp_path: Path) -> None:
+    """A lone surrogate can stand in JSON and YAML by an escape, and in no file of text."""
+    document = byte_level_bpe(special=["<x>"])
+    document["added_tokens"][0]["content"] = "\ud800"
+    document["normalizer"] = {"type": "Prepend", "prepend": "\ud800"}
+    source = "{{ '\\ud800' }}{% if tools %}{{ raise_exception('\\ud800\\n\\x1b') }}{% endif %}"
+    folder = write_companions(
+        tmp_path / "odd",
+        {
+            "tokenizer.json": document,
+            "chat_template.jinja": source,
+            "README.md": '---\nlicense: "\\uD800"\n"\\uD800": x\nbase_model: "\\uD800"\n---\n',
+        },
+    )
+    plain = write_companions(tmp_path / "plain", {"tokenizer.json": byte_level_bpe()})
+    comparison = Comparison.open(str(plain), str(folder))
+    from modeldiff.drawings.report.companions import companions_html
+
+    assert companions_html(comparison).encode()
+    words = json.dumps(
+        companions_document(comparison.companions, comparison.facts), ensure_ascii=False
+    )
+    assert words.encode()
 
 
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ class TestCompare:
         assert main(["compare", base, target, "--json"]) == 0
         shown = document(capsys)
         assert list(shown) == ["facts", "pairs", "summary", "companions"]
-        parts = [part["part"] for part in shown["companions"]]
+        parts = [part["part"] for part in shown["companions"]["parts"]]
         assert parts == ["tokenizer", "template", "generation", "config", "card"]
         assert {"fact": "layers", "base": 3, "target": 4, "same": False} in shown["facts"]
         assert {"fact": "hidden_size", "base": 8, "target": 8, "same": True} in shown["facts"]

@@ -127,9 +127,13 @@ def test_a_file_that_names_one_of_the_weights_has_the_folders_companions(
 def test_the_library_the_document_and_the_report(llamas: tuple[Path, Path]) -> None:
     comparison = modeldiff.compare(*llamas)
     assert comparison.companions is comparison.companions
-    parts = describe_companions(comparison.companions, comparison.facts)
-    document = companions_document(parts)
+    document = companions_document(comparison.companions, comparison.facts)
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document["tokens"]["counts"]["named"] == 3
+    assert document["tokens"]["named"][0]["instead_of"] == "<|reserved_special_token_2|>"
+    with_tools = document["conversations"][3]
+    assert "get_weather" in with_tools["target"]["text"]
+    assert "get_weather" not in with_tools["base"]["text"]
     html = companions_html(comparison)
     assert "Today Date: 26 Jul 2024" in html and "<ins>" in html and "<del>" in html
 

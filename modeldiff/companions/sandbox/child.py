@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from modeldiff.text.quoting import spelt_out
+
 _WORKER = Path(__file__).with_name("worker.py")
 _MOST_BYTES_BACK = 4_000_000
 _STOPPED = "it takes more time or memory than it may"
@@ -86,7 +88,16 @@ def run_limited(task: str, request: Mapping[str, Any], limits: Limits) -> Answer
         answered.seek(0)
         answers = _lines(answered.read(_MOST_BYTES_BACK))
     fatal = answers.pop()["fatal"] if answers and "fatal" in answers[-1] else _STOPPED
-    return Answers(tuple(answers), str(fatal))
+    return Answers(tuple(map(_readable, answers)), _one_line(fatal))
+
+
+def _readable(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The answer, a reason in it on one line: it may be in a template's own words."""
+    return {**answer, "error": _one_line(answer["error"])} if "error" in answer else answer
+
+
+def _one_line(reason: Any) -> str:
+    return spelt_out(" ".join(str(reason).split()))
 
 
 def _system_limits(limits: Limits) -> Mapping[str, int]:

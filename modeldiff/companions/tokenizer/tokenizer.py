@@ -11,6 +11,7 @@ from modeldiff.checkpoints import Checkpoint, Tokens
 from modeldiff.checkpoints.tokenizer import (
     MAX_TOKENIZER_BYTES,
     WHOLE_TOKENIZER,
+    TokenizerFile,
     read_tokenizer_file,
 )
 from modeldiff.companions.files import read_beside, read_object
@@ -93,25 +94,21 @@ class TokenizerPair:
         return bool(self.base.digest) and self.base.digest == self.target.digest
 
 
-def read_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
-    """The tokenizer of a checkpoint, with sentences in the stead of what could not be read."""
+def read_tokenizer(checkpoint: Checkpoint, other: Tokenizer | None = None) -> Tokenizer:
+    """The tokenizer of a checkpoint, with sentences in the stead of what could not be read.
+
+    Where its file is that of the ``other``, which was read already, it is not parsed anew.
+    """
     problems = []
     content: dict[str, Any] = {}
     try:
-        file = read_tokenizer_file(checkpoint)
-        parsed = file.parse()
-        content = {
-            "file": file.file,
-            "digest": sha256(file.content).hexdigest(),
-            "tokens": file.tokens(parsed),
-            "settings": read_settings(parsed) if file.file == WHOLE_TOKENIZER else None,
-        }
+        content = _content(read_tokenizer_file(checkpoint), other)
     except CheckpointNotFound:
         pass
     except CheckpointError as error:
         problems.append(error.message)
     config, problem = read_object(checkpoint, TOKENIZER_CONFIG)
-    special, other = read_object(checkpoint, _SPECIAL_TOKENS)
+    special, other_problem = read_object(checkpoint, _SPECIAL_TOKENS)
     not_read = {}
     for name in _NOT_READ:
         if checkpoint.source.has(name):
@@ -128,13 +125,25 @@ def read_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
             if isinstance(value := config.get(name), str | int | float | bool)
         },
         not_read=not_read,
-        problems=tuple(filter(None, (*problems, problem, other))),
+        problems=tuple(filter(None, (*problems, problem, other_problem))),
     )
+
+
+def _content(file: TokenizerFile, other: Tokenizer | None) -> dict[str, Any]:
+    digest = sha256(file.content).hexdigest()
+    if other is not None and (file.file, digest) == (other.file, other.digest):
+        tokens, settings = other.tokens, other.settings
+    else:
+        parsed = file.parse()
+        tokens = file.tokens(parsed)
+        settings = read_settings(parsed) if file.file == WHOLE_TOKENIZER else None
+    return {"file": file.file, "digest": digest, "tokens": tokens, "settings": settings}
 
 
 def compare_tokenizers(base: Checkpoint, target: Checkpoint) -> TokenizerPair:
     """The tokenizers of both checkpoints, and what became of the tokens."""
-    before, after = read_tokenizer(base), read_tokenizer(target)
+    before = read_tokenizer(base)
+    after = read_tokenizer(target, before)
     vocabulary = None
     if before.tokens is not None and after.tokens is not None:
         vocabulary = compare_vocabularies(before.tokens, after.tokens)

@@ -19,11 +19,12 @@ def companions_html(comparison: Comparison) -> str:
     """The companions of both sides. Their files are read here, if nobody asked before."""
     parts = describe_companions(comparison.companions, comparison.facts)
     body = [f"<p>{sentence(companions_headline(parts))}</p>"]
-    for part in parts:
+    for part in (part for part in parts if not part.is_absent):
         body.append(f"<h3>{text(part.title)}</h3>{paragraphs((*part.sentences, *part.notes))}")
         body.append(different_facts_html(part.facts))
         if part.key == "template":
             body.extend(_conversations(comparison))
+    body.append(paragraphs(part.sentences[0] for part in parts if part.is_absent))
     return "".join(body)
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from modeldiff.findings.companions.describe import (
-    companions_document,
-    companions_headline,
-    describe_companions,
-)
+from modeldiff.findings.companions.describe import companions_headline, describe_companions
+from modeldiff.findings.companions.document import companions_document
 from modeldiff.findings.companions.part import CompanionPart, PartKey
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from modeldiff.architectures import FactPair
 from modeldiff.companions import Companions
@@ -41,29 +41,3 @@ def companions_headline(parts: Sequence[CompanionPart]) -> str:
 
 def _in_sentence(title: str) -> str:
     return f"{title[:1].lower()}{title[1:]}"
-
-
-def companions_document(parts: Sequence[CompanionPart]) -> list[dict[str, object]]:
-    """The ``parts`` as JSON: a fact that one side lacks is null there."""
-    return [
-        {
-            "part": part.key,
-            "differs": part.differs,
-            "sentences": list(part.sentences),
-            "notes": list(part.notes),
-            "facts": list(_fact_rows(part)),
-        }
-        for part in parts
-    ]
-
-
-def _fact_rows(part: CompanionPart) -> Iterator[dict[str, object]]:
-    for fact in part.facts:
-        yield {
-            "fact": fact.key,
-            "label": fact.label,
-            "base": fact.base.text if fact.base else None,
-            "target": fact.target.text if fact.target else None,
-            "same": fact.same,
-            "meaning": fact.meaning,
-        }

@@ -8,6 +8,7 @@ from typing import Literal
 
 from modeldiff.architectures import Fact, FactPair
 from modeldiff.architectures.architecture import FactValue
+from modeldiff.text.quoting import spelt_out
 
 PartKey = Literal["tokenizer", "template", "generation", "config", "card"]
 _LONGEST = 300
@@ -24,6 +25,11 @@ class CompanionPart:
     sentences: tuple[str, ...]
     facts: tuple[FactPair, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether neither side has anything of the kind, nor what could not be read."""
+        return not self.facts and not self.notes
 
     @property
     def differs(self) -> bool:
@@ -54,7 +60,7 @@ class FactMaker:
         ``texts`` are how both sides read, by default their values; ``same`` overrules whether the
         values are equal; ``meaning`` is of the difference, computed where there is one.
         """
-        key = f"{self.part}.{name}"
+        key, label = spelt_out(f"{self.part}.{name}"), _cut(label)
         texts = texts or (str(base), str(target))
         facts = [
             Fact(key, label, value, _cut(text), source) if value is not None else None
@@ -91,4 +97,6 @@ def only(side: Literal["base", "target"], what: str) -> str:
 
 
 def _cut(text: str) -> str:
+    """A text from a file, on one line and no longer than can be shown."""
+    text = spelt_out(" ".join(text[: 2 * _LONGEST].split()))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

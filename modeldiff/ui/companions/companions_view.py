@@ -39,9 +39,14 @@ def companions_view(comparison: Comparison) -> None:
     parts = describe_companions(companions, comparison.facts)
     st.markdown(f"**{plain(companions_headline(parts))}**")
     for part in parts:
-        _part(part)
-        if part.key in _DETAILS:
-            _DETAILS[part.key](comparison)
+        if not part.is_absent:
+            _part(part)
+            if part.key in _DETAILS:
+                _DETAILS[part.key](comparison)
+    absent = [part.sentences[0] for part in parts if part.is_absent]
+    if absent:
+        st.header("Not there", anchor=False)
+        st.markdown("\n".join(f"- {plain(sentence)}" for sentence in absent))
 
 
 def _part(part: CompanionPart) -> None:
