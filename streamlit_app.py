@@ -40,6 +40,12 @@ PAGES = {
         icon=":material/schema:",
         help="One layer as the data passes through it, with each parameter's change.",
     ),
+    "beyond": st.Page(
+        "pages/beyond.py",
+        title="Beyond the weights",
+        icon=":material/forum:",
+        help="Tokenizer, chat template, generation config, config and card, side by side.",
+    ),
 }
 
 page = st.navigation(list(PAGES.values()))

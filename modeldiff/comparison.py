@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modeldiff.architectures import FactPair, compare_facts
 from modeldiff.changes import ChangeTable, Pair, pair
@@ -15,6 +15,9 @@ from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
 from modeldiff.changes.shared_rows import compare_shared_rows, shared_rows_id
 from modeldiff.checkpoints import Checkpoint, Reference, only_a_config
 from modeldiff.model import Model
+
+if TYPE_CHECKING:
+    from modeldiff.companions import Companions
 
 SCHEMA = 3
 """Version of the columns and of how they are computed. Raise it when either changes: results of
@@ -73,6 +76,13 @@ class Comparison:
     def facts(self) -> tuple[FactPair, ...]:
         """Both architectures' facts, side by side."""
         return compare_facts(self.base.architecture, self.target.architecture)
+
+    @cached_property
+    def companions(self) -> Companions:
+        """What lies beside both sides' weights, compared. Read when it is first asked for."""
+        from modeldiff.companions import compare_companions  # late: a diff needs none of it
+
+        return compare_companions(*self.checkpoints)
 
     @property
     def references(self) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from modeldiff.errors import MissingExtra
 
-Extra = Literal["app", "report", "gpu", "configs"]
+Extra = Literal["app", "report", "gpu", "configs", "companions"]
 
 DISTRIBUTION = "modeldiff-weights"
 """The package's name on the index, where ``modeldiff`` is another project."""
@@ -22,6 +22,7 @@ EXTRAS: Mapping[Extra, tuple[str, ...]] = {
     "report": ("altair", "pandas", "vl_convert"),
     "gpu": ("torch",),
     "configs": ("torch", "transformers"),
+    "companions": ("jinja2", "tokenizers"),
 }
 """The modules that come with each extra, as ``pyproject.toml`` lists their packages."""
 
@@ -31,13 +32,22 @@ def require(extra: Extra, purpose: str) -> None:
 
     ``purpose`` is what needs them, as the sentence's subject: ``A report``. Imports nothing.
     """
-    missing = [name for name in EXTRAS[extra] if find_spec(name) is None]
+    missing = _missing(extra)
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         raise MissingExtra(
             f"{purpose} needs {', '.join(missing)}, which {verb} not installed.",
             hint=install_hint(extra),
         )
+
+
+def is_installed(extra: Extra) -> bool:
+    """Whether all libraries of ``extra`` are there. Imports nothing."""
+    return not _missing(extra)
+
+
+def _missing(extra: Extra) -> list[str]:
+    return [name for name in EXTRAS[extra] if find_spec(name) is None]
 
 
 def install_hint(extra: Extra) -> str:

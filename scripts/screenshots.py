@@ -54,6 +54,7 @@ VIEWS = (
     ),
     View("diagram", "diagram", {}),
     View("diagram-layer", "diagram", {"layer": "3", "component": "self_attn.v_proj"}),
+    View("beyond", "beyond", {}),
     View("diagram-slide", "diagram", {"layer": "3", "numbered": "1", "slide": "1"}),
 )
 _DOCS = ROOT / "docs" / "images"

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -15,9 +16,12 @@ from typing import Any, Literal
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.formats.stand_ins import refuse_stand_in
 from modeldiff.errors import CheckpointNotFound, DamagedCheckpoint, NoWeights, placing_errors
+from modeldiff.text.quoting import spelt_out
 
 TokenRole = Literal["token", "special", "reserved"]
 
+WHOLE_TOKENIZER = "tokenizer.json"
+BARE_VOCABULARY = "vocab.json"
 MAX_TOKENIZER_BYTES = 50_000_000
 """Longest file that is read: half as much again as the largest ones published."""
 _MOST_CONTAINERS = 3_000_000
@@ -27,7 +31,7 @@ _MOST_TOKENS = 2_000_000
 containers, 4,000,000 quotes and 262,144 tokens."""
 
 _RESERVED = re.compile(r"reserved|unused|placeholder|\[PAD\d+\]", re.IGNORECASE)
-_VISIBLE = str.maketrans({" ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥"})
+_SIGNS = str.maketrans({" ": "␣", "\n": "↵", "\r": "␍", "\t": "⇥"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,7 @@ class Tokens:
 
     def search(self, wanted: str, limit: int) -> tuple[int, ...]:
         """Rows whose text holds ``wanted`` (spaces count, case does not), exact ones first."""
-        needle = wanted.translate(_VISIBLE).casefold()
+        needle = wanted.translate(_SIGNS).casefold()
         if not needle:
             return ()
         matches = []
@@ -78,17 +82,42 @@ class Tokens:
         return tuple(row for *_, row in sorted(matches)[:limit])
 
 
-def read_tokens(checkpoint: Checkpoint) -> Tokens:
-    """The texts of a checkpoint's tokens: of ``tokenizer.json``, else of GPT-2's ``vocab.json``.
+@dataclass(frozen=True, eq=False)
+class TokenizerFile:
+    """A tokenizer's file as it lies beside the weights: its name and its ``content``."""
 
-    Raises ``CheckpointNotFound`` where there is neither, ``DamagedCheckpoint`` where the file is
-    not what it should be, and what reading raises.
+    file: str
+    content: bytes
+
+    def parse(self) -> Any:
+        """The file's JSON. Raises ``DamagedCheckpoint``, also where it has more parts than any
+        tokenizer."""
+        raw = self.content
+        refuse_stand_in(raw, self.file)
+        with _naming_damage(self.file):
+            many = raw.count(b"[") + raw.count(b"{") > _MOST_CONTAINERS
+            if many or raw.count(b'"') > _MOST_QUOTES:
+                raise ValueError("it holds more than any tokenizer does")
+            return json.loads(raw)
+
+    def tokens(self, parsed: Any) -> Tokens:
+        """The texts of the tokens in its ``parsed`` content. Raises ``DamagedCheckpoint`` where it
+        lists none."""
+        with _naming_damage(self.file):
+            content = _whole_tokenizer if self.file == WHOLE_TOKENIZER else _bare_vocabulary
+            return _tokens(content(parsed), self.file)
+
+
+def read_tokenizer_file(checkpoint: Checkpoint) -> TokenizerFile:
+    """The checkpoint's ``tokenizer.json``, else GPT-2's ``vocab.json``, unparsed.
+
+    Raises ``CheckpointNotFound`` where there is neither, and what reading raises.
     """
     source, reference = checkpoint.source, checkpoint.reference.text
-    for file, parse in (("tokenizer.json", _whole_tokenizer), ("vocab.json", _bare_vocabulary)):
+    for file in (WHOLE_TOKENIZER, BARE_VOCABULARY):
         try:
             with placing_errors(path=source.path(file), reference=reference):
-                return _parse(source.read_small(file, MAX_TOKENIZER_BYTES), file, parse)
+                return TokenizerFile(file, source.read_small(file, MAX_TOKENIZER_BYTES))
         except (CheckpointNotFound, NoWeights):
             continue
     raise CheckpointNotFound(
@@ -98,32 +127,47 @@ def read_tokens(checkpoint: Checkpoint) -> Tokens:
     )
 
 
+def read_tokens(checkpoint: Checkpoint) -> Tokens:
+    """The texts of a checkpoint's tokens: of ``tokenizer.json``, else of GPT-2's ``vocab.json``.
+
+    Raises ``CheckpointNotFound`` where there is neither, ``DamagedCheckpoint`` where the file is
+    not what it should be, and what reading raises.
+    """
+    file = read_tokenizer_file(checkpoint)
+    path = checkpoint.source.path(file.file)
+    with placing_errors(path=path, reference=checkpoint.reference.text):
+        return file.tokens(file.parse())
+
+
 _Vocabulary = tuple[Mapping[str, Any], Iterable[tuple[int, str]], Callable[[str], str]]
 """Text → row, the added tokens, and what makes a text of the vocabulary readable."""
 
 
-def _parse(raw: bytes, file: str, parse: Callable[[Any], _Vocabulary]) -> Tokens:
-    refuse_stand_in(raw, file)
+@contextmanager
+def _naming_damage(file: str) -> Iterator[None]:
+    """Turn what untrusted content makes of plain code into an error that names the file."""
     try:
-        if raw.count(b"[") + raw.count(b"{") > _MOST_CONTAINERS or raw.count(b'"') > _MOST_QUOTES:
-            raise ValueError("it holds more than any tokenizer does")
-        vocabulary, added, readable = parse(json.loads(raw))
-        texts: dict[int, str] = {}
-        for text, row in vocabulary.items():
-            if type(row) is int and 0 <= row < _MOST_TOKENS:
-                texts[row] = readable(text)
-        numbers = set()
-        for row, text in added:
-            texts[row] = _visible(text)
-            numbers.add(row)
-        if not texts:
-            raise ValueError("it lists no tokens")
+        yield
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise DamagedCheckpoint(
             f"{file} cannot be read as a tokenizer: {reason[:200]}.",
             hint="Download it again, or save the tokenizer anew.",
         ) from error
+
+
+def _tokens(content: _Vocabulary, file: str) -> Tokens:
+    vocabulary, added, readable = content
+    texts: dict[int, str] = {}
+    for text, row in vocabulary.items():
+        if type(row) is int and 0 <= row < _MOST_TOKENS:
+            texts[row] = readable(text)
+    numbers = set()
+    for row, text in added:
+        texts[row] = _visible(text)
+        numbers.add(row)
+    if not texts:
+        raise ValueError("it lists no tokens")
     listed = tuple(map(texts.get, range(max(texts) + 1)))
     return Tokens(listed, frozenset(numbers), file)
 
@@ -177,13 +221,4 @@ def _of_words(text: str) -> str:
 
 def _visible(text: str) -> str:
     """On one line, with every character that would else not be seen spelt out."""
-    text = text.translate(_VISIBLE)
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else _spelt(ord(letter)) for letter in text)
-
-
-def _spelt(code: int) -> str:
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"‹{code - 0xDC00:02X}›"
-    return f"‹U+{code:04X}›"
+    return spelt_out(text.translate(_SIGNS))

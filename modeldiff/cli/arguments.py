@@ -110,9 +110,10 @@ def _add_reading(commands: _Commands) -> None:
 
     compare = commands.add(
         "compare",
-        "how two architectures differ (reads headers only)",
-        "How two architectures differ: facts side by side, and which tensors pair up. "
-        "Reads headers only.",
+        "how two architectures differ, and what lies beside the weights (reads no weights)",
+        "How two architectures differ: facts side by side, and which tensors pair up; then "
+        "tokenizer, chat template, generation config, config and card. Reads headers and the small "
+        "files beside the weights.",
         after=REFERENCES,
     )
     add_pair(compare)

@@ -10,6 +10,7 @@ from modeldiff.architectures.place import trained_elements
 from modeldiff.changes import Shard, pair_row
 from modeldiff.cli.schemas.published import document_id
 from modeldiff.comparison import Comparison
+from modeldiff.findings.companions import companions_document
 from modeldiff.model import Model
 from modeldiff.results import MeasuredShard
 
@@ -50,6 +51,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
             "statuses": dict(comparison.unmeasured.statuses),
             "bytes_to_compare": comparison.nbytes,
         },
+        "companions": companions_document(comparison.companions, facts),
     }
 
 

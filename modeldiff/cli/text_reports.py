@@ -10,12 +10,14 @@ from modeldiff.changes import Change, ChangeTable, Pair, Shard, Statistics, Stat
 from modeldiff.changes.alignment.align import layers_of_one_side
 from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.cli.chosen_rows import ChosenRows
+from modeldiff.cli.companion_report import report_companions
 from modeldiff.cli.grouping import grouped, layers_text
 from modeldiff.cli.heat.heat_table import report_heat_table
 from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
 from modeldiff.comparison import Comparison
+from modeldiff.findings.companions import describe_companions
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.model import Model
 from modeldiff.results import MeasuredShard, Result
@@ -80,7 +82,8 @@ def report_inspection(model: Model, terminal: Terminal) -> None:
 
 
 def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
-    """Facts side by side, those that differ marked and explained, then how the tensors pair up."""
+    """Facts side by side, those that differ marked and explained, then how the tensors pair up, and
+    what differs beyond the weights."""
     facts = comparison.facts
     terminal.line(" → ".join(comparison.references))
     terminal.heading("Architecture (* differs)")
@@ -109,6 +112,7 @@ def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
         )
     _report_shared_rows(comparison.unmeasured, terminal)
     _report_not_compared(comparison.unmeasured, terminal)
+    report_companions(describe_companions(comparison.companions, facts), terminal)
 
 
 def report_shard(shard: Shard, measured: MeasuredShard, terminal: Terminal) -> None:

@@ -18,6 +18,22 @@ def quoted(text: str, limit: int = 80) -> str:
     return repr(text if len(text) <= limit else f"{text[:limit]}…")
 
 
+def spelt_out(text: str) -> str:
+    """``text`` with every character that would not be seen spelt out; a byte that is no character
+    (a lone surrogate, as ``surrogateescape`` makes them) by its two digits.
+
+    >>> spelt_out("a\\u202eb\\x1b c")
+    'a‹U+202E›b‹U+001B› c'
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _spelt(ord(each)) for each in text)
+
+
+def _spelt(code: int) -> str:
+    return f"‹{code - 0xDC00:02X}›" if 0xDC80 <= code <= 0xDCFF else f"‹U+{code:04X}›"
+
+
 def listed(names: Iterable[str], limit: int = 3) -> str:
     """The first ``limit`` names in quotes, and how many more there are.
 

@@ -135,7 +135,9 @@ class TestCompare:
     def test_json(self, base: str, target: str, capsys: Output) -> None:
         assert main(["compare", base, target, "--json"]) == 0
         shown = document(capsys)
-        assert list(shown) == ["document", "facts", "pairs", "summary"]
+        assert list(shown) == ["document", "facts", "pairs", "summary", "companions"]
+        parts = [part["part"] for part in shown["companions"]["parts"]]
+        assert parts == ["tokenizer", "template", "generation", "config", "card"]
         assert {"fact": "layers", "base": 3, "target": 4, "same": False} in shown["facts"]
         assert {"fact": "hidden_size", "base": 8, "target": 8, "same": True} in shown["facts"]
         assert shown["summary"]["statuses"] == {"compared": 11, "only_in_target": 3}

@@ -52,6 +52,7 @@ COMMANDS: list[tuple[str, list[str]]] = [
     ("inspect", ["inspect", "catalog:gemma-3-4b"]),
     ("compare", ["compare", "{base}", "{target}"]),
     ("compare", ["compare", "catalog:llama-3-8b", "catalog:qwen3-30b-a3b"]),
+    ("compare", ["compare", "demo:base", "demo:continued"]),
     ("diff", ["diff", "{base}", "{target}"]),
     ("diff", ["diff", "{base}", "{target}", "--filter", "median_pct > 0", "--top", "2"]),
     ("diff", ["demo"]),

@@ -19,6 +19,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "_version errors extras text files",
         "checkpoints",
         "architectures",
+        "companions",
         "changes",
         "model",
         "comparison",

@@ -23,8 +23,8 @@ def cache(tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def test_there_are_ten() -> None:
-    assert [each.title.partition(".")[0] for each in EXAMPLES] == [str(n) for n in range(1, 11)]
+def test_there_are_eleven() -> None:
+    assert [each.title.partition(".")[0] for each in EXAMPLES] == [str(n) for n in range(1, 12)]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[each.title for each in EXAMPLES])

@@ -82,7 +82,7 @@ def compare_entries(
     different.
     """
     facts = {pair.key: pair for pair in pairs}
-    base, target = _aligned(base), _aligned(target)
+    base, target = aligned_entries(base), aligned_entries(target)
     paths = dict.fromkeys((*base, *target))
     alone = set(map(_file, base)) ^ set(map(_file, target))
     different = [
@@ -99,9 +99,17 @@ def compare_entries(
     return shown
 
 
-def _aligned(entries: ConfigEntries) -> ConfigEntries:
-    """The entries, those of the table of the tower that writes at the root where its root does not
-    say them, too: there a model of one tower has them."""
+def fact_of_entry(path: str) -> str | None:
+    """The key of the fact that tells an entry of ``config.json``; None where none does."""
+    file, _, inner = path.partition(": ")
+    *above, name = inner.split(".")
+    told = file == "config.json" and _ABOVE.issuperset(above)
+    return _FACT_OF_ENTRY.get(name) if told else None
+
+
+def aligned_entries(entries: ConfigEntries) -> ConfigEntries:
+    """The ``entries``, those of the table of the tower that writes at the root where its root does
+    not say them, too: there a model of one tower has them."""
     aligned = {}
     for path, value in entries.items():
         file, _, inner = path.partition(": ")
@@ -130,9 +138,8 @@ def _whole(file: str, entries: ConfigEntries) -> Fact | None:
 def _is_a_fact(
     path: str, base: ConfigEntries, target: ConfigEntries, facts: Mapping[str, FactPair]
 ) -> bool:
-    *above, name = path.partition(": ")[2].split(".")
-    pair = facts.get(_FACT_OF_ENTRY.get(name, ""))
-    if _file(path) != "config.json" or pair is None or not _ABOVE.issuperset(above):
+    pair = facts.get(fact_of_entry(path) or "")
+    if pair is None:
         return False
     return not pair.same or (path in base) != (path in target)
 

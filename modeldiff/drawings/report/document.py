@@ -14,6 +14,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.drawings.charts.parameter_shares import read_parts
 from modeldiff.drawings.heatmap.colour_scales import ColourScales
 from modeldiff.drawings.report.architecture import facts_html, parts_html
+from modeldiff.drawings.report.companions import companions_html
 from modeldiff.drawings.report.css_colours import colours_css
 from modeldiff.drawings.report.definitions import guide_html
 from modeldiff.drawings.report.diagrams import diagram_html, side_by_side_html
@@ -103,12 +104,16 @@ def _models(result: Result, comparison: Comparison) -> str:
     base, target = comparison.base.architecture, comparison.target.architecture
     facts = comparison.facts
     names = result.header.base_reference, result.header.target_reference
-    return section("diagram", "In its place", diagram_html(result.changes, target)) + section(
-        "architecture",
-        "Architecture",
-        facts_html(facts),
-        parts_html(read_parts(base, target)),
-        side_by_side_html(base, target, facts, names),
+    return (
+        section("diagram", "In its place", diagram_html(result.changes, target))
+        + section(
+            "architecture",
+            "Architecture",
+            facts_html(facts),
+            parts_html(read_parts(base, target)),
+            side_by_side_html(base, target, facts, names),
+        )
+        + section("beyond", "Beyond the weights", companions_html(comparison))
     )
 
 

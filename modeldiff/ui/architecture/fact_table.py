@@ -24,6 +24,12 @@ def fact_table(pairs: Sequence[FactPair]) -> None:
             "each other, the tensor is believed.",
         )
     shown = different if only else pairs
+    facts_side_by_side(shown, sources=sources, alt="Facts of both architectures")
+
+
+def facts_side_by_side(shown: Sequence[FactPair], *, sources: bool, alt: str) -> None:
+    """Draw these facts as a table that screen readers call ``alt``, on request with the
+    ``sources`` that they come from."""
     st.table(
         {
             "Fact": [_label(pair) for pair in shown],
@@ -32,7 +38,7 @@ def fact_table(pairs: Sequence[FactPair]) -> None:
         },
         border="horizontal",
         hide_index=True,
-        alt="Facts of both architectures",
+        alt=alt,
     )
 
 

@@ -1,0 +1,8 @@
+"""COMPANIONS: what lies beside the weights and changes how a model behaves: tokenizer, chat
+template, generation config, config and card, read and compared."""
+
+from __future__ import annotations
+
+from modeldiff.companions.companions import Companions, compare_companions, encode_both
+
+__all__ = ["Companions", "compare_companions", "encode_both"]

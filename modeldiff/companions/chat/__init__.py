@@ -1,0 +1,1 @@
+"""Two chat templates: their sources, and the same conversations written by both."""

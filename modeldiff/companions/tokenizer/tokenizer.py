@@ -1,0 +1,178 @@
+"""A checkpoint's tokenizer, as far as its files can be read, and two of them compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from modeldiff.checkpoints import Checkpoint, Tokens
+from modeldiff.checkpoints.tokenizer import (
+    MAX_TOKENIZER_BYTES,
+    WHOLE_TOKENIZER,
+    TokenizerFile,
+    read_tokenizer_file,
+)
+from modeldiff.companions.files import read_beside, read_object
+from modeldiff.companions.tokenizer.settings import TokenizerSettings, merges_of, read_settings
+from modeldiff.companions.tokenizer.vocabulary import (
+    VocabularyDifference,
+    compare_vocabularies,
+)
+from modeldiff.errors import CheckpointError, CheckpointNotFound
+
+TOKENIZER_CONFIG = "tokenizer_config.json"
+_SPECIAL_TOKENS = "special_tokens_map.json"
+_NOT_READ = (
+    "tokenizer.model",
+    "tokenizer.model.v3",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tekken.json",
+    "tiktoken.model",
+    "qwen.tiktoken",
+    "vocab.txt",
+)
+"""Tokenizers in forms of their own: that they are there, and whether they are the same bytes, is
+all that is said of them."""
+_OPTIONS = (
+    "tokenizer_class",
+    "model_max_length",
+    "add_bos_token",
+    "add_eos_token",
+    "add_prefix_space",
+    "clean_up_tokenization_spaces",
+    "padding_side",
+    "truncation_side",
+    "do_lower_case",
+)
+_MOST_SPECIAL = 40
+_LONGEST_TOKEN = 200
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """What the files beside the weights say of the tokenizer.
+
+    ``file`` is where its tokens were read, "" where nothing could be; ``digest`` its SHA-256.
+    ``settings`` is None where ``file`` lists tokens alone. ``special`` are the special tokens by
+    what they are for (``bos_token``), ``options`` what else ``tokenizer_config.json`` sets.
+    ``not_read`` are the files of other forms, each with its SHA-256. ``problems`` are sentences
+    about files that could not be read.
+    """
+
+    file: str = ""
+    digest: str = ""
+    tokens: Tokens | None = None
+    settings: TokenizerSettings | None = None
+    special: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    not_read: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that cuts text was read, so that text can be cut as the model does."""
+        return self.settings is not None
+
+
+@dataclass(frozen=True)
+class TokenizerPair:
+    """Both tokenizers. ``vocabulary`` is None where one side's tokens are not known;
+    ``shared_merges`` counts the rules that both BPEs have, None where there is nothing to count or
+    they have the same in the same order."""
+
+    base: Tokenizer
+    target: Tokenizer
+    vocabulary: VocabularyDifference | None
+    shared_merges: int | None
+
+    @property
+    def same_file(self) -> bool:
+        """Whether both were read from the same bytes."""
+        return bool(self.base.digest) and self.base.digest == self.target.digest
+
+
+def read_tokenizer(checkpoint: Checkpoint, other: Tokenizer | None = None) -> Tokenizer:
+    """The tokenizer of a checkpoint, with sentences in the stead of what could not be read.
+
+    Where its file is that of the ``other``, which was read already, it is not parsed anew.
+    """
+    problems = []
+    content: dict[str, Any] = {}
+    try:
+        content = _content(read_tokenizer_file(checkpoint), other)
+    except CheckpointNotFound:
+        pass
+    except CheckpointError as error:
+        problems.append(error.message)
+    config, problem = read_object(checkpoint, TOKENIZER_CONFIG)
+    special, other_problem = read_object(checkpoint, _SPECIAL_TOKENS)
+    not_read = {}
+    for name in _NOT_READ:
+        if checkpoint.source.has(name):
+            raw, unreadable = read_beside(checkpoint, name, MAX_TOKENIZER_BYTES)
+            if raw is not None:
+                not_read[name] = sha256(raw).hexdigest()
+            problems.append(unreadable)
+    return Tokenizer(
+        **content,
+        special=dict(_special_tokens({**special, **config})),
+        options={
+            name: value
+            for name in _OPTIONS
+            if isinstance(value := config.get(name), str | int | float | bool)
+        },
+        not_read=not_read,
+        problems=tuple(filter(None, (*problems, problem, other_problem))),
+    )
+
+
+def _content(file: TokenizerFile, other: Tokenizer | None) -> dict[str, Any]:
+    digest = sha256(file.content).hexdigest()
+    if other is not None and (file.file, digest) == (other.file, other.digest):
+        tokens, settings = other.tokens, other.settings
+    else:
+        parsed = file.parse()
+        tokens = file.tokens(parsed)
+        settings = read_settings(parsed) if file.file == WHOLE_TOKENIZER else None
+    return {"file": file.file, "digest": digest, "tokens": tokens, "settings": settings}
+
+
+def compare_tokenizers(base: Checkpoint, target: Checkpoint) -> TokenizerPair:
+    """The tokenizers of both checkpoints, and what became of the tokens."""
+    before = read_tokenizer(base)
+    after = read_tokenizer(target, before)
+    vocabulary = None
+    if before.tokens is not None and after.tokens is not None:
+        vocabulary = compare_vocabularies(before.tokens, after.tokens)
+    return TokenizerPair(before, after, vocabulary, _shared_merges(before, after, base, target))
+
+
+def _shared_merges(
+    before: Tokenizer, after: Tokenizer, base: Checkpoint, target: Checkpoint
+) -> int | None:
+    one, other = before.settings, after.settings
+    if one is None or other is None or not one.merges or not other.merges:
+        return None
+    if one.merges_digest == other.merges_digest:
+        return None
+    # Read anew, as they are not kept: a comparison of them is rare, and they are many.
+    try:
+        sides = [set(merges_of(read_tokenizer_file(side).parse())) for side in (base, target)]
+    except CheckpointError:  # changed or gone since a moment ago
+        return None
+    return len(sides[0] & sides[1])
+
+
+def _special_tokens(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """``bos_token`` → its text, of all entries of that form."""
+    count = 0
+    for name, value in config.items():
+        text = value.get("content") if isinstance(value, Mapping) else value
+        if name.endswith("_token") and isinstance(text, str) and len(text) <= _LONGEST_TOKEN:
+            yield name[:60], text
+            count += 1
+        if count == _MOST_SPECIAL:
+            return

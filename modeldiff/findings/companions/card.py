@@ -1,0 +1,90 @@
+"""Two cards' metadata in words: what the authors say, which nobody checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from modeldiff.architectures import FactPair
+from modeldiff.companions import Companions
+from modeldiff.companions.card import ModelCard
+from modeldiff.findings.companions.part import CompanionPart, FactMaker, entries_words, only, some
+
+_MAKE = FactMaker("card")
+_FIRST = (
+    "base_model",
+    "base_model_relation",
+    "license",
+    "license_name",
+    "pipeline_tag",
+    "language",
+)
+"""Entries that are shown before the others."""
+
+
+def card_part(companions: Companions) -> CompanionPart:
+    """What both cards say in their metadata."""
+    base, target = companions.cards
+    facts = tuple(_facts(base, target))
+    notes = tuple(
+        f"{name}: {problem}"
+        for name, side in (("Base", base), ("Target", target))
+        for problem in side.problems
+    )
+    return CompanionPart("card", "Model card", tuple(_sentences(base, target, facts)), facts, notes)
+
+
+def _sentences(base: ModelCard, target: ModelCard, facts: Sequence[FactPair]) -> Iterator[str]:
+    if not base.exists and not target.exists:
+        yield "Neither side has a model card."
+        return
+    made_from = target.entries.get("base_model")
+    if made_from:
+        yield f"By the target's card it was made from {some(made_from)}."
+    if not base.exists or not target.exists:
+        yield only("base" if base.exists else "target", "a model card")
+        return
+    if not base.entries and not target.entries:
+        yield "Neither card has metadata."
+        return
+    different = [fact for fact in facts if not fact.same]
+    if not different:
+        yield "The cards' metadata are the same."
+        return
+    verb = "differs" if len(different) == 1 else "differ"
+    names = some(fact.label for fact in different)
+    yield f"{entries_words(len(different))} of the cards {verb}: {names}."
+    if any(fact.key == "card.license" for fact in different):
+        yield "The licence is another."
+
+
+def _facts(base: ModelCard, target: ModelCard) -> Iterator[FactPair]:
+    names = dict.fromkeys((*_FIRST, *base.entries, *target.entries))
+    for name in names:
+        before, after = base.entries.get(name), target.entries.get(name)
+        if before is None and after is None:
+            continue
+        yield _MAKE.pair(
+            name,
+            name,
+            some(before, 12) if before else None,
+            some(after, 12) if after else None,
+            same=before == after,
+            meaning=_meaning(name, before, after),
+            source="README.md",
+        )
+
+
+def _meaning(name: str, before: tuple[str, ...] | None, after: tuple[str, ...] | None) -> str:
+    if name == "base_model" and after:
+        return f"The target's card says that it was made from {some(after)}."
+    if name in ("license", "license_name"):
+        return "What one may do with the model follows from another licence."
+    if before and after and max(len(before), len(after)) > 1:
+        more = [each for each in after if each not in before]
+        fewer = [each for each in before if each not in after]
+        words = [f"added {some(more)}"] if more else []
+        words += [f"removed {some(fewer)}"] if fewer else []
+        return f"{', '.join(words).capitalize()}." if words else "The same in another order."
+    if before is None:
+        return "The base's card says nothing of it."
+    return "The target's card says nothing of it." if after is None else ""

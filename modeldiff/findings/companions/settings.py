@@ -1,0 +1,230 @@
+"""The entries of two configs, and of two generation configs, in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from modeldiff.architectures import FactPair
+from modeldiff.checkpoints import Tokens
+from modeldiff.companions import Companions
+from modeldiff.companions.entries import EntriesPair, EntryPair
+from modeldiff.findings.companions.part import (
+    CompanionPart,
+    FactMaker,
+    PartKey,
+    entries_words,
+    only,
+    some,
+)
+from modeldiff.text.quoting import quoted
+
+_Sides = tuple[Tokens | None, Tokens | None]
+_MOST_SHOWN = 200
+_LONGEST = 120
+_MOST_IDS = 8
+
+
+def generation_part(companions: Companions) -> CompanionPart:
+    """How both write unless whoever runs them says otherwise."""
+    pair = companions.generation
+    return _part("generation", "Generation config", "a generation config", pair, companions, {})
+
+
+def config_part(companions: Companions, facts: Sequence[FactPair]) -> CompanionPart:
+    """Both configs entry by entry; ``facts`` are the architectures', whose meanings are taken."""
+    meanings = {fact.key: fact.meaning for fact in facts if fact.meaning}
+    return _part("config", "Config", "a config", companions.config, companions, meanings)
+
+
+def _part(
+    key: PartKey,
+    title: str,
+    what: str,
+    pair: EntriesPair,
+    companions: Companions,
+    meanings: Mapping[str, str],
+) -> CompanionPart:
+    if pair.sides == (False, False):
+        return CompanionPart(key, title, (f"Neither side has {what}.",))
+    make = FactMaker(key)
+    order = sorted(pair.entries, key=lambda entry: entry.same)
+    facts = tuple(_fact(make, entry, pair, companions, meanings) for entry in order[:_MOST_SHOWN])
+    notes: tuple[str, ...] = ()
+    if len(order) > _MOST_SHOWN:
+        notes = (f"{len(order) - _MOST_SHOWN:,} further entries are not listed.",)
+    sentences = tuple(_sentences(what, pair, facts))
+    return CompanionPart(key, title, sentences, tuple(_said_once(facts)), notes)
+
+
+def _said_once(facts: Sequence[FactPair]) -> Iterator[FactPair]:
+    """The facts, of several with one meaning the later ones with a word on which is the first."""
+    first: dict[str, str] = {}
+    for fact in facts:
+        label = first.setdefault(fact.meaning, fact.label)
+        repeated = fact.meaning and label != fact.label
+        yield replace(fact, meaning=f"As {label}.") if repeated else fact
+
+
+def _sentences(what: str, pair: EntriesPair, facts: Sequence[FactPair]) -> Iterator[str]:
+    if not all(pair.sides):
+        yield only("base" if pair.sides[0] else "target", what)
+        return
+    different = [fact for fact in facts if not fact.same]
+    count = len(pair.different)
+    if not count:
+        yield f"All {entries_words(len(pair.entries))} are the same."
+        return
+    telling = [f for f in different if f.key.rpartition(".")[2] not in _SAYS_NOTHING]
+    verb = "differs" if count == 1 else "differ"
+    yield f"{count:,} of {len(pair.entries):,} entries {verb}: {some(f.label for f in different)}."
+    labels: dict[str, list[str]] = {}
+    for fact in telling:
+        if fact.meaning:
+            labels.setdefault(fact.meaning, []).append(fact.label)
+    yield from (f"{some(names, 2)}: {meaning}" for meaning, names in labels.items())
+
+
+def _fact(
+    make: FactMaker,
+    entry: EntryPair,
+    pair: EntriesPair,
+    companions: Companions,
+    meanings: Mapping[str, str],
+) -> FactPair:
+    name = quoted(entry.name, 80)[1:-1]
+    last = entry.name.rpartition(".")[2]
+    sides = companions.tokenizer.base.tokens, companions.tokenizer.target.tokens
+    before, after = (
+        _shown(last, value, tokens)
+        for value, tokens in zip((entry.base, entry.target), sides, strict=True)
+    )
+    return make.pair(
+        entry.name,
+        name,
+        entry.base,
+        entry.target,
+        texts=(before, after),
+        source=pair.file,
+        meaning=lambda: meanings.get(entry.fact or "") or _meaning(last, entry, sides),
+    )
+
+
+def _shown(name: str, value: str | None, tokens: Tokens | None) -> str:
+    """An entry's value; ids of tokens with what these write."""
+    if value is None:
+        return ""
+    text = quoted(value, _LONGEST)[1:-1]
+    if not name.endswith("token_id") or tokens is None:
+        return text
+    ids = _parsed(value)
+    ids = ids if isinstance(ids, list) else [ids]
+    names = [_token(i, tokens) for i in ids[:_MOST_IDS] if type(i) is int and i >= 0]
+    return f"{text} ({', '.join(names)})" if names else text
+
+
+def _token(row: int, tokens: Tokens | None) -> str:
+    return (tokens.text(row) if tokens is not None else None) or "no token"
+
+
+def _parsed(value: str | None) -> object:
+    try:
+        return json.loads(value or "null")
+    except ValueError:  # one that was cut short
+        return None
+
+
+def _number(value: str | None) -> float | None:
+    number = _parsed(value)
+    return (
+        float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None
+    )
+
+
+def _meaning(name: str, entry: EntryPair, sides: _Sides) -> str:
+    if name in _SAYS_NOTHING:
+        return _SAYS_NOTHING[name]
+    if name == "eos_token_id" and (words := _stops(entry, sides)):
+        return words
+    make = _MEANINGS.get(name)
+    if make is not None and (words := make(entry)):
+        return words
+    if entry.base is None:
+        return "The base's file says nothing of it."
+    return "The target's file says nothing of it." if entry.target is None else ""
+
+
+def _by_size(more: str, less: str) -> Callable[[EntryPair], str]:
+    def meaning(entry: EntryPair) -> str:
+        before, after = _number(entry.base), _number(entry.target)
+        if before is None or after is None:
+            return ""
+        return more if after > before else less
+
+    return meaning
+
+
+def _sampling(entry: EntryPair) -> str:
+    if _parsed(entry.target) is True:
+        return "Tokens are drawn by chance, so that answers vary."
+    return "The likeliest token is taken each time, so that an answer repeats."
+
+
+def _stops(entry: EntryPair, sides: _Sides) -> str:
+    before, after = (_ids(value) for value in (entry.base, entry.target))
+    if not before or not after:
+        return ""
+    more = [f"{_token(row, sides[1])} ({row})" for row in sorted(after - before)]
+    fewer = [f"{_token(row, sides[0])} ({row})" for row in sorted(before - after)]
+    parts = [f"also ends at {some(more)}"] if more else []
+    parts += [f"no longer ends at {some(fewer)}"] if fewer else []
+    return f"Writing {' and '.join(parts)}." if parts else ""
+
+
+def _ids(value: str | None) -> set[int]:
+    ids = _parsed(value)
+    ids = ids if isinstance(ids, list) else [ids]
+    return {each for each in ids if type(each) is int}
+
+
+_SAYS_NOTHING = {
+    "transformers_version": "The release that wrote the file; by itself it changes nothing.",
+    "_from_model_config": "How the file came about; by itself it changes nothing.",
+    "_name_or_path": "Where the model was loaded from when the file was written.",
+    "initializer_range": "Matters only where weights are made anew.",
+    "use_cache": "Matters for speed, not for what is written.",
+    "attention_dropout": "Matters in training only.",
+    "hidden_dropout": "Matters in training only.",
+    "pretraining_tp": "How it was trained on several devices.",
+}
+"""Entries that change nothing of what a trained model writes."""
+
+_MEANINGS: Mapping[str, Callable[[EntryPair], str]] = {
+    "do_sample": _sampling,
+    "temperature": _by_size(
+        "Tokens are drawn from a flatter distribution: answers vary more.",
+        "Tokens are drawn from a sharper distribution: answers vary less.",
+    ),
+    "top_p": _by_size(
+        "More of the unlikely tokens can be drawn.", "Fewer of the unlikely tokens can be drawn."
+    ),
+    "top_k": _by_size("More tokens can be drawn.", "Fewer tokens can be drawn."),
+    "min_p": _by_size(
+        "Fewer of the unlikely tokens can be drawn.", "More of the unlikely tokens can be drawn."
+    ),
+    "repetition_penalty": _by_size(
+        "What was written already becomes less likely.",
+        "What was written already is held back less.",
+    ),
+    "max_new_tokens": _by_size("An answer can be longer.", "An answer ends sooner."),
+    "max_length": _by_size(
+        "Question and answer together can be longer.", "Question and answer together end sooner."
+    ),
+    "num_beams": _by_size(
+        "More answers are followed at once.", "Fewer answers are followed at once."
+    ),
+    "bos_token_id": lambda _: "Texts begin with another token.",
+    "pad_token_id": lambda _: "Batches are filled up with another token.",
+    "architectures": lambda _: "Another class of the library runs it.",
+}

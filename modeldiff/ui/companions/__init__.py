@@ -1,0 +1,1 @@
+"""What lies beside the weights: tokenizer, chat template, configs, card."""

@@ -1,0 +1,10 @@
+"""Beyond the weights: what else is in the checkpoints and changes how a model behaves."""
+
+from modeldiff.ui.companions.companions_view import companions_view
+from modeldiff.ui.session.entry_guard import enter
+from modeldiff.ui.shell.page_header import page_head
+
+enter("beyond")
+comparison = page_head("Beyond the weights")
+
+companions_view(comparison)
