@@ -16,7 +16,7 @@ from modeldiff.changes.shared_rows import compare_shared_rows, shared_rows_id
 from modeldiff.checkpoints import Checkpoint, Reference, only_a_config
 from modeldiff.model import Model
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the columns and of how they are computed. Raise it when either changes: results of
 another version are measured again."""
 
