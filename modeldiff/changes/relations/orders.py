@@ -24,7 +24,7 @@ _LEAST_HEAD = 8
 """In shorter heads a rotary order may be any."""
 _AT_ONCE = 1 << 22
 _UNKNOWN = -1
-_FEW = 16
+_FEW = 8
 
 Directions = npt.NDArray[np.float32]
 
@@ -55,7 +55,7 @@ def find_order(
     ``base`` is [rows, run], the first or all of ``length`` rows; ``target`` are target's rows
     ``at`` of these.
     """
-    origins = _nearest(base, target)
+    origins = _nearest(base, target, at)
     known = origins != _UNKNOWN
     if known.sum() < _LEAST_MATCHED * len(at) or len(np.unique(origins[known])) < known.sum():
         return None
@@ -119,21 +119,29 @@ def _divisors(length: int) -> list[int]:
     return [size for size in range(2, min(length, 1024) + 1) if length % size == 0]
 
 
-def _nearest(base: SampledValues, target: SampledValues) -> RowIndices:
-    """For each row of target the one row of base that is like it; -1 where none or several are, or
-    where not even half of a few rows have one."""
+def _nearest(base: SampledValues, target: SampledValues, at: RowIndices) -> RowIndices:
+    """For each of target's rows ``at`` the one row of base that is like it: that in its place, or
+    the likest of all; -1 where none or several are, and for all where not even half of a few are
+    like one."""
     ours, theirs = _directions(base), _directions(target)
-    few = np.linspace(0, len(theirs) - 1, min(_FEW, len(theirs)), dtype=np.int64)
-    if np.count_nonzero(_plain(ours, theirs[few]) != _UNKNOWN) < len(few) / 2:
-        return np.full(len(target), _UNKNOWN, np.int64)
+    in_place = np.einsum("ij,ij->i", ours[at], theirs) >= ALIKE
+    origins = np.where(in_place, at, _UNKNOWN)
+    left = np.flatnonzero(~in_place)
+    few = left[np.linspace(0, len(left) - 1, min(_FEW, len(left)), dtype=np.int64)]
+    if np.count_nonzero(_plain(ours, theirs[few]) != _UNKNOWN) < max(len(few) / 2, 1):
+        return origins
     step = max(_AT_ONCE // len(base), 1)
-    parts = [_plain(ours, theirs[at : at + step]) for at in range(0, len(theirs), step)]
-    return np.concatenate(parts)
+    for start in range(0, len(left), step):
+        some = left[start : start + step]
+        origins[some] = _plain(ours, theirs[some])
+    return origins
 
 
 def _plain(ours: Directions, theirs: Directions) -> RowIndices:
     """For each of ``theirs`` the one of ``ours`` that is plainly it, else -1."""
-    cosines = theirs @ ours.T
+    # A few rows by NumPy's own loops: its threads cost more than they save.
+    few = len(theirs) <= _FEW
+    cosines = np.einsum("ij,kj->ik", theirs, ours) if few else theirs @ ours.T
     rows = np.arange(len(cosines))
     best = cosines.argmax(axis=1)
     likeness = cosines[rows, best]

@@ -1,8 +1,9 @@
 """The rows of a finished diff, with what samples show of how target's tensors come from base's.
 
 Only suspects are looked at (see ``suspects``): one of each column first, and where that is base's
-in another order, scaled or turned, all of the column. What is read is bounded by ``BUDGET`` and a
-share of the pair, what stands in memory by ``_TOGETHER`` tensors' samples.
+in another order, scaled or turned, all of the column. What is read to find out is bounded by a
+share of the pair, what is read then by its size; what stands in memory by the samples of
+``_TOGETHER`` tensors.
 """
 
 from __future__ import annotations
@@ -36,11 +37,10 @@ from modeldiff.changes.table.change_table import ChangeTable
 from modeldiff.checkpoints import Checkpoint
 
 BUDGET = 256 << 20
-"""So many bytes may be read of both sides, and of large pairs this share of them instead:"""
 BUDGET_SHARE = 1 / 4
+"""So many bytes of both sides may be read to find out, of large pairs this share of them."""
 _TOGETHER = 8
 """So many tensors are sampled at the same time."""
-
 _MOST_OF_A_LAYER = 64
 """Among more tensors in one place no partners are looked for."""
 
@@ -65,16 +65,17 @@ def relate(
     suspects = [change for change in changes if is_suspect(change)]
     if not suspects:
         return changes
-    share = int(BUDGET_SHARE * sum(change.pair.nbytes for change in changes))
-    budget = Budget(max(BUDGET, share))
-    search = _Search(changes, (base, target), budget, fetching, looking or (lambda: None))
-    # RowIndices whose squares are beyond the type's are like no others, and need no warning.
-    with suppress(BudgetSpent), np.errstate(all="ignore"):
-        for chosen in first_looks(suspects):
-            search.look_at(chosen)
-        for rows in by_layer(search.alike(suspects)):
-            search.look_at(rows)
-        search.look_at_vectors()
+    whole = sum(change.pair.nbytes for change in changes)
+    search = _Search(changes, (base, target), fetching, looking or (lambda: None))
+    # Numbers whose squares are beyond the type's are like no others, and need no warning.
+    with np.errstate(all="ignore"):
+        with search.spending(max(BUDGET, int(BUDGET_SHARE * whole))):
+            for chosen in first_looks(suspects):
+                search.look_at(chosen)
+        with search.spending(max(BUDGET, whole)):
+            for rows in by_layer(search.alike(suspects)):
+                search.look_at(rows)
+            search.look_at_vectors()
     relations = search.relations()
     return changes.with_measured(
         replace(change, relation=relations[change.pair.place])
@@ -90,16 +91,22 @@ class _Search:
         self,
         changes: ChangeTable,
         checkpoints: tuple[Checkpoint, Checkpoint],
-        budget: Budget,
         fetching: _Fetching | None,
         looking: Callable[[], None],
     ) -> None:
         self._changes = changes
         self._checkpoints = checkpoints
-        self._budget = budget
+        self._budget = Budget(0)
         self._fetching = fetching
         self._looking = looking
         self._answers: dict[_Group, dict[Place, Answer]] = {}
+
+    @contextmanager
+    def spending(self, nbytes: int) -> Iterator[None]:
+        """Look for as long as no more is read than this; what was answered by then stays."""
+        self._budget = Budget(nbytes)
+        with suppress(BudgetSpent):
+            yield
 
     def relations(self) -> Mapping[Place, Relation]:
         """The relation of each place that has one, with its partners."""

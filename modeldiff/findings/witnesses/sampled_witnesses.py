@@ -22,7 +22,7 @@ _RENUMBERED = (
     "look that were numbered anew."
 )
 _ROTARY = (
-    "The same rows in the other rotary order are no training: so do q and k look where one side "
+    "The same values in the other rotary order are no training: so do q and k look where one side "
     "was converted between pairs side by side (as in Meta's files) and half a head apart (as in "
     "transformers), and the other was not."
 )
@@ -58,17 +58,17 @@ def sampled_witnesses(changes: Iterable[Change]) -> tuple[Witness, ...]:
 
 def _order(rows: list[_Row]) -> Witness:
     relation = rows[0].relation
-    known, likeness = "", _RENUMBERED
+    known, likeness, axis = "", _RENUMBERED, relation.axis.capitalize()
     match relation.pattern:
         case "interleaved":
             known = (
-                f" Rows that base has half a head of {relation.size} rows apart stand side by side "
+                f" {axis} that base has half a head of {relation.size} apart stand side by side "
                 "in target: the interleaved rotary order in place of the halved one."
             )
             likeness = _ROTARY
         case "halved":
             known = (
-                f" Rows that stand side by side in base are half a head of {relation.size} rows "
+                f" {axis} that stand side by side in base are half a head of {relation.size} "
                 "apart in target: the halved rotary order in place of the interleaved one."
             )
             likeness = _ROTARY
