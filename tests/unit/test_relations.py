@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +18,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeldiff.changes import ChangeTable, Shard
+from modeldiff.changes import ChangeTable, Pair, Shard
 from modeldiff.changes.relation import Relation
 from modeldiff.changes.relations import relate as relating
+from modeldiff.changes.relations import suspects as suspecting
 from modeldiff.changes.relations.factors import find_factors
 from modeldiff.changes.relations.orders import Order, find_order, pattern_of
-from modeldiff.changes.relations.sampling import MOST_SAMPLED, spread
+from modeldiff.changes.relations.sampling import MOST_SAMPLED, PairSamples, spread
 from modeldiff.comparison import Comparison
 from modeldiff.findings.narrative import narrate
 from modeldiff.results import join_shards, load_result, result_document, run_diff, run_shard
@@ -408,3 +410,24 @@ def test_no_more_is_read_to_find_out_than_the_budget_allows(
         monkeypatch.setattr(relating, "BUDGET_SHARE", share)
         found = relations(compared(tmp_path / str(share), base, target))
         assert least <= sum(relation is not None for relation in found) <= most
+
+
+def test_of_many_suspects_one_of_each_column_is_looked_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And where that tells nothing, no other of the column."""
+    monkeypatch.setattr(suspecting, "_FEW", 0)
+    looks: list[str] = []
+    whole_look = PairSamples
+
+    def counted(pair: Pair, *rest: Any) -> Any:
+        looks.append(pair.place.column)
+        return whole_look(pair, *rest)
+
+    monkeypatch.setattr(relating, "PairSamples", counted)
+    base = model()
+    target = replaced(base, lambda v: v[shuffled(HIDDEN, 1)], "o_proj")
+    target = replaced(target, lambda v: np.random.default_rng(1).normal(size=v.shape), "up_proj")
+    changes = compared(tmp_path, base, target)
+    assert len(looks) == 4 and looks.count("mlp.up_proj") == 1
+    assert all(relation is not None for relation in relations(changes, "o_proj"))

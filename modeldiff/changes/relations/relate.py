@@ -127,15 +127,16 @@ class _Search:
 
     def look_at(self, rows: Sequence[Change]) -> None:
         """Look at suspects of one layer: experts as a whole first."""
-        for change in rows:
-            if change.pair.place.expert is not None and not self._is_answered(change):
+        of_experts = (change for change in rows if change.pair.place.expert is not None)
+        for change in {c.pair.place.column: c for c in of_experts}.values():
+            if not self._is_answered(change):
                 self._match_experts(change)
         groups: dict[_Group, list[Change]] = {}
         for change in rows:
             groups.setdefault(_group(change), []).append(change)
         for group, members in groups.items():
-            for start in range(0, len(members), _TOGETHER):
-                self._look_together(group, members[start : start + _TOGETHER])
+            for some in _few_at_once(members):
+                self._look_together(group, some)
 
     def look_at_vectors(self) -> None:
         """Look at norms and biases of layers in which matrices were answered."""
@@ -146,15 +147,20 @@ class _Search:
         for group, rows in vectors.items():
             answers = self._answers[group]
             of_matrices = _last(answers)
-            with self._samples(rows) as all_samples:
-                for samples in all_samples:
-                    place = samples.pair.place
-                    if place in answers or samples.rows > LONGEST_AXIS:
-                        continue
-                    own = answers.get(replace(place, parameter="weight"))
-                    with suppress(TensorUnreadable):
-                        if answer := check_vector(samples.elements, own, of_matrices):
-                            answers[place] = answer
+            for some in _few_at_once(rows):
+                with self._samples(some) as all_samples:
+                    for samples in all_samples:
+                        if samples.rows <= LONGEST_AXIS:
+                            self._look_at_vector(samples, answers, of_matrices)
+
+    def _look_at_vector(
+        self, samples: PairSamples, answers: dict[Place, Answer], of_matrices: Sequence[Answer]
+    ) -> None:
+        place = samples.pair.place
+        own = answers.get(replace(place, parameter="weight"))
+        with suppress(TensorUnreadable):
+            if answer := check_vector(samples.elements, own, of_matrices):
+                answers[place] = answer
 
     def _look_together(self, group: _Group, rows: Sequence[Change]) -> None:
         answers = self._answers.setdefault(group, {})
@@ -180,7 +186,7 @@ class _Search:
 
     @contextmanager
     def _samples(self, rows: Sequence[Change]) -> Iterator[tuple[PairSamples, ...]]:
-        """PairSamples of these rows, whose files are open meanwhile."""
+        """Samples of these rows, whose files are open meanwhile."""
         sides = ([row.pair.base for row in rows], [row.pair.target for row in rows])
         tensors = [[tensor for tensor in side if tensor is not None] for side in sides]
         files = tuple(map(OpenFiles, self._checkpoints, tensors))
@@ -205,6 +211,11 @@ class _Search:
 def _group(change: Change) -> _Group:
     place = change.pair.place
     return place.tower, place.layer, place.expert
+
+
+def _few_at_once(rows: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    for start in range(0, len(rows), _TOGETHER):
+        yield rows[start : start + _TOGETHER]
 
 
 def _last(answers: Mapping[Place, Answer]) -> Sequence[Answer]:

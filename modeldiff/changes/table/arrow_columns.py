@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import Field, asdict, fields, replace
 from itertools import chain, pairwise, repeat
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from modeldiff.architectures.place import LayerNumbers, Place
 from modeldiff.changes.change import Change, Histogram, Pair, SharedRows, Statistics, Sums
-from modeldiff.changes.relation import Relation
+from modeldiff.changes.relation import Relation, RelationKind
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.checkpoints.tensor import Strides
 
@@ -172,6 +172,8 @@ def _relation(text: str | None) -> Relation | None:
     if text is None:
         return None
     relation = Relation(**json.loads(text))
+    if relation.kind not in get_args(RelationKind):
+        raise ValueError(f"{relation.kind!r} is no kind of relation")
     return replace(relation, partners=tuple(relation.partners))
 
 
