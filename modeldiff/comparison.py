@@ -19,7 +19,7 @@ from modeldiff.model import Model
 if TYPE_CHECKING:
     from modeldiff.companions import Companions
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the columns and of how they are computed. Raise it when either changes: results of
 another version are measured again."""
 

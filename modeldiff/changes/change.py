@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.architectures.place import Place
+from modeldiff.changes.relation import Relation
 from modeldiff.checkpoints.tensor import TensorInfo
 
 Status = Literal[
@@ -186,10 +187,12 @@ class Statistics:
 @dataclass(frozen=True)
 class Change:
     """One row of a change table: a ``pair`` and its ``statistics``, None unless its status is
-    ``compared`` and it has been measured."""
+    ``compared`` and it has been measured. ``relation`` is how target's tensor comes from base's
+    otherwise than by training, where a sample of values shows it."""
 
     pair: Pair
     statistics: Statistics | None = None
+    relation: Relation | None = None
 
     @property
     def waiting(self) -> bool:

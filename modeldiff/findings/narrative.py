@@ -30,6 +30,7 @@ from modeldiff.findings.likeness.likeness import describe_likeness
 from modeldiff.findings.likeness.strangers import strangers_of
 from modeldiff.findings.shared_rows import shared_rows_facts
 from modeldiff.findings.spread import describe_spread
+from modeldiff.findings.witnesses.sampled_witnesses import sampled_witnesses
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses
 from modeldiff.findings.witnesses.witness import Witness, explained_places
 from modeldiff.findings.words import MOST_NAMED, counted, enumeration, place_words, places_words
@@ -65,14 +66,16 @@ def narrate(
 ) -> Narrative:
     """The reading of a change table, also of one that is not finished.
 
-    ``witnesses`` explain some of its rows from what a table does not hold, such as weights that
-    were read for it: they are said, and what they explain is left out of levels and depths.
-    ``unread`` are parts of each side that the table says nothing of, in words.
+    ``witnesses`` explain some of its rows from what a table does not hold; those that its rows'
+    relations and sums are come on top. They are said, and what they explain is left out of levels
+    and depths. ``unread`` are parts of each side that the table says nothing of, in words.
     """
+    witnesses = (*witnesses, *sampled_witnesses(changes))
     known = explained_places(witnesses)
     own = table_witnesses(change for change in changes if change.pair.place not in known)
     witnesses = (*witnesses, *own)
-    evidence = Evidence(changes, explained_places(witnesses))
+    remainder = max((witness.remainder_pct for witness in witnesses), default=0.0)
+    evidence = Evidence(changes, explained_places(witnesses), remainder)
     coverage = coverage_of(changes)
     layers = alignment_headlines(changes)
     size = _size(evidence, coverage, in_place=not layers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modeldiff.architectures import Place
-from modeldiff.text.formatting import format_layers
+from modeldiff.text.formatting import format_layers, format_pct
 
 MOST_NAMED = 3
 
@@ -51,3 +51,11 @@ def enumeration(parts: Sequence[str]) -> str:
 def counted(count: int, noun: str, several: str = "") -> str:
     """``1 tensor``, ``12 tensors``; ``several`` is the plural that does not end in an s."""
     return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
+
+
+def but_for(rest_pct: float) -> str:
+    """``but for at most 2.03 %``: what is left beside something that explains the rest, in
+    percent."""
+    return (
+        f"but for {f'at most {format_pct(rest_pct)}' if rest_pct >= 0.01 else 'less than 0.01 %'}"
+    )

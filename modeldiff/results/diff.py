@@ -25,6 +25,7 @@ from modeldiff.changes.kernels.object_code import are_compiled, kernels
 from modeldiff.changes.layer_chains import Alignment
 from modeldiff.comparison import SCHEMA, Comparison
 from modeldiff.results.aligning import aligned_by_depth, aligned_by_values
+from modeldiff.results.relating import related
 from modeldiff.results.result import Result, ResultHeader
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Entry, Journal, journal_path
@@ -197,7 +198,8 @@ class _Diff:
     def run(self, journal: Journal | None) -> Result:
         """The result, of what the journal holds and what it lacks."""
         rows = self.measured(journal)
-        return result_of(self._comparison, rows.changes, device=rows.device, seconds=rows.seconds)
+        changes = related(self._comparison, rows.changes, self._report)
+        return result_of(self._comparison, changes, device=rows.device, seconds=rows.seconds)
 
     def measured(self, journal: Journal | None) -> _Measured:
         """Measure what the journal lacks. What could not be read is tried again."""

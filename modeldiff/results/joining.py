@@ -14,6 +14,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.errors import ResultError
 from modeldiff.results.aligning import aligned_by_depth
 from modeldiff.results.diff import as_asked, realigned, result_of
+from modeldiff.results.relating import related
 from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Entry, journals_of, read_journal
@@ -94,6 +95,7 @@ def join_shards(
         devices = ", ".join(joined.devices) or "none"
         changes = comparison.unmeasured.with_measured(joined.changes)
         changes = realigned(comparison, changes, progress=progress)
+        changes = related(comparison, changes, progress or (lambda _: None))
         result = result_of(comparison, changes, device=devices, seconds=joined.seconds)
         save_result(result)
         for shard, path in paths.items():

@@ -19,14 +19,30 @@ from modeldiff.changes import Change, ChangeTable, Pair
 from modeldiff.changes.arrays import statistics_of_bytes
 from modeldiff.changes.change import Status
 from modeldiff.changes.dtype_pairs import dtype_pair
-from modeldiff.checkpoints import TensorInfo
+from modeldiff.changes.relations.relate import relate
+from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.findings.narrative import Narrative
+from tests.support.memory_source import MemoryFiles
 from tests.support.slow_statistics import decode, encode
 
 Values = npt.NDArray[np.float64]
-Deed = Literal["same", "noise", "replaced", "factor", "sparse", "zeros", "rounded", "pruned"]
+Deed = Literal[
+    "same",
+    "noise",
+    "replaced",
+    "factor",
+    "sparse",
+    "zeros",
+    "rounded",
+    "pruned",
+    "reordered",
+    "scaled",
+]
+EXPLAINED: tuple[Deed, ...] = ("factor", "reordered", "scaled")
+"""Deeds of which words say that they are no training, and leave them out of levels."""
 Lost = Literal["", "base", "target", "both"]
 Shapes = dict[str, tuple[int, ...]]
+_FILE = "model.safetensors"
 MATRICES: Shapes = {
     "self_attn.q_proj": (24, 32),
     "self_attn.v_proj": (8, 32),
@@ -109,16 +125,30 @@ def planted_table(
         for component, shape in (MATRICES | NORMS).items()
     ]
     places += [(Place(None, component), shape) for component, shape in OUTSIDE.items()]
-    rows = [_row(place, shape, plant(place), dtype, random) for place, shape in places]
-    return ChangeTable(change for change, _ in rows), tuple(truth for _, truth in rows)
+    contents = bytearray(), bytearray()
+    rows = [_row(place, shape, plant(place), dtype, random, contents) for place, shape in places]
+    changes = ChangeTable(change for change, _ in rows)
+    base, target = (_in_memory(bytes(content)) for content in contents)
+    return relate(changes, base, target), tuple(truth for _, truth in rows)
+
+
+def _in_memory(content: bytes) -> Checkpoint:
+    source = MemoryFiles({_FILE: content})
+    return Checkpoint(source.reference, "safetensors", (), {}, None, {}, "", source)
 
 
 def _row(
-    place: Place, shape: tuple[int, ...], plant: Plant, dtype: str, random: np.random.Generator
+    place: Place,
+    shape: tuple[int, ...],
+    plant: Plant,
+    dtype: str,
+    random: np.random.Generator,
+    contents: tuple[bytearray, bytearray],
 ) -> tuple[Change, Truth]:
+    """The row and its truth; its bytes are added to the ``contents`` of both sides."""
     elements = int(np.prod(shape))
-    width = {"BF16": 2, "F32": 4}[dtype]
-    tensor = TensorInfo.stored(str(place), dtype, shape, "model.safetensors", 0, elements * width)
+    nbytes = elements * {"BF16": 2, "F32": 4}[dtype]
+    tensor = TensorInfo.stored(str(place), dtype, shape, _FILE, len(contents[0]), nbytes)
     base = None if plant.status == "only_in_target" else tensor
     target = None if plant.status == "only_in_base" else tensor
     pair = Pair(place, plant.status, base, target)
@@ -137,6 +167,8 @@ def _row(
     types = dtype_pair(dtype, dtype)
     assert types is not None
     raw = [encode(side.reshape(-1), dtype).view(np.uint8) for side in (one, other)]
+    for content, own in zip(contents, raw, strict=True):
+        content += own.tobytes()
     change = Change(pair, statistics_of_bytes(raw[0], raw[1], types))
     return change, Truth(place, plant, elements, one, other)
 
@@ -171,6 +203,13 @@ def _done(values: Values, plant: Plant, random: np.random.Generator) -> Values:
             step = np.abs(values).max() / 15
             rounded: Values = np.round(values / step) * step
             return rounded
+        case "reordered":
+            reordered: Values = random.permutation(values)
+            return reordered
+        case "scaled":
+            factors = np.exp(random.uniform(-1, 1, len(values)))
+            scaled: Values = (values.T * factors).T
+            return scaled
     return values
 
 
@@ -218,7 +257,7 @@ def _a_level(match: re.Match[str], truths: Sequence[Truth]) -> bool:
     rows = _compared(truths)
     dense = all(
         truth.differs
-        and (truth.plant.deed in ("noise", "replaced", "factor") or truth.is_undecidable)
+        and (truth.plant.deed in ("noise", "replaced", *EXPLAINED) or truth.is_undecidable)
         for truth in rows
         if truth.place.component in MATRICES or truth.place.component in ("embed_tokens", "lm_head")
     )
@@ -229,7 +268,9 @@ def _a_level(match: re.Match[str], truths: Sequence[Truth]) -> bool:
 def _mean_is(match: re.Match[str], truths: Sequence[Truth]) -> bool:
     rows = [truth for truth in _compared(truths) if truth.is_matrix_of_layer]
     if match[1]:
+        explained = ("reordered", "scaled")
         rows = [t for t in rows if t.plant.deed != "factor" or t.frobenius_pct < 2.5]
+        rows = [t for t in rows if t.plant.deed not in explained]
     values = [truth.frobenius_pct for truth in rows]
     return bool(np.isclose(float(match[2]), np.mean(values), rtol=0.02, atol=0.006))
 
@@ -287,14 +328,31 @@ _CLAIMS: tuple[Claim, ...] = (
         lambda _, truths: all(
             truth.plant.deed == "replaced" or truth.plant.size > 3
             for truth in _compared(truths)
-            if truth.is_matrix_of_layer and truth.plant.deed != "factor"
+            if truth.is_matrix_of_layer and truth.plant.deed not in EXPLAINED
         ),
     ),
-    ("Like rounding to a coarser grid", _deeds("rounded", "factor", "zeros")),
-    ("Like pruning", _deeds("pruned", "factor", "zeros")),
+    ("Like rounding to a coarser grid", _deeds("rounded", "zeros", *EXPLAINED)),
+    ("Like pruning", _deeds("pruned", "zeros", *EXPLAINED)),
     (
         r"(\d+) tensors? (?:is|are) base's times",
         lambda match, truths: int(match[1]) <= sum(t.plant.deed == "factor" for t in truths),
+    ),
+    (
+        r"(\d+) tensors? holds? base's",
+        lambda match, truths: int(match[1]) <= sum(t.plant.deed == "reordered" for t in truths),
+    ),
+    (
+        r"In (\d+) tensors? each \w+ is base's times",
+        lambda match, truths: int(match[1]) <= sum(t.plant.deed == "scaled" for t in truths),
+    ),
+    ("transpose of base's|another expert's", lambda *_: False),
+    (
+        "What moved is explained",
+        lambda _, truths: all(
+            truth.plant.deed in ("zeros", *EXPLAINED)
+            for truth in _compared(truths)
+            if truth.differs
+        ),
     ),
     (
         "Only norms moved",

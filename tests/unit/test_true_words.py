@@ -12,7 +12,12 @@ from modeldiff.architectures import Place
 from modeldiff.findings.narrative import narrate
 from tests.support.planted_truth import Plant, false_claims, planted_table, share
 
-DEEDS = st.sampled_from(["same", "noise", "replaced", "factor", "sparse", "rounded", "pruned"])
+DEEDS = st.sampled_from(
+    [
+        *("same", "noise", "replaced", "factor", "sparse", "rounded", "pruned"),
+        *("reordered", "scaled"),
+    ]
+)
 PLANTS = st.builds(
     Plant,
     deed=DEEDS,
@@ -85,6 +90,8 @@ def test_no_sentence_is_false(
         ("change is sparse", Plant("sparse")),
         ("has broken weights", Plant(lost="target")),
         ("all zeros in target", Plant("zeros")),
+        ("hold base's rows in another order", Plant("reordered")),
+        ("each row is base's times a factor of its own", Plant("scaled")),
     ],
 )
 def test_what_is_planted_everywhere_in_the_matrices_is_said(claim: str, plant: Plant) -> None:

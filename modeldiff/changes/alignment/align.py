@@ -44,11 +44,12 @@ def strange_layers(changes: ChangeTable) -> Doubted:
             layers[place.layer] = layers.get(place.layer, np.zeros(3)) + own
     doubted: dict[str, frozenset[int]] = {}
     for tower, by_layer in sums.items():
-        cosines = {
-            layer: float(product / np.sqrt(base) / np.sqrt(target))
-            for layer, (product, base, target) in by_layer.items()
-            if base > 0 and target > 0
-        }
+        with np.errstate(invalid="ignore"):  # squares may be beyond the type's numbers
+            cosines = {
+                layer: float(product / np.sqrt(base) / np.sqrt(target))
+                for layer, (product, base, target) in by_layer.items()
+                if base > 0 and target > 0
+            }
         strange = frozenset(layer for layer, cosine in cosines.items() if cosine <= STRANGE)
         if strange and max(cosines.values()) >= KEPT:
             doubted[tower] = strange

@@ -11,10 +11,11 @@ well under a second.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import Field, fields
+from dataclasses import Field, asdict, fields, replace
 from itertools import chain, pairwise, repeat
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ import pyarrow as pa
 
 from modeldiff.architectures.place import LayerNumbers, Place
 from modeldiff.changes.change import Change, Histogram, Pair, SharedRows, Statistics, Sums
+from modeldiff.changes.relation import Relation, RelationKind
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.checkpoints.tensor import Strides
 
@@ -80,6 +82,8 @@ TABLE_SCHEMA = pa.schema(
         # Empty where there is no histogram: without nulls they are read twice as fast.
         pa.field("histogram_buckets", _list(pa.uint16()), nullable=False),
         pa.field("histogram_counts", _list(pa.int64()), nullable=False),
+        # What samples show beside the statistics, as JSON: few rows have it.
+        pa.field("relation", pa.string()),
     ]
 )
 
@@ -91,6 +95,7 @@ def table_of(changes: Sequence[Change]) -> pa.Table:
     columns = _pair_columns(pairs) | _statistics_columns(statistics)
     for side in _SIDES:
         columns |= _tensor_columns(side, [getattr(pair, side) for pair in pairs])
+    columns["relation"] = [_relation_text(change.relation) for change in changes]
     return pa.table(
         [pa.array(columns[field.name], field.type) for field in TABLE_SCHEMA], schema=TABLE_SCHEMA
     )
@@ -155,7 +160,21 @@ def changes_of(table: pa.Table) -> tuple[Change, ...]:
     scalars = (read(field.name) for field in _SCALARS)
     rows = zip(read("measured"), zip(*scalars, sums, histograms, strict=True), strict=True)
     statistics = (Statistics(*row) if measured else None for measured, row in rows)
-    return tuple(map(Change, pairs, statistics))
+    return tuple(map(Change, pairs, statistics, map(_relation, read("relation"))))
+
+
+def _relation_text(relation: Relation | None) -> str | None:
+    return None if relation is None else json.dumps(asdict(relation))
+
+
+def _relation(text: str | None) -> Relation | None:
+    """Raises ``ValueError`` or ``TypeError`` for what ``_relation_text`` did not write."""
+    if text is None:
+        return None
+    relation = Relation(**json.loads(text))
+    if relation.kind not in get_args(RelationKind):
+        raise ValueError(f"{relation.kind!r} is no kind of relation")
+    return replace(relation, partners=tuple(relation.partners))
 
 
 def _attribute(objects: Iterable[Any], name: str) -> list[Any]:

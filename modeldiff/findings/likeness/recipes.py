@@ -50,8 +50,15 @@ def describe_recipe(evidence: Evidence) -> tuple[str, ...]:
 
 def _all_explained(evidence: Evidence) -> tuple[str, ...]:
     """Nothing is left to say where a witness explains all that moved."""
-    left = any(c.pair.place not in evidence.explained for c in evidence.moved)
-    return () if left else ("What moved is explained: no training is to be seen in it.",)
+    if any(c.pair.place not in evidence.explained for c in evidence.moved):
+        return ()
+    if evidence.remainder_pct:
+        return (
+            "What moved is explained but for changes of up to "
+            f"{format_pct(evidence.remainder_pct)} beside it: no level of training is told from "
+            "these.",
+        )
+    return ("What moved is explained: no training is to be seen in it.",)
 
 
 def _only_norms(evidence: Evidence) -> tuple[str, ...]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 
+from modeldiff.architectures import Place
 from modeldiff.changes import Change, Statistics
 from modeldiff.changes.statistics.statistics import cosine_distance
 from modeldiff.findings.evidence import is_moved, kind_of, nonfinite_of
 from modeldiff.findings.witnesses.witness import Witness, explained_places
-from modeldiff.findings.words import MOST_NAMED, counted, places_words
-from modeldiff.text.formatting import format_pct, format_small
+from modeldiff.findings.words import MOST_NAMED, but_for, counted, enumeration, places_words
+from modeldiff.text.formatting import format_layers, format_small
 
 _LEAST_ELEMENTS = 16
 """Of fewer elements a constant may be chance."""
@@ -47,6 +49,7 @@ def _zeros(moved: Iterable[Change]) -> Iterator[Witness]:
 def _factors(moved: Iterable[Change]) -> Iterator[Witness]:
     """Tensors that are base's times a number, those with one number together."""
     found = [(c, *known) for c in moved if c.statistics and (known := _factor(c.statistics))]
+    yield from _undone([(change, factor) for change, factor, _ in found])
     by_factor: dict[str, list[tuple[Change, float]]] = {}
     for change, factor, rest in found:
         by_factor.setdefault(f"base's times {format_small(factor)}", []).append((change, rest))
@@ -60,11 +63,32 @@ def _factors(moved: Iterable[Change]) -> Iterator[Witness]:
     for named, members in by_factor.items():
         rows = [change for change, _ in members]
         most = max(rest for _, rest in members)
-        but_for = f"at most {format_pct(100 * most)}" if most >= 1e-4 else "less than 0.01 %"
         yield _witness(
             rows,
-            f"{_verb(rows, 'is', 'are')} {named}, but for {but_for}",
+            f"{_verb(rows, 'is', 'are')} {named}, {but_for(100 * most)}",
             "A constant factor changes the scale of a tensor and not what it holds.",
+        )
+
+
+def _undone(scaled: list[tuple[Change, float]]) -> Iterator[Witness]:
+    """Tensors of one layer whose factors are each other's inverse."""
+    pairs: dict[tuple[str, str], list[Place]] = {}
+    layers: dict[tuple[str, int | None, int | None], list[tuple[Place, float]]] = {}
+    for change, factor in scaled:
+        place = change.pair.place
+        layers.setdefault((place.tower, place.layer, place.expert), []).append((place, factor))
+    for members in layers.values():
+        for (one, factor), (other, its) in combinations(members, 2):
+            if abs(factor * its - 1) < _SAME:
+                pairs.setdefault((one.column, other.column), []).append(one)
+    for columns, places in pairs.items():
+        layer_numbers = sorted({p.layer_number for p in places if p.layer_number is not None})
+        where = f" in {format_layers(layer_numbers)}" if layer_numbers else ""
+        yield Witness(
+            f"The factors of {enumeration(columns)} undo each other{where}: their product is 1.",
+            frozenset(),
+            "Where one of two such matrices is applied to what the other gives, what a model "
+            "computes stays as it was.",
         )
 
 

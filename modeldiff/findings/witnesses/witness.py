@@ -15,11 +15,13 @@ from modeldiff.architectures import Place
 @dataclass(frozen=True)
 class Witness:
     """``sentence`` says what was seen and by which numbers; ``places`` are of the rows that it
-    explains. ``likeness``, if any, says what such a finding is like."""
+    explains. ``likeness``, if any, says what such a finding is like. ``remainder_pct`` is how far,
+    in percent, these rows moved beside it, where that is more than rounding."""
 
     sentence: str
     places: frozenset[Place]
     likeness: str = ""
+    remainder_pct: float = 0.0
 
 
 def explained_places(witnesses: Sequence[Witness]) -> frozenset[Place]:

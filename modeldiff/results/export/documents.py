@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from modeldiff.changes import Change, Statistics, pair_row
@@ -44,10 +45,14 @@ def result_document(result: Result) -> dict[str, Any]:
             "facts": list(narrative.facts),
             "inference": list(narrative.likeness),
         },
-        "tensors": [
-            pair_row(change.pair) | _json_statistics(change.statistics) for change in result.changes
-        ],
+        "tensors": [_tensor(change) for change in result.changes],
     }
+
+
+def _tensor(change: Change) -> dict[str, Any]:
+    relation = None if change.relation is None else asdict(change.relation)
+    row = pair_row(change.pair) | _json_statistics(change.statistics)
+    return row | {"relation": relation}
 
 
 def _summary(summary: Summary) -> dict[str, Any]:

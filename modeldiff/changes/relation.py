@@ -1,0 +1,45 @@
+"""How a target tensor comes from base's otherwise than by training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+RelationKind = Literal["order", "factors", "transposed", "expert"]
+RelationAxis = Literal["rows", "columns", "elements"]
+OrderPattern = Literal["", "interleaved", "halved", "blocks", "reversed"]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What a sample of both sides' values shows of how target's tensor comes from base's.
+
+    ``kind`` says what was done along ``axis``:
+
+    - ``order``: target has base's rows (or columns) in another order. ``pattern`` is what is known
+      of it: ``interleaved``, target has rotary pairs side by side where base has them half a head
+      apart; ``halved``, the other way round; ``blocks``, whole blocks moved; ``reversed``; else
+      empty. ``size`` is the length of a head or a block.
+    - ``factors``: each row (column, element) is base's times a factor of its own, from ``low`` to
+      ``high``.
+    - ``transposed``: a square matrix is the transpose of base's.
+    - ``expert``: it is the tensor of base's expert number ``origin``.
+
+    Of ``count`` rows (columns, elements) ``seen`` were looked at, and ``matched`` of them are so.
+    ``rest_pct`` is what is left of the sample beside that, as its norm in percent of target's;
+    0 where the values are exactly equal. ``partners`` are columns of the same layer that go with
+    it: in the same order, or with the inverse factors.
+    """
+
+    kind: RelationKind
+    axis: RelationAxis
+    matched: int
+    seen: int
+    count: int
+    rest_pct: float
+    pattern: OrderPattern = ""
+    size: int = 0
+    low: float = 1.0
+    high: float = 1.0
+    origin: int | None = None
+    partners: tuple[str, ...] = ()

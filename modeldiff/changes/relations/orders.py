@@ -1,0 +1,175 @@
+"""Rows that stand in another order: which row of base each of target's is, and which known order
+that makes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from modeldiff.changes.relation import OrderPattern
+from modeldiff.changes.relations.sampling import RowIndices, SampledValues
+
+ALIKE = 0.9
+"""Rows with at least this cosine, about the mean row, are one: at a change of 45 % it is less."""
+_MARGIN = 0.1
+"""By so much a row is less like any other."""
+_LEAST_MATCHED = 0.9
+"""At least this share of the rows looked at has one partner each."""
+_LEAST_MOVED = 0.02
+_BETTER = 0.5
+"""What is left is at most this share of target, and of what is left in place."""
+_LEAST_HEAD = 8
+"""In shorter heads a rotary order may be any."""
+_AT_ONCE = 1 << 22
+_UNKNOWN = -1
+_FEW = 8
+
+Directions = npt.NDArray[np.float32]
+
+
+class Order(NamedTuple):
+    """Target's rows ``at`` are base's rows ``origins``, of ``length`` that there are. ``seen`` rows
+    were looked at; ``rest`` is what is left, as a share of target's norm."""
+
+    at: RowIndices
+    origins: RowIndices
+    length: int
+    seen: int
+    rest: float
+
+    def is_same(self, other: Order) -> bool:
+        """Whether the two are one order, where both were looked at."""
+        if self.length != other.length:
+            return False
+        _, ours, theirs = np.intersect1d(self.at, other.at, return_indices=True)
+        return bool(ours.size and np.array_equal(self.origins[ours], other.origins[theirs]))
+
+
+def find_order(
+    base: SampledValues, target: SampledValues, at: RowIndices, length: int
+) -> Order | None:
+    """The order of target's rows among base's; None where they have none or stand in place.
+
+    ``base`` is [rows, run], the first or all of ``length`` rows; ``target`` are target's rows
+    ``at`` of these.
+    """
+    origins = _nearest(base, target, at)
+    known = origins != _UNKNOWN
+    if known.sum() < _LEAST_MATCHED * len(at) or len(np.unique(origins[known])) < known.sum():
+        return None
+    order = Order(at[known], origins[known], length, len(at), 0.0)
+    return check_order(order, base[origins[known]], target[known], base[at[known]])
+
+
+def check_order(
+    order: Order, base: SampledValues, target: SampledValues, in_place: SampledValues
+) -> Order | None:
+    """``order`` with what it leaves, where it is another one than in place and leaves little.
+
+    ``base`` are base's rows ``order.origins``, ``target`` and ``in_place`` both sides' rows
+    ``order.at``; each [rows, run].
+    """
+    if np.count_nonzero(order.at != order.origins) < max(_LEAST_MOVED * len(order.at), 2):
+        return None
+    rest = distance(base, target)
+    if not rest <= _BETTER * min(1.0, distance(in_place, target)):
+        return None
+    return order._replace(rest=rest)
+
+
+def pattern_of(order: Order) -> tuple[OrderPattern, int]:
+    """Which known order it is, and of heads or blocks of how many rows."""
+    at, origins, length = order.at, order.origins, order.length
+    if np.array_equal(origins, length - 1 - at):
+        return "reversed", 0
+    for size in _divisors(length):
+        if size % 2 or size < _LEAST_HEAD:
+            continue
+        within, half = at % size, size // 2
+        head = at - within
+        if np.array_equal(origins, head + within % 2 * half + within // 2):
+            return "interleaved", size
+        if np.array_equal(origins, head + within % half * 2 + within // half):
+            return "halved", size
+    for size in reversed(_divisors(length)):
+        if 1 < size < length and _moves_blocks(at, origins, size):
+            return "blocks", size
+    return "", 0
+
+
+def whole_order(pattern: OrderPattern, size: int, at: RowIndices) -> RowIndices:
+    """The rows of base that a rotary ``pattern`` of heads of ``size`` rows puts ``at``."""
+    within, half = at % size, size // 2
+    if pattern == "interleaved":
+        return at - within + within % 2 * half + within // 2
+    return at - within + within % half * 2 + within // half
+
+
+def _moves_blocks(at: RowIndices, origins: RowIndices, size: int) -> bool:
+    if not np.array_equal(at % size, origins % size):
+        return False
+    blocks = np.stack([at // size, origins // size], axis=1)
+    pairs = np.unique(blocks, axis=0)
+    return len(np.unique(pairs[:, 0])) == len(pairs) == len(np.unique(pairs[:, 1]))
+
+
+def _divisors(length: int) -> list[int]:
+    return [size for size in range(2, min(length, 1024) + 1) if length % size == 0]
+
+
+def _nearest(base: SampledValues, target: SampledValues, at: RowIndices) -> RowIndices:
+    """For each of target's rows ``at`` the one row of base that is like it: that in its place, or
+    the likest of all; -1 where none or several are, and for all where not even half of a few are
+    like one."""
+    ours, theirs = _directions(base), _directions(target)
+    in_place = np.einsum("ij,ij->i", ours[at], theirs) >= ALIKE
+    origins = np.where(in_place, at, _UNKNOWN)
+    left = np.flatnonzero(~in_place)
+    few = left[np.linspace(0, len(left) - 1, min(_FEW, len(left)), dtype=np.int64)]
+    if np.count_nonzero(_plain(ours, theirs[few]) != _UNKNOWN) < max(len(few) / 2, 1):
+        return origins
+    step = max(_AT_ONCE // len(base), 1)
+    for start in range(0, len(left), step):
+        some = left[start : start + step]
+        origins[some] = _plain(ours, theirs[some])
+    return origins
+
+
+def _plain(ours: Directions, theirs: Directions) -> RowIndices:
+    """For each of ``theirs`` the one of ``ours`` that is plainly it, else -1."""
+    # A few rows by NumPy's own loops: its threads cost more than they save.
+    few = len(theirs) <= _FEW
+    cosines = np.einsum("ij,kj->ik", theirs, ours) if few else theirs @ ours.T
+    rows = np.arange(len(cosines))
+    best = cosines.argmax(axis=1)
+    likeness = cosines[rows, best]
+    cosines[rows, best] = -1.0
+    plain = (likeness >= ALIKE) & (cosines.max(axis=1) <= likeness - _MARGIN)
+    return np.where(plain, best, _UNKNOWN)
+
+
+def _directions(rows: SampledValues) -> Directions:
+    """The rows less their mean, of length 1; zero where nothing is left."""
+    largest = float(np.abs(rows).max(initial=0.0)) or 1.0
+    scaled = rows / largest
+    centred = (scaled - scaled.mean(axis=0)).astype(np.float32)
+    lengths = np.sqrt(np.einsum("ij,ij->i", centred, centred))[:, None]
+    directions: Directions = np.zeros_like(centred)
+    np.divide(centred, lengths, out=directions, where=lengths > 0)
+    return directions
+
+
+def distance(base: SampledValues, target: SampledValues) -> float:
+    """The norm of the difference as a share of target's; infinite where target is zero."""
+    theirs = target.astype(np.float64)
+    norm = _length_of(theirs)
+    return _length_of(theirs - base) / norm if norm else float("inf")
+
+
+def _length_of(rows: SampledValues) -> float:
+    """The norm of all values together. Not NumPy's: for so few values its threads cost more than
+    they save."""
+    flat = rows.reshape(-1)
+    return float(np.sqrt(np.einsum("i,i->", flat, flat)))

@@ -1,0 +1,198 @@
+"""A few values of both sides of a pair, read when a check first asks for them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from modeldiff.changes.change import Pair
+from modeldiff.changes.dtype_pairs import decode_into, dtype_pair
+from modeldiff.changes.engine.tensor_files import OpenFiles
+from modeldiff.checkpoints import STORED_TYPES, TensorInfo
+
+RUN_LENGTH = 64
+"""So many neighbouring values of a row tell it from others; of a column likewise."""
+LEAST_RUN, LEAST_AXIS = 16, 4
+"""In fewer values, or among fewer rows, a likeness may be chance."""
+MOST_SAMPLED = 512
+"""So many rows of a matrix are looked at, spread over it."""
+LONGEST_AXIS = 1 << 15
+"""Of more rows none is looked for: vocabularies beyond that, and what is no matrix."""
+PREFIX = 1024
+"""The first rows, among which known orders are looked for: several heads of any model."""
+_BLOCK = 1 << 20
+_WIDE_ROW = 1 << 16
+"""Bytes of a row from which on it is cheaper to read a run of each than all rows whole."""
+
+SampledValues = npt.NDArray[Any]
+RowIndices = npt.NDArray[np.int64]
+
+
+class BudgetSpent(Exception):
+    """As much was read as looking may cost."""
+
+
+class Budget:
+    """Bytes that may be read."""
+
+    def __init__(self, nbytes: int) -> None:
+        self._left = nbytes
+
+    def spend(self, nbytes: int) -> None:
+        """Take ``nbytes`` of it. Raises ``BudgetSpent`` where so many are not left."""
+        if nbytes > self._left:
+            raise BudgetSpent
+        self._left -= nbytes
+
+
+class SampledSides(NamedTuple):
+    """SampledValues of base and of target, a row each of what is looked at."""
+
+    base: SampledValues
+    target: SampledValues
+
+
+def spread(count: int) -> RowIndices:
+    """At most ``MOST_SAMPLED`` numbers below ``count``, ascending: one in each of as many equal
+    parts, at places that no length of a head is a multiple of."""
+    if count <= MOST_SAMPLED:
+        return np.arange(count, dtype=np.int64)
+    edges = np.arange(MOST_SAMPLED + 1, dtype=np.int64) * count // MOST_SAMPLED
+    steps = np.arange(MOST_SAMPLED, dtype=np.int64) * 0x9E3779B1
+    return edges[:-1] + steps % (edges[1:] - edges[:-1])
+
+
+def can_be_sampled(pair: Pair) -> bool:
+    """Whether both sides are floats of whole bytes with as many elements."""
+    base, target = pair.base, pair.target
+    if pair.status != "compared" or base is None or target is None:
+        return False
+    types = dtype_pair(base.values, target.values)
+    if types is None or types.precision == "equality" or base.shape != target.shape:
+        return False
+    return all(STORED_TYPES[side.values].bits % 8 == 0 for side in (base, target))
+
+
+class PairSamples:
+    """PairSamples of a pair of matrices, of ``rows`` × ``columns``; after the first, all axes are
+    columns.
+
+    ``files`` are base's and target's; what is read is taken from ``budget``. Reading raises
+    ``BudgetSpent``, ``TensorUnreadable`` and ``CheckpointChanged``.
+    """
+
+    def __init__(self, pair: Pair, files: tuple[OpenFiles, OpenFiles], budget: Budget) -> None:
+        assert pair.base is not None and pair.target is not None
+        self.pair = pair
+        self._tensors = pair.base, pair.target
+        self._files = files
+        self._budget = budget
+        shape = pair.base.shape
+        self.rows = shape[0] if shape else 1
+        self.columns = math.prod(shape[1:])
+        bits = max(STORED_TYPES[tensor.values].bits for tensor in self._tensors)
+        self._working = np.dtype(np.float64 if bits == 64 else np.float32)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether rows are long enough to be told apart, and few enough to be looked for."""
+        return self.columns >= LEAST_RUN and LEAST_AXIS <= self.rows <= LONGEST_AXIS
+
+    @property
+    def has_columns(self) -> bool:
+        """The same of columns."""
+        return self.rows >= LEAST_RUN and LEAST_AXIS <= self.columns <= LONGEST_AXIS
+
+    @cached_property
+    def row_runs(self) -> SampledSides:
+        """A run of each row that ``spread`` gives."""
+        return SampledSides(*(self._rows_at(side, spread(self.rows)) for side in (0, 1)))
+
+    @cached_property
+    def first_rows(self) -> SampledSides:
+        """A run of each of the first ``PREFIX`` rows."""
+        stop = min(self.rows, PREFIX)
+        return SampledSides(*(self._stretch(side, stop) for side in (0, 1)))
+
+    @cached_property
+    def base_rows(self) -> SampledValues:
+        """A run of each of base's rows."""
+        return self.first_rows.base if self.rows <= PREFIX else self._stretch(0, self.rows)
+
+    @cached_property
+    def column_runs(self) -> SampledSides:
+        """A run of each column."""
+        run = min(RUN_LENGTH, self.rows)
+        start = (self.rows - run) // 2
+        sides = []
+        for side in (0, 1):
+            values = self._values(side, [start * self.columns], run * self.columns)
+            sides.append(np.ascontiguousarray(values.reshape(run, self.columns).T))
+        return SampledSides(*sides)
+
+    @cached_property
+    def elements(self) -> SampledSides:
+        """All elements."""
+        return SampledSides(*(self._values(side, [0], self.rows * self.columns) for side in (0, 1)))
+
+    @cached_property
+    def fingerprints(self) -> SampledSides:
+        """Some runs of each side, in one row."""
+        elements = self.rows * self.columns
+        run = min(RUN_LENGTH, elements)
+        firsts = [int(n) for n in spread(max(elements // run - 1, 1))[:: MOST_SAMPLED // 16]]
+        runs = [first * run for first in firsts]
+        return SampledSides(*(self._values(side, runs, run).reshape(-1) for side in (0, 1)))
+
+    def rows_of_base(self, numbers: RowIndices) -> SampledValues:
+        """A run of each of these rows of base."""
+        return self._rows_at(0, numbers)
+
+    @property
+    def _run(self) -> tuple[int, int]:
+        """Where in a row its run begins, and its length: in a square matrix as in a column."""
+        run = min(RUN_LENGTH, self.columns)
+        return (self.columns - run) // 2, run
+
+    def _rows_at(self, side: int, numbers: RowIndices) -> SampledValues:
+        start, run = self._run
+        return self._values(side, [int(n) * self.columns + start for n in numbers], run)
+
+    def _stretch(self, side: int, stop: int) -> SampledValues:
+        """A run of each row up to ``stop``, from whole rows where these are short."""
+        width = STORED_TYPES[self._tensors[side].values].bits // 8
+        if self.columns * width > _WIDE_ROW:
+            return self._rows_at(side, np.arange(stop, dtype=np.int64))
+        start, run = self._run
+        step = max(_BLOCK // (self.columns * width), 1)
+        within = slice(start * width, (start + run) * width)
+        parts = []
+        for row in range(0, stop, step):
+            rows = min(step, stop - row)
+            raw = self._raw(side, [row * self.columns], rows * self.columns)
+            parts.append(raw.reshape(rows, -1)[:, within].copy())
+        return self._decoded(side, np.concatenate(parts))
+
+    def _values(self, side: int, firsts: Sequence[int], run: int) -> SampledValues:
+        """Runs of values of a side, a row each."""
+        return self._decoded(side, self._raw(side, firsts, run).reshape(len(firsts), -1))
+
+    def _raw(self, side: int, firsts: Sequence[int], run: int) -> npt.NDArray[np.uint8]:
+        """The bytes of runs of values of a side, one after the other."""
+        tensor: TensorInfo = self._tensors[side]
+        raw = np.empty(len(firsts) * run * STORED_TYPES[tensor.values].bits // 8, np.uint8)
+        self._budget.spend(raw.size)
+        self._files[side].fill_clusters(tensor, firsts, raw)
+        return raw
+
+    def _decoded(self, side: int, raw: npt.NDArray[np.uint8]) -> SampledValues:
+        """The values of rows of bytes."""
+        stored = STORED_TYPES[self._tensors[side].values]
+        values = np.empty(raw.size * 8 // stored.bits, self._working)
+        decode_into(raw.reshape(-1), stored, values)
+        return values.reshape(len(raw), -1)

@@ -1,0 +1,178 @@
+"""Witnesses that samples of weights give: rows in another order, factors along an axis, transposes,
+experts that changed places.
+
+Each sentence says how much was looked at, and whether that is exactly so or nearly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from modeldiff.changes import Change
+from modeldiff.changes.relation import Relation
+from modeldiff.findings.evidence import kind_of
+from modeldiff.findings.witnesses.witness import Witness
+from modeldiff.findings.words import but_for, columns_words, counted, places_words
+from modeldiff.text.formatting import format_small
+
+_RENUMBERED = (
+    "The same rows or columns in another order are no training: so do neurons, heads or tokens "
+    "look that were numbered anew."
+)
+_ROTARY = (
+    "The same values in the other rotary order are no training: so do q and k look where one side "
+    "was converted between pairs side by side (as in Meta's files) and half a head apart (as in "
+    "transformers), and the other was not."
+)
+_SCALED = (
+    "Factors along rows or columns change the scale of a tensor and not what it holds: so does a "
+    "model look whose neurons were rescaled."
+)
+_FOLDED = (
+    "So does a model look whose norms were folded into the matrices that follow them, or taken out "
+    "of these: factors that moved from one tensor to another are no training."
+)
+
+
+class _Row(NamedTuple):
+    change: Change
+    relation: Relation
+
+
+def sampled_witnesses(changes: Iterable[Change]) -> tuple[Witness, ...]:
+    """What the relations of rows prove of how target came from base."""
+    groups: dict[tuple[object, ...], list[_Row]] = {}
+    for change in changes:
+        relation = change.relation
+        if relation is None or change.statistics is None:
+            continue
+        exact = relation.kind != "factors" and relation.rest_pct == 0
+        head = 0 if relation.pattern == "blocks" else relation.size
+        what = relation.kind, relation.axis, relation.pattern, head, exact
+        norm = kind_of(change) == "norms"
+        groups.setdefault((*what, norm), []).append(_Row(change, relation))
+    return tuple(_WORDS[rows[0].relation.kind](rows) for rows in groups.values())
+
+
+def _order(rows: list[_Row]) -> Witness:
+    relation = rows[0].relation
+    known, likeness, axis = "", _RENUMBERED, relation.axis.capitalize()
+    match relation.pattern:
+        case "interleaved":
+            known = (
+                f" {axis} that base has half a head of {relation.size} apart stand side by side "
+                "in target: the interleaved rotary order in place of the halved one."
+            )
+            likeness = _ROTARY
+        case "halved":
+            known = (
+                f" {axis} that stand side by side in base are half a head of {relation.size} "
+                "apart in target: the halved rotary order in place of the interleaved one."
+            )
+            likeness = _ROTARY
+        case "blocks":
+            size = math.gcd(*(row.relation.size for row in rows))
+            known = f" Whole blocks of {size} {relation.axis} changed places."
+        case "reversed":
+            known = f" The {relation.axis} run backwards."
+    go_with = ""
+    if likeness is _RENUMBERED:
+        go_with = _partners(rows, "goes in the same order", "go in the same order")
+    return _witness(
+        rows,
+        f"{_tensors(rows, 'holds', 'hold')} base's {relation.axis} in another order "
+        f"({_evidence(rows, 'is one of base')}): {_places(rows)}.{known}{go_with}",
+        likeness,
+    )
+
+
+def _factors(rows: list[_Row]) -> Witness:
+    axis = rows[0].relation.axis
+    low = min(row.relation.low for row in rows)
+    high = max(row.relation.high for row in rows)
+    norms = any("norm" in partner for row in rows for partner in row.relation.partners)
+    of_norms = norms or kind_of(rows[0].change) == "norms"
+    return _witness(
+        rows,
+        f"In {counted(len(rows), 'tensor')} each {axis[:-1]} is base's times a factor of its own, "
+        f"{format_small(low)} to {format_small(high)} ({_evidence(rows, 'is so')}): "
+        f"{_places(rows)}.{_partners(rows, 'has the inverse factors', 'have the inverse factors')}",
+        _FOLDED if of_norms else _SCALED,
+    )
+
+
+def _transposed(rows: list[_Row]) -> Witness:
+    return _witness(
+        rows,
+        f"{_tensors(rows, 'is', 'are')} the transpose of base's "
+        f"({_evidence(rows, 'is a row of base')}): {_places(rows)}.",
+        "A matrix that is the other's transpose is no training: one of the two stores it the other "
+        "way round than its name says.",
+    )
+
+
+def _expert(rows: list[_Row]) -> Witness:
+    named = [f"{row.change.pair.place.expert} is base's {row.relation.origin}" for row in rows[:2]]
+    more = " …" if len(rows) > len(named) else ""
+    return _witness(
+        rows,
+        f"{_tensors(rows, 'is', 'are')} another expert's of base ({_evidence(rows, 'is so')}): "
+        f"{_places(rows)} (expert {', expert '.join(named)}{more}).",
+        "Experts that changed places are no training.",
+    )
+
+
+_WORDS: Mapping[str, Callable[[list[_Row]], Witness]] = {
+    "order": _order,
+    "factors": _factors,
+    "transposed": _transposed,
+    "expert": _expert,
+}
+
+
+def _evidence(rows: list[_Row], what: str) -> str:
+    """How much was looked at, and how exactly it is so."""
+    relations = [row.relation for row in rows]
+    matched, seen, count = (
+        sum(getattr(relation, name) for relation in relations)
+        for name in ("matched", "seen", "count")
+    )
+    axis = relations[0].axis
+    of_all = "" if seen == count else f", of {count:,},"
+    share = f"each of {seen:,}" if matched == seen else f"{matched:,} of {seen:,}"
+    rest = max(relation.rest_pct for relation in relations)
+    exact = relations[0].kind != "factors" and not rest
+    how = " exactly" if exact else f", {but_for(rest)}"
+    by = "" if axis == "elements" else ", by up to 64 elements each"
+    return f"{share} {axis} looked at{of_all} {what}{how}{by}"
+
+
+def _partners(rows: list[_Row], one: str, more: str) -> str:
+    """A sentence on what goes with all of these, after a space; empty where nothing does."""
+    if not all(row.relation.partners for row in rows):
+        return ""
+    own = [row.change.pair.place.column for row in rows]
+    partners = dict.fromkeys(partner for row in rows for partner in row.relation.partners)
+    others = [partner for partner in partners if partner not in own] or list(partners)
+    return f" Beside them {columns_words(others)} {one if len(others) == 1 else more}."
+
+
+def _places(rows: list[_Row]) -> str:
+    return places_words([row.change.pair.place for row in rows])
+
+
+def _tensors(rows: list[_Row], one: str, more: str) -> str:
+    return f"{counted(len(rows), 'tensor')} {one if len(rows) == 1 else more}"
+
+
+def _witness(rows: list[_Row], sentence: str, likeness: str) -> Witness:
+    beside = [
+        row.relation.rest_pct
+        for row in rows
+        if row.change.statistics
+        and row.relation.rest_pct > 2 * (row.change.statistics.resolution_pct or 0.0)
+    ]
+    places = frozenset(row.change.pair.place for row in rows)
+    return Witness(sentence, places, likeness, max(beside, default=0.0))
