@@ -111,7 +111,7 @@ def _on_canvas(
             among = tuple(number in drawn for number in range(section.layer_count))
             canvas.layer(
                 _title(kind, layer),
-                _aside(architecture, kind),
+                kind_aside(architecture, kind),
                 () if all(among) else among,
                 kind,
                 sublayers,
@@ -144,9 +144,9 @@ def _section(
     tower: str,
     towers: Sequence[str],
 ) -> _Section:
-    stem, tail = _ends(architecture, tower, towers)
-    before = arrange([cards(row, (None,)) for row in _depths(stem)], _ROOM)
-    after = arrange([cards(row, (None,)) for row in _depths(tail)], _ROOM)
+    stem, tail = tower_ends(architecture, tower, towers)
+    before = arrange([cards(row, (None,)) for row in node_depths(stem)], _ROOM)
+    after = arrange([cards(row, (None,)) for row in node_depths(tail)], _ROOM)
     kinds = []
     for kind in drawn_kinds(architecture, layer):
         if kind.tower == tower:
@@ -164,7 +164,7 @@ def _section(
     )
 
 
-def _ends(
+def tower_ends(
     architecture: Architecture, tower: str, towers: Sequence[str]
 ) -> tuple[list[Node], list[Node]]:
     """The nodes before and after a tower's layers, the first of ``towers`` being the main one."""
@@ -222,7 +222,7 @@ def _title(kind: LayerKind, layer: int | None) -> str:
     return text[0].upper() + text[1:]
 
 
-def _aside(architecture: Architecture, kind: LayerKind) -> str:
+def kind_aside(architecture: Architecture, kind: LayerKind) -> str:
     count = len(kind.layers)
     between = max(kind.layers) - min(kind.layers) + 1 > count
     alike = (
@@ -241,7 +241,7 @@ def _stream_label(architecture: Architecture) -> str:
     return f"residual stream · {width} numbers a token" if width else "residual stream"
 
 
-def _depths(nodes: Sequence[Node]) -> list[list[Node]]:
+def node_depths(nodes: Sequence[Node]) -> list[list[Node]]:
     """Nodes in rows: each above all of its inputs."""
     depth: dict[str, int] = {}
     rows: list[list[Node]] = []
