@@ -54,7 +54,7 @@ VIEWS = (
     ),
     View("diagram", "diagram", {}),
     View("diagram-layer", "diagram", {"layer": "3", "component": "self_attn.v_proj"}),
-    View("diagram-slide", "diagram", {"layer": "3", "numbered": "1", "slide": "1"}),
+    View("diagram-figure", "diagram", {"layer": "3"}),
 )
 _DOCS = ROOT / "docs" / "images"
 # What the README shows: its file, and how high it is, a window's height or the whole page.
@@ -63,7 +63,7 @@ _README_SHOTS: dict[tuple[str, Theme], tuple[str, int]] = {
     ("diagram-layer", "light"): ("diagram-light.png", _MOST_HEIGHT),
     ("diagram-layer", "dark"): ("diagram-dark.png", _MOST_HEIGHT),
 }
-_README_EXPORTS = {"diagram-slide": ("PNG", "PDF")}
+_README_EXPORTS = {"diagram-figure": ("PNG", "PDF")}
 """What the README links to as its reader would have downloaded it."""
 
 

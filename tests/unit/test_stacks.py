@@ -15,7 +15,7 @@ from modeldiff.architectures.facts.lineage_words import StepWords, step_words
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, Palette
 from modeldiff.drawings.comparison.evolution import (
-    TEXT,
+    EVOLUTION_TEXT,
     EvolutionModel,
     evolution_svg,
     most_models,
@@ -118,8 +118,8 @@ def test_boxes_keep_apart_and_hold_their_words(names: tuple[str, ...]) -> None:
             x, y, width = (float(str(box.get(name))) for name in ("x", "y", "width"))
             number = group.get("class") == "number"
             value = "".join(span.text or "" for span in text.iter(f"{SVG}tspan"))
-            label = SEMIBOLD.width(text.text or "", TEXT)
-            assert label + (SEMIBOLD if number else REGULAR).width(value, TEXT) <= width
+            label = SEMIBOLD.width(text.text or "", EVOLUTION_TEXT)
+            assert label + (SEMIBOLD if number else REGULAR).width(value, EVOLUTION_TEXT) <= width
             boxes.append((y, x, width))
         for (y, x, width), (other_y, other_x, _) in pairwise(sorted(boxes)):
             assert other_y - y >= 27 or (other_y == y and other_x > x + width)
@@ -136,7 +136,7 @@ def test_words_of_the_story_are_ideas_and_sizes() -> None:
 
 
 def test_a_column_holds_two_models_and_says_so() -> None:
-    width = FigureSize(85, 7).drawing_width(TEXT)
+    width = FigureSize(85, 7).drawing_width(EVOLUTION_TEXT)
     assert most_models(width) == 2
     drawn(STORY[:2], width)
     with pytest.raises(InvalidOption, match="3 models have no room"):

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes import ChangeTable
 from modeldiff.drawings.annotated.colours import GROUPS, Colours
-from modeldiff.drawings.annotated.composition import Band, bands_of, parts_of
+from modeldiff.drawings.annotated.composition import (
+    LED_ON,
+    STREAM_ASIDE,
+    Band,
+    bands_of,
+    breadth_of,
+    parts_of,
+)
 from modeldiff.drawings.annotated.heads import sharing_words
 from modeldiff.drawings.annotated.page_painter import ARROW, PagePainter, svg_root
 from modeldiff.drawings.annotated.parameter_list import (
@@ -31,6 +38,7 @@ from modeldiff.text.magnitudes import short_count
 LEAST_TEXT = TEXT
 """The size of the smallest text, in pixels."""
 _NAME, _HEADING = 30.0, 18.0
+_LEAST_BAND, _MOST_BAND = 1080.0, 1500.0
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,9 @@ class Drawing:
     def svg(self, width: float, palette: Palette, *, sans: str = SANS, serif: str = SERIF) -> str:
         """The whole, ``width`` pixels wide: as many bands as it takes, downward where not even a
         sublayer has room to the right."""
-        parameters = listed_parameters(self.architecture, self.layer)
+        parameters = self._parameters()
+        inner, width, height = self._layers(width, palette, parameters)
         heading, y = self._heading(width)
-        inner, height = self._layers(width, palette, parameters)
         parts = [heading, f'<g transform="translate(0 {y:.1f})">{inner}</g>']
         y += height + 34
         parts.append(self._list_heading(width, y, len(parameters)))
@@ -64,12 +72,20 @@ class Drawing:
             "".join(parts), width, y + list_height(parameters, width), palette, sans, serif
         )
 
-    def layers_svg(self, width: float, palette: Palette, *, sans: str = SANS) -> str:
-        """The drawing alone, without name and list."""
-        inner, height = self._layers(
-            width, palette, listed_parameters(self.architecture, self.layer)
-        )
+    def layers_svg(self, palette: Palette, *, sans: str = SANS) -> str:
+        """The drawing alone, without name and list, as wide as it takes to be one band, but for
+        the longest of drawings."""
+        values = BoxValues(self.architecture, self.changes or ChangeTable(), self.metric)
+        numbers = {id: one.number for one in self._parameters() for id in one.nodes}
+        sections = sections_of(self.architecture, self.layer, values, numbers, across=True)
+        towers = parts_of(sections, across=True, room=1e6)
+        longest = max((Band(parts).length(True) for parts in towers), default=0.0)
+        width = min(max(longest + 2 * LED_ON + 1, _LEAST_BAND), _MOST_BAND)
+        inner, width, height = self._layers(width, palette, self._parameters())
         return self._whole(inner, width, height, palette, sans, SERIF)
+
+    def _parameters(self) -> list[ListedParameter]:
+        return listed_parameters(self.architecture, self.layer)
 
     def scales(self) -> Mapping[bool, ValueScale]:
         """The scales of matrices (False) and of norms and biases (True), of all layers, so that
@@ -94,7 +110,8 @@ class Drawing:
 
     def _layers(
         self, width: float, palette: Palette, parameters: list[ListedParameter]
-    ) -> tuple[str, float]:
+    ) -> tuple[str, float, float]:
+        """The drawing, its width (more than asked for where a row takes more) and its height."""
         values = BoxValues(self.architecture, self.changes or ChangeTable(), self.metric)
         numbers = {id: one.number for one in parameters for id in one.nodes}
         across = True
@@ -103,12 +120,15 @@ class Drawing:
         if bands is None:
             across = False
             sections = sections_of(self.architecture, self.layer, values, numbers, across=False)
-            bands = [Band(parts) for parts in parts_of(sections, across=False, room=width - 54)]
+            room = width - STREAM_ASIDE
+            bands = [Band(parts) for parts in parts_of(sections, across=False, room=room)]
+            width = max(width, *(breadth_of(band) + STREAM_ASIDE for band in bands))
         tiles = TilePainter(Colours(palette), self.metric, self.scales(), self.selected)
         hidden = self.architecture.number("hidden_size")
         stream = f"residual stream: {hidden:,} numbers per token" if hidden else "residual stream"
         painter = PagePainter(tiles, sharing_words(self.architecture), stream)
-        return painter.paint(bands, width, across=across)
+        inner, height = painter.paint(bands, width, across=across)
+        return inner, width, height
 
     def _heading(self, width: float) -> tuple[str, float]:
         name = HEADING.shorten(self.name, width, _NAME)
@@ -161,7 +181,7 @@ class Drawing:
             "" if palette is CSS_PALETTE else rectangle("ground", 0, 0, width, round(height), 0)
         )
         root = svg_root(width, height, f"{self.name}, {where}", sans)
-        style = f"<style>{style_sheet(palette, serif)}</style><defs>{ARROW}</defs>"
+        style = f"<style>{_style_sheet(palette, serif)}</style><defs>{ARROW}</defs>"
         return f"{root}{style}{ground}{inner}</svg>"
 
 
@@ -171,7 +191,7 @@ def is_vector(column: str) -> bool:
     return name.endswith(("norm", ".bias")) or "layernorm" in name.rpartition(".")[2]
 
 
-def style_sheet(palette: Palette, serif: str) -> str:
+def _style_sheet(palette: Palette, serif: str) -> str:
     """The rules for everything in the annotated diagram; they touch nothing outside of it."""
     p, colours = palette, Colours(palette)
     rules = {

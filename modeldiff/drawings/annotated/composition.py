@@ -18,6 +18,8 @@ TITLE = 26.0
 """Room for a panel's title."""
 LED_ON = 20.0
 """Room beside bands for the stream, which leads from one to the next."""
+STREAM_ASIDE = 60.0
+"""Room for the stream and the rims, where data runs downward."""
 _RIM, _BETWEEN = 10.0, 16.0
 _STREAM_BELOW, _STREAM_BESIDE = 44.0, 24.0
 _END = 20.0

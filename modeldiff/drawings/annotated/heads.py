@@ -16,7 +16,7 @@ _ROLES: dict[str, Role] = {
     "self_attn.k_proj": "key",
     "self_attn.v_proj": "value",
 }
-STRIP = 18.0
+HEAD_HEIGHT = 18.0
 """How high the heads are, in pixels."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from modeldiff.drawings.annotated.composition import (
     LED_ON,
+    STREAM_ASIDE,
     TITLE,
     Band,
     ColumnPart,
@@ -61,7 +62,7 @@ class PagePainter:
                 before = plane.point(end, plane.stream)
                 y = plane.y + plane.stream + 22 + _BANDS_APART
             else:
-                plane = Plane(False, 44, y, width - 44 - 1.6 * _RIM)
+                plane = Plane(False, 44, y, width - STREAM_ASIDE)
                 y += self._band(place_panels(band, plane.breadth), plane) + _BETWEEN
         y -= _BANDS_APART if across else _BETWEEN
         return "".join((*self.back, *self.middle, *self.front)), y

@@ -16,7 +16,7 @@ from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.diagram.layout.block import Block, Point, Polyline
 from modeldiff.drawings.diagram.layout.edge_routing import arrange
 
-GAP = 15.0
+COLUMN_GAP = 13.0
 _APART, _FROM_LINE = 10.0, 9.0
 _GROWS = ("upright", "bar", "heads", "stack", "flat")
 
@@ -61,9 +61,15 @@ class Panel:
 
 def arrange_panel(rows: Sequence[Sequence[Tile]], *, across: bool, room: float) -> Panel:
     """The panel of rows of tiles in the order of the data. ``room`` is the most that a row may take
-    across, in pixels; a wider one is broken."""
+    across, in pixels; a wider one is broken. A row that cannot be broken may still be wider."""
     tiles = {tile.node.id: tile for row in rows for tile in row}
-    block = _arranged(tuple(tuple(tile.card(across=across) for tile in row) for row in rows), room)
+    cards = tuple(tuple(tile.card(across=across) for tile in row) for row in rows)
+    block = _arranged(cards, room)
+    # Lines that pass a row take room in it, too: then more rows are broken.
+    narrower = room
+    while block.width > room and narrower > room / 4:
+        narrower *= 0.8
+        block = _arranged(cards, narrower)
     boxes = tuple(
         Placed(
             tiles[spot.card.node.id],
@@ -84,7 +90,7 @@ def arrange_panel(rows: Sequence[Sequence[Tile]], *, across: bool, room: float) 
 @lru_cache(maxsize=512)
 def _arranged(rows: tuple[tuple[Card, ...], ...], room: float) -> Block:
     """The same boxes are asked for in every layer that is played, at several widths of a page."""
-    return arrange(rows, room, gap=GAP)
+    return arrange(rows, room, gap=COLUMN_GAP)
 
 
 def _trimmed(panel: Panel) -> Panel:

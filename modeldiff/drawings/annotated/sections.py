@@ -12,7 +12,7 @@ from modeldiff.drawings.diagram.box_values import BoxValues
 from modeldiff.drawings.diagram.layout.layout import drawn_kinds, node_depths, tower_ends
 from modeldiff.text.formatting import format_layers
 
-Rows = tuple[tuple[Tile, ...], ...]
+TileRows = tuple[tuple[Tile, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class SublayerTiles:
 
     sublayer: Sublayer
     group: Group
-    rows: Rows
+    rows: TileRows
     norm: Tile | None = None
 
 
@@ -40,9 +40,9 @@ class FrameTiles:
 class Section:
     """A tower: what stands before its layers, in and after them, and what comes in and out."""
 
-    stem: Rows
+    stem: TileRows
     frames: tuple[FrameTiles, ...]
-    tail: Rows
+    tail: TileRows
     comes_in: str
     goes_out: str
 
@@ -58,11 +58,11 @@ def sections_of(
     """The towers in the order of the data, the main one last. ``numbers`` are the parameters'."""
     maker = TileMaker(architecture, dict(numbers), values.compared, across)
 
-    def row(nodes: Sequence[Node], layers: Sequence[int | None], group: Group | None) -> Rows:
+    def row(nodes: Sequence[Node], layers: Sequence[int | None], group: Group | None) -> TileRows:
         tiles = maker.row(nodes, [values.of(node, layers) for node in nodes], group)
         return (tuple(tiles),)
 
-    def outside(nodes: Sequence[Node]) -> Rows:
+    def outside(nodes: Sequence[Node]) -> TileRows:
         return tuple(tiles for each in node_depths(nodes) for tiles in row(each, (None,), None))
 
     towers = list(dict.fromkeys(kind.tower for kind in architecture.layer_kinds)) or [""]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from modeldiff.drawings.annotated.colours import Colours
-from modeldiff.drawings.annotated.heads import STRIP
+from modeldiff.drawings.annotated.heads import HEAD_HEIGHT
 from modeldiff.drawings.annotated.tiles import BADGE, CHIP, CHIP_WIDTH, LINE, TEXT, Tile
 from modeldiff.drawings.diagram.box_values import BoxValue
 from modeldiff.drawings.diagram.boxes import parameter_share_text
@@ -112,13 +112,15 @@ class TilePainter:
         if heads is None:
             return ""
         top = heads.role != "query"
-        strip_y = 9.0 if top else height - STRIP - 10
-        lines = 2 if height > 2 * LINE + STRIP + 20 and width < _NARROW else 1
-        line_y = min(height - LINE * (lines - 0.5) - 8, 2 * STRIP + 22) if top else LINE / 2 + 8
+        strip_y = 9.0 if top else height - HEAD_HEIGHT - 10
+        lines = 2 if height > 2 * LINE + HEAD_HEIGHT + 20 and width < _NARROW else 1
+        line_y = (
+            min(height - LINE * (lines - 0.5) - 8, 2 * HEAD_HEIGHT + 22) if top else LINE / 2 + 8
+        )
         css = "head" if heads.role == "query" else "shared"
         strips = "".join(
             f'<rect class="{css}" x="{x:.2f}" y="{strip_y:.1f}" width="{own:.2f}"'
-            f' height="{STRIP:g}" rx="{min(2, own / 3):.1f}"/>'
+            f' height="{HEAD_HEIGHT:g}" rx="{min(2, own / 3):.1f}"/>'
             for x, own in heads.strips(_PAD, width - 2 * _PAD)
         )
         if lines == 1:

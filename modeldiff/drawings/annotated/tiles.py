@@ -9,7 +9,7 @@ from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture, Node
 from modeldiff.drawings.annotated.colours import Group
-from modeldiff.drawings.annotated.heads import STRIP, Heads, heads_of
+from modeldiff.drawings.annotated.heads import HEAD_HEIGHT, Heads, heads_of
 from modeldiff.drawings.diagram.box_values import BoxValue
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.style.fonts import REGULAR, SEMIBOLD
@@ -19,7 +19,7 @@ TEXT = 14.0
 LINE = 18.0
 BADGE = 10.0
 """The radius of a parameter's number."""
-CHIP, CHIP_WIDTH = 20.0, 58.0
+CHIP, CHIP_WIDTH = 20.0, 52.0
 _MOST_WORDS, _LONGEST = 168.0, 320.0
 _SYMBOL = 24.0
 _MOST_LINES = 4
@@ -107,11 +107,11 @@ class TileMaker:
             wide = badge + _bold(label) + 2 * _PAD
             if self.across:
                 # Beside the name there is room for words where the box is wider than it must be.
-                wide += CHIP_WIDTH + 8
-                height = LINE + STRIP + 34
+                wide += CHIP_WIDTH + 2
+                height = LINE + HEAD_HEIGHT + 34
             else:
                 wide = max(wide, _plain(words) + 2 * _PAD, CHIP_WIDTH + 2 * _PAD)
-                height = 2 * LINE + STRIP + 26
+                height = 2 * LINE + HEAD_HEIGHT + 26
             return Tile(node, "heads", group, label, (words,), number, heads, values, wide, height)
         lines = shape_lines(node, many=many or not self.across)
         if many or not self.across:

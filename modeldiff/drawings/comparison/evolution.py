@@ -16,13 +16,13 @@ from modeldiff.drawings.style.svg import escape, rectangle, text_tag
 from modeldiff.errors import InvalidOption
 from modeldiff.text.magnitudes import short_count
 
-TEXT = 14.0
+EVOLUTION_TEXT = 14.0
 """The size of all text but the names, in pixels."""
-NARROWEST = 11.6 * TEXT
+NARROWEST = 11.6 * EVOLUTION_TEXT
 """The least width of a model's column: less, and its words would be cut."""
-_NAME, _LINE = 1.25 * TEXT, 1.25 * TEXT
-_GUTTER = 1.07 * TEXT
-_HEAD = 3.6 * TEXT
+_NAME, _LINE = 1.25 * EVOLUTION_TEXT, 1.25 * EVOLUTION_TEXT
+_GUTTER = 1.07 * EVOLUTION_TEXT
+_HEAD = 3.6 * EVOLUTION_TEXT
 _KEY = (
     ("built", "another idea"),
     ("number", "another size or number"),
@@ -69,23 +69,23 @@ def evolution_svg(
             else "Choose a wider figure or smaller text.",
         )
     column = (width - (len(models) - 1) * _GUTTER) / len(models)
-    painter = StackPainter(lines, column, TEXT)
+    painter = StackPainter(lines, column, EVOLUTION_TEXT)
     below = [_words(model, column) for model in models]
-    words_at = _HEAD + painter.height + 2.85 * TEXT
-    key_at = words_at + max(map(len, below)) * _LINE + 0.1 * TEXT
+    words_at = _HEAD + painter.height + 2.85 * EVOLUTION_TEXT
+    key_at = words_at + max(map(len, below)) * _LINE + 0.1 * EVOLUTION_TEXT
     key, key_height = _key(width)
-    height = key_at + key_height + 0.4 * TEXT
+    height = key_at + key_height + 0.4 * EVOLUTION_TEXT
     parts = []
     for number, model in enumerate(models):
         x = number * (column + _GUTTER)
         parts.append(f'<g transform="translate({x:.1f} 0)">')
         parts.append(_heading(model, column))
         parts.append(f'<g transform="translate(0 {_HEAD:g})">{painter.stack(number)}</g>')
-        parts.append(_context(lines, number, _HEAD + painter.height + 1.25 * TEXT))
-        rule = _HEAD + painter.height + 1.85 * TEXT
+        parts.append(_context(lines, number, _HEAD + painter.height + 1.25 * EVOLUTION_TEXT))
+        rule = _HEAD + painter.height + 1.85 * EVOLUTION_TEXT
         parts.append(f'<path class="rule" d="M0,{rule:.1f}h{column:.1f}"/>')
         parts += [
-            text_tag(text, css, 0, round(words_at + row * _LINE + 0.3 * TEXT, 1))
+            text_tag(text, css, 0, round(words_at + row * _LINE + 0.3 * EVOLUTION_TEXT, 1))
             for row, (text, css) in enumerate(below[number])
         ]
         parts.append("</g>")
@@ -117,8 +117,8 @@ def _heading(model: EvolutionModel, column: float) -> str:
     count = model.step.architecture.number("parameters")
     about = " · ".join(filter(None, (model.released, short_count(count) if count else "")))
     name = HEADING.shorten(model.name, column, _NAME)
-    return text_tag(name, "name", 0, round(1.1 * TEXT, 1)) + text_tag(
-        about, "quiet", 0, round(2.5 * TEXT, 1)
+    return text_tag(name, "name", 0, round(1.1 * EVOLUTION_TEXT, 1)) + text_tag(
+        about, "quiet", 0, round(2.5 * EVOLUTION_TEXT, 1)
     )
 
 
@@ -152,11 +152,11 @@ def _flow(phrases: Sequence[str], column: float, font: Font, end: str) -> list[s
     lines: list[str] = []
     for phrase in phrases:
         longer = f"{lines[-1]}{end or ';'} {phrase}" if lines else phrase
-        if lines and font.width(longer + end, TEXT) <= column:
+        if lines and font.width(longer + end, EVOLUTION_TEXT) <= column:
             lines[-1] = longer
         else:
             lines[-1:] = [lines[-1] + end] if lines else []
-            lines += font.wrap(phrase, column, TEXT)
+            lines += font.wrap(phrase, column, EVOLUTION_TEXT)
     return lines
 
 
@@ -164,30 +164,42 @@ def _key(width: float) -> tuple[str, float]:
     """The key and its height: in one line, or in as many as it takes."""
     parts, x, y = [], 0.0, 0.0
     for kind, words in _KEY:
-        room = 2.5 * TEXT + REGULAR.width(words, TEXT)
+        room = 2.5 * EVOLUTION_TEXT + REGULAR.width(words, EVOLUTION_TEXT)
         if x and x + room > width:
-            x, y = 0.0, y + 1.7 * TEXT
+            x, y = 0.0, y + 1.7 * EVOLUTION_TEXT
         parts.append(
             f'<g class="{kind}">'
-            + rectangle("box", round(x + 0.7, 1), y, 2 * TEXT, 1.2 * TEXT, 0.25 * TEXT)
+            + rectangle(
+                "box",
+                round(x + 0.7, 1),
+                y,
+                2 * EVOLUTION_TEXT,
+                1.2 * EVOLUTION_TEXT,
+                0.25 * EVOLUTION_TEXT,
+            )
             + "</g>"
-            + text_tag(words, "plain", round(x + 2.5 * TEXT, 1), round(y + 0.93 * TEXT, 1))
+            + text_tag(
+                words,
+                "plain",
+                round(x + 2.5 * EVOLUTION_TEXT, 1),
+                round(y + 0.93 * EVOLUTION_TEXT, 1),
+            )
         )
-        x += room + 1.2 * TEXT
-    beside = REGULAR.width(_KEY_BESIDE, TEXT)
+        x += room + 1.2 * EVOLUTION_TEXT
+    beside = REGULAR.width(_KEY_BESIDE, EVOLUTION_TEXT)
     if x + beside > width:
-        y += 1.7 * TEXT
-        parts.append(text_tag(_KEY_BESIDE, "quiet", 0, round(y + 0.93 * TEXT, 1)))
+        y += 1.7 * EVOLUTION_TEXT
+        parts.append(text_tag(_KEY_BESIDE, "quiet", 0, round(y + 0.93 * EVOLUTION_TEXT, 1)))
     else:
-        at = round(y + 0.93 * TEXT, 1)
+        at = round(y + 0.93 * EVOLUTION_TEXT, 1)
         parts.append(text_tag(_KEY_BESIDE, "quiet", width, at, "end"))
-    return "".join(parts), y + 1.2 * TEXT
+    return "".join(parts), y + 1.2 * EVOLUTION_TEXT
 
 
 def _style_sheet(palette: Palette, serif: str) -> str:
     p = palette
     rules = {
-        "text": f"fill:{p.text};font-size:{TEXT:g}px",
+        "text": f"fill:{p.text};font-size:{EVOLUTION_TEXT:g}px",
         ".ground": f"fill:{p.surface}",
         ".name": f"font-family:{serif};font-size:{_NAME:g}px;font-weight:600",
         ".quiet": f"fill:{p.muted}",

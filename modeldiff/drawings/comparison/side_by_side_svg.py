@@ -25,7 +25,7 @@ _FLAG = 9.0
 _GAP, _GAP_TEXT, _GAP_LINE = 34.0, 12.0, 14.0
 _SIGNS = {"only": ("−", "+"), "built": ("≠", "≠")}
 
-LEAST_TEXT = 11.0
+BLOCKS_TEXT = 11.0
 """The size of its smallest text, in pixels."""
 
 

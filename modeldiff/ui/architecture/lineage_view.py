@@ -13,8 +13,8 @@ from modeldiff.architectures.facts.lineage import LineageStep, read_lineage
 from modeldiff.checkpoints.config_only.catalog import catalog_names
 from modeldiff.drawings import CSS_PALETTE, Palette
 from modeldiff.drawings.comparison.evolution import (
+    EVOLUTION_TEXT,
     NARROWEST,
-    TEXT,
     EvolutionModel,
     evolution_caption,
     evolution_svg,
@@ -82,14 +82,14 @@ def _figure(opened: Sequence[tuple[Model, LineageStep]]) -> None:
         return evolution_svg(models, lines, width=width, palette=palette, sans=sans, serif=serif)
 
     # What goes beyond the page is reached by scrolling sideways.
-    width = max(_PAGE_WIDTH, 1.1 * len(models) * NARROWEST + TEXT)
+    width = max(_PAGE_WIDTH, 1.1 * len(models) * NARROWEST + EVOLUTION_TEXT)
     scrolled_drawing(
         draw(width, CSS_PALETTE, "inherit", "var(--st-heading-font)"), key="stacks", least=1.0
     )
     figure_downloads(
         "modeldiff-evolution",
         draw,
-        text_px=TEXT,
+        text_px=EVOLUTION_TEXT,
         caption=evolution_caption(models),
         origin=[
             *(

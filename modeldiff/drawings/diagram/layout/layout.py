@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress
 from operator import not_
-from typing import Literal, get_args
+from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Node, Sublayer
 from modeldiff.architectures.graph.columns import is_before_layers
@@ -64,17 +64,6 @@ def lay_out(
     """
     sections = list(_sections(architecture, layer, cards))
     return _on_canvas(architecture, layer, sections, narrowest, arrangement)
-
-
-def lay_out_ways(
-    architecture: Architecture, layer: int | None, cards: CardMaker
-) -> tuple[Layout, ...]:
-    """The same drawing in each arrangement."""
-    sections = list(_sections(architecture, layer, cards))
-    return tuple(
-        _on_canvas(architecture, layer, sections, _NARROWEST, arrangement)
-        for arrangement in get_args(Arrangement)
-    )
 
 
 def _on_canvas(
