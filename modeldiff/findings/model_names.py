@@ -19,7 +19,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _LONGEST = 80
 
 
-def model_name(model: Model) -> str:
+def figure_name(model: Model) -> str:
     """A model's name for people: of the catalog as it is written (``Llama 3.1 8B``), else the last
     part of its reference."""
     reference = model.checkpoint.reference

@@ -18,7 +18,7 @@ from modeldiff.drawings.annotated.colours import GROUPS, Colours, ink
 from modeldiff.drawings.annotated.heads import heads_of
 from modeldiff.drawings.output.text_sizes import least_text_size
 from tests.support.annotated import read_annotated
-from tests.support.architectures import ALL
+from tests.support.architectures import ALL, llama_like
 from tests.support.changes import continued, made_changes
 
 MEDIAN = METRICS[0]
@@ -143,6 +143,34 @@ def test_boxes_come_in_the_order_of_the_data() -> None:
         *("input_layernorm", "q_proj", "k_proj", "v_proj", "o_proj"),
         *("post_attention_layernorm", "gate_proj", "up_proj", "down_proj"),
     ]
+
+
+def test_boxes_stay_in_place_when_numbers_come() -> None:
+    for width in WIDTHS:
+        before, after = (
+            read_annotated(drawing("llama", measured=measured).svg(width, LIGHT))
+            for measured in (False, True)
+        )
+        assert [(b.left, b.top) for b in before.boxes] == [(b.left, b.top) for b in after.boxes]
+
+
+def test_what_only_the_other_side_has_is_named() -> None:
+    base, target = llama_like(2), llama_like(2, qkv_bias=True)
+    changes = made_changes(base, target, continued)
+    one = Drawing(base, "base", MEDIAN, None, changes)
+    assert "self_attn.q_proj.bias" in one.not_drawn()
+    assert Drawing(base, "base", MEDIAN).not_drawn() == ()
+
+
+def test_the_key_names_both_scales_and_where_they_end() -> None:
+    one = drawing("llama", measured=True)
+    words = " ".join(ElementTree.fromstring(one.svg(1232, LIGHT)).itertext())
+    assert "Median relative change, %:" in words
+    for second, name in ((False, "matrices"), (True, "norms and biases")):
+        assert name in words and one.scales()[second].reach in words
+    assert "norms and biases" not in " ".join(
+        ElementTree.fromstring(drawing("llama").svg(1232, LIGHT)).itertext()
+    )
 
 
 def test_numbers_have_the_colour_of_their_own_scale() -> None:

@@ -17,6 +17,7 @@ from modeldiff.drawings.annotated.composition import (
     parts_of,
 )
 from modeldiff.drawings.annotated.heads import sharing_words
+from modeldiff.drawings.annotated.legend import legend_tags
 from modeldiff.drawings.annotated.page_painter import ARROW, PagePainter, svg_root
 from modeldiff.drawings.annotated.parameter_list import (
     ListedParameter,
@@ -63,7 +64,11 @@ class Drawing:
         inner, width, height = self._layers(width, palette, parameters)
         heading, y = self._heading(width)
         parts = [heading, f'<g transform="translate(0 {y:.1f})">{inner}</g>']
-        y += height + 34
+        y += height + 30
+        if self.changes:
+            key, own = legend_tags(self.scales(), Colours(palette), width)
+            parts.append(f'<g transform="translate(0 {y - 18:.1f})">{key}</g>')
+            y += own + 12
         parts.append(self._list_heading(width, y, len(parameters)))
         y += 22
         tags = list_tags(parameters, width)
@@ -83,6 +88,11 @@ class Drawing:
         width = min(max(longest + 2 * LED_ON + 1, _LEAST_BAND), _MOST_BAND)
         inner, width, height = self._layers(width, palette, self._parameters())
         return self._whole(inner, width, height, palette, sans, SERIF)
+
+    def not_drawn(self) -> tuple[str, ...]:
+        """The columns that only the other architecture has, in the order of data."""
+        table = self.changes or ChangeTable()
+        return BoxValues(self.architecture, table, self.metric).not_here()
 
     def _parameters(self) -> list[ListedParameter]:
         return listed_parameters(self.architecture, self.layer)

@@ -17,7 +17,7 @@ from modeldiff.drawings.style.svg import escape, text_tag
 from modeldiff.text.formatting import format_share, grouped_digits
 from modeldiff.text.magnitudes import short_count
 
-_LINE, _BETWEEN, _GUTTER = 18.0, 12.0, 26.0
+_LINE, _BETWEEN, _GUTTER = 18.0, 9.0, 26.0
 _INDENT = 2 * BADGE + 9
 _NARROWEST = 300.0
 _MOST_COLUMNS = 3

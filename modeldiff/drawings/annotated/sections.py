@@ -56,7 +56,7 @@ def sections_of(
     across: bool,
 ) -> list[Section]:
     """The towers in the order of the data, the main one last. ``numbers`` are the parameters'."""
-    maker = TileMaker(architecture, dict(numbers), values.compared, across)
+    maker = TileMaker(architecture, dict(numbers), across)
 
     def row(nodes: Sequence[Node], layers: Sequence[int | None], group: Group | None) -> TileRows:
         tiles = maker.row(nodes, [values.of(node, layers) for node in nodes], group)

@@ -113,19 +113,19 @@ class TilePainter:
             return ""
         top = heads.role != "query"
         strip_y = 9.0 if top else height - HEAD_HEIGHT - 10
-        lines = 2 if height > 2 * LINE + HEAD_HEIGHT + 20 and width < _NARROW else 1
-        line_y = (
-            min(height - LINE * (lines - 0.5) - 8, 2 * HEAD_HEIGHT + 22) if top else LINE / 2 + 8
-        )
+        narrow = width < _NARROW and height > 2 * LINE + HEAD_HEIGHT + 20
+        line_y = LINE / 2 + 8
+        if top:
+            line_y = min(height - LINE / 2 - 8, 2 * HEAD_HEIGHT + (5 if narrow else 22))
         css = "head" if heads.role == "query" else "shared"
         strips = "".join(
             f'<rect class="{css}" x="{x:.2f}" y="{strip_y:.1f}" width="{own:.2f}"'
             f' height="{HEAD_HEIGHT:g}" rx="{min(2, own / 3):.1f}"/>'
             for x, own in heads.strips(_PAD, width - 2 * _PAD)
         )
-        if lines == 1:
+        if not narrow:
             return strips + self._line(tile, width, line_y, tile.lines[0])
-        below = line_y + LINE
+        below = line_y + CHIP + 2
         words = self._line(tile, width, line_y, valued=False)
         if self._value(tile) is not None:
             words += self._chip(tile, _PAD, below - CHIP / 2)

@@ -56,12 +56,12 @@ class Tile:
 
 @dataclass(frozen=True)
 class TileMaker:
-    """Makes the tiles of a row. ``numbers`` are the parameters' numbers by node, ``compared`` keeps
-    room for a value; ``across``: data runs to the right, else downward."""
+    """Makes the tiles of a row. ``numbers`` are the parameters' numbers by node; ``across``: data
+    runs to the right, else downward. There is room for a value in every box, so that none moves
+    when values come."""
 
     architecture: Architecture
     numbers: dict[str, int]
-    compared: bool
     across: bool
 
     def row(
@@ -97,7 +97,7 @@ class TileMaker:
         label = short_label(node)
         badge = 2 * BADGE + 6 if number is not None else 0.0
         if node.kind == "norm" and alone:
-            long = _bold(label) + badge + 24 + (CHIP_WIDTH if self.compared else 0)
+            long = _bold(label) + badge + 24 + CHIP_WIDTH
             if self.across:
                 return Tile(node, "upright", group, label, (), number, None, values, 38, 190)
             return Tile(node, "bar", group, label, (), number, None, values, min(long, 300), 32)
@@ -111,16 +111,16 @@ class TileMaker:
                 height = LINE + HEAD_HEIGHT + 34
             else:
                 wide = max(wide, _plain(words) + 2 * _PAD, CHIP_WIDTH + 2 * _PAD)
-                height = 2 * LINE + HEAD_HEIGHT + 26
+                height = 2 * LINE + HEAD_HEIGHT + 34
             return Tile(node, "heads", group, label, (words,), number, heads, values, wide, height)
         lines = shape_lines(node, many=many or not self.across)
         if many or not self.across:
-            wide = badge + _bold(label) + (CHIP_WIDTH + 8 if self.compared else 0)
+            wide = badge + _bold(label) + CHIP_WIDTH + 8
             width = max(wide, *map(_plain, lines), 0) + 2 * _PAD
             height = LINE * (1 + len(lines)) + 16
             return Tile(node, "flat", group, label, lines, number, None, values, width, height)
-        width = max(_bold(label), *map(_plain, lines), CHIP_WIDTH * self.compared) + 2 * _PAD
-        height = LINE * (1 + len(lines)) + (26 if badge else 0) + (CHIP + 6) * self.compared + 18
+        width = max(_bold(label), *map(_plain, lines), CHIP_WIDTH) + 2 * _PAD
+        height = LINE * (1 + len(lines)) + (26 if badge else 0) + CHIP + 6 + 18
         return Tile(node, "stack", group, label, lines, number, None, values, width, height)
 
 

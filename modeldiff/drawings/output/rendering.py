@@ -37,13 +37,12 @@ def svg_to_pdf(svg: str) -> bytes:
     return bytes(vl_convert.svg_to_pdf(svg))
 
 
-def embed_font(svg: str, woff2: bytes) -> str:
+def embed_font(svg: str, woff2: bytes, family: str = FILE_FONT.partition(",")[0]) -> str:
     """The SVG with a font in it, so that it reads the same where that font is not installed.
 
-    ``woff2`` is a variable font of the family that ``FILE_FONT`` names first. Programs that know no
-    fonts in an SVG take the next one of the list.
+    ``woff2`` is a variable font of this ``family``, by default the one that ``FILE_FONT`` names
+    first. Programs that know no fonts in an SVG take the next one of the list.
     """
-    family = FILE_FONT.partition(",")[0]
     data = base64.b64encode(woff2).decode()
     face = (
         f"@font-face{{font-family:{family};font-weight:200 900;"

@@ -21,7 +21,7 @@ from modeldiff.drawings.comparison.evolution import (
 )
 from modeldiff.drawings.comparison.lineage import stack_lines
 from modeldiff.drawings.style.fonts import SANS, SERIF
-from modeldiff.findings.model_names import model_name, release_text
+from modeldiff.findings.model_names import figure_name, release_text
 from modeldiff.model import Model
 from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.session.opening import NotOpened, open_side
@@ -75,7 +75,7 @@ def lineage_view() -> None:
 
 def _figure(opened: Sequence[tuple[Model, LineageStep]]) -> None:
     """The row of stacks, and its files."""
-    models = [EvolutionModel(model_name(m), release_text(m), step) for m, step in opened]
+    models = [EvolutionModel(figure_name(m), release_text(m), step) for m, step in opened]
     lines = stack_lines([step for _, step in opened])
 
     def draw(width: float, palette: Palette, sans: str = SANS, serif: str = SERIF) -> str:

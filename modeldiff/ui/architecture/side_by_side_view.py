@@ -13,7 +13,7 @@ from modeldiff.drawings.comparison.difference_marks import counterpart
 from modeldiff.drawings.comparison.side_by_side import SideBySide, side_by_side, similarity_text
 from modeldiff.drawings.comparison.side_by_side_svg import BLOCKS_TEXT, side_by_side_svg
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
-from modeldiff.findings.model_names import model_name
+from modeldiff.findings.model_names import figure_name
 from modeldiff.model import Model
 from modeldiff.ui.controls.downloads import provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
@@ -60,7 +60,7 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
 
 
 def _caption(comparison: Comparison) -> str:
-    names = model_name(comparison.base), model_name(comparison.target)
+    names = figure_name(comparison.base), figure_name(comparison.target)
     return (
         f"The blocks of {names[0]} (left) and {names[1]} (right). Data runs upward; outlined is "
         "what differs, and between the two stands in what way."

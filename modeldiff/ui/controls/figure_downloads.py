@@ -35,6 +35,7 @@ _WIDTHS: dict[Width, float] = {
     "Slide": SLIDE_MM,
 }
 _DEFAULT: Width = "Two columns"
+_SERIF = "'Source Serif 4'"
 _TEXT_PT, _SLIDE_PT = 7.0, 11.0
 
 
@@ -66,7 +67,7 @@ def figure_downloads(
             return figure(drawing, size.width_mm, caption, origin)
 
         for suffix, mime, data in (
-            ("svg", "image/svg+xml", lambda: embed_font(made().svg(), app_font())),
+            ("svg", "image/svg+xml", lambda: _with_fonts(made().svg())),
             ("png", "image/png", lambda: made().png()),
             ("pdf", "application/pdf", lambda: made().pdf()),
         ):
@@ -83,10 +84,19 @@ def figure_downloads(
         _say_what_comes(made)
 
 
-def app_font() -> bytes:
-    """The variable font of the app's text, which comes with Streamlit: 170 kB of Source Sans."""
+def app_font(name: str = "SourceSansVF-Upright") -> bytes:
+    """A variable font that comes with Streamlit, by the beginning of its file's name: by default
+    that of the app's text, 170 kB of Source Sans."""
     folder = Path(st.__file__).parent / "static" / "static" / "media"
-    return next(folder.glob("SourceSansVF-Upright*.woff2")).read_bytes()
+    return next(folder.glob(f"{name}*.woff2")).read_bytes()
+
+
+def _with_fonts(svg: str) -> str:
+    """The SVG with the fonts that it names."""
+    svg = embed_font(svg, app_font())
+    if _SERIF in svg:
+        svg = embed_font(svg, app_font("SourceSerifVariable-Roman"), _SERIF)
+    return svg
 
 
 def _choose(key: str) -> tuple[FigureSize, bool, Palette]:

@@ -9,7 +9,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.drawings import CSS_PALETTE
 from modeldiff.drawings.annotated.annotated import LEAST_TEXT, Drawing
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
-from modeldiff.findings.model_names import model_name
+from modeldiff.findings.model_names import figure_name
 from modeldiff.findings.selection import component_of, rows_of_component
 from modeldiff.ui.controls.choosers import choose_layer, choose_metric, choose_side
 from modeldiff.ui.controls.diff_progress import DiffState, any_measured, changes_so_far
@@ -44,7 +44,7 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = choose_layer(view, architecture.layer_count)
     component = component_of(changes, view.component) if view.component else None
-    drawing = Drawing(architecture, model_name(side), metric, layer, numbers, selected=component)
+    drawing = Drawing(architecture, figure_name(side), metric, layer, numbers, selected=component)
     name = "all layers" if layer is None else f"layer {layer}"
     clickable_diagram(
         title=f"{comparison.base.text} → {comparison.target.text}, {name}",
@@ -60,6 +60,9 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
     )
     if numbers:
         st.caption(metric.description)
+    if elsewhere := drawing.not_drawn():
+        names = ", ".join(map(code, elsewhere))
+        st.caption(f"Not drawn, for only the other side has it: {names}")
     figure_downloads(
         f"modeldiff {name}".replace(" ", "-"),
         drawing.svg,
@@ -99,7 +102,7 @@ def _caption(comparison: Comparison, drawing: Drawing) -> str:
     which = "Each kind of its layers" if drawing.layer is None else f"Its layer {drawing.layer}"
     words = f"{drawing.name}. {which} as data passes through it, and its parameters."
     if drawing.changes is not None:
-        names = model_name(comparison.base), model_name(comparison.target)
+        names = figure_name(comparison.base), figure_name(comparison.target)
         words += (
             f" Numbers are the {drawing.metric.label.lower()} from {names[0]} to {names[1]}. "
             f"{drawing.metric.description}"

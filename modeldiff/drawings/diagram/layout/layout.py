@@ -59,8 +59,9 @@ def lay_out(
     sections = list(_sections(architecture, layer, cards))
     widths = [narrowest]
     for section in sections:
-        branches = [branch for _, sublayers in section.kinds for branch in sublayers]
-        widths += [part.width + 2 * INSIDE for part in (section.stem, section.tail, *branches)]
+        widths += [block.width + 2 * INSIDE for block in (section.stem, section.tail)]
+        for _, sublayers in section.kinds:
+            widths += [branch.width + 2 * INSIDE for branch in sublayers]
     canvas = Canvas(CanvasColumn(max(widths)))
     for number, section in enumerate(sections):
         if number:
