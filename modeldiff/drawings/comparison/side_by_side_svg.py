@@ -25,9 +25,6 @@ _FLAG = 9.0
 _GAP, _GAP_TEXT, _GAP_LINE = 34.0, 12.0, 14.0
 _SIGNS = {"only": ("−", "+"), "built": ("≠", "≠")}
 
-BLOCKS_TEXT = 11.0
-"""The size of its smallest text, in pixels."""
-
 
 def side_by_side_svg(
     drawing: SideBySide,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modeldiff.drawings.output.png import packed, with_text
+from modeldiff.drawings.style.fonts import register_fonts
 from modeldiff.drawings.style.palette import FILE_FONT
 from modeldiff.drawings.style.svg import described
 
@@ -25,6 +26,7 @@ def svg_to_png(svg: str, *, scale: float = 2.0) -> bytes:
     """
     import vl_convert
 
+    register_fonts()
     png = packed(bytes(vl_convert.svg_to_png(svg, scale=scale)))
     description = re.match("<svg[^>]*><desc>(.*?)</desc>", svg, re.DOTALL)
     return with_text(png, html.unescape(description.group(1))) if description else png
@@ -34,6 +36,7 @@ def svg_to_pdf(svg: str) -> bytes:
     """An SVG with concrete colours as a PDF of one page: vectors, and text in embedded fonts."""
     import vl_convert
 
+    register_fonts()
     return bytes(vl_convert.svg_to_pdf(svg))
 
 

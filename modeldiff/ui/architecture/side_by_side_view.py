@@ -11,7 +11,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.drawings import CSS_PALETTE
 from modeldiff.drawings.comparison.difference_marks import counterpart
 from modeldiff.drawings.comparison.side_by_side import SideBySide, side_by_side, similarity_text
-from modeldiff.drawings.comparison.side_by_side_svg import BLOCKS_TEXT, side_by_side_svg
+from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
 from modeldiff.findings.model_names import figure_name
 from modeldiff.model import Model
@@ -52,7 +52,7 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
     figure_downloads(
         "modeldiff-blocks",
         lambda _, palette: side_by_side_svg(drawing, names, palette=palette),
-        text_px=BLOCKS_TEXT,
+        text_px=None,
         caption=_caption(comparison),
         origin=provenance(comparison),
         key="blocks_drawing",

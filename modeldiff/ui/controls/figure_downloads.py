@@ -43,25 +43,26 @@ def figure_downloads(
     name: str,
     draw: Draw,
     *,
-    text_px: float,
+    text_px: float | None,
     caption: str = "",
     origin: Sequence[str] = (),
     key: str = "drawing",
 ) -> None:
     """A drawing as SVG, PNG and PDF of a chosen size, and its ``caption`` to be copied.
 
-    ``text_px`` is the size of the drawing's least text, ``origin`` what it came from, for the
-    file's metadata. ``key`` tells the buttons apart where a page has several drawings.
+    ``text_px`` is the size of the drawing's least text; None for one that has a width of its own,
+    whose text is as large as that makes it. ``origin`` is what it came from, for the file's
+    metadata. ``key`` tells the buttons apart where a page has several drawings.
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.popover("Figure", icon=":material/straighten:", help="Width, text, colours"):
-            size, slide, palette = _choose(key)
+            size, slide, palette = _choose(key, sized=text_px is not None)
             if caption:
                 st.caption("Caption, for the text around it:")
                 st.code(caption, language=None, wrap_lines=True)
 
         def made() -> Figure:
-            drawing = draw(size.drawing_width(text_px), palette)
+            drawing = draw(size.drawing_width(text_px or 1.0), palette)
             if slide:
                 drawing = on_slide(drawing, palette)
             return figure(drawing, size.width_mm, caption, origin)
@@ -80,7 +81,7 @@ def figure_downloads(
                 icon=":material/download:",
                 on_click="ignore",
             )
-    if (size, slide) != (FigureSize(_WIDTHS[_DEFAULT], _TEXT_PT), False):
+    if text_px is None or (size, slide) != (FigureSize(_WIDTHS[_DEFAULT], _TEXT_PT), False):
         _say_what_comes(made)
 
 
@@ -99,7 +100,7 @@ def _with_fonts(svg: str) -> str:
     return svg
 
 
-def _choose(key: str) -> tuple[FigureSize, bool, Palette]:
+def _choose(key: str, *, sized: bool) -> tuple[FigureSize, bool, Palette]:
     width: Width = (
         st.segmented_control(
             "Width",
@@ -116,14 +117,16 @@ def _choose(key: str) -> tuple[FigureSize, bool, Palette]:
         "Millimetres", NARROWEST_MM, WIDEST_MM, TWO_COLUMNS_MM, 5.0, key=f"{key}_mm"
     )
     slide = width == "Slide"
-    text_pt = st.number_input(
-        "Least text in points",
-        SMALLEST_PT,
-        LARGEST_PT,
-        _SLIDE_PT if slide else _TEXT_PT,
-        0.5,
-        key=f"{key}_{'slide' if slide else 'paper'}_pt",
-    )
+    text_pt = _SLIDE_PT if slide else _TEXT_PT
+    if sized:
+        text_pt = st.number_input(
+            "Least text in points",
+            SMALLEST_PT,
+            LARGEST_PT,
+            text_pt,
+            0.5,
+            key=f"{key}_{'slide' if slide else 'paper'}_pt",
+        )
     dark = st.segmented_control("Colours", ("Light", "Dark"), default="Light", key=f"{key}_theme")
     return FigureSize(width_mm, text_pt), slide, DARK if dark == "Dark" else LIGHT
 
