@@ -20,6 +20,7 @@ from modeldiff.drawings.output.text_sizes import least_text_size
 from tests.support.annotated import read_annotated
 from tests.support.architectures import ALL, llama_like
 from tests.support.changes import continued, made_changes
+from tests.support.named_shapes import checkpoint
 
 MEDIAN = METRICS[0]
 CATALOG = ("gpt2-124m", "llama-3.1-8b", "gemma-3-4b", "deepseek-v3", "gpt-oss-20b", "olmo-2-7b")
@@ -84,6 +85,17 @@ def test_every_parameter_is_drawn_once_numbered_and_told(name: str) -> None:
     for entry in listed:
         words = " ".join("".join(entry.itertext()).split())
         assert words.endswith((".", "!")), words
+
+
+@pytest.mark.parametrize("pattern", ["part{0}x.thing.weight", "net.blocks.{1}.m{0}q.weight"])
+@pytest.mark.parametrize("width", [1232.0, 398.0])
+def test_many_names_that_nobody_knows_stay_apart(pattern: str, width: float) -> None:
+    names = [pattern.format(number, layer) for number in range(60) for layer in range(2)]
+    architecture = understand(checkpoint(dict.fromkeys(names, (8, 8))))
+    page = read_annotated(Drawing(architecture, "x", MEDIAN).svg(width, LIGHT))
+    assert len(page.boxes) >= 60
+    for one, other in combinations(page.boxes, 2):
+        assert not one.meets(other), (one, other)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -10,6 +10,7 @@ from modeldiff.changes import ChangeTable
 from modeldiff.drawings.annotated.colours import GROUPS, Colours
 from modeldiff.drawings.annotated.composition import (
     LED_ON,
+    MOST_ACROSS,
     STREAM_ASIDE,
     Band,
     bands_of,
@@ -83,7 +84,7 @@ class Drawing:
         values = BoxValues(self.architecture, self.changes or ChangeTable(), self.metric)
         numbers = {id: one.number for one in self._parameters() for id in one.nodes}
         sections = sections_of(self.architecture, self.layer, values, numbers, across=True)
-        towers = parts_of(sections, across=True, room=1e6)
+        towers = parts_of(sections, across=True, room=MOST_ACROSS)
         longest = max((Band(parts).length(True) for parts in towers), default=0.0)
         width = min(max(longest + 2 * LED_ON + 1, _LEAST_BAND), _MOST_BAND)
         inner, width, height = self._layers(width, palette, self._parameters())
@@ -126,7 +127,7 @@ class Drawing:
         numbers = {id: one.number for one in parameters for id in one.nodes}
         across = True
         sections = sections_of(self.architecture, self.layer, values, numbers, across=True)
-        bands = bands_of(parts_of(sections, across=True, room=1e6), width)
+        bands = bands_of(parts_of(sections, across=True, room=MOST_ACROSS), width)
         if bands is None:
             across = False
             sections = sections_of(self.architecture, self.layer, values, numbers, across=False)

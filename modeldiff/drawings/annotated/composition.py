@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from modeldiff.drawings.annotated.panel import Panel, arrange_panel, stretched
-from modeldiff.drawings.annotated.sections import FrameTiles, Section, SublayerTiles
+from modeldiff.drawings.annotated.sections import FrameTiles, Section, SublayerTiles, TileRows
 from modeldiff.drawings.annotated.tiles import TEXT, Tile
 from modeldiff.drawings.style.fonts import REGULAR
 
@@ -18,6 +18,9 @@ TITLE = 26.0
 """Room for a panel's title."""
 LED_ON = 20.0
 """Room beside bands for the stream, which leads from one to the next."""
+MOST_ACROSS = 900.0
+"""How much boxes beside each other may take where data runs to the right: more are broken into
+columns."""
 STREAM_ASIDE = 60.0
 """Room for the stream and the rims, where data runs downward."""
 _RIM, _BETWEEN = 10.0, 16.0
@@ -25,6 +28,7 @@ _STREAM_BELOW, _STREAM_BESIDE = 44.0, 24.0
 _END = 20.0
 """How far the tables reach beyond the stream."""
 _LEAST_BREADTH, _ENDS_ALONE = 240.0, 110.0
+_MOST_TABLES = 4
 _MOST_WIDER = {"heads": 96.0, "stack": 40.0, "flat": 60.0}
 
 
@@ -159,7 +163,7 @@ def place_panels(band: Band, breadth: float) -> Band:
 
 
 def _parts(section: Section, across: bool, room: float) -> Iterator[Part]:
-    for number, tiles in enumerate(section.stem):
+    for number, tiles in enumerate(_columns(section.stem)):
         yield ColumnPart(tiles, section.comes_in if number == 0 else "")
     for frame in section.frames:
         last = len(frame.sublayers) - 1
@@ -168,9 +172,19 @@ def _parts(section: Section, across: bool, room: float) -> Iterator[Part]:
             yield PanelPart(sublayer, panel, frame, number == 0, number == last)
             if sublayer.norm is not None:
                 yield ColumnPart((sublayer.norm,))
-    for number, tiles in enumerate(section.tail):
-        last = number == len(section.tail) - 1
+    tail = _columns(section.tail)
+    for number, tiles in enumerate(tail):
+        last = number == len(tail) - 1
         yield ColumnPart(tiles, section.goes_out if last else "", last)
+
+
+def _columns(rows: TileRows) -> list[tuple[Tile, ...]]:
+    """The rows, each in as many columns as it takes for its tables to be read."""
+    return [
+        row[start : start + _MOST_TABLES]
+        for row in rows
+        for start in range(0, len(row), _MOST_TABLES)
+    ]
 
 
 def _together(parts: Sequence[Part]) -> Iterator[list[Part]]:
@@ -252,7 +266,7 @@ def _wider(part: PanelPart, rows: set[int], more: float) -> PanelPart:
         for number, tiles in enumerate(part.tiles.rows)
     )
     tiles = replace(part.tiles, rows=wide)
-    return replace(part, tiles=tiles, panel=arrange_panel(wide, across=True, room=1e6))
+    return replace(part, tiles=tiles, panel=arrange_panel(wide, across=True, room=MOST_ACROSS))
 
 
 def title_words(part: PanelPart, sharing: str, room: float) -> str:
