@@ -55,7 +55,6 @@ VIEWS = (
     View("diagram", "diagram", {}),
     View("diagram-layer", "diagram", {"layer": "3", "component": "self_attn.v_proj"}),
     View("beyond", "beyond", {}),
-    View("diagram-slide", "diagram", {"layer": "3", "numbered": "1", "slide": "1"}),
 )
 _DOCS = ROOT / "docs" / "images"
 # What the README shows: its file, and how high it is, a window's height or the whole page.
@@ -64,8 +63,6 @@ _README_SHOTS: dict[tuple[str, Theme], tuple[str, int]] = {
     ("diagram-layer", "light"): ("diagram-light.png", _MOST_HEIGHT),
     ("diagram-layer", "dark"): ("diagram-dark.png", _MOST_HEIGHT),
 }
-_README_EXPORTS = {"diagram-slide": ("PNG", "PDF")}
-"""What the README links to as its reader would have downloaded it."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +87,6 @@ def shoot(browser: Browser, url: str, shot: Shot) -> None:
         page.wait_for_function("() => document.fonts.status === 'loaded'")
         shot.path.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=shot.path, animations="disabled")
-
-
-def export(browser: Browser, url: str, view: View) -> Iterator[Path]:
-    """A page's drawing by its own download buttons, into the README's pictures."""
-    with _opened(browser, url, view, "light", _WIDTHS["wide"]) as page:
-        for name in _README_EXPORTS[view.name]:
-            path = _DOCS / f"{view.name}.{name.lower()}"
-            with page.expect_download() as download:
-                page.get_by_role("button", name=name, exact=True).click()
-            download.value.save_as(path)
-            yield path
 
 
 @contextmanager
@@ -146,10 +132,6 @@ def main() -> None:
         for shot in _wanted(docs):
             shoot(browser, server.url, shot)
             print(shot.path.relative_to(ROOT))
-        for view in VIEWS if docs else ():
-            if view.name in _README_EXPORTS:
-                for path in export(browser, server.url, view):
-                    print(path.relative_to(ROOT))
         browser.close()
 
 

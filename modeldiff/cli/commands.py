@@ -39,7 +39,7 @@ from modeldiff.results import (
     write_result,
 )
 
-_REPORT = ".html"
+_REPORT, _POSTER = ".html", ".pdf"
 
 
 def inspect_command(options: Namespace, terminal: Terminal) -> None:
@@ -145,9 +145,10 @@ def _run_shard(options: Namespace, terminal: Terminal) -> None:
 
 def _require_output(options: Namespace) -> None:
     if options.output is not None:
-        require_writable(options.output, (_REPORT,))
-        if options.output.suffix.lower() == _REPORT:
-            require("report", "A report")
+        require_writable(options.output, (_REPORT, _POSTER))
+        ending = options.output.suffix.lower()
+        if ending in (_REPORT, _POSTER):
+            require("report", "A report" if ending == _REPORT else "A poster")
 
 
 def _show(
@@ -178,10 +179,21 @@ def _document(result: Result, chosen: ChosenRows | None) -> dict[str, Any]:
 
 
 def _write(result: Result, comparison: Comparison | None, output: Path) -> None:
-    if output.suffix.lower() != _REPORT:
-        write_result(result, output)
-        return
-    # Late: no other command draws.
-    from modeldiff.drawings.report import report_html
+    ending = output.suffix.lower()
+    if ending == _REPORT:
+        # Late: no other command draws.
+        from modeldiff.drawings.report import report_html
 
-    write_file(output, report_html(result, comparison).encode())
+        write_file(output, report_html(result, comparison).encode())
+    elif ending == _POSTER:
+        if comparison is None:
+            raise InvalidOption(
+                "A poster shows the architecture, which a stored result doesn't hold.",
+                hint="Make it of the checkpoints: modeldiff diff BASE TARGET --output FILE.pdf.",
+            )
+        from modeldiff.drawings import LIGHT
+        from modeldiff.drawings.poster.poster import poster
+
+        write_file(output, poster(result, comparison, LIGHT, "A3").pdf())
+    else:
+        write_result(result, output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 MISSING = "–"
@@ -166,3 +167,12 @@ def _three_digits(value: float) -> str:
     size = abs(value)
     digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
     return f"{value:,.{digits}f}"
+
+
+def grouped_digits(text: str) -> str:
+    """The text, its whole numbers of four and more digits in groups of three.
+
+    >>> grouped_digits("4096 → 14336, θ 10,000, F8_E4M3"), grouped_digits("v2024")
+    ('4,096 → 14,336, θ 10,000, F8_E4M3', 'v2024')
+    """
+    return re.sub(r"(?<![\w,.])\d{4,15}(?![\w.])", lambda match: f"{int(match[0]):,}", text)

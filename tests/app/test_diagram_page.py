@@ -113,21 +113,3 @@ def test_the_chart_over_all_layers_marks_this_one_and_knows_the_metric(
         assert "Relative Frobenius norm over all layers" in words(app)
     charts = open_page("diagram", **pair, component="embed_tokens").get("vega_lite_chart")
     assert len(charts) == 0, "there is one embedding"
-
-
-def test_numbers_and_legend_are_a_switch_in_the_url(
-    open_page: OpenPage, pair: dict[str, str]
-) -> None:
-    app = open_page("diagram", **pair, layer="1", numbered="1")
-    assert app.toggle(key="numbered_switch").value
-    app.toggle(key="numbered_switch").set_value(False).run()
-    assert "numbered" not in app.query_params
-    app.toggle(key="numbered_switch").set_value(True).run()
-    assert (app.query_params["numbered"], app.query_params["layer"]) == ("1", "1")
-
-
-def test_a_slide_is_a_switch_in_the_url(open_page: OpenPage, pair: dict[str, str]) -> None:
-    app = open_page("diagram", **pair, slide="1")
-    assert app.toggle(key="slide_switch").value
-    app.toggle(key="slide_switch").set_value(False).run()
-    assert "slide" not in app.query_params

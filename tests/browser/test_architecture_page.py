@@ -39,7 +39,7 @@ def test_layer_search_and_line(server: Server, tab: Page) -> None:
     settle(tab)
     said = parse_qs(urlsplit(tab.url).query)
     assert said["layer"] == ["7"]
-    assert said["steps"][0].endswith(",catalog:llama-3.2-3b,catalog:no-such-model")
+    assert said["steps"][0].endswith(",catalog:llama-3.2-1b,catalog:no-such-model")
 
     tab.reload()
     expect(broken).to_contain_text("This step cannot be opened.")
@@ -55,7 +55,7 @@ def test_the_two_blocks_explain_themselves_and_a_line_is_compared(
     blocks = tab.locator(".st-key-blocks")
     expect(blocks.locator("svg")).to_be_visible(timeout=120_000)
     expect(blocks).to_contain_text("no RoPE")
-    expect(tab.locator(".st-key-stack_5 svg")).to_be_visible(timeout=120_000)
+    expect(tab.locator(".st-key-stacks svg")).to_be_visible(timeout=120_000)
     settle(tab)
     outlines = blocks.locator("rect.built").all()
     assert outlines and all(
@@ -85,7 +85,7 @@ def test_a_phone_reaches_the_other_model(server: Server, tab: Page) -> None:
     tab.set_default_timeout(120_000)
     tab.set_viewport_size({"width": 430, "height": 900})
     tab.goto(f"{server.url}/architecture?base=catalog:llama-3-8b&target=catalog:qwen2-7b")
-    expect(tab.locator(".st-key-stack_5 svg")).to_be_visible(timeout=120_000)
+    expect(tab.locator(".st-key-stacks svg")).to_be_visible(timeout=120_000)
     settle(tab)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 430
     frame = tab.locator(".st-key-blocks .frame")

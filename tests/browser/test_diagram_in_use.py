@@ -24,7 +24,7 @@ def test_the_layers_play_by_keyboard_and_leave_one_place_in_the_history(
     tab.get_by_role("button", name="Play").focus()
     tab.keyboard.press("Enter")
     expect(tab.get_by_role("button", name="Pause")).to_be_focused()
-    expect(diagram).to_contain_text("Layer 7")
+    expect(diagram).to_contain_text("layer 7")
     expect(tab.get_by_role("button", name="Play")).to_be_focused()
     expect(tab).to_have_url(re.compile("layer=7"))
     assert tab.evaluate("history.length") == places + 1
@@ -34,7 +34,7 @@ def test_a_box_tells_its_tensor_to_the_mouse_and_to_the_keyboard(server: Server,
     open_measured(tab, f"{server.url}/diagram?layer=2")
     told = tab.locator(".st-key-diagram .tip")
     expect(told).to_be_hidden()
-    box = tab.get_by_role("button", name=re.compile("^down_proj, "))
+    box = tab.get_by_role("button", name=re.compile("^number 9, down_proj, "))
     box.hover()
     expect(told).to_contain_text("model.layers.2.mlp.down_proj.weight")
     expect(told).to_contain_text(re.compile(r"median relative change \d"))
@@ -74,39 +74,53 @@ def test_a_bar_over_all_layers_leads_to_its_layer_on_both_pages(server: Server, 
     expect(tab.locator("[data-node='mlp.up_proj']")).to_have_attribute("aria-pressed", "true")
 
 
-def test_the_legend_stands_where_there_is_room_and_goes_along_into_files(
+def test_the_list_goes_along_into_files_of_a_chosen_size(
     server: Server, tab: Page, tmp_path: Path
 ) -> None:
     open_measured(tab, f"{server.url}/diagram?layer=1")
-    tab.get_by_text("Numbers and legend").click()
-    notes, box = tab.locator(".st-key-diagram .notes"), tab.locator("[data-node='lm_head']")
-    expect(notes).to_contain_text("A table with one row a token")
+    tab.get_by_role("button", name="Figure", exact=True).click()
+    tab.get_by_role("radio", name="One column: 85 mm").click()
+    expect(tab.get_by_text("The figure: 85 ×")).to_be_visible()
     settle(tab)
-    assert query(tab)["numbered"] == "1"
-    beside, left = notes.bounding_box(), box.bounding_box()
-    assert beside and left and beside["x"] > left["x"] + left["width"]
-    svg = tab.locator(".st-key-diagram svg")
-    wide = svg.get_attribute("width") or ""
-    tab.set_viewport_size({"width": 430, "height": 900})
-    expect(svg).not_to_have_attribute("width", wide)
-    below = tab.locator("[data-node='embed_tokens']")
-    under, above = notes.bounding_box(), below.bounding_box()
-    assert under and above and under["y"] > above["y"] + above["height"]
+    tab.keyboard.press("Escape")
     files = {}
     for name in ("SVG", "PDF"):
         with tab.expect_download() as download:
             tab.get_by_role("button", name=name, exact=True).click()
         assert download.value.suggested_filename == f"modeldiff-layer-1.{name.lower()}"
         files[name] = Path(download.value.path()).read_bytes()
-    words = " ".join("".join(ElementTree.fromstring(files["SVG"]).itertext()).split())
-    assert "demo:base → demo:continued, layer 1" in words
-    assert "A table with one row a token" in words
-    assert files["PDF"].startswith(b"%PDF")
+    root = ElementTree.fromstring(files["SVG"])
+    assert root.get("width") == "85mm"
+    words = " ".join("".join(root.itertext()).split())
+    assert "The nine parameters of a layer" in words and "demo:continued, local:" in words
+    assert files["PDF"].startswith(b"%PDF") and b"/Type3" not in files["PDF"]
     # Opened from disk, the drawing is in the app's font although that is not installed.
     (tmp_path / "drawing.svg").write_bytes(files["SVG"])
     tab.goto((tmp_path / "drawing.svg").as_uri())
     faces = tab.evaluate("document.fonts.ready.then(fonts => [...fonts].map(face => face.status))")
-    assert faces == ["loaded"]
+    assert faces == ["loaded", "loaded"]
+
+
+def test_boxes_are_one_stop_and_gone_through_by_arrows_and_digits(
+    server: Server, tab: Page
+) -> None:
+    open_measured(tab, f"{server.url}/diagram?layer=1")
+    tab.get_by_role("button", name="Full screen").focus()
+    tab.keyboard.press("Tab")
+    expect(tab.locator("[data-node='embed_tokens']")).to_be_focused()
+    for key, node in (
+        ("ArrowRight", "input_layernorm"),
+        ("ArrowRight", "self_attn.q_proj"),
+        ("ArrowLeft", "input_layernorm"),
+        ("9", "mlp.down_proj"),
+        ("End", "lm_head"),
+        ("3", "self_attn.k_proj"),
+    ):
+        tab.keyboard.press(key)
+        expect(tab.locator(f"[data-node='{node}']")).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".st-key-place_panel")).to_contain_text("Layer 1 · self_attn.k_proj")
+    expect(tab.locator(".st-key-diagram [tabindex='0']")).to_have_count(1)
 
 
 def test_a_full_screen_is_steered_by_keys(server: Server, tab: Page) -> None:
@@ -122,24 +136,8 @@ def test_a_full_screen_is_steered_by_keys(server: Server, tab: Page) -> None:
     assert box and screen and box["height"] < screen["height"] and box["width"] < screen["width"]
     for key, layer in (("ArrowRight", 4), ("ArrowRight", 5), ("ArrowLeft", 4)):
         tab.keyboard.press(key)
-        expect(diagram).to_contain_text(f"Layer {layer}")
+        expect(diagram).to_contain_text(f"layer {layer}")
         assert query(tab)["layer"] == str(layer)
     tab.keyboard.press("Tab")
     tab.keyboard.press("Enter")
     expect(tab.locator("[aria-pressed=true]")).to_have_count(1)
-
-
-def test_a_slide_is_as_wide_as_the_page_and_so_is_its_file(server: Server, tab: Page) -> None:
-    open_measured(tab, f"{server.url}/diagram?layer=1&slide=1&component=self_attn.q_proj")
-    svg = tab.locator(".st-key-diagram svg").bounding_box()
-    panel = tab.locator(".st-key-place_panel").bounding_box()
-    attention, mlp = (
-        tab.locator(f"[data-node='{node}']").bounding_box()
-        for node in ("self_attn.o_proj", "mlp.down_proj")
-    )
-    assert svg and panel and panel["y"] > svg["y"] + svg["height"]
-    assert attention and mlp and attention["x"] + attention["width"] < mlp["x"]
-    with tab.expect_download() as download:
-        tab.get_by_role("button", name="SVG", exact=True).click()
-    root = ElementTree.fromstring(Path(download.value.path()).read_bytes())
-    assert float(root.get("width") or 0) > 1.5 * mlp["x"] - 1.5 * attention["x"]

@@ -32,6 +32,11 @@ def pdf_text(pdf: bytes) -> str:
     return "".join(text)
 
 
+def unpacked_streams(pdf: bytes) -> list[bytes]:
+    """All streams of a PDF, unpacked."""
+    return [_unpacked(body) for _, body in _OBJECT.findall(pdf)]
+
+
 def _unpacked(body: bytes) -> bytes:
     found = _STREAM.match(body)
     if found is None:

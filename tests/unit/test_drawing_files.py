@@ -34,7 +34,6 @@ def drawing(kind: str) -> str:
             palette=LIGHT,
             title=TITLE,
             caption=CAPTION,
-            numbered=True,
         )
     frame = heatmap_frame(changes, architecture, architecture, METRICS[0])
     chart = heatmap_chart(frame, METRICS[0], palette=LIGHT)

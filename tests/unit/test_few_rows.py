@@ -149,9 +149,7 @@ class TestFewRows:
         comparison, table = situation(where, status, count, numbers)
         for side, layer in itertools.product(sides_of(comparison), (None, 0)):
             for metric in METRICS[:2]:
-                drawn = diagram_svg(
-                    side, changes=table, metric=metric, layer=layer, palette=LIGHT, numbered=True
-                )
+                drawn = diagram_svg(side, changes=table, metric=metric, layer=layer, palette=LIGHT)
                 ElementTree.fromstring(drawn)
         drawing = side_by_side(*sides_of(comparison), comparison.facts)
         ElementTree.fromstring(side_by_side_svg(drawing, ("base", "target"), palette=LIGHT))

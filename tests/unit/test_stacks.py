@@ -11,14 +11,22 @@ import pytest
 
 from modeldiff.architectures import Architecture, understand
 from modeldiff.architectures.facts.lineage import LineageStep, read_lineage
+from modeldiff.architectures.facts.lineage_words import StepWords, step_words
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, Palette
+from modeldiff.drawings.comparison.evolution import (
+    EVOLUTION_TEXT,
+    EvolutionModel,
+    evolution_svg,
+    most_models,
+)
 from modeldiff.drawings.comparison.lineage import Chip, StackLine, stack_lines
-from modeldiff.drawings.comparison.lineage_svg import stack_svg, stacks_svg
-from modeldiff.drawings.style.text_metrics import text_width
+from modeldiff.drawings.output.figure import FigureSize
+from modeldiff.drawings.style.fonts import REGULAR, SANS, SEMIBOLD, SERIF
+from modeldiff.errors import InvalidOption
 from tests.support.architectures import ALL, strange
 
-STORY = ("gpt2-124m", "llama-2-7b", "llama-3-8b", "llama-3.1-8b", "llama-3.2-3b")
+STORY = ("gpt2-124m", "llama-2-7b", "llama-3-8b", "llama-3.1-8b", "llama-3.2-1b")
 EXPERTS = ("mixtral-8x7b", "deepseek-v3", "qwen3-30b-a3b")
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -49,16 +57,19 @@ def test_each_step_of_the_story_is_marked_by_what_it_changed() -> None:
     first, llama_2, llama_3, llama_31, llama_32 = (marks(STORY, n) for n in range(5))
     assert set(first.values()) == {None}
     assert llama_2["RoPE"] == "only" and llama_2["gate"] == "only"
-    assert llama_2["positions"] == "gone"
-    assert llama_2["RMSNorm"] == "built" and llama_2["q"] == "built"
-    assert llama_3["Attention"] == "built" and llama_3["k"] == "number" and llama_3["q"] is None
+    assert llama_2["pos"] == "gone"
+    # Their biases are gone, which words say: the matrices have another size.
+    assert llama_2["RMSNorm"] == "built" and llama_2["q"] == "number"
+    assert llama_3["GQA"] == "built" and llama_3["k"] == "number" and llama_3["q"] is None
     assert {label for label, mark in llama_31.items() if mark} == {"RoPE"}
     assert llama_32["head"] == "built" and llama_32["up"] == "number"
+    # 32 times instead of 8, and heads of 64: other numbers, no other idea.
+    assert llama_32["RoPE"] == "number" and llama_32["GQA"] == "number"
 
 
 def test_one_place_is_one_line_in_all_stacks() -> None:
     lines = stack_lines(steps_of(STORY))
-    for label in ("q", "Attention", "o", "down", "head"):
+    for label in ("q", "o", "down", "head"):
         [line] = [line for line in lines if any(label in chips(line, n) for n in range(5))]
         assert all(label in chips(line, n) for n in range(5))
     kinds = [line.kind for line in lines]
@@ -84,49 +95,62 @@ def test_equal_models_have_no_marks() -> None:
             assert all(chip.mark is None for chip in line.chips[1] or ())
 
 
+def drawn(names: tuple[str, ...], width: float, palette: Palette = LIGHT) -> str:
+    line = steps_of(names)
+    models = [
+        EvolutionModel(name, "Jul 2024", step) for name, step in zip(names, line, strict=True)
+    ]
+    return evolution_svg(
+        models, stack_lines(line), width=width, palette=palette, sans=SANS, serif=SERIF
+    )
+
+
 @pytest.mark.parametrize("names", [STORY, EXPERTS])
-def test_chips_keep_apart_and_hold_their_words(names: tuple[str, ...]) -> None:
-    lines = stack_lines(steps_of(names))
-    heights = set()
-    for number in range(len(names)):
-        root = ElementTree.fromstring(stack_svg(lines, number, name="x", palette=LIGHT))
-        heights.add(root.get("height"))
+def test_boxes_keep_apart_and_hold_their_words(names: tuple[str, ...]) -> None:
+    root = ElementTree.fromstring(drawn(names, 964))
+    columns = [g for g in root.findall(f"{SVG}g") if g.findall(f".//{SVG}g[{SVG}title]")]
+    assert len(columns) == len(names)
+    for column in columns:
         boxes = []
-        for group in root.iter(f"{SVG}g"):
-            box = group.find(f"{SVG}rect")
-            text = group.find(f"{SVG}text")
-            if box is None or text is None:
-                continue
+        for group in column.findall(f".//{SVG}g[{SVG}title]"):
+            box, text = group.find(f"{SVG}rect"), group.find(f"{SVG}text")
+            assert box is not None and text is not None
             x, y, width = (float(str(box.get(name))) for name in ("x", "y", "width"))
+            number = group.get("class") == "number"
             value = "".join(span.text or "" for span in text.iter(f"{SVG}tspan"))
-            room = text_width(text.text or "", 12, bold=True) + text_width(value, 11)
-            assert room <= width, text.text
-            assert x + width <= float(str(root.get("width")))
+            label = SEMIBOLD.width(text.text or "", EVOLUTION_TEXT)
+            assert label + (SEMIBOLD if number else REGULAR).width(value, EVOLUTION_TEXT) <= width
             boxes.append((y, x, width))
         for (y, x, width), (other_y, other_x, _) in pairwise(sorted(boxes)):
             assert other_y - y >= 27 or (other_y == y and other_x > x + width)
-    assert len(heights) == 1, "all stacks are equally high"
+
+
+def test_words_of_the_story_are_ideas_and_sizes() -> None:
+    words = [step_words(step) for step in steps_of(STORY)]
+    assert words[0].ideas == ()
+    assert {"SwiGLU: a gate beside up", "RMSNorm for LayerNorm", "no biases"} < {*words[1].ideas}
+    assert words[2].ideas == ("GQA: 4 query heads share one key and value head",)
+    assert words[3] == StepWords(("RoPE scaled: slow rotations 8 times slower",), ("context ×16",))
+    assert words[4].ideas == ("embedding as head",)
+    assert words[4].sizes == ("16 × 2,048", "MLP 8,192", "heads of 64", "RoPE ×32")
+
+
+def test_a_column_holds_two_models_and_says_so() -> None:
+    width = FigureSize(85, 7).drawing_width(EVOLUTION_TEXT)
+    assert most_models(width) == 2
+    drawn(STORY[:2], width)
+    with pytest.raises(InvalidOption, match="3 models have no room"):
+        drawn(STORY[:3], width)
 
 
 @pytest.mark.parametrize("palette", [CSS_PALETTE, LIGHT, DARK])
 def test_hostile_names_are_text(palette: Palette) -> None:
     line = steps(*(make() for make in ALL.values()), strange())
-    lines = stack_lines(line)
     evil = "<script>alert(1)</script>&\x00\ud800"
-    whole = stacks_svg(
-        lines, line, [evil] * len(line), palette=palette, title=evil, caption=(evil,)
+    models = [EvolutionModel(evil, evil, step) for step in line]
+    svg = evolution_svg(
+        models, stack_lines(line), width=9000, palette=palette, sans=evil, serif=SERIF
     )
-    one = stack_svg(lines, len(line) - 1, name=evil, palette=palette)
-    for svg in (whole, one):
-        ElementTree.fromstring(svg)
-        assert "<script" not in svg
-        assert (palette is CSS_PALETTE) == bool(re.search(r"var\(", svg))
-
-
-def test_the_whole_line_says_what_changed() -> None:
-    line = steps_of(STORY)
-    svg = stacks_svg(stack_lines(line), line, STORY, palette=LIGHT)
-    text = " ".join("".join(t.itertext()) for t in ElementTree.fromstring(svg).iter(f"{SVG}text"))
-    assert "Norm: LayerNorm → RMSNorm" in text
-    assert "RoPE scaling: none → llama3 ×8 from 8,192" in text
-    assert "31 the same" in text
+    ElementTree.fromstring(svg)
+    assert "<script" not in svg
+    assert (palette is CSS_PALETTE) == bool(re.search(r"var\(", svg))

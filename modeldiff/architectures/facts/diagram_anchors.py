@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from modeldiff.architectures.architecture import Fact, FactPair
 from modeldiff.architectures.components import NORMS
 from modeldiff.text.magnitudes import short_count
@@ -61,6 +63,7 @@ _AT: dict[str, tuple[str, ...]] = {
 
 _LONG = 40
 """Letters of an explanation that is no longer brief."""
+_NUMBER = re.compile(r"\d[\d,.]*")
 
 # Said at nodes that may be alike on both sides: what is drawn there tells it by itself.
 _MARKS_NOTHING = ("norm_placement", "sinks", "mlp")
@@ -81,9 +84,16 @@ def differing_nodes(pair: FactPair) -> frozenset[str]:
 
 
 def is_of_size(pair: FactPair) -> bool:
-    """Whether a difference is one of numbers alone: built alike, otherwise large."""
-    facts = (pair.base, pair.target)
-    return all(f is not None and type(f.value) in (int, float) for f in facts)
+    """Whether a difference is one of numbers alone: built alike, otherwise large.
+
+    Words that differ in their numbers only (``llama3 ×8``, ``llama3 ×32``) are such, too.
+    """
+    if pair.base is None or pair.target is None:
+        return False
+    old, new = pair.base.value, pair.target.value
+    if isinstance(old, str) and isinstance(new, str):
+        return _NUMBER.sub("0", old) == _NUMBER.sub("0", new) != old
+    return all(type(value) in (int, float) for value in (old, new))
 
 
 def in_brief(pair: FactPair) -> tuple[str, str]:

@@ -24,3 +24,13 @@ def catalog_config(name: str) -> Mapping[str, Any]:
     """The published config of a name that is in the catalog."""
     config: dict[str, Any] = json.loads(catalog_file(name).read_text(encoding="utf-8"))
     return config
+
+
+def released_month(name: str) -> str | None:
+    """The month in which a model of the catalog was published, as ``2024-07``; None where nobody
+    noted it."""
+    provenance: dict[str, Any] = json.loads(
+        (CATALOG / "provenance.json").read_text(encoding="utf-8")
+    )
+    released = provenance.get(name, {}).get("released")
+    return str(released["month"]) if released else None

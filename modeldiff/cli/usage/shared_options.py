@@ -70,7 +70,8 @@ def add_output(command: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FILE",
-        help="also write the whole result to a .parquet, .csv or .json file, or as a .html report",
+        help="also write the whole result to a .parquet, .csv or .json file, as a .html report, or "
+        "as a poster on A3 (.pdf)",
     )
     add_quiet(command)
 

@@ -3,6 +3,7 @@ each marked against the one before."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -10,12 +11,20 @@ from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Node
 from modeldiff.architectures.facts.lineage import LineageStep
-from modeldiff.drawings.comparison.difference_marks import Mark, counterpart, read_marking
+from modeldiff.drawings.comparison.difference_marks import (
+    Mark,
+    Marking,
+    counterpart,
+    read_marking,
+)
 from modeldiff.drawings.comparison.merged_kinds import comparable
 from modeldiff.drawings.comparison.row_alignment import row_likeness
 from modeldiff.drawings.comparison.sequence_alignment import align
 from modeldiff.drawings.comparison.side_by_side import brief_cards
 from modeldiff.drawings.diagram.boxes import Card
+from modeldiff.text.formatting import grouped_digits
+
+_HEADS = re.compile(r"[\d,]+ (?:KV )?heads?")
 
 LineKind = Literal["input", "row", "frame", "sublayer", "end of sublayer", "end of frame"]
 
@@ -105,19 +114,21 @@ class _Marked:
     ) -> tuple[Chip, ...] | None:
         item, frame = items[side], self.frames[number]
         cards = item.cards if item else ()
-        marking = read_marking(_pairs(self.steps[side]))
+        step = self.steps[side]
+        marking = read_marking(_pairs(step))
         here, before = self.cards[side, frame], self.cards.get((side - 1, frame), {})
         chips = []
         for card in cards:
             mark = None
             if side and before:
-                mark = marking.of(card, counterpart(card.node.id, before))
-            chips.append(_chip(card, cards, mark))
-        earlier = items[side - 1] if side else None
-        if here and earlier is not None:
-            lost = [c for c in earlier.cards if counterpart(c.node.id, here) is None]
+                earlier = counterpart(card.node.id, before)
+                mark = _mark(marking, card, earlier) or _other_number(card, earlier, step)
+            chips.append(_chip(card, cards, mark, step.architecture))
+        left = items[side - 1] if side else None
+        if here and left is not None:
+            lost = [c for c in left.cards if counterpart(c.node.id, here) is None]
             if lost:
-                chips.append(_gone(lost, earlier.cards))
+                chips.append(_gone(lost, left.cards, step.architecture))
         return tuple(chips) if item or chips else None
 
 
@@ -182,14 +193,41 @@ def _likeness(one: _Item, other: _Item) -> float:
     return 20.0 * (alike + (0.1 if "frame" in one.kind else one.title == other.title))
 
 
-def _chip(card: Card, row: Sequence[Card], mark: Mark | None) -> Chip:
-    label, value = _brief(card.node, alone=len(row) == 1)
-    return Chip(label, value, mark, title=_title(card.node))
+def _mark(marking: Marking, card: Card, before: Card | None) -> Mark | None:
+    """The mark of a node. A bias that is gone is said in words: beside another size it is no other
+    idea of the matrix itself."""
+    mark = marking.of(card, before)
+    if mark == "built" and before is not None and card.node.shape != before.node.shape:
+        names = [{value.parameter for value in one.values} for one in (before, card)]
+        if card.node.kind == "linear" and names[0] - names[1] == {"bias"}:
+            return "number"
+    return mark
 
 
-def _gone(cards: Sequence[Card], row: Sequence[Card]) -> Chip:
+def _other_number(card: Card, before: Card | None, step: LineageStep) -> Mark | None:
+    """The mark of an operation that has another number, as heads of another width."""
+    if before is None or step.before is None or card.node.kind != "operation":
+        return None
+    values = (
+        _brief(one.node, architecture, alone=True)
+        for one, architecture in ((before, step.before), (card, step.architecture))
+    )
+    return "number" if len(set(values)) > 1 else None
+
+
+def _chip(card: Card, row: Sequence[Card], mark: Mark | None, architecture: Architecture) -> Chip:
+    label, value = _brief(card.node, architecture, alone=len(row) == 1)
+    return Chip(label, grouped_digits(value), mark, title=_title(card.node))
+
+
+def _gone(cards: Sequence[Card], row: Sequence[Card], architecture: Architecture) -> Chip:
     """One chip for all of a row that the model before had."""
-    labels = (_brief(card.node, alone=len(row) == 1)[0] for card in cards)
+    labels = (
+        "norm"
+        if card.node.kind == "norm" and len(row) == 1
+        else _brief(card.node, architecture, alone=len(row) == 1)[0]
+        for card in cards
+    )
     title = "; ".join(_title(card.node) for card in cards)
     return Chip(", ".join(labels), "", "only", gone=True, title=title)
 
@@ -198,19 +236,36 @@ def _title(node: Node) -> str:
     return ", ".join(part for part in (node.label, node.shape, node.detail) if part)
 
 
-def _brief(node: Node, *, alone: bool) -> tuple[str, str]:
+def _brief(node: Node, architecture: Architecture, *, alone: bool) -> tuple[str, str]:
     """What a node is called in a word or two, and the number or the words that matter most."""
     first = node.detail.partition(", ")[0]
     words = node.id.rpartition(".")[2].removesuffix("_proj").replace("_", " ")
     name = f"shared {words}" if ".shared_expert." in f".{node.id}" else words
     if node.kind == "operation":
-        return node.label, node.detail
+        return _operation(node, architecture)
     if node.kind == "norm":
         return (first or "norm", "") if alone else (name, "")
     if node.id == "lm_head":
-        return "head", "the embedding" if "the same matrix" in node.detail else node.shape
+        own = node.shape.rpartition(" → ")[2]
+        return "head", "the embedding" if "the same matrix" in node.detail else own
     if node.kind == "embedding":
-        return name.removeprefix("embed "), node.shape if alone else node.shape.partition(" ×")[0]
+        name = "pos" if "position" in name else name.removeprefix("embed ")
+        return name, node.shape.partition(" ×")[0]
     if node.id == "mlp.router":
         return name, node.detail if alone else first
     return name, node.shape if alone else node.shape.rpartition(" → ")[2]
+
+
+def _operation(node: Node, architecture: Architecture) -> tuple[str, str]:
+    if node.id.endswith("self_attn.attention"):
+        kind, own = architecture.fact("attention"), node.detail.split(", ")
+        counts = [part.split()[0] for part in own if _HEADS.fullmatch(part)]
+        width = architecture.number("head_dim")
+        heads = f"{'/'.join(counts)} heads" + (f" of {width}" if width else "")
+        rest = [part for part in own if not _HEADS.fullmatch(part)]
+        label = str(kind.value) if kind is not None else node.label
+        return label, ", ".join([heads, *rest] if counts else own)
+    scaled = re.search(r", (?:llama3|yarn|linear|dynamic) (×[\d.]+)", node.detail)
+    if scaled is not None:
+        return node.label, f"scaled {scaled[1]}, {node.detail[: scaled.start()]}"
+    return re.sub(r" \(tanh\)$", "", node.label), node.detail

@@ -29,9 +29,6 @@ _PILL = 26.0
 SYMBOL = 24.0
 STRIP = 13.0
 BAR = 6.0
-BADGE = 8.5
-"""The radius of an annotation's number."""
-_BADGE_ROOM = 2 * BADGE + 6
 
 TextRole = Literal["label", "number", "words", "shape", "detail", "operation", "symbol"]
 
@@ -90,7 +87,7 @@ class Card:
     """A node as a box of a size, with ``values`` of its parameters (none for an operation).
 
     ``lines`` are those of shape, meaning and share under the label, each as what is written as a
-    shape and what follows it as a detail. ``badge`` is its annotation's number.
+    shape and what follows it as a detail.
     """
 
     node: Node
@@ -102,38 +99,27 @@ class Card:
     lines: tuple[tuple[str, str], ...]
     width: float
     height: float
-    badge: int | None = None
-
-    def badge_at(self, width: float) -> tuple[float, float] | None:
-        """The middle of the badge in a box of this width, by the box's upper left corner."""
-        if self.badge is None:
-            return None
-        if self.kind == "operation":
-            return self.texts(width)[0].left - _BADGE_ROOM + BADGE, _PILL / 2
-        return _PAD + BADGE - 1, 15.0
 
     def texts(self, width: float) -> tuple[TextLine, ...]:
         """The lines of text, by the box's upper left corner, in a box of this width."""
         if self.kind == "symbol":
             return (TextLine(width / 2, 17.5, self.label, 17, "symbol", "middle"),)
-        indent = _BADGE_ROOM if self.badge is not None else 0.0
         if self.kind == "operation":
             text = f"{self.label} · {self.detail}" if self.detail else self.label
-            text = shorten(text, width - 2 * _PAD - indent, SHAPE)
-            middle = (width + indent) / 2
-            return (TextLine(middle, _PILL / 2 + 4.2, text, SHAPE, "operation", "middle"),)
+            text = shorten(text, width - 2 * _PAD, SHAPE)
+            return (TextLine(width / 2, _PILL / 2 + 4.2, text, SHAPE, "operation", "middle"),)
         room = width - 2 * _PAD
         single = len(self.values) == 1 and bool(self.numbers)
         lines = []
-        occupied = indent
+        occupied = 0.0
         if single:
             size, role = _number_style(self.values[0])
-            least = min(text_width(self.label, LABEL, bold=True), _SHORTEST) + indent
+            least = min(text_width(self.label, LABEL, bold=True), _SHORTEST)
             number = shorten(self.numbers[0], room - least - DETAIL_GAP, size, bold=True)
             lines.append(TextLine(width - _PAD, 20, number, size, role, "end"))
             occupied += lines[0].width + DETAIL_GAP
         label = shorten(self.label, room - occupied, LABEL, bold=True)
-        lines.insert(0, TextLine(_PAD + indent, 20, label, LABEL, "label"))
+        lines.insert(0, TextLine(_PAD, 20, label, LABEL, "label"))
         for row, (shape, detail) in enumerate(self.lines):
             y = 35.0 + 15 * row
             if shape:
@@ -181,7 +167,6 @@ def make_card(
     *,
     largest: int,
     alone: bool,
-    badge: int | None = None,
 ) -> Card:
     """The card of a node. ``numbers`` are the values as text, none without a comparison.
 
@@ -191,12 +176,12 @@ def make_card(
     """
     values = tuple(values)
     if not values:
-        return _operation(node, badge)
+        return _operation(node)
     meanings = _meanings(node.detail)
     numbers = tuple(numbers)
     elements = sum(value.elements for value in values)
     size = math.sqrt(min(1.0, elements / largest)) if largest else 0.0
-    title = text_width(label, LABEL, bold=True) + (0.0 if badge is None else _BADGE_ROOM)
+    title = text_width(label, LABEL, bold=True)
     large = _SMALL + (_LARGE - _SMALL) * size if node.kind != "norm" else 0.0
     room = max(large, _LEAST) - 2 * _PAD
     share = sum(value.share for value in values)
@@ -218,7 +203,7 @@ def make_card(
         bars = 3 + _GAUGE * len(values)
     width = math.ceil(min(room + 2 * _PAD, _MOST))
     height = math.ceil(20.0 + 15.0 * len(lines) + bars + 10)
-    return Card(node, "parameters", label, detail, values, numbers, lines, width, height, badge)
+    return Card(node, "parameters", label, detail, values, numbers, lines, width, height)
 
 
 def _lines(
@@ -257,13 +242,13 @@ def parameter_share_text(share: float) -> str:
     return f"{format_share(share, digits=2)} of parameters" if share else ""
 
 
-def _operation(node: Node, badge: int | None) -> Card:
+def _operation(node: Node) -> Card:
     if len(node.label) == 1:
         return Card(node, "symbol", node.label, node.detail, (), (), (), SYMBOL, SYMBOL)
     text = f"{node.label} · {node.detail}" if node.detail else node.label
-    width = text_width(text, SHAPE) + 2 * _PAD + (8 if badge is None else _BADGE_ROOM)
+    width = text_width(text, SHAPE) + 2 * _PAD + 8
     width = math.ceil(max(min(width, 1.6 * _MOST), 64))
-    return Card(node, "operation", node.label, node.detail, (), (), (), width, _PILL, badge)
+    return Card(node, "operation", node.label, node.detail, (), (), (), width, _PILL)
 
 
 def _meanings(detail: str) -> list[str]:

@@ -12,16 +12,8 @@ from modeldiff.architectures.architecture import Architecture, Node
 from modeldiff.changes import ChangeTable
 from modeldiff.drawings.diagram.box_values import BoxValue, BoxValues
 from modeldiff.drawings.diagram.boxes import Card, make_card
-from modeldiff.drawings.diagram.layout.layout import (
-    CardMaker,
-    Layers,
-    drawn_kinds,
-    lay_out,
-    lay_out_ways,
-)
-from modeldiff.drawings.diagram.legend_notes import NO_ANNOTATIONS, Annotations, annotate
+from modeldiff.drawings.diagram.layout.layout import CardMaker, Layers, lay_out
 from modeldiff.drawings.diagram.painter import Painter
-from modeldiff.drawings.diagram.slide import sheet, slide
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
 from modeldiff.drawings.style.value_scale import value_scale_of
@@ -38,9 +30,6 @@ def diagram_svg(
     font: str = FILE_FONT,
     title: str = "",
     caption: Sequence[str] = (),
-    numbered: bool = False,
-    room: float | None = None,
-    landscape: bool = False,
 ) -> str:
     """One decoder layer with all that comes before and after it, as one SVG element.
 
@@ -48,10 +37,6 @@ def diagram_svg(
     merged statistics, and a strip shows each layer's own. Without ``changes`` there are no bars.
     ``selected`` is a component or a heatmap column; boxes carry theirs in ``data-node``. ``title``
     and ``caption`` lines are for files.
-
-    ``numbered`` puts numbers on the boxes and a legend that explains each in a sentence: beside the
-    drawing, or below it where ``room`` (pixels across; None: as many as it takes) is not enough.
-    ``landscape`` puts sublayers side by side, and all in the way that is largest on a slide.
     """
     box_values = BoxValues(architecture, changes or ChangeTable(), metric)
     # Of all layers, so that the scale stays while one layer after the other is looked at.
@@ -61,24 +46,15 @@ def diagram_svg(
 
     where = f"layer {layer}" if layer is not None else "all layers"
     painter = Painter(palette, scale, selected, any_values, font)
-    notes = annotate(architecture, drawn_kinds(architecture, layer)) if numbered else NO_ANNOTATIONS
-    cards = card_maker(architecture, box_values, notes)
     elsewhere = box_values.not_here()
     if elsewhere:
         caption = (f"Not drawn, for only the other side has it: {', '.join(elsewhere)}", *caption)
-    if landscape:
-        ways = lay_out_ways(architecture, layer, cards)
-        whole = slide(ways, notes.notes, painter.frame(title, caption))
-    else:
-        whole = sheet(lay_out(architecture, layer, cards), notes.notes, room)
-    over = painter.notes(whole.notes, whole.x, whole.y)
-    return painter.svg(whole.layout, f"{architecture.title}, {where}", title, caption, over)
+    layout = lay_out(architecture, layer, card_maker(architecture, box_values))
+    return painter.svg(layout, f"{architecture.title}, {where}", title, caption)
 
 
-def card_maker(
-    architecture: Architecture, box_values: BoxValues, notes: Annotations = NO_ANNOTATIONS
-) -> CardMaker:
-    """What makes a row's cards from the changes that were read, with the notes' numbers on them."""
+def card_maker(architecture: Architecture, box_values: BoxValues) -> CardMaker:
+    """What makes a row's cards from the changes that were read."""
     largest = max(
         (
             group[0].tensor.elements
@@ -105,7 +81,6 @@ def card_maker(
                     else (),
                     largest=largest,
                     alone=len(row) == 1,
-                    badge=notes.number_of(node.id),
                 )
             )
         return row_cards

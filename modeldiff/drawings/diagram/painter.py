@@ -9,14 +9,7 @@ from itertools import islice
 from modeldiff.drawings.diagram.boxes import Card, Gauge, parameter_share_text
 from modeldiff.drawings.diagram.layout.canvas_columns import MARGIN, PANEL_X
 from modeldiff.drawings.diagram.layout.elements import Box, Frame, Layout
-from modeldiff.drawings.diagram.legend_notes import NotesBlock
-from modeldiff.drawings.diagram.svg_parts import (
-    ARROWS,
-    badge_tag,
-    line_tag,
-    style_sheet,
-    sum_tag,
-)
+from modeldiff.drawings.diagram.svg_parts import ARROWS, line_tag, style_sheet, sum_tag
 from modeldiff.drawings.style.palette import CSS_PALETTE, Palette
 from modeldiff.drawings.style.svg import described, escape, rectangle, text_tag
 from modeldiff.drawings.style.text_metrics import shorten, text_width
@@ -91,17 +84,6 @@ class Painter:
         foot = (_LEGEND if self.legend else 0.0) + (_CAPTION * len(caption) + 6 if caption else 0)
         return (_HEADING if title else 0.0) + foot
 
-    def notes(self, block: NotesBlock, x: float, y: float) -> str:
-        """Annotations whose upper left corner is here, as SVG elements; nothing where there are
-        none."""
-        if not block.badges:
-            return ""
-        badges = "".join(badge_tag(*badge) for badge in block.badges)
-        texts = "".join(
-            text_tag(text.text, text.css, text.x, text.y, after=text.after) for text in block.texts
-        )
-        return f'<g class="notes" transform="translate({x:.1f} {y:.1f})">{badges}{texts}</g>'
-
     def _box(self, box: Box) -> str:
         card = box.card
         radius = 7.0 if card.kind == "parameters" else box.height / 2
@@ -109,9 +91,6 @@ class Painter:
             text_tag(text.text, text.css, text.x, text.y, text.anchor, text.after)
             for text in card.texts(box.width)
         )
-        badge = card.badge_at(box.width)
-        if badge is not None and card.badge is not None:
-            inner += badge_tag(*badge, card.badge)
         place = f'transform="translate({box.x:.1f} {box.y:.1f})"'
         if card.kind != "parameters":
             title = f"<title>{escape(f'{card.label} {card.detail}'.strip())}</title>"
@@ -177,8 +156,6 @@ class Painter:
         """What a screen reader says of a box."""
         metric = self.scale.metric.label.lower()
         words = [card.label, card.node.shape, card.detail]
-        if card.badge is not None:
-            words.insert(0, f"number {card.badge}")
         for value, number in zip(card.values, card.numbers, strict=False):
             name = f"{value.parameter}: " if len(card.values) > 1 else ""
             words.append(f"{name}{metric} {number}")

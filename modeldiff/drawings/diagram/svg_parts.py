@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from modeldiff.drawings.diagram.boxes import BADGE
 from modeldiff.drawings.diagram.layout.block import Point
 from modeldiff.drawings.diagram.layout.elements import Route
 from modeldiff.drawings.style.palette import Palette
-from modeldiff.drawings.style.svg import escape, text_tag
+from modeldiff.drawings.style.svg import escape
 from modeldiff.drawings.style.text_metrics import text_width
 
-BADGE_SIZE = 10.5
 LABEL_SIZE = 11.0
 _CORNER = 7.0
 # Beside the circles on the line, and above where a frame begins.
@@ -64,8 +62,6 @@ def style_sheet(palette: Palette) -> str:
         ".shape": "font-size:12px",
         ".op": f"font-size:12px;fill:{p.muted}",
         ".sign": f"font-size:17px;font-weight:700;fill:{p.muted}",
-        ".badge": f"fill:{p.accent}",
-        ".badge-number": f"font-size:{BADGE_SIZE:g}px;font-weight:700;fill:{p.surface}",
         ".track": f"fill:{p.track}",
         ".bar": f"fill:{p.bar}",
         ".mark": f"stroke:{p.text};stroke-width:1.2",
@@ -78,13 +74,6 @@ def style_sheet(palette: Palette) -> str:
         ".selected .box": f"stroke:{p.accent};stroke-width:3",
     }
     return "".join(f".diagram {name}{{{rule}}}" for name, rule in rules.items())
-
-
-def badge_tag(x: float, y: float, number: int) -> str:
-    """An annotation's number on its round ground."""
-    return f'<circle class="badge" cx="{x:g}" cy="{y:g}" r="{BADGE:g}"/>' + text_tag(
-        str(number), "badge-number", x, y + 0.36 * BADGE_SIZE, "middle"
-    )
 
 
 def line_tag(route: Route) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from modeldiff.drawings.output.png import packed, with_text
+from modeldiff.drawings.style.fonts import register_fonts
 from modeldiff.drawings.style.palette import FILE_FONT
 from modeldiff.drawings.style.svg import described
 
@@ -25,6 +26,7 @@ def svg_to_png(svg: str, *, scale: float = 2.0) -> bytes:
     """
     import vl_convert
 
+    register_fonts()
     png = packed(bytes(vl_convert.svg_to_png(svg, scale=scale)))
     description = re.match("<svg[^>]*><desc>(.*?)</desc>", svg, re.DOTALL)
     return with_text(png, html.unescape(description.group(1))) if description else png
@@ -34,16 +36,16 @@ def svg_to_pdf(svg: str) -> bytes:
     """An SVG with concrete colours as a PDF of one page: vectors, and text in embedded fonts."""
     import vl_convert
 
+    register_fonts()
     return bytes(vl_convert.svg_to_pdf(svg))
 
 
-def embed_font(svg: str, woff2: bytes) -> str:
+def embed_font(svg: str, woff2: bytes, family: str = FILE_FONT.partition(",")[0]) -> str:
     """The SVG with a font in it, so that it reads the same where that font is not installed.
 
-    ``woff2`` is a variable font of the family that ``FILE_FONT`` names first. Programs that know no
-    fonts in an SVG take the next one of the list.
+    ``woff2`` is a variable font of this ``family``, by default the one that ``FILE_FONT`` names
+    first. Programs that know no fonts in an SVG take the next one of the list.
     """
-    family = FILE_FONT.partition(",")[0]
     data = base64.b64encode(woff2).decode()
     face = (
         f"@font-face{{font-family:{family};font-weight:200 900;"

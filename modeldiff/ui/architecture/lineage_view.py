@@ -1,6 +1,8 @@
-"""A line of models: a card a step, with what changed from the one before."""
+"""A line of models: drawn in a row, with a card a step on what changed from the one before."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -9,11 +11,19 @@ from modeldiff.architectures import Fact, FactPair
 from modeldiff.architectures.facts.diagram_anchors import in_brief, value_in_brief
 from modeldiff.architectures.facts.lineage import LineageStep, read_lineage
 from modeldiff.checkpoints.config_only.catalog import catalog_names
-from modeldiff.drawings import CSS_PALETTE, LIGHT
+from modeldiff.drawings import CSS_PALETTE, Palette
+from modeldiff.drawings.comparison.evolution import (
+    EVOLUTION_TEXT,
+    NARROWEST,
+    EvolutionModel,
+    evolution_caption,
+    evolution_svg,
+)
 from modeldiff.drawings.comparison.lineage import stack_lines
-from modeldiff.drawings.comparison.lineage_svg import stack_svg, stacks_svg
+from modeldiff.drawings.style.fonts import SANS, SERIF
+from modeldiff.findings.model_names import figure_name, release_text
 from modeldiff.model import Model
-from modeldiff.ui.controls.downloads import drawing_downloads
+from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.session.opening import NotOpened, open_side
 from modeldiff.ui.session.selected_pair import BASE, TARGET
 from modeldiff.ui.session.url_state import change_view, current_view
@@ -27,11 +37,12 @@ STORY = (
     "catalog:llama-2-7b",
     "catalog:llama-3-8b",
     "catalog:llama-3.1-8b",
-    "catalog:llama-3.2-3b",
+    "catalog:llama-3.2-1b",
 )
 MOST_STEPS = 12
 _CHOOSER = "evolution_steps"
 _CARD_WIDTH = 316
+_PAGE_WIDTH = 1120.0
 _LOUD = 8
 """Differences that a card tells in full; the others are under a lid."""
 
@@ -48,7 +59,8 @@ def lineage_view() -> None:
         for side, step in zip(sides, steps, strict=True)
         if isinstance(side, Model) and step is not None
     ]
-    lines = stack_lines([step for _, step in opened])
+    if opened:
+        _figure(opened)
     with st.container(horizontal=True, gap="small", key="evolution"):
         place = 0
         for number, (side, step) in enumerate(zip(sides, steps, strict=True), start=1):
@@ -57,36 +69,37 @@ def lineage_view() -> None:
                 if isinstance(side, NotOpened):
                     show_error(side.error, about="This step cannot be opened.")
                 elif step is not None:
-                    st.subheader(plain(step.architecture.title), anchor=False)
-                    svg = stack_svg(
-                        lines, place, name=side.text, palette=CSS_PALETTE, font="inherit"
-                    )
-                    scrolled_drawing(svg, key=f"stack_{number}", least=0.8)
                     _words(side, step, opened[place - 1][0] if place else None)
                     place += 1
-    if opened:
-        st.caption(
-            "Data runs upward. Outlined is what differs from the one before: :orange[≠] built "
-            "otherwise, :orange[+] new, thin: other numbers."
-        )
-        drawing_downloads(
-            "modeldiff-evolution",
-            lambda: stacks_svg(
-                lines,
-                [step for _, step in opened],
-                [side.text for side, _ in opened],
-                palette=LIGHT,
-                title="Evolution",
-                caption=[
-                    *(
-                        f"{number}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
-                        for number, (side, _) in enumerate(opened, start=1)
-                    ),
-                    f"modeldiff {__version__}",
-                ],
+
+
+def _figure(opened: Sequence[tuple[Model, LineageStep]]) -> None:
+    """The row of stacks, and its files."""
+    models = [EvolutionModel(figure_name(m), release_text(m), step) for m, step in opened]
+    lines = stack_lines([step for _, step in opened])
+
+    def draw(width: float, palette: Palette, sans: str = SANS, serif: str = SERIF) -> str:
+        return evolution_svg(models, lines, width=width, palette=palette, sans=sans, serif=serif)
+
+    # What goes beyond the page is reached by scrolling sideways.
+    width = max(_PAGE_WIDTH, 1.1 * len(models) * NARROWEST + EVOLUTION_TEXT)
+    scrolled_drawing(
+        draw(width, CSS_PALETTE, "inherit", "var(--st-heading-font)"), key="stacks", least=1.0
+    )
+    figure_downloads(
+        "modeldiff-evolution",
+        draw,
+        text_px=EVOLUTION_TEXT,
+        caption=evolution_caption(models),
+        origin=[
+            *(
+                f"{side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
+                for side, _ in opened
             ),
-            key="evolution_drawing",
-        )
+            f"modeldiff {__version__}",
+        ],
+        key="evolution_drawing",
+    )
 
 
 def written(line: list[str]) -> str:

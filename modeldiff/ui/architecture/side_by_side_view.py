@@ -8,13 +8,15 @@ import streamlit as st
 
 from modeldiff.architectures import FactPair, explain
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import CSS_PALETTE, LIGHT
+from modeldiff.drawings import CSS_PALETTE
 from modeldiff.drawings.comparison.difference_marks import counterpart
 from modeldiff.drawings.comparison.side_by_side import SideBySide, side_by_side, similarity_text
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
+from modeldiff.findings.model_names import figure_name
 from modeldiff.model import Model
-from modeldiff.ui.controls.downloads import drawing_downloads, provenance
+from modeldiff.ui.controls.downloads import provenance
+from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.place.place_panel import explanation_text
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.widgets.markdown import code, plain
@@ -47,10 +49,21 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
         on_choose=_choose,
     )
     st.caption("Data runs upward. A click on a box tells what it does.")
-    drawing_downloads(
+    figure_downloads(
         "modeldiff-blocks",
-        lambda: side_by_side_svg(drawing, names, palette=LIGHT, caption=provenance(comparison)),
+        lambda _, palette: side_by_side_svg(drawing, names, palette=palette),
+        text_px=None,
+        caption=_caption(comparison),
+        origin=provenance(comparison),
         key="blocks_drawing",
+    )
+
+
+def _caption(comparison: Comparison) -> str:
+    names = figure_name(comparison.base), figure_name(comparison.target)
+    return (
+        f"The blocks of {names[0]} (left) and {names[1]} (right). Data runs upward; outlined is "
+        "what differs, and between the two stands in what way."
     )
 
 

@@ -85,34 +85,6 @@ def _step_button(label: str, options: Sequence[int | None], place: int) -> None:
     )
 
 
-def choose_numbered(view: View) -> bool:
-    """Whether the drawing's parameters are numbered and explained in a legend."""
-    return _switch(
-        "Numbers and legend",
-        "numbered",
-        view.numbered,
-        "A number on each parameter, and a sentence on each in a legend.",
-    )
-
-
-def choose_slide(view: View) -> bool:
-    """Whether the drawing is as wide as the page, its sublayers side by side."""
-    return _switch("Slide", "slide", view.slide, "As wide as the page: attention beside MLP.")
-
-
-def _switch(label: str, name: str, on: bool, says: str) -> bool:
-    """A switch for a part of the view that is 1 or not there."""
-    key = f"{name}_switch"
-    st.session_state[key] = on
-    st.toggle(
-        label,
-        key=key,
-        help=says,
-        on_change=lambda: change_view(**{name: 1 if st.session_state[key] else None}),
-    )
-    return on
-
-
 def choose_cell(cell: Cell | None) -> None:
     """Carry a chosen cell to the URL. For callbacks."""
     layer, column = cell or (None, None)

@@ -10,10 +10,13 @@ import streamlit as st
 
 from modeldiff._version import __version__
 from modeldiff.comparison import Comparison
+from modeldiff.drawings import DARK, LIGHT
 from modeldiff.drawings.output.rendering import embed_font, svg_to_pdf, svg_to_png
+from modeldiff.drawings.poster.poster import PAPERS, poster
 from modeldiff.drawings.report import report_html
 from modeldiff.results import Result, write_result
 from modeldiff.ui.controls.diff_progress import DiffState
+from modeldiff.ui.controls.figure_downloads import app_font
 
 _TYPES = {
     "csv": "text/csv",
@@ -37,6 +40,7 @@ def result_downloads(comparison: Comparison, result: Result) -> None:
             help="One page with everything, to be mailed, kept or printed.",
             on_click="ignore",
         )
+        _poster_download(comparison, result, name)
         for suffix, mime in _TYPES.items():
             st.download_button(
                 suffix.upper() if suffix != "parquet" else "Parquet",
@@ -47,6 +51,27 @@ def result_downloads(comparison: Comparison, result: Result) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
+
+
+def _poster_download(comparison: Comparison, result: Result, name: str) -> None:
+    """The change as a poster, on the chosen paper in the chosen colours."""
+    with st.popover("Poster", icon=":material/wallpaper:", help="One sheet for the wall"):
+        paper = st.segmented_control(
+            "Paper", tuple(PAPERS), default="A3", required=True, key="poster_paper"
+        )
+        theme = st.segmented_control(
+            "Colours", ("Light", "Dark"), default="Light", required=True, key="poster_theme"
+        )
+        palette = DARK if theme == "Dark" else LIGHT
+        st.download_button(
+            "PDF",
+            lambda: poster(result, comparison, palette, paper).pdf(),
+            file_name=f"{name}-{paper}.pdf",
+            mime="application/pdf",
+            key="download_poster",
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 def diff_downloads(comparison: Comparison, state: DiffState) -> None:
@@ -63,7 +88,7 @@ def drawing_downloads(name: str, draw: Callable[[], str], *, key: str = "drawing
     """
     with st.container(horizontal=True):
         for suffix, mime, data in (
-            ("svg", "image/svg+xml", lambda: embed_font(draw(), _app_font())),
+            ("svg", "image/svg+xml", lambda: embed_font(draw(), app_font())),
             ("png", "image/png", lambda: svg_to_png(draw())),
             ("pdf", "application/pdf", lambda: svg_to_pdf(draw())),
         ):
@@ -93,12 +118,6 @@ def provenance(comparison: Comparison, state: DiffState | None = None) -> tuple[
     else:
         lines.append(f"modeldiff {__version__}")
     return tuple(lines)
-
-
-def _app_font() -> bytes:
-    """The variable font of the app's text, which comes with Streamlit: 170 kB of Source Sans."""
-    folder = Path(st.__file__).parent / "static" / "static" / "media"
-    return next(folder.glob("SourceSansVF-Upright*.woff2")).read_bytes()
 
 
 def _written(result: Result, suffix: str) -> Callable[[], bytes]:

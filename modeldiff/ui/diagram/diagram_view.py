@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from modeldiff.architectures import explain
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import CSS_PALETTE, LIGHT, diagram_svg
+from modeldiff.drawings import CSS_PALETTE
+from modeldiff.drawings.annotated.annotated import LEAST_TEXT, Drawing
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
+from modeldiff.findings.model_names import figure_name
 from modeldiff.findings.selection import component_of, rows_of_component
-from modeldiff.ui.controls.choosers import (
-    choose_layer,
-    choose_metric,
-    choose_numbered,
-    choose_side,
-    choose_slide,
-)
+from modeldiff.ui.controls.choosers import choose_layer, choose_metric, choose_side
 from modeldiff.ui.controls.diff_progress import DiffState, any_measured, changes_so_far
-from modeldiff.ui.controls.downloads import drawing_downloads, provenance
+from modeldiff.ui.controls.downloads import provenance
+from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.place.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.session.layer_playback import played
 from modeldiff.ui.session.url_state import change_view, current_view, link_query
 from modeldiff.ui.widgets.clickable_diagram import clickable_diagram
 from modeldiff.ui.widgets.markdown import code
+
+WIDTHS = (1232.0, 1112.0, 800.0, 398.0)
+"""The widths in pixels that the drawing is laid out for: a full screen, a page without and with a
+sidebar, a phone."""
 
 
 def diagram_view(comparison: Comparison, state: DiffState) -> None:
@@ -44,52 +41,41 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
             st.info(reason)
             return
         view = played(view, architecture.layer_count)
-        numbered = choose_numbered(view)
-        slide = choose_slide(view)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = choose_layer(view, architecture.layer_count)
     component = component_of(changes, view.component) if view.component else None
-    draw = partial(
-        diagram_svg,
-        architecture,
-        layer=layer,
-        changes=numbers,
-        metric=metric,
-        numbered=numbered,
-    )
+    drawing = Drawing(architecture, figure_name(side), metric, layer, numbers, selected=component)
     name = "all layers" if layer is None else f"layer {layer}"
-    title = f"{comparison.base.text} → {comparison.target.text}, {name}"
-    drawing, panel = _places(slide=slide, spacious=numbered and component is None)
-    with drawing:
-        on_page = partial(draw, palette=CSS_PALETTE, font="inherit")
-        clickable_diagram(
-            title=title,
-            tall=on_page(room=0),
-            wide=on_page() if numbered else None,
-            landscape=on_page(landscape=True),
-            slide=slide,
-            selected=component,
-            on_choose=lambda node: change_view(component=node),
-            layer=layer,
-            layers=architecture.layer_count,
-            on_layer=lambda there: change_view(layer=there),
-        )
-        if numbers:
-            st.caption(metric.description)
-        about = (metric.description,) if numbers else ()
-        drawing_downloads(
-            f"modeldiff {name}".replace(" ", "-"),
-            lambda: draw(
-                palette=LIGHT,
-                selected=component,
-                landscape=slide,
-                title=title,
-                caption=(*about, *provenance(comparison, state)),
-            ),
-        )
-    with panel, st.container(border=True, key="place_panel"):
+    clickable_diagram(
+        title=f"{comparison.base.text} → {comparison.target.text}, {name}",
+        drawings=[
+            drawing.svg(width, CSS_PALETTE, sans="inherit", serif="var(--st-heading-font)")
+            for width in WIDTHS
+        ],
+        selected=component,
+        on_choose=lambda node: change_view(component=node),
+        layer=layer,
+        layers=architecture.layer_count,
+        on_layer=lambda there: change_view(layer=there),
+    )
+    if numbers:
+        st.caption(metric.description)
+    if elsewhere := drawing.not_drawn():
+        names = ", ".join(map(code, elsewhere))
+        st.caption(f"Not drawn, for only the other side has it: {names}")
+    figure_downloads(
+        f"modeldiff {name}".replace(" ", "-"),
+        drawing.svg,
+        text_px=LEAST_TEXT,
+        caption=_caption(comparison, drawing),
+        origin=provenance(comparison, state if numbers else None),
+    )
+    with st.container(border=True, key="place_panel"):
         if component is None:
-            st.markdown("**Choose a box**, by a click or with Tab and Enter, to read what it does.")
+            st.markdown(
+                "**Choose a box** to read what it does: by a click, or with Tab, arrows and Enter; "
+                "1 to 9 go to a parameter."
+            )
             return
         places = rows_of_component(changes, component, layer)
         layered = any(row.pair.place.layer is not None for place in places for row in place.rows)
@@ -111,12 +97,17 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
                 )
 
 
-def _places(*, slide: bool, spacious: bool) -> Sequence[DeltaGenerator]:
-    """Where the drawing is and where the panel: below a slide, else beside the drawing."""
-    if slide:
-        return st.container(), st.container()
-    # A legend wants room beside the drawing; the panel leaves it some while it is empty.
-    return st.columns([4, 1] if spacious else [3, 2], gap="medium")
+def _caption(comparison: Comparison, drawing: Drawing) -> str:
+    """What the figure shows, for the text around it."""
+    which = "Each kind of its layers" if drawing.layer is None else f"Its layer {drawing.layer}"
+    words = f"{drawing.name}. {which} as data passes through it, and its parameters."
+    if drawing.changes is not None:
+        names = figure_name(comparison.base), figure_name(comparison.target)
+        words += (
+            f" Numbers are the {drawing.metric.label.lower()} from {names[0]} to {names[1]}. "
+            f"{drawing.metric.description}"
+        )
+    return words
 
 
 def _where(layer: int | None, layered: bool) -> str:

@@ -14,7 +14,7 @@ import streamlit as st
 
 from modeldiff.drawings import METRICS, Metric, metric_named
 
-_NAMES = ("metric", "layer", "component", "side", "numbered", "slide", "rows", "steps")
+_NAMES = ("metric", "layer", "component", "side", "rows", "steps")
 _PICTURE = ("expert", "scale", "log", "across", "order", "experts", "look")
 """What else the heatmap has in the URL, see ``heatmap_choices``."""
 _KEPT = "view"
@@ -30,8 +30,6 @@ class View:
     ``layer`` None with a ``component`` is a place outside the layers, such as the embedding.
     ``component`` is a heatmap column or a component; it comes from the URL and may name nothing in
     this pair. ``side`` is whose layers the diagram draws where the two are built differently.
-    ``numbered``: its parameters have numbers, and a legend explains each; ``slide``: it is laid out
-    as wide as the page.
     ``rows`` is what the layer table shows if not a layer, ``steps`` the line of models whose
     lineage is told; both as the URL has them, empty where it says nothing. ``expert`` is one of a
     cell's experts.
@@ -41,8 +39,6 @@ class View:
     layer: int | None
     component: str | None
     side: Literal["base", "target"] = "base"
-    numbered: bool = False
-    slide: bool = False
     rows: str = ""
     steps: str = ""
     expert: int | None = None
@@ -66,8 +62,6 @@ def current_view(page: str) -> View:
         _layer(parameters.get("layer")),
         parameters.get("component"),
         "target" if parameters.get("side") == "target" else "base",
-        parameters.get("numbered") == "1",
-        parameters.get("slide") == "1",
         parameters.get("rows", ""),
         parameters.get("steps", ""),
         _layer(parameters.get("expert")),

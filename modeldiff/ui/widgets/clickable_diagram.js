@@ -5,9 +5,8 @@
 // keyboard's focus stays. What a box tells is shown at once for the mouse and the keyboard alike,
 // and hidden by Escape; the browser's own tooltip for it is late, and for the mouse alone.
 
-// A wider drawing is taken from this share of its own size on; none grows over this, and below the
-// size at which it can be read it is scrolled.
-const LEAST = 0.8, LEAST_SLIDE = 0.45, MOST = 1.3, READABLE = 0.65
+// No drawing grows over this, and below the size at which it can be read it is scrolled.
+const MOST = 1.3, READABLE = 0.8
 
 function sizeOf(svg) {
   const [, width, height] = /viewBox="[^ ]+ [^ ]+ ([^ ]+) ([^ "]+)/.exec(svg)
@@ -25,25 +24,19 @@ export default function ({ parentElement, data, setStateValue }) {
 
   const choose = () => {
     const room = host.clientWidth
+    const sizes = data.drawings.map(sizeOf)
     if (isFull()) {
-      const high = stage.clientHeight * 0.96 - pair.offsetHeight
-      const scaled = ["tall", "wide", "landscape"].filter((name) => data[name]).map((name) => {
-        const size = sizeOf(data[name])
-        return { name, scale: Math.min(room / size.width, high / size.height), size }
-      })
-      const best = scaled.reduce((one, other) => (other.scale > one.scale ? other : one))
-      return { name: best.name, width: best.size.width * best.scale }
+      const high = stage.clientHeight * 0.97 - pair.offsetHeight
+      const scales = sizes.map(({ width, height }) => Math.min(room / width, high / height))
+      const best = scales.indexOf(Math.max(...scales))
+      // What can't be read whole is scrolled.
+      const scale = Math.max(scales[best], Math.min(READABLE, room / sizes[best].width))
+      return { number: best, width: sizes[best].width * scale }
     }
-    const enough = (name, share) => data[name] && room >= share * sizeOf(data[name]).width
-    const name =
-      data.slide && enough("landscape", LEAST_SLIDE) ? "landscape"
-      : enough("wide", LEAST) ? "wide" : "tall"
-    const { width, height } = sizeOf(data[name])
-    const most = MOST * width
-    // A slide is to be seen in one piece.
-    const seen = name === "landscape" ? (window.innerHeight - 24) * width / height : most
-    const fits = Math.min(room, most, Math.max(seen, LEAST * width))
-    return { name, width: name === "landscape" ? fits : Math.max(fits, READABLE * width) }
+    const fits = sizes.findIndex(({ width }) => width <= room)
+    const number = fits < 0 ? sizes.length - 1 : fits
+    const { width } = sizes[number]
+    return { number, width: Math.max(Math.min(room, MOST * width), READABLE * width) }
   }
 
   const tell = (node) => {
@@ -67,18 +60,29 @@ export default function ({ parentElement, data, setStateValue }) {
     }
   }
 
+  const boxes = () => [...host.querySelectorAll("[data-node]")]
+  // One stop for Tab: the chosen box, or the first. Arrows go on from there.
+  const stopAt = (node) => {
+    for (const each of boxes()) each.setAttribute("tabindex", each === node ? "0" : "-1")
+  }
+  const go = (node) => {
+    if (!node) return
+    stopAt(node)
+    node.focus()
+    node.scrollIntoView({ block: "nearest", inline: "nearest" })
+  }
+
   const draw = () => {
     if (!host.clientWidth) return
-    const { name, width } = choose()
-    const drawn = `${data.digest} ${name}`
+    const { number, width } = choose()
+    const drawn = `${data.digest} ${number}`
     if (host.dataset.drawn !== drawn) {
       const focused = host.getRootNode().activeElement?.dataset?.node
       hush()
-      host.innerHTML = data[name]
+      host.innerHTML = data.drawings[number]
       host.dataset.drawn = drawn
       prepare()
-      const nodes = [...host.querySelectorAll("[data-node]")]
-      nodes.find((node) => node.dataset.node === focused)?.focus()
+      boxes().find((node) => node.dataset.node === focused)?.focus()
     }
     host.firstElementChild.style.width = `${width}px`
     for (const node of host.querySelectorAll("[data-told]")) {
@@ -94,20 +98,34 @@ export default function ({ parentElement, data, setStateValue }) {
       const take = () => say({ selected: chosen ? null : node.dataset.node })
       node.onclick = take
       node.onkeydown = (event) => {
-        if (event.key === "Enter" || event.key === " ") {
-          event.preventDefault()
-          take()
-        }
+        if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return
+        const all = boxes(), at = all.indexOf(node)
+        const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key]
+        const there =
+          step ? all[at + step]
+          : event.key === "Home" ? all[0]
+          : event.key === "End" ? all.at(-1)
+          : undefined
+        if (event.key === "Enter" || event.key === " ") take()
+        else if (step || there) go(there)
+        else return
+        event.preventDefault()
+        event.stopPropagation()
       }
     }
+    const all = boxes()
+    const stop = all.find((node) => node === host.getRootNode().activeElement)
+    stopAt(stop ?? all.find((node) => node.dataset.node === data.selected) ?? all[0])
   }
 
   full.onclick = () => stage.requestFullscreen().then(() => stage.focus())
   stage.tabIndex = -1
   stage.onkeydown = (event) => {
     if (event.key === "Escape") hush()
+    if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return
+    if (/^[1-9]$/.test(event.key)) go(boxes().find((node) => node.dataset.number === event.key))
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key]
-    if (step && !event.ctrlKey && !event.altKey && !event.metaKey && !event.shiftKey) {
+    if (step) {
       event.preventDefault()
       // All layers together are before the first.
       const there = (data.layer ?? -1) + step

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -31,10 +31,7 @@ _component = st.components.v2.component(
 def clickable_diagram(
     *,
     title: str,
-    tall: str,
-    wide: str | None = None,
-    landscape: str,
-    slide: bool = False,
+    drawings: Sequence[str],
     selected: str | None,
     on_choose: Callable[[str | None], None],
     layer: int | None,
@@ -44,21 +41,22 @@ def clickable_diagram(
     """Draw an SVG whose nodes carry ``data-node``, with one of them chosen; ``title`` is written
     over it on a full screen.
 
-    There are up to three drawings of the same: ``tall`` for the width of a phone, ``wide`` for
-    where there is room beside it, and ``landscape``, which is taken for a ``slide``. A drawing
-    grows with its room, up to a little over its own size; on a full screen, the drawing that gets
-    largest is shown. ``on_choose`` is called with the node that was clicked, or with None when the
-    chosen one was clicked once more; ``on_layer`` with the layer that an arrow key went to from
-    ``layer``, of ``layers`` (None: all together, which are before the first). Both are callbacks,
-    called before the script runs again.
+    ``drawings`` are the same, laid out for several widths, the widest first: the widest that has
+    room in its own size is taken, and grows with its room a little. On a full screen, the one that
+    gets largest is shown whole. Tab comes to the boxes, arrows go through them in the order of the
+    data, digits to those with a ``data-number``.
+
+    ``on_choose`` is called with the node that was clicked, or with None when the chosen one was
+    clicked once more; ``on_layer`` with the layer that an arrow key went to from ``layer``, of
+    ``layers`` (None: all together, which are before the first). Both are callbacks, called before
+    the script runs again.
     """
     # Whoever calls says what is chosen. Without this the browser's last click would stay the
     # component's state, and the same click would not count as a change after the choice moved on.
     # Both are one value, as the browser sends its last word on each of several.
     now = {"selected": selected, "layer": layer}
     st.session_state.setdefault(_KEY, {})["view"] = now
-    drawings = {"tall": tall, "wide": wide, "landscape": landscape}
-    digest = hashlib.sha256(repr(drawings).encode()).hexdigest()
+    digest = hashlib.sha256("".join(drawings).encode()).hexdigest()
 
     def take() -> None:
         message = st.session_state[_KEY]["view"]
@@ -72,11 +70,10 @@ def clickable_diagram(
     _component(
         key=_KEY,
         data={
-            **drawings,
             **now,
+            "drawings": list(drawings),
             "layers": layers,
             "title": title,
-            "slide": slide,
             "digest": digest,
         },
         on_view_change=take,

@@ -1,8 +1,7 @@
 """The canvas that a diagram is put on, piece by piece from below: stream, frames, blocks, ends.
 
 Everything is placed in ``u``, pixels above the lower edge, and turned over into the picture's ``y``
-at the end. A canvas has one column, in which the stream only rises; or several, between which it
-comes down again, so that a layer's sublayers stand side by side.
+at the end.
 """
 
 from __future__ import annotations
@@ -35,18 +34,12 @@ _PARALLEL_X = STREAM_X + 16
 
 @dataclass
 class Canvas:
-    """A canvas that grows upward; everything is kept in ``u`` until it is turned over.
+    """A canvas that grows upward; everything is kept in ``u`` until it is turned over. ``label`` is
+    the stream's."""
 
-    ``at`` is the column in which it grows, ``floor`` where the last frame begins, ``over`` where
-    the stream can leave its column over the panels. ``label`` is the stream's.
-    """
-
-    columns: Sequence[CanvasColumn]
+    column: CanvasColumn
     label: str = ""
     u: float = MARGIN
-    at: int = 0
-    floor: float = MARGIN
-    over: float = MARGIN
     boxes: list[tuple[Card, float, float, float, float]] = field(default_factory=list)
     panels: list[Frame] = field(default_factory=list)
     routes: list[Route] = field(default_factory=list)
@@ -56,13 +49,8 @@ class Canvas:
     stream: list[tuple[float, float]] = field(default_factory=list)
 
     @property
-    def column(self) -> CanvasColumn:
-        """The column at which the canvas grows."""
-        return self.columns[self.at]
-
-    @property
     def width(self) -> float:
-        return self.columns[-1].end + INSIDE + MARGIN
+        return self.column.end + INSIDE + MARGIN
 
     def begin(self, stem: Block, names: Sequence[str]) -> None:
         """What comes in (by ``names``, one an entry), what turns it into vectors, and the stream's
@@ -124,25 +112,12 @@ class Canvas:
         among: tuple[bool, ...],
         kind: LayerKind,
         sublayers: Sequence[Branch],
-        places: Sequence[int],
     ) -> None:
-        """The frame of a layer, each of its sublayers in the column that ``places`` names; those of
-        one column are stacked upward. It stands on what is there, or beside the frame before where
-        its first column is a new one."""
-        start = places[0] if places else self.at
-        highest = self.u
-        if start > self.at:
-            self._come_down(start, self.over)
-        else:
-            self._turn_back_to(start)
-            highest = self.floor = self.u
-        self.u = self.floor + INSIDE
+        """The frame of a layer, on what is there, its sublayers stacked upward."""
+        bottom = self.u
+        self.u += INSIDE
         first: float | None = None
-        for place, branch in zip(places, sublayers, strict=True):
-            if place != self.at:
-                highest = max(highest, self.u + self._title_room())
-                self._come_down(place, self.u - BETWEEN / 2)
-                self.u = self.floor + INSIDE
+        for branch in sublayers:
             if branch.sublayer.adds:
                 first = self._branch(kind, branch, first)
             else:
@@ -150,12 +125,10 @@ class Canvas:
                 self.u += _RIM
                 base, _ = self._put(branch.block)
                 self._panel(branch.sublayer, low, base + branch.block.height + _TITLE)
-        self.over = self.u - BETWEEN / 2
-        self.u = max(highest, self.u + self._title_room())
-        left, bottom = self.columns[start].left + MARGIN, self.floor
+        self.u += _TITLE - BETWEEN
         right = self.column.end + INSIDE
         self.panels.append(
-            Frame("layer", title, aside, left, bottom, right - left, self.u - bottom, among)
+            Frame("layer", title, aside, MARGIN, bottom, right - MARGIN, self.u - bottom, among)
         )
         self.u += BETWEEN
 
@@ -170,8 +143,8 @@ class Canvas:
         self.u += _GHOST + BETWEEN - 4
 
     def restart(self) -> None:
-        """Go on above with a stream of its own, in the first column."""
-        self.stream, self.at = [], 0
+        """Go on above with a stream of its own."""
+        self.stream = []
         self.u += BETWEEN
 
     def turned(self) -> Layout:
@@ -208,8 +181,7 @@ class Canvas:
         for entry in block.entries:
             way: Polyline = ((x, base),)
             if shared:
-                aside = self.column.left + _PARALLEL_X
-                way = ((x, first), (aside, first), (aside, base))
+                way = ((x, first), (_PARALLEL_X, first), (_PARALLEL_X, base))
             self._route(way, entry, base, left, "branch")
         for line in block.exits:
             self._route((), line, base, left, "branch", then=((x, top),))
@@ -245,28 +217,6 @@ class Canvas:
             Frame("sublayer", sublayer.name, "", column.panel, low, column.inner, top - low)
         )
         self.u = top + BETWEEN
-
-    def _title_room(self) -> float:
-        """What a frame's title needs over the panels, with the stream below it where it turns."""
-        return _TITLE - BETWEEN + (TURN / 2 if len(self.columns) > 1 else 0.0)
-
-    def _turn_back_to(self, place: int) -> None:
-        """Lead the stream to where the next frame begins, if that is not where it is."""
-        if place < self.at:
-            middle = self.u - BETWEEN + TURN / 2
-            self.stream += [(self.column.stream, middle), (self.columns[place].stream, middle)]
-            self.u += TURN - BETWEEN
-        self.at = place
-
-    def _come_down(self, place: int, upper: float) -> None:
-        """Lead the stream over the panels of this column, and down to those of another."""
-        aside, lower = self.column.end + TURN, self.floor + INSIDE / 2
-        # An arrow half way says that it comes down here.
-        middle = aside, (upper + lower) / 2
-        self.stream += [(self.column.stream, upper), (aside, upper), middle]
-        self._close_stream()
-        self.at, self.label = place, ""
-        self.stream = [middle, (aside, lower), (self.column.stream, lower)]
 
     def _close_stream(self) -> None:
         self.routes.append(Route(tuple(self.stream), "stream", self.label))

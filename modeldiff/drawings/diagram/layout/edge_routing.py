@@ -21,13 +21,14 @@ _STIFF = 100.0
 _OVER = 18.0
 
 
-def arrange(rows: Sequence[Sequence[Card]], room: float) -> Block:
+def arrange(rows: Sequence[Sequence[Card]], room: float, *, gap: float = _GAP) -> Block:
     """Lay out rows of cards (first row lowest), each with its node's ``inputs``.
 
     Rows wider than ``room`` are broken into several. Inputs that are no node of a lower row are
-    left out; a node without inputs reads the stream, unless it is a lone parameter.
+    left out; a node without inputs reads the stream, unless it is a lone parameter. ``gap`` is the
+    least distance between two rows.
     """
-    graph = _Lanes(_broken(rows, room))
+    graph = _Lanes(_broken(rows, room), gap)
     graph.place()
     return graph.drawn()
 
@@ -49,6 +50,10 @@ def _broken(rows: Sequence[Sequence[Card]], room: float) -> list[list[Card]]:
 
 
 class _Lanes(Graph):
+    def __init__(self, rows: list[list[Card]], gap: float) -> None:
+        super().__init__(rows)
+        self.gap = gap
+
     def place(self) -> None:
         """Pull every node to the middle of its neighbours, as far as the row leaves room."""
         for sweep in range(_SWEEPS):
@@ -140,14 +145,14 @@ class _Lanes(Graph):
         at = 0.0
         for row, height in enumerate(heights):
             levels, count = tracks(self._ends(row))
-            turns.append({source: at + _GAP / 2 + _TRACK * n for source, n in levels.items()})
-            at += _GAP + _TRACK * max(0, count - 1)
+            turns.append({source: at + self.gap / 2 + _TRACK * n for source, n in levels.items()})
+            at += self.gap + _TRACK * max(0, count - 1)
             for card in self.cards[row]:
                 node = self.nodes[card.node.id]
                 u = at + (height - card.height) / 2
                 spots[node.id] = Spot(card, node.x, u, node.width, card.height)
             at += height
-        height = at + _GAP
+        height = at + self.gap
         entries, lines = self._lines(spots, turns)
         exits = [
             ((spot.x, spot.u + spot.height), (spot.x, height))

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, compress
+from itertools import compress
 from operator import not_
-from typing import Literal, get_args
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Node, Sublayer
 from modeldiff.architectures.graph.columns import is_before_layers
@@ -18,7 +17,7 @@ from modeldiff.architectures.spec import UNKNOWN
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.diagram.layout.block import Block, Branch, Point
 from modeldiff.drawings.diagram.layout.canvas import Canvas
-from modeldiff.drawings.diagram.layout.canvas_columns import INSIDE, columns_of
+from modeldiff.drawings.diagram.layout.canvas_columns import INSIDE, CanvasColumn
 from modeldiff.drawings.diagram.layout.edge_routing import arrange
 from modeldiff.drawings.diagram.layout.elements import Layout
 from modeldiff.text.formatting import format_layers
@@ -30,10 +29,6 @@ _MOST_KINDS = 6
 Layers = Sequence[int | None]
 CardMaker = Callable[[Sequence[Node], Layers], Sequence[Card]]
 """Makes the cards of a row of nodes that stand for these layers."""
-
-Arrangement = Literal["tall", "rows", "row"]
-"""Everything in one column; each kind of layer with its sublayers side by side, the kinds stacked;
-or all sublayers of all kinds side by side."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +50,6 @@ def lay_out(
     cards: CardMaker,
     *,
     narrowest: float = _NARROWEST,
-    arrangement: Arrangement = "tall",
 ) -> Layout:
     """The layout of an architecture with one layer drawn, or with ``layer`` None of every kind.
 
@@ -63,59 +57,28 @@ def lay_out(
     width of the sublayers' panels.
     """
     sections = list(_sections(architecture, layer, cards))
-    return _on_canvas(architecture, layer, sections, narrowest, arrangement)
-
-
-def lay_out_ways(
-    architecture: Architecture, layer: int | None, cards: CardMaker
-) -> tuple[Layout, ...]:
-    """The same drawing in each arrangement."""
-    sections = list(_sections(architecture, layer, cards))
-    return tuple(
-        _on_canvas(architecture, layer, sections, _NARROWEST, arrangement)
-        for arrangement in get_args(Arrangement)
-    )
-
-
-def _on_canvas(
-    architecture: Architecture,
-    layer: int | None,
-    sections: Sequence[_Section],
-    narrowest: float,
-    arrangement: Arrangement,
-) -> Layout:
-    """The sections on one canvas, each over the one before."""
-    places = _places(sections, arrangement)
-    inners = [narrowest] * (
-        1 + max((max(p, default=0) for each in places for p in each), default=0)
-    )
-    framed = [False] * len(inners)
-    for section, each in zip(sections, places, strict=True):
-        last = each[-1][-1] if each and each[-1] else 0
-        for at, block in ((0, section.stem), (last, section.tail)):
-            inners[at] = max(inners[at], block.width + 2 * INSIDE)
-        for (_, sublayers), where in zip(section.kinds, each, strict=True):
-            framed[where[0] if where else 0] = True
-            for at, branch in zip(where, sublayers, strict=True):
-                inners[at] = max(inners[at], branch.width + 2 * INSIDE)
-    canvas = Canvas(columns_of(inners, framed))
-    for number, (section, each) in enumerate(zip(sections, places, strict=True)):
+    widths = [narrowest]
+    for section in sections:
+        widths += [block.width + 2 * INSIDE for block in (section.stem, section.tail)]
+        for _, sublayers in section.kinds:
+            widths += [branch.width + 2 * INSIDE for branch in sublayers]
+    canvas = Canvas(CanvasColumn(max(widths)))
+    for number, section in enumerate(sections):
         if number:
             canvas.restart()
         canvas.label = _stream_label(architecture) if section is sections[-1] else "residual stream"
         canvas.begin(section.stem, section.names)
         below, above = _elided(architecture, section, layer)
         canvas.elide(below)
-        for (kind, sublayers), where in zip(section.kinds, each, strict=True):
+        for kind, sublayers in section.kinds:
             drawn = set(kind.layers) if layer is None else {layer}
             among = tuple(number in drawn for number in range(section.layer_count))
             canvas.layer(
                 _title(kind, layer),
-                _aside(architecture, kind),
+                kind_aside(architecture, kind),
                 () if all(among) else among,
                 kind,
                 sublayers,
-                where,
             )
         canvas.elide(above)
         canvas.end(section.tail, section.out)
@@ -144,9 +107,9 @@ def _section(
     tower: str,
     towers: Sequence[str],
 ) -> _Section:
-    stem, tail = _ends(architecture, tower, towers)
-    before = arrange([cards(row, (None,)) for row in _depths(stem)], _ROOM)
-    after = arrange([cards(row, (None,)) for row in _depths(tail)], _ROOM)
+    stem, tail = tower_ends(architecture, tower, towers)
+    before = arrange([cards(row, (None,)) for row in node_depths(stem)], _ROOM)
+    after = arrange([cards(row, (None,)) for row in node_depths(tail)], _ROOM)
     kinds = []
     for kind in drawn_kinds(architecture, layer):
         if kind.tower == tower:
@@ -164,7 +127,7 @@ def _section(
     )
 
 
-def _ends(
+def tower_ends(
     architecture: Architecture, tower: str, towers: Sequence[str]
 ) -> tuple[list[Node], list[Node]]:
     """The nodes before and after a tower's layers, the first of ``towers`` being the main one."""
@@ -185,26 +148,6 @@ def _branch(sublayer: Sublayer, layers: Layers, cards: CardMaker) -> Branch:
     return Branch(sublayer, arrange(rows[:split], _ROOM), norm)
 
 
-def _places(sections: Sequence[_Section], arrangement: Arrangement) -> list[list[list[int]]]:
-    """The column of each sublayer of each kind of each section."""
-    places: list[list[list[int]]] = []
-    for section in sections:
-        each: list[list[int]] = []
-        used = 0
-        for kind, sublayers in section.kinds:
-            if arrangement == "tall" or kind.parallel:
-                # Branches that read the same stand over each other, with one way in.
-                each.append([used] * len(sublayers))
-            else:
-                # What is off the data's way needs no column of its own.
-                adding = accumulate(int(branch.sublayer.adds) for branch in sublayers)
-                each.append([used + max(number - 1, 0) for number in adding])
-            if arrangement == "row":
-                used = max(each[-1], default=used - 1) + 1
-        places.append(each)
-    return places
-
-
 def _elided(
     architecture: Architecture, section: _Section, layer: int | None
 ) -> tuple[list[int], list[int]]:
@@ -222,7 +165,7 @@ def _title(kind: LayerKind, layer: int | None) -> str:
     return text[0].upper() + text[1:]
 
 
-def _aside(architecture: Architecture, kind: LayerKind) -> str:
+def kind_aside(architecture: Architecture, kind: LayerKind) -> str:
     count = len(kind.layers)
     between = max(kind.layers) - min(kind.layers) + 1 > count
     alike = (
@@ -241,7 +184,7 @@ def _stream_label(architecture: Architecture) -> str:
     return f"residual stream · {width} numbers a token" if width else "residual stream"
 
 
-def _depths(nodes: Sequence[Node]) -> list[list[Node]]:
+def node_depths(nodes: Sequence[Node]) -> list[list[Node]]:
     """Nodes in rows: each above all of its inputs."""
     depth: dict[str, int] = {}
     rows: list[list[Node]] = []

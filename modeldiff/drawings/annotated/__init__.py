@@ -1,0 +1,1 @@
+"""The annotated diagram: a layer from left to right, its heads drawn, its parameters listed."""

@@ -1,0 +1,1 @@
+"""The change as a whole model, on one sheet for the wall."""

@@ -1,0 +1,84 @@
+"""What a poster says beside its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from modeldiff.architectures.facts.diagram_anchors import in_brief
+from modeldiff.architectures.facts.lineage import telling
+from modeldiff.comparison import Comparison
+from modeldiff.findings.coverage import coverage_of, describe_coverage
+from modeldiff.findings.narrative import narrate
+from modeldiff.results import Result
+from modeldiff.text.formatting import format_cosine, format_pct
+
+_MOST_DIFFERENCES = 3
+_MOST_FACTS = 3
+_DIGITS = 8
+
+
+@dataclass(frozen=True)
+class PosterEntry:
+    """One thing that differs: a word, what it became, and what that means. ``kind`` is what it is
+    about: how the models are built, or their weights."""
+
+    kind: Literal["structure", "weights"]
+    label: str
+    value: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class PosterWords:
+    """``sentence`` goes over everything; ``same`` is what did not change, ``coverage`` what was
+    compared, ``origin`` one line on where all this comes from."""
+
+    sentence: str
+    more: tuple[str, ...]
+    entries: tuple[PosterEntry, ...]
+    same: str
+    coverage: str
+    origin: str
+
+
+def poster_words(result: Result, comparison: Comparison) -> PosterWords:
+    """The words of a finished diff's poster."""
+    narrative = narrate(result.changes)
+    changes, header = result.changes, result.header
+    prints = (header.base_fingerprint, header.target_fingerprint)
+    short = " → ".join(one.rpartition(":")[2][:_DIGITS] for one in prints)
+    origin = (f"modeldiff {header.version}", header.created[:10], header.device, short)
+    same = [pair for pair in comparison.facts if pair.same]
+    return PosterWords(
+        sentence=narrative.headline,
+        more=narrative.facts[:_MOST_FACTS],
+        entries=tuple(_entries(result, comparison)),
+        same=_same(len(same), len(comparison.facts), comparison),
+        coverage=next(iter(describe_coverage(changes, coverage_of(changes))), ""),
+        origin=" · ".join(origin),
+    )
+
+
+def _entries(result: Result, comparison: Comparison) -> Iterator[PosterEntry]:
+    different = [pair for pair in comparison.facts if not pair.same]
+    for pair in telling(different)[:_MOST_DIFFERENCES]:
+        old, new = in_brief(pair)
+        yield PosterEntry("structure", pair.label, f"{old} → {new}", pair.meaning_beside_label)
+    whole = result.changes.whole
+    if whole is not None:
+        numbers = [
+            f"Frobenius {format_pct(whole.rel_frobenius_pct)}",
+            f"cosine {format_cosine(whole.cosine)}",
+            f"{format_pct(whole.sign_flip_pct)} of signs flipped",
+        ]
+        value = f"median {format_pct(whole.median_pct)}"
+        yield PosterEntry("weights", "All weights together", value, ", ".join(numbers))
+
+
+def _same(same: int, every: int, comparison: Comparison) -> str:
+    title = comparison.target.architecture.title
+    if same == every:
+        return f"Built the same: {title}, all {every} facts."
+    return f"The other {same} facts are the same: {title}."
