@@ -13,9 +13,9 @@ from typing import Literal
 from modeldiff.architectures.config.shapes import oriented
 from modeldiff.architectures.place import Parameter
 
-Role = Literal["key", "value", "latent", "both", "fused", "output"]
+MatrixRole = Literal["key", "value", "latent", "both", "fused", "output"]
 
-_NAMES: Mapping[Role, tuple[str, ...]] = {
+_NAMES: Mapping[MatrixRole, tuple[str, ...]] = {
     "key": ("k", "wk", "key"),
     "value": ("v", "wv", "value"),
     "latent": ("kv_a", "wkv_a"),
@@ -40,8 +40,8 @@ class Attention:
 
     layer: int
     shared: bool
-    shapes: dict[Role, tuple[int, ...]] = field(default_factory=dict)
-    names: dict[Role, str] = field(default_factory=dict)
+    shapes: dict[MatrixRole, tuple[int, ...]] = field(default_factory=dict)
+    names: dict[MatrixRole, str] = field(default_factory=dict)
 
     @property
     def numbers(self) -> int:
@@ -93,7 +93,7 @@ def attentions_of(parameters: Iterable[Parameter], tower: str) -> list[Attention
     return sorted(told, key=lambda attention: attention.layer)
 
 
-def _role(component: str, name: str) -> Role | None:
+def _role(component: str, name: str) -> MatrixRole | None:
     """What a matrix is to its attention, by its component and the last part of that."""
     attends = any(word in component for word in _ATTENDS)
     if not attends or any(word in component for word in _OTHER):
