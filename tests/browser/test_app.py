@@ -38,7 +38,7 @@ def test_a_diff_runs_by_itself_and_shows_its_progress(server: Server, tab: Page)
 def test_a_click_on_a_cell_goes_to_the_url_and_stays(server: Server, tab: Page) -> None:
     open_measured(tab, f"{server.url}/heatmap")
     panel = tab.locator(".st-key-place_panel")
-    expect(panel.get_by_label("Cell", exact=True)).to_be_visible()
+    expect(tab.get_by_label("Cell", exact=True)).to_be_visible()
     tab.get_by_label(re.compile(r"^layer 3 · self_attn\.v_proj:")).click()
     expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
     expect(panel.get_by_test_id("stMetric")).to_have_count(4)
@@ -53,8 +53,8 @@ def test_a_click_on_a_cell_goes_to_the_url_and_stays(server: Server, tab: Page) 
     # Chosen before Back, and so for the chart alone no change.
     tab.get_by_label(re.compile(r"^layer 5 · mlp\.up_proj:")).click()
     expect(panel).to_contain_text("Layer 5 · mlp.up_proj")
-    panel.get_by_label("Cell", exact=True).fill("layer 3 v_proj")
-    panel.get_by_label("Cell", exact=True).press("Enter")
+    tab.get_by_label("Cell", exact=True).fill("layer 3 v_proj")
+    tab.get_by_label("Cell", exact=True).press("Enter")
     expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
 
     # The panel fills from its head down: its link is the last to follow.

@@ -59,6 +59,8 @@ PAGE = HeatmapSize(1080, rows=350)
 """The width of a page, beneath its choosers."""
 GLANCE = HeatmapSize(736, font=13, rows=290, margins=False, numbers=False, most_row=28)
 """Beside something else: colours, and the numbers outside the layers."""
+NARROW = HeatmapSize(640, font=13, rows=290, margins=False, numbers=False, most_row=28)
+"""Beside a panel that takes a third of the page."""
 TALL = HeatmapSize(
     1080, across=False, rows=0, least_row=24, most_row=24, widest=200, legend_first=True
 )

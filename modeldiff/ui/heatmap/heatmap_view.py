@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from textwrap import wrap
 
 import streamlit as st
@@ -12,7 +11,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.drawings import LIGHT, HeatmapOptions, Metric, heatmap_svg
 from modeldiff.drawings.heatmap.options import SCREEN, TALL
 from modeldiff.findings.selection import ChosenCell, chosen_cell
-from modeldiff.ui.controls.choosers import choose_metric
+from modeldiff.ui.controls.choosers import choose_from_list, choose_metric
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
 from modeldiff.ui.controls.downloads import drawing_downloads, provenance
 from modeldiff.ui.heatmap.cell_panel import cell_panel
@@ -31,6 +30,8 @@ from modeldiff.ui.widgets.clickable_heatmap import clickable_heatmap
 
 _CAPTION = 150
 """Letters in a line of a file's caption."""
+_PANEL = 400
+"""The width in pixels of the panel beside the picture."""
 _HINT = (
     "Point at a cell to read it; click for its story. With the keyboard: Tab and the arrow keys."
 )
@@ -46,27 +47,36 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
     options, way = chosen_options(experts), chosen_way()
     expert = view.expert if options.experts and options.experts == view.component else None
     chosen = chosen_cell(changes, view.layer, view.component, expert)
-    metric = _choosers(view, options, experts, way)
+    metric = _choosers(view, options, changes, chosen, way)
     picture = picture_of(comparison, state, changes, metric, options)
-    # The picture has the whole width until something is chosen that stands beside it.
-    if chosen is None:
-        picture_side, panel_side = st.container(), st.container()
-    else:
-        picture_side, panel_side = st.columns([5, 3], gap="medium")
-    with picture_side:
-        _draw(comparison, state, changes, picture, chosen, way)
-    with panel_side, st.container(border=True, key="place_panel"):
-        cell_panel(comparison, changes, chosen)
+    # The picture has the whole width until something is chosen, which then stands beside it. It
+    # stays in its place, so that it is not drawn anew and keeps the keyboard's focus.
+    with st.container(horizontal=True, gap="medium", key="heatmap_row"):
+        with st.container(width="stretch", key="heatmap_side"):
+            _draw(comparison, state, changes, picture, chosen, way)
+        if chosen is not None:
+            with st.container(border=True, width=_PANEL, key="place_panel"):
+                cell_panel(comparison, changes, chosen)
 
 
-def _choosers(view: View, options: HeatmapOptions, experts: Mapping[str, int], way: Way) -> Metric:
-    of_metric, of_scale, of_picture = st.columns([3, 3, 1.4], vertical_alignment="bottom")
+def _choosers(
+    view: View,
+    options: HeatmapOptions,
+    changes: ChangeTable,
+    chosen: ChosenCell | None,
+    way: Way,
+) -> Metric:
+    of_metric, of_scale, of_cell, of_picture = st.columns(
+        [3, 3, 3, 1.7], vertical_alignment="bottom"
+    )
     with of_metric:
         metric = choose_metric(view)
     with of_scale:
         choose_scale_sharing(options)
+    with of_cell:
+        choose_from_list(changes, None if chosen is None else (chosen.layer, chosen.column))
     with of_picture:
-        choose_picture(options, experts, metric, way)
+        choose_picture(options, changes.experts, metric, way)
     return metric
 
 

@@ -19,15 +19,15 @@ from modeldiff.drawings import (
     heatmap_svg,
 )
 from modeldiff.drawings.heatmap.cells import GatheredCell
-from modeldiff.drawings.heatmap.options import GLANCE, PAGE, PHONE, SCREEN, TALL
+from modeldiff.drawings.heatmap.options import NARROW, PAGE, PHONE, SCREEN, TALL
 from modeldiff.findings.selection import ChosenCell
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.heatmap.heatmap_options import Way
 from modeldiff.ui.widgets.clickable_heatmap import PictureCell
 
 _SIZES: Mapping[Way, Mapping[str, HeatmapSize]] = {
-    "": {"phone": PHONE, "small": GLANCE, "page": PAGE, "screen": SCREEN},
-    "1": {"small": GLANCE, "page": PAGE, "screen": SCREEN},
+    "": {"phone": PHONE, "small": NARROW, "page": PAGE, "screen": SCREEN},
+    "1": {"small": NARROW, "page": PAGE, "screen": SCREEN},
     "0": {"phone": PHONE, "tall": TALL},
 }
 """By which way the layers run: the drawings between which the window's width chooses."""

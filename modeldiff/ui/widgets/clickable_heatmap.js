@@ -5,7 +5,7 @@
 // the mouse and the keyboard alike, so that nothing moves and nothing is covered.
 
 // From this share of its own size on a drawing is taken; below it another one is, or it is scrolled.
-const LEAST = 0.96, MOST = 1.7, HEADER = 60, SVG = "http://www.w3.org/2000/svg"
+const LEAST = 0.96, LEAST_SCREEN = 0.8, MOST = 1.7, MOST_DOWN = 1.25, HEADER = 60, SVG = "http://www.w3.org/2000/svg"
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
 
 const sizeOf = (svg) => {
@@ -26,17 +26,20 @@ export default function ({ parentElement, data, setStateValue }) {
       const seen = (isFull() ? stage.clientHeight - 70 : window.innerHeight - HEADER - 40) / size.height
       return { name, size, wide: room / size.width, whole: Math.min(room / size.width, seen) }
     })
-    if (isFull()) {
-      const best = scaled.reduce((one, other) => (other.whole > one.whole + 0.01 ? other : one))
+    const wide = scaled.filter((one) => across.includes(one.name))
+    const down = scaled.filter((one) => !across.includes(one.name))
+    if (isFull() && wide.length) {
+      // The drawing made for a screen, unless this one is so narrow that it could not be read.
+      const best = wide.find((one) => one.name === "screen" && one.whole >= LEAST_SCREEN)
+        ?? scaled.reduce((one, other) => (other.whole > one.whole ? other : one))
       return { name: best.name, width: best.size.width * best.whole }
     }
-    const wide = scaled.filter((one) => across.includes(one.name) && one.wide >= LEAST)
-    const down = scaled.filter((one) => !across.includes(one.name))
-    const tall = down.filter((one) => one.wide >= LEAST)
-    const { size, wide: fits, whole, name } = wide.at(-1) ?? tall.at(-1) ?? down[0] ?? scaled[0]
-    // Layers across are seen in one piece; layers down may be scrolled.
-    const scale = across.includes(name) ? Math.max(whole, LEAST) : Math.max(fits, LEAST)
-    return { name, width: size.width * Math.min(scale, MOST) }
+    const enough = (list) => list.filter((one) => one.wide >= LEAST).at(-1)
+    const { size, wide: fits, whole, name } = enough(wide) ?? enough(down) ?? down[0] ?? scaled[0]
+    // Layers across are seen in one piece; layers down may be scrolled, and no larger than they need.
+    const scale = across.includes(name)
+      ? Math.min(Math.max(whole, LEAST), MOST) : Math.min(Math.max(fits, LEAST), MOST_DOWN)
+    return { name, width: size.width * scale }
   }
 
   const cellOf = (target) => target?.closest?.("[data-cell]")
@@ -156,13 +159,13 @@ export default function ({ parentElement, data, setStateValue }) {
     const cell = cellOf(event.target)
     if (cell) say(Number(cell.dataset.cell))
   }
-  host.onfocusin = (event) => {
+  host.focused = (event) => {
     const cell = cellOf(event.target)
     if (!cell || !cell.matches(":focus-visible")) return
     ring(cell, "focus")
     read(cell, "  Enter opens · Esc leaves")
   }
-  host.onfocusout = () => { ring(null, "focus"); read(null) }
+  host.blurred = () => { ring(null, "focus"); read(null) }
   host.onkeydown = (event) => {
     const cell = cellOf(event.target)
     if (!cell || event.ctrlKey || event.altKey || event.metaKey) return
@@ -188,6 +191,9 @@ export default function ({ parentElement, data, setStateValue }) {
   if (!host.watch) {
     host.watch = new ResizeObserver(() => host.redraw())
     host.watch.observe(host)
+    // These two have no property to be assigned to.
+    host.addEventListener("focusin", (event) => host.focused(event))
+    host.addEventListener("focusout", () => host.blurred())
     // It goes with the picture that it was for.
     const follow = () => (host.isConnected ? host.stick() : document.removeEventListener("scroll", follow, true))
     document.addEventListener("scroll", follow, { passive: true, capture: true })

@@ -38,7 +38,8 @@ from modeldiff.drawings.style.svg import described, escape
 from modeldiff.drawings.style.text_metrics import wrap
 
 _PADDING = 16.0
-_LEAST_LEGEND = 640.0
+_LEAST_LEGEND, _OWN_LEGEND = 420.0, 640.0
+"""A legend is as wide as the layers, unless these are narrower than it needs."""
 _TITLE, _CAPTION = 17.0, 11.0
 
 
@@ -253,8 +254,9 @@ class _Drawing:
     def _legend_below(self, layout: HeatmapLayout) -> tuple[str, float, float]:
         """The legend, and where it and the cells end to the right and at the bottom."""
         heatmap, font = self._heatmap, self._size.font
-        x = layout.grid.x if layout.grid.width >= _LEAST_LEGEND else 0.0
-        width = max(layout.grid.width, min(_LEAST_LEGEND, self._size.width))
+        x, width = layout.grid.x, layout.grid.width
+        if width < _LEAST_LEGEND:
+            x, width = 0.0, min(_OWN_LEGEND, self._size.width)
         y, tags = layout.bottom + 12, ""
         if any(one.value is not None for one in heatmap.readings):
             tags, high = legend_of_scales(heatmap.scales, heatmap.metric, x, y, width, font)
