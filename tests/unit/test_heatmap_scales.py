@@ -62,6 +62,7 @@ def test_norms_and_biases_have_a_scale_and_a_colour_of_their_own_and_it_is_said(
 def test_a_scale_on_which_all_is_equal_is_words() -> None:
     texts = texts_of(picture_of(30.0, 0.0, 0.0))
     assert "norms and biases: all exactly equal (=)" in texts
+    assert "norms" not in picture_of(30.0, 0.0, 0.0).guide
     assert not [text for text in texts if text.startswith("norms and biases,")]
 
 

@@ -71,16 +71,19 @@ class ColourScales:
 
     def _sentences(self) -> Iterator[str]:
         first = next(iter(self.scales.values()))
+        moved = {name: scale for name, scale in self.scales.items() if name not in self.same}
         unit = first.metric.unit and f" {first.metric.unit}"
         if self.sharing == "component":
             yield "Each component has a scale of its own, from 0 to the number beside its name."
             yield "Compare colours within a component only."
-        elif len(self.scales) > 1:
-            names = [f"{name} (to {scale.reach}{unit})" for name, scale in self.scales.items()]
+        elif len(moved) > 1:
+            names = [f"{name} (to {scale.reach}{unit})" for name, scale in moved.items()]
             text = f"{', '.join(names[:-1])} and {names[-1]} each have a scale of their own"
             yield f"{text[:1].upper()}{text[1:]}: compare colours within one of them only."
-        else:
+        elif len(self.scales) == 1:
             yield "All cells share one scale."
+        else:
+            yield "What is exactly equal has no colour."
         if any(scale.low for scale in self.scales.values()):
             yield "Colours are logarithmic: equal steps are equal ratios."
         if any(scale.clipped for scale in self.scales.values()):

@@ -67,10 +67,10 @@ class Heatmap:
     def guide(self) -> str:
         """How the colours are to be read, in sentences for below the picture."""
         guide = self.scales.guide()
-        known = [one for one in self.readings if in_picture(one) and one.value is not None]
-        below = [one for one in known if one.resolution and (one.value or 0.0) < one.resolution]
-        moved = any(one.moved for one in known)
-        if self.metric.has_floor and moved and len(below) > 0.8 * len(known):
+        moved = [one for one in self.readings if in_picture(one) and one.moved]
+        known = [one for one in moved if one.value is not None and one.resolution]
+        below = [one for one in known if (one.value or 0.0) < (one.resolution or 0.0)]
+        if self.metric.has_floor and known and len(below) > 0.8 * len(known):
             guide += (
                 " Nearly all numbers lie below it: Relative Frobenius norm and Unchanged elements"
                 " tell more here."

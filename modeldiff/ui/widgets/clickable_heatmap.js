@@ -21,9 +21,10 @@ export default function ({ parentElement, data, setStateValue }) {
 
   const choose = () => {
     const room = host.clientWidth
+    const over = host.getBoundingClientRect().top - stage.getBoundingClientRect().top + stage.scrollTop
     const scaled = Object.keys(data.drawings).map((name) => {
       const size = sizeOf(data.drawings[name])
-      const seen = (isFull() ? stage.clientHeight - 70 : window.innerHeight - HEADER - 40) / size.height
+      const seen = (isFull() ? stage.clientHeight - over - 20 : window.innerHeight - HEADER - 40) / size.height
       return { name, size, wide: room / size.width, whole: Math.min(room / size.width, seen) }
     })
     const wide = scaled.filter((one) => across.includes(one.name))
