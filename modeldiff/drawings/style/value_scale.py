@@ -106,9 +106,14 @@ class ValueScale:
         """Round values from one end to the other, both ends among them, ascending; nothing is left
         out for want of room."""
         zero, end = self._ends(_plain(self.top))
+        values = list(self._round_values())
+        if self.low and self.metric.rises:
+            # Decades alone may leave a short scale with none.
+            sizes = (self.low, *(value for value in values if value > self.low))
+            values = [times * size for size in sizes for times in (1.0, 2.0, 5.0)]
         between = [
             Tick(self.position(value), _plain(value))
-            for value in self._round_values()
+            for value in values
             if 0.0 < self.position(value) < 1.0
         ]
         return (Tick(0.0, zero), *sorted(between, key=lambda tick: tick.position), Tick(1.0, end))

@@ -24,7 +24,7 @@ _UNRELATED = 0.9
 """From this share of what unrelated matrices show on, they share nothing that can be seen."""
 _SMALL_SIGN = 9.0
 """A narrower cell shows its mark by its ground alone."""
-NARROW = 18.5
+TOUCHING = 18.5
 """Columns up to so wide touch each other."""
 _LOW = 9.0
 
@@ -43,7 +43,7 @@ class CellTags:
         """A cell of the grid."""
         font = self.size.font
         # No lines between columns so narrow that these would be as loud as the cells.
-        across, down = float(box.width > NARROW), float(box.height > _LOW)
+        across, down = float(box.width > TOUCHING), float(box.height > _LOW)
         x, y = box.x + across / 2, box.y + down / 2
         wide, high = box.width - across, box.height - down
         if "dashed" in face.css:

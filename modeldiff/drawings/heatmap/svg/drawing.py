@@ -15,8 +15,9 @@ from modeldiff.drawings.heatmap.colour_scales import Ramp
 from modeldiff.drawings.heatmap.faces import STEPS, digits_with_room
 from modeldiff.drawings.heatmap.options import PAGE, HeatmapSize
 from modeldiff.drawings.heatmap.picture import Heatmap
+from modeldiff.drawings.heatmap.svg.caption import caption_tags
 from modeldiff.drawings.heatmap.svg.cell_groups import CellGroups
-from modeldiff.drawings.heatmap.svg.cell_tags import NARROW, CellTags
+from modeldiff.drawings.heatmap.svg.cell_tags import TOUCHING, CellTags
 from modeldiff.drawings.heatmap.svg.headings import header_room, headings, label_room
 from modeldiff.drawings.heatmap.svg.layout import CellBox, HeatmapLayout, place_lines
 from modeldiff.drawings.heatmap.svg.legend import (
@@ -35,12 +36,10 @@ from modeldiff.drawings.heatmap.svg.paint import (
 )
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
 from modeldiff.drawings.style.svg import described, escape
-from modeldiff.drawings.style.text_metrics import wrap
 
 _PADDING = 16.0
 _LEAST_LEGEND, _OWN_LEGEND = 420.0, 640.0
 """A legend is as wide as the layers, unless these are narrower than it needs."""
-_TITLE, _CAPTION = 17.0, 11.0
 
 
 def heatmap_svg(
@@ -126,7 +125,7 @@ class _Drawing:
         """For a file: on the palette's ground, with a margin, a title and a caption."""
         content = self._content()
         width = content.width + 2 * _PADDING
-        over, high = self._caption(title, caption, content.width)
+        over, high = caption_tags(title, caption, _PADDING, content.width)
         height = content.height + high + 2 * _PADDING
         outline = self._outline(content.layout, selected)
         return described(
@@ -171,7 +170,7 @@ class _Drawing:
         head = (layout.grid.y - header, layout.grid.y)
         # Cells that touch let no ground shine through; lines between cells are even.
         column = layout.grid.width / max(len(lines.layers if size.across else lines.components), 1)
-        sharp = "" if column > NARROW else ' shape-rendering="crispEdges"'
+        sharp = "" if column > TOUCHING else ' shape-rendering="crispEdges"'
         tags = (
             f'<g class="legend" aria-hidden="true">{legend}</g>'
             f'<g class="head" aria-hidden="true">{over}</g>'
@@ -264,24 +263,6 @@ class _Drawing:
         right = max(layout.right, x + width)
         marks, high = legend_of_marks(heatmap.marks, heatmap.metric, x, y, right - x, font)
         return tags + marks, right, y + high if marks else y - 8
-
-    def _caption(self, title: str, caption: Sequence[str], width: float) -> tuple[str, float]:
-        tags, y = [], 0.0
-        if title:
-            for line in wrap(title, width, _TITLE, bold=True):
-                y += 1.3 * _TITLE
-                tags.append(
-                    f'<text class="strong" x="{_PADDING:g}" y="{y + 6:.1f}"'
-                    f' font-size="{_TITLE:g}">{escape(line)}</text>'
-                )
-        for words in caption:
-            for line in wrap(words, width, _CAPTION):
-                y += 1.35 * _CAPTION
-                tags.append(
-                    f'<text class="muted" x="{_PADDING:g}" y="{y + 8:.1f}"'
-                    f' font-size="{_CAPTION:g}">{escape(line)}</text>'
-                )
-        return "".join(tags), y + 8 if tags else 0.0
 
     def _outline(self, layout: HeatmapLayout, selected: int | None) -> str:
         box = None if selected is None else layout.boxes.get(selected)

@@ -191,7 +191,7 @@ def _component_label(
     line: ComponentLine, right: float, y: float, reaches: Mapping[str, str]
 ) -> str:
     reach = _reach(line, reaches)
-    more = f'<tspan class="muted"> {escape(reach)}</tspan>' if reach else ""
+    more = f'<tspan class="muted" dx="5">{escape(reach)}</tspan>' if reach else ""
     return f'<text x="{right:g}" y="{y:.1f}" text-anchor="end">{escape(line.name)}{more}</text>'
 
 
@@ -215,7 +215,7 @@ def _reach(line: ComponentLine, reaches: Mapping[str, str]) -> str:
 
 
 def _with_reach(line: ComponentLine, reaches: Mapping[str, str]) -> str:
-    return f"{line.name} {_reach(line, reaches)}".strip()
+    return f"{line.name}  {_reach(line, reaches)}".strip()
 
 
 def _whole(lines: Lines) -> str:

@@ -20,6 +20,8 @@ from modeldiff.drawings.style.value_scale import Tick, ValueScale
 _BETWEEN = 48.0
 _LEAST_STRIP = 150.0
 _BAR = 14.0
+_APART = 5.0
+"""Pixels between two numbers of a scale."""
 _MARK_STEP = round(STEPS / 3)
 """The step of the ramp on which marks are shown that stand on a coloured cell."""
 MARK_STEPS: tuple[tuple[Ramp, int], ...] = (("heat", 0), ("heat", _MARK_STEP), ("heat", STEPS))
@@ -115,7 +117,7 @@ def _title(strip: _Strip, metric: Metric, *, long: bool) -> str:
 
 
 def _fits(strip: _Strip, metric: Metric, width: float, font: float) -> bool:
-    words = _title(strip, metric, long=True) + _tail(strip)
+    words = _title(strip, metric, long=True) + _tails(strip)[0]
     return text_width(strip.name, font, bold=True) + 14 + text_width(words, font) <= width
 
 
@@ -126,9 +128,9 @@ def _strip(strip: _Strip, title: str, x: float, y: float, width: float, font: fl
             f'<text x="{x:.1f}" y="{y + font:.1f}"><tspan class="strong">{escape(name)}</tspan>'
             ": all exactly equal (=)</text>"
         )
-    tail = _tail(strip)
-    if text_width(name, font, bold=True) + text_width(title + tail, font) + 14 > width:
-        tail = ""
+    used = text_width(name, font, bold=True) + text_width(title, font) + 14
+    # The floor has a tick of its own, and so can be left out where there is little room.
+    tail = next((words for words in _tails(strip) if used + text_width(words, font) <= width), "")
     bar = y + 1.5 * font
     tags = [
         f'<text x="{x:.1f}" y="{y + font:.1f}"><tspan class="strong">{escape(name)}</tspan>'
@@ -151,19 +153,19 @@ def _strip(strip: _Strip, title: str, x: float, y: float, width: float, font: fl
     return "".join(tags)
 
 
-def _tail(strip: _Strip) -> str:
+def _tails(strip: _Strip) -> Sequence[str]:
+    """What stands at a strip's end: floor and what unrelated matrices show; and shorter."""
     scale = strip.scale
     if scale is None:
-        return ""
-    parts = []
-    if scale.floor is not None:
-        parts.append(f"floor {scale.metric.number(scale.floor)}")
+        return ("",)
+    floor = "" if scale.floor is None else f"floor {scale.metric.number(scale.floor)}"
+    unrelated = ""
     ceiling = scale.metric.ceiling
     if ceiling is not None and scale.metric.rises:
         number = scale.metric.number(ceiling)
         at_end = scale.ceiling is not None and scale.position(ceiling) > 0.99
-        parts.append(f"{number} = unrelated" if at_end else f"unrelated: {number}")
-    return " · ".join(parts)
+        unrelated = f"{number} = unrelated" if at_end else f"unrelated: {number}"
+    return " · ".join(filter(None, (floor, unrelated))), unrelated, floor
 
 
 def _below_floor(scale: ValueScale | None, x: float, y: float, width: float) -> Iterator[str]:
@@ -180,19 +182,18 @@ def _below_floor(scale: ValueScale | None, x: float, y: float, width: float) -> 
 
 
 def _ticks(ticks: Sequence[Tick], x: float, y: float, width: float, font: float) -> Iterator[str]:
-    """Ticks with their numbers. Where these would touch, every second, and so on, has none."""
-    widest = max(text_width(tick.text, font) for tick in ticks[:-1])
-    between = (ticks[1].position - ticks[0].position) * width
-    step = next((n for n in (1, 2, 5, 10) if n * between >= widest + 5), len(ticks))
-    end = x + width - text_width(ticks[-1].text, font) - 5
+    """Ticks with their numbers, but for numbers that would touch the one before or the last."""
+    end = x + width - text_width(ticks[-1].text, font) - _APART
+    written = x - _APART
     for number, tick in enumerate(ticks):
-        at = x + width * tick.position
+        at, wide = x + width * tick.position, text_width(tick.text, font)
         last = number == len(ticks) - 1
         yield f'<path class="tick" d="M{at:.1f} {y:.1f}v4"/>'
-        half = 0.0 if number == 0 else text_width(tick.text, font) / 2
-        if not last and (number % step or (number and at + half > end)):
-            continue
         anchor = "end" if last else "middle" if number else "start"
+        start = {"start": at, "middle": at - wide / 2, "end": at - wide}[anchor]
+        if not last and (start < written + _APART or (number and start + wide > end)):
+            continue
+        written = start + wide
         yield text_tag(tick.text, "", round(at, 1), round(y + font + 4, 1), anchor)
 
 

@@ -12,7 +12,7 @@ from modeldiff.drawings.heatmap.options import HeatmapSize
 from modeldiff.drawings.heatmap.readings import Reading
 from modeldiff.drawings.heatmap.svg.cell_groups import CellGroups
 from modeldiff.drawings.heatmap.svg.cell_tags import BASELINE
-from modeldiff.drawings.heatmap.svg.layout import CellBox, HeatmapLayout
+from modeldiff.drawings.heatmap.svg.layout import CellBox, HeatmapLayout, margin_width
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.svg import text_tag
 from modeldiff.drawings.style.text_metrics import text_width
@@ -55,12 +55,26 @@ def margins(
     last = layout.below[0] + size.font
     under = "% moved" if in_shares else names[1]
     yield -1, text_tag(under, "", layout.grid.x - 10 - _shift(layout, lines), last, "end")
-    for at, number in _numbers(readings, beside, metric, digits=3, shares=False).items():
+    digits = _digits_beside(readings, beside, metric, size)
+    for at, number in _numbers(
+        readings, beside, metric, digits=digits, shares=False, below=False
+    ).items():
         tag = _beside(number, layout.boxes[at], size, _colour(readings[at]))
         yield at, _group(at, tag, layout.boxes[at], readings[at], groups)
-    for at, number in _numbers(readings, below, metric, digits=2, shares=in_shares).items():
+    for at, number in _numbers(
+        readings, below, metric, digits=2, shares=in_shares, below=True
+    ).items():
         tag = _below(number, layout.boxes[at], size, _colour(readings[at]))
         yield at, _group(at, tag, layout.boxes[at], readings[at], groups)
+
+
+def _digits_beside(
+    readings: Sequence[Reading], positions: Sequence[int], metric: Metric, size: HeatmapSize
+) -> int:
+    """Three, if numbers of so many have room beside the rows, else two."""
+    values = [value for at in positions if (value := readings[at].value) is not None]
+    widest = max((text_width(short_number(v, metric, 3), size.font) for v in values), default=0.0)
+    return 3 if widest <= margin_width(size) else 2
 
 
 def _shift(layout: HeatmapLayout, lines: Lines) -> float:
@@ -89,13 +103,16 @@ def _numbers(
     *,
     digits: int,
     shares: bool,
+    below: bool,
 ) -> Mapping[int, _Number]:
     longest: dict[str, float] = {}
     for at in positions:
         colour = _colour(readings[at])
         longest[colour] = max(longest.get(colour, 0.0), _change(readings[at], metric, shares))
     return {
-        at: _number(readings[at], metric, longest[_colour(readings[at])], digits, shares=shares)
+        at: _number(
+            readings[at], metric, longest[_colour(readings[at])], digits, shares=shares, below=below
+        )
         for at in positions
     }
 
@@ -110,7 +127,7 @@ def _change(reading: Reading, metric: Metric, shares: bool) -> float:
 
 
 def _number(
-    reading: Reading, metric: Metric, longest: float, digits: int, *, shares: bool
+    reading: Reading, metric: Metric, longest: float, digits: int, *, shares: bool, below: bool
 ) -> _Number:
     sign = MARKS[reading.mark].sign if reading.mark in MARKS else ""
     if reading.mark == SAME or (reading.value is None and not shares):
@@ -119,7 +136,7 @@ def _number(
     if shares:
         return _Number(short_number(reading.moved or 0.0, metric, digits), "", share)
     if reading.mark == FEW_MOVED:
-        return _Number("≈" if digits == 2 else _moved(reading), "moved" * (digits == 3), 0.0)
+        return _Number("≈" if below else _moved(reading), "" if below else "moved", 0.0)
     return _Number(short_number(reading.value or 0.0, metric, digits), "", share)
 
 
