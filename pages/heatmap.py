@@ -1,4 +1,4 @@
-"""Heatmap: layers down, components across; a click on a cell tells that tensor's story."""
+"""Heatmap: layers across, components down; a click on a cell tells that tensor's story."""
 
 from modeldiff.ui.controls.diff_progress import diff_panel, follow
 from modeldiff.ui.controls.downloads import diff_downloads

@@ -9,13 +9,13 @@ from pathlib import Path
 from PIL import Image
 
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_chart
-from modeldiff.drawings.output.rendering import chart_to_svg, svg_to_png
+from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_svg
+from modeldiff.drawings.output.rendering import svg_to_png
 from modeldiff.results import run_diff
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.controls.downloads import provenance
 from tests.app.small_models import write_llama
-from tests.support.heatmaps import heatmap_frame
+from tests.support.heatmaps import heatmap_of
 
 
 def test_drawings_carry_references_fingerprints_options_and_version(tmp_path: Path) -> None:
@@ -26,11 +26,10 @@ def test_drawings_carry_references_fingerprints_options_and_version(tmp_path: Pa
     header = replace(result.header, options={"overlap": True})
     lines = provenance(comparison, DiffState(replace(result, header=header), None))
     architecture = sides[0].architecture
-    frame = heatmap_frame(result.changes, architecture, architecture, METRICS[0])
-    chart = heatmap_chart(frame, METRICS[0], palette=LIGHT)
+    heatmap = heatmap_of(result.changes, architecture, architecture, METRICS[0])
     for svg in (
         diagram_svg(architecture, layer=0, metric=METRICS[0], palette=LIGHT, caption=lines),
-        chart_to_svg(chart, title="a", caption=lines),
+        heatmap_svg(heatmap, palette=LIGHT, title="a", caption=lines),
     ):
         image = Image.open(io.BytesIO(svg_to_png(svg, scale=1)))
         image.load()

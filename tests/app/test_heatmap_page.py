@@ -28,30 +28,54 @@ def mixture(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def spec(app: AppTest) -> dict[str, Any]:
-    """The heatmap's specification."""
-    specs = [json.loads(chart.proto.spec) for chart in app.get("vega_lite_chart")]
-    return next(one for one in specs if one["params"][0]["name"] == "cell")
-
-
-def texts(app: AppTest) -> str:
-    return json.dumps(spec(app), ensure_ascii=False)
+def picture(app: AppTest) -> dict[str, Any]:
+    """What the page sends to the heatmap's component."""
+    (sent,) = (
+        json.loads(one.proto.json)
+        for one in app.get("bidi_component")
+        if one.proto.component_name.endswith("clickable_heatmap")
+    )
+    data: dict[str, Any] = sent
+    return data
 
 
 def test_a_link_says_how_the_picture_is_drawn(open_page: OpenPage, measure: Measure) -> None:
     measure("demo:base", "demo:continued")
     plainly = open_page("heatmap", **DEMO)
-    assert "Matrices (to 30 %) and norms (to 4 %)" in words(plainly)
-    assert plainly.selectbox(key="scale_chooser").value == "auto"
-    app = open_page("heatmap", **DEMO, scale="component", log="1", across="1", order="1")
+    assert "Matrices (to 30 %) and norms (to 3 %)" in words(plainly)
+    assert plainly.selectbox(key="scale_chooser").value == "kind"
+    assert set(picture(plainly)["drawings"]) == {"phone", "small", "page", "screen"}
+    app = open_page("heatmap", **DEMO, scale="component", log="1", across="0", order="1")
     assert app.selectbox(key="scale_chooser").value == "component"
     assert "Each component has a scale of its own" in words(app)
     assert "Colours are logarithmic" in words(app)
-    drawn = texts(app)
-    assert "whole layer" in drawn and "whole layer" not in texts(plainly)
-    # Across, the components' names are the rows' labels, the most changed first.
-    labels = drawn[drawn.index("labelExpr") :]
-    assert labels.index("q_proj") < labels.index("o_proj") < labels.index("v_proj")
+    drawings = picture(app)["drawings"]
+    assert set(drawings) == {"phone", "tall"}
+    # The most changed come first.
+    drawn = drawings["tall"]
+    assert drawn.index(">q_proj<") < drawn.index(">o_proj<") < drawn.index(">v_proj<")
+    across = picture(open_page("heatmap", **DEMO, across="1"))["drawings"]
+    assert "phone" not in across and "whole layer" in across["page"]
+
+
+def test_a_scale_is_fixed_by_the_link_until_another_metric_is_chosen(
+    open_page: OpenPage, measure: Measure
+) -> None:
+    measure("demo:base", "demo:continued")
+    app = open_page("heatmap", **DEMO, top="80,5")
+    assert "Matrices (to 80 %) and norms (to 5 %)" in words(app)
+    app.selectbox(key="top_0").select(50.0).run()
+    assert app.query_params["top"] == "50,5"
+    assert "Matrices (to 50 %) and norms (to 5 %)" in words(app)
+    app.selectbox(key="top_1").select(None).run()
+    assert app.query_params["top"] == "50"
+    other = next(m for m in app.selectbox(key="metric_chooser").options if "Frobenius" in m)
+    app.selectbox(key="metric_chooser").select(other).run()
+    assert "top" not in app.query_params
+    for hostile in ("nan,inf", "-1,0", "x", "1e99,,,", "9" * 5000):
+        assert "Matrices (to 30 %) and norms (to 3 %)" in words(
+            open_page("heatmap", **DEMO, top=hostile)
+        )
 
 
 def test_choosing_writes_the_link_and_a_default_leaves_it(
@@ -61,8 +85,8 @@ def test_choosing_writes_the_link_and_a_default_leaves_it(
     app = open_page("heatmap", **DEMO)
     app.selectbox(key="scale_chooser").select("group").run()
     assert app.query_params["scale"] == "group"
-    assert "embedding and head (to 25 %)" in words(app).lower()
-    app.selectbox(key="scale_chooser").select("auto").run()
+    assert "embedding and head (to 30 %)" in words(app).lower()
+    app.selectbox(key="scale_chooser").select("kind").run()
     assert "scale" not in app.query_params
     app.segmented_control(key="across_switch").set_value("Across").run()
     assert app.query_params["across"] == "1"
@@ -109,7 +133,7 @@ def test_hostile_choices_are_none(
 ) -> None:
     measure(mixture["base"], mixture["target"])
     app = open_page("heatmap", **mixture, **query)
-    assert app.selectbox(key="scale_chooser").value == "auto"
+    assert app.selectbox(key="scale_chooser").value == "kind"
     assert app.title[0].value == "Heatmap"
 
 
@@ -117,8 +141,41 @@ def test_the_picture_fills_while_it_is_measured(
     open_page: OpenPage, mixture: dict[str, str]
 ) -> None:
     app = open_page("heatmap", **mixture)
-    assert "not measured yet" in texts(app)
-    assert spec(app)["params"][0]["select"]["fields"] == ["layer", "column", "expert"]
+    sent = picture(app)
+    assert all("not measured yet" in each for each in sent["words"])
+    assert "not measured yet" in sent["drawings"]["page"]
+
+
+def test_what_was_clicked_is_chosen_and_what_a_browser_makes_up_is_not(
+    open_page: OpenPage, measure: Measure
+) -> None:
+    measure("demo:base", "demo:continued")
+    app = open_page("heatmap", **DEMO, layer="3", component="self_attn.v_proj")
+    sent = picture(app)
+    assert sent["words"][sent["at"]].startswith("layer 3 · self_attn.v_proj: ")
+
+
+def test_layers_that_met_by_content_can_be_compared_by_position(
+    open_page: OpenPage, measure: Measure, tmp_path: Path
+) -> None:
+    base = llama_values(layers=6)
+    cut = {
+        name.replace(".layers.5.", ".layers.3.").replace(".layers.4.", ".layers.2."): value
+        for name, value in base.items()
+        if ".layers.2." not in name and ".layers.3." not in name
+    }
+    pair = {
+        "base": str(write_values(tmp_path / "base", base)),
+        "target": str(write_values(tmp_path / "target", add_noise(cut, 0.02, ""))),
+    }
+    measure(pair["base"], pair["target"])
+    app = open_page("heatmap", **pair)
+    assert "2 ← 4: the target's layer 2 is the base's layer 4." in words(app)
+    assert "layers 2–3: removed" in picture(app)["words"]
+    app.button(key="other_matching").click().run()
+    assert app.session_state["layers"] == "position"
+    assert app.button(key="other_matching").label == "Compare by content instead"
+    assert not app.exception
 
 
 def test_a_cell_of_the_decoder_leads_to_the_decoders_box(

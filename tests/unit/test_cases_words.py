@@ -19,7 +19,7 @@ from modeldiff.cli import main
 from modeldiff.drawings import METRICS
 from modeldiff.drawings.diagram.box_values import NOT_FINITE_WORDS as BOX_WORDS
 from modeldiff.drawings.diagram.box_values import BoxValues
-from modeldiff.drawings.heatmap.frame import NOT_FINITE
+from modeldiff.drawings.heatmap.marks import NOT_FINITE
 from modeldiff.drawings.report.rows import read_rows
 from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.findings.witnesses.witness import Witness
@@ -110,7 +110,7 @@ def test_values_that_are_not_finite_are_marked_wherever_rows_are_shown(
     assert marked[["layer", "column"]].to_numpy().tolist() == [[2, "mlp.up_proj"]]
     (cell,) = marked.to_dict("records")
     assert "1 elements of target are NaN or infinite" in cell["note"] and cell["shown"] == ""
-    rows = [row for row in read_rows(changes, one, other).rows if row.mark == NOT_FINITE]
+    rows = [row for row in read_rows(changes, one, other).rows if row.broken]
     assert {(row.region, row.layer, row.column) for row in rows} == {
         ("grid", 2, "mlp.up_proj"),
         ("layer", 2, ""),

@@ -11,11 +11,11 @@ import pytest
 import vl_convert
 from PIL import Image
 
-from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_chart
-from modeldiff.drawings.output.rendering import chart_to_svg, embed_font, svg_to_pdf, svg_to_png
+from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_svg
+from modeldiff.drawings.output.rendering import embed_font, svg_to_pdf, svg_to_png
 from tests.support.architectures import llama_like
 from tests.support.changes import continued, made_changes
-from tests.support.heatmaps import heatmap_frame
+from tests.support.heatmaps import heatmap_of
 from tests.support.pdf_text import pdf_text
 
 TITLE = "base/a → target/<b> & c"
@@ -35,9 +35,8 @@ def drawing(kind: str) -> str:
             title=TITLE,
             caption=CAPTION,
         )
-    frame = heatmap_frame(changes, architecture, architecture, METRICS[0])
-    chart = heatmap_chart(frame, METRICS[0], palette=LIGHT)
-    return chart_to_svg(chart, title=TITLE, caption=CAPTION)
+    heatmap = heatmap_of(changes, architecture, architecture, METRICS[0])
+    return heatmap_svg(heatmap, palette=LIGHT, title=TITLE, caption=CAPTION)
 
 
 @pytest.mark.parametrize("kind", ["diagram", "heatmap"])
@@ -51,7 +50,7 @@ def test_a_pdf_is_vectors_and_text_in_its_own_fonts(kind: str) -> None:
     size = [float(root.get(side) or 0) for side in ("width", "height")]
     assert [float(number) for number in box.groups()] == pytest.approx(size, abs=1)
     shown = pdf_text(pdf).replace(" ", "")
-    for text in (TITLE, *CAPTION, "q_proj", "lm_head"):
+    for text in (TITLE, *CAPTION, "q_proj", "head"):
         assert text.replace(" ", "") in shown
     assert "\ufffd" not in shown
     assert pdf.count(b"/FontFile") == pdf.count(b"/FontDescriptor") // 2 > 0

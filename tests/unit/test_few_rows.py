@@ -21,10 +21,7 @@ from modeldiff.drawings import (
     METRICS,
     HeatmapOptions,
     diagram_svg,
-    heatmap_alt,
-    heatmap_chart,
-    heatmap_guide,
-    heatmap_spec,
+    heatmap_svg,
 )
 from modeldiff.drawings.charts.change_histogram import spread_alt, spread_chart
 from modeldiff.drawings.charts.layer_profile import over_layers_alt, over_layers_spec
@@ -32,8 +29,7 @@ from modeldiff.drawings.charts.parameter_shares import parts_alt, parts_chart, r
 from modeldiff.drawings.charts.units import expert_chart
 from modeldiff.drawings.comparison.side_by_side import side_by_side
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
-from modeldiff.drawings.heatmap.options import Sharing
-from modeldiff.drawings.output.rendering import chart_to_svg
+from modeldiff.drawings.heatmap.options import GLANCE, PAGE, PHONE, TALL, Sharing
 from modeldiff.drawings.report import report_html
 from modeldiff.findings.narrative import narrate
 from modeldiff.findings.selection import chosen_cell, rows_of_cell, rows_of_component
@@ -41,7 +37,7 @@ from modeldiff.model import Model
 from modeldiff.results import result_document
 from modeldiff.ui.widgets.change_tables import change_frame
 from tests.support.changes import made_statistics
-from tests.support.heatmaps import heatmap_frame
+from tests.support.heatmaps import heatmap_of
 from tests.support.named_shapes import checkpoint
 from tests.support.reports import Parsed
 from tests.support.results import a_result
@@ -111,8 +107,9 @@ def change_of(one: Pair, status: str, numbers: str) -> list[Change]:
     return [Change(one, NUMBERS[numbers] if one.status == "compared" else None)]
 
 
+SIZES = (PAGE, GLANCE, TALL, PHONE)
 OPTIONS = [
-    HeatmapOptions(scale=scale, log=log, across=log, by_change=log)
+    HeatmapOptions(scale=scale, log=log, by_change=log)
     for scale in get_args(Sharing)
     for log in (False, True)
 ]
@@ -128,18 +125,17 @@ class TestFewRows:
         comparison, table = situation(where, status, count, numbers)
         column = "mlp.experts.up_proj" if where == "experts" else ""
         for metric, experts in itertools.product(METRICS, {"", column}):
-            frame = heatmap_frame(table, *sides_of(comparison), metric, experts=experts)
-            assert heatmap_alt(frame, metric)
             for options in OPTIONS:
-                assert heatmap_guide(frame, metric, options)
-        for options in (OPTIONS[0], OPTIONS[-1]):  # what is drawn has been validated: it takes long
-            chart = heatmap_chart(frame, metric, options=replace(options, experts=experts))
-            assert heatmap_spec(chart).with_selected((0, "mlp.up_proj"))
+                chosen = replace(options, experts=experts)
+                heatmap = heatmap_of(table, *sides_of(comparison), metric, chosen)
+                assert heatmap.alt and heatmap.guide
+            for size in SIZES:
+                ElementTree.fromstring(heatmap_svg(heatmap, size))
 
     def test_files(self, where: str, status: str, count: int, numbers: str) -> None:
         comparison, table = situation(where, status, count, numbers)
-        frame = heatmap_frame(table, *sides_of(comparison), METRICS[0])
-        ElementTree.fromstring(chart_to_svg(heatmap_chart(frame, METRICS[0], palette=LIGHT)))
+        heatmap = heatmap_of(table, *sides_of(comparison), METRICS[0])
+        ElementTree.fromstring(heatmap_svg(heatmap, palette=LIGHT, selected=0))
         result = a_result(*table)
         assert Parsed(report_html(result, comparison)).named("body")
         assert json.dumps(result_document(result), allow_nan=False)

@@ -8,64 +8,87 @@ from itertools import pairwise
 from typing import Any, get_args
 from xml.etree import ElementTree
 
-import pandas as pd
 import pytest
-import vl_convert
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modeldiff.changes import Pair, merge_statistics
-from modeldiff.drawings import LIGHT, METRICS, HeatmapOptions, heatmap_chart, heatmap_guide
-from modeldiff.drawings.heatmap.colour_scales import ColourScales, choose_colour_scales
-from modeldiff.drawings.heatmap.frame import in_picture
-from modeldiff.drawings.heatmap.options import Sharing
+from modeldiff.drawings import METRICS, Heatmap, HeatmapOptions, HeatmapSize, heatmap_svg
+from modeldiff.drawings.heatmap.options import PAGE, PHONE, Sharing
+from modeldiff.drawings.heatmap.readings import in_picture
 from modeldiff.drawings.style.text_metrics import text_width
 from modeldiff.drawings.style.value_scale import choose_value_scale
 from tests.support.architectures import llama_like
 from tests.support.changes import made_changes
-from tests.support.heatmaps import heatmap_frame
+from tests.support.heatmaps import heatmap_of
 
 MEDIAN, UNCHANGED = METRICS[0], METRICS[1]
 MODEL = llama_like(3, qkv_bias=True)
 
 
-def frame_of(
-    matrices: float, norms: float, vectors: float, layer_step: float = 0.0
-) -> pd.DataFrame:
+def picture_of(
+    matrices: float, norms: float, vectors: float, layer_step: float = 0.0, **options: Any
+) -> Heatmap:
     def median(pair: Pair) -> float:
         place = pair.place
         kind = norms if "norm" in place.component else matrices
         value = vectors if place.parameter == "bias" else kind
         return value * (1 + layer_step * (place.layer or 0))
 
-    return heatmap_frame(made_changes(MODEL, MODEL, median), MODEL, MODEL, MEDIAN)
+    changes = made_changes(MODEL, MODEL, median)
+    return heatmap_of(changes, MODEL, MODEL, MEDIAN, HeatmapOptions(**options))
 
 
-def automatic(frame: pd.DataFrame) -> ColourScales:
-    return choose_colour_scales(frame, MEDIAN, HeatmapOptions())
+def texts_of(heatmap: Heatmap, size: HeatmapSize = PAGE) -> list[str]:
+    svg = ElementTree.fromstring(heatmap_svg(heatmap, size))
+    return ["".join(e.itertext()) for e in svg.iter() if e.tag.endswith("}text")]
 
 
-def test_norms_that_move_little_get_a_scale_of_their_own_and_it_is_said() -> None:
-    frame = frame_of(30.0, 2.0, 25.0)
-    assert automatic(frame).sharing == "kind"
-    says = heatmap_guide(frame, MEDIAN)
-    assert "norms (to 4 %)" in says and "compare colours within one of them only" in says
+def test_norms_and_biases_have_a_scale_and_a_colour_of_their_own_and_it_is_said() -> None:
+    for levels in ((30.0, 2.0, 1.5), (30.0, 12.0, 25.0), (30.0, 0.0, 25.0)):
+        heatmap = picture_of(*levels)
+        assert list(heatmap.scales.scales) == ["matrices", "norms and biases"]
+        assert heatmap.scales.ramp("matrices") != heatmap.scales.ramp("norms and biases")
+        for one, face in zip(heatmap.readings, heatmap.faces, strict=True):
+            if face is not None and face.css[1:].isdigit():
+                assert face.css[0] == ("h" if one.cell.kind == "matrices" else "n")
+    assert "norms and biases (to 2 %)" in picture_of(30.0, 2.0, 1.5).guide
+    assert "compare colours within one of them only" in heatmap.guide
+    plain = llama_like(2)
+    changes = made_changes(plain, plain, lambda _: 3.0)
+    assert list(heatmap_of(changes, plain, plain, MEDIAN).scales.scales) == ["matrices", "norms"]
 
 
-def test_alike_kinds_share_one_scale_and_so_does_what_did_not_move() -> None:
-    assert automatic(frame_of(30.0, 12.0, 25.0)).sharing == "one"
-    assert automatic(frame_of(30.0, 0.0, 25.0)).sharing == "one"
-    assert "All cells share one scale" in heatmap_guide(frame_of(30.0, 12.0, 25.0), MEDIAN)
-    assert automatic(frame_of(0.0, 0.0, 0.0)).sharing == "one"
+def test_a_scale_on_which_all_is_equal_is_words() -> None:
+    texts = texts_of(picture_of(30.0, 0.0, 0.0))
+    assert "norms and biases: all exactly equal (=)" in texts
+    assert "norms" not in picture_of(30.0, 0.0, 0.0).guide
+    assert not [text for text in texts if text.startswith("norms and biases,")]
+
+
+def test_two_scales_never_share_a_ramp_unless_it_is_said() -> None:
+    for sharing in get_args(Sharing):
+        scales = picture_of(30.0, 2.0, 1.5, scale=sharing).scales
+        on_ramp = [scales.ramp(name) for name in scales.scales]
+        if len(on_ramp) > len(set(on_ramp)):
+            assert set(scales.reaches()) == set(scales.scales)
+        else:
+            assert not scales.reaches()
 
 
 @example(matrices=21.0, norms=21.0, vectors=81.0)
 @given(*[st.floats(4, 140)] * 3)
-def test_no_kind_that_moved_looks_unchanged(matrices: float, norms: float, vectors: float) -> None:
-    frame = frame_of(matrices, norms, vectors)
-    frame["heat"] = automatic(frame).heat(frame)
-    # A kind that reaches a quarter as far as another may share its scale; tops are round numbers.
-    assert frame.loc[in_picture(frame), "heat"].min() > 1 / 6
+def test_no_matrix_that_moved_looks_unchanged(
+    matrices: float, norms: float, vectors: float
+) -> None:
+    heatmap = picture_of(matrices, norms, vectors)
+    heats = heatmap.scales.heat(heatmap.readings)
+    inside = [
+        heat
+        for one, heat in zip(heatmap.readings, heats, strict=True)
+        if in_picture(one) and one.cell.kind == "matrices"
+    ]
+    assert min(heat or 0.0 for heat in inside) > 1 / 6
 
 
 @given(
@@ -106,7 +129,7 @@ def test_a_light_change_fills_the_scale_of_a_metric_without_floor() -> None:
     frobenius = METRICS[2]
     assert choose_value_scale([0.04, 0.09, 0.17], frobenius, [0.390625]).top == 0.2
     # Of one with a floor, it must not: what lies below may be rounding.
-    assert choose_value_scale([0.04, 0.09, 0.17], MEDIAN, [0.390625]).top == 4
+    assert choose_value_scale([0.04, 0.09, 0.17], MEDIAN, [0.390625]).top == 2
 
 
 def test_a_few_beyond_the_ceiling_do_not_move_the_top() -> None:
@@ -116,82 +139,122 @@ def test_a_few_beyond_the_ceiling_do_not_move_the_top() -> None:
     assert choose_value_scale([900.0] * 50, MEDIAN).top == 1000
 
 
+@given(st.floats(1e-3, 141))
+def test_scales_end_at_few_round_values(largest: float) -> None:
+    scale = choose_value_scale([largest], MEDIAN, [0.390625])
+    assert round(scale.top) in (2, 3, 5, 10, 15, 20, 30, 40, 50, 80, 141)
+    assert scale.top >= largest * 0.999
+
+
+@pytest.mark.parametrize("top", [1, 2, 3, 5, 10, 15, 20, 30, 40, 50, 80])
+def test_no_tick_is_lost_to_rounding(top: float) -> None:
+    ticks = choose_value_scale([top], MEDIAN, top=float(top)).round_ticks()
+    numbers = [float(tick.text) for tick in ticks]
+    assert numbers[0] == 0 and numbers[-1] == top and len(numbers) >= 4
+    steps = {round(b - a, 6) for a, b in pairwise(numbers)}
+    assert len(steps) == 1
+    for number, tick in zip(numbers, ticks, strict=True):
+        assert tick.position == pytest.approx(number / top)
+
+
+def test_a_scale_that_is_fixed_is_the_same_for_every_pair() -> None:
+    tops = (50.0, 2.0)
+    for levels in ((30.0, 1.5, 1.5), (3.0, 0.5, 0.5), (90.0, 9.0, 9.0)):
+        heatmap = picture_of(*levels, tops=tops)
+        assert [scale.top for scale in heatmap.scales.scales.values()] == [50.0, 2.0]
+    beyond = picture_of(90.0, 1.0, 1.0, tops=tops)
+    assert "above the scale" in beyond.marks
+    assert [face.css for face in beyond.faces if face and face.above][:1] == ["h64"]
+    assert "▲" in "".join(texts_of(beyond))
+    one = picture_of(30.0, 2.0, 2.0, tops=(80.0, None), scale="one")
+    assert [scale.top for scale in one.scales.scales.values()] == [80.0]
+
+
+def test_a_strange_embedding_does_not_pale_the_layers() -> None:
+    def median(pair: Pair) -> float:
+        return 141.0 if pair.place.layer is None and "norm" not in pair.place.component else 5.0
+
+    changes = made_changes(MODEL, MODEL, median)
+    heatmap = heatmap_of(changes, MODEL, MODEL, MEDIAN)
+    assert heatmap.scales.scales["matrices"].top == 5
+    said = " ".join(texts_of(heatmap))
+    assert "▲141" in said and "unrelated: 141" in said and "above the scale" in said
+
+
 def test_each_sharing_has_its_scales() -> None:
-    frame = frame_of(30.0, 2.0, 10.0, layer_step=0.5)
     for sharing in get_args(Sharing):
-        options = HeatmapOptions(scale=sharing)
-        scales = choose_colour_scales(frame, MEDIAN, options)
-        frame["heat"] = scales.heat(frame)
-        inside = frame[in_picture(frame)]
-        assert inside["heat"].notna().all()
-        assert frame.loc[~in_picture(frame), "heat"].isna().all()
-        if sharing == "component":
+        heatmap = picture_of(30.0, 2.0, 10.0, layer_step=0.5, scale=sharing)
+        heats = heatmap.scales.heat(heatmap.readings)
+        for one, heat in zip(heatmap.readings, heats, strict=True):
+            assert (heat is not None) == in_picture(one)
             # The most changed layer of each component has the most heat.
-            top = inside[inside["layer"] == 2].set_index("column")["heat"]
-            assert (top > 0.6).all()
+            if sharing == "component" and one.cell.layer == 2 and heat is not None:
+                assert heat > 0.6
         if sharing == "group":
-            assert {"attention", "MLP", "norms", "biases"} < set(scales.scales)
-        drawn = heatmap_chart(frame.drop(columns="heat"), MEDIAN, options=options).to_dict()
-        texts = str(drawn["datasets"])
-        assert ("to 60" in texts) == (sharing == "component")
+            assert {"attention", "MLP", "norms", "biases"} < set(heatmap.scales.scales)
+        texts = " ".join(texts_of(heatmap))
+        assert ("to 80" in texts) == (sharing in ("component", "group"))
+        assert ("each one's own end" in texts) == (sharing in ("component", "group"))
+        assert "All cells share one scale" in heatmap.guide or sharing != "one"
 
 
 def test_the_margins_are_merged_and_not_averaged() -> None:
     changes = made_changes(MODEL, MODEL, lambda p: 1.0 if "mlp" in p.place.component else 100.0)
-    frame = heatmap_frame(changes, MODEL, MODEL, MEDIAN)
-    for region, key in (("layer", "layer"), ("column", "column")):
-        margin = frame[frame["region"] == region]
-        for name, value in zip(margin[key], margin["value"], strict=True):
-            members = [
-                change.statistics
-                for change in changes
-                if change.statistics
-                and change.pair.place.layer is not None
-                and getattr(change.pair.place, key) == name
-            ]
-            assert value == merge_statistics(members).median_pct
-    assert (frame["region"] == "layer").sum() == 3
+    heatmap = heatmap_of(changes, MODEL, MODEL, MEDIAN)
+    margins = [one for one in heatmap.readings if not in_picture(one)]
+    for one in margins:
+        name = one.cell.layer if one.cell.region == "layer" else one.cell.column
+        members = [
+            change.statistics
+            for change in changes
+            if change.statistics
+            and change.pair.place.layer is not None
+            and getattr(change.pair.place, one.cell.region) == name
+        ]
+        assert one.value == merge_statistics(members).median_pct
+    assert sum(one.cell.region == "layer" for one in margins) == 3
 
 
 def test_below_the_floor_other_numbers_are_pointed_to() -> None:
-    assert "tell more here" in heatmap_guide(frame_of(0.0001, 0.0001, 0.0001), MEDIAN)
-    assert "tell more here" not in heatmap_guide(frame_of(3.0, 3.0, 3.0), MEDIAN)
+    assert "tell more here" in picture_of(0.0001, 0.0001, 0.0001).guide
+    assert "tell more here" not in picture_of(3.0, 3.0, 3.0).guide
 
 
-def legend_texts(frame: pd.DataFrame, **options: Any) -> list[tuple[float, float, float, str]]:
-    """(left, right, baseline, words) of each text over the cells, in a picture for a phone."""
-    chart = heatmap_chart(frame, MEDIAN, options=HeatmapOptions(**options), palette=LIGHT)
-    svg = ElementTree.fromstring(vl_convert.vegalite_to_svg(chart.properties(width=390).to_dict()))
-    found = []
-
-    def walk(element: ElementTree.Element, x: float, y: float) -> None:
-        moved = re.search(r"translate\(([-\d.]+),([-\d.]+)\)", element.get("transform") or "")
-        x, y = (x + float(moved[1]), y + float(moved[2])) if moved else (x, y)
-        if element.tag.endswith("}text") and element.get("font-size", "0px") != "0px":
-            for number, line in enumerate(list(element) or [element]):
-                words = line.text or ""
-                wide = text_width(words, 11)
-                anchor = {"middle": 0.5, "end": 1.0}.get(element.get("text-anchor", ""), 0.0)
-                found.append((x - anchor * wide, x + (1 - anchor) * wide, y + 13 * number, words))
-        for child in element:
-            walk(child, x, y)
-
-    walk(svg, 0, 0)
-    return found
+def placed_texts(heatmap: Heatmap) -> list[tuple[float, float, float, str]]:
+    """(left, right, baseline, words) of each text of a picture for a phone."""
+    placed = []
+    for element in ElementTree.fromstring(heatmap_svg(heatmap, PHONE)).iter():
+        if not element.tag.endswith("}text") or element.get("transform"):
+            continue
+        words = "".join(element.itertext())
+        wide = text_width(words, PHONE.font) * 0.92
+        anchor = {"middle": 0.5, "end": 1.0}.get(element.get("text-anchor", ""), 0.0)
+        x, y = float(element.get("x") or 0), float(element.get("y") or 0)
+        placed.append((x - anchor * wide, x + (1 - anchor) * wide, y, words))
+    return placed
 
 
 @pytest.mark.parametrize("log", [False, True])
 @pytest.mark.parametrize(("matrices", "norms"), [(30.0, 20.0), (30.0, 0.5), (3.0, 30.0)])
-def test_a_ceiling_beyond_the_scale_is_named_where_nothing_else_stands(
+def test_nothing_of_a_legend_is_written_over_another(
     matrices: float, norms: float, log: bool
 ) -> None:
-    texts = legend_texts(frame_of(matrices, norms, norms), log=log)
-    (mark,) = (text for text in texts if "unrelated" in text[3])
-    assert mark[3] == "↑ unrelated 141 %"
-    near = [text for text in texts if text is not mark and abs(text[2] - mark[2]) < 10]
-    assert not [text for text in near if text[0] < mark[1] and mark[0] < text[1]]
+    texts = placed_texts(picture_of(matrices, norms, norms, log=log))
+    legend = [text for text in texts if text[2] < 60]
+    assert len(legend) >= 6
+    for one in legend:
+        near = [other for other in legend if other is not one and abs(other[2] - one[2]) < 8]
+        assert not [other for other in near if other[0] < one[1] and one[0] < other[1]], one
 
 
-def test_a_ceiling_on_the_scale_is_named_there_alone() -> None:
-    texts = [text[3] for text in legend_texts(frame_of(130.0, 0.5, 0.5))]
-    assert [text for text in texts if "unrelated" in text] == ["unrelated"]
+def test_unrelated_stands_on_the_scale_of_matrices_alone() -> None:
+    texts = texts_of(picture_of(30.0, 20.0, 20.0))
+    assert [text for text in texts if "unrelated" in text] == ["floor 0.39 · unrelated: 141"]
+    near = texts_of(picture_of(130.0, 0.5, 0.5))
+    assert [re.sub(".* · ", "", text) for text in near if "141 = unrelated" in text] == [
+        "141 = unrelated"
+    ]
+    unchanged = made_changes(MODEL, MODEL, lambda _: 3.0)
+    falling = heatmap_of(unchanged, MODEL, MODEL, UNCHANGED)
+    assert not [text for text in texts_of(falling) if "unrelated" in text]
+    assert math.isclose(falling.scales.scales["matrices"].top, 100)

@@ -153,10 +153,9 @@ def test_where_no_median_moved_another_metric_comes_first() -> None:
         page = Parsed(report_of(a_result(*given), architecture, architecture))
         (chosen,) = (option for option in page.named("option") if "selected" in option)
         assert chosen["value"] == metric
-        (scale,) = (
-            tag for tag in page.named("div") if tag.get("class") == "scale" and "hidden" not in tag
-        )
-        assert scale["data-of"] == metric
+        pictures = [tag for tag in page.named("div") if tag.get("class") == "picture"]
+        (seen,) = (tag for tag in pictures if "hidden" not in tag)
+        assert seen["data-of"] == metric and len(pictures) > 3
 
 
 def test_the_distribution_shows_where_elements_lie() -> None:
@@ -178,23 +177,27 @@ def test_norms_far_below_the_matrices_have_a_legend_and_colours_of_their_own() -
 
     changes = made_changes(architecture, architecture, median)
     document = report_of(a_result(*changes), architecture, architecture)
-    legends = {
-        key: re.findall("<figcaption>(.*?)</figcaption>", figures)
-        for key, figures in re.findall(
-            '<div class="scale" data-of="(.*?)".*?>(.*?)</div>', document, re.DOTALL
+    words = Parsed(document).words
+    assert {"matrices", "norms"} <= set(words)
+    colours = {
+        place: (css[0], int(css[1:]))
+        for css, place in re.findall(
+            r'<a class="cell (\w+)"[^>]*aria-label="layer 0 · ([\w.]+):', document
         )
     }
-    assert legends["median_pct"] == [
-        "Median relative change, % · matrices",
-        "Median relative change, % · norms",
-    ]
-    assert legends["unchanged_pct"] == ["Unchanged elements, %"]
-    steps = {
-        place: int(step)
-        for step, place in re.findall(
-            r'<a class="cell s(\d+)"[^>]*><title>layer 0 · ([\w.]+):', document
-        )
-    }
-    # 2 of 4 %, where all in one would leave it 2 of 30.
-    assert steps["input_layernorm"] >= 12
-    assert steps["mlp.up_proj"] > steps["input_layernorm"]
+    # 2 of 2 %, where all in one would leave it 2 of 30.
+    assert colours["input_layernorm"] == ("n", 64)
+    assert colours["mlp.up_proj"] == ("h", 64)
+
+
+def test_each_cell_leads_to_its_row_and_back() -> None:
+    base, target = llama_like(3), llama_like(4)
+    page = Parsed(report(base, target))
+    cells = [tag for tag in page.named("a") if (tag.get("class") or "").startswith("cell")]
+    rows = {tag["id"]: tag for tag in page.named("tr") if "id" in tag}
+    first = [cell for cell in cells if "id" in cell]
+    assert len(first) > 30
+    for cell in first:
+        row = rows[(cell["href"] or "")[1:]]
+        assert (cell["aria-label"] or "").startswith(f"{row['data-p']}: ")
+    assert {f"c{(tag['id'] or '')[1:]}" for tag in rows.values()} >= {c["id"] for c in first}

@@ -33,37 +33,6 @@ _GROUPS: dict[str, dict[Group, str]] = {
 }
 _TINT = {"light": 0.13, "dark": 0.16}
 """How much of a group's colour a card has over paper."""
-_SECOND_RAMPS = {
-    "light": (
-        [
-            "#e2e8f6",
-            "#c2d2ee",
-            "#a5bcea",
-            "#8aa4e5",
-            "#738add",
-            "#6070ce",
-            "#5158b5",
-            "#424294",
-            "#342f6f",
-            "#251e4a",
-        ]
-    ),
-    "dark": (
-        [
-            "#222638",
-            "#2d335b",
-            "#374284",
-            "#4355ab",
-            "#506cca",
-            "#6386dc",
-            "#7aa0e6",
-            "#96b8ed",
-            "#b4d0f3",
-            "#d4e8fb",
-        ]
-    ),
-}
-"""Of norms and biases: another hue than the heat of matrices, as they are on another scale."""
 _TURN = 0.1791
 """The luminance at which black and white read equally well."""
 
@@ -97,14 +66,13 @@ class Colours:
         norms and biases."""
 
         def ground(theme: str, palette: Palette) -> str:
-            return along(_SECOND_RAMPS[theme] if second else palette.ramp, share)
+            return along(palette.second if second else palette.ramp, share)
 
         return self._of(ground), self._of(lambda theme, palette: ink(ground(theme, palette)))
 
     def ramp(self, *, second: bool) -> tuple[str, ...]:
         """The colours from no change to the most, in concrete colours."""
-        theme = "dark" if self.palette is DARK else "light"
-        return tuple(_SECOND_RAMPS[theme]) if second else self.palette.ramp
+        return self.palette.second if second else self.palette.ramp
 
     def _of(self, colour: Callable[[str, Palette], str]) -> str:
         if self.palette is CSS_PALETTE:

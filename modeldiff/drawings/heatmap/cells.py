@@ -14,6 +14,7 @@ from typing import Literal
 
 from modeldiff.architectures import Architecture, Place
 from modeldiff.architectures.config.parameter_counts import part_of
+from modeldiff.architectures.place import LayerNumbers
 from modeldiff.changes import Change, ChangeTable, Pair, Statistics
 from modeldiff.changes.statistics.merge_cache import merged
 
@@ -50,14 +51,14 @@ class GatheredCell:
         return " / ".join(dict.fromkeys(row.pair.place.layer_label for row in self.rows))
 
     @property
-    def layer_lines(self) -> str:
-        """The layer's numbers in two lines where they differ: base's (``+`` where it has none) over
-        target's (``−``)."""
-        numbers = self.rows[0].pair.place.numbers
-        if numbers.base == numbers.target:
-            return self.layer_label
-        base = "+" if numbers.base is None else str(numbers.base)
-        return f"{base}\n{'−' if numbers.target is None else numbers.target}"
+    def numbers(self) -> LayerNumbers:
+        """The layer's number on each side."""
+        return self.rows[0].pair.place.numbers
+
+    @property
+    def aligned(self) -> bool:
+        """Whether its layer met another one by content, or none, and not by its number."""
+        return self.rows[0].pair.place.layers is not None
 
 
 def gather_cells(

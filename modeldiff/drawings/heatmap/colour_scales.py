@@ -1,71 +1,89 @@
-"""Which of the heatmap's cells share a scale, so that none misleads: chosen, and said in words."""
+"""Which of the heatmap's cells share a scale, on which ramp it lies, and how that is said in words.
+
+There are two ramps: heat where matrices are on the scale, the second one where only norms, biases
+or other vectors are. By default there is one scale on each, so that none can be mistaken for the
+other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from modeldiff.drawings.heatmap.frame import in_picture
-from modeldiff.drawings.heatmap.options import HeatmapOptions
+from modeldiff.drawings.heatmap.marks import SAME, label
+from modeldiff.drawings.heatmap.options import HeatmapOptions, Sharing
+from modeldiff.drawings.heatmap.readings import Reading, in_picture
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_FAR = 4.0
-"""On a scale that reaches so many times further than its own, a kind of tensors looks unchanged."""
-_SCOPE = {"kind": "kind", "group": "part", "component": "column"}
-"""The frame's column that names a cell's scale."""
+Ramp = Literal["heat", "second"]
+MATRIX_SCALE = "matrices"
+_OUTLIER = 2.0
+"""What stands outside the layers stretches no scale of theirs by more than this."""
 
 
 @dataclass(frozen=True)
 class ColourScales:
     """The scales by name, in data order; a single one for all has the name "".
 
-    ``sharing`` is what was chosen, with ``auto`` decided: who shares a scale.
+    ``names`` are those of the readings' scales, in the readings' order. ``second`` are the scales
+    without a matrix. ``same`` are the names (of scales or not) whose cells are all exactly equal in
+    both: such have no colours to explain.
     """
 
-    sharing: Literal["one", "kind", "group", "component"]
+    sharing: Sharing
     scales: Mapping[str, ValueScale]
+    names: tuple[str, ...]
+    second: frozenset[str]
+    same: tuple[str, ...] = ()
 
-    def heat(self, frame: pd.DataFrame) -> list[float]:
-        """Each row's heat from 0 to 1; NaN where it has no value, and in the margins."""
-        nothing = float("nan")
-        names, inside = _names(frame, self.sharing), in_picture(frame) & frame["value"].notna()
+    def ramp(self, name: str) -> Ramp:
+        """The ramp that a scale lies on."""
+        return "second" if name in self.second else "heat"
+
+    def heat(self, readings: Sequence[Reading]) -> list[float | None]:
+        """Each reading's heat from 0 to 1; None where it has no value, and in the margins."""
         return [
-            self.scales[name].heat(value) if has_one else nothing
-            for name, value, has_one in zip(names, frame["value"], inside, strict=True)
+            self.scales[name].heat(reading.value)
+            if reading.value is not None and in_picture(reading)
+            else None
+            for name, reading in zip(self.names, readings, strict=True)
         ]
 
     @property
-    def beyond(self) -> str:
-        """What unrelated matrices would show, where not even the furthest scale reaches it; empty
-        where one does, and of a metric that has no such value."""
-        scales = tuple(self.scales.values())
-        ceilings = (scale.metric.ceiling for scale in scales)
-        ceiling = next((each for each in ceilings if each is not None), None)
-        if ceiling is None or any(scale.ceiling is not None for scale in scales):
-            return ""
-        return scales[0].metric.format(ceiling)
+    def shared(self) -> Mapping[Ramp, str]:
+        """By ramp the one scale on it; nothing where several lie on it."""
+        alone: dict[Ramp, list[str]] = {}
+        for name in self.scales:
+            alone.setdefault(self.ramp(name), []).append(name)
+        return {ramp: names[0] for ramp, names in alone.items() if len(names) == 1}
+
+    def reaches(self) -> Mapping[str, str]:
+        """Where each scale ends, where several lie on one ramp; empty where they do not."""
+        if len(self.shared) == len({self.ramp(name) for name in self.scales}):
+            return {}
+        return {name: f"to {scale.reach}" for name, scale in self.scales.items()}
 
     def guide(self) -> str:
-        """In sentences: who shares a scale and why, and what its colours show."""
+        """In sentences: who shares a scale, and what its colours show."""
         return " ".join(self._sentences())
 
     def _sentences(self) -> Iterator[str]:
         first = next(iter(self.scales.values()))
+        moved = {name: scale for name, scale in self.scales.items() if name not in self.same}
+        unit = first.metric.unit and f" {first.metric.unit}"
         if self.sharing == "component":
             yield "Each component has a scale of its own, from 0 to the number beside its name."
             yield "Compare colours within a component only."
-        elif len(self.scales) > 1:
-            unit = first.metric.unit and f" {first.metric.unit}"
-            names = [f"{name} (to {scale.reach}{unit})" for name, scale in self.scales.items()]
+        elif len(moved) > 1:
+            names = [f"{name} (to {scale.reach}{unit})" for name, scale in moved.items()]
             text = f"{', '.join(names[:-1])} and {names[-1]} each have a scale of their own"
             yield f"{text[:1].upper()}{text[1:]}: compare colours within one of them only."
-        else:
+        elif len(self.scales) == 1:
             yield "All cells share one scale."
+        else:
+            yield "What is exactly equal has no colour."
         if any(scale.low for scale in self.scales.values()):
             yield "Colours are logarithmic: equal steps are equal ratios."
         if any(scale.clipped for scale in self.scales.values()):
@@ -79,46 +97,63 @@ class ColourScales:
 
 
 def choose_colour_scales(
-    frame: pd.DataFrame, metric: Metric, options: HeatmapOptions
+    readings: Sequence[Reading], metric: Metric, options: HeatmapOptions
 ) -> ColourScales:
-    """The scales of a frame of ``heatmap_frame``. Its margins have none and change none.
-
-    By default all cells share one, unless a kind of tensors (matrices, norms, other vectors) would
-    look unchanged on it beside another that reaches much further.
-    """
+    """The scales of these readings of a metric. Margins have none and change none."""
     sharing = options.scale
-    if sharing == "auto":
-        kinds = _choose(frame, metric, "kind", log=False, moved=True).values()
-        tops = [scale.top for scale in kinds]
-        # A scale for all may reach further than that of any kind: to where matrices are strangers.
-        shared = [scale.top for scale in _choose(frame, metric, "one", log=False).values()]
-        sharing = "kind" if tops and max(*tops, *shared) > _FAR * min(tops) else "one"
-    scales = _choose(frame, metric, sharing, log=options.log)
-    return ColourScales(sharing, scales or {"": choose_value_scale((), metric, log=options.log)})
+    names = _names(readings, sharing)
+    members: dict[str, list[Reading]] = {}
+    for name, reading in zip(names, readings, strict=True):
+        if in_picture(reading):
+            members.setdefault(name, []).append(reading)
+    scales, second, same = {}, set(), []
+    for name, cells in members.items():
+        small = not any(cell.cell.kind == MATRIX_SCALE for cell in cells)
+        if small:
+            second.add(name)
+        if {cell.mark for cell in cells} - {label("tied")} == {SAME}:
+            same.append(name)
+        if any(cell.value is not None for cell in cells):
+            fixed = options.tops[small] if sharing in ("one", "kind") else None
+            scales[name] = _scale(cells, _suited(metric, small), fixed, log=options.log)
+    if not scales:
+        scales[""] = choose_value_scale((), metric, log=options.log)
+    return ColourScales(sharing, scales, tuple(names), frozenset(second), tuple(same))
 
 
-def _choose(
-    frame: pd.DataFrame, metric: Metric, sharing: str, *, log: bool, moved: bool = False
-) -> dict[str, ValueScale]:
-    """A scale for each name that has a value (with ``moved``: one that is a change)."""
-    # A column to group by: pandas takes a list for names of columns where it is one row long.
-    named = frame.assign(scale=_names(frame, sharing))
-    known = named[in_picture(frame) & frame["value"].notna()]
-    return {
-        str(name): choose_value_scale(
-            cells["value"], _suited(metric, cells), cells["resolution"].dropna(), log=log
-        )
-        for name, cells in known.groupby("scale", sort=False)
-        if not moved or (cells["value"] > 0).any()
-    }
+def _scale(cells: Sequence[Reading], metric: Metric, top: float | None, *, log: bool) -> ValueScale:
+    floors = {one.resolution for one in cells if one.resolution is not None}
+    values = [one.value for one in cells if one.value is not None]
+    inside = [one.value for one in cells if one.value is not None and one.cell.layer is not None]
+    if top is None and inside and metric.rises and max(inside) > 0:
+        # Layers are what is compared. An embedding that is a stranger must not make them all pale.
+        own = choose_value_scale(inside, metric, floors).top
+        top = own if max(values) > _OUTLIER * own else None
+    return choose_value_scale(values, metric, floors, log=log, top=top)
 
 
-def _suited(metric: Metric, cells: pd.DataFrame) -> Metric:
-    """The metric for these cells, which may be no matrices."""
-    return metric if (cells["kind"] == "matrices").any() else metric.of_vectors
+def _suited(metric: Metric, small: bool) -> Metric:
+    """The metric for these cells: unrelated norms are all near one value, so that what unrelated
+    matrices would show is no mark on a scale without matrices."""
+    return metric.of_vectors if small else metric
 
 
-def _names(frame: pd.DataFrame, sharing: str) -> list[str]:
-    """The name of each row's scale."""
-    scope = _SCOPE.get(sharing)
-    return [str(name) for name in frame[scope]] if scope else [""] * len(frame)
+def _names(readings: Sequence[Reading], sharing: Sharing) -> list[str]:
+    """The name of each reading's scale."""
+    if sharing == "one":
+        return [""] * len(readings)
+    if sharing == "group":
+        return [reading.cell.part for reading in readings]
+    if sharing == "component":
+        return [reading.cell.column for reading in readings]
+    vectors = _vectors(reading for reading in readings if in_picture(reading))
+    return [MATRIX_SCALE if one.cell.kind == MATRIX_SCALE else vectors for one in readings]
+
+
+def _vectors(readings: Iterable[Reading]) -> str:
+    """What the tensors that are no matrices are called together."""
+    kinds = {(one.cell.kind, one.cell.part) for one in readings if one.cell.kind != MATRIX_SCALE}
+    norms = any(kind == "norms" for kind, _ in kinds)
+    others = {part for kind, part in kinds if kind != "norms"}
+    rest = "" if not others else "biases" if others == {"biases"} else "vectors"
+    return " and ".join(filter(None, ("norms" if norms else "", rest)))

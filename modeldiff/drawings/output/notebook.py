@@ -12,14 +12,14 @@ from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.diagram.diagram import diagram_svg
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
 from modeldiff.drawings.heatmap.cells import gather_cells
-from modeldiff.drawings.heatmap.frame import cells_frame, heatmap_alt
+from modeldiff.drawings.heatmap.options import SCREEN
+from modeldiff.drawings.heatmap.picture import Heatmap
+from modeldiff.drawings.heatmap.svg.drawing import heatmap_svg
 from modeldiff.drawings.report.architecture import different_facts_html
 from modeldiff.drawings.report.html import left_to_right, text
 from modeldiff.drawings.report.narrative import narrative_html
 from modeldiff.drawings.style.metrics import METRICS
 from modeldiff.drawings.style.palette import LIGHT
-from modeldiff.errors import MissingExtra
-from modeldiff.extras import require
 from modeldiff.findings.coverage import Unread
 from modeldiff.model import Model
 from modeldiff.results import load_result
@@ -67,17 +67,8 @@ def architecture_html(architecture: Architecture) -> str:
 def _heatmap(table: ChangeTable, architectures: tuple[Architecture, ...]) -> str:
     if table.whole is None:
         return ""
-    try:
-        require("report", "The heatmap")
-    except MissingExtra as error:
-        return f"<p>{text(error.message)} {text(error.hint)}</p>"
-    from modeldiff.drawings.heatmap.chart import heatmap_chart
-    from modeldiff.drawings.output.rendering import chart_to_svg
-
-    metric = METRICS[0]
-    frame = cells_frame(gather_cells(table, *architectures), metric)
-    chart = chart_to_svg(heatmap_chart(frame, metric, palette=LIGHT))
-    return _picture(chart, heatmap_alt(frame, metric))
+    heatmap = Heatmap.of_cells(gather_cells(table, *architectures), METRICS[0])
+    return _picture(heatmap_svg(heatmap, SCREEN, palette=LIGHT), heatmap.alt)
 
 
 def _differences(comparison: Comparison) -> str:

@@ -5,18 +5,10 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from modeldiff.drawings.output.png import packed, with_text
 from modeldiff.drawings.style.fonts import register_fonts
 from modeldiff.drawings.style.palette import FILE_FONT
-from modeldiff.drawings.style.svg import described
-
-if TYPE_CHECKING:
-    import altair as alt
-
-_CHART_WIDTH = 960
 
 
 def svg_to_png(svg: str, *, scale: float = 2.0) -> bytes:
@@ -53,17 +45,3 @@ def embed_font(svg: str, woff2: bytes, family: str = FILE_FONT.partition(",")[0]
     )
     start, end, rest = svg.rpartition("</svg>")
     return f"{start}<style>{face}</style>{end}{rest}"
-
-
-def chart_to_svg(chart: alt.LayerChart, *, title: str = "", caption: Sequence[str] = ()) -> str:
-    """A chart made with a palette as an SVG, with a title and lines of caption over it."""
-    import altair as alt
-    import vl_convert
-
-    heading = alt.TitleParams(
-        title, subtitle=list(caption), anchor="start", fontSize=17, subtitleFontSize=11, offset=14
-    )
-    whole = chart.properties(width=_CHART_WIDTH, **({"title": heading} if title else {}))
-    # Altair refuses more rows than notebooks bear; the experts of a large mixture are more cells.
-    with alt.data_transformers.enable("default", max_rows=None):
-        return described(str(vl_convert.vegalite_to_svg(whole.to_dict())), caption)

@@ -12,6 +12,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.drawings.annotated.annotated import Drawing
 from modeldiff.drawings.annotated.colours import Colours
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
+from modeldiff.drawings.heatmap.options import HeatmapSize
 from modeldiff.drawings.output.figure import Figure, figure
 from modeldiff.drawings.output.slide import placed
 from modeldiff.drawings.poster.heatmap import poster_heatmap
@@ -34,6 +35,8 @@ _NAME, _SENTENCE, _HEADING, _ENTRY, _SMALL = 52.0, 25.0, 24.0, 17.0, 15.0
 _COLUMN, _GUTTER = 350.0, 36.0
 _MOST_HEATMAP = 530.0
 _LEAST_DIAGRAM = 360.0
+_HEATMAP_SIZE = HeatmapSize(WIDTH - 2 * _RIM - 32, font=15, rows=390)
+"""As wide as the sheet less its rim and the drawing's own."""
 
 
 def poster(result: Result, comparison: Comparison, palette: Palette, paper: Paper) -> Figure:
@@ -52,7 +55,7 @@ def poster(result: Result, comparison: Comparison, palette: Palette, paper: Pape
     svg = poster_svg(
         names,
         poster_words(result, comparison),
-        poster_heatmap(result, comparison, palette),
+        poster_heatmap(result, comparison, palette, _HEATMAP_SIZE),
         _diagram(result, comparison, names[1], palette),
         palette,
     )

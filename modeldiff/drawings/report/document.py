@@ -12,23 +12,20 @@ from pathlib import Path
 
 from modeldiff.comparison import Comparison
 from modeldiff.drawings.charts.parameter_shares import read_parts
-from modeldiff.drawings.heatmap.colour_scales import ColourScales
 from modeldiff.drawings.report.architecture import facts_html, parts_html
 from modeldiff.drawings.report.companions import companions_html
 from modeldiff.drawings.report.css_colours import colours_css
 from modeldiff.drawings.report.definitions import guide_html
 from modeldiff.drawings.report.diagrams import diagram_html, side_by_side_html
-from modeldiff.drawings.report.heatmap import heatmap_svg, legend_html, marks_html
+from modeldiff.drawings.report.heatmap import heatmap_css, heatmap_html
 from modeldiff.drawings.report.html import (
     left_to_right,
     section,
-    sentence,
     text,
 )
 from modeldiff.drawings.report.narrative import narrative_html
 from modeldiff.drawings.report.rows import ReportRows, read_rows
 from modeldiff.drawings.report.table import table_html
-from modeldiff.drawings.style.metrics import Metric
 from modeldiff.results import Result, ResultHeader
 from modeldiff.text.formatting import format_duration
 
@@ -93,7 +90,7 @@ class _Report:
             '<meta name="referrer" content="no-referrer"><meta name="color-scheme"'
             ' content="light dark"><link rel="icon" href="data:,">'
             f"<title>{text(self._title)}</title>"
-            f"<style>{colours_css()}{_asset('report.css')}</style></head><body>"
+            f"<style>{colours_css()}{heatmap_css()}{_asset('report.css')}</style></head><body>"
             f'{"".join(body)}<div id="tip" role="tooltip" hidden></div>'
             f"<script>{script}</script></body></html>\n"
         )
@@ -161,35 +158,15 @@ def _words(words: str, rows: ReportRows) -> str:
 
 
 def _heatmap(rows: ReportRows) -> str:
-    options = "".join(
-        f'<option value="{metric.key}" data-says="{text(_says(metric, scales), 2000)}"'
-        f"{' selected' if at == rows.first else ''}>{text(metric.label)}</option>"
-        for at, (metric, scales) in enumerate(rows.shown)
-    )
-    chooser = (
-        f'<label class="needs-script">Metric <select id="metric">{options}</select></label>'
-        if len(rows.shown) > 1
-        else ""
-    )
-    legends = "".join(
-        legend_html(metric, scales, shown=at == rows.first)
-        for at, (metric, scales) in enumerate(rows.shown)
-    )
-    says = sentence(_says(*rows.shown[rows.first])) if rows.shown else "Nothing could be measured."
+    controls, pictures = heatmap_html(rows)
     return section(
         "heatmap",
         "Where",
-        f'<div class="controls">{chooser}{legends}</div><p id="says">{says}</p>',
-        '<div class="beside"><div><div class="scroll">',
-        heatmap_svg(rows),
-        f"</div>{marks_html(rows.rows)}{_left_out(rows)}</div>",
+        controls,
+        f'<div class="beside"><div><div class="scroll">{pictures}</div>{_left_out(rows)}</div>',
         '<aside id="panel" class="card" aria-live="polite"><p>Each cell is a tensor, or the '
         "experts of one layer merged. Choose one to see its numbers.</p></aside></div>",
     )
-
-
-def _says(metric: Metric, scales: ColourScales) -> str:
-    return f"{metric.description} {scales.guide()}"
 
 
 def _left_out(rows: ReportRows) -> str:

@@ -24,6 +24,8 @@ REPORT_PALETTE = Palette(
     accent="var(--accent)",
     bar="var(--bar)",
     ramp=(),
+    second=(),
+    edge="var(--edge)",
 )
 """The page's own colours, which follow the reader's theme."""
 

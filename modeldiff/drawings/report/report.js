@@ -2,8 +2,9 @@
 (() => {
   const find = (id) => document.getElementById(id);
   const table = find("rows"), body = table.tBodies[0], panel = find("panel"), tip = find("tip");
-  const rows = [...body.rows], cells = [...document.querySelectorAll(".cell")];
-  const rowOf = (cell) => find("r" + cell.id.slice(1));
+  const rows = [...body.rows], pictures = [...document.querySelectorAll(".picture")];
+  const cells = [...document.querySelectorAll("a.cell")];
+  const rowOf = (cell) => find("r" + cell.dataset.row);
   const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent);
   const metrics = table.dataset.metrics.split(" ").filter(Boolean), before = 5;
   const valueOf = (row, at) => row.dataset.v.split(",")[at];
@@ -15,45 +16,29 @@
   };
   document.body.classList.add("scripted");
 
-  // The metric.
+  // The metric: each has a drawing of its own.
   const chooser = find("metric");
-  let metric = chooser ? metrics.indexOf(chooser.value) : 0;
-  const signs = new Map(cells.map((cell) => [cell, cell.querySelector(".v")?.textContent]));
-  const titles = new Map(cells.map((cell) => [cell, cell.querySelector("title").textContent]));
+  const metricOf = (picture) => metrics.indexOf(picture.dataset.of);
   const placeOf = (cell) => rowOf(cell).dataset.p;
-  const unmeasured = (cell) => cell.dataset.plain === "1";
   const label = (cell) => {
-    const row = rowOf(cell);
-    if (unmeasured(cell)) return titles.get(cell);
-    return placeOf(cell) + ": " + heads[before + metric].toLowerCase() + " " + wordsOf(row, metric);
+    const row = rowOf(cell), metric = metricOf(cell.closest(".picture"));
+    if (row.dataset.q === undefined) return placeOf(cell) + ": " + row.cells[3].textContent;
+    const broken = row.cells[3].textContent.includes("not finite") ? " of the finite elements" : "";
+    return placeOf(cell) + ": " + heads[before + metric].toLowerCase() + " " + wordsOf(row, metric) + broken;
   };
-  const paint = () => {
-    const option = chooser?.selectedOptions[0];
-    for (const cell of cells) {
-      const row = rowOf(cell);
-      if (option && !unmeasured(cell)) {
-        const value = valueOf(row, metric);
-        const step = row.dataset.s.split(",")[metric] || "-";
-        cell.setAttribute("class", cell.getAttribute("class").replace(/\bs(-|\d+)/, "s" + step));
-        const shown = cell.querySelector(".v");
-        if (shown) shown.textContent = value === "" ? "·" : wordsOf(row, metric).replace(/ %$/, "");
-      }
-      cell.setAttribute("aria-label", label(cell));
-    }
-    for (const scale of document.querySelectorAll(".scale")) scale.hidden = scale.dataset.of !== metrics[metric];
-    if (option) find("says").textContent = option.dataset.says;
-  };
+  const seen = () => pictures.find((picture) => !picture.hidden);
+  const cellOf = (row) => seen()?.querySelector(`[data-row="${row.id.slice(1)}"]`);
   for (const cell of cells) {
-    cell.dataset.plain = rowOf(cell).dataset.q === undefined ? "1" : "0";
-    cell.querySelector("title").remove(); // the page's own tip says it
+    cell.setAttribute("aria-label", label(cell));
     cell.setAttribute("tabindex", "-1");
   }
-  if (cells.length) cells[0].setAttribute("tabindex", "0");
+  for (const picture of pictures) picture.querySelector("a.cell")?.setAttribute("tabindex", "0");
   chooser?.addEventListener("change", () => {
-    metric = metrics.indexOf(chooser.value);
-    paint();
+    for (const picture of pictures) picture.hidden = picture.dataset.of !== chooser.value;
+    find("says").textContent = chooser.selectedOptions[0].dataset.says;
+    const chosen = body.querySelector(".chosen");
+    if (chosen && cellOf(chosen)) choose(cellOf(chosen));
   });
-  paint();
 
   // Pointing at a cell.
   let pointed = null;
@@ -119,7 +104,7 @@
     cell.classList.add("chosen");
     row.classList.add("chosen");
     for (const name of ["x", "y", "width", "height"]) frame.setAttribute(name, cell.querySelector("rect").getAttribute(name));
-    cell.parentNode.append(frame); // over all neighbours
+    cell.closest("svg").append(frame); // over all neighbours
     const parts = [make("h3", placeOf(cell))];
     const status = row.cells[3].textContent;
     parts.push(make("p", [status === "merged" ? "" : status, row.dataset.note].filter(Boolean).join("; ")));
@@ -140,14 +125,19 @@
     parts.push(link);
     panel.replaceChildren(...parts);
   };
-  const boxes = new Map(cells.map((cell) => [cell, cell.querySelector("rect").getBBox()]));
+  const boxOf = (cell) => {
+    const rect = cell.querySelector("rect");
+    const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)));
+    return { x, y, width, height };
+  };
   const beside = (cell, key) => {
-    const own = boxes.get(cell), x = own.x + own.width / 2, y = own.y + own.height / 2;
+    const own = boxOf(cell), x = own.x + own.width / 2, y = own.y + own.height / 2;
     const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
     let best = null, least = Infinity;
-    for (const [other, box] of boxes) {
+    for (const other of cell.closest("svg").querySelectorAll("a.cell")) {
+      const box = boxOf(other);
       const ahead = dx ? dx * (box.x + box.width / 2 - x) : dy * (box.y + box.height / 2 - y);
-      const aside = dx ? Math.abs(box.y + box.height / 2 - y) : Math.max(box.x - x, x - box.x - box.width, 0);
+      const aside = dx ? Math.max(box.y - y, y - box.y - box.height, 0) : Math.max(box.x - x, x - box.x - box.width, 0);
       if (other !== cell && ahead > 0.5 && ahead + 20 * aside < least) [best, least] = [other, ahead + 20 * aside];
     }
     return best;
@@ -173,7 +163,7 @@
   }
   for (const link of body.querySelectorAll("th a")) {
     link.addEventListener("click", () => {
-      const cell = find(link.hash.slice(1));
+      const cell = cellOf(link.closest("tr"));
       if (cell) choose(cell);
     });
   }

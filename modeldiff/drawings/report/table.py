@@ -10,7 +10,7 @@ import numpy as np
 from modeldiff.changes import Statistics
 from modeldiff.changes.change import Histogram
 from modeldiff.changes.statistics.histogram import bucket_edges
-from modeldiff.drawings.heatmap.frame import NOT_FINITE
+from modeldiff.drawings.heatmap.marks import NOT_FINITE
 from modeldiff.drawings.report.html import text
 from modeldiff.drawings.report.rows import MARGINS, ReportRows, Row
 from modeldiff.drawings.style.metrics import Metric
@@ -61,7 +61,7 @@ def _row(number: int, row: Row, metrics: Sequence[Metric]) -> str:
     layer = {"whole": "all", "column": "all"}.get(row.region, "")
     layer = row.layer_label or layer
     status = _STATUS_LABELS.get(row.status, row.status)
-    if row.mark == NOT_FINITE:
+    if row.broken:
         status = f"{status}, {NOT_FINITE}"
     numbers = "".join(
         f"<td>{text(metric.format(value))}</td>"
@@ -72,7 +72,6 @@ def _row(number: int, row: Row, metrics: Sequence[Metric]) -> str:
         attributes += f' data-q="{"|".join(map(text, _details(statistics)))}"'
         if statistics.histogram is not None:
             attributes += f' data-h="{distribution(statistics.histogram)}"'
-        attributes += f' data-s="{",".join("" if s is None else str(s) for s in row.steps)}"'
     if row.note:
         attributes += f' data-note="{text(row.note)}"'
     margin = ' class="margin"' if row.region in MARGINS else ""

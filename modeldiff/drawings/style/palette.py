@@ -14,7 +14,9 @@ class Palette:
 
     ``panel`` fills boxes on ``surface``; ``track`` is the empty part of a bar; ``bar`` is kept for
     change, and for what differs. ``ramp`` is the sequential scale from no change to the most, its
-    lightness rising or falling without a turn, so that it reads without colour vision.
+    lightness rising or falling without a turn, so that it reads without colour vision. ``second``
+    is another such scale, for norms and biases, told apart from ``ramp`` by all kinds of colour
+    vision. ``edge`` is drawn round what has no colour.
     """
 
     text: str
@@ -26,6 +28,8 @@ class Palette:
     accent: str
     bar: str
     ramp: tuple[str, ...]
+    second: tuple[str, ...]
+    edge: str
 
 
 LIGHT = Palette(
@@ -49,6 +53,19 @@ LIGHT = Palette(
         "#721e15",
         "#4f1313",
     ),
+    second=(
+        "#e2e8f6",
+        "#c2d2ee",
+        "#a5bcea",
+        "#8aa4e5",
+        "#738add",
+        "#6070ce",
+        "#5158b5",
+        "#424294",
+        "#342f6f",
+        "#251e4a",
+    ),
+    edge="#8b877c",
 )
 DARK = Palette(
     text="#e8e6e1",
@@ -71,6 +88,19 @@ DARK = Palette(
         "#f5c778",
         "#fbe7ab",
     ),
+    second=(
+        "#222638",
+        "#2d335b",
+        "#374284",
+        "#4355ab",
+        "#506cca",
+        "#6386dc",
+        "#7aa0e6",
+        "#96b8ed",
+        "#b4d0f3",
+        "#d4e8fb",
+    ),
+    edge="#6d777e",
 )
 CSS_PALETTE = Palette(
     text="var(--st-text-color)",
@@ -83,4 +113,6 @@ CSS_PALETTE = Palette(
     bar="var(--st-orange-color)",
     # A chart takes its scale from the app's theme: nothing is painted with this one in the app.
     ramp=LIGHT.ramp,
+    second=LIGHT.second,
+    edge="color-mix(in srgb, var(--st-text-color) 55%, var(--st-background-color))",
 )

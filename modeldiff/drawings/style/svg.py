@@ -8,8 +8,12 @@ from collections.abc import Sequence
 
 DETAIL_GAP = 10.0
 """Between a text and the detail that follows it in its line."""
-# What XML cannot hold at all, not even escaped.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What XML cannot hold at all, not even escaped; other controls; and marks that turn the direction
+# of writing, and so could make a name read as another.
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    "|[\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]"
+)
 
 
 def text_tag(

@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from modeldiff.changes.change import Statistics
 from modeldiff.drawings.style.metrics import Metric
 
-_ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_COARSE = (1.0, 2.0, 3.0, 5.0, 10.0)
+_FINE = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 8.0, 10.0)
+"""Where scales end: few values, so that pairs often share theirs; finer above 10, where a scale
+half empty would be pale."""
+_FLOORS = 5
+"""So many times the floor is the least that a scale spans."""
 _TICK_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _APART = 0.13
 """Marks nearer than this share of the scale would write over each other."""
@@ -97,6 +102,22 @@ class ValueScale:
                 marks.append(Tick(at, _plain(value)))
         return tuple(sorted(marks, key=lambda mark: mark.position))
 
+    def round_ticks(self) -> tuple[Tick, ...]:
+        """Round values from one end to the other, both ends among them, ascending; nothing is left
+        out for want of room."""
+        zero, end = self._ends(_plain(self.top))
+        values = list(self._round_values())
+        if self.low and self.metric.rises:
+            # Decades alone may leave a short scale with none.
+            sizes = (self.low, *(value for value in values if value > self.low))
+            values = [times * size for size in sizes for times in (1.0, 2.0, 5.0)]
+        between = [
+            Tick(self.position(value), _plain(value))
+            for value in values
+            if 0.0 < self.position(value) < 1.0
+        ]
+        return (Tick(0.0, zero), *sorted(between, key=lambda tick: tick.position), Tick(1.0, end))
+
     def _ends(self, top: str) -> tuple[str, str]:
         """The words at 0 and at 1."""
         if not self.low:
@@ -126,11 +147,18 @@ def value_scale_of(statistics: Iterable[Statistics], metric: Metric) -> ValueSca
 
 
 def choose_value_scale(
-    values: Iterable[float], metric: Metric, resolutions: Iterable[float] = (), *, log: bool = False
+    values: Iterable[float],
+    metric: Metric,
+    resolutions: Iterable[float] = (),
+    *,
+    log: bool = False,
+    top: float | None = None,
 ) -> ValueScale:
     """The scale that suits these values (infinite ones are left out).
 
     ``resolutions`` are the ``resolution_pct`` of what was measured; the coarsest is the floor.
+    ``log``: logarithmic. ``top`` is where it ends (above 0), whatever the values; not of a metric
+    that falls with change.
     """
     finite = sorted(value for value in values if math.isfinite(value))
     if not metric.rises and metric.limit is not None:
@@ -139,7 +167,7 @@ def choose_value_scale(
         return ValueScale(metric, metric.limit, ceiling=metric.ceiling, low=low)
     floor = max(resolutions, default=None) if metric.has_floor else None
     ceiling = metric.ceiling
-    top = _top(finite, metric, floor)
+    top = _top(finite, metric, floor) if top is None else top
     return ValueScale(
         metric,
         top,
@@ -155,16 +183,21 @@ def _top(ascending: list[float], metric: Metric, floor: float | None) -> float:
     """The round number at which a scale of these values ends."""
     largest = ascending[-1] if ascending else 0.0
     # Rounding alone must not fill the scale with heat: where there is a floor, it spans a few.
-    least = 10 * floor if floor else 1.0 if metric.has_floor else 0.0
+    least = max(_FLOORS * (floor or 0.0), 1.0) if metric.has_floor else 0.0
     rest = _without_furthest(ascending)
     # An outlier is cut off only where it would leave the others, that moved too, little room.
     reach = rest if largest > 2 * rest > 2 * least else largest
-    top = _at_least(max(reach, least) if largest else max(least, 1.0), _ROUND)
+    top = _round_top(max(reach, least) if largest else max(least, 1.0))
     ceiling = metric.ceiling
     # Beyond what unrelated matrices show, more says no more, unless most values lie there.
     if ceiling is not None and top > 0.7 * ceiling and _upper_quarter(ascending) <= 1.1 * ceiling:
         return ceiling
     return top
+
+
+def _round_top(value: float) -> float:
+    """The least of the values where scales end that is not below this one (above 0)."""
+    return _at_least(value, _FINE if value > _COARSE[-1] else _COARSE)
 
 
 def _without_furthest(ascending: list[float]) -> float:

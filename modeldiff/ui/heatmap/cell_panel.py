@@ -1,4 +1,4 @@
-"""The panel beside the heatmap: a list to choose from, and the story of what is chosen."""
+"""The panel beside the heatmap: the story of what is chosen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from modeldiff.architectures import explain
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
 from modeldiff.findings.selection import ChosenCell, PlaceRows, rows_of_cell
-from modeldiff.ui.controls.choosers import choose_from_list
 from modeldiff.ui.drilldown.drilldown_view import drilldown_view
 from modeldiff.ui.place.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.place.statistics_panel import detail_tables, headline_metrics
@@ -17,12 +16,8 @@ from modeldiff.ui.widgets.change_tables import change_frame, show_changes
 from modeldiff.ui.widgets.markdown import code
 
 
-def cell_panel(comparison: Comparison, changes: ChangeTable, chosen: ChosenCell | None) -> None:
-    """Draw the chooser, and the tensors of the chosen cell, layer or column."""
-    cell = None if chosen is None else (chosen.layer, chosen.column)
-    choose_from_list(changes, cell)
-    if chosen is None:
-        return
+def cell_panel(comparison: Comparison, changes: ChangeTable, chosen: ChosenCell) -> None:
+    """Draw the tensors of the chosen cell, layer or column."""
     place = rows_of_cell(changes, chosen)
     where = _where(chosen, changes)
     if not place.rows:

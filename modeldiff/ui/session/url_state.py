@@ -15,7 +15,7 @@ import streamlit as st
 from modeldiff.drawings import METRICS, Metric, metric_named
 
 _NAMES = ("metric", "layer", "component", "side", "rows", "steps")
-_PICTURE = ("expert", "scale", "log", "across", "order", "experts", "look")
+_PICTURE = ("expert", "scale", "log", "across", "order", "top", "experts", "look")
 """What else the heatmap has in the URL, see ``heatmap_choices``."""
 _KEPT = "view"
 _PAGE = "view_page"

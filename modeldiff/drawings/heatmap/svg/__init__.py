@@ -1,0 +1,1 @@
+"""The heatmap as SVG: where everything stands, and how it is written."""

@@ -1,0 +1,203 @@
+// Draws one of a few SVGs of the same heatmap, reads its cells out, and says which was chosen.
+//
+// The SVG is written into a child, and all handlers are the host's, assigned anew at each run: none
+// pile up, however many cells there are. What a cell says stands in the line over the picture, for
+// the mouse and the keyboard alike, so that nothing moves and nothing is covered.
+
+// From this share of its own size on a drawing is taken; below it another one is, or it is scrolled.
+const LEAST = 0.96, LEAST_SCREEN = 0.8, MOST = 1.7, MOST_DOWN = 1.25, HEADER = 60, SVG = "http://www.w3.org/2000/svg"
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
+
+const sizeOf = (svg) => {
+  const [, width, height] = /width="(\d+)" height="(\d+)"/.exec(svg)
+  return { width: Number(width), height: Number(height) }
+}
+
+export default function ({ parentElement, data, setStateValue }) {
+  const find = (name) => parentElement.querySelector(`.${name}`)
+  const stage = find("stage"), host = find("host"), line = find("line"), full = find("full"), stuck = find("stuck")
+  const across = ["small", "page", "screen"].filter((name) => data.drawings[name])
+  const isFull = () => host.getRootNode().fullscreenElement === stage
+
+  const choose = () => {
+    const room = host.clientWidth
+    const over = host.getBoundingClientRect().top - stage.getBoundingClientRect().top + stage.scrollTop
+    const scaled = Object.keys(data.drawings).map((name) => {
+      const size = sizeOf(data.drawings[name])
+      const seen = (isFull() ? stage.clientHeight - over - 20 : window.innerHeight - HEADER - 40) / size.height
+      return { name, size, wide: room / size.width, whole: Math.min(room / size.width, seen) }
+    })
+    const wide = scaled.filter((one) => across.includes(one.name))
+    const down = scaled.filter((one) => !across.includes(one.name))
+    if (isFull() && wide.length) {
+      // The drawing made for a screen, unless this one is so narrow that it could not be read.
+      const best = wide.find((one) => one.name === "screen" && one.whole >= LEAST_SCREEN)
+        ?? scaled.reduce((one, other) => (other.whole > one.whole ? other : one))
+      return { name: best.name, width: best.size.width * best.whole }
+    }
+    const enough = (list) => list.filter((one) => one.wide >= LEAST).at(-1)
+    const { size, wide: fits, whole, name } = enough(wide) ?? enough(down) ?? down[0] ?? scaled[0]
+    // Layers across are seen in one piece; layers down may be scrolled, and no larger than they need.
+    const scale = across.includes(name)
+      ? Math.min(Math.max(whole, LEAST), MOST) : Math.min(Math.max(fits, LEAST), MOST_DOWN)
+    return { name, width: size.width * scale }
+  }
+
+  const cellOf = (target) => target?.closest?.("[data-cell]")
+  const cellAt = (at) => host.querySelector(`[data-cell="${at}"]`)
+  const boxOf = (cell) => {
+    const rect = cell.querySelector("rect")
+    const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)))
+    return { x, y, width, height }
+  }
+  const ring = (cell, name) => {
+    for (const old of host.querySelectorAll(`.mark-${name}`)) old.remove()
+    if (!cell) return
+    const { x, y, width, height } = boxOf(cell)
+    for (const css of ["halo", "ring"]) {
+      const rect = document.createElementNS(SVG, "rect")
+      rect.setAttribute("class", `${css} mark-${name}`)
+      Object.entries({ x: x - 1, y: y - 1, width: width + 2, height: height + 2, rx: 2 })
+        .forEach(([key, value]) => rect.setAttribute(key, value))
+      host.firstElementChild.append(rect)
+    }
+  }
+  const read = (cell, keys = "") => {
+    line.textContent = cell ? data.words[Number(cell.dataset.cell)] + keys : data.hint
+    line.classList.toggle("read", Boolean(cell))
+  }
+  const say = (at) => setStateValue("view", { at: at === data.at ? null : at })
+
+  const tabTo = (cell) => {
+    for (const other of host.querySelectorAll('[tabindex="0"]')) other.setAttribute("tabindex", "-1")
+    cell?.setAttribute("tabindex", "0")
+  }
+  const middle = ({ x, y, width, height }) => ({ x: x + width / 2, y: y + height / 2 })
+  const next = (cell, key) => {
+    const box = boxOf(cell), from = middle(box)
+    const cells = [...host.querySelectorAll("[data-cell]")].filter((one) => one !== cell)
+    if (key === "Home" || key === "End") {
+      // The first and the last layer of the same component.
+      const turned = !across.includes(host.dataset.name)
+      const [along, aside] = turned ? ["y", "x"] : ["x", "y"]
+      const line = [cell, ...cells].filter((one) => {
+        const at = boxOf(one)
+        return Math.abs(middle(at)[aside] - from[aside]) < 1 && data.layered[Number(one.dataset.cell)]
+      })
+      line.sort((one, other) => boxOf(one)[along] - boxOf(other)[along])
+      return key === "Home" ? line[0] : line.at(-1)
+    }
+    const [dx, dy] = ARROWS[key]
+    let best, least = Infinity
+    for (const other of cells) {
+      const at = boxOf(other), to = middle(at)
+      const ahead = dx ? dx * (to.x - from.x) : dy * (to.y - from.y)
+      // Nothing is aside that lies over against any part of the cell.
+      const gap = dx
+        ? Math.max(at.y - from.y, from.y - at.y - at.height, 0)
+        : Math.max(at.x - from.x, from.x - at.x - at.width, 0)
+      if (ahead > 0.5 && ahead + 20 * gap < least) [best, least] = [other, ahead + 20 * gap]
+    }
+    return best
+  }
+
+  const stick = () => {
+    const svg = host.firstElementChild
+    if (!svg || isFull()) return (stuck.hidden = true)
+    const scale = svg.getBoundingClientRect().width / Number(svg.getAttribute("width"))
+    const [start, end] = svg.dataset.head.split(" ").map(Number)
+    const top = host.getBoundingClientRect().top + start * scale
+    const last = host.getBoundingClientRect().bottom - (end - start) * scale
+    stuck.hidden = top >= HEADER || last < HEADER
+  }
+  const fillStuck = (width) => {
+    const svg = host.firstElementChild
+    const [start, end] = svg.dataset.head.split(" ").map(Number)
+    const first = svg.querySelector(".legend"), over = first.compareDocumentPosition(svg.querySelector(".head")) & 4
+    const legend = over && first.childElementCount ? first.getBBox().height + 6 : 0
+    // Its rules and definitions are the drawing's own, which stands beside it.
+    const copy = svg.cloneNode(false)
+    const size = { width: Number(svg.getAttribute("width")), height: legend + end - start }
+    copy.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`)
+    copy.removeAttribute("role")
+    copy.style.width = `${width}px`
+    if (legend) copy.append(first.cloneNode(true))
+    const head = svg.querySelector(".head").cloneNode(true)
+    head.setAttribute("transform", `translate(0 ${legend - start})`)
+    copy.append(head)
+    stuck.replaceChildren(copy)
+  }
+
+  const draw = () => {
+    if (!host.clientWidth) return
+    const { name, width } = choose()
+    const drawn = `${data.digest} ${name}`
+    if (host.dataset.drawn !== drawn) {
+      const focused = cellOf(host.getRootNode().activeElement)?.dataset.cell
+      host.innerHTML = data.drawings[name]
+      host.dataset.drawn = drawn
+      host.dataset.name = name
+      for (const cell of host.querySelectorAll("[data-cell]")) {
+        cell.setAttribute("aria-label", data.words[Number(cell.dataset.cell)])
+        cell.setAttribute("tabindex", "-1")
+      }
+      if (focused !== undefined) cellAt(focused)?.focus({ preventScroll: true })
+      read(null)
+    }
+    host.firstElementChild.style.width = `${width}px`
+    fillStuck(width)
+    for (const old of host.querySelectorAll("[aria-selected]")) old.removeAttribute("aria-selected")
+    const chosen = data.at === null ? null : cellAt(data.at)
+    chosen?.setAttribute("aria-selected", "true")
+    ring(chosen, "chosen")
+    if (!host.querySelector('[tabindex="0"]') || chosen) tabTo(chosen ?? host.querySelector("[data-cell]"))
+    stick()
+  }
+
+  host.onpointerover = (event) => read(cellOf(event.target))
+  host.onpointerleave = () => read(null)
+  host.onclick = (event) => {
+    const cell = cellOf(event.target)
+    if (cell) say(Number(cell.dataset.cell))
+  }
+  host.focused = (event) => {
+    const cell = cellOf(event.target)
+    if (!cell || !cell.matches(":focus-visible")) return
+    ring(cell, "focus")
+    read(cell, "  Enter opens · Esc leaves")
+  }
+  host.blurred = () => { ring(null, "focus"); read(null) }
+  host.onkeydown = (event) => {
+    const cell = cellOf(event.target)
+    if (!cell || event.ctrlKey || event.altKey || event.metaKey) return
+    if (event.key in ARROWS || event.key === "Home" || event.key === "End") {
+      event.preventDefault()
+      const to = next(cell, event.key)
+      if (!to) return
+      tabTo(to)
+      to.focus()
+    } else if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault()
+      say(Number(cell.dataset.cell))
+    } else if (event.key === "Escape") {
+      if (data.at !== null) setStateValue("view", { at: null })
+      else cell.blur()
+    }
+  }
+  full.onclick = () => stage.requestFullscreen().then(() => host.querySelector('[tabindex="0"]')?.focus())
+  stage.dataset.title = data.title
+
+  host.redraw = draw
+  host.stick = stick
+  if (!host.watch) {
+    host.watch = new ResizeObserver(() => host.redraw())
+    host.watch.observe(host)
+    // These two have no property to be assigned to.
+    host.addEventListener("focusin", (event) => host.focused(event))
+    host.addEventListener("focusout", () => host.blurred())
+    // It goes with the picture that it was for.
+    const follow = () => (host.isConnected ? host.stick() : document.removeEventListener("scroll", follow, true))
+    document.addEventListener("scroll", follow, { passive: true, capture: true })
+  }
+  draw()
+}
