@@ -35,7 +35,7 @@ _NAME, _SENTENCE, _HEADING, _ENTRY, _SMALL = 52.0, 25.0, 24.0, 17.0, 15.0
 _COLUMN, _GUTTER = 350.0, 36.0
 _MOST_HEATMAP = 530.0
 _LEAST_DIAGRAM = 360.0
-_HEATMAP_SIZE = HeatmapSize(WIDTH - 2 * _RIM - 32, font=15, rows=390)
+_HEATMAP_SIZE = HeatmapSize(WIDTH - 2 * _RIM - 32, font=15, rows=390, widest=140)
 """As wide as the sheet less its rim and the drawing's own."""
 
 
