@@ -80,6 +80,16 @@ class Comparison:
         return self.base.reference, self.target.reference
 
     @property
+    def names(self) -> tuple[str, str]:
+        """What both models are called."""
+        return self.base.name, self.target.name
+
+    @property
+    def names_text(self) -> str:
+        """The pair by its names, base first: ``Llama 3 8B → Llama 3.1 8B``."""
+        return " → ".join(self.names)
+
+    @property
     def checkpoints(self) -> tuple[Checkpoint, Checkpoint]:
         """Both checkpoints."""
         return self.base.checkpoint, self.target.checkpoint

@@ -1,20 +1,18 @@
-"""Architecture: how two models differ, at a glance, as drawings, in facts and tensor by tensor; and
-how a line of models came about."""
+"""Architecture: how two models differ, at a glance, as drawings, in facts, tensor by tensor."""
 
 import streamlit as st
 
 from modeldiff.ui.architecture.fact_table import fact_table
 from modeldiff.ui.architecture.key_differences import key_differences
 from modeldiff.ui.architecture.layer_view import layer_view
-from modeldiff.ui.architecture.lineage_view import lineage_view
 from modeldiff.ui.architecture.parameter_shares_view import parts_view
 from modeldiff.ui.architecture.side_by_side_view import architecture_drawings
-from modeldiff.ui.controls.diff_progress import diff_panel, follow
+from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
 from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.shell.page_header import page_head
 
 enter("architecture")
-comparison = page_head("Architecture")
+comparison = page_head()
 
 facts = comparison.facts
 different = sum(not pair.same for pair in facts)
@@ -32,5 +30,4 @@ parts_view(comparison)
 st.header("Tensors", anchor=False)
 follow(comparison, lambda state: diff_panel(comparison, state))
 follow(comparison, lambda state: layer_view(comparison, state))
-
-lineage_view()
+follow(comparison, measured_line)

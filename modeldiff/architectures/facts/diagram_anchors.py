@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from modeldiff.architectures.architecture import Fact, FactPair
 from modeldiff.architectures.components import NORMS
+from modeldiff.text.formatting import format_bytes
 from modeldiff.text.magnitudes import short_count
 
 LAYERS = "layers"
@@ -109,6 +110,8 @@ def value_in_brief(fact: Fact) -> str:
     """A fact's value as short as a card needs it."""
     if fact.key.startswith("parameters") and isinstance(fact.value, int):
         return short_count(fact.value)
+    if "_bytes" in fact.key and isinstance(fact.value, int):
+        return format_bytes(fact.value)
     return fact.text
 
 

@@ -61,11 +61,11 @@ class _Report:
     def __init__(self, result: Result, comparison: Comparison) -> None:
         self._result = result
         self._header = result.header
-        self._title = f"{result.header.base_reference} → {result.header.target_reference}"
+        self._title = comparison.names_text
         self._words = narrative_html(result.changes)
         base, target = comparison.base.architecture, comparison.target.architecture
         facts = comparison.facts
-        names = result.header.base_reference, result.header.target_reference
+        names = comparison.names
         self._diagram = section("diagram", "In its place", diagram_html(result.changes, target))
         self._architecture = section(
             "architecture",

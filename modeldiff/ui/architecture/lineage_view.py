@@ -14,12 +14,11 @@ from modeldiff.drawings.comparison.lineage import stack_lines
 from modeldiff.drawings.comparison.lineage_svg import stack_svg, stacks_svg
 from modeldiff.model import Model
 from modeldiff.ui.controls.downloads import drawing_downloads
-from modeldiff.ui.session.opening import NotOpened, open_side
-from modeldiff.ui.session.selected_pair import BASE, TARGET
+from modeldiff.ui.session.opening import NotOpened, Side, open_side
+from modeldiff.ui.session.selected_pair import PairChoice, pair_query
 from modeldiff.ui.session.url_state import change_view, current_view
 from modeldiff.ui.widgets.error_box import show_error
-from modeldiff.ui.widgets.markdown import code, plain
-from modeldiff.ui.widgets.scroll_to_top import go_to_top, mount_to_top
+from modeldiff.ui.widgets.markdown import plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
 
 STORY = (
@@ -38,8 +37,7 @@ _LOUD = 8
 
 def lineage_view() -> None:
     """Draw the chooser and the cards of what it says."""
-    st.header("Evolution", anchor=False)
-    mount_to_top()
+    st.title("Evolution", anchor=False)
     line = _choose()
     sides = [open_side(text) for text in line]
     steps = read_lineage([side.architecture if isinstance(side, Model) else None for side in sides])
@@ -53,13 +51,13 @@ def lineage_view() -> None:
         place = 0
         for number, (side, step) in enumerate(zip(sides, steps, strict=True), start=1):
             with st.container(border=True, width=_CARD_WIDTH, key=f"evolution_{number}"):
-                st.markdown(f":gray[{number} {'→' if place else '·'}] {code(side.text)}")
+                st.markdown(f":gray[{number} {'→' if place else '·'}] {plain(_name(side))}")
                 if isinstance(side, NotOpened):
                     show_error(side.error, about="This step cannot be opened.")
                 elif step is not None:
                     st.subheader(plain(step.architecture.title), anchor=False)
                     svg = stack_svg(
-                        lines, place, name=side.text, palette=CSS_PALETTE, font="inherit"
+                        lines, place, name=side.name, palette=CSS_PALETTE, font="inherit"
                     )
                     scrolled_drawing(svg, key=f"stack_{number}", least=0.8)
                     _words(side, step, opened[place - 1][0] if place else None)
@@ -74,7 +72,7 @@ def lineage_view() -> None:
             lambda: stacks_svg(
                 lines,
                 [step for _, step in opened],
-                [side.text for side, _ in opened],
+                [side.name for side, _ in opened],
                 palette=LIGHT,
                 title="Evolution",
                 caption=[
@@ -102,7 +100,7 @@ def read(text: str) -> list[str]:
 
 
 def _choose() -> list[str]:
-    st.session_state[_CHOOSER] = line = read(current_view("architecture").steps)
+    st.session_state[_CHOOSER] = line = read(current_view("evolution").steps)
     st.multiselect(
         "Models, in their order",
         list(dict.fromkeys([*(f"catalog:{name}" for name in catalog_names()), *line])),
@@ -112,7 +110,7 @@ def _choose() -> list[str]:
         select_all=False,
         placeholder="A reference: catalog:…, a folder, owner/name",
         on_change=_take_choice,
-        help="From the catalog, or any reference that the sidebar takes, too. The list stands in "
+        help="From the catalog, or any other reference. The list stands in "
         "the page's address: whoever opens the link sees the same.",
     )
     return line
@@ -139,20 +137,16 @@ def _words(side: Model, step: LineageStep, before: Model | None) -> None:
             st.markdown("\n".join(f"- {_change(pair)}" for pair in lid))
     elif step.telling:
         st.caption(f"{step.same} facts stayed the same.")
-    # A button: a link cannot change the inputs that the address is bound to.
-    st.button(
-        "Compare it with the one before",
-        key=f"compare_{side.text}",
+    st.page_link(
+        "pages/compare.py",
+        label="Compare it with the one before",
         icon=":material/difference:",
-        type="tertiary",
-        on_click=_compare,
-        args=(before.text, side.text),
+        query_params=pair_query(PairChoice(before.text, side.text)),
     )
 
 
-def _compare(base: str, target: str) -> None:
-    st.session_state[BASE], st.session_state[TARGET] = base, target
-    go_to_top()
+def _name(side: Side) -> str:
+    return side.name if isinstance(side, Model) else side.text
 
 
 def _fact(fact: Fact) -> str:

@@ -17,7 +17,7 @@ from modeldiff.model import Model
 from modeldiff.ui.controls.downloads import drawing_downloads, provenance
 from modeldiff.ui.place.place_panel import explanation_text
 from modeldiff.ui.session.url_state import link_query
-from modeldiff.ui.widgets.markdown import code, plain
+from modeldiff.ui.widgets.markdown import plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
 
 _CHOSEN = "chosen_block"
@@ -38,7 +38,7 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
     drawing = _drawing(base.identity, target.identity, comparison, facts)
     _explain_choice(comparison, drawing)
     st.header("The two blocks", anchor=False)
-    names = (base.text, target.text)
+    names = comparison.names
     st.markdown(plain(similarity_text(drawing)))
     scrolled_drawing(
         side_by_side_svg(drawing, names, palette=CSS_PALETTE, font="inherit"),
@@ -89,7 +89,7 @@ def _explanations(sides: tuple[Model, Model], components: Sequence[str | None]) 
         ("base", "target"), sides, components, st.columns(2, gap="medium"), strict=True
     ):
         with column:
-            st.markdown(f":gray[{role.capitalize()} ·] {code(side.text)}")
+            st.markdown(f":gray[{role.capitalize()} ·] {plain(side.name)}")
             if component is None:
                 st.markdown("Nothing stands at this place.")
                 continue

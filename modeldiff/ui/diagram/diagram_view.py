@@ -58,7 +58,7 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
         numbered=numbered,
     )
     name = "all layers" if layer is None else f"layer {layer}"
-    title = f"{comparison.base.text} → {comparison.target.text}, {name}"
+    title = f"{comparison.names_text}, {name}"
     drawing, panel = _places(slide=slide, spacious=numbered and component is None)
     with drawing:
         on_page = partial(draw, palette=CSS_PALETTE, font="inherit")

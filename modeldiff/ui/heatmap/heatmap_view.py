@@ -105,7 +105,7 @@ def _chart(
         "modeldiff-heatmap",
         lambda: chart_to_svg(
             picture.draw(LIGHT, selected, expert),
-            title=f"{comparison.base.text} → {comparison.target.text}",
+            title=comparison.names_text,
             caption=(*provenance(comparison, state), *wrap(picture.says, _CAPTION)),
         ),
     )

@@ -1,0 +1,74 @@
+"""What two architectures have in common, as one line says it: its parts that are the same in both.
+
+Each part is one fact or a few that belong together, and is left out where one of them differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from modeldiff.architectures.architecture import Fact, FactPair
+from modeldiff.architectures.facts.config_entries import ENTRY
+from modeldiff.text.magnitudes import short_count
+
+_Known = Mapping[str, Fact]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the line: the facts that it ``needs``, and how these are ``said``."""
+
+    needs: tuple[str, ...]
+    said: Callable[[_Known], str]
+
+
+def own_facts(pairs: Sequence[FactPair]) -> tuple[FactPair, ...]:
+    """The facts proper, without the configs' entries that no fact tells."""
+    return tuple(pair for pair in pairs if not pair.key.startswith(ENTRY))
+
+
+def alike_in_one_line(pairs: Sequence[FactPair]) -> str:
+    """``Llama, 32 layers × 4,096, GQA 32/8, SwiGLU 14,336, RMSNorm …`` of what is the same in both;
+    empty where nothing of it is."""
+    same = {pair.key: pair.base for pair in pairs if pair.same and pair.base is not None}
+    parts = (part.said(same) for part in _PARTS if all(key in same for key in part.needs))
+    return ", ".join(part for part in parts if part)
+
+
+def _text(key: str) -> Callable[[_Known], str]:
+    return lambda facts: facts[key].text.partition(": ")[0]
+
+
+def _layers(facts: _Known) -> str:
+    return f"{facts['layers'].text} layers × {facts['hidden_size'].text}"
+
+
+def _attention(facts: _Known) -> str:
+    heads, kv_heads = facts["heads"].text, facts["kv_heads"].text
+    kind = facts["attention"].text.partition(": ")[0]
+    return f"{kind} {heads}" if heads == kv_heads else f"{kind} {heads}/{kv_heads}"
+
+
+def _experts(facts: _Known) -> str:
+    return f"{facts['experts_per_token'].text} of {facts['experts'].text} experts a token"
+
+
+def _parameters(facts: _Known) -> str:
+    value = facts["parameters"].value
+    return f"{short_count(value)} parameters" if isinstance(value, int) else ""
+
+
+_PARTS: tuple[Part, ...] = (
+    Part(("family",), lambda facts: facts["family"].text.partition(",")[0]),
+    Part(("layers", "hidden_size"), _layers),
+    Part(("attention", "heads", "kv_heads"), _attention),
+    Part(("mlp", "intermediate_size"), lambda f: f"{f['mlp'].text} {f['intermediate_size'].text}"),
+    Part(("experts", "experts_per_token"), _experts),
+    Part(("norm",), _text("norm")),
+    Part(("rope_theta",), lambda facts: f"RoPE θ {facts['rope_theta'].text}"),
+    Part(("vocabulary",), lambda facts: f"vocabulary {facts['vocabulary'].text}"),
+    Part(("context",), lambda facts: f"context {facts['context'].text}"),
+    Part(("stored_types",), _text("stored_types")),
+    Part(("parameters",), _parameters),
+)

@@ -1,0 +1,110 @@
+"""The popover in which base, target and how to compare them are chosen, in one step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from modeldiff.changes import available_devices
+from modeldiff.checkpoints.names import MAX_LABEL
+from modeldiff.ui.session.presets import PRESETS, PairPreset, preset_of
+from modeldiff.ui.session.selected_pair import PairChoice, choose_pair, pair_choice
+
+_POPOVER, _PRESET = "pair", "preset"
+_LAYERS = {"auto": "By content", "position": "By position"}
+_REFERENCE_HELP = (
+    "A folder, a `.safetensors` file, a `config.json`, `owner/name` or `owner/name@revision` on "
+    "the Hugging Face Hub, `catalog:name` or `demo:name`."
+)
+_FIELDS = ("base", "target", "base_label", "target_label", "device", "layers")
+
+
+def pair_chooser(names: tuple[str, str]) -> None:
+    """Draw the popover; ``names`` are what base and target are called without labels."""
+    choice = pair_choice()
+    with st.popover("Pair", key=_POPOVER, on_change="rerun"):
+        _choose_preset(choice)
+        _choose_by_hand(choice, names)
+
+
+def swap_button() -> None:
+    """Draw the button that makes base of target and target of base."""
+    st.button("Swap ⇄", key="swap", on_click=_swap, help="Measure from the other side.")
+
+
+def _swap() -> None:
+    choose_pair(pair_choice().swapped)
+
+
+def _choose_preset(choice: PairChoice) -> None:
+    # Shown is what the address says, whoever wrote it: a link, a preset or a hand.
+    st.session_state[_PRESET] = preset_of(choice.base, choice.target)
+    st.selectbox(
+        "Pairs worth a look",
+        PRESETS,
+        index=None,
+        key=_PRESET,
+        format_func=lambda preset: preset.label,
+        placeholder="A pair of your own",
+        on_change=_take_preset,
+    )
+
+
+def _take_preset() -> None:
+    preset: PairPreset | None = st.session_state[_PRESET]
+    if preset is not None:
+        _take(replace(_plain(), base=preset.base, target=preset.target))
+
+
+def _choose_by_hand(choice: PairChoice, names: tuple[str, str]) -> None:
+    for field in _FIELDS:
+        st.session_state[field] = getattr(choice, field)
+    if choice.device not in available_devices():
+        st.session_state["device"] = "auto"
+    with st.form("pair_form", border=False):
+        for role, name in zip(("base", "target"), names, strict=True):
+            reference, label = st.columns([2, 1])
+            with reference:
+                st.text_input(role.capitalize(), key=role, max_chars=1000, help=_REFERENCE_HELP)
+            with label:
+                st.text_input(
+                    "Called",
+                    key=f"{role}_label",
+                    max_chars=MAX_LABEL,
+                    placeholder=name,
+                    help=f"What headings and figures call the {role}.",
+                )
+        device, layers = st.columns(2)
+        with device:
+            st.selectbox(
+                "Device",
+                ("auto", *available_devices()),
+                key="device",
+                help="Where to measure. A result is the same whichever it was, and is kept.",
+            )
+        with layers:
+            st.selectbox(
+                "Layers",
+                list(_LAYERS),
+                key="layers",
+                format_func=lambda way: _LAYERS[way],
+                help="By content: where depths differ, or a layer has nothing in common with the "
+                "one of its number, those layers are compared that hold the same content. By "
+                "position: always number against number.",
+            )
+        st.form_submit_button("Compare", key="compare_pair", type="primary", on_click=_take_form)
+
+
+def _take_form() -> None:
+    _take(PairChoice(**{field: st.session_state[field] for field in _FIELDS}))
+
+
+def _take(choice: PairChoice) -> None:
+    st.session_state[_POPOVER] = False
+    choose_pair(choice)
+
+
+def _plain() -> PairChoice:
+    """What is chosen now, without the labels, which are of this pair's models."""
+    return replace(pair_choice(), base_label="", target_label="")
