@@ -66,6 +66,11 @@ def linked(app: AppTest, key: str) -> str:
     raise KeyError(key)
 
 
+def chosen_text(app: AppTest, label: str) -> str:
+    """What stands in an input of the pair's chooser."""
+    return str(next(box.value for box in app.text_input if box.label == label))
+
+
 def words(app: AppTest) -> str:
     """All text of the page, for looking whether it says something."""
     elements = [

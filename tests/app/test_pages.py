@@ -17,7 +17,7 @@ from modeldiff.findings.words import place_words
 from modeldiff.results import find
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.lock import held_alone
-from tests.app.conftest import PAGES, OpenPage, linked, words
+from tests.app.conftest import PAGES, OpenPage, chosen_text, linked, words
 from tests.app.small_models import write_llama
 from tests.support.small_checkpoints import write_checkpoint
 
@@ -36,7 +36,7 @@ def pair(tmp_path: Path) -> dict[str, str]:
 def test_before_a_diff(page: str, open_page: OpenPage, pair: dict[str, str]) -> None:
     app = open_page(page, **pair)
     assert app.title[0].value == "base → target"
-    assert app.text_input(key="base").value == pair["base"]
+    assert chosen_text(app, "Base") == pair["base"]
     assert app.button(key="start_diff").label == "Measure 45.7 kB"
 
 
@@ -166,7 +166,7 @@ def test_a_broken_reference_is_a_message(
 ) -> None:
     app = open_page("compare", base=broken, target=pair["target"])
     assert "Base cannot be opened" in app.error[0].value
-    assert app.text_input(key="target").value == pair["target"]
+    assert chosen_text(app, "Target") == pair["target"]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -61,10 +61,11 @@ class ChosenPair:
 
 def pair_choice() -> PairChoice:
     """What the address says, with defaults for what it does not say."""
+    # What was just removed is there still, as an empty list.
     said = {
-        field.name: st.query_params[field.name]
+        field.name: values[-1]
         for field in fields(PairChoice)
-        if field.name in st.query_params
+        if (values := st.query_params.get_all(field.name))
     }
     choice = PairChoice(**said)  # type: ignore[arg-type]
     return choice if choice.layers in get_args(LayerMatching) else replace(choice, layers="auto")

@@ -1,1 +1,1 @@
-"""What stands around every page: the bar of pages, the pair with its chooser, cards of both sides."""
+"""What stands around every page: the bar of pages, the pair with its chooser, both in cards."""

@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from modeldiff import ui
+from modeldiff.ui.session.url_state import link_query
 
 _HERE = Path(__file__).parent
 _ICON = (Path(ui.__file__).parent / "icon.svg").read_text(encoding="utf-8")
@@ -55,4 +56,4 @@ def navigation_bar(pages: Mapping[str, Page], current: Page) -> None:
     )
     wanted = pages.get(getattr(clicked, "page", None) or "")
     if wanted is not None and wanted != current:
-        st.switch_page(wanted, query_params=st.query_params.to_dict())
+        st.switch_page(wanted, query_params=link_query())

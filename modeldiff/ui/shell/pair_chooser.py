@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import streamlit as st
 
 from modeldiff.changes import available_devices
-from modeldiff.checkpoints.names import MAX_LABEL
+from modeldiff.checkpoints.names import MAX_LABEL, model_label
 from modeldiff.ui.session.presets import PRESETS, PairPreset, preset_of
 from modeldiff.ui.session.selected_pair import PairChoice, choose_pair, pair_choice
 
@@ -38,39 +39,43 @@ def _swap() -> None:
 
 
 def _choose_preset(choice: PairChoice) -> None:
-    # Shown is what the address says, whoever wrote it: a link, a preset or a hand.
-    st.session_state[_PRESET] = preset_of(choice.base, choice.target)
-    st.selectbox(
-        "Pairs worth a look",
-        PRESETS,
-        index=None,
-        key=_PRESET,
-        format_func=lambda preset: preset.label,
-        placeholder="A pair of your own",
-        on_change=_take_preset,
-    )
+    key = _key(_PRESET, choice)
+    preset = preset_of(choice.base, choice.target)
+    with st.container(key=_PRESET):
+        st.selectbox(
+            "Pairs worth a look",
+            PRESETS,
+            index=None if preset is None else PRESETS.index(preset),
+            key=key,
+            format_func=lambda preset: preset.label,
+            placeholder="A pair of your own",
+            on_change=lambda: _take_preset(st.session_state[key]),
+        )
 
 
-def _take_preset() -> None:
-    preset: PairPreset | None = st.session_state[_PRESET]
+def _take_preset(preset: PairPreset | None) -> None:
     if preset is not None:
         _take(replace(_plain(), base=preset.base, target=preset.target))
 
 
 def _choose_by_hand(choice: PairChoice, names: tuple[str, str]) -> None:
-    for field in _FIELDS:
-        st.session_state[field] = getattr(choice, field)
-    if choice.device not in available_devices():
-        st.session_state["device"] = "auto"
+    devices = ("auto", *available_devices())
     with st.form("pair_form", border=False):
         for role, name in zip(("base", "target"), names, strict=True):
             reference, label = st.columns([2, 1])
             with reference:
-                st.text_input(role.capitalize(), key=role, max_chars=1000, help=_REFERENCE_HELP)
+                st.text_input(
+                    role.capitalize(),
+                    getattr(choice, role),
+                    key=_key(role, choice),
+                    max_chars=1000,
+                    help=_REFERENCE_HELP,
+                )
             with label:
                 st.text_input(
                     "Called",
-                    key=f"{role}_label",
+                    model_label(getattr(choice, f"{role}_label")),
+                    key=_key(f"{role}_label", choice),
                     max_chars=MAX_LABEL,
                     placeholder=name,
                     help=f"What headings and figures call the {role}.",
@@ -79,25 +84,29 @@ def _choose_by_hand(choice: PairChoice, names: tuple[str, str]) -> None:
         with device:
             st.selectbox(
                 "Device",
-                ("auto", *available_devices()),
-                key="device",
+                devices,
+                devices.index(choice.device) if choice.device in devices else 0,
+                key=_key("device", choice),
                 help="Where to measure. A result is the same whichever it was, and is kept.",
             )
         with layers:
             st.selectbox(
                 "Layers",
                 list(_LAYERS),
-                key="layers",
+                list(_LAYERS).index(choice.layers),
+                key=_key("layers", choice),
                 format_func=lambda way: _LAYERS[way],
                 help="By content: where depths differ, or a layer has nothing in common with the "
                 "one of its number, those layers are compared that hold the same content. By "
                 "position: always number against number.",
             )
-        st.form_submit_button("Compare", key="compare_pair", type="primary", on_click=_take_form)
+        st.form_submit_button(
+            "Compare", key="compare_pair", type="primary", on_click=_take_form, args=(choice,)
+        )
 
 
-def _take_form() -> None:
-    _take(PairChoice(**{field: st.session_state[field] for field in _FIELDS}))
+def _take_form(shown: PairChoice) -> None:
+    _take(PairChoice(**{field: st.session_state[_key(field, shown)] for field in _FIELDS}))
 
 
 def _take(choice: PairChoice) -> None:
@@ -108,3 +117,9 @@ def _take(choice: PairChoice) -> None:
 def _plain() -> PairChoice:
     """What is chosen now, without the labels, which are of this pair's models."""
     return replace(pair_choice(), base_label="", target_label="")
+
+
+def _key(field: str, choice: PairChoice) -> str:
+    """A widget's key while this choice is made: a browser keeps a closed popover's values, and
+    would bring those of another pair back."""
+    return f"{field}_{hashlib.sha256(repr(choice).encode()).hexdigest()[:12]}"
