@@ -23,6 +23,7 @@ PAGES = {
     "heatmap": st.Page("pages/heatmap.py", title="Heatmap"),
     "diagram": st.Page("pages/diagram.py", title="Diagram"),
     "evolution": st.Page("pages/evolution.py", title="Evolution"),
+    "result": st.Page("pages/result.py", title="Result", visibility="hidden"),
 }
 
 page = st.navigation(list(PAGES.values()), position="hidden")

@@ -18,16 +18,20 @@ facts = comparison.facts
 different = sum(not pair.same for pair in facts)
 title = f"{different} of {len(facts)} facts differ" if different else "All facts are the same"
 st.header(title, anchor=False)
+st.markdown(
+    ":small[On this page: [The two blocks](#blocks) · [All facts](#facts) · "
+    "[Where the parameters sit](#parameters) · [Tensors](#tensors)]"
+)
 key_differences(facts)
 
 architecture_drawings(comparison, facts)
 
-st.header("All facts", anchor=False)
+st.header("All facts", anchor="facts")
 fact_table(facts)
 
 parts_view(comparison)
 
-st.header("Tensors", anchor=False)
+st.header("Tensors", anchor="tensors")
 follow(comparison, lambda state: diff_panel(comparison, state))
 follow(comparison, lambda state: layer_view(comparison, state))
 follow(comparison, measured_line)

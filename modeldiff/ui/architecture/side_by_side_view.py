@@ -32,12 +32,12 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
     """
     base, target = comparison.base, comparison.target
     if reason := why_not_drawn(base.architecture, target.architecture):
-        st.header("The two blocks", anchor=False)
+        st.header("The two blocks", anchor="blocks")
         st.info(reason)
         return
     drawing = _drawing(base.identity, target.identity, comparison, facts)
     _explain_choice(comparison, drawing)
-    st.header("The two blocks", anchor=False)
+    st.header("The two blocks", anchor="blocks")
     names = comparison.names
     st.markdown(plain(similarity_text(drawing)))
     scrolled_drawing(

@@ -9,11 +9,13 @@ from modeldiff.ui.compare.config_pair import config_pair
 from modeldiff.ui.compare.first_screen import first_screen
 from modeldiff.ui.compare.numbers import numbers
 from modeldiff.ui.controls.diff_progress import DiffState, follow
+from modeldiff.ui.shell.first_visit import first_visit
 from modeldiff.ui.widgets.markdown import plain
 
 
 def compare_view(comparison: Comparison) -> None:
     """Draw the page below its head."""
+    first_visit()
     sides = {side.reference: side for side in (comparison.base, comparison.target)}
     for side in sides.values():
         # That a config has no weights is said once, by the page.
@@ -26,8 +28,9 @@ def compare_view(comparison: Comparison) -> None:
         return
 
     def draw(state: DiffState) -> None:
-        first_screen(comparison, state)
+        with st.container(key="live"):
+            first_screen(comparison, state)
         if state.result is not None:
-            numbers(comparison, state.result)
+            numbers(comparison.names_text, state.result, comparison)
 
     follow(comparison, draw)

@@ -18,6 +18,7 @@ from modeldiff.findings.main_differences import (
     structure_differences,
     weight_differences,
 )
+from modeldiff.findings.narrative import narrate
 from modeldiff.results import Result
 from modeldiff.text.formatting import format_bytes, format_count, format_duration
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far, diff_status
@@ -36,16 +37,19 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
     changes = changes_so_far(comparison, state)
     measured = any(change.statistics is not None for change in changes)
     with st.container(key="answer", gap=None):
-        for line in _sentences(comparison, state, measured=measured):
+        for line in _sentences(comparison, state, changes, measured=measured):
             st.markdown(line)
-        with st.container(key="likeness"):
-            st.markdown(_likeness(state))
+        _likeness_line(state.result)
     picture, differences = st.columns(_PICTURE_AND_LIST, gap="medium")
     with picture:
-        small_heatmap(comparison, state)
+        small_heatmap(changes, (comparison.base.architecture, comparison.target.architecture))
     with differences:
         st.subheader("What differs", anchor=False)
-        linked_entries(_entries(comparison, changes, measured=measured), key="what_differs")
+        entries = _entries(comparison, changes, measured=measured)
+        if entries:
+            linked_entries(entries, key="what_differs")
+        else:
+            st.caption("Nothing in how both are built. Their weights are not measured yet.")
     same_line(comparison)
     with st.container(key="status"):
         if state.result is not None:
@@ -53,6 +57,42 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
                 _coverage_line(state.result)
         else:
             diff_status(comparison, state)
+
+
+def saved_screen(result: Result) -> None:
+    """Draw the same of a saved result whose models are not here."""
+    with st.container(key="answer", gap=None):
+        for line in _measured_sentences(result):
+            st.markdown(line)
+        _likeness_line(result)
+    picture, differences = st.columns(_PICTURE_AND_LIST, gap="medium")
+    with picture:
+        small_heatmap(result.changes, linked=False)
+    with differences:
+        st.subheader("What differs", anchor=False)
+        heading = _weights_heading(result.changes)
+        here = Link("pages/result.py", link_query())
+        entries = [_entry(each, heading, here) for each in weight_differences(result.changes)]
+        linked_entries(entries[:_MOST_ENTRIES], key="what_differs")
+    with st.container(key="measured"):
+        _coverage_line(result, linked=False)
+
+
+def how_to_read() -> None:
+    """Draw how the heatmap is to be read, to be opened."""
+    with st.popover("How to read this", type="tertiary", key="how_to_read"):
+        st.markdown(
+            "Data passes from left to right through the layers; each row is a component of a "
+            "layer. The darker a cell (in the dark theme: the lighter), the further the weights "
+            "moved: its number is the **median relative change**, which half of the elements "
+            "exceed.\n\n"
+            "- **Floor**: the smallest step of the stored type. A median below it says that most "
+            "elements did not move.\n"
+            "- **Unrelated**: what two matrices with nothing in common show, about 141 %.\n"
+            "- Matrices and norms have scales of their own where one would hide the other: compare "
+            "colours within a scale only.\n\n"
+            "A click on a cell opens it on the Heatmap page."
+        )
 
 
 def same_line(comparison: Comparison) -> None:
@@ -79,26 +119,39 @@ def structure_entries(comparison: Comparison) -> Iterator[LinkedEntry]:
         yield _entry(difference, heading, Link("pages/architecture.py", link_query()))
 
 
-def _sentences(comparison: Comparison, state: DiffState, *, measured: bool) -> Iterator[str]:
+def _sentences(
+    comparison: Comparison, state: DiffState, changes: ChangeTable, *, measured: bool
+) -> Iterator[str]:
     if state.result is not None:
-        yield sentence_text(narrative_of(state.result).headline)
-        if stand_out := stand_out_sentence(state.result.changes):
-            yield sentence_text(stand_out)
+        yield from _measured_sentences(state.result)
         return
     yield plain(architecture_headline(comparison.facts))
-    if measured and state.active:
-        yield "Its weights are being measured …"
+    if measured:
+        yield sentence_text(narrate(changes).headline)
     else:
         yield plain(f"The weights are {format_bytes(comparison.nbytes)} to read.")
 
 
-def _likeness(state: DiffState) -> str:
-    if state.result is None:
-        return "&nbsp;"
-    likeness = narrative_of(state.result).likeness
-    if not likeness:
-        return "&nbsp;"
-    return f":gray[{sentence_text(likeness[0])}] [What this may mean](#inferred)"
+def _measured_sentences(result: Result) -> Iterator[str]:
+    yield sentence_text(narrative_of(result).headline)
+    if stand_out := stand_out_sentence(result.changes):
+        yield sentence_text(stand_out)
+
+
+def _likeness_line(result: Result | None) -> None:
+    """What the change is like, and beside it how the picture below is to be read."""
+    likeness = narrative_of(result).likeness if result is not None else ()
+    text = "&nbsp;"
+    if likeness:
+        text = f":gray[{sentence_text(likeness[0])}] [What this may mean](#inferred)"
+    with st.container(
+        horizontal=True,
+        horizontal_alignment="distribute",
+        vertical_alignment="center",
+        key="likeness",
+    ):
+        st.markdown(text, width="content")
+        how_to_read()
 
 
 def _entries(
@@ -132,7 +185,7 @@ def _entry(difference: MainDifference, heading: str, link: Link) -> LinkedEntry:
     )
 
 
-def _coverage_line(result: Result) -> None:
+def _coverage_line(result: Result, *, linked: bool = True) -> None:
     changes = result.changes
     coverage = coverage_of(changes)
     base = coverage.base
@@ -154,4 +207,5 @@ def _coverage_line(result: Result) -> None:
     header = result.header
     text += f" Measured on {header.device} in {format_duration(header.seconds)}."
     link = Link("pages/architecture.py", link_query(rows="every"))
-    linked_line("✓" if whole else "!", "", text, "" if whole else "Which?", link, key="coverage")
+    label = "Which?" if linked and not whole else ""
+    linked_line("✓" if whole else "!", "", text, label, link, key="coverage")

@@ -25,8 +25,9 @@ _MOST = 6
 _HEAD = ("median %", "Frobenius %", "cosine")
 
 
-def numbers(comparison: Comparison, result: Result) -> None:
-    """Draw them for a result."""
+def numbers(names: str, result: Result, comparison: Comparison | None = None) -> None:
+    """Draw them for a result of the pair that is called ``names``; ``comparison`` is of both models
+    where they are there."""
     summary = summarize(result.changes, extremes=len(result.changes))
     if summary.statistics is not None:
         st.header("Numbers", anchor=False)
@@ -54,7 +55,7 @@ def numbers(comparison: Comparison, result: Result) -> None:
     )
     with st.container(horizontal=True):
         sentences = (
-            comparison.names_text,
+            names,
             narrative_of(result).headline,
             stand_out_sentence(result.changes),
         )

@@ -20,6 +20,7 @@ from modeldiff.ui.controls.follow_job import (
     job_panel,
     result_or_job,
 )
+from modeldiff.ui.session.known_pairs import remember_pair
 from modeldiff.ui.session.selected_pair import ChosenPair, chosen_device, open_chosen_pair
 from modeldiff.ui.widgets.markdown import code
 
@@ -75,6 +76,7 @@ def begin_run() -> ChosenPair:
         if state == DiffState(None, None) and _starts_by_itself(comparison):
             state = DiffState(None, submit(comparison, device=chosen_device()))
         st.session_state[_STATE] = state
+        remember_pair(comparison.base.text, comparison.target.text)
     return chosen
 
 

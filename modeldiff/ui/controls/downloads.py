@@ -22,21 +22,23 @@ _TYPES = {
 }
 
 
-def result_downloads(comparison: Comparison, result: Result) -> None:
-    """The whole diff as a report, and its change table as CSV, JSON and Parquet, each with where
-    it came from."""
+def result_downloads(comparison: Comparison | None, result: Result) -> None:
+    """The whole diff as a report (where both models are there: ``comparison``), and its change
+    table as CSV, JSON and Parquet, each with where it came from."""
     name = f"modeldiff-{result.key[:12]}"
     with st.container(horizontal=True):
-        st.download_button(
-            "Report",
-            lambda: report_html(result, comparison),
-            file_name=f"{name}.html",
-            mime="text/html",
-            key="download_html",
-            icon=":material/article:",
-            help="One page with everything, to be mailed, kept or printed.",
-            on_click="ignore",
-        )
+        if comparison is not None:
+            pair = comparison
+            st.download_button(
+                "Report",
+                lambda: report_html(result, pair),
+                file_name=f"{name}.html",
+                mime="text/html",
+                key="download_html",
+                icon=":material/article:",
+                help="One page with everything, to be mailed, kept or printed.",
+                on_click="ignore",
+            )
         for suffix, mime in _TYPES.items():
             st.download_button(
                 suffix.upper() if suffix != "parquet" else "Parquet",

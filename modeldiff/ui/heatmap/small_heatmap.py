@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
 
-from modeldiff.comparison import Comparison
+from modeldiff.architectures import Architecture
+from modeldiff.changes import ChangeTable
 from modeldiff.drawings import (
     HeatmapOptions,
     cells_frame,
@@ -15,7 +17,6 @@ from modeldiff.drawings import (
     heatmap_chart,
     heatmap_spec,
 )
-from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
 from modeldiff.ui.session.url_state import chosen_metric, link_query
 from modeldiff.ui.widgets.chart_selection import clicked
 
@@ -25,22 +26,25 @@ _HEIGHT = 340
 _KEY, _SELECTION, _WANTED = "small_heatmap", "cell", "wanted_cell"
 
 
-def small_heatmap(comparison: Comparison, state: DiffState) -> None:
-    """Draw the picture of a diff, finished or not; a click opens the heatmap's page there."""
+def small_heatmap(
+    changes: ChangeTable, architectures: Sequence[Architecture] = (), *, linked: bool = True
+) -> None:
+    """Draw the picture of a change table, finished or not. ``architectures`` are base's and
+    target's, by which columns are grouped; ``linked``: a click opens the heatmap's page there."""
     wanted = st.session_state.pop(_WANTED, None)
     if wanted is not None:
         st.switch_page("pages/heatmap.py", query_params=link_query(**wanted))
-    changes = changes_so_far(comparison, state)
-    cells = gather_cells(changes, comparison.base.architecture, comparison.target.architecture)
+    cells = gather_cells(changes, *architectures)
     metric = chosen_metric()
     frame = cells_frame(cells, metric)
-    key = f"{_KEY}_{'whole' if state.result else 'part'}"
+    # A picture that fills is another one at each step; what was clicked on the last is no more.
+    key = f"{_KEY}_{sum(change.statistics is not None for change in changes)}"
     chart = heatmap_chart(frame, metric, options=_OPTIONS).properties(height=_HEIGHT)
     with st.container(key=_KEY):
         st.vega_lite_chart(
             spec=heatmap_spec(chart).with_selected(None),
             key=key,
-            on_select=partial(_choose, key),
+            on_select=partial(_choose, key) if linked else "ignore",
             selection_mode=_SELECTION,
             alt=heatmap_alt(frame, metric),
         )

@@ -48,6 +48,7 @@ def navigation_bar(pages: Mapping[str, Page], current: Page) -> None:
             "current": page == current,
         }
         for name, page in pages.items()
+        if page.visibility == "visible"
     ]
     clicked: Any = _component(
         key="navigation",

@@ -12,6 +12,7 @@ from modeldiff.ui.controls.diff_progress import begin_run
 from modeldiff.ui.session.opening import Side, forget_openings
 from modeldiff.ui.session.selected_pair import ChosenPair, take_for_page
 from modeldiff.ui.shell.checkpoint_cards import checkpoint_cards
+from modeldiff.ui.shell.origins_line import origins_line
 from modeldiff.ui.shell.pair_chooser import pair_chooser, swap_button
 from modeldiff.ui.widgets.copy_button import copy_button
 from modeldiff.ui.widgets.markdown import plain
@@ -23,6 +24,8 @@ def page_head() -> Comparison:
     chosen = take_for_page() or begin_run()
     draw_head(chosen)
     if chosen.comparison is not None:
+        if not st.context.is_embedded:
+            origins_line(chosen.comparison.base, chosen.comparison.target)
         return chosen.comparison
     checkpoint_cards(chosen.base, chosen.target)
     st.button("Try again", key="try_again", icon=":material/refresh:", on_click=forget_openings)

@@ -9,8 +9,10 @@ import streamlit as st
 
 from modeldiff.changes import available_devices
 from modeldiff.checkpoints.names import MAX_LABEL, model_label
-from modeldiff.ui.session.presets import PRESETS, PairPreset, preset_of
+from modeldiff.ui.session.known_pairs import known_pairs
+from modeldiff.ui.session.presets import PairPreset
 from modeldiff.ui.session.selected_pair import PairChoice, choose_pair, pair_choice
+from modeldiff.ui.shell.model_picker import model_picker
 
 _POPOVER, _PRESET = "pair", "preset"
 _LAYERS = {"auto": "By content", "position": "By position"}
@@ -24,9 +26,13 @@ _FIELDS = ("base", "target", "base_label", "target_label", "device", "layers")
 def pair_chooser(names: tuple[str, str]) -> None:
     """Draw the popover; ``names`` are what base and target are called without labels."""
     choice = pair_choice()
-    with st.popover("Pair", key=_POPOVER, on_change="rerun"):
+    popover = st.popover("Pair", key=_POPOVER, on_change="rerun")
+    with popover, st.container(width=560, key="pair_chooser"):
         _choose_preset(choice)
         _choose_by_hand(choice, names)
+        # Folders are looked into for who wants to see them.
+        if popover.open:
+            model_picker(choice, _take)
 
 
 def swap_button() -> None:
@@ -40,12 +46,14 @@ def _swap() -> None:
 
 def _choose_preset(choice: PairChoice) -> None:
     key = _key(_PRESET, choice)
-    preset = preset_of(choice.base, choice.target)
+    pairs = known_pairs()
+    chosen = (pair for pair in pairs if (pair.base, pair.target) == (choice.base, choice.target))
+    preset = next(chosen, None)
     with st.container(key=_PRESET):
         st.selectbox(
-            "Pairs worth a look",
-            PRESETS,
-            index=None if preset is None else PRESETS.index(preset),
+            "Pairs: the last ones, kept results, and some worth a look",
+            pairs,
+            index=None if preset is None else pairs.index(preset),
             key=key,
             format_func=lambda preset: preset.label,
             placeholder="A pair of your own",
