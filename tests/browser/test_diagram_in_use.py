@@ -100,7 +100,7 @@ def test_the_legend_stands_where_there_is_room_and_goes_along_into_files(
         assert download.value.suggested_filename == f"modeldiff-layer-1.{name.lower()}"
         files[name] = Path(download.value.path()).read_bytes()
     words = " ".join("".join(ElementTree.fromstring(files["SVG"]).itertext()).split())
-    assert "demo:base → demo:continued, layer 1" in words
+    assert "Demo base → Demo continued, layer 1" in words
     assert "A table with one row a token" in words
     assert files["PDF"].startswith(b"%PDF")
     # Opened from disk, the drawing is in the app's font although that is not installed.
@@ -113,9 +113,9 @@ def test_the_legend_stands_where_there_is_room_and_goes_along_into_files(
 def test_a_full_screen_is_steered_by_keys(server: Server, tab: Page) -> None:
     open_measured(tab, f"{server.url}/diagram?layer=3")
     diagram = tab.locator(".st-key-diagram")
-    expect(diagram.get_by_text("demo:base → demo:continued, layer 3")).to_be_hidden()
+    expect(diagram.get_by_text("Demo base → Demo continued, layer 3")).to_be_hidden()
     tab.get_by_role("button", name="Full screen").click()
-    expect(diagram.get_by_text("demo:base → demo:continued, layer 3")).to_be_visible()
+    expect(diagram.get_by_text("Demo base → Demo continued, layer 3")).to_be_visible()
     # On a screen wider than high, the sublayers stand side by side.
     svg = diagram.locator("svg")
     expect(svg).to_have_attribute("width", re.compile(r"^1\d{3}$"))

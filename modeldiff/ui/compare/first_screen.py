@@ -25,10 +25,13 @@ from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far, diff_
 from modeldiff.ui.heatmap.small_heatmap import small_heatmap
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.summary.narrative_panel import narrative_of, sentence_text
+from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.linked_html import Link, LinkedEntry, linked_entries, linked_line
 from modeldiff.ui.widgets.markdown import plain
 
 _MOST_ENTRIES = 4
+_LONG = 130
+"""Letters of a gist of which the first clause is enough here: all of it stands below."""
 _PICTURE_AND_LIST = [2.09, 1]
 
 
@@ -37,8 +40,11 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
     changes = changes_so_far(comparison, state)
     measured = any(change.statistics is not None for change in changes)
     with st.container(key="answer", gap=None):
-        for line in _sentences(comparison, state, changes, measured=measured):
-            st.markdown(line)
+        if state.job is not None and state.job.error is not None:
+            show_error(state.job.error)
+        else:
+            for line in _sentences(comparison, state, changes, measured=measured):
+                st.markdown(line)
         _likeness_line(state.result)
     picture, differences = st.columns(_PICTURE_AND_LIST, gap="medium")
     with picture:
@@ -56,7 +62,7 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
             with st.container(key="measured"):
                 _coverage_line(state.result)
         else:
-            diff_status(comparison, state)
+            diff_status(comparison, state, with_error=False)
 
 
 def saved_screen(result: Result) -> None:
@@ -143,7 +149,10 @@ def _likeness_line(result: Result | None) -> None:
     likeness = narrative_of(result).likeness if result is not None else ()
     text = "&nbsp;"
     if likeness:
-        text = f":gray[{sentence_text(likeness[0])}] [What this may mean](#inferred)"
+        gist = likeness[0]
+        if len(gist) > _LONG:
+            gist = f"{gist.partition(': ')[0].removesuffix('.')}."
+        text = f":gray[{sentence_text(gist)}] [What this may mean](#inferred)"
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",

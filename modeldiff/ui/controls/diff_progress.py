@@ -99,15 +99,16 @@ def follow(
     follow_job(begun, lambda: diff_state(comparison), draw, beat=beat)
 
 
-def diff_status(comparison: Comparison, state: DiffState) -> None:
+def diff_status(comparison: Comparison, state: DiffState, *, with_error: bool = True) -> None:
     """Start, progress, stop or failure of a diff that has no result yet, in the place where its
-    coverage will stand."""
+    coverage will stand. ``with_error``: what went wrong, too."""
     job_panel(
         state.job,
         _WORDS,
         cost=_cost(comparison),
         start=lambda: start_diff(comparison),
         start_label=f"Measure {format_bytes(comparison.nbytes)}",
+        with_error=with_error,
     )
 
 

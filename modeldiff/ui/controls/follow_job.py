@@ -107,14 +107,16 @@ def job_panel(
     cost: str,
     start: Callable[[], None],
     start_label: str = "",
+    with_error: bool = True,
 ) -> None:
     """Progress of a job that runs, and a button to stop it; else what became of it, what it costs,
-    and a button that calls ``start``, named ``start_label`` where nothing was done yet.
+    and a button that calls ``start``, named ``start_label`` where nothing was done yet. What went
+    wrong is drawn ``with_error`` only: it may stand elsewhere.
 
     Both are a line of one height, so that nothing below moves when one takes the other's place.
     """
     active = job is not None and job.active
-    if job is not None and job.error is not None:
+    if with_error and job is not None and job.error is not None:
         show_error(job.error)
     with st.container(horizontal=True, vertical_alignment="center", key=f"job_{words.name}"):
         if job is not None and active:
