@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from modeldiff.ui.alone.model_facts import model_tables
 from modeldiff.ui.architecture.fact_table import fact_table
 from modeldiff.ui.architecture.key_differences import key_differences
 from modeldiff.ui.architecture.layer_view import layer_view
@@ -12,7 +13,7 @@ from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.shell.page_header import page_head
 
 enter("architecture")
-comparison = page_head()
+comparison = page_head(model_tables)
 
 facts = comparison.facts
 different = sum(not pair.same for pair in facts)

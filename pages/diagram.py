@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from modeldiff.ui.alone.model_diagram import model_diagram
 from modeldiff.ui.compare.config_pair import without_weights
 from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
 from modeldiff.ui.diagram.diagram_view import diagram_view
@@ -10,7 +11,7 @@ from modeldiff.ui.session.layer_playback import beat
 from modeldiff.ui.shell.page_header import page_head
 
 enter("diagram")
-comparison = page_head()
+comparison = page_head(model_diagram)
 
 if not comparison.has_weights:
     st.caption(f"The architecture, without numbers: {without_weights(comparison)}")

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from modeldiff.ui.alone.model_facts import nothing_to_compare
 from modeldiff.ui.compare.config_pair import no_weights_panel
 from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
 from modeldiff.ui.controls.downloads import diff_downloads
@@ -10,7 +11,7 @@ from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.shell.page_header import page_head
 
 enter("heatmap")
-comparison = page_head()
+comparison = page_head(nothing_to_compare)
 
 if not comparison.has_weights:
     no_weights_panel(comparison, "The heatmap shows how far each component moved in each layer.")

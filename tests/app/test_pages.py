@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -205,6 +206,33 @@ def test_what_nobody_could_read_is_not_drawn(
     app = open_page(page, base=str(folder), target=str(folder))
     [reason] = [info.value for info in app.info if info.value.startswith("Not drawn")]
     assert "600 boxes" in reason
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_model_alone_is_compared_with_nothing(
+    page: str, open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    app = open_page(page, base=pair["base"], alone="1")
+    assert app.title[0].value == "base"
+    assert all(button.key not in ("start_diff", "swap") for button in app.button)
+    assert find(Comparison.open(pair["base"], pair["base"])) is None
+    if page == "architecture":
+        assert len(app.dataframe[0].value) == 21
+
+
+def test_a_saved_result_is_shown_without_its_models(
+    open_page: OpenPage, measure: Measure, pair: dict[str, str]
+) -> None:
+    measure(pair["base"], pair["target"])
+    key = Comparison.open(pair["base"], pair["target"]).key
+    for folder in pair.values():
+        shutil.rmtree(folder)
+    app = open_page("result", result=key)
+    assert app.title[0].value == "base → target"
+    assert "All 21 tensors compared" in linked(app, "coverage")
+    assert "layer" in linked(app, "most_changed_matrices")
+    for hostile in ("0" * 64, "../../etc/passwd", ""):
+        assert open_page("result", result=hostile).title[0].value == "No such result"
 
 
 def test_a_diff_is_started_and_cancelled(open_page: OpenPage, pair: dict[str, str]) -> None:

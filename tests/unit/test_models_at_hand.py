@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modeldiff.checkpoints import open_checkpoint, parse_reference
-from modeldiff.checkpoints.config_only.given_configs import keep_given_config
+from modeldiff.checkpoints.given_configs import keep_given_config
 from modeldiff.checkpoints.nearby import cached_repositories, nearby_folders
 from modeldiff.checkpoints.origins import Origin, origins_of
 from modeldiff.comparison import Comparison

@@ -12,7 +12,8 @@ from modeldiff.architectures.architecture import Fact, FactPair
 from modeldiff.architectures.facts.config_entries import ENTRY
 from modeldiff.text.magnitudes import short_count
 
-_Known = Mapping[str, Fact]
+Known = Mapping[str, Fact]
+"""Facts by their keys."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Part:
     """A part of the line: the facts that it ``needs``, and how these are ``said``."""
 
     needs: tuple[str, ...]
-    said: Callable[[_Known], str]
+    said: Callable[[Known], str]
 
 
 def own_facts(pairs: Sequence[FactPair]) -> tuple[FactPair, ...]:
@@ -31,30 +32,34 @@ def own_facts(pairs: Sequence[FactPair]) -> tuple[FactPair, ...]:
 def alike_in_one_line(pairs: Sequence[FactPair]) -> str:
     """``Llama, 32 layers × 4,096, GQA 32/8, SwiGLU 14,336, RMSNorm …`` of what is the same in both;
     empty where nothing of it is."""
-    same = {pair.key: pair.base for pair in pairs if pair.same and pair.base is not None}
-    parts = (part.said(same) for part in _PARTS if all(key in same for key in part.needs))
+    return in_one_line({p.key: p.base for p in pairs if p.same and p.base is not None})
+
+
+def in_one_line(facts: Known) -> str:
+    """The same line of one model's ``facts``."""
+    parts = (part.said(facts) for part in _PARTS if all(key in facts for key in part.needs))
     return ", ".join(part for part in parts if part)
 
 
-def _text(key: str) -> Callable[[_Known], str]:
+def _text(key: str) -> Callable[[Known], str]:
     return lambda facts: facts[key].text.partition(": ")[0]
 
 
-def _layers(facts: _Known) -> str:
+def _layers(facts: Known) -> str:
     return f"{facts['layers'].text} layers × {facts['hidden_size'].text}"
 
 
-def _attention(facts: _Known) -> str:
+def _attention(facts: Known) -> str:
     heads, kv_heads = facts["heads"].text, facts["kv_heads"].text
     kind = facts["attention"].text.partition(": ")[0]
     return f"{kind} {heads}" if heads == kv_heads else f"{kind} {heads}/{kv_heads}"
 
 
-def _experts(facts: _Known) -> str:
+def _experts(facts: Known) -> str:
     return f"{facts['experts_per_token'].text} of {facts['experts'].text} experts a token"
 
 
-def _parameters(facts: _Known) -> str:
+def _parameters(facts: Known) -> str:
     value = facts["parameters"].value
     return f"{short_count(value)} parameters" if isinstance(value, int) else ""
 

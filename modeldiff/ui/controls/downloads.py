@@ -12,6 +12,7 @@ from modeldiff._version import __version__
 from modeldiff.comparison import Comparison
 from modeldiff.drawings.output.rendering import embed_font, svg_to_pdf, svg_to_png
 from modeldiff.drawings.report import report_html
+from modeldiff.model import Model
 from modeldiff.results import Result, write_result
 from modeldiff.ui.controls.diff_progress import DiffState
 
@@ -83,7 +84,7 @@ def drawing_downloads(name: str, draw: Callable[[], str], *, key: str = "drawing
 def provenance(comparison: Comparison, state: DiffState | None = None) -> tuple[str, ...]:
     """What a drawing came from, in lines for its file. ``state`` where it shows a diff."""
     lines = [
-        f"{role}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
+        f"{role}: {_identity(side)}"
         for role, side in (("Base", comparison.base), ("Target", comparison.target))
     ]
     if state is not None and state.result is not None:
@@ -95,6 +96,15 @@ def provenance(comparison: Comparison, state: DiffState | None = None) -> tuple[
     else:
         lines.append(f"modeldiff {__version__}")
     return tuple(lines)
+
+
+def side_provenance(model: Model) -> tuple[str, ...]:
+    """The same of a drawing of one model."""
+    return _identity(model), f"modeldiff {__version__}"
+
+
+def _identity(model: Model) -> str:
+    return f"{model.checkpoint.reference.text}, {model.checkpoint.fingerprint}"
 
 
 def _app_font() -> bytes:

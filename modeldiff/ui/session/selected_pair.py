@@ -28,7 +28,8 @@ _OF_A_PLACE = ("layer", "component", "expert", "look", "side", "rows")
 @dataclass(frozen=True)
 class PairChoice:
     """What was asked for: both references as typed, what to call each (empty: by its own name),
-    the device to measure on, and how layers meet. The fields' names are those in the address."""
+    the device to measure on, and how layers meet. ``alone`` is not empty where base is to be seen
+    by itself. The fields' names are those in the address."""
 
     base: str = DEFAULT.base
     target: str = DEFAULT.target
@@ -36,6 +37,7 @@ class PairChoice:
     target_label: str = ""
     device: str = "auto"
     layers: LayerMatching = "auto"
+    alone: str = ""
 
     @property
     def swapped(self) -> PairChoice:
@@ -52,11 +54,12 @@ class PairChoice:
 @dataclass(frozen=True)
 class ChosenPair:
     """Base and target, each opened or with the reason why not. ``comparison`` is of the two; None
-    where a side could not be opened."""
+    where a side could not be opened, and where base is ``alone``."""
 
     base: Side
     target: Side
     comparison: Comparison | None
+    alone: bool = False
 
 
 def pair_choice() -> PairChoice:
@@ -109,6 +112,8 @@ def open_chosen_pair() -> ChosenPair:
     """Open what the address says by now."""
     choice = pair_choice()
     base = open_side(choice.base, choice.base_label)
+    if choice.alone:
+        return ChosenPair(base, base, None, alone=True)
     target = open_side(choice.target, choice.target_label)
     return ChosenPair(base, target, compare_sides(base, target, choice.layers))
 

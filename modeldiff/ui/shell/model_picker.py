@@ -11,7 +11,7 @@ import streamlit as st
 
 from modeldiff.checkpoints import demo_names
 from modeldiff.checkpoints.config_only.catalog import catalog_names, catalog_title
-from modeldiff.checkpoints.config_only.given_configs import keep_given_config
+from modeldiff.checkpoints.given_configs import keep_given_config
 from modeldiff.checkpoints.nearby import cached_repositories, nearby_folders
 from modeldiff.errors import ModeldiffError
 from modeldiff.results import keep_given_result
@@ -43,10 +43,10 @@ def model_picker(choice: PairChoice, take: Callable[[PairChoice], None]) -> None
 def _buttons(
     choice: PairChoice, reference: str | None, take: Callable[[PairChoice], None], what: str = ""
 ) -> None:
-    """Take ``reference`` as one side or the other."""
+    """Take ``reference`` as one side or the other, or look at it alone."""
     with st.container(horizontal=True):
         for role in ("base", "target"):
-            changes = {role: reference or "", f"{role}_label": ""}
+            changes = {role: reference or "", f"{role}_label": "", "alone": ""}
             st.button(
                 f"{what} as {role}".strip().capitalize(),
                 key=f"{what}_as_{role}",
@@ -54,6 +54,14 @@ def _buttons(
                 on_click=take,
                 args=(replace(choice, **changes),),  # type: ignore[arg-type]
             )
+        st.button(
+            f"{what} alone".strip().capitalize(),
+            key=f"{what}_alone",
+            disabled=reference is None,
+            help="Its architecture and diagram, compared with nothing.",
+            on_click=take,
+            args=(replace(choice, base=reference or "", base_label="", alone="1"),),
+        )
 
 
 def _dropped(choice: PairChoice, take: Callable[[PairChoice], None]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from modeldiff.checkpoints import parse_reference
@@ -18,11 +20,14 @@ from modeldiff.ui.widgets.copy_button import copy_button
 from modeldiff.ui.widgets.markdown import plain
 
 
-def page_head() -> Comparison:
+def page_head(alone: Callable[[Model], None]) -> Comparison:
     """Draw the pair and its buttons. Where a side is broken, say why, show the other and end the
-    page."""
+    page. Where a model is to be seen by itself, ``alone`` draws it, and the page ends, too."""
     chosen = take_for_page() or begin_run()
     draw_head(chosen)
+    if chosen.alone and isinstance(chosen.base, Model):
+        alone(chosen.base)
+        return st.stop()
     if chosen.comparison is not None:
         if not st.context.is_embedded:
             origins_line(chosen.comparison.base, chosen.comparison.target)
@@ -33,8 +38,9 @@ def page_head() -> Comparison:
 
 
 def draw_head(chosen: ChosenPair) -> None:
-    """Draw both names and, where the app is no part of another page, the buttons beside them."""
-    names = [_name(side) for side in (chosen.base, chosen.target)]
+    """Draw the names and, where the app is no part of another page, the buttons beside them."""
+    sides = (chosen.base,) if chosen.alone else (chosen.base, chosen.target)
+    names = [_name(side) for side in sides]
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",
@@ -42,12 +48,14 @@ def draw_head(chosen: ChosenPair) -> None:
         gap="small",
         key="page_head",
     ):
-        st.title(f"{plain(names[0])} → {plain(names[1])}", anchor=False, width="content")
+        title = " → ".join(plain(name) for name in names)
+        st.title(title, anchor=False, width="content")
         if st.context.is_embedded:
             return
         with st.container(horizontal=True, width="content", gap="xsmall"):
             pair_chooser((_own_name(chosen.base), _own_name(chosen.target)))
-            swap_button()
+            if not chosen.alone:
+                swap_button()
             copy_button("Copy link", key="copy_link")
 
 

@@ -124,7 +124,7 @@ def _take(choice: PairChoice) -> None:
 
 def _plain() -> PairChoice:
     """What is chosen now, without the labels, which are of this pair's models."""
-    return replace(pair_choice(), base_label="", target_label="")
+    return replace(pair_choice(), base_label="", target_label="", alone="")
 
 
 def _key(field: str, choice: PairChoice) -> str:
