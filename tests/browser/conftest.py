@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -66,6 +66,11 @@ def tab(browser: Browser) -> Iterator[Page]:
     context.close()
     assert watched.complaints == []
     assert watched.hosts - {""} <= {"127.0.0.1"}
+
+
+def query(tab: Page) -> dict[str, str]:
+    """The page's query, each name once."""
+    return {name: values[-1] for name, values in parse_qs(urlsplit(tab.url).query).items()}
 
 
 def expect_page(tab: Page, title: str) -> None:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from scripts.serving import Server, settle
-from tests.browser.conftest import expect_page, open_measured
+from tests.browser.conftest import expect_page, open_measured, query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-
-def query(tab: Page) -> dict[str, str]:
-    return {name: values[-1] for name, values in parse_qs(urlsplit(tab.url).query).items()}
 
 
 def test_a_diff_runs_by_itself_and_shows_its_progress(server: Server, tab: Page) -> None:

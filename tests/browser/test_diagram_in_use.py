@@ -10,8 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from scripts.serving import Server, settle
-from tests.browser.conftest import expect_page
-from tests.browser.test_app import open_measured, query
+from tests.browser.conftest import expect_page, open_measured, query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

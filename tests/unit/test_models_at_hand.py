@@ -10,7 +10,7 @@ import pytest
 from modeldiff.checkpoints import open_checkpoint, parse_reference
 from modeldiff.checkpoints.given_configs import keep_given_config
 from modeldiff.checkpoints.nearby import cached_repositories, nearby_folders
-from modeldiff.checkpoints.origins import Origin, origins_of
+from modeldiff.checkpoints.origins import origins_of
 from modeldiff.comparison import Comparison
 from modeldiff.errors import DamagedCheckpoint, InvalidReference, ResultError
 from modeldiff.results import keep_given_result, load_given_result, load_result, run_diff
@@ -76,7 +76,7 @@ def test_what_a_checkpoint_was_made_from(
     origins = origins_of(open_checkpoint(str(folder)))
     assert [origin.reference for origin in origins] == names
     source = "merge" if file.endswith("yml") else "card"
-    assert all(origin == Origin(origin.reference, source) for origin in origins)
+    assert {origin.source for origin in origins} <= {source}
 
 
 def test_a_hostile_card_costs_little(tmp_path: Path) -> None:

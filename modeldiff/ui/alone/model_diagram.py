@@ -13,18 +13,31 @@ from modeldiff.model import Model
 from modeldiff.ui.controls.choosers import choose_layer, choose_numbered, choose_slide
 from modeldiff.ui.controls.downloads import drawing_downloads, side_provenance
 from modeldiff.ui.place.place_panel import explanation_text
+from modeldiff.ui.session.layer_playback import beat, played
 from modeldiff.ui.session.url_state import change_view, current_view
 from modeldiff.ui.widgets.clickable_diagram import clickable_diagram
 from modeldiff.ui.widgets.markdown import plain
 
 
 def model_diagram(model: Model) -> None:
-    """Draw choosers, diagram and the panel of the chosen component."""
+    """Draw choosers, diagram and the panel of the chosen component, again while layers are played
+    through."""
+    begun = beat()
+
+    def draw() -> None:
+        if beat() != begun:
+            st.rerun()
+        _draw(model)
+
+    st.fragment(draw, run_every=begun)()
+
+
+def _draw(model: Model) -> None:
     architecture = model.architecture
     if reason := why_not_drawn(architecture):
         st.info(reason)
         return
-    view = current_view("diagram")
+    view = played(current_view("diagram"), architecture.layer_count)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         numbered, slide = choose_numbered(view), choose_slide(view)
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -55,7 +55,7 @@ def fact_list(model: Model) -> None:
         {
             "Fact": [f"**{plain(fact.label)}**" for fact in facts],
             plain(model.name): [plain(fact.text) for fact in facts],
-            "Says": [f":small[:gray[{plain(fact.source)}]]" for fact in facts],
+            "Where from": [f":small[:gray[{plain(fact.source)}]]" for fact in facts],
         },
         border="horizontal",
         hide_index=True,

@@ -8,10 +8,13 @@ from modeldiff._version import __version__
 from modeldiff.architectures import Fact, FactPair
 from modeldiff.architectures.facts.diagram_anchors import in_brief, value_in_brief
 from modeldiff.architectures.facts.lineage import LineageStep, read_lineage
+from modeldiff.checkpoints import parse_reference
 from modeldiff.checkpoints.config_only.catalog import catalog_names
+from modeldiff.checkpoints.names import model_name
 from modeldiff.drawings import CSS_PALETTE, LIGHT
 from modeldiff.drawings.comparison.lineage import stack_lines
 from modeldiff.drawings.comparison.lineage_svg import stack_svg, stacks_svg
+from modeldiff.errors import InvalidReference
 from modeldiff.model import Model
 from modeldiff.ui.controls.downloads import drawing_downloads
 from modeldiff.ui.session.opening import NotOpened, Side, open_side
@@ -37,7 +40,8 @@ _LOUD = 8
 
 def lineage_view() -> None:
     """Draw the chooser and the cards of what it says."""
-    st.title("Evolution", anchor=False)
+    with st.container(key="page_head"):
+        st.title("Evolution", anchor=False)
     line = _choose()
     sides = [open_side(text) for text in line]
     steps = read_lineage([side.architecture if isinstance(side, Model) else None for side in sides])
@@ -105,6 +109,7 @@ def _choose() -> list[str]:
         "Models, in their order",
         list(dict.fromkeys([*(f"catalog:{name}" for name in catalog_names()), *line])),
         key=_CHOOSER,
+        format_func=_reference_name,
         accept_new_options=True,
         max_selections=MOST_STEPS,
         select_all=False,
@@ -143,6 +148,13 @@ def _words(side: Model, step: LineageStep, before: Model | None) -> None:
         icon=":material/difference:",
         query_params=pair_query(PairChoice(before.text, side.text)),
     )
+
+
+def _reference_name(text: str) -> str:
+    try:
+        return model_name(parse_reference(text))
+    except InvalidReference:
+        return text
 
 
 def _name(side: Side) -> str:
