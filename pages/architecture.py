@@ -8,6 +8,7 @@ from modeldiff.ui.architecture.key_differences import key_differences
 from modeldiff.ui.architecture.layer_view import layer_view
 from modeldiff.ui.architecture.parameter_shares_view import parts_view
 from modeldiff.ui.architecture.side_by_side_view import architecture_drawings
+from modeldiff.ui.compare.config_pair import copy_facts
 from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
 from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.shell.page_header import page_head
@@ -29,6 +30,7 @@ architecture_drawings(comparison, facts)
 
 st.header("All facts", anchor="facts")
 fact_table(facts)
+copy_facts(comparison)
 
 parts_view(comparison)
 

@@ -9,6 +9,7 @@ from modeldiff.ui.diagram.diagram_view import diagram_view
 from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.session.layer_playback import beat
 from modeldiff.ui.shell.page_header import page_head
+from modeldiff.ui.widgets.how_to_read import how_to_read
 
 enter("diagram")
 comparison = page_head(model_diagram)
@@ -16,5 +17,6 @@ comparison = page_head(model_diagram)
 if not comparison.has_weights:
     st.caption(f"The architecture, without numbers: {without_weights(comparison)}")
 follow(comparison, lambda state: diff_panel(comparison, state))
+how_to_read("diagram")
 follow(comparison, lambda state: diagram_view(comparison, state), beat=beat)
 follow(comparison, measured_line)

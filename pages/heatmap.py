@@ -9,6 +9,7 @@ from modeldiff.ui.controls.downloads import diff_downloads
 from modeldiff.ui.heatmap.heatmap_view import heatmap_view
 from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.shell.page_header import page_head
+from modeldiff.ui.widgets.how_to_read import how_to_read
 
 enter("heatmap")
 comparison = page_head(nothing_to_compare)
@@ -18,6 +19,7 @@ if not comparison.has_weights:
     st.stop()
 
 follow(comparison, lambda state: diff_panel(comparison, state))
+how_to_read("heatmap")
 follow(comparison, lambda state: heatmap_view(comparison, state))
 follow(comparison, lambda state: diff_downloads(comparison, state))
 follow(comparison, measured_line)

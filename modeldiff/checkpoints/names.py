@@ -42,6 +42,28 @@ def model_name(reference: Reference) -> str:
     return _of_path(PurePath(reference.location))
 
 
+def names_apart(base: Reference, target: Reference) -> tuple[str, str]:
+    """The names of two models; where they would be the same, as much more of each reference as
+    tells them apart.
+
+    >>> from modeldiff.checkpoints import parse_reference
+    >>> base, target = map(parse_reference, ("/runs/a/checkpoint-500", "/runs/b/checkpoint-500"))
+    >>> names_apart(base, target)
+    ('a/checkpoint-500', 'b/checkpoint-500')
+    """
+    names = model_name(base), model_name(target)
+    if names[0] != names[1] or base.text == target.text:
+        return names
+    if base.kind == target.kind == "hub":
+        return base.text, target.text
+    parts = [PurePath(reference.location).parts for reference in (base, target)]
+    for count in range(2, max(map(len, parts)) + 1):
+        tails = ["/".join(own[-count:]).lstrip("/") for own in parts]
+        if tails[0] != tails[1]:
+            return tails[0], tails[1]
+    return names
+
+
 def model_label(text: str) -> str:
     """A label as somebody typed it, on one line and no longer than ``MAX_LABEL``."""
     return " ".join(text.split())[:MAX_LABEL].strip()

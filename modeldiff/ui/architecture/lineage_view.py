@@ -55,11 +55,12 @@ def lineage_view() -> None:
         place = 0
         for number, (side, step) in enumerate(zip(sides, steps, strict=True), start=1):
             with st.container(border=True, width=_CARD_WIDTH, key=f"evolution_{number}"):
-                st.markdown(f":gray[{number} {'→' if place else '·'}] {plain(_name(side))}")
+                about = plain(step.architecture.title) if step is not None else ""
+                st.markdown(f":gray[{number} {'→' if place else '·'} {about}]")
+                st.subheader(plain(_name(side)), anchor=False)
                 if isinstance(side, NotOpened):
                     show_error(side.error, about="This step cannot be opened.")
                 elif step is not None:
-                    st.subheader(plain(step.architecture.title), anchor=False)
                     svg = stack_svg(
                         lines, place, name=side.name, palette=CSS_PALETTE, font="inherit"
                     )

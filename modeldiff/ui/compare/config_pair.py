@@ -20,6 +20,7 @@ from modeldiff.findings.words import enumeration
 from modeldiff.text.formatting import format_bytes
 from modeldiff.ui.compare.first_screen import same_line
 from modeldiff.ui.session.url_state import link_query
+from modeldiff.ui.widgets.copy_menu import copy_menu
 from modeldiff.ui.widgets.linked_html import Link, linked_line
 from modeldiff.ui.widgets.markdown import plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
@@ -56,6 +57,7 @@ def config_pair(comparison: Comparison) -> None:
             )
     same_line(comparison)
     _tensors_line(comparison)
+    copy_facts(comparison, architecture_headline(facts))
 
 
 def without_weights(comparison: Comparison) -> str:
@@ -103,6 +105,22 @@ def _differences(comparison: Comparison, different: Sequence[FactPair]) -> None:
 def _rest(different: Sequence[FactPair], loud: Sequence[FactPair]) -> Iterator[FactPair]:
     keys = {pair.key for pair in loud}
     return (pair for pair in different if pair.key not in keys)
+
+
+def copy_facts(comparison: Comparison, *sentences: str) -> None:
+    """Draw the menu that copies these sentences and what differs."""
+    rows = [
+        [
+            pair.label,
+            value_in_brief(pair.base) if pair.base else "",
+            value_in_brief(pair.target) if pair.target else "",
+        ]
+        for pair in comparison.facts
+        if not pair.same
+    ]
+    copy_menu(
+        (comparison.names_text, *sentences), ("Fact", *comparison.names), rows, key="copy_facts"
+    )
 
 
 def _columns(comparison: Comparison, pairs: Sequence[FactPair]) -> dict[str, list[str]]:

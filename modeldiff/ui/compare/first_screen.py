@@ -26,6 +26,7 @@ from modeldiff.ui.heatmap.small_heatmap import small_heatmap
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.summary.narrative_panel import narrative_of, sentence_text
 from modeldiff.ui.widgets.error_box import show_error
+from modeldiff.ui.widgets.how_to_read import how_to_read
 from modeldiff.ui.widgets.linked_html import Link, LinkedEntry, linked_entries, linked_line
 from modeldiff.ui.widgets.markdown import plain
 
@@ -82,23 +83,6 @@ def saved_screen(result: Result) -> None:
         linked_entries(entries[:_MOST_ENTRIES], key="what_differs")
     with st.container(key="measured"):
         _coverage_line(result, linked=False)
-
-
-def how_to_read() -> None:
-    """Draw how the heatmap is to be read, to be opened."""
-    with st.popover("How to read this", type="tertiary", key="how_to_read"):
-        st.markdown(
-            "Data passes from left to right through the layers; each row is a component of a "
-            "layer. The darker a cell (in the dark theme: the lighter), the further the weights "
-            "moved: its number is the **median relative change**, which half of the elements "
-            "exceed.\n\n"
-            "- **Floor**: the smallest step of the stored type. A median below it says that most "
-            "elements did not move.\n"
-            "- **Unrelated**: what two matrices with nothing in common show, about 141 %.\n"
-            "- Matrices and norms have scales of their own where one would hide the other: compare "
-            "colours within a scale only.\n\n"
-            "A click on a cell opens it on the Heatmap page."
-        )
 
 
 def same_line(comparison: Comparison) -> None:
@@ -160,7 +144,7 @@ def _likeness_line(result: Result | None) -> None:
         key="likeness",
     ):
         st.markdown(text, width="content")
-        how_to_read()
+        how_to_read("heatmap")
 
 
 def _entries(
@@ -180,7 +164,8 @@ def _weights_heading(changes: ChangeTable) -> str:
     compared = [change for change in changes if change.statistics is not None]
     moved = sum(c.statistics is not None and c.statistics.unchanged_pct != 100 for c in compared)
     who = "all" if moved == len(compared) else f"{moved:,} of"
-    return f"Weights: {who} {len(compared):,} tensors moved"
+    so_far = " so far" if any(change.waiting for change in changes) else ""
+    return f"Weights: {who} {len(compared):,} tensors moved{so_far}"
 
 
 def _cell_link(difference: MainDifference) -> Link:

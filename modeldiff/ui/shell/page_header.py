@@ -41,6 +41,8 @@ def draw_head(chosen: ChosenPair) -> None:
     """Draw the names and, where the app is no part of another page, the buttons beside them."""
     sides = (chosen.base,) if chosen.alone else (chosen.base, chosen.target)
     names = [_name(side) for side in sides]
+    if chosen.comparison is not None:
+        names = list(chosen.comparison.names)
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",
