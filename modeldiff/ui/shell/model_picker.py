@@ -87,11 +87,22 @@ def _dropped(choice: PairChoice, take: Callable[[PairChoice], None]) -> None:
 
 def _models(choice: PairChoice) -> Sequence[str]:
     return (
-        *nearby_folders(choice.base, choice.target),
-        *cached_repositories(),
+        *_folders(choice.base, choice.target),
+        *_repositories(),
         *(f"demo:{name}" for name in demo_names()),
         *(f"catalog:{name}" for name in catalog_names()),
     )
+
+
+# A folder that appears is listed half a minute later at most; looking costs more than remembering.
+@st.cache_data(ttl="30s", max_entries=64, show_spinner=False)
+def _folders(base: str, target: str) -> tuple[str, ...]:
+    return nearby_folders(base, target)
+
+
+@st.cache_data(ttl="30s", show_spinner=False)
+def _repositories() -> tuple[str, ...]:
+    return cached_repositories()
 
 
 def _label(reference: str) -> str:

@@ -26,13 +26,14 @@ _FIELDS = ("base", "target", "base_label", "target_label", "device", "layers")
 def pair_chooser(names: tuple[str, str]) -> None:
     """Draw the popover; ``names`` are what base and target are called without labels."""
     choice = pair_choice()
-    popover = st.popover("Pair", key=_POPOVER, on_change="rerun")
-    with popover, st.container(width=560, key="pair_chooser"):
+    # With another pair it is another popover, which is closed.
+    with (
+        st.popover("Pair", key=_key(_POPOVER, choice)),
+        st.container(width=560, key="pair_chooser"),
+    ):
         _choose_preset(choice)
         _choose_by_hand(choice, names)
-        # Folders are looked into for who wants to see them.
-        if popover.open:
-            model_picker(choice, _take)
+        model_picker(choice, choose_pair)
 
 
 def swap_button() -> None:
@@ -63,7 +64,7 @@ def _choose_preset(choice: PairChoice) -> None:
 
 def _take_preset(preset: PairPreset | None) -> None:
     if preset is not None:
-        _take(replace(_plain(), base=preset.base, target=preset.target))
+        choose_pair(replace(_plain(), base=preset.base, target=preset.target))
 
 
 def _choose_by_hand(choice: PairChoice, names: tuple[str, str]) -> None:
@@ -114,12 +115,7 @@ def _choose_by_hand(choice: PairChoice, names: tuple[str, str]) -> None:
 
 
 def _take_form(shown: PairChoice) -> None:
-    _take(PairChoice(**{field: st.session_state[_key(field, shown)] for field in _FIELDS}))
-
-
-def _take(choice: PairChoice) -> None:
-    st.session_state[_POPOVER] = False
-    choose_pair(choice)
+    choose_pair(PairChoice(**{field: st.session_state[_key(field, shown)] for field in _FIELDS}))
 
 
 def _plain() -> PairChoice:
