@@ -14,6 +14,7 @@ from modeldiff.changes import ChangeTable, Pair, pair
 from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
 from modeldiff.changes.shared_rows import compare_shared_rows, shared_rows_id
 from modeldiff.checkpoints import Checkpoint, Reference, only_a_config
+from modeldiff.checkpoints.names import names_apart
 from modeldiff.model import Model
 
 if TYPE_CHECKING:
@@ -88,6 +89,17 @@ class Comparison:
     def references(self) -> tuple[str, str]:
         """Both references in their canonical spelling."""
         return self.base.reference, self.target.reference
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What both models are called; where that would be the same, what tells them apart."""
+        apart = names_apart(*(side.checkpoint.reference for side in (self.base, self.target)))
+        return self.base.label or apart[0], self.target.label or apart[1]
+
+    @property
+    def names_text(self) -> str:
+        """The pair by its names, base first: ``Llama 3 8B → Llama 3.1 8B``."""
+        return " → ".join(self.names)
 
     @property
     def checkpoints(self) -> tuple[Checkpoint, Checkpoint]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modeldiff.architectures import Architecture, understand
@@ -13,6 +13,7 @@ from modeldiff.checkpoints import (
     parse_reference,
     without_credentials,
 )
+from modeldiff.checkpoints.names import model_label, model_name
 
 FileStamp = tuple[tuple[str | int, ...], ...]
 
@@ -22,13 +23,15 @@ class Model:
     """An opened ``checkpoint`` and what it is, its ``architecture``.
 
     ``text`` is the reference as somebody typed it, without credentials. ``stamp`` is the state of
-    the local files when they were opened, see ``file_stamp``. Each opening is a model of its own.
+    the local files when they were opened, see ``file_stamp``. ``label`` is what somebody calls it;
+    empty leaves that to its reference, see ``name``. Each opening is a model of its own.
     """
 
     checkpoint: Checkpoint
     architecture: Architecture
     text: str
     stamp: FileStamp = ()
+    label: str = ""
 
     @classmethod
     def open(cls, reference: str | Reference, *, text: str | None = None) -> Model:
@@ -67,6 +70,17 @@ class Model:
         return self.checkpoint.reference.text
 
     @property
+    def name(self) -> str:
+        """What figures, reports and pages call it: its label, or the name of its reference."""
+        return self.label or model_name(self.checkpoint.reference)
+
+    def labelled(self, label: str) -> Model:
+        """The same model called ``label`` (one line, cut where it is long); with an empty one, by
+        its own name."""
+        label = model_label(label)
+        return self if label == self.label else replace(self, label=label)
+
+    @property
     def identity(self) -> tuple[str, str]:
         """What a value derived from this model may be kept under."""
         return self.reference, self.checkpoint.fingerprint
@@ -86,7 +100,7 @@ class Model:
         reference = self.checkpoint.reference
         if file_stamp(reference) == self.stamp:
             return self
-        return Model.open(reference, text=self.text)
+        return Model.open(reference, text=self.text).labelled(self.label)
 
 
 def file_stamp(reference: Reference) -> FileStamp:

@@ -1,36 +1,40 @@
-"""Architecture: how two models differ, at a glance, as drawings, in facts and tensor by tensor; and
-how a line of models came about."""
+"""Architecture: how two models differ, at a glance, as drawings, in facts, tensor by tensor."""
 
 import streamlit as st
 
+from modeldiff.ui.alone.model_facts import model_tables
 from modeldiff.ui.architecture.fact_table import fact_table
 from modeldiff.ui.architecture.key_differences import key_differences
 from modeldiff.ui.architecture.layer_view import layer_view
-from modeldiff.ui.architecture.lineage_view import lineage_view
 from modeldiff.ui.architecture.parameter_shares_view import parts_view
 from modeldiff.ui.architecture.side_by_side_view import architecture_drawings
-from modeldiff.ui.controls.diff_progress import diff_panel, follow
+from modeldiff.ui.compare.config_pair import copy_facts
+from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
 from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.shell.page_header import page_head
 
 enter("architecture")
-comparison = page_head("Architecture")
+comparison = page_head(model_tables)
 
 facts = comparison.facts
 different = sum(not pair.same for pair in facts)
 title = f"{different} of {len(facts)} facts differ" if different else "All facts are the same"
 st.header(title, anchor=False)
+st.markdown(
+    ":small[On this page: [The two blocks](#blocks) · [All facts](#facts) · "
+    "[Where the parameters sit](#parameters) · [Tensors](#tensors)]"
+)
 key_differences(facts)
 
 architecture_drawings(comparison, facts)
 
-st.header("All facts", anchor=False)
+st.header("All facts", anchor="facts")
 fact_table(facts)
+copy_facts(comparison)
 
 parts_view(comparison)
 
-st.header("Tensors", anchor=False)
+st.header("Tensors", anchor="tensors")
 follow(comparison, lambda state: diff_panel(comparison, state))
 follow(comparison, lambda state: layer_view(comparison, state))
-
-lineage_view()
+follow(comparison, measured_line)

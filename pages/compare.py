@@ -1,20 +1,9 @@
-"""Compare: what the two checkpoints are, the diff as it runs, and its headline numbers."""
+"""Compare: the answer on one screen, and below it the numbers that it rests on."""
 
-import streamlit as st
-
-from modeldiff.ui.controls.diff_progress import diff_panel, follow
+from modeldiff.ui.alone.model_facts import model_in_short
+from modeldiff.ui.compare.compare_view import compare_view
 from modeldiff.ui.session.entry_guard import enter
-from modeldiff.ui.shell.checkpoint_cards import checkpoint_cards
 from modeldiff.ui.shell.page_header import page_head
-from modeldiff.ui.summary.summary_panel import summary_panel
 
 enter("compare")
-comparison = page_head("Compare")
-
-checkpoint_cards(comparison.base, comparison.target)
-
-if comparison.same_content:
-    st.info("By their fingerprints both references hold the same files.")
-
-follow(comparison, lambda state: diff_panel(comparison, state))
-follow(comparison, lambda state: summary_panel(comparison, state))
+compare_view(page_head(model_in_short))

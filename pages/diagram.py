@@ -1,13 +1,22 @@
 """Diagram: one layer as the data passes through it; a click on a box says what it does."""
 
-from modeldiff.ui.controls.diff_progress import diff_panel, follow
+import streamlit as st
+
+from modeldiff.ui.alone.model_diagram import model_diagram
+from modeldiff.ui.compare.config_pair import without_weights
+from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
 from modeldiff.ui.diagram.diagram_view import diagram_view
 from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.session.layer_playback import beat
 from modeldiff.ui.shell.page_header import page_head
+from modeldiff.ui.widgets.how_to_read import how_to_read
 
 enter("diagram")
-comparison = page_head("Diagram")
+comparison = page_head(model_diagram)
 
+if not comparison.has_weights:
+    st.caption(f"The architecture, without numbers: {without_weights(comparison)}")
 follow(comparison, lambda state: diff_panel(comparison, state))
+how_to_read("diagram")
 follow(comparison, lambda state: diagram_view(comparison, state), beat=beat)
+follow(comparison, measured_line)

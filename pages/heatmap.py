@@ -1,14 +1,25 @@
 """Heatmap: layers across, components down; a click on a cell tells that tensor's story."""
 
-from modeldiff.ui.controls.diff_progress import diff_panel, follow
+import streamlit as st
+
+from modeldiff.ui.alone.model_facts import nothing_to_compare
+from modeldiff.ui.compare.config_pair import no_weights_panel
+from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
 from modeldiff.ui.controls.downloads import diff_downloads
 from modeldiff.ui.heatmap.heatmap_view import heatmap_view
 from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.shell.page_header import page_head
+from modeldiff.ui.widgets.how_to_read import how_to_read
 
 enter("heatmap")
-comparison = page_head("Heatmap")
+comparison = page_head(nothing_to_compare)
+
+if not comparison.has_weights:
+    no_weights_panel(comparison, "The heatmap shows how far each component moved in each layer.")
+    st.stop()
 
 follow(comparison, lambda state: diff_panel(comparison, state))
+how_to_read("heatmap")
 follow(comparison, lambda state: heatmap_view(comparison, state))
 follow(comparison, lambda state: diff_downloads(comparison, state))
+follow(comparison, measured_line)

@@ -18,7 +18,7 @@ from modeldiff.drawings.comparison.lineage import stack_lines
 from modeldiff.drawings.output.figure import TWO_COLUMNS_MM, Figure, FigureSize, figure
 from modeldiff.drawings.output.slide import SLIDE_MM
 from modeldiff.drawings.style.fonts import SANS, SERIF
-from modeldiff.findings.model_names import figure_name, release_text
+from modeldiff.findings.release_dates import release_text
 from modeldiff.model import Model
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -33,14 +33,14 @@ def figures() -> Iterator[tuple[str, Figure]]:
     origin = [model.reference for model in models]
     steps = [step for step in read_lineage([m.architecture for m in models]) if step is not None]
     row = [
-        EvolutionModel(figure_name(model), release_text(model), step)
+        EvolutionModel(model.name, release_text(model), step)
         for model, step in zip(models, steps, strict=True)
     ]
     width = FigureSize(TWO_COLUMNS_MM, 7).drawing_width(EVOLUTION_TEXT)
     svg = evolution_svg(row, stack_lines(steps), width=width, palette=LIGHT, sans=SANS, serif=SERIF)
     yield "evolution", figure(svg, TWO_COLUMNS_MM, evolution_caption(row), origin)
     model = models[3]
-    name = figure_name(model)
+    name = model.name
     drawing = Drawing(model.architecture, name, METRICS[0])
     yield "diagram-figure", figure(drawing.svg(_ON_A_SLIDE, LIGHT), SLIDE_MM, name, [origin[3]])
 

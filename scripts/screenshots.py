@@ -55,6 +55,7 @@ VIEWS = (
     View("diagram", "diagram", {}),
     View("diagram-layer", "diagram", {"layer": "3", "component": "self_attn.v_proj"}),
     View("beyond", "beyond", {}),
+    View("evolution", "evolution", {}),
 )
 _DOCS = ROOT / "docs" / "images"
 # What the README shows: its file, and how high it is, a window's height or the whole page.
@@ -100,9 +101,8 @@ def _opened(browser: Browser, url: str, view: View, theme: Theme, width: int) ->
 
 
 def _wait_for_diff(page: Page) -> None:
-    # On a narrow screen the sidebar is there too, though folded away.
-    measured = page.get_by_test_id("stSidebar").get_by_text("Measured on")
-    expect(measured).to_be_attached(timeout=180_000)
+    if page.get_by_role("heading", level=1).inner_text() != "Evolution":
+        expect(page.locator(".st-key-measured")).to_be_attached(timeout=180_000)
     settle(page)
 
 

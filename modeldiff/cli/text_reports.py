@@ -170,7 +170,7 @@ def report_diff(result: Result, terminal: Terminal, chosen: ChosenRows | None = 
 
 def _report_layers(changes: ChangeTable, terminal: Terminal) -> None:
     """Which layer of target is which of base, where they were aligned."""
-    from modeldiff.findings.layer_alignment import layer_runs
+    from modeldiff.findings.measured.layer_alignment import layer_runs
 
     for tower, chain in changes.alignment.chains.items():
         terminal.heading(f"Layers of {tower}, target ← base" if tower else "Layers, target ← base")

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from modeldiff.changes import ChangeTable
-from modeldiff.findings.broken import describe_broken
 from modeldiff.findings.coverage import (
     Coverage,
     Unread,
@@ -23,13 +22,14 @@ from modeldiff.findings.coverage import (
     describe_lack,
     describe_unread,
 )
-from modeldiff.findings.depth import describe_depth
 from modeldiff.findings.evidence import KINDS, LEVEL_KINDS, Evidence, KindRows, TensorKind, is_equal
-from modeldiff.findings.layer_alignment import alignment_facts, alignment_headlines
 from modeldiff.findings.likeness.likeness import describe_likeness
 from modeldiff.findings.likeness.strangers import strangers_of
-from modeldiff.findings.shared_rows import shared_rows_facts
-from modeldiff.findings.spread import describe_spread
+from modeldiff.findings.measured.broken import describe_broken
+from modeldiff.findings.measured.depth import describe_depth
+from modeldiff.findings.measured.layer_alignment import alignment_facts, alignment_headlines
+from modeldiff.findings.measured.shared_rows import shared_rows_facts
+from modeldiff.findings.measured.spread import describe_spread
 from modeldiff.findings.witnesses.sampled_witnesses import sampled_witnesses
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses
 from modeldiff.findings.witnesses.witness import Witness, explained_places

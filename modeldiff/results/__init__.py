@@ -11,6 +11,7 @@ from modeldiff.results.jobs.manager import JobSnapshot, cancel, find, submit
 from modeldiff.results.jobs.throughput import Pace
 from modeldiff.results.joining import join_journals, join_shards
 from modeldiff.results.result import Result, ResultHeader
+from modeldiff.results.store.given_results import keep_given_result, load_given_result
 from modeldiff.results.store.reopening import open_result
 from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
@@ -27,8 +28,10 @@ __all__ = [
     "find",
     "join_journals",
     "join_shards",
+    "keep_given_result",
     "list_results",
     "load_drill_down",
+    "load_given_result",
     "load_result",
     "open_result",
     "possible_drill_downs",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from modeldiff.ui.session.entry_guard import WANTED
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("compare", "architecture", "heatmap", "diagram")
+"""The pages of a pair."""
 
 OpenPage = Callable[..., AppTest]
 
@@ -34,7 +38,7 @@ def open_page(fresh: None) -> OpenPage:
 
     def open_page(page: str, **query: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
-        # AppTest's own switch_page would run the page without the entrypoint and its sidebar.
+        # AppTest's own switch_page would run the page without the entrypoint.
         app.session_state[WANTED] = (page, query)
         app.run()
         assert not app.exception, [error.value for error in app.exception]
@@ -51,6 +55,20 @@ def measure(fresh: None) -> Callable[[str, str], None]:
         run_diff(Comparison.open(base, target), device="cpu")
 
     return measure
+
+
+def linked(app: AppTest, key: str) -> str:
+    """The text of a list or table whose lines are links, without its marks."""
+    for element in app.get("bidi_component"):
+        if element.proto.id.endswith(f"-{key}"):
+            data = json.loads(element.proto.json)
+            return unescape(re.sub("<[^>]+>", " ", data["html"]))
+    raise KeyError(key)
+
+
+def chosen_text(app: AppTest, label: str) -> str:
+    """What stands in an input of the pair's chooser."""
+    return str(next(box.value for box in app.text_input if box.label == label))
 
 
 def words(app: AppTest) -> str:

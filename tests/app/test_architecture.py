@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -93,12 +94,9 @@ def test_a_chosen_box_is_explained_for_both_sides(open_page: OpenPage) -> None:
 
 
 def test_a_step_of_the_line_becomes_the_pair(open_page: OpenPage) -> None:
-    app = open_page("architecture", **LLAMAS)
-    button = next(b for b in app.button if b.key == "compare_catalog:llama-3-8b")
-    button.click().run()
-    assert app.session_state["base"] == "catalog:llama-2-7b"
-    assert app.session_state["target"] == "catalog:llama-3-8b"
-    assert "`catalog:llama-2-7b` → `catalog:llama-3-8b`" in words(app)
+    app = open_page("evolution")
+    links = [parse_qs(link.proto.query_string) for link in app.page_link]
+    assert {"base": ["catalog:llama-2-7b"], "target": ["catalog:llama-3-8b"]} in links
 
 
 def test_facts_say_where_they_come_from(open_page: OpenPage) -> None:
@@ -116,7 +114,7 @@ def test_facts_say_where_they_come_from(open_page: OpenPage) -> None:
 
 
 def test_the_storys_line_and_another(open_page: OpenPage) -> None:
-    app = open_page("architecture", **LLAMAS)
+    app = open_page("evolution")
     assert app.multiselect(key="evolution_steps").value == list(STORY)
     said = words(app)
     assert "**Positions** learned → **RoPE**" in said
@@ -127,7 +125,7 @@ def test_the_storys_line_and_another(open_page: OpenPage) -> None:
 
 def test_a_broken_step_is_a_message_among_the_others(open_page: OpenPage) -> None:
     steps = "catalog:llama-3-8b,catalog:<b>no</b>,catalog:llama-3.1-8b"
-    app = open_page("architecture", **LLAMAS, steps=steps)
+    app = open_page("evolution", steps=steps)
     [error] = app.error
     assert "This step cannot be opened." in error.value
     assert "**RoPE scaling** none →" in words(app), "compared with the one that could be"

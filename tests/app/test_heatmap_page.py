@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
+from modeldiff.checkpoints import open_checkpoint
 from tests.app.conftest import OpenPage, words
 from tests.support.planted import add_noise, llama_values, write_values
 
@@ -134,7 +137,7 @@ def test_hostile_choices_are_none(
     measure(mixture["base"], mixture["target"])
     app = open_page("heatmap", **mixture, **query)
     assert app.selectbox(key="scale_chooser").value == "kind"
-    assert app.title[0].value == "Heatmap"
+    assert app.title[0].value == "base → target"
 
 
 def test_the_picture_fills_while_it_is_measured(
@@ -183,9 +186,26 @@ def test_a_cell_of_the_decoder_leads_to_the_decoders_box(
 ) -> None:
     config = tmp_path / "config.json"
     config.write_text(
-        json.dumps({"model_type": "t5", "architectures": ["T5ForConditionalGeneration"]})
+        json.dumps(
+            {
+                "model_type": "t5",
+                "architectures": ["T5ForConditionalGeneration"],
+                "d_model": 8,
+                "d_ff": 16,
+                "d_kv": 4,
+                "num_heads": 2,
+                "num_layers": 2,
+                "vocab_size": 32,
+                "num_decoder_layers": 2,
+            }
+        )
     )
-    pair = {"base": str(config), "target": str(config)}
+    tensors = {
+        tensor.name: np.zeros(tensor.shape, np.float32)
+        for tensor in open_checkpoint(str(config)).tensors
+    }
+    save_file(tensors, tmp_path / "model.safetensors")
+    pair = {"base": str(tmp_path), "target": str(tmp_path)}
     app = open_page("heatmap", **pair, layer="1", component="decoder.self_attn.q_proj")
     (link,) = (link for link in app.page_link if link.label == "See it in the diagram")
     assert "component=decoder.self_attn.q_proj" in link.proto.query_string.split("&")

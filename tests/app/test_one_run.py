@@ -79,14 +79,14 @@ def test_each_side_is_opened_once_and_the_state_asked_for_once(
     assert calls == once(pair, opened=0)
 
 
-def test_the_first_page_with_its_sidebar(
+def test_the_first_page_with_its_chooser(
     fresh: None, pair: dict[str, str], calls: Counter[str]
 ) -> None:
     root = Path(__file__).resolve().parents[2]
     app = AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60)
     app.query_params["base"], app.query_params["target"] = pair["base"], pair["target"]
     app.run()
-    assert not app.exception and app.sidebar.button(key="swap")
+    assert not app.exception and app.button(key="swap")
     assert calls == once(pair, opened=2)
 
 

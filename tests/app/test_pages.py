@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ from modeldiff.findings.words import place_words
 from modeldiff.results import find
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.lock import held_alone
-from tests.app.conftest import PAGES, OpenPage, words
+from tests.app.conftest import PAGES, OpenPage, chosen_text, linked, words
 from tests.app.small_models import write_llama
 from tests.support.small_checkpoints import write_checkpoint
 
@@ -34,10 +36,9 @@ def pair(tmp_path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("page", PAGES)
 def test_before_a_diff(page: str, open_page: OpenPage, pair: dict[str, str]) -> None:
     app = open_page(page, **pair)
-    assert app.title[0].value == page.capitalize()
-    assert app.sidebar.text_input(key="base").value == pair["base"]
-    assert app.button(key="start_diff").label == "Start the diff"
-    assert "reads 45.7 kB of weights" in words(app)
+    assert app.title[0].value == "base → target"
+    assert chosen_text(app, "Base") == pair["base"]
+    assert app.button(key="start_diff").label == "Measure 45.7 kB"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -46,7 +47,8 @@ def test_after_a_diff(
 ) -> None:
     measure(pair["base"], pair["target"])
     app = open_page(page, **pair)
-    assert "Measured on `cpu`" in app.sidebar.caption[-1].value
+    measured = linked(app, "coverage") if page == "compare" else words(app).replace("`", "")
+    assert "Measured on cpu" in measured
     assert all(button.key != "start_diff" for button in app.button)
 
 
@@ -56,7 +58,7 @@ def test_compare_says_what_changed(
     measure(pair["base"], pair["target"])
     app = open_page("compare", **pair)
     metrics = {metric.label: metric.value for metric in app.metric}
-    assert metrics["Tensors compared"] == "21 of 21"
+    assert "All 21 tensors compared" in linked(app, "coverage")
     assert metrics["Median change"].startswith("3.")
     assert metrics["Relative Frobenius"].startswith("5.")
     changes = diff(pair["base"], pair["target"], device="cpu")
@@ -65,9 +67,13 @@ def test_compare_says_what_changed(
         for change in changes
         if change.statistics is not None
     }
-    ascending = sorted(medians, key=lambda name: medians[name] or 0.0)
-    shown = [link.label.replace("\\", "") for link in app.page_link]
-    assert shown == ascending[:-9:-1] + ascending[:8]
+    descending = sorted(medians, key=lambda name: medians[name] or 0.0, reverse=True)
+    for key, norms in (("matrices", False), ("vectors", True)):
+        shown = re.findall(
+            r"(?:layer \d+ · )?[\w.]*[a-z_]{4}[\w.]*", linked(app, f"most_changed_{key}")
+        )
+        of_kind = [name for name in descending if ("norm" in name) == norms]
+        assert [name for name in shown if name in medians] == of_kind[:6]
 
 
 def test_a_model_against_itself(
@@ -150,7 +156,7 @@ def test_hostile_links(
     page: str, query: dict[str, str], open_page: OpenPage, pair: dict[str, str]
 ) -> None:
     app = open_page(page, **pair, **query)
-    assert app.title[0].value == page.capitalize()
+    assert app.title[0].value == "base → target"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +167,7 @@ def test_a_broken_reference_is_a_message(
 ) -> None:
     app = open_page("compare", base=broken, target=pair["target"])
     assert "Base cannot be opened" in app.error[0].value
-    assert app.sidebar.text_input(key="target").value == pair["target"]
+    assert chosen_text(app, "Target") == pair["target"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -202,6 +208,33 @@ def test_what_nobody_could_read_is_not_drawn(
     assert "600 boxes" in reason
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_model_alone_is_compared_with_nothing(
+    page: str, open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    app = open_page(page, base=pair["base"], alone="1")
+    assert app.title[0].value == "base"
+    assert all(button.key not in ("start_diff", "swap") for button in app.button)
+    assert find(Comparison.open(pair["base"], pair["base"])) is None
+    if page == "architecture":
+        assert len(app.dataframe[0].value) == 21
+
+
+def test_a_saved_result_is_shown_without_its_models(
+    open_page: OpenPage, measure: Measure, pair: dict[str, str]
+) -> None:
+    measure(pair["base"], pair["target"])
+    key = Comparison.open(pair["base"], pair["target"]).key
+    for folder in pair.values():
+        shutil.rmtree(folder)
+    app = open_page("result", result=key)
+    assert app.title[0].value == "base → target"
+    assert "All 21 tensors compared" in linked(app, "coverage")
+    assert "layer" in linked(app, "most_changed_matrices")
+    for hostile in ("0" * 64, "../../etc/passwd", ""):
+        assert open_page("result", result=hostile).title[0].value == "No such result"
+
+
 def test_a_diff_is_started_and_cancelled(open_page: OpenPage, pair: dict[str, str]) -> None:
     key = Comparison.open(pair["base"], pair["target"]).key
     # While somebody else holds the pair's lock the diff waits, for as long as this test likes.
@@ -218,7 +251,7 @@ def test_a_diff_is_started_and_cancelled(open_page: OpenPage, pair: dict[str, st
     app.button(key="start_diff").click().run()
     wait_for(pair, "done")
     app.run()
-    assert "What changed" in words(app)
+    assert "Numbers" in words(app)
 
 
 def test_a_diff_that_fails_says_why(
@@ -232,7 +265,7 @@ def test_a_diff_that_fails_says_why(
     wait_for(pair, "failed")
     app.run()
     assert "in the way" in app.error[0].value
-    assert app.button(key="start_diff").label == "Start again"
+    assert app.button(key="start_diff").label == "Go on"
 
 
 def wait_for(pair: dict[str, str], state: str) -> None:

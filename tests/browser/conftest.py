@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from scripts.serving import Server, launch_chromium, serve
+from scripts.serving import Server, launch_chromium, serve, settle
 
 # On a deep link Streamlit's browser side also asks for these below the page's own path.
 EXPECTED_404 = ("/_stcore/health", "/_stcore/host-config")
@@ -66,3 +66,23 @@ def tab(browser: Browser) -> Iterator[Page]:
     context.close()
     assert watched.complaints == []
     assert watched.hosts - {""} <= {"127.0.0.1"}
+
+
+def query(tab: Page) -> dict[str, str]:
+    """The page's query, each name once."""
+    return {name: values[-1] for name, values in parse_qs(urlsplit(tab.url).query).items()}
+
+
+def expect_page(tab: Page, title: str) -> None:
+    """Wait until this page is the one that is shown."""
+    expect(tab).to_have_title(f"{title} · modeldiff")
+    expect(tab.get_by_role("link", name=title, exact=True)).to_have_attribute(
+        "aria-current", "page"
+    )
+
+
+def open_measured(tab: Page, url: str) -> None:
+    """Open a page and wait until its diff is there."""
+    tab.goto(url)
+    expect(tab.locator(".st-key-measured")).to_be_visible(timeout=120_000)
+    settle(tab)

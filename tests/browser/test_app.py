@@ -4,35 +4,24 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from scripts.serving import Server, settle
+from tests.browser.conftest import expect_page, open_measured, query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
-def query(tab: Page) -> dict[str, str]:
-    return {name: values[-1] for name, values in parse_qs(urlsplit(tab.url).query).items()}
-
-
-def open_measured(tab: Page, url: str) -> None:
-    """Open a page and wait until its diff is there."""
-    tab.goto(url)
-    expect(tab.get_by_test_id("stSidebar").get_by_text("Measured on")).to_be_visible(
-        timeout=120_000
-    )
-    settle(tab)
-
-
 def test_a_diff_runs_by_itself_and_shows_its_progress(server: Server, tab: Page) -> None:
     tab.goto(server.url)
-    expect(tab.get_by_role("heading", name="Compare")).to_be_visible()
-    expect(tab.get_by_role("heading", name="What changed")).to_be_visible(timeout=120_000)
+    expect_page(tab, "Compare")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Demo base → Demo continued")
+    expect(tab.get_by_role("heading", name="Numbers", exact=True)).to_be_visible(timeout=120_000)
     expect(tab.get_by_test_id("stMetric")).to_have_count(5)
-    expect(tab.get_by_test_id("stSidebar").get_by_text("Measured on")).to_be_visible()
+    expect(tab.locator(".st-key-measured")).to_contain_text("All 75 tensors compared")
 
 
 def test_a_click_on_a_cell_goes_to_the_url_and_stays(server: Server, tab: Page) -> None:
@@ -61,11 +50,11 @@ def test_a_click_on_a_cell_goes_to_the_url_and_stays(server: Server, tab: Page) 
     to_diagram = panel.get_by_role("link", name="See it in the diagram")
     expect(to_diagram).to_have_attribute("href", re.compile("layer=3"))
     to_diagram.click()
-    expect(tab.get_by_role("heading", name="Diagram")).to_be_visible()
+    expect_page(tab, "Diagram")
     expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
     expect(tab.locator("[data-node='self_attn.v_proj']")).to_have_attribute("aria-pressed", "true")
     panel.get_by_role("link", name="See it on the heatmap").click()
-    expect(tab.get_by_role("heading", name="Heatmap")).to_be_visible()
+    expect_page(tab, "Heatmap")
     expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
 
 
@@ -76,7 +65,7 @@ def test_the_metric_comes_along_to_the_next_page(server: Server, tab: Page) -> N
     grid = tab.locator(".st-key-heatmap").get_by_role("grid")
     expect(grid).to_have_attribute("aria-label", re.compile("^Cosine distance of"))
     tab.get_by_role("link", name="Diagram", exact=True).click()
-    expect(tab.get_by_role("heading", name="Diagram")).to_be_visible()
+    expect_page(tab, "Diagram")
     settle(tab)
     assert query(tab)["metric"] == "cosine_distance"
     expect(tab.locator(".st-key-place_panel")).to_contain_text("Layer 2 · mlp.down_proj")
@@ -110,25 +99,58 @@ def test_the_diagram_by_mouse_and_by_keyboard(server: Server, tab: Page) -> None
     assert query(tab)["layer"] == "5"
 
 
-def test_the_pair_is_chosen_in_the_sidebar_and_kept_in_the_url(server: Server, tab: Page) -> None:
-    open_measured(tab, server.url)
-    sidebar = tab.get_by_test_id("stSidebar")
-    sidebar.locator(".st-key-preset").get_by_role("combobox").click()
-    tab.get_by_role("option", name="Demo: lightly tuned").click()
-    expect(sidebar.get_by_label("Target", exact=True)).to_have_value("demo:tuned")
-    sidebar.get_by_role("button", name="Swap").click()
-    expect(sidebar.get_by_label("Base", exact=True)).to_have_value("demo:tuned")
-    expect(sidebar.get_by_label("Target", exact=True)).to_have_value("demo:base")
+def test_a_pair_is_chosen_in_one_step_and_is_one_entry_of_history(
+    server: Server, tab: Page
+) -> None:
+    open_measured(tab, f"{server.url}/?embed_options=light_theme")
+    names = tab.get_by_role("heading", level=1)
+    entries = "() => history.length"
+    before = tab.evaluate(entries)
+    tab.get_by_role("button", name="Pair", exact=True).click()
+    tab.locator(".st-key-preset").get_by_role("combobox").click()
+    tab.get_by_role("option", name="Configs: Llama 3 → 3.1, 8B").click()
+    expect(names).to_have_text("Llama 3 8B → Llama 3.1 8B")
+    assert tab.evaluate(entries) == before + 1
+    tab.get_by_role("button", name="Swap").click()
+    expect(names).to_have_text("Llama 3.1 8B → Llama 3 8B")
     settle(tab)
-    assert query(tab) == {"base": "demo:tuned", "target": "demo:base"}
+    pair = {"base": "catalog:llama-3.1-8b", "target": "catalog:llama-3-8b"}
+    assert {k: v for k, v in query(tab).items() if k != "embed_options"} == pair
+    assert tab.evaluate(entries) == before + 2
+    tab.get_by_role("link", name="Heatmap", exact=True).click()
+    expect_page(tab, "Heatmap")
+    expect(tab.get_by_text("without weights")).to_be_visible()
+    assert tab.evaluate(entries) == before + 3
+    tab.go_back()
+    tab.go_back()
+    expect(names).to_have_text("Llama 3 8B → Llama 3.1 8B")
+    expect_page(tab, "Compare")
+    tab.go_back()
+    expect(names).to_have_text("Demo base → Demo continued")
+    tab.go_forward()
+    expect(names).to_have_text("Llama 3 8B → Llama 3.1 8B")
 
-    sidebar.get_by_label("Target", exact=True).fill("/no/such/folder")
-    sidebar.get_by_label("Target", exact=True).press("Enter")
+
+def test_a_pair_of_ones_own_has_labels_and_hides_a_token(server: Server, tab: Page) -> None:
+    open_measured(tab, server.url)
+    names = tab.get_by_role("heading", level=1)
+    tab.get_by_role("button", name="Pair", exact=True).click()
+    tab.get_by_label("Target", exact=True).fill("/no/such/folder")
+    tab.get_by_role("textbox", name="Called").first.fill("Ours, before")
+    tab.get_by_role("button", name="Compare", exact=True).click()
+    expect(names).to_have_text("Ours, before → /no/such/folder")
     expect(tab.get_by_text("Target cannot be opened.")).to_be_visible()
-    expect(tab.get_by_test_id("stMain").get_by_text("demo:tuned").first).to_be_visible()
     tab.reload()
-    expect(tab.get_by_text("Target cannot be opened.")).to_be_visible()
-    expect(sidebar.get_by_label("Target", exact=True)).to_have_value("/no/such/folder")
+    expect(names).to_have_text("Ours, before → /no/such/folder")
+    tab.get_by_role("button", name="Pair", exact=True).click()
+    tab.get_by_label("Target", exact=True).fill("https://user:hf_secret@example.org/a/b")
+    tab.get_by_role("button", name="Compare", exact=True).click()
+    expect(names).to_contain_text("example.org")
+    assert "hf_secret" not in tab.url
+    tab.goto(f"{server.url}/?target=https%3A%2F%2Fuser%3Ahf_secret%40example.org%2Fa%2Fb")
+    expect(names).to_contain_text("example.org")
+    settle(tab)
+    assert "hf_secret" not in tab.url
 
 
 def test_a_hostile_reference_is_shown_as_it_is(server: Server, tab: Page) -> None:
@@ -149,12 +171,10 @@ def test_a_hostile_reference_is_shown_as_it_is(server: Server, tab: Page) -> Non
 
 def test_the_most_changed_tensor_is_a_link_to_its_cell(server: Server, tab: Page) -> None:
     open_measured(tab, f"{server.url}/?target=demo:lora")
-    tab.get_by_test_id("stMain").get_by_role("link", name="v_proj").first.click()
-    expect(tab.get_by_role("heading", level=1, name="Heatmap")).to_be_visible()
+    tab.locator(".st-key-most_changed_matrices").get_by_role("link", name="v_proj").first.click()
+    expect_page(tab, "Heatmap")
     expect(tab.locator(".st-key-place_panel")).to_contain_text("self_attn.v_proj")
-    expect(tab.get_by_test_id("stSidebar").get_by_label("Target", exact=True)).to_have_value(
-        "demo:lora"
-    )
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Demo base → Demo LoRA")
     settle(tab)
     assert set(query(tab)) == {"target", "layer", "component"}
 
@@ -188,7 +208,7 @@ def test_both_themes_reach_the_drawings(server: Server, tab: Page, theme: str) -
     assert (sum(map(int, shade[:3])) > 382) == (theme == "dark"), "text stands out from the ground"
 
 
-@pytest.mark.parametrize("page", ["", "architecture", "heatmap", "diagram"])
+@pytest.mark.parametrize("page", ["", "architecture", "heatmap", "diagram", "evolution"])
 def test_nothing_is_wider_than_a_phone(server: Server, tab: Page, page: str) -> None:
     tab.set_viewport_size({"width": 430, "height": 900})
     tab.goto(f"{server.url}/{page}")

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from scripts.serving import Server, settle
-from tests.browser.test_app import open_measured, query
+from tests.browser.conftest import expect_page, open_measured, query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -64,12 +64,12 @@ def test_a_bar_over_all_layers_leads_to_its_layer_on_both_pages(server: Server, 
     expect(panel).to_contain_text("Layer 6 · mlp.up_proj")
     settle(tab)  # the link, too, is of the layer that was gone to
     panel.get_by_role("link", name="See it on the heatmap").click()
-    expect(tab.get_by_role("heading", name="Heatmap")).to_be_visible()
+    expect_page(tab, "Heatmap")
     panel.get_by_label(re.compile("^layer 1: median relative change")).click()
     expect(panel).to_contain_text("Layer 1 · mlp.up_proj")
     settle(tab)
     panel.get_by_role("link", name="See it in the diagram").click()
-    expect(tab.get_by_role("heading", name="Diagram")).to_be_visible()
+    expect_page(tab, "Diagram")
     expect(panel).to_contain_text("Layer 1 · mlp.up_proj")
     expect(tab.locator("[data-node='mlp.up_proj']")).to_have_attribute("aria-pressed", "true")
 
@@ -126,9 +126,9 @@ def test_boxes_are_one_stop_and_gone_through_by_arrows_and_digits(
 def test_a_full_screen_is_steered_by_keys(server: Server, tab: Page) -> None:
     open_measured(tab, f"{server.url}/diagram?layer=3")
     diagram = tab.locator(".st-key-diagram")
-    expect(diagram.get_by_text("demo:base → demo:continued, layer 3")).to_be_hidden()
+    expect(diagram.get_by_text("Demo base → Demo continued, layer 3")).to_be_hidden()
     tab.get_by_role("button", name="Full screen").click()
-    expect(diagram.get_by_text("demo:base → demo:continued, layer 3")).to_be_visible()
+    expect(diagram.get_by_text("Demo base → Demo continued, layer 3")).to_be_visible()
     # On a screen wider than high, the sublayers stand side by side.
     svg = diagram.locator("svg")
     expect(svg).to_have_attribute("width", re.compile(r"^1\d{3}$"))

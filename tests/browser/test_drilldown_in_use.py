@@ -20,9 +20,7 @@ _FIRST_PIXELS = """canvas => {
 
 def open_measured(tab: Page, url: str) -> None:
     tab.goto(url)
-    expect(tab.get_by_test_id("stSidebar").get_by_text("Measured on")).to_be_visible(
-        timeout=120_000
-    )
+    expect(tab.locator(".st-key-measured")).to_be_visible(timeout=120_000)
     settle(tab)
 
 

@@ -25,7 +25,7 @@ def query(tab: Page) -> dict[str, str]:
 def open_measured(tab: Page, url: str) -> Locator:
     """Open a heatmap, wait until its diff is there, and return the panel."""
     tab.goto(url)
-    measured = tab.get_by_test_id("stSidebar").get_by_text("Measured on")
+    measured = tab.locator(".st-key-measured")
     expect(measured).to_be_visible(timeout=120_000)
     settle(tab)
     return tab.locator(".st-key-place_panel")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modeldiff.checkpoints.config_only.catalog import CATALOG, catalog_names
-from modeldiff.findings.model_names import figure_name, release_text
+from modeldiff.findings.release_dates import release_text
 from modeldiff.model import Model
 from tests.app.small_models import write_llama
 
@@ -19,19 +19,19 @@ from tests.app.small_models import write_llama
     [
         ("catalog:gpt2-124m", "GPT-2 124M", "Feb 2019"),
         ("catalog:llama-3.1-8b", "Llama 3.1 8B", "Jul 2024"),
-        ("catalog:mixtral-8x7b", "Mixtral 8×7B", "Dec 2023"),
-        ("catalog:qwen3-30b-a3b", "Qwen3 30B A3B", "Apr 2025"),
-        ("demo:base", "base", ""),
+        ("catalog:mixtral-8x7b", "Mixtral 8x7B", "Dec 2023"),
+        ("catalog:qwen3-30b-a3b", "Qwen3 30B-A3B", "Apr 2025"),
+        ("demo:base", "Demo base", ""),
     ],
 )
 def test_a_model_has_a_name_and_a_month(reference: str, name: str, released: str) -> None:
     model = Model.open(reference)
-    assert (figure_name(model), release_text(model)) == (name, released)
+    assert (model.name, release_text(model)) == (name, released)
 
 
 def test_a_folder_is_called_by_its_last_part(tmp_path: Path) -> None:
     folder = write_llama(tmp_path / "runs" / "step-500")
-    assert figure_name(Model.open(f"{folder}/")) == "step-500"
+    assert Model.open(f"{folder}/").name == "step-500"
 
 
 @pytest.mark.parametrize("name", catalog_names())

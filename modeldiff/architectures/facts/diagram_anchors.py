@@ -6,6 +6,7 @@ import re
 
 from modeldiff.architectures.architecture import Fact, FactPair
 from modeldiff.architectures.components import NORMS
+from modeldiff.text.formatting import format_bytes
 from modeldiff.text.magnitudes import short_count
 
 LAYERS = "layers"
@@ -119,6 +120,8 @@ def value_in_brief(fact: Fact) -> str:
     """A fact's value as short as a card needs it."""
     if fact.key.startswith("parameters") and isinstance(fact.value, int):
         return short_count(fact.value)
+    if "_bytes" in fact.key and isinstance(fact.value, int):
+        return format_bytes(fact.value)
     return fact.text
 
 

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from modeldiff.errors import AccessDenied, InvalidReference
+from modeldiff.files.cache_folder import cache_folder
 
 ROOTS_VARIABLE = "MODELDIFF_ROOTS"
 
@@ -24,7 +25,13 @@ def allowed_roots() -> tuple[Path, ...]:
 def is_allowed(path: Path) -> bool:
     """Whether ``path`` may be opened; says nothing about whether it exists."""
     roots = allowed_roots()
-    return not roots or in_one_of(path, roots)
+    return not roots or in_one_of(path, (*roots, given_configs_folder()))
+
+
+def given_configs_folder() -> Path:
+    """Where configs lie that somebody brought, each under its own hash; it may not exist yet. They
+    may always be opened: this app wrote them."""
+    return Path(os.path.realpath(cache_folder("configs")))
 
 
 def in_one_of(path: Path, folders: tuple[Path, ...]) -> bool:

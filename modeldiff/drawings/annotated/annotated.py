@@ -78,6 +78,11 @@ class Drawing:
             "".join(parts), width, y + list_height(parameters, width), palette, sans, serif
         )
 
+    def caption(self) -> str:
+        """What is drawn, for the text around a figure."""
+        which = "Each kind of its layers" if self.layer is None else f"Its layer {self.layer}"
+        return f"{self.name}. {which} as data passes through it, and its parameters."
+
     def layers_svg(self, palette: Palette, *, sans: str = SANS) -> str:
         """The drawing alone, without name and list, as wide as it takes to be one band, but for
         the longest of drawings."""

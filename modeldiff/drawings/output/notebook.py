@@ -40,7 +40,7 @@ def comparison_html(comparison: Comparison) -> str:
     """Two models: the facts that differ and both drawn side by side; before that the diff in words
     and as a heatmap, where a result of it is kept."""
     base, target = comparison.base, comparison.target
-    title = left_to_right(f"<p><b>{text(base.text)} → {text(target.text)}</b></p>")
+    title = left_to_right(f"<p><b>{text(comparison.names_text)}</b></p>")
     result = load_result(comparison.key)
     if result is not None:
         title += change_table_html(
@@ -51,7 +51,7 @@ def comparison_html(comparison: Comparison) -> str:
 
 def model_html(model: Model) -> str:
     """A model's name over its architecture."""
-    return left_to_right(f"<p><b>{text(model.text)}</b></p>") + architecture_html(
+    return left_to_right(f"<p><b>{text(model.name)}</b></p>") + architecture_html(
         model.architecture
     )
 
@@ -81,7 +81,7 @@ def _differences(comparison: Comparison) -> str:
     if why_not_drawn(*architectures):
         return table
     drawing = side_by_side(*architectures, facts)
-    names = base.text, target.text
+    names = comparison.names
     svg = side_by_side_svg(drawing, names, palette=LIGHT)
     return table + _picture(svg, f"{names[0]} and {names[1]} side by side, what differs outlined")
 

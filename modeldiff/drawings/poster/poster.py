@@ -21,7 +21,6 @@ from modeldiff.drawings.style.fonts import HEADING, REGULAR, SANS, SEMIBOLD, SER
 from modeldiff.drawings.style.metrics import METRICS
 from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.svg import escape, text_tag
-from modeldiff.findings.model_names import figure_name
 from modeldiff.results import Result
 from modeldiff.text.formatting import format_pct
 
@@ -51,7 +50,7 @@ def poster(result: Result, comparison: Comparison, palette: Palette, paper: Pape
         f"measured on {header.device} by modeldiff {header.version}, {header.created}, "
         f"options: {header.options_text}",
     )
-    names = figure_name(comparison.base), figure_name(comparison.target)
+    names = comparison.names
     svg = poster_svg(
         names,
         poster_words(result, comparison),

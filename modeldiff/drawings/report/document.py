@@ -60,8 +60,10 @@ class _Report:
     def __init__(self, result: Result, comparison: Comparison | None) -> None:
         self._result = result
         self._header = result.header
-        self._title = f"{result.header.base_reference} → {result.header.target_reference}"
-        self._words = narrative_html(result.changes, result.header.unread)
+        header = result.header
+        references = f"{header.base_reference} → {header.target_reference}"
+        self._title = references if comparison is None else comparison.names_text
+        self._words = narrative_html(result.changes, header.unread)
         self._models = _NOT_OPENED if comparison is None else _models(result, comparison)
 
     def document(self, rows: ReportRows) -> str:

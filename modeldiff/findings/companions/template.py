@@ -112,10 +112,10 @@ def _length(source: str | None) -> str | None:
     return f"{counted(lines, 'line')}, {counted(len(source), 'character')}"
 
 
-Reading = Callable[[str], str]
+TemplateTrait = Callable[[str], str]
 
 
-def _writes(words: str) -> Reading:
+def _writes(words: str) -> TemplateTrait:
     return lambda text: "written" if words in text else "left out"
 
 
@@ -129,7 +129,7 @@ def _seen(
     name: str,
     label: str,
     pair: RenderedPair,
-    read: Reading,
+    read: TemplateTrait,
     meaning: Callable[[str | None, str | None], str],
 ) -> FactPair:
     before, after = (_read(side, read) for side in (pair.base, pair.target))
@@ -138,7 +138,7 @@ def _seen(
     )
 
 
-def _read(side: Rendering | None, read: Reading) -> str | None:
+def _read(side: Rendering | None, read: TemplateTrait) -> str | None:
     if side is None:
         return None
     return read(side.text) if side.text is not None else "refused"

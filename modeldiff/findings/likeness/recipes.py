@@ -30,8 +30,8 @@ from modeldiff.findings.likeness.rounding import (
     narrower_types,
     type_rounding,
 )
+from modeldiff.findings.likeness.size_groups import SizedRows, size_groups
 from modeldiff.findings.likeness.strangers import all_unrelated, is_unrelated, partners_lost
-from modeldiff.findings.size_groups import SizedRows, size_groups
 from modeldiff.findings.words import counted, enumeration, places_words
 from modeldiff.text.formatting import format_cosine, format_pct
 

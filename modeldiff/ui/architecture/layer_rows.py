@@ -57,8 +57,8 @@ def layer_rows(
         st.markdown("No tensor's name or place contains this.")
         return
     columns = {
-        f"Base :small[:gray[{plain(comparison.base.text)}]]": [cell[0] for cell in cells],
-        f"Target :small[:gray[{plain(comparison.target.text)}]]": [cell[1] for cell in cells],
+        f"Base :small[:gray[{plain(comparison.base.name)}]]": [cell[0] for cell in cells],
+        f"Target :small[:gray[{plain(comparison.target.name)}]]": [cell[1] for cell in cells],
         "Difference": [cell[2] for cell in cells],
     }
     if any(cell[3] for cell in cells):

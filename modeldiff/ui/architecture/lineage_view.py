@@ -10,7 +10,9 @@ from modeldiff._version import __version__
 from modeldiff.architectures import Fact, FactPair
 from modeldiff.architectures.facts.diagram_anchors import in_brief, value_in_brief
 from modeldiff.architectures.facts.lineage import LineageStep, read_lineage
+from modeldiff.checkpoints import parse_reference
 from modeldiff.checkpoints.config_only.catalog import catalog_names
+from modeldiff.checkpoints.names import model_name
 from modeldiff.drawings import CSS_PALETTE, Palette
 from modeldiff.drawings.comparison.evolution import (
     EVOLUTION_TEXT,
@@ -21,15 +23,15 @@ from modeldiff.drawings.comparison.evolution import (
 )
 from modeldiff.drawings.comparison.lineage import stack_lines
 from modeldiff.drawings.style.fonts import SANS, SERIF
-from modeldiff.findings.model_names import figure_name, release_text
+from modeldiff.errors import InvalidReference
+from modeldiff.findings.release_dates import release_text
 from modeldiff.model import Model
 from modeldiff.ui.controls.figure_downloads import figure_downloads
-from modeldiff.ui.session.opening import NotOpened, open_side
-from modeldiff.ui.session.selected_pair import BASE, TARGET
+from modeldiff.ui.session.opening import NotOpened, Side, open_side
+from modeldiff.ui.session.selected_pair import PairChoice, pair_query
 from modeldiff.ui.session.url_state import change_view, current_view
 from modeldiff.ui.widgets.error_box import show_error
-from modeldiff.ui.widgets.markdown import code, plain
-from modeldiff.ui.widgets.scroll_to_top import go_to_top, mount_to_top
+from modeldiff.ui.widgets.markdown import plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
 
 STORY = (
@@ -49,8 +51,8 @@ _LOUD = 8
 
 def lineage_view() -> None:
     """Draw the chooser and the cards of what it says."""
-    st.header("Evolution", anchor=False)
-    mount_to_top()
+    with st.container(key="page_head"):
+        st.title("Evolution", anchor=False)
     line = _choose()
     sides = [open_side(text) for text in line]
     steps = read_lineage([side.architecture if isinstance(side, Model) else None for side in sides])
@@ -65,7 +67,9 @@ def lineage_view() -> None:
         place = 0
         for number, (side, step) in enumerate(zip(sides, steps, strict=True), start=1):
             with st.container(border=True, width=_CARD_WIDTH, key=f"evolution_{number}"):
-                st.markdown(f":gray[{number} {'→' if place else '·'}] {code(side.text)}")
+                about = plain(step.architecture.title) if step is not None else ""
+                st.markdown(f":gray[{number} {'→' if place else '·'} {about}]")
+                st.subheader(plain(_name(side)), anchor=False)
                 if isinstance(side, NotOpened):
                     show_error(side.error, about="This step cannot be opened.")
                 elif step is not None:
@@ -75,7 +79,7 @@ def lineage_view() -> None:
 
 def _figure(opened: Sequence[tuple[Model, LineageStep]]) -> None:
     """The row of stacks, and its files."""
-    models = [EvolutionModel(figure_name(m), release_text(m), step) for m, step in opened]
+    models = [EvolutionModel(m.name, release_text(m), step) for m, step in opened]
     lines = stack_lines([step for _, step in opened])
 
     def draw(width: float, palette: Palette, sans: str = SANS, serif: str = SERIF) -> str:
@@ -115,17 +119,18 @@ def read(text: str) -> list[str]:
 
 
 def _choose() -> list[str]:
-    st.session_state[_CHOOSER] = line = read(current_view("architecture").steps)
+    st.session_state[_CHOOSER] = line = read(current_view("evolution").steps)
     st.multiselect(
         "Models, in their order",
         list(dict.fromkeys([*(f"catalog:{name}" for name in catalog_names()), *line])),
         key=_CHOOSER,
+        format_func=_reference_name,
         accept_new_options=True,
         max_selections=MOST_STEPS,
         select_all=False,
         placeholder="A reference: catalog:…, a folder, owner/name",
         on_change=_take_choice,
-        help="From the catalog, or any reference that the sidebar takes, too. The list stands in "
+        help="From the catalog, or any other reference. The list stands in "
         "the page's address: whoever opens the link sees the same.",
     )
     return line
@@ -152,20 +157,23 @@ def _words(side: Model, step: LineageStep, before: Model | None) -> None:
             st.markdown("\n".join(f"- {_change(pair)}" for pair in lid))
     elif step.telling:
         st.caption(f"{step.same} facts stayed the same.")
-    # A button: a link cannot change the inputs that the address is bound to.
-    st.button(
-        "Compare it with the one before",
-        key=f"compare_{side.text}",
+    st.page_link(
+        "pages/compare.py",
+        label="Compare it with the one before",
         icon=":material/difference:",
-        type="tertiary",
-        on_click=_compare,
-        args=(before.text, side.text),
+        query_params=pair_query(PairChoice(before.text, side.text)),
     )
 
 
-def _compare(base: str, target: str) -> None:
-    st.session_state[BASE], st.session_state[TARGET] = base, target
-    go_to_top()
+def _reference_name(text: str) -> str:
+    try:
+        return model_name(parse_reference(text))
+    except InvalidReference:
+        return text
+
+
+def _name(side: Side) -> str:
+    return side.name if isinstance(side, Model) else side.text
 
 
 def _fact(fact: Fact) -> str:

@@ -14,7 +14,7 @@ def parts_view(comparison: Comparison) -> None:
     parts = read_parts(comparison.base.architecture, comparison.target.architecture)
     if not parts.parts:
         return
-    st.header("Where the parameters sit", anchor=False)
+    st.header("Where the parameters sit", anchor="parameters")
     with st.container(key="parts"):
         st.vega_lite_chart(
             spec=chart_spec(parts_chart(parts)), key="parts_chart", alt=parts_alt(parts)

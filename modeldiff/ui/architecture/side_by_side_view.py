@@ -13,13 +13,12 @@ from modeldiff.drawings.comparison.difference_marks import counterpart
 from modeldiff.drawings.comparison.side_by_side import SideBySide, side_by_side, similarity_text
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
-from modeldiff.findings.model_names import figure_name
 from modeldiff.model import Model
 from modeldiff.ui.controls.downloads import provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.place.place_panel import explanation_text
 from modeldiff.ui.session.url_state import link_query
-from modeldiff.ui.widgets.markdown import code, plain
+from modeldiff.ui.widgets.markdown import plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
 
 _CHOSEN = "chosen_block"
@@ -34,13 +33,13 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
     """
     base, target = comparison.base, comparison.target
     if reason := why_not_drawn(base.architecture, target.architecture):
-        st.header("The two blocks", anchor=False)
+        st.header("The two blocks", anchor="blocks")
         st.info(reason)
         return
     drawing = _drawing(base.identity, target.identity, comparison, facts)
     _explain_choice(comparison, drawing)
-    st.header("The two blocks", anchor=False)
-    names = (base.text, target.text)
+    st.header("The two blocks", anchor="blocks")
+    names = comparison.names
     st.markdown(plain(similarity_text(drawing)))
     scrolled_drawing(
         side_by_side_svg(drawing, names, palette=CSS_PALETTE, font="inherit"),
@@ -60,7 +59,7 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
 
 
 def _caption(comparison: Comparison) -> str:
-    names = figure_name(comparison.base), figure_name(comparison.target)
+    names = comparison.names
     return (
         f"The blocks of {names[0]} (left) and {names[1]} (right). Data runs upward; outlined is "
         "what differs, and between the two stands in what way."
@@ -102,7 +101,7 @@ def _explanations(sides: tuple[Model, Model], components: Sequence[str | None]) 
         ("base", "target"), sides, components, st.columns(2, gap="medium"), strict=True
     ):
         with column:
-            st.markdown(f":gray[{role.capitalize()} ·] {code(side.text)}")
+            st.markdown(f":gray[{role.capitalize()} ·] {plain(side.name)}")
             if component is None:
                 st.markdown("Nothing stands at this place.")
                 continue

@@ -18,14 +18,13 @@ from modeldiff.ui.controls.follow_job import (
     ResultOrJob,
     follow_job,
     job_panel,
-    job_share,
-    job_stage,
     result_or_job,
 )
+from modeldiff.ui.session.known_pairs import remember_pair
 from modeldiff.ui.session.selected_pair import ChosenPair, chosen_device, open_chosen_pair
 from modeldiff.ui.widgets.markdown import code
 
-STARTS_BY_ITSELF_BELOW = 1_000_000_000
+STARTS_BY_ITSELF_BELOW = 2_000_000_000
 """A local pair with fewer bytes to read than this is measured without asking."""
 
 _STATE = "diff_state"
@@ -37,11 +36,11 @@ _WORDS = JobWords(
     queued="Waiting for another diff to finish",
     fetching="Downloading",
     reading="Measuring",
-    start="Start the diff",
-    again="Start again",
-    before="**Not measured yet.**",
-    stopped="**Stopped.** What was measured is kept, and the next start goes on from there.",
-    failed="**The diff did not finish.** What was measured until then is kept.",
+    start="Measure",
+    again="Go on",
+    before="Not measured yet.",
+    stopped="**Stopped.** What was measured is kept.",
+    failed="**Not finished.** What was measured until then is kept.",
 )
 
 DiffState = ResultOrJob[Result]
@@ -77,6 +76,7 @@ def begin_run() -> ChosenPair:
         if state == DiffState(None, None) and _starts_by_itself(comparison):
             state = DiffState(None, submit(comparison, device=chosen_device()))
         st.session_state[_STATE] = state
+        remember_pair(comparison.base.text, comparison.target.text)
     return chosen
 
 
@@ -99,36 +99,42 @@ def follow(
     follow_job(begun, lambda: diff_state(comparison), draw, beat=beat)
 
 
-def diff_line(state: DiffState) -> None:
-    """The state in one line, for the sidebar."""
-    result, job = state.result, state.job
-    if result is not None:
-        seconds = format_duration(result.header.seconds)
-        st.caption(f":material/check_circle: Measured on {code(result.header.device)} in {seconds}")
-    elif job is None:
-        st.caption(":material/radio_button_unchecked: Not measured yet")
-    elif state.active:
-        st.progress(job_share(job), text=job_stage(job, _WORDS))
-    else:
-        st.caption(f":material/error: {'Stopped' if job.error is None else 'The diff failed'}")
+def diff_status(comparison: Comparison, state: DiffState, *, with_error: bool = True) -> None:
+    """Start, progress, stop or failure of a diff that has no result yet, in the place where its
+    coverage will stand. ``with_error``: what went wrong, too."""
+    job_panel(
+        state.job,
+        _WORDS,
+        cost=_cost(comparison),
+        start=lambda: start_diff(comparison),
+        start_label=f"Measure {format_bytes(comparison.nbytes)}",
+        with_error=with_error,
+    )
+
+
+def measured_line(state: DiffState) -> None:
+    """Where and when a result was measured; nothing before there is one."""
+    if state.result is not None:
+        header = state.result.header
+        with st.container(key="measured"):
+            st.caption(
+                f"Measured on {code(header.device)} in {format_duration(header.seconds)}, "
+                f"{header.created[:16].replace('T', ' ')} UTC."
+            )
 
 
 def diff_panel(comparison: Comparison, state: DiffState) -> None:
     """Start, progress and cancel of a diff that has no result yet; nothing once it has one."""
-    if state.result is not None:
-        return
-    if not comparison.has_weights:
-        st.info("A config alone has no weights: the architectures are compared, not the numbers.")
+    if state.result is not None or not comparison.has_weights:
         return
     with st.container(border=True, key="diff_panel"):
-        job_panel(state.job, _WORDS, cost=_cost(comparison), start=lambda: start_diff(comparison))
+        diff_status(comparison, state)
 
 
 def _cost(comparison: Comparison) -> str:
-    text = f"A diff reads {format_bytes(comparison.nbytes)} of weights"
-    if download := comparison.bytes_away:
-        text += f" and downloads {format_bytes(download)} of them first"
-    return f"{text}."
+    """What measuring costs beside reading, which the button says."""
+    download = comparison.bytes_away
+    return f"{format_bytes(download)} have to be downloaded first." if download else ""
 
 
 def _starts_by_itself(comparison: Comparison) -> bool:

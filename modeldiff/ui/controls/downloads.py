@@ -14,6 +14,7 @@ from modeldiff.drawings import DARK, LIGHT
 from modeldiff.drawings.output.rendering import embed_font, svg_to_pdf, svg_to_png
 from modeldiff.drawings.poster.poster import PAPERS, poster
 from modeldiff.drawings.report import report_html
+from modeldiff.model import Model
 from modeldiff.results import Result, write_result
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.controls.figure_downloads import app_font
@@ -25,22 +26,24 @@ _TYPES = {
 }
 
 
-def result_downloads(comparison: Comparison, result: Result) -> None:
-    """The whole diff as a report, and its change table as CSV, JSON and Parquet, each with where
-    it came from."""
+def result_downloads(comparison: Comparison | None, result: Result) -> None:
+    """The whole diff as a report (where both models are there: ``comparison``), and its change
+    table as CSV, JSON and Parquet, each with where it came from."""
     name = f"modeldiff-{result.key[:12]}"
     with st.container(horizontal=True):
-        st.download_button(
-            "Report",
-            lambda: report_html(result, comparison),
-            file_name=f"{name}.html",
-            mime="text/html",
-            key="download_html",
-            icon=":material/article:",
-            help="One page with everything, to be mailed, kept or printed.",
-            on_click="ignore",
-        )
-        _poster_download(comparison, result, name)
+        if comparison is not None:
+            pair = comparison
+            st.download_button(
+                "Report",
+                lambda: report_html(result, pair),
+                file_name=f"{name}.html",
+                mime="text/html",
+                key="download_html",
+                icon=":material/article:",
+                help="One page with everything, to be mailed, kept or printed.",
+                on_click="ignore",
+            )
+            _poster_download(pair, result, name)
         for suffix, mime in _TYPES.items():
             st.download_button(
                 suffix.upper() if suffix != "parquet" else "Parquet",
@@ -106,7 +109,7 @@ def drawing_downloads(name: str, draw: Callable[[], str], *, key: str = "drawing
 def provenance(comparison: Comparison, state: DiffState | None = None) -> tuple[str, ...]:
     """What a drawing came from, in lines for its file. ``state`` where it shows a diff."""
     lines = [
-        f"{role}: {side.checkpoint.reference.text}, {side.checkpoint.fingerprint}"
+        f"{role}: {_identity(side)}"
         for role, side in (("Base", comparison.base), ("Target", comparison.target))
     ]
     if state is not None and state.result is not None:
@@ -118,6 +121,15 @@ def provenance(comparison: Comparison, state: DiffState | None = None) -> tuple[
     else:
         lines.append(f"modeldiff {__version__}")
     return tuple(lines)
+
+
+def side_provenance(model: Model) -> tuple[str, ...]:
+    """The same of a drawing of one model."""
+    return _identity(model), f"modeldiff {__version__}"
+
+
+def _identity(model: Model) -> str:
+    return f"{model.checkpoint.reference.text}, {model.checkpoint.fingerprint}"
 
 
 def _written(result: Result, suffix: str) -> Callable[[], bytes]:

@@ -101,24 +101,36 @@ def follow_job(
 
 
 def job_panel(
-    job: JobSnapshot | None, words: JobWords, *, cost: str, start: Callable[[], None]
+    job: JobSnapshot | None,
+    words: JobWords,
+    *,
+    cost: str,
+    start: Callable[[], None],
+    start_label: str = "",
+    with_error: bool = True,
 ) -> None:
-    """Progress and cancel of a job that runs; else what became of it, what it costs, and a button
-    that calls ``start``."""
-    if job is not None and job.active:
-        st.progress(job_share(job), text=f"**{job_stage(job, words)}** {_pace(job)}")
-        st.button("Cancel", key=f"cancel_{words.name}", on_click=cancel, args=(job.id,))
-        return
-    if job is not None and job.error is not None:
+    """Progress of a job that runs, and a button to stop it; else what became of it, what it costs,
+    and a button that calls ``start``, named ``start_label`` where nothing was done yet. What went
+    wrong is drawn ``with_error`` only: it may stand elsewhere.
+
+    Both are a line of one height, so that nothing below moves when one takes the other's place.
+    """
+    active = job is not None and job.active
+    if with_error and job is not None and job.error is not None:
         show_error(job.error)
-    end = words.before if job is None else words.stopped if job.error is None else words.failed
-    st.markdown(f"{end} {cost}".lstrip())
-    st.button(
-        words.start if job is None else words.again,
-        key=f"start_{words.name}",
-        type="primary",
-        on_click=start,
-    )
+    with st.container(horizontal=True, vertical_alignment="center", key=f"job_{words.name}"):
+        if job is not None and active:
+            st.progress(job_share(job), text=f"**{job_stage(job, words)}** {_pace(job)}")
+            st.button("Stop", key=f"cancel_{words.name}", on_click=cancel, args=(job.id,))
+            return
+        end = words.before if job is None else words.stopped if job.error is None else words.failed
+        st.markdown(f"{end} {cost}".lstrip(), width="content")
+        st.button(
+            (start_label or words.start) if job is None else words.again,
+            key=f"start_{words.name}",
+            type="primary",
+            on_click=start,
+        )
 
 
 def job_stage(job: JobSnapshot, words: JobWords) -> str:

@@ -6,24 +6,19 @@ import streamlit as st
 
 from modeldiff.architectures import explain
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import CSS_PALETTE
 from modeldiff.drawings.annotated.annotated import LEAST_TEXT, Drawing
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
-from modeldiff.findings.model_names import figure_name
 from modeldiff.findings.selection import component_of, rows_of_component
 from modeldiff.ui.controls.choosers import choose_layer, choose_metric, choose_side
 from modeldiff.ui.controls.diff_progress import DiffState, any_measured, changes_so_far
 from modeldiff.ui.controls.downloads import provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
+from modeldiff.ui.diagram.drawn_widths import drawn_for_page
 from modeldiff.ui.place.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.session.layer_playback import played
 from modeldiff.ui.session.url_state import change_view, current_view, link_query
 from modeldiff.ui.widgets.clickable_diagram import clickable_diagram
 from modeldiff.ui.widgets.markdown import code
-
-WIDTHS = (1232.0, 1112.0, 800.0, 398.0)
-"""The widths in pixels that the drawing is laid out for: a full screen, a page without and with a
-sidebar, a phone."""
 
 
 def diagram_view(comparison: Comparison, state: DiffState) -> None:
@@ -44,14 +39,11 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = choose_layer(view, architecture.layer_count)
     component = component_of(changes, view.component) if view.component else None
-    drawing = Drawing(architecture, figure_name(side), metric, layer, numbers, selected=component)
+    drawing = Drawing(architecture, side.name, metric, layer, numbers, selected=component)
     name = "all layers" if layer is None else f"layer {layer}"
     clickable_diagram(
-        title=f"{comparison.base.text} → {comparison.target.text}, {name}",
-        drawings=[
-            drawing.svg(width, CSS_PALETTE, sans="inherit", serif="var(--st-heading-font)")
-            for width in WIDTHS
-        ],
+        title=f"{comparison.names_text}, {name}",
+        drawings=drawn_for_page(drawing),
         selected=component,
         on_choose=lambda node: change_view(component=node),
         layer=layer,
@@ -99,10 +91,9 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
 
 def _caption(comparison: Comparison, drawing: Drawing) -> str:
     """What the figure shows, for the text around it."""
-    which = "Each kind of its layers" if drawing.layer is None else f"Its layer {drawing.layer}"
-    words = f"{drawing.name}. {which} as data passes through it, and its parameters."
+    words = drawing.caption()
     if drawing.changes is not None:
-        names = figure_name(comparison.base), figure_name(comparison.target)
+        names = comparison.names
         words += (
             f" Numbers are the {drawing.metric.label.lower()} from {names[0]} to {names[1]}. "
             f"{drawing.metric.description}"

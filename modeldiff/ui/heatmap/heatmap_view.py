@@ -94,7 +94,7 @@ def _draw(
         clickable_heatmap(
             picture.drawings(way),
             picture.cells,
-            title=f"{comparison.base.text} → {comparison.target.text}",
+            title=comparison.names_text,
             hint=_HINT,
             selected=selected,
             on_choose=_choose,
@@ -109,7 +109,7 @@ def _draw(
             TALL if way == "0" else SCREEN,
             palette=LIGHT,
             selected=selected,
-            title=f"{comparison.base.text} → {comparison.target.text}",
+            title=comparison.names_text,
             caption=(*provenance(comparison, state), *wrap(says, _CAPTION)),
         ),
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from modeldiff.changes import ChangeTable
+from modeldiff.changes.layer_chains import LayerMatching
 from modeldiff.comparison import Comparison
-from modeldiff.ui.session.selected_pair import LAYERS
+from modeldiff.ui.session.selected_pair import choose_pair, pair_choice
 
 
 def offer_other_matching(comparison: Comparison, changes: ChangeTable) -> None:
     """A button to compare by position where layers met by content, and back where they met by
     position because somebody asked for it; nothing where both are the same."""
     if changes.alignment:
-        words, label, way = _example(changes), "Compare by position instead", "position"
+        words, label = _example(changes), "Compare by position instead"
+        way: LayerMatching = "position"
     elif comparison.layers == "position":
         words = "Layers are compared by their numbers, whatever they hold."
         label, way = "Compare by content instead", "auto"
@@ -26,8 +30,8 @@ def offer_other_matching(comparison: Comparison, changes: ChangeTable) -> None:
             st.rerun()
 
 
-def _match(way: str) -> None:
-    st.session_state[LAYERS] = way
+def _match(way: LayerMatching) -> None:
+    choose_pair(replace(pair_choice(), layers=way))
 
 
 def _example(changes: ChangeTable) -> str:

@@ -67,6 +67,10 @@ class Picture:
         sizes = dict(_SIZES[way])
         if len(self.heatmap.readings) > _MOST_CELLS:
             sizes.pop("small", None)
+        return self.drawn(sizes)
+
+    def drawn(self, sizes: Mapping[str, HeatmapSize]) -> Mapping[str, str]:
+        """A drawing of each of these sizes, by name."""
         return {name: self._drawing(size) for name, size in sizes.items()}
 
     @cached_property

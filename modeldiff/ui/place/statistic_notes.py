@@ -86,3 +86,12 @@ DETAIL_NOTES: tuple[StatisticNote, ...] = (
     StatisticNote("nonfinite_base", "Not finite, base", "NaN or infinite elements, left out."),
     StatisticNote("nonfinite_target", "Not finite, target", "The same of target."),
 )
+
+SUMMARY_NOTES: tuple[StatisticNote, ...] = (
+    HEADLINE_NOTES[0],
+    HEADLINE_NOTES[2],
+    HEADLINE_NOTES[3],
+    DETAIL_NOTES[0],
+    HEADLINE_NOTES[1],
+)
+"""What a whole diff is summed up by: how far, in which direction, how many signs and elements."""

@@ -26,14 +26,16 @@ class NotOpened:
 
 
 Side = Model | NotOpened
-_Kept = tuple[str, str, str, FileStamp]
+_Kept = tuple[str, str, str, str, FileStamp]
 
 
-def open_side(text: str) -> Side:
-    """Open what was typed; an error is a value, so that one broken side hides nothing else."""
+def open_side(text: str, label: str = "") -> Side:
+    """Open what was typed, to be called ``label`` (empty: by its own name); an error is a value, so
+    that one broken side hides nothing else."""
     try:
         reference = parse_reference(text)
-        return _open(text, reference.text, file_stamp(reference), reference)
+        side = _open(text, reference.text, file_stamp(reference), reference)
+        return side.labelled(label) if isinstance(side, Model) else side
     except ModeldiffError as error:
         return NotOpened(text, error)
 
@@ -51,7 +53,7 @@ def forget_openings() -> None:
 
 
 def _kept_under(model: Model) -> _Kept:
-    return model.text, *model.identity, model.stamp
+    return model.text, model.label, *model.identity, model.stamp
 
 
 # A repository's branch may move and a gate may open, hence the time limit.

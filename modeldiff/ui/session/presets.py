@@ -1,4 +1,4 @@
-"""Pairs worth looking at, for the sidebar."""
+"""Pairs worth looking at, for the chooser."""
 
 from __future__ import annotations
 
@@ -34,8 +34,3 @@ PRESETS: tuple[PairPreset, ...] = (
     PairPreset("Configs: Llama 3 → 3.1, 8B", "catalog:llama-3-8b", "catalog:llama-3.1-8b"),
     PairPreset("Configs: Llama 3 8B → Qwen2 7B", "catalog:llama-3-8b", "catalog:qwen2-7b"),
 )
-
-
-def preset_of(base: str, target: str) -> PairPreset | None:
-    """The preset that names this pair, or None for a pair of one's own."""
-    return next((p for p in PRESETS if (p.base, p.target) == (base, target)), None)

@@ -1,8 +1,7 @@
 """What the pages look at together: the metric, and the chosen layer and component.
 
-All three stand in the URL, so that a link opens what its sender saw, and in the session, so that
-they come along when the page is changed (Streamlit then drops what it does not know from the URL).
-Base, target and device are in the URL too: the sidebar's widgets are bound to it.
+All of it stands in the URL, so that a link opens what its sender saw, beside the pair (see
+``selected_pair``). Links to other pages carry the whole query along.
 """
 
 from __future__ import annotations
@@ -14,10 +13,6 @@ import streamlit as st
 
 from modeldiff.drawings import METRICS, Metric, metric_named
 
-_NAMES = ("metric", "layer", "component", "side", "rows", "steps")
-_PICTURE = ("expert", "scale", "log", "across", "order", "top", "experts", "look")
-"""What else the heatmap has in the URL, see ``heatmap_choices``."""
-_KEPT = "view"
 _PAGE = "view_page"
 PLAY = "play"
 """Where in the session a play through the layers is kept. Choosing a layer or a page ends it."""
@@ -45,18 +40,11 @@ class View:
 
 
 def current_view(page: str) -> View:
-    """The view of this page: from the URL, or brought along from the page before."""
-    parameters = {
-        name: value for name in (*_NAMES, *_PICTURE) if (value := st.query_params.get(name))
-    }
+    """The view that the URL says, on this page."""
+    parameters = st.query_params
     if st.session_state.get(_PAGE) != page:
         st.session_state[_PAGE] = page
         st.session_state.pop(PLAY, None)
-        brought = {n: v for n, v in st.session_state.get(_KEPT, {}).items() if n not in parameters}
-        if brought:
-            st.query_params.update(brought)
-        parameters |= brought
-    st.session_state[_KEPT] = parameters
     return View(
         chosen_metric(),
         _layer(parameters.get("layer")),

@@ -1,1 +1,1 @@
-"""What stands around every page: sidebar, header, the cards of both checkpoints."""
+"""What stands around every page: the bar of pages, the pair with its chooser, both in cards."""

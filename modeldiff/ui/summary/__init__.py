@@ -1,1 +1,1 @@
-"""What a diff found, in sentences and headline numbers."""
+"""What a diff found, in sentences."""

@@ -11,33 +11,35 @@ from modeldiff.ui.widgets.markdown import plain
 
 
 def reading_panel(result: Result) -> None:
-    """Draw the narrative of a result: the headline, the facts, and beside them the inference."""
-    narrative = _narrative(result.key, result.header.unread, result)
-    st.markdown(f"**{_text(narrative.headline)}**")
-    _facts_and_inference(narrative)
+    """Draw the narrative of a result: what was measured, and beside it what that may mean."""
+    narrative = narrative_of(result)
+    measured, inferred = st.columns(2, gap="medium")
+    with measured, st.container(border=True, height="stretch", key="measured_facts"):
+        st.markdown("**Measured**")
+        st.markdown("\n".join(f"- {sentence_text(sentence)}" for sentence in narrative.facts))
+    if narrative.likeness:
+        with inferred, st.container(border=True, height="stretch", key="inference"):
+            st.markdown("**Inferred**: what the numbers may mean")
+            for sentence in narrative.likeness:
+                st.markdown(sentence_text(sentence))
 
 
 def narrative_in_short(result: Result) -> None:
     """Draw the headline and the inference's gist, with all the rest to be opened."""
-    narrative = _narrative(result.key, result.header.unread, result)
-    st.markdown(f"**{_text(narrative.headline)}** {' '.join(map(_text, narrative.likeness[:1]))}")
+    narrative = narrative_of(result)
+    gist = " ".join(map(sentence_text, narrative.likeness[:1]))
+    st.markdown(f"**{sentence_text(narrative.headline)}** {gist}")
     with st.expander("Facts, and what they may mean", icon=":material/notes:"):
-        _facts_and_inference(narrative)
+        reading_panel(result)
 
 
-def _facts_and_inference(narrative: Narrative) -> None:
-    says, means = st.columns([3, 2], gap="medium")
-    with says:
-        st.markdown("\n".join(f"- {_text(sentence)}" for sentence in narrative.facts))
-    if narrative.likeness:
-        with means, st.container(border=True, key="inference"):
-            st.caption("What the numbers may mean")
-            for sentence in narrative.likeness:
-                st.markdown(_text(sentence))
+def narrative_of(result: Result) -> Narrative:
+    """The narrative of a result, kept."""
+    return _narrative(result.key, result.header.unread, result)
 
 
-def _text(sentence: str) -> str:
-    """As Markdown that stands for itself; a number and its unit stay on one line."""
+def sentence_text(sentence: str) -> str:
+    """A sentence as Markdown that stands for itself; a number and its unit stay on one line."""
     return plain(sentence).replace(" \\%", "\N{NO-BREAK SPACE}\\%")
 
 

@@ -90,6 +90,14 @@ class Outstanding:
         return max(abs(math.log(value / self.profile.middle)) for value in self.values)
 
 
+def outstanding_layers(evidence: Evidence) -> tuple[list[Outstanding], str]:
+    """The layers of the matrices' components that stand out from each one's typical layer, and the
+    name of the number that says so."""
+    rows, moved = evidence.of_kinds(LEVEL_KINDS), evidence.moved_of_kinds(LEVEL_KINDS)
+    known = KindRows(LEVEL_KINDS[0], tuple(rows), tuple(moved), each=True)
+    return _outstanding(_profiles(evidence, known)), known.by
+
+
 def describe_depth(evidence: Evidence) -> Iterator[str]:
     """Sentences on where matrices, and apart from them norms, moved more or less."""
     groups: tuple[tuple[tuple[TensorKind, ...], str], ...] = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from modeldiff.changes import Pair, Statistics, merge_statistics
 from modeldiff.findings.evidence import Evidence, Moved
-from modeldiff.findings.size_groups import size_groups
+from modeldiff.findings.likeness.size_groups import size_groups
 from modeldiff.findings.words import counted
 from modeldiff.text.formatting import format_pct
 

@@ -1,0 +1,40 @@
+"""Configs that somebody brings: a ``config.json`` without a folder, kept to be opened by its path.
+
+What is in it is read by the same careful reader as any other config.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from modeldiff.checkpoints.formats.config_json import MAX_CONFIG_BYTES, parse_config
+from modeldiff.checkpoints.local.allowed_paths import given_configs_folder
+from modeldiff.errors import DamagedCheckpoint
+from modeldiff.files.atomic import write_atomically
+
+_NAME = re.compile(r"[^\w.-]+")
+
+
+def keep_given_config(content: bytes, name: str) -> str:
+    """Keep a config's ``content`` and return the reference that opens it. ``name`` is what the file
+    was called, for people.
+
+    Raises ``DamagedCheckpoint`` where it is no config, ``OSError`` where it can't be kept.
+    """
+    if len(content) > MAX_CONFIG_BYTES:
+        raise DamagedCheckpoint("The file is too large for a config.json.")
+    config, warnings = parse_config(content, "config.json")
+    if config is None:
+        raise DamagedCheckpoint(
+            warnings[0] if warnings else "The file is no config.json.",
+            hint="Give the config.json of a transformers model.",
+        )
+    stem = _NAME.sub("-", name.removesuffix(".json"))[:40].strip(".-") or "config"
+    if stem == "config":
+        stem = _NAME.sub("-", str(config.get("model_type", "config")))[:40].strip(".-") or "config"
+    folder = given_configs_folder() / hashlib.sha256(content).hexdigest()[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{stem}.json"
+    write_atomically(path, content)
+    return str(path)

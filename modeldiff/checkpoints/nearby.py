@@ -1,0 +1,63 @@
+"""Checkpoints that are at hand: in the folders that may be opened, and in the Hub's cache here.
+
+Looks are bounded and one level down; nothing is opened, and no link to a folder is followed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from modeldiff.checkpoints.local.allowed_paths import allowed_roots, is_allowed
+from modeldiff.checkpoints.local.surroundings import weights_below
+
+MOST_NEARBY = 200
+"""So many are listed at most, of folders and of repositories each."""
+_CACHED = re.compile(r"models--(?P<owner>(?:(?!--)[^/])+)--(?P<name>(?:(?!--)[^/])+)")
+_MOST_CACHED = 2_000
+
+
+def nearby_folders(*beside: str) -> tuple[str, ...]:
+    """Folders that hold weights, as references: in the allowed roots (where there are none, in the
+    folder that the app runs in), and beside and below the folders ``beside``."""
+    places = list(allowed_roots()) or [Path.cwd()]
+    for text in beside:
+        path = Path(text)
+        if path.is_absolute() and is_allowed(path.parent) and path.is_dir():
+            places += [path, path.parent]
+    folders: dict[str, None] = {}
+    for place in dict.fromkeys(places):
+        for name in weights_below(place):
+            folder = str(place / name.rpartition("/")[0])
+            if "/snapshots/" not in folder and is_allowed(Path(folder)):
+                folders.setdefault(folder)
+            if len(folders) >= MOST_NEARBY:
+                return tuple(folders)
+    return tuple(folders)
+
+
+def cached_repositories() -> tuple[str, ...]:
+    """Repositories of models in the Hub's cache on this machine, as ``owner/name``."""
+    return tuple(itertools.islice(_cached(), MOST_NEARBY))
+
+
+def _cached() -> Iterator[str]:
+    with suppress(OSError), os.scandir(_hub_cache()) as entries:
+        names = sorted(entry.name for entry in itertools.islice(entries, _MOST_CACHED))
+        for name in names:
+            if cached := _CACHED.fullmatch(name):
+                yield f"{cached['owner']}/{cached['name']}"
+
+
+def _hub_cache() -> Path:
+    """Where huggingface_hub keeps what it downloads, by the variables that it reads."""
+    if cache := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
+        return Path(os.path.expanduser(cache))  # noqa: PTH111
+    home = os.environ.get("HF_HOME")
+    if not home:
+        home = str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    return Path(os.path.expanduser(home)) / "hub"  # noqa: PTH111

@@ -1,0 +1,1 @@
+"""What was measured, in sentences: broken values, the spread, depth, layers and rows that met."""

@@ -1,0 +1,72 @@
+"""A model's diagram without numbers of change; a click on a box says what it does."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from modeldiff.architectures import explain
+from modeldiff.drawings import METRICS
+from modeldiff.drawings.annotated.annotated import LEAST_TEXT, Drawing
+from modeldiff.drawings.diagram.size_limit import why_not_drawn
+from modeldiff.model import Model
+from modeldiff.ui.controls.choosers import choose_layer
+from modeldiff.ui.controls.downloads import side_provenance
+from modeldiff.ui.controls.figure_downloads import figure_downloads
+from modeldiff.ui.diagram.drawn_widths import drawn_for_page
+from modeldiff.ui.place.place_panel import explanation_text
+from modeldiff.ui.session.layer_playback import beat, played
+from modeldiff.ui.session.url_state import change_view, current_view
+from modeldiff.ui.widgets.clickable_diagram import clickable_diagram
+from modeldiff.ui.widgets.markdown import plain
+
+
+def model_diagram(model: Model) -> None:
+    """Draw choosers, diagram and the panel of the chosen component, again while layers are played
+    through."""
+    begun = beat()
+
+    def draw() -> None:
+        if beat() != begun:
+            st.rerun()
+        _draw(model)
+
+    st.fragment(draw, run_every=begun)()
+
+
+def _draw(model: Model) -> None:
+    architecture = model.architecture
+    if reason := why_not_drawn(architecture):
+        st.info(reason)
+        return
+    view = played(current_view("diagram"), architecture.layer_count)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = choose_layer(view, architecture.layer_count)
+    nodes = {node.id for node in architecture.nodes()}
+    component = view.component if view.component in nodes else None
+    drawing = Drawing(architecture, model.name, METRICS[0], layer, None, selected=component)
+    clickable_diagram(
+        title=model.name,
+        drawings=drawn_for_page(drawing),
+        selected=component,
+        on_choose=lambda node: change_view(component=node),
+        layer=layer,
+        layers=architecture.layer_count,
+        on_layer=lambda there: change_view(layer=there),
+    )
+    figure_downloads(
+        "modeldiff-diagram",
+        drawing.svg,
+        text_px=LEAST_TEXT,
+        caption=drawing.caption(),
+        origin=side_provenance(model),
+    )
+    with st.container(border=True, key="place_panel"):
+        if component is None:
+            st.markdown(
+                "**Choose a box** to read what it does: by a click, or with Tab, arrows and Enter; "
+                "1 to 9 go to a parameter."
+            )
+            return
+        explanation = explain(component, architecture)
+        st.subheader(plain(explanation.title), anchor=False)
+        explanation_text(explanation)

@@ -1,0 +1,68 @@
+"""A kept or given result, shown from its rows alone: its models need not be here."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from modeldiff.checkpoints import parse_reference
+from modeldiff.checkpoints.names import model_name
+from modeldiff.errors import InvalidReference
+from modeldiff.results import Result, load_given_result, load_result
+from modeldiff.ui.compare.first_screen import saved_screen
+from modeldiff.ui.compare.numbers import numbers
+from modeldiff.ui.session.selected_pair import PairChoice, pair_query
+from modeldiff.ui.widgets.copy_button import copy_button
+from modeldiff.ui.widgets.markdown import code, plain
+
+
+def saved_result() -> None:
+    """Draw the result that the address names."""
+    result = _stored(st.query_params.get("result", ""))
+    if result is None:
+        st.title("No such result", anchor=False)
+        st.markdown("It was never kept on this machine, or was deleted. Open its file under Pair.")
+        st.page_link("pages/compare.py", label="To the pairs")
+        return
+    header = result.header
+    references = header.base_reference, header.target_reference
+    names = " → ".join(reference_name(reference) for reference in references)
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        st.title(plain(names), anchor=False, width="content")
+        copy_button("Copy link", key="copy_link")
+    saved_screen(result)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"A saved result of {code(references[0])} → {code(references[1])}, "
+            f"{header.created[:16].replace('T', ' ')} UTC, by modeldiff {plain(header.version)}."
+        )
+        st.page_link(
+            "pages/compare.py",
+            label="Open the models",
+            query_params=pair_query(PairChoice(*references)),
+        )
+    numbers(names, result)
+
+
+def reference_name(text: str) -> str:
+    """What people call what a reference names; the text itself where it is none here."""
+    try:
+        return model_name(parse_reference(text))
+    except InvalidReference:
+        return text.rstrip("/").rpartition("/")[2] or text
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _kept(key: str) -> Result:
+    result = load_result(key) or load_given_result(key)
+    if result is None:
+        raise LookupError(key)
+    return result
+
+
+def _stored(key: str) -> Result | None:
+    try:
+        return _kept(key)
+    except LookupError:
+        return None

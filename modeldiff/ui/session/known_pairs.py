@@ -1,0 +1,70 @@
+"""Pairs to choose from: those of this session, those with a kept result, and the presets."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import streamlit as st
+
+from modeldiff.checkpoints import parse_reference
+from modeldiff.checkpoints.names import model_name
+from modeldiff.errors import InvalidReference
+from modeldiff.results import list_results
+from modeldiff.ui.session.presets import PRESETS, PairPreset
+
+_RECENT = "recent_pairs"
+_MOST_RECENT, _MOST_KEPT = 8, 20
+
+
+def remember_pair(base: str, target: str) -> None:
+    """Note that this pair was looked at."""
+    recent: list[tuple[str, str]] = st.session_state.setdefault(_RECENT, [])
+    pair = base, target
+    if pair in recent:
+        recent.remove(pair)
+    recent.insert(0, pair)
+    del recent[_MOST_RECENT:]
+
+
+def known_pairs() -> tuple[PairPreset, ...]:
+    """All of them, each once: the last ones first, then kept results, then presets."""
+    labels = {(preset.base, preset.target): preset.label for preset in PRESETS}
+    known: dict[tuple[str, str], PairPreset] = {}
+    for base, target in st.session_state.get(_RECENT, []):
+        pair = base, target
+        known[pair] = PairPreset(labels.get(pair) or _label(base, target), base, target)
+    for base, target in itertools.islice(_kept(), _MOST_KEPT):
+        if (base, target) not in known and (base, target) not in labels:
+            known[base, target] = PairPreset(f"Kept: {_label(base, target)}", base, target)
+    for preset in PRESETS:
+        known.setdefault((preset.base, preset.target), preset)
+    return tuple(known.values())
+
+
+def _kept() -> Iterator[tuple[str, str]]:
+    """The pairs of kept results, newest first, that may be opened here."""
+    pairs: dict[tuple[str, str], None] = {}
+    for header in _headers():
+        pairs.setdefault(header)
+    for base, target in pairs:
+        if _name(base) and _name(target):
+            yield base, target
+
+
+# The folder of results changes when a diff ends; who waits half a minute sees it.
+@st.cache_data(ttl="30s", show_spinner=False)
+def _headers() -> list[tuple[str, str]]:
+    return [(header.base_reference, header.target_reference) for header in list_results()[:200]]
+
+
+def _label(base: str, target: str) -> str:
+    return f"{_name(base) or base} → {_name(target) or target}"
+
+
+def _name(text: str) -> str:
+    """The name of what a reference names; empty where it may not be opened here."""
+    try:
+        return model_name(parse_reference(text))
+    except InvalidReference:
+        return ""

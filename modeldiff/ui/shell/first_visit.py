@@ -1,0 +1,24 @@
+"""One line for who has never been here: what this is, and where help is."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+_DONE = "visited"
+
+
+def first_visit() -> None:
+    """Draw the line in the first run of a session that nobody led here by a link to a pair."""
+    if st.session_state.setdefault(_DONE, bool(st.query_params)):
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="first_visit"):
+        st.caption(
+            "modeldiff compares two checkpoints of a language model: which weights moved, how far, "
+            "and where. This is a demo pair; choose your own under **Pair**. Press **?** for help.",
+            width="content",
+        )
+        st.button("Got it", key="seen", type="tertiary", on_click=_seen)
+
+
+def _seen() -> None:
+    st.session_state[_DONE] = True

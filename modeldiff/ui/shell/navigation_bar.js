@@ -1,0 +1,42 @@
+// Links to the pages. Their addresses are made when they are wanted: the pair and the view that they
+// carry along may have changed since this was drawn.
+
+const typing = (target) =>
+  target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const links = parentElement.querySelector(".links"), dialog = parentElement.querySelector("dialog")
+  const names = data.links.map((link) => `${link.name} ${link.current}`).join()
+  const root = document.baseURI.replace(/[^/]*$/, "")
+
+  if (links.dataset.names !== names) {
+    links.dataset.names = names
+    links.replaceChildren(...data.links.map(({ name, title, path, current }) => {
+      const link = document.createElement("a")
+      link.textContent = title
+      if (current) link.setAttribute("aria-current", "page")
+      const address = () => { link.href = new URL(path, root).pathname + location.search }
+      address()
+      link.onpointerenter = link.onfocus = link.onpointerdown = address
+      link.dataset.name = name
+      return link
+    }))
+    links.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" })
+  }
+  for (const link of links.children) {
+    link.onclick = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return
+      event.preventDefault()
+      setTriggerValue("page", link.dataset.name)
+    }
+  }
+
+  const open = () => { if (!dialog.open) dialog.showModal() }
+  parentElement.querySelector(".help").onclick = open
+  dialog.onclick = (event) => { if (event.target === dialog) dialog.close() }
+  const onKey = (event) => {
+    if (event.key === "?" && !typing(event.composedPath()[0])) open()
+  }
+  document.addEventListener("keydown", onKey)
+  return () => document.removeEventListener("keydown", onKey)
+}

@@ -1,0 +1,129 @@
+"""The popover in which base, target and how to compare them are chosen, in one step."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import streamlit as st
+
+from modeldiff.changes import available_devices
+from modeldiff.checkpoints.names import MAX_LABEL, model_label
+from modeldiff.ui.session.known_pairs import known_pairs
+from modeldiff.ui.session.presets import PairPreset
+from modeldiff.ui.session.selected_pair import PairChoice, choose_pair, pair_choice
+from modeldiff.ui.shell.model_picker import model_picker
+
+_POPOVER, _PRESET = "pair", "preset"
+_LAYERS = {"auto": "By content", "position": "By position"}
+_REFERENCE_HELP = (
+    "A folder, a `.safetensors` file, a `config.json`, `owner/name` or `owner/name@revision` on "
+    "the Hugging Face Hub, `catalog:name` or `demo:name`."
+)
+_FIELDS = ("base", "target", "base_label", "target_label", "device", "layers")
+
+
+def pair_chooser(names: tuple[str, str]) -> None:
+    """Draw the popover; ``names`` are what base and target are called without labels."""
+    choice = pair_choice()
+    # With another pair it is another popover, which is closed.
+    with (
+        st.popover("Pair", key=_key(_POPOVER, choice)),
+        st.container(width=560, key="pair_chooser"),
+    ):
+        _choose_preset(choice)
+        _choose_by_hand(choice, names)
+        model_picker(choice, choose_pair)
+
+
+def swap_button() -> None:
+    """Draw the button that makes base of target and target of base."""
+    st.button("Swap ⇄", key="swap", on_click=_swap, help="Measure from the other side.")
+
+
+def _swap() -> None:
+    choose_pair(pair_choice().swapped)
+
+
+def _choose_preset(choice: PairChoice) -> None:
+    key = _key(_PRESET, choice)
+    pairs = known_pairs()
+    chosen = (pair for pair in pairs if (pair.base, pair.target) == (choice.base, choice.target))
+    preset = next(chosen, None)
+    with st.container(key=_PRESET):
+        st.selectbox(
+            "Pairs: the last ones, kept results, and some worth a look",
+            pairs,
+            index=None if preset is None else pairs.index(preset),
+            key=key,
+            format_func=lambda preset: preset.label,
+            placeholder="A pair of your own",
+            on_change=lambda: _take_preset(st.session_state[key]),
+        )
+
+
+def _take_preset(preset: PairPreset | None) -> None:
+    if preset is not None:
+        choose_pair(replace(_plain(), base=preset.base, target=preset.target))
+
+
+def _choose_by_hand(choice: PairChoice, names: tuple[str, str]) -> None:
+    devices = ("auto", *available_devices())
+    with st.form("pair_form", border=False):
+        for role, name in zip(("base", "target"), names, strict=True):
+            reference, label = st.columns([2, 1])
+            with reference:
+                st.text_input(
+                    role.capitalize(),
+                    getattr(choice, role),
+                    key=_key(role, choice),
+                    max_chars=1000,
+                    help=_REFERENCE_HELP,
+                )
+            with label:
+                st.text_input(
+                    "Called",
+                    model_label(getattr(choice, f"{role}_label")),
+                    key=_key(f"{role}_label", choice),
+                    max_chars=MAX_LABEL,
+                    placeholder=name,
+                    help=f"What headings and figures call the {role}.",
+                )
+        device, layers = st.columns(2)
+        with device:
+            st.selectbox(
+                "Device",
+                devices,
+                devices.index(choice.device) if choice.device in devices else 0,
+                key=_key("device", choice),
+                help="Where to measure. A result is the same whichever it was, and is kept.",
+            )
+        with layers:
+            st.selectbox(
+                "Layers",
+                list(_LAYERS),
+                list(_LAYERS).index(choice.layers),
+                key=_key("layers", choice),
+                format_func=lambda way: _LAYERS[way],
+                help="By content: where depths differ, or a layer has nothing in common with the "
+                "one of its number, those layers are compared that hold the same content. By "
+                "position: always number against number.",
+            )
+        st.form_submit_button(
+            "Compare", key="compare_pair", type="primary", on_click=_take_form, args=(choice,)
+        )
+
+
+def _take_form(shown: PairChoice) -> None:
+    choose_pair(PairChoice(**{field: st.session_state[_key(field, shown)] for field in _FIELDS}))
+
+
+def _plain() -> PairChoice:
+    """What is chosen now, without the labels, which are of this pair's models."""
+    return replace(pair_choice(), base_label="", target_label="", alone="")
+
+
+def _key(field: str, choice: PairChoice) -> str:
+    """A widget's key while this choice is made: a browser keeps a closed popover's values, and
+    would bring those of another pair back."""
+    return f"{field}_{hashlib.sha256(repr(choice).encode()).hexdigest()[:12]}"
