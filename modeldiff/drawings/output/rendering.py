@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from modeldiff.drawings.output.conversion import pdf_of, png_of, svg_of
 from modeldiff.drawings.output.png import packed, with_text
-from modeldiff.drawings.style.fonts import register_fonts
 from modeldiff.drawings.style.palette import FILE_FONT
 from modeldiff.drawings.style.svg import described
 
@@ -24,20 +24,14 @@ def svg_to_png(svg: str, *, scale: float = 2.0) -> bytes:
 
     What the SVG is ``described`` by stands in the PNG as its text ``Description``.
     """
-    import vl_convert
-
-    register_fonts()
-    png = packed(bytes(vl_convert.svg_to_png(svg, scale=scale)))
+    png = packed(png_of(svg, scale))
     description = re.match("<svg[^>]*><desc>(.*?)</desc>", svg, re.DOTALL)
     return with_text(png, html.unescape(description.group(1))) if description else png
 
 
 def svg_to_pdf(svg: str) -> bytes:
     """An SVG with concrete colours as a PDF of one page: vectors, and text in embedded fonts."""
-    import vl_convert
-
-    register_fonts()
-    return bytes(vl_convert.svg_to_pdf(svg))
+    return pdf_of(svg)
 
 
 def embed_font(svg: str, woff2: bytes, family: str = FILE_FONT.partition(",")[0]) -> str:
@@ -58,7 +52,6 @@ def embed_font(svg: str, woff2: bytes, family: str = FILE_FONT.partition(",")[0]
 def chart_to_svg(chart: alt.LayerChart, *, title: str = "", caption: Sequence[str] = ()) -> str:
     """A chart made with a palette as an SVG, with a title and lines of caption over it."""
     import altair as alt
-    import vl_convert
 
     heading = alt.TitleParams(
         title, subtitle=list(caption), anchor="start", fontSize=17, subtitleFontSize=11, offset=14
@@ -66,4 +59,4 @@ def chart_to_svg(chart: alt.LayerChart, *, title: str = "", caption: Sequence[st
     whole = chart.properties(width=_CHART_WIDTH, **({"title": heading} if title else {}))
     # Altair refuses more rows than notebooks bear; the experts of a large mixture are more cells.
     with alt.data_transformers.enable("default", max_rows=None):
-        return described(str(vl_convert.vegalite_to_svg(whole.to_dict())), caption)
+        return described(svg_of(whole.to_dict()), caption)
