@@ -14,9 +14,10 @@ from modeldiff.companions import compare_companions
 from modeldiff.companions.chat.conversations import CONVERSATIONS
 from modeldiff.companions.chat.rendering import Rendering, render_both
 from modeldiff.companions.chat.template import ChatTemplate
-from modeldiff.companions.sandbox.child import Limits, run_limited
+from modeldiff.companions.sandbox.child import run_limited
 from modeldiff.comparison import Comparison
 from modeldiff.findings.companions import companions_document, describe_companions
+from modeldiff.processes.child import Limits
 from tests.support.companions import byte_level_bpe, companions_of, parts_of, write_companions
 
 LIMITS = Limits(cpu_seconds=1, memory=1_000_000_000, seconds=60)

@@ -8,10 +8,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-import vl_convert
 from PIL import Image
 
 from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_svg
+from modeldiff.drawings.output.conversion import png_of
 from modeldiff.drawings.output.rendering import embed_font, svg_to_pdf, svg_to_png
 from tests.support.architectures import llama_like
 from tests.support.changes import continued, made_changes
@@ -71,7 +71,7 @@ def test_a_png_is_twice_as_large(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["diagram", "heatmap"])
 def test_a_png_is_packed_without_loss(kind: str) -> None:
     svg = drawing(kind)
-    fast = vl_convert.svg_to_png(svg, scale=2)
+    fast = png_of(svg, 2.0)
     png = svg_to_png(svg)
     assert len(png) < len(fast) / 2
     before, after = (np.asarray(Image.open(io.BytesIO(data))) for data in (fast, png))

@@ -13,9 +13,10 @@ from typing import Any
 
 from modeldiff.companions.chat.conversations import CONVERSATIONS, Conversation
 from modeldiff.companions.chat.template import ChatTemplate
-from modeldiff.companions.sandbox.child import Limits, run_limited
+from modeldiff.companions.sandbox.child import run_limited
 from modeldiff.companions.text_diff import DiffLine, diff_lines
 from modeldiff.extras import install_hint, is_installed
+from modeldiff.processes.child import Limits
 
 _LIMITS = Limits(cpu_seconds=2, memory=1_000_000_000, seconds=30)
 _MOST_CHARACTERS = 20_000

@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
+from modeldiff.processes.child import Limits, run_script
 from modeldiff.text.quoting import spelt_out
 
 _WORKER = Path(__file__).with_name("worker.py")
 _MOST_BYTES_BACK = 4_000_000
 _STOPPED = "it takes more time or memory than it may"
-_PASSED_ON = (
-    "PATH",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "VIRTUAL_ENV",
-    "HOME",
-    "USERPROFILE",
-    "APPDATA",
-    "SYSTEMROOT",
-    "TEMP",
-    "TMP",
-)
-"""What Python needs of the environment to find its libraries: no secrets come along."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a child may take: ``cpu_seconds`` of a processor, ``memory`` bytes of address space, and
-    by the clock ``seconds``, which a busy machine needs more of. Where the system can't limit the
-    first two (Windows), the clock alone does."""
-
-    cpu_seconds: int
-    memory: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -66,27 +39,14 @@ def run_limited(task: str, request: Mapping[str, Any], limits: Limits) -> Answer
     what the request holds.
     """
     document = {**request, "task": task, "limits": _system_limits(limits)}
-    # Files, not pipes: nobody waits for anybody, and what was answered in time is there.
-    with TemporaryFile() as asked, TemporaryFile() as answered:
-        asked.write(json.dumps(document).encode())
-        asked.seek(0)
-        child = subprocess.Popen(
-            [sys.executable, "-P", str(_WORKER)],
-            stdin=asked,
-            stdout=answered,
-            stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-            | {"TOKENIZERS_PARALLELISM": "false", "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-        try:
-            child.wait(limits.seconds)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            child.kill()
-            child.wait()
-        answered.seek(0)
-        answers = _lines(answered.read(_MOST_BYTES_BACK))
+    outcome = run_script(
+        _WORKER,
+        (),
+        json.dumps(document).encode(),
+        seconds=limits.seconds,
+        most_bytes=_MOST_BYTES_BACK,
+    )
+    answers = _lines(outcome.output)
     fatal = answers.pop()["fatal"] if answers and "fatal" in answers[-1] else _STOPPED
     return Answers(tuple(map(_readable, answers)), _one_line(fatal))
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.checkpoints.tokenizer import WHOLE_TOKENIZER, read_tokenizer_file
-from modeldiff.companions.sandbox.child import Limits, run_limited
+from modeldiff.companions.sandbox.child import run_limited
 from modeldiff.companions.tokenizer.tokenizer import Tokenizer
 from modeldiff.errors import CheckpointError
 from modeldiff.extras import install_hint, is_installed
+from modeldiff.processes.child import Limits
 
 LONGEST_TEXT = 5_000
 """Characters of a text that are cut into tokens."""

@@ -10,10 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from modeldiff.drawings.output.conversion import pdf_of, png_of
 from modeldiff.drawings.output.pdf_metadata import with_metadata
 from modeldiff.drawings.output.png import packed, with_text
 from modeldiff.drawings.output.text_sizes import least_text_size
-from modeldiff.drawings.style.fonts import register_fonts
 from modeldiff.drawings.style.svg import described, escape
 from modeldiff.errors import InvalidOption
 
@@ -86,23 +86,17 @@ class Figure:
 
     def pdf(self) -> bytes:
         """One page of the figure's size: vectors, and text in embedded TrueType fonts."""
-        import vl_convert
-
-        register_fonts()
         # What writes PDF takes a pixel for a point.
         points = _PT_PER_INCH / _MM_PER_INCH
         sized = self._sized(f"{self.width_mm * points:.3f}", f"{self.height_mm * points:.3f}")
-        return with_metadata(bytes(vl_convert.svg_to_pdf(sized)), self.title, self.origin)
+        return with_metadata(pdf_of(sized), self.title, self.origin)
 
     def png(self, *, dots_per_inch: float = 300) -> bytes:
         """The figure in so many pixels an inch, its metadata as the text ``Description``."""
-        import vl_convert
-
-        register_fonts()
         width = self.width_mm / _MM_PER_INCH * dots_per_inch
         height = self.height_mm / _MM_PER_INCH * dots_per_inch
         sized = self._sized(f"{width:.0f}", f"{height:.0f}")
-        png = packed(bytes(vl_convert.svg_to_png(sized, scale=1)))
+        png = packed(png_of(sized, 1.0))
         return with_text(png, "\n".join((self.title, *self.origin)))
 
     def _extent(self) -> tuple[float, float]:

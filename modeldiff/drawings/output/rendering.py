@@ -6,8 +6,8 @@ import base64
 import html
 import re
 
+from modeldiff.drawings.output.conversion import pdf_of, png_of
 from modeldiff.drawings.output.png import packed, with_text
-from modeldiff.drawings.style.fonts import register_fonts
 from modeldiff.drawings.style.palette import FILE_FONT
 
 
@@ -16,20 +16,14 @@ def svg_to_png(svg: str, *, scale: float = 2.0) -> bytes:
 
     What the SVG is ``described`` by stands in the PNG as its text ``Description``.
     """
-    import vl_convert
-
-    register_fonts()
-    png = packed(bytes(vl_convert.svg_to_png(svg, scale=scale)))
+    png = packed(png_of(svg, scale))
     description = re.match("<svg[^>]*><desc>(.*?)</desc>", svg, re.DOTALL)
     return with_text(png, html.unescape(description.group(1))) if description else png
 
 
 def svg_to_pdf(svg: str) -> bytes:
     """An SVG with concrete colours as a PDF of one page: vectors, and text in embedded fonts."""
-    import vl_convert
-
-    register_fonts()
-    return bytes(vl_convert.svg_to_pdf(svg))
+    return pdf_of(svg)
 
 
 def embed_font(svg: str, woff2: bytes, family: str = FILE_FONT.partition(",")[0]) -> str:

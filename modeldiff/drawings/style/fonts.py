@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -101,11 +101,3 @@ class Font:
 REGULAR = Font("SourceSansPro-Regular")
 SEMIBOLD = Font("SourceSansPro-Semibold")
 HEADING = Font("SourceSerifPro-Semibold")
-
-
-@lru_cache(maxsize=1)
-def register_fonts() -> None:
-    """Make the fonts known to what writes PNG and PDF; once a process is enough."""
-    import vl_convert
-
-    vl_convert.register_font_directory(str(FOLDER))

@@ -43,4 +43,9 @@ def described(svg: str, lines: Sequence[str]) -> str:
 
 def escape(text: str) -> str:
     """Any text as XML, in an element or an attribute."""
-    return html.escape(_FORBIDDEN.sub("\ufffd", text))
+    return html.escape(allowed(text))
+
+
+def allowed(text: str) -> str:
+    """The text with a mark in place of each character that XML cannot hold, not even escaped."""
+    return _FORBIDDEN.sub("\ufffd", text)

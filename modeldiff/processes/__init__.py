@@ -1,0 +1,1 @@
+"""Ground: child processes with limits, for what would else end, block or fill this one."""
