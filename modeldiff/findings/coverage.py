@@ -143,7 +143,9 @@ def describe_coverage(changes: Sequence[Change], coverage: Coverage) -> Iterator
             f"{format_count(target.elements)} elements."
         )
     elif coverage.is_whole and base.tensors:
-        yield f"All {base.tensors:,} tensors were compared, {format_count(base.elements)} elements."
+        elements = "element" if base.elements == 1 else "elements"
+        all_of = "The one tensor was" if base.tensors == 1 else f"All {base.tensors:,} tensors were"
+        yield f"{all_of} compared, {format_count(base.elements)} {elements}."
     elif base.compared_tensors:
         one, other = _compared(base), _compared(target)
         if one == other:
@@ -224,7 +226,9 @@ def _share_of(changes: Sequence[Change], side: _Side) -> Share:
         label = tensor.label
         sizes[label] = _whole_size(change, side, tensor)
         if change.statistics is not None:
-            read = compared_elements(change), tensor.nbytes
+            elements = compared_elements(change)
+            finite = elements / tensor.elements if tensor.elements else 1.0
+            read = elements, round(finite * tensor.nbytes)
             compared[label] = max(compared[label], read) if label in compared else read
     return Share(
         tensors=len(sizes),

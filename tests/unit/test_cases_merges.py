@@ -1,0 +1,203 @@
+"""What people do to weights between two saves: merges, adapters, masks, casts and roundings, each
+with the words that fit it and none that it excludes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from modeldiff.changes import merge_statistics
+from tests.support.changes import made_statistics
+from tests.unit.test_cases_files import Tensors, llama, reading, text, tuned, write
+
+Deed = Callable[[torch.Tensor], torch.Tensor]
+
+
+def exact() -> Tensors:
+    """The model in f32, with digits that no narrower type has."""
+    random = torch.Generator().manual_seed(5)
+    return {
+        name: tensor.float() * (1 + 0.01 * torch.randn(tensor.shape, generator=random))
+        for name, tensor in llama().items()
+    }
+
+
+def in_layers(tensors: Tensors, deed: Deed, only: str = r"_proj\.weight$") -> Tensors:
+    return {n: deed(t.float()).to(t.dtype) if re.search(only, n) else t for n, t in tensors.items()}
+
+
+def with_adapter(matrix: torch.Tensor) -> torch.Tensor:
+    random = torch.Generator().manual_seed(matrix.numel())
+    left, right = (torch.randn(n, 4, generator=random) for n in matrix.shape)
+    update = left @ right.T
+    scaled: torch.Tensor = update * (0.05 * matrix.norm() / update.norm())
+    return matrix + scaled
+
+
+def dropped(matrix: torch.Tensor) -> torch.Tensor:
+    """DARE: nine of ten elements of an update are dropped, the others ten times as large."""
+    random = torch.Generator().manual_seed(matrix.numel())
+    update = 0.05 * matrix.std() * torch.randn(matrix.shape, generator=random)
+    return matrix + 10 * update * (torch.rand(matrix.shape, generator=random) < 0.1)
+
+
+def two_of_four(matrix: torch.Tensor) -> torch.Tensor:
+    groups = matrix.reshape(-1, 4)
+    return groups.scatter(1, groups.abs().argsort(1)[:, :2], 0.0).reshape(matrix.shape)
+
+
+def of_bits(bits: int) -> Deed:
+    def rounded(matrix: torch.Tensor) -> torch.Tensor:
+        step = matrix.abs().amax(1, keepdim=True) / (2 ** (bits - 1) - 1)
+        whole: torch.Tensor = torch.round(matrix / step)
+        return whole.mul(step)
+
+    return rounded
+
+
+def test_a_sparse_merge_is_no_adapter(tmp_path: Path) -> None:
+    base = llama()
+    folder = write(tmp_path / "base", base)
+    merge = reading(folder, write(tmp_path / "merge", in_layers(base, dropped)))
+    assert "a sparse merge" in merge.likeness[0]
+    assert "as when adapters" not in merge.likeness[0].replace("not as when adapters", "")
+    pruned = in_layers(base, two_of_four)
+    filled = reading(write(tmp_path / "pruned", pruned), folder)
+    assert "these mostly from zero" in text(filled) and "by ∞" not in text(filled)
+    assert "these became zero" in text(reading(folder, str(tmp_path / "pruned")))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_an_adapter_merged_and_stored_in_another_type(kind: torch.dtype, tmp_path: Path) -> None:
+    """What the cast alone moved is not what was trained."""
+    base = exact()
+    merged = {n: t.to(kind) for n, t in in_layers(base, with_adapter, r"[qv]_proj").items()}
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", merged))
+    assert "matrices moved by no more than rounding to" in narrative.likeness[0]
+    assert "adapters (LoRA)" in narrative.likeness[0]
+    assert "Like" not in text(narrative)
+
+
+@pytest.mark.parametrize("name", ["model.embed_tokens.weight", "lm_head.weight"])
+def test_one_end_that_was_tuned_is_no_edit_by_hand(name: str, tmp_path: Path) -> None:
+    base = llama()
+    target = base | {name: tuned(base)[name]}
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    assert "as when embeddings or head are tuned" in narrative.likeness[0]
+    assert "by hand" not in text(narrative)
+
+
+def test_biases_alone_are_no_norms_and_a_projector_is_no_head(tmp_path: Path) -> None:
+    base = llama() | {
+        "model.layers.0.self_attn.q_proj.bias": torch.linspace(0.1, 0.5, 64).bfloat16(),
+        "multi_modal_projector.linear_1.weight": torch.randn(64, 32).bfloat16(),
+    }
+    folder = write(tmp_path / "base", base)
+    for name, words in (
+        ("model.layers.0.self_attn.q_proj.bias", "Only biases and other vectors moved"),
+        ("multi_modal_projector.linear_1.weight", "as when it alone is tuned"),
+    ):
+        narrative = reading(folder, write(tmp_path / name, base | {name: tuned(base)[name]}))
+        assert words in narrative.likeness[0]
+
+
+@pytest.mark.parametrize("kept_as", [torch.float32, torch.float16])
+def test_bf16_stored_in_another_type_is_rounding_to_bf16(
+    kept_as: torch.dtype, tmp_path: Path
+) -> None:
+    base = exact()
+    target = {name: tensor.bfloat16().to(kept_as) for name, tensor in base.items()}
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    assert narrative.likeness[0].startswith("Like rounding to a coarser grid (BF16)")
+
+
+def test_small_factors_of_rows_are_no_rounding(tmp_path: Path) -> None:
+    """Each below half a step of bf16, and so is every element's change."""
+
+    def scaled(matrix: torch.Tensor) -> torch.Tensor:
+        random = torch.Generator().manual_seed(3)
+        return matrix * (1 + 0.007 * (torch.rand(len(matrix), 1, generator=random) - 0.5))
+
+    base = exact()
+    target = in_layers(base, scaled, "_proj|embed|lm_head")
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    assert "ounding to" not in text(narrative)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_few_bits_stored_as_bf16_are_rounding(bits: int, tmp_path: Path) -> None:
+    """Of eight bits the smallest errors are below bf16's own step."""
+    base = llama()
+    target = in_layers(base, of_bits(bits))
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    assert narrative.likeness[0].startswith("Like rounding to a coarser grid (int8")
+
+
+def test_pruned_and_tuned_says_what_became_zero(tmp_path: Path) -> None:
+    base = llama()
+    pruned = in_layers(base, two_of_four)
+    target = {n: torch.where(t == 0, t, tuned({n: t})[n]) for n, t in pruned.items()}
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    share = re.match(r"About ([\d.]+) % of the elements", narrative.likeness[0])
+    assert share and float(share[1]) == pytest.approx(50, abs=1)
+
+
+def test_negated_tensors_are_base_times_minus_one(tmp_path: Path) -> None:
+    base = llama()
+    target = {n: -t if "q_proj" in n or "k_proj" in n else t for n, t in base.items()}
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    assert "8 tensors are base's times -1" in text(narrative)
+    assert "training is to be seen" in narrative.likeness[-1]
+    assert "Like" not in text(narrative)
+
+
+def test_a_base_of_zeros_has_no_change_in_percent(tmp_path: Path) -> None:
+    target = llama()
+    base = {name: torch.zeros_like(tensor) for name, tensor in target.items()}
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    assert "39 tensors are all zeros in base" in text(narrative)
+    assert "signs flipped" not in text(narrative) and "no training" not in text(narrative)
+
+
+def test_what_is_not_finite_has_no_compared_bytes(tmp_path: Path) -> None:
+    base = llama()
+    head = torch.full_like(base["lm_head.weight"], math.nan)
+    narrative = reading(
+        write(tmp_path / "base", base),
+        write(tmp_path / "target", tuned(base) | {"lm_head.weight": head}),
+    )
+    compared = re.search(
+        r"were compared: ([\d.]+) % of the elements and of the bytes", text(narrative)
+    )
+    assert compared and float(compared[1]) < 90
+
+
+def test_the_least_there_can_be(tmp_path: Path) -> None:
+    """One tensor, of one element and of none: no plural, no likeness of nothing."""
+    one, two = torch.tensor(1.0), torch.tensor(2.0)
+    narrative = reading(write(tmp_path / "a", {"x": one}), write(tmp_path / "b", {"x": two}))
+    assert "less than 100 %" in narrative.headline and "moved by 100 %" in text(narrative)
+    assert "1 elements" not in text(narrative) and "1 tensors" not in text(narrative)
+    none = torch.zeros(0)
+    empty = reading(write(tmp_path / "c", {"x": none}), write(tmp_path / "d", {"x": none}))
+    assert empty.headline == "No element could be compared." and not empty.likeness
+
+
+def test_what_all_moved_by_is_said_once(tmp_path: Path) -> None:
+    base = exact()
+    target = {name: tensor.bfloat16() for name, tensor in base.items()}
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    assert not re.search(r"by ([\d.]+ %) typically, at most by \1", text(narrative))
+
+
+def test_the_median_of_several_lies_between_theirs() -> None:
+    same = made_statistics(200.0)
+    assert merge_statistics([same, same, same]).median_pct == same.median_pct
+    parts = [made_statistics(1.0), made_statistics(1.001)]
+    low, high = sorted(part.median_pct or 0.0 for part in parts)
+    assert low <= (merge_statistics(parts).median_pct or 0.0) <= high
