@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from modeldiff.changes import ChangeTable
+from modeldiff.findings.adapters import adapter_facts
 from modeldiff.findings.broken import describe_broken
 from modeldiff.findings.coverage import (
     Coverage,
@@ -82,7 +83,7 @@ def narrate(
     first = (describe_broken(evidence), *layers, describe_lack(coverage), size)
     headline, *more = [*filter(None, first)] or ["No element could be compared."]
     of_layers = (*alignment_facts(changes), *shared_rows_facts(changes))
-    beside = filter(None, (describe_unread(unread),))
+    beside = (*filter(None, (describe_unread(unread),)), *adapter_facts(changes))
     facts = (*beside, *more, *of_layers, *_facts(evidence, coverage, witnesses))
     if layers and not evidence.moved and not evidence.broken:
         like = "Like base's own layers, put together anew: nothing that was compared has changed."

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from modeldiff.architectures import understand
 from modeldiff.changes import merge_statistics
+from modeldiff.checkpoints import open_checkpoint
+from modeldiff.companions.entries import pair_entries
 from tests.support.changes import made_statistics
 from tests.unit.test_cases_files import Tensors, llama, reading, text, tuned, write
 
@@ -81,6 +84,52 @@ def test_an_adapter_merged_and_stored_in_another_type(kind: torch.dtype, tmp_pat
     assert "matrices moved by no more than rounding to" in narrative.likeness[0]
     assert "adapters (LoRA)" in narrative.likeness[0]
     assert "Like" not in text(narrative)
+
+
+def test_an_adapter_that_is_not_merged(tmp_path: Path) -> None:
+    """Equal weights under an adapter are no equal models."""
+
+    def unmerged(seed: int) -> Tensors:
+        random = torch.Generator().manual_seed(seed)
+        state = {}
+        for name, tensor in llama().items():
+            stem = f"base_model.model.{name.removesuffix('.weight')}"
+            if "q_proj" not in name:
+                state[f"base_model.model.{name}"] = tensor
+                continue
+            state[f"{stem}.base_layer.weight"] = tensor
+            for part, shape in (("A", (4, 64)), ("B", (64, 4))):
+                state[f"{stem}.lora_{part}.default.weight"] = torch.randn(shape, generator=random)
+        return state
+
+    one = write(tmp_path / "one", unmerged(1))
+    beside = text(reading(write(tmp_path / "base", llama()), one))
+    assert "Beside 4 matrices of target (self_attn.q_proj in layers 0–3) stand an adapter" in beside
+    other = reading(one, write(tmp_path / "other", unmerged(2)))
+    assert "Only the matrices of adapters (LoRA) moved" in other.likeness[0]
+
+
+def test_an_encoder_alone_keeps_no_keys(tmp_path: Path) -> None:
+    tensors = {"shared.weight": torch.zeros(64, 32)}
+    for layer in range(2):
+        stem = f"encoder.block.{layer}.layer"
+        for name in "qkvo":
+            tensors[f"{stem}.0.SelfAttention.{name}.weight"] = torch.zeros(32, 32)
+        tensors[f"{stem}.1.DenseReluDense.wi.weight"] = torch.zeros(64, 32)
+        tensors[f"{stem}.1.DenseReluDense.wo.weight"] = torch.zeros(32, 64)
+    config = {"model_type": "t5", "architectures": ["T5EncoderModel"], "num_heads": 4, "d_kv": 8}
+    encoder = understand(open_checkpoint(write(tmp_path / "encoder", tensors, config)))
+    assert encoder.fact("layers") is not None
+    assert encoder.fact("kv_cache_bytes_per_token") is None
+
+
+def test_entries_under_their_older_names_are_the_same() -> None:
+    """As transformers 5 writes dtype where older releases wrote torch_dtype."""
+    old = {"torch_dtype": '"bfloat16"', "rope_theta": "10000.0", "bos_token_id": "1"}
+    new = {"dtype": '"bfloat16"', "rope_parameters.rope_theta": "10000.0"}
+    sides = [{f"config.json: {name}": v for name, v in side.items()} for side in (old, new)]
+    config, _ = pair_entries(*sides)
+    assert [entry.name for entry in config.different] == ["bos_token_id"]
 
 
 @pytest.mark.parametrize("name", ["model.embed_tokens.weight", "lm_head.weight"])

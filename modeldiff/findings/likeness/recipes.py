@@ -32,7 +32,7 @@ from modeldiff.findings.likeness.rounding import (
     narrower_types,
     type_rounding,
 )
-from modeldiff.findings.likeness.still_parts import parts_stood_still
+from modeldiff.findings.likeness.still_parts import adapters_alone, parts_stood_still
 from modeldiff.findings.likeness.strangers import all_unrelated, partners_lost
 from modeldiff.findings.size_groups import SizedRows, size_groups
 from modeldiff.findings.words import counted, enumeration, places_words
@@ -229,6 +229,7 @@ def _is_scaled(statistics: Statistics) -> bool:
 
 _RECIPES: tuple[RecipeCheck, ...] = (
     _all_explained,
+    adapters_alone,
     type_rounding,
     grid_rounding,
     _only_norms,

@@ -12,6 +12,17 @@ from modeldiff.findings.words import enumeration, places_words
 from modeldiff.text.formatting import format_pct
 
 
+def adapters_alone(evidence: Evidence) -> tuple[str, ...]:
+    """Nothing moved but the matrices of adapters that are not merged."""
+    moved = evidence.moved
+    if not all(".lora_" in change.pair.place.column for change in moved):
+        return ()
+    return (
+        f"Only the matrices of adapters (LoRA) moved, {len(moved):,} of them, and none of the "
+        "weights beside which they stand: two adapters of one model, or one that was trained on.",
+    )
+
+
 def parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
     """What stands still while other matrices move says how target was made."""
     rows = [c for c in evidence.compared if kind_of(c) not in ("norms", "vectors")]
