@@ -25,7 +25,15 @@ from modeldiff.findings.coverage import (
     describe_unread,
 )
 from modeldiff.findings.depth import describe_depth
-from modeldiff.findings.evidence import KINDS, LEVEL_KINDS, Evidence, KindRows, TensorKind, is_equal
+from modeldiff.findings.evidence import (
+    KINDS,
+    LEVEL_KINDS,
+    Evidence,
+    KindRows,
+    TensorKind,
+    compared_elements,
+    is_equal,
+)
 from modeldiff.findings.layer_alignment import alignment_facts, alignment_headlines
 from modeldiff.findings.likeness.likeness import describe_likeness
 from modeldiff.findings.likeness.strangers import strangers_of
@@ -121,13 +129,14 @@ def _size(evidence: Evidence, coverage: Coverage, *, in_place: bool) -> str:
 
 def _equality(evidence: Evidence, coverage: Coverage, *, in_place: bool) -> str:
     elements = format_count(evidence.elements)
+    tensors = sum(is_equal(c) or compared_elements(c) > 0 for c in evidence.compared)
     if coverage.is_whole and in_place:
         return (
             f"The weights that were read are identical: all {elements} elements of "
             f"{_all_tensors(len(evidence.compared))} are exactly equal."
         )
     return (
-        f"What was compared is exactly equal: {counted(len(evidence.compared), 'tensor')}, "
+        f"What was compared is exactly equal: {counted(tensors, 'tensor')}, "
         f"{elements} elements, {coverage.shares_words}."
     )
 
@@ -171,9 +180,10 @@ def _strangers(evidence: Evidence) -> Iterator[str]:
     matrices = len(evidence.of_kinds(LEVEL_KINDS))
     if strangers and len(strangers) < matrices:
         places = places_words([change.pair.place for change in strangers])
+        have = "has" if len(strangers) == 1 else "have"
         yield (
-            f"{len(strangers):,} of {matrices:,} matrices have a cosine near 0 with base's and "
-            f"near half of their signs flipped: {places}."
+            f"{len(strangers):,} of {matrices:,} matrices {have} "
+            f"a cosine near 0 with base's and near half of the signs flipped: {places}."
         )
 
 

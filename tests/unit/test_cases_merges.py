@@ -226,6 +226,41 @@ def test_what_is_not_finite_has_no_compared_bytes(tmp_path: Path) -> None:
     assert compared and float(compared[1]) < 90
 
 
+def test_nothing_finite_is_nothing_compared(tmp_path: Path) -> None:
+    base = llama()
+    broken = {name: torch.full_like(tensor, math.nan) for name, tensor in base.items()}
+    folder = write(tmp_path / "base", base)
+    narrative = reading(folder, write(tmp_path / "target", broken))
+    assert "No element could be compared: none is finite on both sides." in narrative.facts
+    assert "were compared" not in text(narrative)
+    one = base | {"model.norm.weight": broken["model.norm.weight"]}
+    part = text(reading(folder, write(tmp_path / "one", one)))
+    assert "What was compared is exactly equal: 38 tensors" in part
+
+
+def test_ends_under_each_others_names(tmp_path: Path) -> None:
+    base = llama()
+    one, other = "model.embed_tokens.weight", "lm_head.weight"
+    target = base | {one: base[other], other: base[one]}
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    assert "2 tensors are another one of base's (each" in text(narrative)
+    assert "layer" not in narrative.likeness[0] and "vocabulary" not in text(narrative)
+
+
+def test_one_step_of_the_type_does_not_stand_out(tmp_path: Path) -> None:
+    """A norm's weights in bf16 lie 0.4 or 0.8 % apart: the median is one step, or two."""
+    base = llama()
+    random = torch.Generator().manual_seed(4)
+    target = {
+        name: (t.float() + 0.02 * torch.randn(t.shape, generator=random)).to(t.dtype)
+        if "norm" in name
+        else t
+        for name, t in base.items()
+    }
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    assert "By median" in text(narrative) and "standing out" not in text(narrative)
+
+
 def test_the_least_there_can_be(tmp_path: Path) -> None:
     """One tensor, of one element and of none: no plural, no likeness of nothing."""
     one, two = torch.tensor(1.0), torch.tensor(2.0)

@@ -62,7 +62,7 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
     if layers == {None} and all(is_unrelated(change.statistics) for change in moved):
         return (
             "only what stands outside the layers is another, and shares nothing with base's, as "
-            "when it was made anew, or is of another vocabulary."
+            "when it was made anew, is of another vocabulary, or another tensor in its place."
         )
     if layers == {None} and len(rows) < len(evidence.compared):
         ends = all(kind_of(change) == "embeddings and head" for change in moved)
