@@ -196,6 +196,18 @@ def test_pruned_and_tuned_says_what_became_zero(tmp_path: Path) -> None:
     assert share and float(share[1]) == pytest.approx(50, abs=1)
 
 
+def test_few_zeros_beside_tuning_are_said(tmp_path: Path) -> None:
+    """They outweigh the tuning, so that signs flip less than the size lets expect."""
+    base = llama()
+    random = torch.Generator().manual_seed(6)
+    target = {
+        n: t * (torch.rand(t.shape, generator=random) > 0.03) if "_proj" in n else t
+        for n, t in tuned(base, 0.01).items()
+    }
+    narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
+    assert re.match(r"About 3\.\d+ % of the elements where matrices moved", narrative.likeness[0])
+
+
 def test_negated_tensors_are_base_times_minus_one(tmp_path: Path) -> None:
     base = llama()
     target = {n: -t if "q_proj" in n or "k_proj" in n else t for n, t in base.items()}

@@ -41,7 +41,7 @@ from modeldiff.text.formatting import format_cosine, format_pct
 _WELL_BEYOND = 2.0
 """What moved by more than so many times what rounding moves, moved for other reasons too."""
 
-_MANY = 0.05
+_MANY = 0.01
 """From this share on, elements that became zero are told."""
 
 RecipeCheck = Callable[[Evidence], tuple[str, ...]]
