@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-RelationKind = Literal["order", "factors", "transposed", "expert"]
+RelationKind = Literal["order", "factors", "transposed", "expert", "name"]
 RelationAxis = Literal["rows", "columns", "elements"]
 OrderPattern = Literal["", "interleaved", "halved", "blocks", "reversed"]
 
@@ -24,6 +24,7 @@ class Relation:
       ``high``.
     - ``transposed``: a square matrix is the transpose of base's.
     - ``expert``: it is the tensor of base's expert number ``origin``.
+    - ``name``: it is another tensor of base's in the same layer, the first of ``partners``.
 
     Of ``count`` rows (columns, elements) ``seen`` were looked at, and ``matched`` of them are so.
     ``rest_pct`` is what is left of the sample beside that, as its norm in percent of target's;

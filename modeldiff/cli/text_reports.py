@@ -19,6 +19,7 @@ from modeldiff.cli.text_table import sentence_lines, table_lines
 from modeldiff.comparison import Comparison
 from modeldiff.findings.companions import describe_companions
 from modeldiff.findings.status_words import STATUS_WORDS
+from modeldiff.findings.words import counted
 from modeldiff.model import Model
 from modeldiff.results import MeasuredShard, Result
 from modeldiff.text.formatting import (
@@ -306,7 +307,7 @@ def _report_statuses(changes: ChangeTable, terminal: Terminal) -> None:
     partial = sum(change.pair.shared is not None for change in changes)
     if partial:
         parts.append(f"{partial:,} by a part of the rows")
-    terminal.line(f"{len(changes):,} tensors: {', '.join(parts)}")
+    terminal.line(f"{counted(len(changes), 'tensor')}: {', '.join(parts)}")
 
 
 def _report_shared_rows(changes: ChangeTable, terminal: Terminal) -> None:

@@ -39,7 +39,8 @@ Unread = tuple[Sequence[str], Sequence[str]]
 
 @dataclass(frozen=True)
 class Share:
-    """Of one side: how many tensors, elements and bytes it has, and how many were compared."""
+    """Of one side: how many tensors, elements and bytes it has, and how many were compared.
+    ``read_tensors`` counts those too of which no element is finite on both sides."""
 
     tensors: int
     elements: int
@@ -47,6 +48,7 @@ class Share:
     compared_tensors: int
     compared_elements: int
     compared_bytes: int
+    read_tensors: int
 
     @property
     def of_elements(self) -> float:
@@ -109,7 +111,7 @@ def coverage_of(changes: Sequence[Change]) -> Coverage:
 def describe_lack(coverage: Coverage) -> str:
     """The sentence to begin with where too little was compared; empty where it is enough."""
     base, target = coverage.base, coverage.target
-    if coverage.is_enough and base.compared_tensors:
+    if coverage.is_enough and base.read_tensors:
         return ""
     if _is_strange(coverage):
         return (
@@ -120,7 +122,7 @@ def describe_lack(coverage: Coverage) -> str:
     why = _why(coverage)
     why = f": {why}." if why else "."
     if not base.compared_elements and not coverage.waiting:
-        return f"No {'element' if base.compared_tensors else 'tensor'} could be compared{why}"
+        return f"No {'element' if base.read_tensors else 'tensor'} could be compared{why}"
     if base.elements_text == target.elements_text:
         share = f"{base.elements_text} of either side's elements"
     else:
@@ -143,7 +145,9 @@ def describe_coverage(changes: Sequence[Change], coverage: Coverage) -> Iterator
             f"{format_count(target.elements)} elements."
         )
     elif coverage.is_whole and base.tensors:
-        yield f"All {base.tensors:,} tensors were compared, {format_count(base.elements)} elements."
+        elements = "element" if base.elements == 1 else "elements"
+        all_of = "The one tensor was" if base.tensors == 1 else f"All {base.tensors:,} tensors were"
+        yield f"{all_of} compared, {format_count(base.elements)} {elements}."
     elif base.compared_tensors:
         one, other = _compared(base), _compared(target)
         if one == other:
@@ -190,7 +194,7 @@ def _compared(share: Share) -> str:
 def _is_strange(coverage: Coverage) -> bool:
     """Whether both sides have tensors, and none of one is at a place of the other's."""
     return set(coverage.statuses) == {"only_in_base", "only_in_target"} and not (
-        coverage.base.compared_tensors or coverage.waiting
+        coverage.base.read_tensors or coverage.waiting
     )
 
 
@@ -200,7 +204,7 @@ def _why(coverage: Coverage) -> str:
         f"{count:,} {STATUS_WORDS[status].counted}" for status, count in coverage.statuses.items()
     ]
     if not parts:
-        if coverage.waiting or not coverage.base.compared_tensors:
+        if coverage.waiting or not coverage.base.read_tensors:
             return ""
         some = coverage.base.compared_elements
         return "the others are not finite" if some else "none is finite on both sides"
@@ -224,15 +228,20 @@ def _share_of(changes: Sequence[Change], side: _Side) -> Share:
         label = tensor.label
         sizes[label] = _whole_size(change, side, tensor)
         if change.statistics is not None:
-            read = compared_elements(change), tensor.nbytes
+            elements = compared_elements(change)
+            finite = elements / tensor.elements if tensor.elements else 1.0
+            read = elements, round(finite * tensor.nbytes)
             compared[label] = max(compared[label], read) if label in compared else read
     return Share(
         tensors=len(sizes),
         elements=sum(elements for elements, _ in sizes.values()),
         nbytes=sum(nbytes for _, nbytes in sizes.values()),
-        compared_tensors=len(compared),
+        compared_tensors=sum(
+            elements > 0 or not sizes[label][0] for label, (elements, _) in compared.items()
+        ),
         compared_elements=sum(elements for elements, _ in compared.values()),
         compared_bytes=sum(nbytes for _, nbytes in compared.values()),
+        read_tensors=len(compared),
     )
 
 

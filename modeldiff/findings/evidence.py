@@ -153,7 +153,10 @@ class Evidence:
     @cached_property
     def all_moved(self) -> Moved | None:
         """All rows that moved and no witness explains, merged; None where there is none."""
-        rows = (c for c in self.moved if c.pair.place not in self.explained)
+        return self.merged_rows(c for c in self.moved if c.pair.place not in self.explained)
+
+    def merged_rows(self, rows: Iterable[Change]) -> Moved | None:
+        """Rows that moved, merged; None where there is none."""
         statistics = self._merged(rows)
         return None if statistics is None else Moved.of(statistics)
 

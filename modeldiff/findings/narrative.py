@@ -22,9 +22,18 @@ from modeldiff.findings.coverage import (
     describe_lack,
     describe_unread,
 )
-from modeldiff.findings.evidence import KINDS, LEVEL_KINDS, Evidence, KindRows, TensorKind, is_equal
+from modeldiff.findings.evidence import (
+    KINDS,
+    LEVEL_KINDS,
+    Evidence,
+    KindRows,
+    TensorKind,
+    compared_elements,
+    is_equal,
+)
 from modeldiff.findings.likeness.likeness import describe_likeness
 from modeldiff.findings.likeness.strangers import strangers_of
+from modeldiff.findings.measured.adapters import adapter_facts
 from modeldiff.findings.measured.broken import describe_broken
 from modeldiff.findings.measured.depth import describe_depth
 from modeldiff.findings.measured.layer_alignment import alignment_facts, alignment_headlines
@@ -82,7 +91,7 @@ def narrate(
     first = (describe_broken(evidence), *layers, describe_lack(coverage), size)
     headline, *more = [*filter(None, first)] or ["No element could be compared."]
     of_layers = (*alignment_facts(changes), *shared_rows_facts(changes))
-    beside = filter(None, (describe_unread(unread),))
+    beside = (*filter(None, (describe_unread(unread),)), *adapter_facts(changes))
     facts = (*beside, *more, *of_layers, *_facts(evidence, coverage, witnesses))
     if layers and not evidence.moved and not evidence.broken:
         like = "Like base's own layers, put together anew: nothing that was compared has changed."
@@ -105,8 +114,10 @@ def _size(evidence: Evidence, coverage: Coverage, *, in_place: bool) -> str:
     if median is None:
         return f"{unchanged} of {of} are exactly equal: all that integers can tell."
     if math.isinf(median):
+        most = "elements" if coverage.is_whole else f"of {of}"
         return (
-            f"Most base values are zero in {of}, so the median is infinite; {unchanged} are equal."
+            f"Most {most} are zero in base, so the median change is infinite; {unchanged} are "
+            "exactly equal."
         )
     if median == 0:
         return f"{unchanged} of {of} are exactly equal, so the median change is 0."
@@ -118,15 +129,20 @@ def _size(evidence: Evidence, coverage: Coverage, *, in_place: bool) -> str:
 
 def _equality(evidence: Evidence, coverage: Coverage, *, in_place: bool) -> str:
     elements = format_count(evidence.elements)
+    tensors = sum(is_equal(c) or compared_elements(c) > 0 for c in evidence.compared)
     if coverage.is_whole and in_place:
         return (
-            f"The weights that were read are identical: all {elements} elements of all "
-            f"{counted(len(evidence.compared), 'tensor')} are exactly equal."
+            f"The weights that were read are identical: all {elements} elements of "
+            f"{_all_tensors(len(evidence.compared))} are exactly equal."
         )
     return (
-        f"What was compared is exactly equal: {counted(len(evidence.compared), 'tensor')}, "
+        f"What was compared is exactly equal: {counted(tensors, 'tensor')}, "
         f"{elements} elements, {coverage.shares_words}."
     )
+
+
+def _all_tensors(count: int) -> str:
+    return "the one tensor" if count == 1 else f"all {count:,} tensors"
 
 
 def _facts(evidence: Evidence, coverage: Coverage, witnesses: Sequence[Witness]) -> Iterator[str]:
@@ -164,9 +180,10 @@ def _strangers(evidence: Evidence) -> Iterator[str]:
     matrices = len(evidence.of_kinds(LEVEL_KINDS))
     if strangers and len(strangers) < matrices:
         places = places_words([change.pair.place for change in strangers])
+        have = "has" if len(strangers) == 1 else "have"
         yield (
-            f"{len(strangers):,} of {matrices:,} matrices have a cosine near 0 with base's and "
-            f"near half of their signs flipped: {places}."
+            f"{len(strangers):,} of {matrices:,} matrices {have} "
+            f"a cosine near 0 with base's and near half of the signs flipped: {places}."
         )
 
 
@@ -175,6 +192,8 @@ def _kind(known: KindRows, other: str) -> Iterator[str]:
     stands before their number where witnesses explain some."""
     count, moved = len(known.rows), len(known.moved)
     noun = _NOUNS[known.kind][count > 1]
+    if any(change.pair.place.layer is None for change in known.rows):
+        noun = noun.removesuffix(" of the layers")
     if all(map(is_equal, known.rows)):
         names = enumeration([place_words(change.pair.place) for change in known.rows])
         few = count <= _FEW
@@ -198,13 +217,16 @@ def _kind(known: KindRows, other: str) -> Iterator[str]:
     if moved < count:
         who = f"{moved:,} of {who}"
     text = f"By {known.by}, {who} moved by {format_pct(middle)}"
-    if len(sizes) > 1:
+    most, change = sizes[-1]
+    if len(sizes) > 1 and format_pct(most) == format_pct(sizes[0][0]):
+        text += " each"
+    elif len(sizes) > 1:
         text += " typically"
         between = [format_pct(size) for size in (low, high)]
         if len(set(between)) > 1 and len(sizes) > MOST_NAMED:
             text += f", half of them by {' to '.join(between)}"
-        most, change = sizes[-1]
-        text += f", at most by {format_pct(most)} ({place_words(change.pair.place)})"
+        if format_pct(most) != format_pct(middle):
+            text += f", at most by {format_pct(most)} ({place_words(change.pair.place)})"
     yield f"{text}."
 
 
@@ -250,10 +272,15 @@ def _most_changed(evidence: Evidence) -> Iterator[str]:
         names = [
             f"{place_words(c.pair.place)} ({format_pct(value)})" for value, c in ranked[:MOST_NAMED]
         ]
-        if len(names) > 1:
+        least = format_pct(ranked[-1][0]) if ranked else ""
+        if len(names) > 1 and format_pct(ranked[0][0]) != least:
             yield f"Most changed by {known.by}: {', '.join(names)}."
     infinite = [
-        c.pair.place for c in evidence.moved if c.statistics and c.statistics.median_pct == math.inf
+        c.pair.place
+        for c in evidence.moved
+        if c.statistics
+        and c.statistics.median_pct == math.inf
+        and c.pair.place not in evidence.explained
     ]
     if infinite:
         yield (

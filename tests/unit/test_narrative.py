@@ -184,7 +184,7 @@ def test_a_tensor_from_zero_is_said_apart() -> None:
 
     text = words(narrate(made_changes(model, model, from_zero)))
     assert "1 with an infinite change" in text and "zero there: mlp.down_proj in layer 2" in text
-    assert "moved by 5.00 % typically" in text
+    assert "moved by 5.00 % each" in text
 
 
 @given(

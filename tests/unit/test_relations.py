@@ -232,6 +232,25 @@ def test_experts_that_changed_places_with_their_rows_of_the_router(tmp_path: Pat
             assert change.relation is not None and change.relation.origin == order[number]
 
 
+def test_tensors_under_each_others_names(tmp_path: Path) -> None:
+    """Gate and up in all layers, k and v in one: each is named, nothing else is."""
+    base = model()
+    swapped = {"gate": "up", "up": "gate"}
+    target = dict(base)
+    for name in base:
+        if (part := name.split("_proj")[0].rpartition(".")[2]) in swapped:
+            target[name] = base[name.replace(f"{part}_proj", f"{swapped[part]}_proj")]
+    one, other = (f"model.layers.1.self_attn.{n}_proj.weight" for n in "kv")
+    target[one], target[other] = base[other], base[one]
+    changes = compared(tmp_path, base, target)
+    text = words(changes)
+    assert "8 tensors are another one of base's in the same layer" in text
+    assert "mlp.gate_proj is base's mlp.up_proj" in text
+    assert "self_attn.k_proj is base's self_attn.v_proj" in text
+    assert "no training is to be seen" in text and "made anew" not in text
+    assert sum(change.relation is not None for change in changes) == 8
+
+
 def test_hidden_dimensions_numbered_anew(tmp_path: Path) -> None:
     """Everything that reads or writes the hidden state, and the norms between."""
     base = model()

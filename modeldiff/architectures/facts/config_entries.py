@@ -107,14 +107,18 @@ def fact_of_entry(path: str) -> str | None:
     return _FACT_OF_ENTRY.get(name) if told else None
 
 
+_RENAMED = {"torch_dtype": "dtype", "rope_theta": "rope_parameters.rope_theta"}
+
+
 def aligned_entries(entries: ConfigEntries) -> ConfigEntries:
     """The ``entries``, those of the table of the tower that writes at the root where its root does
-    not say them, too: there a model of one tower has them."""
+    not say them, too: there a model of one tower has them. What later releases of transformers
+    write under another name has that of the later ones."""
     aligned = {}
     for path, value in entries.items():
         file, _, inner = path.partition(": ")
         at_root = ".".join(part for part in inner.split(".") if part not in TEXT_CONFIGS)
-        moved = f"{file}: {at_root}"
+        moved = f"{file}: {_RENAMED.get(at_root, at_root)}"
         aligned[path if moved in entries else moved] = value
     return aligned
 

@@ -94,13 +94,14 @@ def _used(spec: ModelSpec, attentions: Iterable[Attention]) -> Iterator[tuple[in
 def _writes(spec: ModelSpec) -> bool:
     """Whether a model writes token by token: by its family or what the config makes of it, else by
     the names of its architectures, else by a head that words come from."""
+    listed = spec.settings.words("architectures")
+    reads = listed is not None and all(map(_NOT_WRITING.search, listed.value))
+    if reads and spec.shapes.tower == "encoder":
+        return False
     if spec.family is not None:
         decodes = spec.settings.flag("is_decoder")
         return spec.family.writes or (decodes is not None and decodes.value)
-    listed = spec.settings.words("architectures")
-    if listed is None:
-        return "lm_head" in spec.shapes
-    return not all(map(_NOT_WRITING.search, listed.value))
+    return "lm_head" in spec.shapes if listed is None else not reads
 
 
 def _by_config(spec: ModelSpec) -> Cache | None:

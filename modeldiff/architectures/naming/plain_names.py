@@ -31,6 +31,8 @@ _ANYWHERE = frozenset(
 _IN_ADAPTERS = frozenset({"base_layer", "modules_to_save", "original_module", "token_adapter"})
 """What PEFT writes in the middle of a name; the adapter's own name follows ``modules_to_save``."""
 _WRAPPERS = _ANYWHERE | _IN_ADAPTERS
+BESIDE_ADAPTER = "an adapter's matrices stand beside this one and are not added to it"
+"""Why a weight alone is not what its model computes with."""
 _LEADING = frozenset(
     {
         "base_model",
@@ -138,7 +140,7 @@ def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
     if not adapted and not under:
         return {}
     return {
-        name: "an adapter's matrices stand beside this one and are not added to it"
+        name: BESIDE_ADAPTER
         for name in stored
         if name.endswith(".weight")
         and (name in under or plain[name].removesuffix(".weight") in adapted)

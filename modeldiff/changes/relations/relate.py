@@ -20,6 +20,7 @@ from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
 from modeldiff.changes.relation import Relation
 from modeldiff.changes.relations.checks import CHECKS, Answer, check_vector
 from modeldiff.changes.relations.experts import match_experts
+from modeldiff.changes.relations.namesakes import match_names
 from modeldiff.changes.relations.sampling import (
     LONGEST_AXIS,
     Budget,
@@ -111,7 +112,10 @@ class _Search:
     def relations(self) -> Mapping[Place, Relation]:
         """The relation of each place that has one, with its partners."""
         return {
-            place: replace(answer.relation, partners=_partners(place, answer, answers))
+            place: replace(
+                answer.relation,
+                partners=answer.relation.partners + _partners(place, answer, answers),
+            )
             for answers in self._answers.values()
             for place, answer in answers.items()
         }
@@ -165,6 +169,9 @@ class _Search:
     def _look_together(self, group: _Group, rows: Sequence[Change]) -> None:
         answers = self._answers.setdefault(group, {})
         with self._samples(rows) as all_samples:
+            with suppress(TensorUnreadable):
+                named = match_names([s for s in all_samples if s.pair.place not in answers])
+                answers.update((place, Answer(relation)) for place, relation in named.items())
             for check in CHECKS:
                 for samples in all_samples:
                     place = samples.pair.place

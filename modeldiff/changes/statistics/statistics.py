@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from modeldiff.changes.change import Histogram, Statistics, Sums
@@ -87,12 +87,28 @@ def merge_statistics(changes: Iterable[Statistics]) -> Statistics:
     quantiles = [histogram_quantile(histogram, percent) for percent in PERCENTS]
     p05, p25, median, p75, p95, p99 = (0.0 if r is None else r for r in quantiles)
     resolutions = (part.resolution_pct for part in floats)
-    return statistics_of(
+    merged = statistics_of(
         sums,
         (p05, p25, median, p75, p95, p99) if sums.n else None,
         histogram,
         max((step for step in resolutions if step is not None), default=None),
     )
+    return _with_median_between(merged, floats)
+
+
+def _with_median_between(merged: Statistics, parts: Iterable[Statistics]) -> Statistics:
+    """The median of several lies between the least and the largest of theirs; quantiles beside it
+    stay on their side of it."""
+    medians = [part.median_pct for part in parts if part.median_pct is not None]
+    if merged.median_pct is None or not medians:
+        return merged
+    median = min(max(merged.median_pct, min(medians)), max(medians))
+    if median == merged.median_pct:
+        return merged
+    low = {name: min(getattr(merged, name), median) for name in ("p05_pct", "p25_pct")}
+    high = {name: max(getattr(merged, name), median) for name in ("p75_pct", "p95_pct", "p99_pct")}
+    beside: dict[str, Any] = {**low, **high}
+    return replace(merged, median_pct=median, **beside)
 
 
 def add_sums(sums: Iterable[Sums]) -> Sums:

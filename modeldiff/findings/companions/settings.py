@@ -165,6 +165,11 @@ def _by_size(more: str, less: str) -> Callable[[EntryPair], str]:
     return meaning
 
 
+def _of_both(meaning: str) -> Callable[[EntryPair], str]:
+    """What it means that both sides say something, and not the same."""
+    return lambda entry: "" if None in (entry.base, entry.target) else meaning
+
+
 def _sampling(entry: EntryPair) -> str:
     if _parsed(entry.target) is True:
         return "Tokens are drawn by chance, so that answers vary."
@@ -224,7 +229,7 @@ _MEANINGS: Mapping[str, Callable[[EntryPair], str]] = {
     "num_beams": _by_size(
         "More answers are followed at once.", "Fewer answers are followed at once."
     ),
-    "bos_token_id": lambda _: "Texts begin with another token.",
-    "pad_token_id": lambda _: "Batches are filled up with another token.",
-    "architectures": lambda _: "Another class of the library runs it.",
+    "bos_token_id": _of_both("Texts begin with another token."),
+    "pad_token_id": _of_both("Batches are filled up with another token."),
+    "architectures": _of_both("Another class of the library runs it."),
 }

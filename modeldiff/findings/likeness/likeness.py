@@ -60,6 +60,8 @@ def describe_likeness(
         so_far = " so far" if coverage.waiting else ""
         yield f"No kind of change is named: too little could be compared{so_far}."
         return
+    if not evidence.elements:
+        return
     if not evidence.moved:
         yield _identical(coverage, all_read)
         return

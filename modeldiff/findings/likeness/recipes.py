@@ -8,7 +8,7 @@ level of training is named.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from modeldiff.changes import Change, Statistics
 from modeldiff.changes.statistics.statistics import cosine_distance
@@ -25,20 +25,24 @@ from modeldiff.findings.evidence import (
 from modeldiff.findings.likeness.rounding import (
     NO_CHANCE,
     TYPICAL_ROUNDING,
+    became_zero,
     expected_flips,
+    few_flips,
     grid_rounding,
     narrower_types,
     type_rounding,
 )
 from modeldiff.findings.likeness.size_groups import SizedRows, size_groups
-from modeldiff.findings.likeness.strangers import all_unrelated, is_unrelated, partners_lost
+from modeldiff.findings.likeness.still_parts import adapters_alone, parts_stood_still
+from modeldiff.findings.likeness.strangers import all_unrelated, partners_lost
 from modeldiff.findings.words import counted, enumeration, places_words
 from modeldiff.text.formatting import format_cosine, format_pct
 
 _WELL_BEYOND = 2.0
 """What moved by more than so many times what rounding moves, moved for other reasons too."""
-_FEW_FLIPS = 0.1
-"""Fewer than this share of what noise would flip is not noise."""
+
+_MANY = 0.01
+"""From this share on, elements that became zero are told."""
 
 RecipeCheck = Callable[[Evidence], tuple[str, ...]]
 
@@ -52,6 +56,8 @@ def _all_explained(evidence: Evidence) -> tuple[str, ...]:
     """Nothing is left to say where a witness explains all that moved."""
     if any(c.pair.place not in evidence.explained for c in evidence.moved):
         return ()
+    if any(c.statistics and c.statistics.rms_base == 0.0 for c in evidence.moved):
+        return ("What moved is explained, or was zero in base: no level of training is told.",)
     if evidence.remainder_pct:
         return (
             "What moved is explained but for changes of up to "
@@ -66,10 +72,25 @@ def _only_norms(evidence: Evidence) -> tuple[str, ...]:
     matrices = [c for c in evidence.compared if kind_of(c) not in ("norms", "vectors")]
     if not matrices or not kinds <= {"norms", "vectors"}:
         return ()
-    what = "norms" if kinds == {"norms"} else "norms, biases and other vectors"
+    what = "biases and other vectors"
+    if "norms" in kinds:
+        what = "norms" if len(kinds) == 1 else f"norms, {what}"
     return (
         f"Only {what} moved, and all {len(matrices):,} matrices are exactly equal: no training of "
         "the weights, rather vectors that were tuned alone, edited or written down in another way.",
+    )
+
+
+def _partly_zeroed(evidence: Evidence) -> tuple[str, ...]:
+    """Many elements became zero, and others moved, too."""
+    moved = evidence.where_moved
+    share = became_zero(moved.statistics) if moved else 0.0
+    if share < _MANY:
+        return ()
+    return (
+        f"About {format_pct(100 * share)} of the elements where matrices moved became zero, as in "
+        "pruning or rounding to few bits, and others moved beside that: no level of training is "
+        "told from both.",
     )
 
 
@@ -83,47 +104,6 @@ def _scale(evidence: Evidence) -> tuple[str, ...]:
         f"flipped), although relative Frobenius is {format_pct(statistics.rel_frobenius_pct)}: "
         "their scale changed more than their content.",
     )
-
-
-def _parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
-    """What stands still while other matrices move says how target was made."""
-    rows = [c for c in evidence.compared if kind_of(c) not in ("norms", "vectors")]
-    rows = [c for c in rows if c.pair.place not in evidence.explained]
-    equal, moved = [c for c in rows if is_equal(c)], [c for c in rows if is_moved(c)]
-    if not equal or not moved:
-        return ()
-    where = places_words([c.pair.place for c in equal])
-    lead = f"{len(equal):,} of {len(rows):,} matrices stood still ({where})"
-    if (spread := evidence.where_moved) and spread.rounds_away:
-        return (
-            f"{lead}: frozen or left alone, or their change was so small that it rounded away, as "
-            "much of it did in the others.",
-        )
-    return (f"{lead}, so this was no training of all weights: {_kind_of_part(evidence, moved)}",)
-
-
-def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
-    columns = {change.pair.place.column for change in moved}
-    layers = {change.pair.place.layer for change in moved}
-    rows = [c for c in evidence.compared if c.pair.place.column in columns]
-    small = any(is_moved(c) for c in evidence.of_kinds(("norms", "vectors")))
-    if len(moved) == 1:
-        return "a single matrix moved, as in an edit of the weights by hand."
-    if layers == {None} and all(is_unrelated(change.statistics) for change in moved):
-        return (
-            "only what stands outside the layers is another, and shares nothing with base's, as "
-            "when it was made anew, or is of another vocabulary."
-        )
-    if layers == {None}:
-        return "only what stands outside the layers moved, as when embeddings or head are tuned."
-    if layers == {c.pair.place.layer for c in rows} and all(map(is_moved, rows)):
-        if small or None in layers:
-            return "the same components moved in all layers, as when the others are frozen."
-        return (
-            "the same components moved in all layers, as when adapters (LoRA) are merged into "
-            "them, or when the others are frozen."
-        )
-    return "the others are as a frozen part, or one that an edit of the weights left alone."
 
 
 def _two_groups(evidence: Evidence) -> tuple[str, ...]:
@@ -206,17 +186,10 @@ def _signs_disagree(evidence: Evidence) -> tuple[str, ...]:
     """Too few signs flipped for noise of this size, as where a change is bound to each value; or
     too few elements to tell."""
     rows = evidence.moved_of_kinds((*LEVEL_KINDS, "embeddings and head"))
-    expected = [expected_flips(c.statistics) if c.statistics else 0.0 for c in rows]
-    if math.fsum(expected) < NO_CHANCE:
+    if math.fsum(expected_flips(c.statistics) for c in rows if c.statistics) < NO_CHANCE:
         return ("The change is too small, or of too few elements, to tell training from rounding.",)
     # Where most of an update rounds away, what is left flips fewer: few alone are no sign.
-    odd = [
-        change
-        for change, n in zip(rows, expected, strict=True)
-        if n >= NO_CHANCE and _flips(change) < _FEW_FLIPS * n
-    ]
-    if sum(map(_flips, rows)) < _FEW_FLIPS * math.fsum(expected):
-        odd = list(rows)
+    odd = list(rows) if few_flips(rows) else [change for change in rows if few_flips([change])]
     if not odd:
         return ()
     places = places_words([change.pair.place for change in odd])
@@ -245,11 +218,6 @@ def _mostly_rounding(evidence: Evidence) -> tuple[str, ...]:
     )
 
 
-def _flips(change: Change) -> int:
-    sums = change.statistics.sums if change.statistics else None
-    return sums.sign_flips if sums else 0
-
-
 def _is_scaled(statistics: Statistics) -> bool:
     """Whether the direction is far nearer to base's than the size of the change alone allows."""
     distance, frobenius = cosine_distance(statistics), statistics.rel_frobenius_pct
@@ -261,13 +229,15 @@ def _is_scaled(statistics: Statistics) -> bool:
 
 _RECIPES: tuple[RecipeCheck, ...] = (
     _all_explained,
+    adapters_alone,
     type_rounding,
     grid_rounding,
     _only_norms,
     partners_lost,
     all_unrelated,
+    _partly_zeroed,
     _scale,
-    _parts_stood_still,
+    parts_stood_still,
     _two_groups,
     _sparse,
     _small_stood_still,

@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from modeldiff.changes import Change, Statistics
+from modeldiff.changes.change import Sums
 from modeldiff.changes.statistics.histogram import bucket_edges
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, Moved, is_moved
 from modeldiff.text.formatting import format_pct
 
 NO_CHANCE = 30.0
 """What so many elements would do in noise of this size, and none does, is no chance."""
+_FEW_FLIPS = 0.1
+"""Fewer than this share of what noise would flip is not noise."""
 _ONE_BUCKET = 127 << 5
 """The histogram's bucket that begins at r = 1: 100 %."""
 _SMALL_ERRORS = 0.03
@@ -21,8 +26,13 @@ _ZEROED = 0.1
 """Rounding makes at least this share of those elements zero that it would of normal ones."""
 _ZEROED_OF_NORMAL = math.sqrt(12 / (2 * math.pi))
 """Of normal values, what lies within half a step of zero, by the relative size of the errors."""
-_FLOAT_GRIDS = {"F8_E4M3": 1 / 17, "F8_E5M2": 1 / 9}
-"""How far rounding to a float of few bits moves a value at most, in shares of the value."""
+_FLOAT_GRIDS = {"F8_E4M3": 1 / 17, "F8_E5M2": 1 / 9, "BF16": 1 / 257, "F16": 1 / 2049}
+"""How far rounding to a narrower float moves a value at most, in shares of the value."""
+_SPIKE = 5.0
+"""So many times as many as in both buckets beside it are no chance."""
+_NEAR_LARGEST, _MIDDLE_ERROR = 0.86, 0.43
+"""Of rounding's errors, in shares of the value, 1 % lie above this share of the largest, and half
+of them below that: they are even up to half of the largest, and then fewer."""
 _SMALLEST_STEPS = {"F16": 2.0**-24, "F8_E4M3": 2.0**-9, "F8_E5M2": 2.0**-16}
 """The step of the smallest values that a type has, where it has no finer ones."""
 
@@ -43,8 +53,7 @@ def type_rounding(evidence: Evidence) -> tuple[str, ...]:
     pairs = [c.pair for c in evidence.moved if c.pair.base and c.pair.target]
     types = {(p.base.dtype, p.target.dtype) for p in pairs if p.base and p.target}
     changed = any(one != other for one, other in types)
-    # A bucket's middle may lie above what it holds by 1/64.
-    if moved.most_steps_pct <= floor * (1 + 1 / 64):
+    if _is_within_step(moved):
         how = "stored in" if changed else "passed through"
         step = f"the stored type's own step of {format_pct(floor)}"
     elif changed and _below_smallest(moved, {target for _, target in types}):
@@ -56,6 +65,13 @@ def type_rounding(evidence: Evidence) -> tuple[str, ...]:
         f"No more than rounding: hardly an element moved by more than {step}. So do the same "
         f"weights look that were {how} another type.",
     )
+
+
+def _is_within_step(moved: Moved) -> bool:
+    """Whether 99 % of what moved did so by no more than the coarser type's step."""
+    floor = moved.statistics.resolution_pct
+    # A bucket's middle may lie above what it holds by 1/64.
+    return floor is not None and moved.most_steps_pct <= floor * (1 + 1 / 64)
 
 
 def _below_smallest(moved: Moved, types: set[str]) -> bool:
@@ -91,10 +107,9 @@ def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
             f"Like pruning: {format_pct(100 * differing / sums.n)} of the elements where something "
             "moved were set to zero, and the others are exactly equal.",
         )
-    coarser = sorted(narrower_types(evidence.moved))
-    grids = coarser or _float_grids(moved)
-    of_floats = bool(coarser) and _is_cast(evidence, moved)
-    if not (of_floats or _float_grids(moved) or _is_rounding_error(moved)):
+    grids = sorted(narrower_types(evidence.moved)) if _is_cast(evidence, moved) else []
+    grids = grids or _float_grids(moved)
+    if not grids and not _is_rounding_error(moved):
         return ()
     if not _are_alike(evidence):
         return ()
@@ -118,14 +133,21 @@ def _is_rounding_error(moved: Moved) -> bool:
     statistics, sums = moved.statistics, moved.statistics.sums
     if sums is None or statistics.histogram is None or not statistics.rel_frobenius_pct:
         return False
-    edges = bucket_edges(statistics.histogram.buckets)
-    small = statistics.histogram.counts[edges < moved.middle_step_pct / 100 / 4].sum()
-    along = abs(sums.product - sums.base_squared)
-    chance = 4 * math.sqrt(sums.delta_squared * sums.base_squared / sums.n)
+    edges, quarter = bucket_edges(statistics.histogram.buckets), moved.middle_step_pct / 4
+    small = statistics.histogram.counts[edges < quarter / 100].sum()
+    if quarter < (statistics.resolution_pct or 0.0):
+        small += sums.unchanged  # such small errors round away where the type has no such steps
     even = small > _SMALL_ERRORS * (sums.n - sums.unchanged)
     share = _ZEROED_OF_NORMAL * (statistics.rel_frobenius_pct or 0.0) / 100
     zeroed = _by_own_size(statistics) >= _ZEROED * min(share, 1.0) * sums.n
-    return bool(even) and zeroed and along < 0.5 * sums.delta_squared + chance
+    return bool(even) and zeroed and _goes_with_no_size(sums)
+
+
+def _goes_with_no_size(sums: Sums, most: float = 0.5) -> bool:
+    """Whether ⟨b − a, a⟩ is below so many times ‖b − a‖², but for chance. Errors of rounding are
+    about at a right angle to base; of a factor c it is 1 / (c − 1) times that."""
+    chance = 4 * math.sqrt(sums.delta_squared * sums.base_squared / sums.n)
+    return abs(sums.product - sums.base_squared) < most * sums.delta_squared + chance
 
 
 def _is_cast(evidence: Evidence, moved: Moved) -> bool:
@@ -137,8 +159,8 @@ def _is_cast(evidence: Evidence, moved: Moved) -> bool:
 
 
 def _float_grids(moved: Moved) -> list[str]:
-    """The float of few bits that values were rounded to before they were stored in another type: as
-    many moved by nearly the largest error as by any other, and none by more."""
+    """The narrower float that values were rounded to before they were stored in another type: by up
+    to half of the largest error as many moved as by any other, by more fewer, and none beyond."""
     histogram, sums = moved.statistics.histogram, moved.statistics.sums
     if histogram is None or sums is None:
         return []
@@ -147,7 +169,9 @@ def _float_grids(moved: Moved) -> list[str]:
     return [
         name
         for name, most in _FLOAT_GRIDS.items()
-        if moved.most_steps_pct / 100 >= 0.9 * most
+        if moved.most_steps_pct / 100 >= _NEAR_LARGEST * most
+        and moved.middle_step_pct / 100 <= _MIDDLE_ERROR * most
+        and _goes_with_no_size(sums, 1 / most / 3)
         and histogram.counts[edges > most * (1 + 1 / 32)].sum() < 1e-3 * differing
     ]
 
@@ -179,11 +203,41 @@ def _by_own_size(statistics: Statistics) -> int:
 
 def expected_flips(statistics: Statistics) -> float:
     """How many signs noise of this size would flip: of noise f times as large as a normal matrix a
-    share of atan(f) / π crosses zero."""
+    share of atan(f) / π crosses zero; what is zero has no sign to flip."""
     sums, frobenius = statistics.sums, statistics.rel_frobenius_pct
     if sums is None or frobenius is None:
         return 0.0
-    return sums.n * math.atan(frobenius / 100) / math.pi
+    return (sums.n - sums.base_zeros) * math.atan(frobenius / 100) / math.pi
+
+
+def became_zero(statistics: Statistics) -> float:
+    """The share of the elements that became zero, from 0 to 1: far more moved by their own size
+    than by a little more or less, and target is the smaller one."""
+    sums, histogram = statistics.sums, statistics.histogram
+    if sums is None or histogram is None or sums.target_squared > sums.base_squared:
+        return 0.0
+    beside = np.isin(histogram.buckets, (_ONE_BUCKET - 1, _ONE_BUCKET + 1))
+    others = int(histogram.counts[beside].sum())
+    own = _by_own_size(statistics)
+    return own / sums.n if own > _SPIKE * others else 0.0
+
+
+def few_flips(changes: Sequence[Change]) -> bool:
+    """Whether far fewer signs flipped in these together than noise of their sizes would flip, where
+    so many would that it is no chance."""
+    statistics = [change.statistics for change in changes if change.statistics]
+    expected = math.fsum(map(expected_flips, statistics))
+    flips = sum(each.sums.sign_flips for each in statistics if each.sums)
+    return expected >= NO_CHANCE and flips < _FEW_FLIPS * expected
+
+
+def is_only_rounded(change: Change) -> bool:
+    """Whether target stores a row in another type, and it moved by no more than that rounds."""
+    base, target, statistics = change.pair.base, change.pair.target, change.statistics
+    if base is None or target is None or base.dtype == target.dtype or statistics is None:
+        return False
+    moved = Moved.of(statistics)
+    return moved is not None and (_is_within_step(moved) or _below_smallest(moved, {target.dtype}))
 
 
 def narrower_types(changes: Sequence[Change]) -> set[str]:

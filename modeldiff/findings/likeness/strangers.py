@@ -39,9 +39,10 @@ def partners_lost(evidence: Evidence) -> tuple[str, ...]:
         look = "rows, heads or neurons look that stand in another order, or matrices made anew"
     else:
         where, look = "others do", "layers look that were replaced, inserted, taken out or moved"
+    shares = "shares" if len(strangers) == 1 else "share"
     return (
-        f"{len(strangers):,} of {len(rows):,} matrices share nothing with what stands at their "
-        f"place in base, while {where}: so do {look}. It says nothing of training.",
+        f"{len(strangers):,} of {len(rows):,} matrices {shares} nothing with what stands there "
+        f"in base, while {where}: so do {look}. It says nothing of training.",
     )
 
 

@@ -31,7 +31,7 @@ def _where(evidence: Evidence, side: int) -> str:
     places = places_words([change.pair.place for change in rows])
     return (
         f"NaN or infinity in {tensors} ({places}), {format_count(values)} of "
-        f"{counted(total, 'element')}{share}"
+        f"{format_count(total)} element{'' if total == 1 else 's'}{share}"
     )
 
 

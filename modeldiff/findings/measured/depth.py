@@ -119,7 +119,7 @@ def describe_depth(evidence: Evidence) -> Iterator[str]:
 def _describe(profiles: Sequence[Profile], known: KindRows, noun: str) -> Iterator[str]:
     if "matrices" in noun:
         yield from _components(profiles, known)
-    cells = _outstanding(profiles)
+    cells = _outstanding(profiles, _least_step(known))
     yield from _outstanding_words(cells, len(profiles), known, noun)
     rest = [
         profile.without(n for cell in cells if cell.profile is profile for n in cell.layers)
@@ -167,8 +167,15 @@ def _components(profiles: Sequence[Profile], known: KindRows) -> Iterator[str]:
             )
 
 
-def _outstanding(profiles: Sequence[Profile]) -> list[Outstanding]:
-    """The layers of each component that stand out from its typical one."""
+def _least_step(known: KindRows) -> float:
+    """How far medians of the stored type may lie apart by its own steps alone, in percent: a step
+    is up to twice the smallest one."""
+    steps = (c.statistics.resolution_pct or 0.0 for c in known.moved if c.statistics)
+    return 2 * max(steps, default=0.0) if known.by == "median" else 0.0
+
+
+def _outstanding(profiles: Sequence[Profile], step: float) -> list[Outstanding]:
+    """The layers of each component that stand out from its typical one, and not by a ``step``."""
     long = [profile for profile in profiles if len(profile.layers) > _LEAST_LAYERS]
     deviations = [abs(deviation) for profile in long for deviation in profile.deviations]
     if not deviations:
@@ -182,7 +189,7 @@ def _outstanding(profiles: Sequence[Profile]) -> list[Outstanding]:
                 for layer, value, deviation in zip(
                     profile.layers, profile.values, profile.deviations, strict=True
                 )
-                if sign * deviation > limit
+                if sign * deviation > limit and abs(value - profile.middle) > step
             ]
             if cells:
                 layers, values = zip(*cells, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from modeldiff.changes import Pair, Statistics, merge_statistics
 from modeldiff.findings.evidence import Evidence, Moved
+from modeldiff.findings.likeness.rounding import became_zero
 from modeldiff.findings.likeness.size_groups import size_groups
 from modeldiff.findings.words import counted
 from modeldiff.text.formatting import format_pct
@@ -51,9 +52,14 @@ def _sentence(where: str, moved: Moved, *, cast: bool) -> str:
     share = format_pct(100 - unchanged)
     step = format_pct(moved.middle_step_pct)
     if moved.is_sparse:
+        how = f"by {step} in the middle"
+        if became_zero(statistics) >= 0.99 * (1 - unchanged / 100):
+            how = "became zero"
+        elif math.isinf(moved.middle_step_pct):
+            how = "mostly from zero"
         text = (
-            f"the change is sparse: {share} of the elements moved, and these by {step} in the "
-            f"middle, while relative Frobenius is {format_pct(frobenius)}"
+            f"the change is sparse: {share} of the elements moved, and these {how}, while relative "
+            f"Frobenius is {format_pct(frobenius)}"
         )
     elif moved.rounds_away:
         text = (

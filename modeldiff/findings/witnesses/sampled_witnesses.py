@@ -14,7 +14,7 @@ from modeldiff.changes import Change
 from modeldiff.changes.relation import Relation
 from modeldiff.findings.evidence import kind_of
 from modeldiff.findings.witnesses.witness import Witness
-from modeldiff.findings.words import but_for, columns_words, counted, places_words
+from modeldiff.findings.words import MOST_NAMED, but_for, columns_words, counted, places_words
 from modeldiff.text.formatting import format_small
 
 _RENUMBERED = (
@@ -124,11 +124,27 @@ def _expert(rows: list[_Row]) -> Witness:
     )
 
 
+def _name(rows: list[_Row]) -> Witness:
+    named = dict.fromkeys((r.change.pair.place.column, r.relation.partners[0]) for r in rows)
+    inside = all(row.change.pair.place.layer is not None for row in rows)
+    where = " in the same layer" if inside else ""
+    words = [f"{own} is base's {other}" for own, other in named]
+    more = [f"{len(words) - MOST_NAMED:,} more"] if len(words) > MOST_NAMED else []
+    return _witness(
+        rows,
+        f"{_tensors(rows, 'is', 'are')} another one of base's{where} "
+        f"({_evidence(rows, 'is so')}): {_places(rows)} ({', '.join(words[:MOST_NAMED] + more)}).",
+        "Tensors that stand under each other's names are no training: one of the two sides was "
+        "written, or is read, with names mixed up.",
+    )
+
+
 _WORDS: Mapping[str, Callable[[list[_Row]], Witness]] = {
     "order": _order,
     "factors": _factors,
     "transposed": _transposed,
     "expert": _expert,
+    "name": _name,
 }
 
 

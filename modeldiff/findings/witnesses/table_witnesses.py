@@ -1,14 +1,14 @@
 """Witnesses that a change table itself gives: sums that only a constant factor, a constant step or
 zeros can have.
 
-For b = c·a the cosine is 1 (Cauchy and Schwarz); what is left besides the factor has the norm
+For b = c·a the cosine is 1 or −1 (Cauchy and Schwarz); what is left besides the factor has the norm
 ‖b‖·√(1 − cos²). Where all |b − a| are one number, their mean is their maximum.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from modeldiff.architectures import Place
@@ -40,10 +40,18 @@ def table_witnesses(changes: Iterable[Change]) -> tuple[Witness, ...]:
     return (*witnesses, *_offset_norms(left))
 
 
-def _zeros(moved: Iterable[Change]) -> Iterator[Witness]:
+def _zeros(moved: Sequence[Change]) -> Iterator[Witness]:
     rows = [c for c in moved if c.statistics and c.statistics.rms_target == 0.0]
     if rows:
         yield _witness(rows, f"{_verb(rows, 'is', 'are')} all zeros in target")
+    empty = [c for c in moved if c.statistics and c.statistics.rms_base == 0.0]
+    if empty:
+        yield _witness(
+            empty,
+            f"{_verb(empty, 'is', 'are')} all zeros in base",
+            "Of what is zero in base no change is told in percent: it was filled in, or trained "
+            "from zero.",
+        )
 
 
 def _factors(moved: Iterable[Change]) -> Iterator[Witness]:
@@ -66,7 +74,9 @@ def _factors(moved: Iterable[Change]) -> Iterator[Witness]:
         yield _witness(
             rows,
             f"{_verb(rows, 'is', 'are')} {named}, {but_for(100 * most)}",
-            "A constant factor changes the scale of a tensor and not what it holds.",
+            "A constant factor changes the scale of a tensor and not what it holds."
+            if min(factor for _, factor, _ in found) > 0
+            else "A constant factor changes the scale or the sign of a tensor, and is no training.",
         )
 
 
@@ -79,7 +89,7 @@ def _undone(scaled: list[tuple[Change, float]]) -> Iterator[Witness]:
         layers.setdefault((place.tower, place.layer, place.expert), []).append((place, factor))
     for members in layers.values():
         for (one, factor), (other, its) in combinations(members, 2):
-            if abs(factor * its - 1) < _SAME:
+            if factor > 0 and abs(factor * its - 1) < _SAME:
                 pairs.setdefault((one.column, other.column), []).append(one)
     for columns, places in pairs.items():
         layer_numbers = sorted({p.layer_number for p in places if p.layer_number is not None})
@@ -98,9 +108,9 @@ def _factor(statistics: Statistics) -> tuple[float, float] | None:
     frobenius, step = statistics.rel_frobenius_pct, (statistics.resolution_pct or 0.0) / 100
     if sums is None or distance is None or frobenius is None or sums.n < _LEAST_ELEMENTS:
         return None
-    if distance > 1 or frobenius / 100 < max(_ABOVE_ROUNDING * step, _LEAST_CHANGE):
+    if frobenius / 100 < max(_ABOVE_ROUNDING * step, _LEAST_CHANGE):
         return None
-    rest = math.sqrt(distance * (2 - distance))
+    rest = math.sqrt(distance * max(0.0, 2 - distance))
     change = math.sqrt(sums.delta_squared / sums.target_squared)
     if rest > max(_REST * min(change, 1.0), min(step / math.sqrt(2), change / 3)):
         return None

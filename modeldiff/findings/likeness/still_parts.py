@@ -1,0 +1,91 @@
+"""Matrices that stood still while others moved, which no training of all weights leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modeldiff.changes import Change
+from modeldiff.findings.evidence import Evidence, is_equal, is_moved, kind_of
+from modeldiff.findings.likeness.rounding import few_flips, is_only_rounded
+from modeldiff.findings.likeness.strangers import is_unrelated
+from modeldiff.findings.words import enumeration, places_words
+from modeldiff.text.formatting import format_pct
+
+
+def adapters_alone(evidence: Evidence) -> tuple[str, ...]:
+    """Nothing moved but the matrices of adapters that are not merged."""
+    moved = evidence.moved
+    if not all(".lora_" in change.pair.place.column for change in moved):
+        return ()
+    return (
+        f"Only the matrices of adapters (LoRA) moved, {len(moved):,} of them, and none of the "
+        "weights beside which they stand: two adapters of one model, or one that was trained on.",
+    )
+
+
+def parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
+    """What stands still while other matrices move says how target was made."""
+    rows = [c for c in evidence.compared if kind_of(c) not in ("norms", "vectors")]
+    rows = [c for c in rows if c.pair.place not in evidence.explained]
+    rounded = [c for c in rows if is_only_rounded(c)]
+    still = [c for c in rows if is_equal(c)] + rounded
+    known = {c.pair.place for c in still}
+    moved = [c for c in rows if is_moved(c) and c.pair.place not in known]
+    if not still or not moved:
+        return ()
+    where = places_words([c.pair.place for c in still])
+    lead = f"{len(still):,} of {len(rows):,} matrices stood still ({where})"
+    if rounded:
+        types = sorted({c.pair.target.dtype for c in rounded if c.pair.target})
+        lead = (
+            f"{len(still):,} of {len(rows):,} matrices moved by no more than rounding to "
+            f"{enumeration(types)} moves them ({where})"
+        )
+    spread = evidence.merged_rows(moved)
+    if spread and spread.rounds_away:
+        return (
+            f"{lead}: frozen or left alone, or their change was so small that it rounded away, as "
+            "much of it did in the others.",
+        )
+    no = "no training moved all weights alike" if rounded else "this was no training of all weights"
+    return (f"{lead}, so {no}: {_kind_of_part(evidence, moved)}",)
+
+
+def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
+    columns = {change.pair.place.column for change in moved}
+    layers = {change.pair.place.layer for change in moved}
+    rows = [c for c in evidence.compared if c.pair.place.column in columns]
+    small = any(
+        is_moved(c) and not is_only_rounded(c) for c in evidence.of_kinds(("norms", "vectors"))
+    )
+    spread = evidence.merged_rows(moved)
+    if layers == {None} and all(is_unrelated(change.statistics) for change in moved):
+        return (
+            "only what stands outside the layers is another, and shares nothing with base's, as "
+            "when it was made anew, is of another vocabulary, or another tensor in its place."
+        )
+    if layers == {None} and len(rows) < len(evidence.compared):
+        ends = all(kind_of(change) == "embeddings and head" for change in moved)
+        tuned = "embeddings or head are tuned" if ends else "it alone is tuned"
+        return f"only what stands outside the layers moved, as when {tuned}."
+    if len(moved) == 1:
+        return "a single matrix moved, as in an edit of the weights by hand."
+    if spread and spread.is_sparse:
+        share = format_pct(100 - (spread.statistics.unchanged_pct or 0.0))
+        return (
+            f"in what moved, {share} of the elements did, and these far, as in an edit, a sparse "
+            "merge or under a mask, and not as when adapters (LoRA) are merged."
+        )
+    if few_flips(moved):
+        return (
+            "in what moved, far fewer signs flipped than in training that moves it so far, as "
+            "where values are rounded to few bits (quantised)."
+        )
+    if layers == {c.pair.place.layer for c in rows} and all(map(is_moved, rows)):
+        if small or None in layers:
+            return "the same components moved in all layers, as when the others are frozen."
+        return (
+            "the same components moved in all layers, as when adapters (LoRA) are merged into "
+            "them, the others are frozen, or they alone are quantised."
+        )
+    return "the others are as a frozen part, or one that an edit of the weights left alone."
