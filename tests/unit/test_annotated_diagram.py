@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from itertools import combinations, pairwise
 from xml.etree import ElementTree
@@ -11,6 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from modeldiff.architectures import Architecture, understand
+from modeldiff.changes import ChangeTable
+from modeldiff.changes.change import SharedRows
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, METRICS
 from modeldiff.drawings.annotated.annotated import LEAST_TEXT, Drawing
@@ -229,3 +232,24 @@ def _luminance(colour: str) -> float:
     channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_what_was_measured_in_part_or_is_broken_is_marked() -> None:
+    architecture = model("llama")
+    changes = made_changes(architecture, architecture, continued)
+    rows = list(changes)
+    embedding = next(i for i, row in enumerate(rows) if "embed" in row.pair.place.component)
+    pair = replace(rows[embedding].pair, shared=SharedRows(5, 5, 8, "number"))
+    rows[embedding] = replace(rows[embedding], pair=pair)
+    broken = next(i for i, row in enumerate(rows) if "q_proj" in row.pair.place.component)
+    statistics = rows[broken].statistics
+    assert statistics is not None
+    rows[broken] = replace(rows[broken], statistics=replace(statistics, nonfinite_target=3))
+    svg = Drawing(architecture, "x", MEDIAN, 0, ChangeTable(rows)).svg(1232.0, LIGHT)
+    said = {one.get("data-node"): one for one in nodes(svg)}
+    embed = next(one for name, one in said.items() if name and "embed" in name)
+    query = next(one for name, one in said.items() if name and "q_proj" in name)
+    assert "only rows that both have" in (embed.get("aria-label") or "")
+    assert any(each.tag.endswith("path") for each in embed.iter())
+    assert "NaN or infinite values" in (query.get("aria-label") or "")
+    assert any((each.text or "").startswith("! ") for each in query.iter())

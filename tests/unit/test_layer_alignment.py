@@ -347,6 +347,8 @@ def test_each_side_is_shown_by_its_own_numbers(cut: tuple[Comparison, Result]) -
     assert ".layers.5." in of_target.pair.base.name
     assert changes.layer_with(LayerNumbers(6, 3)) == 6
     assert changes.layer_with(LayerNumbers(3, 3)) is None
+    assert changes.layer_of("target", 3) == changes.layer_of("base", 6) == 6
+    assert changes.layer_of("target", 6) is None
 
 
 def test_the_heatmap_names_both_numbers(cut: tuple[Comparison, Result]) -> None:

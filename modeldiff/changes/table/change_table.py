@@ -131,6 +131,16 @@ class ChangeTable(Sequence[Change]):
         sides: one name, but where towers were aligned apart."""
         return " / ".join(dict.fromkeys(numbers.label for numbers in self.layer_numbers(layer)))
 
+    def layer_of(self, side: Literal["base", "target"], number: int) -> int | None:
+        """What ``Place.layer`` calls the layer with this own ``number`` on one ``side``; None where
+        there is none."""
+        if not self.alignment:
+            return number
+        for at in self.merged("layer"):
+            if any(getattr(numbers, side) == number for numbers in self.layer_numbers(at)):
+                return at
+        return None
+
     def layer_with(self, numbers: LayerNumbers) -> int | None:
         """What ``Place.layer`` calls the layer with these ``numbers`` on each side; None where
         there is none."""

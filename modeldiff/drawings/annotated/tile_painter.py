@@ -9,7 +9,7 @@ from itertools import islice
 from modeldiff.drawings.annotated.colours import Colours
 from modeldiff.drawings.annotated.heads import HEAD_HEIGHT
 from modeldiff.drawings.annotated.tiles import BADGE, CHIP, CHIP_WIDTH, LINE, TEXT, Tile
-from modeldiff.drawings.diagram.box_values import BoxValue
+from modeldiff.drawings.diagram.box_values import NOT_FINITE_WORDS, PARTLY_WORDS, BoxValue
 from modeldiff.drawings.diagram.boxes import parameter_share_text
 from modeldiff.drawings.style.fonts import REGULAR, SEMIBOLD
 from modeldiff.drawings.style.metrics import Metric
@@ -17,7 +17,7 @@ from modeldiff.drawings.style.svg import escape, text_tag
 from modeldiff.drawings.style.value_scale import ValueScale
 
 _BASE = 0.34 * TEXT
-_PAD, _NARROW = 9.0, 150.0
+_PAD, _NARROW, _CORNER = 9.0, 150.0, 7
 _NAMES_SHOWN, _LONGEST_NAME = 3, 200
 
 
@@ -183,12 +183,16 @@ class TilePainter:
         unit = f" {self.metric.unit}" if self.metric.unit else ""
         if SEMIBOLD.width(text + unit, TEXT) <= width - 4:
             text += unit
+        if value.words == NOT_FINITE_WORDS:
+            text = f"! {text}"
         text = SEMIBOLD.shorten(text, width - 2, TEXT)
+        corner = f"M{x + width - _CORNER:.1f} {y:.1f}h{_CORNER}v{_CORNER}z"
+        partly = f'<path d="{corner}" style="fill:{ink}"/>' if value.words == PARTLY_WORDS else ""
         return (
             f'<rect class="chip" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{CHIP:g}"'
             f' rx="3" style="fill:{ground}"/>'
             f'<text class="number" x="{x + width / 2:.1f}" y="{y + CHIP / 2 + _BASE:.1f}"'
-            f' text-anchor="middle" style="fill:{ink}">{escape(text)}</text>'
+            f' text-anchor="middle" style="fill:{ink}">{escape(text)}</text>{partly}'
         )
 
     def _said(self, tile: Tile) -> str:

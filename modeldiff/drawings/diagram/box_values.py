@@ -17,6 +17,7 @@ from modeldiff.findings.status_words import NOT_MEASURED, STATUS_WORDS
 from modeldiff.text.formatting import format_shape
 
 NOT_FINITE_WORDS = "NaN or infinite values"
+PARTLY_WORDS = "only rows that both have"
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class BoxValue:
     """One parameter of a component (its weight, its bias), over the experts and layers asked for.
 
     ``value`` is of the metric, None where there is none; ``words`` then say why, and stand beside
-    the value where it needs them (``tied``, ``NOT_FINITE_WORDS``). ``spread`` has the value of each
-    layer, None where a layer has none; it is empty unless several layers were asked for.
+    the value where it needs them (``tied``, ``NOT_FINITE_WORDS``, ``PARTLY_WORDS``). ``spread`` has
+    the value of each layer, None where a layer has none; it is empty unless several layers were
+    asked for.
     ``elements`` are a layer's trained ones, ``share`` those of all these layers over the model's
     (0 to 1; 0 where tied).
     """
@@ -124,12 +126,20 @@ class BoxValues:
         if next(iter(groups.values()))[0].role == "tied":
             return "tied"
         if whole is not None:
-            return NOT_FINITE_WORDS if whole.nonfinite_base or whole.nonfinite_target else ""
+            return self._beside(groups, whole)
         if not self.compared:
             return ""
         parameters = [parameter for group in groups.values() for parameter in group]
         words = Counter(self._word(self._table.at(p.place), p, node) for p in parameters)
         return words.most_common(1)[0][0]
+
+    def _beside(self, groups: Holding, whole: Statistics) -> str:
+        """What the value of a parameter does not say by itself."""
+        if whole.nonfinite_base or whole.nonfinite_target:
+            return NOT_FINITE_WORDS
+        rows = [self._table.at(each.place) for group in groups.values() for each in group]
+        partly = any(row is not None and row.pair.shared is not None for row in rows)
+        return PARTLY_WORDS if partly else ""
 
     def _word(self, change: Change | None, parameter: Parameter, node: Node) -> str:
         if change is None or change.waiting:

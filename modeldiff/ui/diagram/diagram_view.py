@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from modeldiff.architectures import explain
@@ -30,7 +32,8 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
             metric = choose_metric(view)
         side = choose_side(view, comparison)
         architecture = side.architecture
-        changes = table.seen_from("base" if side is comparison.base else "target")
+        own_side: Literal["base", "target"] = "base" if side is comparison.base else "target"
+        changes = table.seen_from(own_side)
         numbers = changes if any_measured(state) else None
         if reason := why_not_drawn(architecture):
             st.info(reason)
@@ -78,14 +81,13 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
             if len(places) > 1:
                 st.markdown(f"**{code(place.column)}**")
             place_panel(place)
-            if (layer is not None or not layered) and table is changes:
+            at = None if layer is None else table.layer_of(own_side, layer)
+            if at is not None or not layered:
                 st.page_link(
                     "pages/heatmap.py",
                     label="See it on the heatmap",
                     icon=":material/grid_on:",
-                    query_params=link_query(
-                        layer=layer if layered else None, component=place.column
-                    ),
+                    query_params=link_query(layer=at if layered else None, component=place.column),
                 )
 
 
