@@ -1,7 +1,7 @@
 """Every page of the app, light and dark, wide and narrow: `python -m scripts.screenshots`.
 
-Writes into screenshots/, which git ignores; with ``--docs`` only the few that the README shows,
-into docs/images/.
+Writes into screenshots/, which git ignores; with ``--docs`` only the few that the README and the
+documentation show, into docs/images/.
 """
 
 from __future__ import annotations
@@ -57,13 +57,15 @@ VIEWS = (
     View("diagram-slide", "diagram", {"layer": "3", "numbered": "1", "slide": "1"}),
 )
 _DOCS = ROOT / "docs" / "images"
-# What the README shows: its file, and how high it is, a window's height or the whole page.
-_README_SHOTS: dict[tuple[str, Theme], tuple[str, int]] = {
+# What README and documentation show: its file, and how high it is, a window or the whole page.
+_DOCS_SHOTS: dict[tuple[str, Theme], tuple[str, int]] = {
+    ("compare", "light"): ("compare.png", 1000),
     ("heatmap-cell", "light"): ("heatmap-cell.png", 1000),
+    ("heatmap-spectrum", "light"): ("spectrum.png", 2200),
     ("diagram-layer", "light"): ("diagram-light.png", _MOST_HEIGHT),
     ("diagram-layer", "dark"): ("diagram-dark.png", _MOST_HEIGHT),
 }
-_README_EXPORTS = {"diagram-slide": ("PNG", "PDF")}
+_DOCS_EXPORTS = {"diagram-slide": ("PNG", "PDF")}
 """What the README links to as its reader would have downloaded it."""
 
 
@@ -92,9 +94,9 @@ def shoot(browser: Browser, url: str, shot: Shot) -> None:
 
 
 def export(browser: Browser, url: str, view: View) -> Iterator[Path]:
-    """A page's drawing by its own download buttons, into the README's pictures."""
+    """A page's drawing by its own download buttons, into the documentation's pictures."""
     with _opened(browser, url, view, "light", _WIDTHS["wide"]) as page:
-        for name in _README_EXPORTS[view.name]:
+        for name in _DOCS_EXPORTS[view.name]:
             path = _DOCS / f"{view.name}.{name.lower()}"
             with page.expect_download() as download:
                 page.get_by_role("button", name=name, exact=True).click()
@@ -126,15 +128,17 @@ def _wanted(docs: bool) -> Iterator[Shot]:
             for name, width in _WIDTHS.items():
                 path = ROOT / "screenshots" / f"{view.name}-{theme}-{name}.png"
                 yield Shot(view, theme, width, path)
-        elif (view.name, theme) in _README_SHOTS:
-            file, most_height = _README_SHOTS[view.name, theme]
+        elif (view.name, theme) in _DOCS_SHOTS:
+            file, most_height = _DOCS_SHOTS[view.name, theme]
             yield Shot(view, theme, _WIDTHS["wide"], _DOCS / file, most_height)
 
 
 def main() -> None:
     """Start a server with an empty cache, shoot, stop it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--docs", action="store_true", help="only the README's, into docs/images/")
+    parser.add_argument(
+        "--docs", action="store_true", help="only what the documentation shows, into docs/images/"
+    )
     docs = parser.parse_args().docs
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -146,7 +150,7 @@ def main() -> None:
             shoot(browser, server.url, shot)
             print(shot.path.relative_to(ROOT))
         for view in VIEWS if docs else ():
-            if view.name in _README_EXPORTS:
+            if view.name in _DOCS_EXPORTS:
                 for path in export(browser, server.url, view):
                     print(path.relative_to(ROOT))
         browser.close()
