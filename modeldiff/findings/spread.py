@@ -52,13 +52,13 @@ def _sentence(where: str, moved: Moved, *, cast: bool) -> str:
     step = format_pct(moved.middle_step_pct)
     if moved.is_sparse:
         text = (
-            f"the change is sparse: {share} of the elements moved, and these by {step} in the "
-            f"middle, while relative Frobenius is {format_pct(frobenius)}"
+            f"the change is sparse: {share} of the elements moved, by a median of {step}; "
+            f"relative Frobenius is {format_pct(frobenius)}"
         )
     elif moved.rounds_away:
         text = (
             f"{share} of the elements moved, most by no more than a step or two of the stored type "
-            f"({step} in the middle): so does a small dense update that rounds away"
+            f"(median {step}), as in a small dense update that rounds away"
             + (", or the same values in another type" if cast else "")
         )
     elif frobenius > 1.5 * median:
@@ -68,7 +68,7 @@ def _sentence(where: str, moved: Moved, *, cast: bool) -> str:
         )
     elif median > 1.5 * frobenius:
         text = (
-            f"small elements moved furthest for their size: the median is {format_pct(median)}, "
+            f"small elements moved most for their size: the median is {format_pct(median)}, "
             f"relative Frobenius {format_pct(frobenius)}"
         )
     else:

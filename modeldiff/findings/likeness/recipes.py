@@ -51,7 +51,7 @@ def describe_recipe(evidence: Evidence) -> tuple[str, ...]:
 def _all_explained(evidence: Evidence) -> tuple[str, ...]:
     """Nothing is left to say where a witness explains all that moved."""
     left = any(c.pair.place not in evidence.explained for c in evidence.moved)
-    return () if left else ("What moved is explained: no training is to be seen in it.",)
+    return () if left else ("All that moved is explained; no kind of training is named.",)
 
 
 def _only_norms(evidence: Evidence) -> tuple[str, ...]:
@@ -61,8 +61,8 @@ def _only_norms(evidence: Evidence) -> tuple[str, ...]:
         return ()
     what = "norms" if kinds == {"norms"} else "norms, biases and other vectors"
     return (
-        f"Only {what} moved, and all {len(matrices):,} matrices are exactly equal: no training of "
-        "the weights, rather vectors that were tuned alone, edited or written down in another way.",
+        f"Only {what} moved; all {len(matrices):,} matrices are exactly equal, as when vectors are "
+        "tuned on their own, edited, or stored by another convention.",
     )
 
 
@@ -74,7 +74,7 @@ def _scale(evidence: Evidence) -> tuple[str, ...]:
     return (
         f"The direction of the matrices is nearly the same (cosine {cosine}, {flips} of signs "
         f"flipped), although relative Frobenius is {format_pct(statistics.rel_frobenius_pct)}: "
-        "their scale changed more than their content.",
+        "their scale changed more than their direction.",
     )
 
 
@@ -86,13 +86,13 @@ def _parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
     if not equal or not moved:
         return ()
     where = places_words([c.pair.place for c in equal])
-    lead = f"{len(equal):,} of {len(rows):,} matrices stood still ({where})"
+    lead = f"{len(equal):,} of {len(rows):,} matrices are unchanged ({where})"
     if (spread := evidence.where_moved) and spread.rounds_away:
         return (
-            f"{lead}: frozen or left alone, or their change was so small that it rounded away, as "
-            "much of it did in the others.",
+            f"{lead}: left alone or frozen, or their change rounded away, as much of it did in the "
+            "others.",
         )
-    return (f"{lead}, so this was no training of all weights: {_kind_of_part(evidence, moved)}",)
+    return (f"{lead}, so not all weights were trained: {_kind_of_part(evidence, moved)}",)
 
 
 def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
@@ -101,22 +101,22 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
     rows = [c for c in evidence.compared if c.pair.place.column in columns]
     small = any(is_moved(c) for c in evidence.of_kinds(("norms", "vectors")))
     if len(moved) == 1:
-        return "a single matrix moved, as in an edit of the weights by hand."
+        return "a single matrix moved, as in a direct edit of the weights."
     if layers == {None} and all(is_unrelated(change.statistics) for change in moved):
         return (
-            "only what stands outside the layers is another, and shares nothing with base's, as "
-            "when it was made anew, or is of another vocabulary."
+            "only tensors outside the layers moved, and they are unrelated to base's, as when they "
+            "were initialised anew or belong to another vocabulary."
         )
     if layers == {None}:
-        return "only what stands outside the layers moved, as when embeddings or head are tuned."
+        return "only tensors outside the layers moved, as when embeddings or head are tuned."
     if layers == {c.pair.place.layer for c in rows} and all(map(is_moved, rows)):
         if small or None in layers:
             return "the same components moved in all layers, as when the others are frozen."
         return (
             "the same components moved in all layers, as when adapters (LoRA) are merged into "
-            "them, or when the others are frozen."
+            "them or the others are frozen."
         )
-    return "the others are as a frozen part, or one that an edit of the weights left alone."
+    return "as if a part had been frozen, or weights edited."
 
 
 def _two_groups(evidence: Evidence) -> tuple[str, ...]:
@@ -126,8 +126,8 @@ def _two_groups(evidence: Evidence) -> tuple[str, ...]:
         return ()
     few, many = groups
     return (
-        f"The matrices fall into two groups with nothing between: {_group(many)}, and "
-        f"{_group(few)}. So no one training of all weights alike made this.",
+        f"The matrices fall into two groups with nothing in between: {_group(many)}, "
+        f"and {_group(few)}. That is unlike one training of all weights.",
     )
 
 
@@ -158,8 +158,8 @@ def _sparse(evidence: Evidence) -> tuple[str, ...]:
         places = places_words([change.pair.place for change in few])
         where = f"In {len(few):,} of {len(rows):,} matrices ({places}) few elements moved"
     return (
-        f"{where}, and these far: like an edit, a sparse merge or a mask, and not like the small "
-        "steps by which training moves all.",
+        f"{where}, and those far: like an edit, a sparse merge or a mask, unlike the small steps "
+        "of dense training.",
     )
 
 
@@ -170,8 +170,8 @@ def _small_stood_still(evidence: Evidence) -> tuple[str, ...]:
         return ()
     places = places_words([change.pair.place for change in still])
     return (
-        f"{counted(len(still), 'vector')} (norms, biases and the like) stood still "
-        f"({places}), though a step such as the matrices' would show in them: not all weights "
+        f"{counted(len(still), 'vector')} (norms, biases and the like) did not move "
+        f"({places}), though steps as large as the matrices' would show in them: not all weights "
         "were trained.",
     )
 
@@ -214,9 +214,8 @@ def _signs_disagree(evidence: Evidence) -> tuple[str, ...]:
         return ()
     places = places_words([change.pair.place for change in odd])
     return (
-        f"In {len(odd):,} of {len(rows):,} matrices ({places}) far fewer signs flipped than in "
-        "training that moves them so far: the change goes with each value's size, or sits in large "
-        "values.",
+        f"In {len(odd):,} of {len(rows):,} matrices ({places}) far fewer signs flipped than noise "
+        "of this size would flip: the change scales with each value, or sits in large values.",
     )
 
 
@@ -234,7 +233,7 @@ def _mostly_rounding(evidence: Evidence) -> tuple[str, ...]:
     return (
         f"Rounding to {enumeration(sorted(types))} alone moves a matrix by about "
         f"{format_pct(alone)}, and these moved by {format_pct(mean)} (mean relative Frobenius): "
-        "how much of it is training cannot be told, so no kind of training is named.",
+        "how much of that is training can't be told, so no kind of training is named.",
     )
 
 
