@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DOCS_VENV := .venv-docs
 PAIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format demo screenshots bench clean
+.PHONY: help run test check format demo docs screenshots bench clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -35,6 +36,10 @@ format: $(VENV)/.dev-ready ## format the code and mend what ruff can mend
 demo: $(VENV)/.run-ready ## what changed between the two demo checkpoints, in the terminal
 	@$(BIN)/python -m modeldiff demo
 
+docs: $(DOCS_VENV)/.ready ## the documentation as a site, into build/site
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --clean
+	@echo "modeldiff: open build/site/index.html, or serve it: python3 -m http.server -d build/site"
+
 screenshots: $(VENV)/.dev-ready ## every page, light and dark, wide and narrow, into screenshots/
 	@sh scripts/ensure_chromium.sh $(BIN)/python
 	@$(BIN)/python -m scripts.screenshots
@@ -43,7 +48,7 @@ bench: $(VENV)/.dev-ready ## time a diff of two 1B models beside cat and a plain
 	@$(BIN)/python -m benchmarks $(PAIR)
 
 clean: ## delete the environment and everything made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis screenshots build
+	rm -rf $(VENV) $(DOCS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis screenshots build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps, so that a second call starts at once and a changed pin installs again.
@@ -63,3 +68,10 @@ $(VENV)/.dev-ready: requirements-dev.txt requirements.txt | $(VENV)/.created
 	@echo "modeldiff: installing requirements-dev.txt (some minutes the first time; torch is large)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/.run-ready
+
+# Apart: the site is written from sources alone, and needs nothing of what they import.
+$(DOCS_VENV)/.ready: requirements-docs.txt
+	@echo "modeldiff: installing requirements-docs.txt"
+	@$(PYTHON) -m venv $(DOCS_VENV)
+	@$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	@touch $@

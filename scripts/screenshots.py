@@ -1,7 +1,7 @@
 """Every page of the app, light and dark, wide and narrow: `python -m scripts.screenshots`.
 
-Writes into screenshots/, which git ignores; with ``--docs`` only the few that the README shows,
-into docs/images/.
+Writes into screenshots/, which git ignores; with ``--docs`` only the few that the README and the
+documentation show, into docs/images/.
 """
 
 from __future__ import annotations
@@ -58,9 +58,11 @@ VIEWS = (
     View("evolution", "evolution", {}),
 )
 _DOCS = ROOT / "docs" / "images"
-# What the README shows: its file, and how high it is, a window's height or the whole page.
-_README_SHOTS: dict[tuple[str, Theme], tuple[str, int]] = {
+# What README and documentation show: its file, and how high it is, a window or the whole page.
+_DOCS_SHOTS: dict[tuple[str, Theme], tuple[str, int]] = {
+    ("compare", "light"): ("compare.png", 1000),
     ("heatmap-cell", "light"): ("heatmap-cell.png", 1000),
+    ("heatmap-spectrum", "light"): ("spectrum.png", 2200),
     ("diagram-layer", "light"): ("diagram-light.png", _MOST_HEIGHT),
     ("diagram-layer", "dark"): ("diagram-dark.png", _MOST_HEIGHT),
 }
@@ -113,15 +115,17 @@ def _wanted(docs: bool) -> Iterator[Shot]:
             for name, width in _WIDTHS.items():
                 path = ROOT / "screenshots" / f"{view.name}-{theme}-{name}.png"
                 yield Shot(view, theme, width, path)
-        elif (view.name, theme) in _README_SHOTS:
-            file, most_height = _README_SHOTS[view.name, theme]
+        elif (view.name, theme) in _DOCS_SHOTS:
+            file, most_height = _DOCS_SHOTS[view.name, theme]
             yield Shot(view, theme, _WIDTHS["wide"], _DOCS / file, most_height)
 
 
 def main() -> None:
     """Start a server with an empty cache, shoot, stop it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--docs", action="store_true", help="only the README's, into docs/images/")
+    parser.add_argument(
+        "--docs", action="store_true", help="only what the documentation shows, into docs/images/"
+    )
     docs = parser.parse_args().docs
     with (
         tempfile.TemporaryDirectory() as folder,

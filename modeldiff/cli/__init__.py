@@ -66,4 +66,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _farewell(command: str, no_cache: bool) -> str:
     if command not in ("diff", "demo", "check") or no_cache:
         return "Interrupted."
-    return "Interrupted. What was measured is kept: the same command goes on from there."
+    return "Interrupted. What was measured is kept: the same command resumes there."

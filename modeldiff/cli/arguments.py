@@ -126,7 +126,7 @@ def _add_diffs(commands: _Commands) -> None:
         "diff",
         "how much each tensor changed from BASE to TARGET",
         "How much each tensor changed from BASE to TARGET, in percent of BASE. Results are kept: "
-        "the same question is answered at once the second time.",
+        "the same diff is shown at once the next time.",
         after=f"{REFERENCES}\n\n{EXIT_CODES_TEXT}",
     )
     add_pair(diff)
@@ -158,8 +158,8 @@ def _add_diffs(commands: _Commands) -> None:
 
     demo = commands.add(
         "demo",
-        "a diff of two small checkpoints that come along",
-        "A diff of demo:base and demo:continued, two small models that come along.",
+        "a diff of two small checkpoints that ship with modeldiff",
+        "A diff of demo:base and demo:continued, two small models that ship with modeldiff.",
     )
     add_measuring(demo)
     add_output(demo)
@@ -182,15 +182,15 @@ def _add_check(commands: _Commands) -> None:
         type=condition,
         metavar="CONDITION",
         help="may be given several times. On a column of the exported tables: the check fails at "
-        "each tensor where it holds, as 'median_pct > 5 and not component like \"*norm*\"'. On "
-        "whole.*: of all chosen tensors together, as 'whole.coverage_pct < 100'",
+        "each tensor where it holds: 'median_pct > 5 and not component like \"*norm*\"'. On "
+        "whole.*: of all chosen tensors together, such as 'whole.coverage_pct < 100'",
     )
     check.add_argument(
         "--only",
         action="append",
         default=[],
         metavar="PATTERN",
-        help="ask only the tensors whose place or name this matches, as 'layers.0-3.*q_proj'; may "
+        help="check only tensors whose place or name matches, such as 'layers.0-3.*q_proj'; may "
         "be given several times",
     )
     check.add_argument(
@@ -216,9 +216,9 @@ def _add_check(commands: _Commands) -> None:
 def _add_kept(commands: _Commands) -> None:
     listing = commands.add(
         "list",
-        "what there is to name: the catalog, the demos, kept results",
-        "What there is to name: the catalog's architectures, the demo checkpoints, and the results "
-        "that are kept on this machine.",
+        "what is at hand: the catalog, the demos, kept results",
+        "What is at hand: the catalog's architectures, the demo checkpoints, and the results kept "
+        "on this machine.",
     )
     listing.add_argument(
         "what", nargs="?", choices=LISTS, default="all", help="which of them (default: all)"
@@ -228,8 +228,8 @@ def _add_kept(commands: _Commands) -> None:
     opened = commands.add(
         "open",
         "a kept or exported result, without the checkpoints",
-        "Show a result again: one that is kept on this machine, or a .parquet file that was "
-        "written with --output. The checkpoints themselves are not needed.",
+        "Show a result again: one kept on this machine, or a .parquet file written with "
+        "--output. The checkpoints themselves are not needed.",
         after=EXIT_CODES_TEXT,
     )
     opened.add_argument(
@@ -246,15 +246,15 @@ def _add_helpers(commands: _Commands) -> None:
     commands.add(
         "app",
         "open the app in a browser",
-        "Serve the app on this machine and print its address, to be opened in a browser. Ctrl+C "
-        "ends it.",
+        "Serve the app on this machine and print its address, to open in a browser. Ctrl+C "
+        "stops it.",
         after="All other options go to `streamlit run`, such as --server.port 8600.",
         usage="%(prog)s [-h] [OPTION ...]",
     )
     completion = commands.add(
         "completion",
-        "the script by which a shell completes these commands",
-        "Print the script by which a shell completes commands, options, demos and the catalog.",
+        "a script that completes these commands in a shell",
+        "Print a script that completes commands, options, demos and the catalog in a shell.",
     )
     completion.add_argument("shell", choices=SHELLS, help="the shell")
     schema = commands.add(

@@ -94,9 +94,11 @@ def join_command(options: Namespace, terminal: Terminal) -> None:
 def demo_command(options: Namespace, terminal: Terminal) -> None:
     """A diff of two checkpoints that come along."""
     if not options.json:
-        terminal.line("Two small language models, trained for this: demo:continued is demo:base")
-        terminal.line("trained on with other text. How much did each of its tensors move? Try also")
-        terminal.line("demo:tuned, demo:lora and demo:unrelated as the target of a diff.")
+        terminal.line(
+            "Two small language models: demo:continued is demo:base after further training"
+        )
+        terminal.line("on other text. How much did each of its tensors move? Also try demo:tuned,")
+        terminal.line("demo:lora and demo:unrelated as the target of a diff.")
         terminal.line()
     diff_command(
         Namespace(

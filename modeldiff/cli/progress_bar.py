@@ -41,8 +41,8 @@ class ProgressBar:
         elif progress.resumed_bytes:
             self._say_once(
                 "resumed",
-                f"Going on from an interrupted diff: {progress.tensors_done:,} of "
-                f"{progress.tensors_total:,} tensors are measured already.",
+                f"Resuming an interrupted diff: {progress.tensors_done:,} of "
+                f"{progress.tensors_total:,} tensors are already measured.",
             )
         now = time.monotonic()
         self._pace.update(progress, now)

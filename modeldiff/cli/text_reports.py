@@ -108,8 +108,7 @@ def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
     base, target = comparison.base.architecture, comparison.target.architecture
     if layers_of_one_side(base, target):
         terminal.line(
-            "Layers are paired by their numbers here. As depths differ, diff finds those that hold "
-            "the same content."
+            "Layers are paired by number here. Depths differ, so diff pairs them by content."
         )
     _report_shared_rows(comparison.unmeasured, terminal)
     _report_not_compared(comparison.unmeasured, terminal)
@@ -122,9 +121,9 @@ def report_shard(shard: Shard, measured: MeasuredShard, terminal: Terminal) -> N
     terminal.line(f"Shard {shard}: {nbytes} of both sides")
     _report_statuses(measured.changes, terminal)
     if measured.journal is None:
-        terminal.line("The result of the whole diff is stored already.")
+        terminal.line("The result of the whole diff is already stored.")
     else:
-        terminal.line(f"Kept for join in {measured.journal}")
+        terminal.line(f"Journal for join: {measured.journal}")
 
 
 def report_diff(result: Result, terminal: Terminal, chosen: ChosenRows | None = None) -> None:
@@ -184,7 +183,7 @@ def _report_layers(changes: ChangeTable, terminal: Terminal) -> None:
             for run in layer_runs(chain)
         ]
         _table(terminal, ("target", "", "base"), rows)
-        terminal.line("--layers position compares them number against number.")
+        terminal.line("--layers position pairs them by number.")
 
 
 def _over_layers(changes: ChangeTable) -> Iterator[tuple[str, ...]]:
@@ -249,8 +248,8 @@ def _report_floor(statistics: Statistics, terminal: Terminal) -> None:
     if floor is None or unchanged is None or unchanged in (0.0, 100.0):
         return
     _sentence(
-        f"A stored value can move in steps of no less than {format_pct(floor)} (the coarser type): "
-        "smaller changes are seen in how many elements are unchanged.",
+        f"The stored type's finest step is {format_pct(floor)} of a value (of the coarser type): "
+        "smaller updates show only in the share of unchanged elements.",
         terminal,
     )
 
@@ -306,7 +305,7 @@ def _report_statuses(changes: ChangeTable, terminal: Terminal) -> None:
     ]
     partial = sum(change.pair.shared is not None for change in changes)
     if partial:
-        parts.append(f"{partial:,} by a part of the rows")
+        parts.append(f"{partial:,} of them in part")
     terminal.line(f"{counted(len(changes), 'tensor')}: {', '.join(parts)}")
 
 

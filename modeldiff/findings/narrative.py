@@ -94,7 +94,7 @@ def narrate(
     beside = (*filter(None, (describe_unread(unread),)), *adapter_facts(changes))
     facts = (*beside, *more, *of_layers, *_facts(evidence, coverage, witnesses))
     if layers and not evidence.moved and not evidence.broken:
-        like = "Like base's own layers, put together anew: nothing that was compared has changed."
+        like = "Like base's own layers, rearranged: nothing that was compared has changed."
         return Narrative(headline, facts, (like,))
     likeness = describe_likeness(evidence, coverage, witnesses, all_read=not any(unread))
     return Narrative(headline, facts, tuple(likeness))
@@ -112,17 +112,17 @@ def _size(evidence: Evidence, coverage: Coverage, *, in_place: bool) -> str:
     unchanged = format_pct(whole.unchanged_pct) if whole.unchanged_pct else "none"
     of = coverage.elements_words
     if median is None:
-        return f"{unchanged} of {of} are exactly equal: all that integers can tell."
+        return f"{unchanged} of {of} are exactly equal; of integers, no more is measured."
     if math.isinf(median):
-        most = "elements" if coverage.is_whole else f"of {of}"
+        most = "all elements" if coverage.is_whole else of
         return (
-            f"Most {most} are zero in base, so the median change is infinite; {unchanged} are "
-            "exactly equal."
+            f"The median relative change is infinite over {most}, since most base values are zero; "
+            f"{unchanged} are exactly equal."
         )
     if median == 0:
         return f"{unchanged} of {of} are exactly equal, so the median change is 0."
     return (
-        f"Half of {of} moved by less than {format_pct(median)} of their base value, half by more; "
+        f"The median relative change is {format_pct(median)} over {of}; "
         f"{unchanged} are exactly equal."
     )
 
@@ -182,8 +182,8 @@ def _strangers(evidence: Evidence) -> Iterator[str]:
         places = places_words([change.pair.place for change in strangers])
         have = "has" if len(strangers) == 1 else "have"
         yield (
-            f"{len(strangers):,} of {matrices:,} matrices {have} "
-            f"a cosine near 0 with base's and near half of the signs flipped: {places}."
+            f"{len(strangers):,} of {matrices:,} matrices {have} a cosine near 0 with base's and "
+            f"about half of their signs flipped: {places}."
         )
 
 
@@ -237,7 +237,7 @@ def _below_steps(evidence: Evidence) -> Iterator[str]:
     floor = max((step for step in steps if step is not None), default=0.0)
     if floor >= 0.01:
         yield (
-            f"Where relative Frobenius is told, medians lie below {format_pct(floor)}, the finest "
+            f"Relative Frobenius is given where medians lie below {format_pct(floor)}, the finest "
             "step of the stored type."
         )
 
@@ -254,7 +254,7 @@ def _norms_beside_matrices(evidence: Evidence) -> Iterator[str]:
     if other >= _FAR * one or one >= _FAR * other:
         yield (
             f"Norms moved far {'less' if one < other else 'more'} than the layers' matrices: "
-            f"{format_pct(one)} beside {format_pct(other)} ({norms.by})."
+            f"{format_pct(one)} against {format_pct(other)} ({norms.by})."
         )
 
 
@@ -284,6 +284,7 @@ def _most_changed(evidence: Evidence) -> Iterator[str]:
     ]
     if infinite:
         yield (
-            f"{len(infinite):,} with an infinite change, for base is mostly zero there: "
+            f"The median change is infinite in {counted(len(infinite), 'tensor')} where base is "
+            f"mostly zero: "
             f"{places_words(infinite)}."
         )

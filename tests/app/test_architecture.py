@@ -86,7 +86,7 @@ def test_a_chosen_box_is_explained_for_both_sides(open_page: OpenPage) -> None:
     app.session_state["chosen_block"] = "mlp.experts.gate_proj"
     app.run()
     said = words(app)
-    assert "once for each expert" in said, "base's expert"
+    assert "one per expert" in said, "base's expert"
     assert "Computes for each of the MLP" in said, "target's one MLP, across from it"
     app.session_state["chosen_block"] = "no <b>such</b> box"
     app.run()

@@ -321,7 +321,7 @@ _CLAIMS: tuple[Claim, ...] = (
     (r"(\d+) (?:of \d+ tensors )?are equal as a whole", _counts),
     (r"^The \d+ (norms|weight matrices of the layers) did not move", _still),
     (r"^No change in (embed_tokens and lm_head)", _still),
-    ("Like (?:light|tuning|heavy|continued)", _a_level),
+    ("Like (?:light|instruction|heavy|long)", _a_level),
     (r"change of the layers' (other )?matrices.* is (\d+(?:\.\d+)?) %", _mean_is),
     (
         "Like unrelated",

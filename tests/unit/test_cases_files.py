@@ -205,7 +205,7 @@ def test_layers_in_another_order_are_not_called_unrelated_weights(tmp_path: Path
         for name, tensor in base.items()
     }
     narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", backwards))
-    assert "stand in another order" in narrative.likeness[0]
+    assert "layers, heads or neurons were permuted" in narrative.likeness[0]
     assert "lm_head and embed_tokens did not move" in narrative.likeness[0]
     assert "unrelated" not in text(narrative)
 
@@ -220,7 +220,7 @@ def test_doubled_layers_are_counted_on_both_sides(tmp_path: Path) -> None:
         write(tmp_path / "base", base),
         write(tmp_path / "target", doubled, {**CONFIG, "num_hidden_layers": 6}),
     )
-    assert narrative.headline == "Layers 1–2 stand twice; all 6 are exactly equal."
+    assert narrative.headline == "Layers 1–2 occur twice; all 6 are exactly equal."
     assert "All of base's 39 tensors and all of target's 57 were compared" in text(narrative)
 
 
@@ -336,7 +336,7 @@ def test_embeddings_of_another_vocabulary_are_not_called_tuned(tmp_path: Path) -
         random = torch.Generator().manual_seed(9 + seed)
         target[name] = torch.randn(VOCABULARY + 40, HIDDEN, generator=random).mul(0.09).bfloat16()
     narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
-    assert "of another vocabulary" in narrative.likeness[0]
+    assert "belong to another vocabulary" in narrative.likeness[0]
     assert "tuned" not in text(narrative)
 
 

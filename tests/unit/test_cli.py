@@ -309,11 +309,11 @@ class TestEnds:
         assert ended.returncode == code
         assert ended.stdout == ""
         assert ended.stderr == (
-            "Interrupted. What was measured is kept: the same command goes on from there.\n"
+            "Interrupted. What was measured is kept: the same command resumes there.\n"
         )
         assert main(["diff", base, target]) == 0
         assert capsys.readouterr().err == (
-            "Going on from an interrupted diff: 4 of 11 tensors are measured already.\n"
+            "Resuming an interrupted diff: 4 of 11 tensors are already measured.\n"
         )
         assert not list(results.glob("*.journal"))
 
@@ -455,7 +455,7 @@ class TestProgressBar:
         assert stream.getvalue() == ""
         assert capsys.readouterr().err.splitlines() == [
             "Another process is measuring this pair: waiting for its result.",
-            "Going on from an interrupted diff: 2 of 4 tensors are measured already.",
+            "Resuming an interrupted diff: 2 of 4 tensors are already measured.",
         ]
 
 

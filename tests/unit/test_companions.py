@@ -40,7 +40,7 @@ def test_llama_3_to_3_1(llamas: tuple[Path, Path]) -> None:
     assert "All 5 sample texts become the same tokens in both." in said["tokenizer"]
     assert "Longest text: 8,192 tokens → 131,072 tokens." in said["tokenizer"]
     assert "eos_token_id: Writing also ends at <|eom_id|>" in said["generation"]
-    assert "max_position_embeddings: A text can be 16 times as long." in said["config"]
+    assert "max_position_embeddings: The context is 16 times as long" in said["config"]
     assert "Slow rotations are stretched (llama3 ×8 from 8,192)" in said["config"]
     assert said["config"].count("Slow rotations") == 1
     assert "made from meta-llama/Llama-3.1-8B" in said["card"]

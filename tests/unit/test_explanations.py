@@ -41,7 +41,7 @@ def test_numbers_of_the_architecture_are_in_the_sentences() -> None:
     scaled = explain("self_attn.rope", understand(published("llama-3.1-8b")))
     assert "Here θ is 500,000, stretched: llama3 ×8 from 8,192." in scaled.what
     assert "2 of 4 experts" in explain("mlp.router", understand(tiny("mixtral"))).what
-    assert explain("self_attn.k_proj").what.startswith("Makes of each token's vector")
+    assert explain("self_attn.k_proj").what.startswith("Turns each token's vector")
 
 
 def test_stored_names_are_told_where_they_are_others() -> None:

@@ -241,12 +241,10 @@ def test_the_cache_counts_layers_that_attend_and_sliding_ones_within_their_windo
 def test_memory_is_an_estimate_with_its_formula() -> None:
     fact = understand(published("llama-3-8b")).fact("memory_bytes")
     assert fact is not None and fact.value == 16_060_522_496 + 8192 * 131_072
-    assert fact.text == (
-        "about 17.1 GB: weights 16.1 GB + KV cache 1.07 GB for a text of 8,192 tokens"
-    )
+    assert fact.text == ("about 17.1 GB: weights 16.1 GB + KV cache 1.07 GB for 8,192 tokens")
     assert fact.source.startswith("estimate: checkpoint size + KV cache of 8,192 tokens in bf16")
     every = understand(tiny("mixtral")).fact("memory_bytes")
-    assert every is not None and every.text.endswith("all experts, since any may be chosen")
+    assert every is not None and every.text.endswith("all experts included")
     mamba = understand(tiny("mamba")).fact("memory_bytes")
     assert mamba is not None and mamba.value == sum(t.nbytes for t in tiny("mamba").tensors)
 
@@ -254,7 +252,7 @@ def test_memory_is_an_estimate_with_its_formula() -> None:
 def test_latent_keys_and_values_are_not_said_to_be_one_for_each_head() -> None:
     pairs = meanings(understand(published("llama-3-8b")), understand(tiny("deepseek_v3")))
     assert pairs["kv_heads"].meaning == (
-        "Keys and values of all 4 heads come out of one compressed vector."
+        "Keys and values of all 4 heads are computed from one compressed vector."
     )
 
 
@@ -361,10 +359,9 @@ def meanings(base: Architecture, target: Architecture) -> dict[str, FactPair]:
 def test_the_step_from_llama_2_to_3_is_explained() -> None:
     pairs = meanings(understand(published("llama-2-7b")), understand(published("llama-3-8b")))
     assert pairs["kv_heads"].meaning == (
-        "8 KV heads shared by 32 query heads; all in all the KV cache of a token is 4 times "
-        "smaller."
+        "8 KV heads shared by 32 query heads; in all, the KV cache per token is 4 times smaller."
     )
-    assert pairs["vocabulary"].meaning.startswith("96,256 more tokens to choose from")
+    assert pairs["vocabulary"].meaning.startswith("96,256 more tokens;")
     assert "1.05 B parameters" in pairs["vocabulary"].meaning
     assert pairs["layers"].same and pairs["layers"].meaning == ""
 
@@ -375,11 +372,10 @@ def test_the_step_from_llama_3_to_3_1_is_context_and_scaling_alone() -> None:
     entries = {key for key in different if key.startswith(ENTRY)}
     assert entries == {f"{ENTRY}config.json: {name}" for name in ("transformers_version",)}
     assert {key: different[key] for key in different.keys() - entries} == {
-        "rope_scaling": "Slow rotations are stretched (llama3 ×8 from 8,192); the longest text is "
-        "of 131,072 tokens.",
-        "context": "The longest text is 16 times as long; filled to the end, the KV cache takes "
-        "17.2 GB.",
-        "kv_cache_bytes": "Filled to the end of the context, the KV cache is 16 times as large.",
+        "rope_scaling": "Low frequencies are scaled down (llama3 ×8 from 8,192); "
+        "the context is 131,072 tokens.",
+        "context": "The context is 16 times as long; filled, its KV cache takes 17.2 GB.",
+        "kv_cache_bytes": "With the context full, the cache is 16 times as large.",
     }
 
 
@@ -388,7 +384,7 @@ def test_a_fact_that_one_side_lacks_says_so() -> None:
     theta = pairs["rope_theta"]
     assert theta.base is None and not theta.same
     assert theta.meaning == (
-        "The target turns queries and keys by their position (RoPE), the base does not."
+        "The target rotates queries and keys by position (RoPE), the base does not."
     )
 
 
@@ -501,7 +497,7 @@ def test_sharing_keys_is_not_said_to_shrink_a_cache_that_grew() -> None:
     ratio = int(str(grown.target.value)) / int(str(grown.base.value))
     assert ratio == 2
     assert pairs["attention"].meaning == (
-        "Groups of query heads share their keys and values; all in all the KV cache of a token is "
+        "Groups of query heads share their keys and values; in all, the KV cache per token is "
         "twice as large."
     )
 

@@ -192,8 +192,8 @@ CUT, DOUBLED, SWAPPED = [0, 1, 5, 6, 7], [0, 1, 2, 3, 4, 3, 4, 5, 6, 7], [0, 2, 
     ("plan", "headline"),
     [
         (CUT, "Layers 2–4 were removed; the other 5 moved by "),
-        (DOUBLED, "Layers 3–4 stand twice; all 10 moved by "),
-        (SWAPPED, "Layers 1 and 2 changed places; all 8 moved by "),
+        (DOUBLED, "Layers 3–4 occur twice; all 10 moved by "),
+        (SWAPPED, "Layers 1 and 2 were swapped; all 8 moved by "),
         ([0, 1, None, *range(2, 8)], "Layer 2 of target is new; the other 8 moved by "),
     ],
 )
@@ -225,7 +225,7 @@ def test_equal_layers_in_another_order_are_not_called_the_same_model(tmp_path: P
         changes = diff(*_pair(tmp_path, SWAPPED), device="cpu")
     narrative = narrate(changes)
     text = " ".join([narrative.headline, *narrative.facts, *narrative.likeness])
-    assert narrative.headline == "Layers 1 and 2 changed places; all 8 are exactly equal."
+    assert narrative.headline == "Layers 1 and 2 were swapped; all 8 are exactly equal."
     assert "identical" not in text and "same model" not in text
 
 

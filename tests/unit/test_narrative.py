@@ -38,7 +38,7 @@ def read(folder: Path, target: Values, base: Values | None = None, **options: ob
         ("continued", "Like heavy tuning, distillation or continued pretraining", "light"),
         ("tuned", "Like light tuning", "instructions"),
         ("lora", "adapters (LoRA)", "unrelated"),
-        ("unrelated", "Like unrelated weights, by all numbers", "pretraining"),
+        ("unrelated", "Like unrelated weights", "pretraining"),
         ("base", "The same weights in all tensors", "Like"),
     ],
 )
@@ -71,27 +71,30 @@ def test_the_facts_of_a_continued_pretraining() -> None:
     assert re.search(r"By median, the 56 weight matrices of the layers moved by 20\.\d %", facts)
     assert "the change is dense" in facts.lower()
     assert "the 17 norms moved by 0.86 % typically" in facts and "at most by 2.65 % (norm)" in facts
-    assert "Norms moved far less than the layers' matrices: 0.86 % beside 20.1 %" in facts
+    assert "Norms moved far less than the layers' matrices: 0.86 % against 20.1 %" in facts
     assert "layer 1 · self_attn.o_proj (27.9 %)" in facts
     # Layer 0 moved by far less in five components: not alike at all depths without it.
-    assert "mlp.up_proj, self_attn.k_proj and 3 more in layer 0 (12.1–15.9 %, else 20.4 %)" in facts
-    assert "Otherwise matrices moved about alike at all depths of layers 0–7" in facts
+    assert (
+        "mlp.up_proj, self_attn.k_proj and 3 more in layer 0 (12.1–15.9 %, otherwise 20.4 %)"
+        in facts
+    )
+    assert "Otherwise matrices moved about equally at all depths of layers 0–7" in facts
 
 
 def test_one_layer(tmp_path: Path) -> None:
     text = read(tmp_path, add_noise(llama_values(), 0.2, "layers.4."))
     assert "9 of 57 tensors moved" in text
     assert "in layer 4" in text and "layer 3" not in text
-    assert "a frozen part" in text
+    assert "as if a part had been frozen" in text
 
 
 def test_early_layers(tmp_path: Path) -> None:
     target = add_noise(llama_values(), 0.05)
     text = read(tmp_path, add_noise(target, 0.3, "layers.0.", "layers.1."))
     assert re.search(
-        r"by more change .*: all matrices in layers 0–1 \(\d\d\.\d–\d\d\.\d %, else", text
+        r"More change .*: all matrices in layers 0–1 \(\d\d\.\d–\d\d\.\d %, otherwise", text
     )
-    assert "Otherwise matrices moved about alike at all depths of layers 2–5" in text
+    assert "Otherwise matrices moved about equally at all depths of layers 2–5" in text
 
 
 def test_one_expert(tmp_path: Path) -> None:
@@ -108,7 +111,7 @@ def test_one_head(tmp_path: Path) -> None:
     target["model.layers.2.self_attn.q_proj.weight"] = query
     text = read(tmp_path, target)
     assert "1 of 57 tensors moved (self_attn.q_proj in layer 2)" in text
-    assert "sparse: 25.0 % of the elements moved, and these by 50" in text
+    assert "sparse: 25.0 % of the elements moved, by a median of 50" in text
     assert "a single matrix moved" in text
 
 
@@ -129,7 +132,9 @@ def test_one_percent_of_all_elements_is_sparse_and_not_light(tmp_path: Path) -> 
         for name, v in llama_values().items()
     }
     text = read(tmp_path, target)
-    assert re.search(r"sparse: (0\.9\d|1\.\d\d) % of the elements moved, and these by 20\d %", text)
+    assert re.search(
+        r"sparse: (0\.9\d|1\.\d\d) % of the elements moved, by a median of 20\d %", text
+    )
     assert "99.0 % of all elements are exactly equal" in text
     assert "rounds away" not in text
 
@@ -151,7 +156,7 @@ def test_a_change_of_scale_is_told_from_one_of_content(tmp_path: Path) -> None:
     base = llama_values()
     text = read(tmp_path, {name: 2 * value for name, value in base.items()}, base)
     assert "57 tensors are base's times 2, but for less than 0.01 %: " in text
-    assert "What moved is explained" in text and "Like" not in text
+    assert "All that moved is explained" in text and "Like" not in text
 
 
 def test_what_is_missing_or_of_another_shape_is_named() -> None:
@@ -183,7 +188,10 @@ def test_a_tensor_from_zero_is_said_apart() -> None:
         return float("inf") if zero else 5.0
 
     text = words(narrate(made_changes(model, model, from_zero)))
-    assert "1 with an infinite change" in text and "zero there: mlp.down_proj in layer 2" in text
+    assert (
+        "The median change is infinite in 1 tensor" in text
+        and "mostly zero: mlp.down_proj in layer 2" in text
+    )
     assert "moved by 5.00 % each" in text
 
 

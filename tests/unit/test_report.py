@@ -61,7 +61,7 @@ def test_it_says_where_it_comes_from_and_what_the_numbers_mean() -> None:
     assert header.target_fingerprint in words and f"modeldiff {header.version}" in words
     assert '"overlap": true' in words_with_options
     assert "facts differ" in words and "llama3 ×8 from 8,192" in words
-    assert "Half of all elements moved by less than" in words
+    assert "The median relative change is" in words
     for term in ("Floor", "Ceiling", "What misleads", "Parameters", "Where"):
         assert term in words
     drawings = [attributes.get("class") for attributes in page.named("svg")]

@@ -384,7 +384,7 @@ class TestCommands:
         assert main(["join", *arguments, "--quiet"]) == 0
         assert capsys.readouterr() == ("", "")
         assert main(["diff", *arguments, "--shard", "1/1"]) == 0
-        assert "stored already" in capsys.readouterr().out
+        assert "already stored" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
         ("measured", "expected"),

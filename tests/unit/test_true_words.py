@@ -72,7 +72,7 @@ def test_no_sentence_is_false(
     assert not list(false_claims(narrative, truths))
     compared = [truth for truth in truths if truth.compared]
     broken = any(not truth.is_finite for truth in compared)
-    assert ("broken weights" in narrative.headline) == broken
+    assert ("non-finite weights" in narrative.headline) == broken
     lacking = min(share(truths, side) for side in ("base", "target")) < 90
     if lacking and not broken:
         assert re.match("Only|So far|No ", narrative.headline), narrative.headline
@@ -82,13 +82,13 @@ def test_no_sentence_is_false(
     ("claim", "plant"),
     [
         ("weights that were read are identical", Plant("same")),
-        ("Like tuning for instructions", Plant("noise", 0.03)),
+        ("Like instruction tuning", Plant("noise", 0.03)),
         ("Like unrelated weights", Plant("replaced")),
         ("Like rounding to a coarser grid", Plant("rounded")),
         ("Like pruning", Plant("pruned")),
         ("base's times 1.5", Plant("factor", 0.5)),
         ("change is sparse", Plant("sparse")),
-        ("has broken weights", Plant(lost="target")),
+        ("has non-finite weights", Plant(lost="target")),
         ("all zeros in target", Plant("zeros")),
         ("hold base's rows in another order", Plant("reordered")),
         ("each row is base's times a factor of its own", Plant("scaled")),

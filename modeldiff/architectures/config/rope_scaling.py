@@ -87,7 +87,7 @@ def _linear(rope: Settings, start: int | None) -> str:
 
 
 def _dynamic(rope: Settings, start: int | None) -> str:
-    beyond = f"beyond {start:,} tokens" if start else "beyond the context of the first training"
+    beyond = f"beyond {start:,} tokens" if start else "beyond the original context"
     return f"θ grows with the text's length {beyond}"
 
 

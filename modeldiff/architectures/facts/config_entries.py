@@ -162,7 +162,7 @@ def _meaning(label: str, before: Fact | None, after: Fact | None) -> str:
     if before is not None and after is not None:
         return f"{label}: {after.text} instead of {before.text}."
     one, other = (after, "base") if after is not None else (before, "target")
-    return f"{label}: {one.text if one else ''}, of which the {other}'s says nothing."
+    return f"{label}: {one.text if one else ''}; not set in the {other}'s."
 
 
 def _more(count: int) -> FactPair:

@@ -94,10 +94,10 @@ def _attention(spec: ModelSpec) -> Iterator[Fact]:
         kinds = spec.positions.kinds
         slide = sum(map(slides, kinds))
         text = f"{slide} of {len(kinds)}" if slide < len(kinds) else "all"
-        yield Fact("sliding_layers", "Layers with a window", text, text, window.source)
+        yield Fact("sliding_layers", "Sliding-window layers", text, text, window.source)
     sinks = shapes["self_attn.sinks"]
     if sinks is not None:
-        yield _stored("sinks", "Attention sinks", True, "one learned score a head", sinks)
+        yield _stored("sinks", "Attention sinks", True, "one learned score per head", sinks)
     projections = ("q_proj", "k_proj", "v_proj", "qkv_proj")
     weights = [p for p in projections if f"self_attn.{p}" in shapes]
     if weights:
@@ -113,11 +113,11 @@ def _attention(spec: ModelSpec) -> Iterator[Fact]:
         yield _stored("o_bias", "Attention output bias", bias is not None, text, tensor)
     if weights or "self_attn.q_b_proj" in shapes:
         yield _qk_norm(spec)
-    yield from _cap("attention_softcap", "Cap of attention scores", "attn_logit_softcapping", spec)
+    yield from _cap("attention_softcap", "Attention soft cap", "attn_logit_softcapping", spec)
 
 
 def _cap(key: str, label: str, setting: str, spec: ModelSpec) -> Iterator[Fact]:
-    """A limit to which scores are bent."""
+    """A soft cap of scores."""
     cap = spec.settings.number(setting)
     if cap is not None:
         yield Fact(key, label, cap.value, f"± {cap.value:g}", cap.source)
@@ -127,9 +127,9 @@ def _attention_kind(spec: ModelSpec) -> Iterator[Fact]:
     heads, kv_heads = spec.dimensions.heads, spec.dimensions.kv_heads
     latent = spec.shapes["self_attn.kv_a_proj"]
     if latent is not None:
-        text = "MLA: keys and values of all heads come out of one compressed vector"
+        text = "MLA: keys and values of all heads are computed from one compressed vector"
         yield _stored("attention", "Attention", "MLA", text, latent)
-        text = f"{latent.out:,} numbers a token"
+        text = f"{latent.out:,} numbers per token"
         yield _stored("kv_latent", "Compressed keys and values", latent.out, text, latent)
     elif heads is not None and kv_heads is not None:
         if kv_heads.value == heads.value:
@@ -188,7 +188,7 @@ def _positions(spec: ModelSpec) -> Iterator[Fact]:
         yield Fact("rope_theta", "RoPE θ", theta.value, f"{theta.value:,.10g}", theta.source)
     own = positions.sliding_theta
     if own is not None:
-        label = "RoPE θ in sliding layers"
+        label = "RoPE θ of sliding-window layers"
         yield Fact("rope_theta_sliding", label, own.value, f"{own.value:,.10g}", own.source)
     scaling = positions.scaling
     if scaling is not None:
@@ -196,7 +196,7 @@ def _positions(spec: ModelSpec) -> Iterator[Fact]:
         yield Fact("rope_scaling", "RoPE scaling", scaling.value, text, scaling.source)
     share = positions.share
     if share is not None and share.value < 1:
-        text = f"{100 * share.value:g} % of each head is turned, the rest is not"
+        text = f"{100 * share.value:g} % of each head is rotated"
         yield Fact("rope_share", "RoPE share", share.value, text, share.source)
 
 
@@ -218,7 +218,7 @@ def _mlp(spec: ModelSpec) -> Iterator[Fact]:
         yield _stored("mlp_bias", "MLP bias", bias is not None, "yes" if bias else "none", tensor)
     if "mlp.router" in shapes:
         yield from _number("experts", "Experts", dimensions.experts)
-        yield from _number("experts_per_token", "Experts a token", dimensions.experts_per_token)
+        yield from _number("experts_per_token", "Experts per token", dimensions.experts_per_token)
         yield from _number("expert_size", "Expert size", dimensions.expert_width)
         routed = {
             p.place.layer
@@ -228,18 +228,18 @@ def _mlp(spec: ModelSpec) -> Iterator[Fact]:
         layers = len(shapes.layers)
         text = f"{len(routed)} of {layers}" if len(routed) < layers else f"all {layers}"
         tensor = shapes["mlp.router"]
-        yield _stored("expert_layers", "Layers with experts", len(routed), text, tensor)
+        yield _stored("expert_layers", "MoE layers", len(routed), text, tensor)
         shared = shapes.first("mlp.shared_expert.up_proj", "mlp.shared_expert.gate_proj")
         if shared is not None:
             count = spec.settings.count("n_shared_experts", "num_shared_experts")
-            text = f"{count.value if count else 1:,}, together {shared.out:,} wide"
+            text = f"{count.value if count else 1:,}, {shared.out:,} wide in all"
             yield _stored("shared_expert", "Shared expert", shared.out, text, shared)
 
 
 def _vocabulary(spec: ModelSpec) -> Iterator[Fact]:
     yield from _number("vocabulary", "Vocabulary", spec.dimensions.vocabulary)
     yield from _number("context", "Context", spec.dimensions.context, " tokens")
-    yield from _cap("logit_softcap", "Cap of final scores", "final_logit_softcapping", spec)
+    yield from _cap("logit_softcap", "Logit soft cap", "final_logit_softcapping", spec)
     yield from _head(spec)
 
 

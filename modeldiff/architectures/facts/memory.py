@@ -37,7 +37,7 @@ def footprint_facts(spec: ModelSpec) -> Iterator[Fact]:
     yield _count("parameters", "Parameters", composition.parameters)
     active = _active(spec)
     if active is not None:
-        yield _count("parameters_active", "Parameters active a token", active)
+        yield _count("parameters_active", "Active parameters per token", active)
     for part, count in composition.parts.items():
         yield _count(f"parameters_{part}", f"Parameters in {PARTS[part]}", count)
     size = composition.nbytes
@@ -69,12 +69,12 @@ def _cache_facts(spec: ModelSpec, cache: Cache) -> Iterator[Fact]:
     """Bytes of one token, and of a text that fills the context."""
     size = cache.nbytes(1)
     text = f"{_bytes(size)} in bf16"
-    yield Fact("kv_cache_bytes_per_token", "KV cache a token", size, text, cache.formula)
+    yield Fact("kv_cache_bytes_per_token", "KV cache per token", size, text, cache.formula)
     context = spec.dimensions.context
     if context is not None:
         full = cache.nbytes(context.value)
-        source = f"KV cache a token × context, {context.source}"
-        yield Fact("kv_cache_bytes", "KV cache of a full context", full, _bytes(full), source)
+        source = f"KV cache per token × context, {context.source}"
+        yield Fact("kv_cache_bytes", "KV cache at full context", full, _bytes(full), source)
 
 
 def _bytes(size: int) -> str:
@@ -89,13 +89,13 @@ def _memory(spec: ModelSpec, cache: Cache | None) -> Fact:
     words = [f"weights {format_bytes(weights)}"]
     formula = ["checkpoint size"]
     if kept:
-        words.append(f"KV cache {format_bytes(kept)} for a text of {tokens:,} tokens")
+        words.append(f"KV cache {format_bytes(kept)} for {tokens:,} tokens")
         formula.append(f"KV cache of {tokens:,} tokens in bf16")
     text = f"about {format_bytes(weights + kept)}: {' + '.join(words)}"
     if "experts" in spec.composition.parts:
-        text += "; all experts, since any may be chosen"
+        text += "; all experts included"
     quantised = spec.settings.mapping("quantization_config")
     if quantised is not None and spec.composition.types.keys() <= _WHOLE_TYPES:
         text += "; the published files are quantised and need less"
-    source = f"estimate: {' + '.join(formula)}, without what is computed on the way"
+    source = f"estimate: {' + '.join(formula)}, without activations"
     return Fact("memory_bytes", "Memory to run it", weights + kept, text, source)

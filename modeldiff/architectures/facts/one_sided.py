@@ -23,7 +23,7 @@ def one_sided(
     if sentence and _would_be_known(one.key, without):
         text = _bias_words(one) if one.key.endswith("_bias") else one.text
         return sentence.format(who=who, other=other, text=text)
-    return f"{who} says {one.text}; of {other} nothing is known."
+    return f"{who}: {one.text}; not known of {other}."
 
 
 def _bias_words(bias: Fact) -> str:
@@ -72,39 +72,38 @@ _ATTENDS = "{who} has attention ({text}), {other} has none."
 
 _ONE_SIDED = {
     **dict.fromkeys(("heads", "kv_heads", "head_dim", "attention"), _ATTENDS),
-    "kv_latent": "{who} keeps keys and values as one compressed vector ({text}), {other} does not.",
+    "kv_latent": "{who} caches keys and values as one vector ({text}), {other} does not.",
     "qkv_bias": "{who} has plain matrices for queries, keys and values ({text}), {other} has no "
     "such matrices.",
     "o_bias": _ATTENDS.replace("{text}", "at its output: {text}"),
     "qk_norm": _ATTENDS.replace("{text}", "norms of queries and keys: {text}"),
-    "attention_softcap": "{who} bends attention scores to stay within {text}, {other} does not.",
-    "logit_softcap": "{who} bends its final scores to stay within {text}, {other} does not.",
-    "rope_share": "{who} tells positions to a part of each head ({text}), {other} to all of it.",
+    "attention_softcap": "{who} soft-caps attention scores at {text}, {other} does not.",
+    "logit_softcap": "{who} soft-caps its logits at {text}, {other} does not.",
+    "rope_share": "{who} rotates a part of each head ({text}), {other} all of it.",
     "towers": "{who} has more than one stack of layers ({text}), {other} has one.",
     "expert_layers": "{who} has experts in {text} layers, {other} has none.",
-    "kv_cache_bytes_per_token": "{who} keeps {text} of each token, {other} keeps none.",
-    "kv_cache_bytes": "{who} needs {text} for a text that fills its context, {other} none.",
+    "kv_cache_bytes_per_token": "{who} caches {text} per token, {other} nothing.",
+    "kv_cache_bytes": "{who} caches {text} at full context, {other} nothing.",
     "parameters_embedding": "{who} has embeddings, {other} has none.",
     "intermediate_size": "{who} has an MLP for all tokens ({text} wide), {other} has none.",
     "mlp": "{who} has an MLP ({text}), {other} has none.",
-    "sliding_window": "{who} looks back over a window of {text} only, {other} over the whole text.",
-    "sliding_layers": "{who} has layers that look back over a window only ({text}), {other} has "
-    "none.",
-    "sinks": "{who} lets a head attend to nothing, {other} does not.",
-    "rope_theta_sliding": "{who} turns positions at another rate in sliding layers, {other} has "
-    "one rate for all.",
-    "rope_theta": "{who} turns queries and keys by their position (RoPE), {other} does not.",
-    "rope_scaling": "{who} turns queries and keys by their position (RoPE), {other} does not.",
-    "experts": "{who} has {text} MLPs in a layer where {other} has one; each token takes a few.",
-    "experts_per_token": "{who} sends each token through {text} of its experts.",
-    "expert_size": "{who} has experts with {text} inner numbers each, {other} has none.",
-    "shared_expert": "{who} has an expert that works on every token ({text}), {other} has none.",
+    "sliding_window": "{who} has a sliding window of {text}, {other} has none.",
+    "sliding_layers": "{who} has sliding-window layers ({text}), {other} has none.",
+    "sinks": "{who} has attention sinks, {other} has none.",
+    "rope_theta_sliding": "{who} has a θ of its own for sliding-window layers, {other} has one θ "
+    "for all.",
+    "rope_theta": "{who} rotates queries and keys by position (RoPE), {other} does not.",
+    "rope_scaling": "{who} rotates queries and keys by position (RoPE), {other} does not.",
+    "experts": "{who} has {text} experts per MoE layer, {other} has one MLP.",
+    "experts_per_token": "{who} routes each token to {text} of its experts.",
+    "expert_size": "{who} has experts of width {text}, {other} has none.",
+    "shared_expert": "{who} has a shared expert ({text}), {other} has none.",
     "mlp_bias": "{who} has an MLP for all tokens ({text}), {other} has no such MLP.",
-    "parameters_active": "{who} uses {text} of its parameters for a token, {other} uses all.",
+    "parameters_active": "{who} has {text} parameters active per token, {other} uses all.",
     "parameters_experts": "{who} has routed experts, {other} has none.",
     "parameters_mlp": "{who} has plain MLPs, {other} has none.",
     "parameters_attention": "{who} has attention, {other} has none.",
-    "parameters_mixer": "{who} has state spaces, {other} has none.",
-    "parameters_head": "{who} stores a head of its own, {other} uses its embedding as the head.",
+    "parameters_mixer": "{who} has state-space layers, {other} has none.",
+    "parameters_head": "{who} stores a head of its own, {other} ties it to its embedding.",
     "parameters_other": "{who} stores parameters beside these parts, {other} stores none.",
 }

@@ -46,10 +46,10 @@ def by_value(sentences: Mapping[object, str]) -> Meaning:
 
 
 def bias(where: str) -> Meaning:
-    """A sentence on a constant that is added, or is not."""
+    """A sentence on a bias that is there, or is not; ``where`` is a plural."""
     return by_value(
         {
-            True: f"A learned constant is added to {where}.",
-            False: f"No learned constant is added to {where}.",
+            True: f"{where} have a bias.",
+            False: f"{where} have no bias.",
         }
     )

@@ -9,29 +9,29 @@ _MATRIX = "y = W x"
 OUTSIDE_ENTRIES: dict[str, GlossaryEntry] = {
     "embed_tokens": GlossaryEntry(
         "Token embedding",
-        "A table with one row a token: the row is the vector with which a token enters the model. "
+        "A table with one row per token: the vector with which the token enters the model. "
         "Nothing is computed, a row is looked up.",
         "x = E[token]",
         "Rows of frequent tokens move in any training, rows of tokens that never occurred hardly "
-        "at all, so a small median beside a large spread is usual.",
+        "at all: a small median with a wide spread is usual.",
     ),
     "embed_positions": GlossaryEntry(
         "Position embedding",
-        "A table with one row a position. The row is added to the token's vector, and is the only "
-        "thing that tells the model where in the text a token stands.",
+        "A table with one row per position. The row is added to the token's vector, and is all "
+        "that the model knows of its position.",
         "x = E[token] + P[position]",
-        "It has as many rows as the model can read tokens, so a longer context needs new rows. "
+        "It has one row for each position of the context, so a longer context needs new rows. "
         "Late rows are seen least in training.",
     ),
     "embed_token_types": GlossaryEntry(
         "Segment embedding",
         "A small table that tells the first text from the second where a model reads two at once.",
         "x = E[token] + P[position] + S[segment]",
-        "With two rows only, each is added to very many tokens: a change shifts them all alike.",
+        "Each of its few rows is added to very many tokens: a change shifts them all alike.",
     ),
     "embed_layernorm": GlossaryEntry(
         "Norm of the embedding",
-        "Norms each token's vector before the first layer sees it, which steadies training.",
+        "Normalises each token's vector before the first layer, which stabilises training.",
         "norm",
         "Everything that follows reads through it, so each of its numbers scales one dimension of "
         "the whole model's input.",
@@ -57,8 +57,7 @@ OUTSIDE_ENTRIES: dict[str, GlossaryEntry] = {
     ),
     "embed.scale": GlossaryEntry(
         "Scale of the embedding",
-        "Multiplies the embedding by a constant, so that it holds its own beside what the layers "
-        "add.",
+        "Multiplies the embedding by a constant, to match the scale of what the layers add.",
         "x = E[token] · √width",
         "Nothing is learned here.",
     ),
@@ -76,15 +75,15 @@ OUTSIDE_ENTRIES: dict[str, GlossaryEntry] = {
     ),
     "lm_head": GlossaryEntry(
         "Head",
-        "Compares the last vector with one row for each token of the vocabulary: the scores say "
-        "which token comes next.",
+        "Compares the last vector with one row per token of the vocabulary: the scores (logits) of "
+        "the next token.",
         "logits = W x",
         "A row moves when its token becomes likelier or rarer as an answer. Where the head is tied "
         "it is the embedding, and both change as one.",
     ),
     "lm_head.softcap": GlossaryEntry(
         "Soft cap",
-        "Bends the scores so that none passes a limit.",
+        "Limits the scores smoothly, by tanh.",
         "c · tanh(logits / c)",
         "Nothing is learned here.",
     ),
@@ -93,8 +92,8 @@ OUTSIDE_ENTRIES: dict[str, GlossaryEntry] = {
         "One more matrix and activation that turn the last vector into one that the embedding, "
         "used as the head, can be compared with.",
         "h = activation(W x + b)",
-        "Only the guess of a hidden word reads it: a change here leaves the layers' results as "
-        "they are.",
+        "Only the prediction of masked tokens reads it: a change here leaves the layers' outputs "
+        "as they are.",
     ),
     "lm_head.norm": GlossaryEntry(
         "Norm before the head",
@@ -104,70 +103,70 @@ OUTSIDE_ENTRIES: dict[str, GlossaryEntry] = {
     ),
     "embed_patches": GlossaryEntry(
         "Patch embedding",
-        "Cuts a picture into squares and turns the colours of each into one vector, which then "
-        "goes the way of a token.",
+        "Cuts an image into patches and projects the pixels of each to one vector, which is then "
+        "treated like a token.",
         "x = W · pixels(patch)",
-        "All that the tower sees of the picture comes through it, so a change here changes every "
-        "patch.",
+        "All the tower sees of the image comes through it: a change here affects every patch.",
     ),
     "embed_class": GlossaryEntry(
-        "Vector of the whole picture",
-        "One learned vector put before the patches. What it has gathered after the last layer "
-        "stands for the whole picture.",
+        "Class token",
+        "One learned vector put before the patches. After the last layer it represents the whole "
+        "image.",
         "x = [c, patches]",
-        "It is the same for every picture: a change shifts where the gathering starts.",
+        "It is the same for every image: a change shifts its starting point.",
     ),
     "pooler": GlossaryEntry(
         "Pooler",
-        "Takes the first token's last vector as that of the whole text, through one more matrix.",
+        "Represents the whole text by the first token's last vector, through one more matrix.",
         "p = tanh(W x + b)",
-        "Only what judges whole texts reads it.",
+        "Only classifiers of whole texts read it.",
     ),
     "classifier": GlossaryEntry(
         "Classifier",
-        "One row for each class: the scores say which it is.",
+        "One row per class: the scores (logits) of the classes.",
         _MATRIX,
         "It is usually new in a fine-tuned model, so it tends to change most.",
     ),
     "conv1": GlossaryEntry(
-        "First convolution over sound",
-        "Reads the loudness of each pitch over a few moments and turns it into a vector.",
-        "y = gelu(W ∗ sound)",
-        "All that the model hears comes through it.",
+        "First audio convolution",
+        "Turns a few frames of the spectrogram into one vector.",
+        "y = gelu(W ∗ spectrogram)",
+        "All the model hears comes through it.",
     ),
     "conv2": GlossaryEntry(
-        "Second convolution over sound",
-        "Joins neighbouring moments and halves their number.",
+        "Second audio convolution",
+        "Combines neighbouring frames and halves their number.",
         "y = gelu(W ∗ x)",
-        "All that the model hears comes through it.",
+        "All the model hears comes through it.",
     ),
     "text_projection": GlossaryEntry(
         "Projection of the text",
-        "Brings what stands for the text into the space that texts and pictures share.",
+        "Projects the text's vector to the space shared by texts and images.",
         _MATRIX,
-        "It decides which pictures a text is near to.",
+        "It decides which images a text is close to.",
     ),
     "visual_projection": GlossaryEntry(
-        "Projection of the picture",
-        "Brings what stands for the picture into the space that texts and pictures share.",
+        "Projection of the image",
+        "Projects the image's vector to the space shared by texts and images.",
         _MATRIX,
-        "It decides which texts a picture is near to.",
+        "It decides which texts an image is close to.",
     ),
     "logit_scale": GlossaryEntry(
         "Scale of the scores",
-        "One number: how sharply near and far pairs of text and picture are told apart.",
-        "score = exp(s) · cosine(text, picture)",
+        "One number, an inverse temperature: how sharply matching pairs of text and image stand "
+        "out.",
+        "score = exp(s) · cosine(text, image)",
         "It scales all scores alike and leaves their order as it is.",
     ),
     "enorm": GlossaryEntry(
         "Norm of the next token",
-        "Norms the embedding of the next token, from which the token after it is predicted.",
+        "Normalises the next token's embedding, from which the token after it is predicted.",
         "norm",
         "It belongs to the extra prediction only, which a plain run leaves out.",
     ),
     "hnorm": GlossaryEntry(
         "Norm of the last result",
-        "Norms the last layer's vector before the extra prediction reads it.",
+        "Normalises the last layer's vector before the extra prediction reads it.",
         "norm",
         "It belongs to the extra prediction only, which a plain run leaves out.",
     ),

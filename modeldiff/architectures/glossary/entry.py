@@ -36,15 +36,14 @@ BIAS = GlossaryEntry(
     "Bias",
     "A learned constant that is added to the output, the same for every token.",
     "y = W x + b",
-    "A bias shifts what comes out whatever goes in. It is small beside its matrix, so even a large "
-    "relative change moves the output little; on queries and keys it shifts what every token "
-    "attends to.",
+    "A bias shifts the output whatever the input. It is usually small beside its matrix, so even "
+    "a large relative change may move the output little; on queries and keys it shifts what every "
+    "token attends to.",
 )
 
 NORM_BIAS = GlossaryEntry(
     "Bias",
     "A learned shift of each dimension, added after the norm has centred and scaled the vector.",
     LAYER_NORM,
-    "It sets where each dimension rests. What follows reads it at every token, so a shift here is "
-    "felt everywhere.",
+    "Everything that follows reads it at every token, so a shift here is felt everywhere.",
 )

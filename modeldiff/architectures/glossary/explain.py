@@ -119,20 +119,20 @@ def _angles(architecture: Architecture) -> str:
 
 def _routing(architecture: Architecture) -> str:
     experts, chosen = architecture.number("experts"), architecture.number("experts_per_token")
-    return f"Here {chosen} of {experts} experts work on a token." if experts and chosen else ""
+    return f"Here {chosen} of {experts} experts process a token." if experts and chosen else ""
 
 
 def _gate(architecture: Architecture) -> str:
     if not _word("mlp", architecture).startswith("plain"):
         return ""
-    return "This MLP has no gate: the activation stands between up and down."
+    return "This MLP has no gate: the activation is between up and down."
 
 
 def _tie(architecture: Architecture) -> str:
     head = architecture.holdings.get("lm_head", {}).get("weight", {})
     if not any(one.role == "tied" for group in head.values() for one in group):
         return ""
-    return "Here it is the embedding itself, used a second time."
+    return "Here it is tied to the embedding."
 
 
 _SENTENCES: Mapping[str, Callable[[Architecture], str]] = {
@@ -164,7 +164,7 @@ def _unknown(
     """What can honestly be said of a component that no description names."""
     node = _node(component, architecture) or _node(component.removesuffix(".bias"), architecture)
     nature = {
-        "norm": "By its name a norm: it would bring vectors to a common size.",
+        "norm": "By its name a norm, which would bring vectors to a common size.",
         "linear": "A matrix (or a stack of them) that turns one vector into another.",
         "embedding": "By its name a table of vectors, one row for each thing that is looked up.",
     }.get(node.kind if node else "", "A learned parameter.")
@@ -172,14 +172,14 @@ def _unknown(
         nature = "A learned constant that is added to this component's output."
     surroundings, _, _ = name.rpartition(".")
     where = f"It belongs to {surroundings}." if surroundings else ""
-    known = "This family's description does not name it, so what it does is not known here."
+    known = "It is not part of what is known of this family, so what it does is not known here."
     sentences = (nature, where, known, _shape(node))
     title = f"{name}: {parameter}" if parameter else name or "Unnamed"
     return Explanation(
         title,
         " ".join(sentence for sentence in sentences if sentence),
         "",
-        "Its change is measured like any other; what follows from it depends on the model's code.",
+        "Its change is measured like any other; what it means depends on the model's code.",
     )
 
 

@@ -17,13 +17,13 @@ STATE_SPACE_ENTRIES: dict[str, GlossaryEntry] = {
         "State space: short convolution",
         "Mixes each channel with its last few tokens.",
         "y[t] = Σ w[k] · x[t − k]",
-        "It is how the layer sees neighbouring tokens exactly.",
+        "It lets the layer see neighbouring tokens exactly.",
     ),
     "mixer.x_proj": GlossaryEntry(
         "State space: what to keep",
-        "Computes from each token how much to renew (Δ), what to write (B) and what to read (C).",
+        "Computes from each token the step (Δ), what to write (B) and what to read (C).",
         "[Δ, B, C] = W x",
-        "It makes the memory selective: change here alters what is remembered.",
+        "It makes the memory selective: a change here alters what is remembered.",
     ),
     "mixer.dt_proj": GlossaryEntry(
         "State space: step",
@@ -44,10 +44,10 @@ STATE_SPACE_ENTRIES: dict[str, GlossaryEntry] = {
         "It sets how far back the layer can remember.",
     ),
     "mixer.D": GlossaryEntry(
-        "State space: direct way",
-        "Lets a share of the input pass straight to the output, past the memory.",
+        "State space: skip",
+        "Passes a share of the input straight to the output, past the memory.",
         "y = C h + D x",
-        "Larger means that the layer leans less on its memory.",
+        "The larger, the less the layer relies on its memory.",
     ),
     "mixer.scan": GlossaryEntry(
         "Selective scan",
@@ -58,21 +58,21 @@ STATE_SPACE_ENTRIES: dict[str, GlossaryEntry] = {
     ),
     "mixer.norm": GlossaryEntry(
         "State space: norm",
-        "Norms the memory's reading before it is put back.",
+        "Normalises what was read from the memory.",
         "norm",
         "Each number scales one channel of the layer's result.",
     ),
     "mixer.out_proj": GlossaryEntry(
         "State space: out",
-        "Brings what was read from the memory back to the model's width; it is added to the "
+        "Projects what was read from the memory back to the hidden size; it is added to the "
         "residual stream.",
         _MATRIX,
-        "It decides where in the stream the layer writes.",
+        "It decides which directions of the stream the layer writes to.",
     ),
     **{
         f"mixer.{part}_layernorm": GlossaryEntry(
             f"State space: norm of {name}",
-            f"Norms {name} before the memory uses it, which steadies training.",
+            f"Normalises {name} before the memory uses it, which stabilises training.",
             "norm",
             "Each number scales one direction of it.",
         )

@@ -22,7 +22,7 @@ def report_check(check: Check, header: ResultHeader, terminal: Terminal) -> None
     """Each condition with its verdict and the tensors that did not pass, then the whole verdict."""
     terminal.line(f"{header.base_reference} → {header.target_reference}")
     coverage = asked_coverage(check)
-    terminal.line(f"Asked: {selection_text(check)}; {coverage}")
+    terminal.line(f"Checked: {selection_text(check)}; {coverage}")
     for outcome in check.outcomes:
         verdict = VERDICT_WORDS[outcome.verdict].upper()
         terminal.heading(f"{verdict}  fail if {outcome.condition.text}")

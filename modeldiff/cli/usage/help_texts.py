@@ -8,14 +8,14 @@ from collections.abc import Mapping
 REFERENCES = (
     "A reference is a folder, one .safetensors file, owner/name[@revision] on the Hugging Face "
     "Hub, a demo checkpoint (demo:base) or, without weights, catalog:NAME or a config.json; "
-    "modeldiff list names what is here."
+    "modeldiff list names what is at hand."
 )
 EXIT_CODES_TEXT = (
-    "Exit codes: 0 done; 1 an error that the message says how to mend; 2 wrong usage; 130 "
-    "interrupted: the next run of the same diff goes on from there. Those of check: see there."
+    "Exit codes: 0 done; 1 an error, with a hint what to do; 2 wrong usage; 130 "
+    "interrupted: the same command resumes there. check has codes of its own."
 )
 CHECK_EXIT_CODES_TEXT = (
-    "Exit codes: 0 passed; 1 an error that the message says how to mend; 2 wrong usage; 3 failed: "
+    "Exit codes: 0 passed; 1 an error, with a hint what to do; 2 wrong usage; 3 failed: "
     "a condition holds; 4 undecided: no condition holds, but one depends on what was not compared "
     "(--allow lets a reason pass); 130 interrupted."
 )

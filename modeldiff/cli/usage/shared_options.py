@@ -16,8 +16,8 @@ _Value = TypeVar("_Value")
 
 def add_pair(command: argparse.ArgumentParser) -> None:
     """``BASE TARGET``."""
-    command.add_argument("base", metavar="BASE", help="the checkpoint that change is measured from")
-    command.add_argument("target", metavar="TARGET", help="the checkpoint that it became")
+    command.add_argument("base", metavar="BASE", help="the checkpoint to measure the change from")
+    command.add_argument("target", metavar="TARGET", help="the checkpoint to measure the change to")
 
 
 def add_layers(command: argparse.ArgumentParser) -> None:
@@ -26,8 +26,8 @@ def add_layers(command: argparse.ArgumentParser) -> None:
         "--layers",
         choices=("auto", "position"),
         default="auto",
-        help="auto: where depths differ, or a layer has nothing in common with the one of its "
-        "number, layers are compared that hold the same content; position: always by number",
+        help="auto: by content where depths differ or layers were moved, else by number; position: "
+        "always by number",
     )
 
 
@@ -60,7 +60,7 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--no-cache",
         action="store_true",
-        help="neither use nor keep results; an interrupted diff then starts from zero",
+        help="neither use nor keep results; an interrupted diff then starts over",
     )
 
 
@@ -86,14 +86,14 @@ def add_rows(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PATTERN",
-        help="those whose place or name this matches, as 'layers.0-3.*q_proj'; may be given "
+        help="tensors whose place or name matches, such as 'layers.0-3.*q_proj'; may be given "
         "several times",
     )
     rows.add_argument(
         "--filter",
         type=_filter,
         metavar="CONDITION",
-        help="those for which this holds, as 'unchanged_pct < 50 and layer >= 8'",
+        help="tensors for which this holds, such as 'unchanged_pct < 50 and layer >= 8'",
     )
     rows.add_argument(
         "--sort",
@@ -102,7 +102,7 @@ def add_rows(command: argparse.ArgumentParser) -> None:
         help="order by a column of the exported tables: numbers from the largest, texts from A "
         "(default: median_pct)",
     )
-    rows.add_argument("--reverse", action="store_true", help="turn the order around")
+    rows.add_argument("--reverse", action="store_true", help="reverse the order")
     rows.add_argument("--top", type=_count, metavar="N", help="only the first N")
 
 

@@ -12,7 +12,7 @@ _TERMS = (
     (
         "Change",
         "Measured from base to target, element by element, as |target − base| / |base|. Tensors "
-        "are paired by the place that they hold in the architecture, never by their order.",
+        "are paired by their place in the architecture, never by their order.",
     ),
     (
         "Floor",
@@ -23,17 +23,17 @@ _TERMS = (
     (
         "Ceiling",
         f"Two unrelated matrices of equal scale have a median of {format_pct(METRICS[0].ceiling)} "
-        "(100 √2): there, nothing of base is left.",
+        "(100 √2): there, the median tells target no longer from an unrelated one.",
     ),
     (
         "Dense or sparse",
-        "Where the median is near the relative Frobenius norm, all elements moved about alike; far "
-        "below it, few elements carry the change.",
+        "Where the median is close to the relative Frobenius norm, the change is spread over all "
+        "elements; where it is far below, few elements carry the change.",
     ),
     (
         "Merged",
-        "What stands over several tensors (experts, a component over all layers, a layer) is "
-        "computed from their sums and histograms, never from their medians; such quantiles are "
+        "Numbers of several tensors (experts, a component over all layers, a layer) are computed "
+        "from their sums and histograms, never from their medians; such quantiles are "
         "within 1/64 of their value.",
     ),
     (

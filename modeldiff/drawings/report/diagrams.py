@@ -26,8 +26,8 @@ def diagram_html(changes: ChangeTable, architecture: Architecture) -> str:
         palette=REPORT_PALETTE,
     )
     return (
-        "<p>The target as data passes through it, each parameter with its median relative change "
-        f'over all layers.</p><div class="scroll drawing">{drawing}</div>'
+        "<p>The target in data-flow order, each parameter with its median relative change over all "
+        f'layers.</p><div class="scroll drawing">{drawing}</div>'
     )
 
 

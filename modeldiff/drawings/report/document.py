@@ -76,7 +76,7 @@ class _Report:
             _table(rows, len(self._result.changes)),
             section("guide", "How to read this", guide_html(rows.metrics)),
             f"<footer>Made by modeldiff {text(self._header.version)} from the result "
-            f"<code>{self._result.key[:12]}</code>. This file asks nothing of any network."
+            f"<code>{self._result.key[:12]}</code>. This file loads nothing from the network."
             "</footer>",
         )
         script = _asset("report.js")
@@ -119,8 +119,8 @@ def _models(result: Result, comparison: Comparison) -> str:
 _NOT_OPENED = section(
     "architecture",
     "Architecture",
-    "<p>This report was made from the stored result alone. The checkpoints were not opened, so it "
-    "has neither their diagram nor their facts.</p>",
+    "<p>This report was made from the stored result alone. The checkpoints were not opened, so "
+    "their diagram and facts are not here.</p>",
 )
 
 
@@ -192,8 +192,8 @@ def _table(rows: ReportRows, tensors: int) -> str:
         '<option value="">all</option></select></label> <output id="count"></output></div>',
         table_html(rows, caption),
         _left_out(rows),
-        "<p>Experts of a layer are one row, and so are a component over all layers and a layer "
-        "over all components. Each expert has a row of its own in the CSV, JSON and Parquet files."
+        "<p>The experts of a layer share one row; each has its own in the CSV, JSON and Parquet "
+        "files. Further rows are a component over all layers, and a layer over all components."
         "</p>",
     )
 

@@ -9,10 +9,10 @@ from modeldiff.findings.narrative import narrate
 
 
 def narrative_html(changes: ChangeTable, unread: Unread = ((), ())) -> str:
-    """What the numbers of ``changes`` say, then what they are like; plain paragraphs and lists.
+    """What the numbers of ``changes`` say, then what they may mean; plain paragraphs and lists.
     ``unread`` as ``narrate`` takes it."""
     narrative = narrate(changes, unread=unread)
-    likeness = "<h3>What this is like</h3>" if narrative.likeness else ""
+    likeness = "<h3>What they may mean</h3>" if narrative.likeness else ""
     return (
         f'<p class="headline">{sentence(narrative.headline)}</p>{paragraphs(narrative.facts)}'
         f"{likeness}{paragraphs(narrative.likeness, 'inference')}"

@@ -54,7 +54,7 @@ def describe_likeness(
     if not evidence.compared:
         return
     if evidence.broken:
-        yield "No kind of change is named while weights are broken: what is lost cannot be judged."
+        yield "No kind of change is named, since some weights are not finite."
         return
     if not coverage.is_enough:
         so_far = " so far" if coverage.waiting else ""
@@ -77,8 +77,8 @@ def _identical(coverage: Coverage, all_read: bool) -> str:
         )
     if coverage.is_whole:
         return (
-            "The same weights in all tensors: only files, their layout or type, or what stands "
-            "beside the tensors may differ."
+            "The same weights in all tensors: only files, layout, types, or what is beside "
+            "the tensors may differ."
         )
     return (
         f"What both have is the same ({coverage.shares_words} elements): one looks like the other "
@@ -97,9 +97,9 @@ def _level(evidence: Evidence, coverage: Coverage) -> tuple[str, ...]:
     return (
         _kind(mean),
         f"The mean relative Frobenius change of the layers' {other}matrices{of} is "
-        f"{format_pct(mean)}, {_neighbours(mean)}; they have cosine "
+        f"{format_pct(mean)}, {_neighbours(mean)}; their cosine is "
         f"{format_cosine(matrices.cosine)}, {format_pct(matrices.sign_flip_pct)} of signs flipped. "
-        "The reference pairs are of 7 to 8 billion parameters; numbers alone do not tell how "
+        "The reference pairs have 7 to 8 billion parameters; numbers alone do not tell how "
         "target was made.",
     )
 
@@ -108,10 +108,10 @@ def _kind(mean: float) -> str:
     if mean < _LIGHT_PCT:
         return "Like light tuning (DPO, RL) or less."
     if mean < _INSTRUCT_PCT:
-        return "Like tuning for instructions."
+        return "Like instruction tuning."
     if mean < _HEAVY_PCT:
         return "Like heavy tuning, distillation or continued pretraining."
-    return "Like continued pretraining on much text."
+    return "Like long continued pretraining."
 
 
 def _neighbours(mean: float) -> str:

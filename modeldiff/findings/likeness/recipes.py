@@ -57,14 +57,13 @@ def _all_explained(evidence: Evidence) -> tuple[str, ...]:
     if any(c.pair.place not in evidence.explained for c in evidence.moved):
         return ()
     if any(c.statistics and c.statistics.rms_base == 0.0 for c in evidence.moved):
-        return ("What moved is explained, or was zero in base: no level of training is told.",)
+        return ("All that moved is explained, or was zero in base; no kind of training is named.",)
     if evidence.remainder_pct:
         return (
-            "What moved is explained but for changes of up to "
-            f"{format_pct(evidence.remainder_pct)} beside it: no level of training is told from "
-            "these.",
+            f"All that moved is explained but for up to {format_pct(evidence.remainder_pct)}; no "
+            "kind of training is named for that.",
         )
-    return ("What moved is explained: no training is to be seen in it.",)
+    return ("All that moved is explained; no training shows in it.",)
 
 
 def _only_norms(evidence: Evidence) -> tuple[str, ...]:
@@ -76,8 +75,8 @@ def _only_norms(evidence: Evidence) -> tuple[str, ...]:
     if "norms" in kinds:
         what = "norms" if len(kinds) == 1 else f"norms, {what}"
     return (
-        f"Only {what} moved, and all {len(matrices):,} matrices are exactly equal: no training of "
-        "the weights, rather vectors that were tuned alone, edited or written down in another way.",
+        f"Only {what} moved; all {len(matrices):,} matrices are exactly equal, as when vectors are "
+        "tuned on their own, edited, or stored by another convention.",
     )
 
 
@@ -102,7 +101,7 @@ def _scale(evidence: Evidence) -> tuple[str, ...]:
     return (
         f"The direction of the matrices is nearly the same (cosine {cosine}, {flips} of signs "
         f"flipped), although relative Frobenius is {format_pct(statistics.rel_frobenius_pct)}: "
-        "their scale changed more than their content.",
+        "their scale changed more than their direction.",
     )
 
 
@@ -113,8 +112,8 @@ def _two_groups(evidence: Evidence) -> tuple[str, ...]:
         return ()
     few, many = groups
     return (
-        f"The matrices fall into two groups with nothing between: {_group(many)}, and "
-        f"{_group(few)}. So no one training of all weights alike made this.",
+        f"The matrices fall into two groups with nothing in between: {_group(many)}, "
+        f"and {_group(few)}. That is unlike one training of all weights.",
     )
 
 
@@ -145,8 +144,8 @@ def _sparse(evidence: Evidence) -> tuple[str, ...]:
         places = places_words([change.pair.place for change in few])
         where = f"In {len(few):,} of {len(rows):,} matrices ({places}) few elements moved"
     return (
-        f"{where}, and these far: like an edit, a sparse merge or a mask, and not like the small "
-        "steps by which training moves all.",
+        f"{where}, and those far: like an edit, a sparse merge or a mask, unlike the small steps "
+        "of dense training.",
     )
 
 
@@ -157,8 +156,8 @@ def _small_stood_still(evidence: Evidence) -> tuple[str, ...]:
         return ()
     places = places_words([change.pair.place for change in still])
     return (
-        f"{counted(len(still), 'vector')} (norms, biases and the like) stood still "
-        f"({places}), though a step such as the matrices' would show in them: not all weights "
+        f"{counted(len(still), 'vector')} (norms, biases and the like) did not move "
+        f"({places}), though steps as large as the matrices' would show in them: not all weights "
         "were trained.",
     )
 
@@ -194,9 +193,8 @@ def _signs_disagree(evidence: Evidence) -> tuple[str, ...]:
         return ()
     places = places_words([change.pair.place for change in odd])
     return (
-        f"In {len(odd):,} of {len(rows):,} matrices ({places}) far fewer signs flipped than in "
-        "training that moves them so far: the change goes with each value's size, or sits in large "
-        "values.",
+        f"In {len(odd):,} of {len(rows):,} matrices ({places}) far fewer signs flipped than noise "
+        "of this size would flip: the change scales with each value, or sits in large values.",
     )
 
 
@@ -214,7 +212,7 @@ def _mostly_rounding(evidence: Evidence) -> tuple[str, ...]:
     return (
         f"Rounding to {enumeration(sorted(types))} alone moves a matrix by about "
         f"{format_pct(alone)}, and these moved by {format_pct(mean)} (mean relative Frobenius): "
-        "how much of it is training cannot be told, so no kind of training is named.",
+        "how much of that is training can't be told, so no kind of training is named.",
     )
 
 

@@ -62,8 +62,8 @@ def type_rounding(evidence: Evidence) -> tuple[str, ...]:
     else:
         return ()
     return (
-        f"No more than rounding: hardly an element moved by more than {step}. So do the same "
-        f"weights look that were {how} another type.",
+        f"No more than rounding: hardly an element moved by more than {step}, as when the "
+        f"same weights are {how} another type.",
     )
 
 
@@ -104,8 +104,8 @@ def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
         if abs(sums.product - sums.target_squared) > 1e-5 * sums.target_squared:
             return ()
         return (
-            f"Like pruning: {format_pct(100 * differing / sums.n)} of the elements where something "
-            "moved were set to zero, and the others are exactly equal.",
+            f"Like pruning: {format_pct(100 * differing / sums.n)} of the elements of "
+            "tensors that moved were set to zero, and the others are exactly equal.",
         )
     grids = sorted(narrower_types(evidence.moved)) if _is_cast(evidence, moved) else []
     grids = grids or _float_grids(moved)
@@ -116,9 +116,9 @@ def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
     grid = f"({', '.join(grids)})" if grids else "(int8, fp8 or fewer bits)"
     return (
         f"Like rounding to a coarser grid {grid}, and not like training: of the {differing:,} "
-        "elements that moved none changed its sign or moved by more than its own size, as some "
-        f"{crossing:,.0f} would in noise of this size (relative Frobenius "
-        f"{format_pct(statistics.rel_frobenius_pct)}).",
+        "elements that moved, none changed its sign or moved by more than its own size; noise of "
+        f"this size (relative Frobenius {format_pct(statistics.rel_frobenius_pct)}) would do that "
+        f"to some {crossing:,.0f}.",
     )
 
 

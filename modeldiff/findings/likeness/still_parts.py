@@ -34,7 +34,7 @@ def parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
     if not still or not moved:
         return ()
     where = places_words([c.pair.place for c in still])
-    lead = f"{len(still):,} of {len(rows):,} matrices stood still ({where})"
+    lead = f"{len(still):,} of {len(rows):,} matrices are unchanged ({where})"
     if rounded:
         types = sorted({c.pair.target.dtype for c in rounded if c.pair.target})
         lead = (
@@ -44,10 +44,10 @@ def parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
     spread = evidence.merged_rows(moved)
     if spread and spread.rounds_away:
         return (
-            f"{lead}: frozen or left alone, or their change was so small that it rounded away, as "
-            "much of it did in the others.",
+            f"{lead}: left alone or frozen, or their change rounded away, as much of it did in the "
+            "others.",
         )
-    no = "no training moved all weights alike" if rounded else "this was no training of all weights"
+    no = "training did not move all weights alike" if rounded else "not all weights were trained"
     return (f"{lead}, so {no}: {_kind_of_part(evidence, moved)}",)
 
 
@@ -61,31 +61,31 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
     spread = evidence.merged_rows(moved)
     if layers == {None} and all(is_unrelated(change.statistics) for change in moved):
         return (
-            "only what stands outside the layers is another, and shares nothing with base's, as "
-            "when it was made anew, is of another vocabulary, or another tensor in its place."
+            "only tensors outside the layers moved, and they are unrelated to base's, as when they "
+            "were initialised anew, belong to another vocabulary, or are another tensor."
         )
     if layers == {None} and len(rows) < len(evidence.compared):
         ends = all(kind_of(change) == "embeddings and head" for change in moved)
         tuned = "embeddings or head are tuned" if ends else "it alone is tuned"
-        return f"only what stands outside the layers moved, as when {tuned}."
+        return f"only tensors outside the layers moved, as when {tuned}."
     if len(moved) == 1:
-        return "a single matrix moved, as in an edit of the weights by hand."
+        return "a single matrix moved, as in a direct edit of the weights."
     if spread and spread.is_sparse:
         share = format_pct(100 - (spread.statistics.unchanged_pct or 0.0))
         return (
-            f"in what moved, {share} of the elements did, and these far, as in an edit, a sparse "
-            "merge or under a mask, and not as when adapters (LoRA) are merged."
+            f"where matrices moved, only {share} of the elements did, and far: as in an edit, a "
+            "sparse merge or training under a mask, not as when adapters (LoRA) are merged."
         )
     if few_flips(moved):
         return (
-            "in what moved, far fewer signs flipped than in training that moves it so far, as "
-            "where values are rounded to few bits (quantised)."
+            "where matrices moved, far fewer signs flipped than training that far would flip, as "
+            "when values are rounded to few bits (quantised)."
         )
     if layers == {c.pair.place.layer for c in rows} and all(map(is_moved, rows)):
         if small or None in layers:
             return "the same components moved in all layers, as when the others are frozen."
         return (
             "the same components moved in all layers, as when adapters (LoRA) are merged into "
-            "them, the others are frozen, or they alone are quantised."
+            "them, the others are frozen, or only these are quantised."
         )
-    return "the others are as a frozen part, or one that an edit of the weights left alone."
+    return "as if a part had been frozen, or weights edited."

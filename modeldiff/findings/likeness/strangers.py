@@ -35,14 +35,14 @@ def partners_lost(evidence: Evidence) -> tuple[str, ...]:
     if not strangers or len(strangers) == len(rows):
         return ()
     if _layers_of(strangers) <= _layers_of(c for c in rows if not is_unrelated(c.statistics)):
-        where = "others of the same layers do"
-        look = "rows, heads or neurons look that stand in another order, or matrices made anew"
+        where = "others of the same layers do not"
+        like = "rows, heads or neurons were permuted, or matrices initialised anew"
     else:
-        where, look = "others do", "layers look that were replaced, inserted, taken out or moved"
-    shares = "shares" if len(strangers) == 1 else "share"
+        where, like = "others do not", "layers were replaced, inserted, removed or moved"
+    have = "has" if len(strangers) == 1 else "have"
     return (
-        f"{len(strangers):,} of {len(rows):,} matrices {shares} nothing with what stands there "
-        f"in base, while {where}: so do {look}. It says nothing of training.",
+        f"{len(strangers):,} of {len(rows):,} matrices {have} a cosine near 0 with base's at "
+        f"the same place, while {where}, as when {like}. This says nothing about training.",
     )
 
 
@@ -55,16 +55,16 @@ def all_unrelated(evidence: Evidence) -> tuple[str, ...]:
     if same := [c for c in evidence.of_kinds(("embeddings and head",)) if is_equal(c)]:
         places = places_words([change.pair.place for change in same])
         return (
-            "The layers' matrices share nothing with what stands at their places in base, while "
-            f"{places} did not move: so do layers look that stand in another order, or whose heads "
-            "and neurons do. It says nothing of training.",
+            "The layers' matrices have a cosine near 0 with base's at the same places, while "
+            f"{places} did not move, as when layers, heads or neurons were permuted. This says "
+            "nothing about training.",
         )
     cosine, flips = format_cosine(statistics.cosine), format_pct(statistics.sign_flip_pct)
     return (
-        "Like unrelated weights, by all numbers of the matrices.",
-        f"Their median is {format_pct(statistics.median_pct)} (two of equal scale that share "
-        f"nothing have {format_pct(UNRELATED_MEDIAN_PCT)}), cosine {cosine}, {flips} of signs "
-        "flipped (0 and 50 %).",
+        "Like unrelated weights.",
+        f"The matrices' median change is {format_pct(statistics.median_pct)}, their cosine "
+        f"{cosine}, with {flips} of signs flipped; for unrelated ones of equal scale these are "
+        f"{format_pct(UNRELATED_MEDIAN_PCT)}, 0 and 50 %.",
     )
 
 

@@ -12,9 +12,11 @@ def describe_broken(evidence: Evidence) -> str:
     if not evidence.broken:
         return ""
     if _at_the_same_places(evidence):
-        return f"Base and target have broken weights, at the same places: {_where(evidence, 0)}."
+        return (
+            f"Base and target have non-finite weights, at the same places: {_where(evidence, 0)}."
+        )
     sides = [
-        f"{name} has broken weights: {_where(evidence, side)}"
+        f"{name} has non-finite weights: {_where(evidence, side)}"
         for side, name in ((1, "Target"), (0, "Base"))
         if any(nonfinite_of(change)[side] for change in evidence.broken)
     ]

@@ -95,7 +95,7 @@ def outstanding_layers(evidence: Evidence) -> tuple[list[Outstanding], str]:
     name of the number that says so."""
     rows, moved = evidence.of_kinds(LEVEL_KINDS), evidence.moved_of_kinds(LEVEL_KINDS)
     known = KindRows(LEVEL_KINDS[0], tuple(rows), tuple(moved), each=True)
-    return _outstanding(_profiles(evidence, known)), known.by
+    return _outstanding(_profiles(evidence, known), _least_step(known)), known.by
 
 
 def describe_depth(evidence: Evidence) -> Iterator[str]:
@@ -137,12 +137,12 @@ def _describe(profiles: Sequence[Profile], known: KindRows, noun: str) -> Iterat
         who = f"all {noun}" if every else columns_words([profile.column for profile in some])
         yield f"The change of {who} {shape} ({_over_thirds(some, known)})."
     if alike and len(alike) < len(long):
-        yield f"That of the other {noun} is about the same over {_layers_words(alike)}."
+        yield f"The change of the other {noun} is about the same over {_layers_words(alike)}."
     elif alike and "matrices" in noun:  # That norms are alike at all depths is what norms do.
         others = f"Otherwise {noun}" if cells else f"All {noun}"
         did = "did so" if noun.endswith("moved") else "moved"
         yield (
-            f"{others} {did} about alike at all depths of {_layers_words(alike)} "
+            f"{others} {did} about equally at all depths of {_layers_words(alike)} "
             f"({_over_thirds(alike, known)})."
         )
 
@@ -216,14 +216,12 @@ def _outstanding_words(
             who = f"all {noun}" if 1 < len(names) == count else columns_words(names)
             size = _range([value for cell in group for value in cell.values])
             typical = format_pct(median(cell.profile.middle for cell in group))
-            parts.append(f"{who} in {format_layers(group[0].layers)} ({size}, else {typical})")
+            parts.append(f"{who} in {format_layers(group[0].layers)} ({size}, otherwise {typical})")
         left = sum(len(group) for group in groups[MOST_NAMED:])
         rest = f"; and {counted(left, 'component')} more" if left else ""
-        lead = "Standing out" if "matrices" in noun else f"Of the {noun}, standing out"
-        yield (
-            f"{lead} by {'more' if more else 'less'} change than in their other layers "
-            f"({known.by}): {'; '.join(parts)}{rest}."
-        )
+        word = "more" if more else "less"
+        lead = word.capitalize() if "matrices" in noun else f"Among the {noun}, {word}"
+        yield (f"{lead} change than in their other layers ({known.by}): {'; '.join(parts)}{rest}.")
 
 
 def _profiles(evidence: Evidence, known: KindRows) -> list[Profile]:

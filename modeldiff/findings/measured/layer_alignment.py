@@ -62,7 +62,7 @@ def alignment_facts(changes: ChangeTable) -> Iterator[str]:
             named = [*named[: _MOST_RUNS - 1], f"{len(named) - _MOST_RUNS + 1:,} more runs moved"]
         if named:
             yield _tower(tower) + _sentence(
-                f"target's {', '.join(named)}; several layers together go by base's numbers here"
+                f"target's {', '.join(named)}; ranges of layers use base's numbers here"
             )
     doubts: dict[str, set[int]] = {}
     for change in changes:
@@ -84,8 +84,8 @@ def _events(chain: Chain) -> Iterator[str]:
         yield f"{format_layers(removed)} {_was(removed)} removed"
     for count in sorted({count for count in times.values() if count > 1}):
         repeated = sorted(layer for layer, own in times.items() if own == count)
-        stand = "stands" if len(repeated) == 1 else "stand"
-        yield f"{format_layers(repeated)} {stand} {_TIMES.get(count, f'{count} times')}"
+        occur = "occurs" if len(repeated) == 1 else "occur"
+        yield f"{format_layers(repeated)} {occur} {_TIMES.get(count, f'{count} times')}"
     if new:
         yield f"{format_layers(new)} of target {_verb(new)} new"
     if len(times) == len(kept):
@@ -95,9 +95,9 @@ def _events(chain: Chain) -> Iterator[str]:
 def _reordered(kept: Sequence[int]) -> Iterator[str]:
     displaced = sorted(a for a, b in zip(kept, sorted(kept), strict=True) if a != b)
     if len(displaced) == 2:
-        yield f"layers {displaced[0]} and {displaced[1]} changed places"
+        yield f"layers {displaced[0]} and {displaced[1]} were swapped"
     elif displaced:
-        yield f"{format_layers(displaced)} stand in another order"
+        yield f"{format_layers(displaced)} are in another order"
 
 
 def _moved(changes: ChangeTable, tower: str, chain: Chain) -> Iterator[str]:

@@ -20,7 +20,7 @@ def shared_rows_facts(changes: ChangeTable) -> Iterator[str]:
     for shared, columns in alike.items():
         by = "by the text of their tokens" if shared.by == "text" else "by number"
         yield (
-            f"Of {columns_words(columns)} the {shared.compared:,} rows that both have were "
+            f"Of {columns_words(columns)}, the {shared.compared:,} rows that both have were "
             f"compared, {by}: {_beyond('base', shared.base - shared.compared)}, "
             f"{_beyond('target', shared.target - shared.compared)}."
         )

@@ -52,19 +52,19 @@ def _sentence(where: str, moved: Moved, *, cast: bool) -> str:
     share = format_pct(100 - unchanged)
     step = format_pct(moved.middle_step_pct)
     if moved.is_sparse:
-        how = f"by {step} in the middle"
+        how = f"by a median of {step}"
         if became_zero(statistics) >= 0.99 * (1 - unchanged / 100):
-            how = "became zero"
+            how = "to zero"
         elif math.isinf(moved.middle_step_pct):
             how = "mostly from zero"
         text = (
-            f"the change is sparse: {share} of the elements moved, and these {how}, while relative "
-            f"Frobenius is {format_pct(frobenius)}"
+            f"the change is sparse: {share} of the elements moved, {how}; "
+            f"relative Frobenius is {format_pct(frobenius)}"
         )
     elif moved.rounds_away:
         text = (
             f"{share} of the elements moved, most by no more than a step or two of the stored type "
-            f"({step} in the middle): so does a small dense update that rounds away"
+            f"(median {step}), as in a small dense update that rounds away"
             + (", or the same values in another type" if cast else "")
         )
     elif frobenius > 1.5 * median:
@@ -74,7 +74,7 @@ def _sentence(where: str, moved: Moved, *, cast: bool) -> str:
         )
     elif median > 1.5 * frobenius:
         text = (
-            f"small elements moved furthest for their size: the median is {format_pct(median)}, "
+            f"small elements moved most for their size: the median is {format_pct(median)}, "
             f"relative Frobenius {format_pct(frobenius)}"
         )
     else:
