@@ -29,7 +29,7 @@ def plainly(text: str) -> str:
 
 def test_it_says_what_differs(open_page: OpenPage, llamas: dict[str, str]) -> None:
     app = open_page("beyond", **llamas)
-    assert app.title[0].value == "Beyond the weights"
+    assert plainly(app.title[0].value) == "3 → 3.1"
     shown = plainly(words(app))
     assert "3 reserved tokens got names: <|finetune_right_pad_id|>" in shown
     assert "The target's template tells the model of its tools" in shown
@@ -82,4 +82,4 @@ def test_a_template_of_one_side_and_one_that_refuses(open_page: OpenPage, tmp_pa
 
 def test_configs_alone(open_page: OpenPage) -> None:
     app = open_page("beyond", base="catalog:llama-3-8b", target="catalog:llama-3.1-8b")
-    assert "A text can be 16 times as long" in plainly(words(app))
+    assert "The context is 16 times as long" in plainly(words(app))

@@ -176,7 +176,7 @@ def test_layers_that_met_by_content_can_be_compared_by_position(
     assert "2 ← 4: the target's layer 2 is the base's layer 4." in words(app)
     assert "layers 2–3: removed" in picture(app)["words"]
     app.button(key="other_matching").click().run()
-    assert app.session_state["layers"] == "position"
+    assert app.query_params["layers"] == "position"
     assert app.button(key="other_matching").label == "Compare by content instead"
     assert not app.exception
 

@@ -80,7 +80,7 @@ def test_the_diagram_by_mouse_and_by_keyboard(server: Server, tab: Page) -> None
     expect(query_box).to_have_attribute("aria-pressed", "true")
     assert query(tab) == {"layer": "4", "component": "self_attn.q_proj"}
 
-    tab.keyboard.press("Tab")
+    tab.keyboard.press("ArrowRight")
     focused = tab.evaluate(
         "() => { const host = document.querySelector('.st-key-diagram *:has(> .host)') "
         "?? [...document.querySelectorAll('*')].find((e) => e.shadowRoot?.activeElement);"
@@ -203,7 +203,7 @@ def test_both_themes_reach_the_drawings(server: Server, tab: Page, theme: str) -
     open_measured(tab, f"{server.url}/diagram?layer=1&embed_options={theme}_theme")
     background = tab.get_by_test_id("stApp").evaluate("e => getComputedStyle(e).backgroundColor")
     assert background == {"light": "rgb(251, 250, 247)", "dark": "rgb(16, 20, 23)"}[theme]
-    text = tab.locator("[data-node='self_attn.q_proj'] text").first
+    text = tab.locator("[data-node='self_attn.q_proj'] text.label").first
     shade = re.findall(r"\d+", text.evaluate("e => getComputedStyle(e).fill"))
     assert (sum(map(int, shade[:3])) > 382) == (theme == "dark"), "text stands out from the ground"
 

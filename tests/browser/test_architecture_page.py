@@ -50,7 +50,7 @@ def test_a_line_of_models_stands_in_the_address_and_its_steps_are_compared(
     expect(broken).to_contain_text("This step cannot be opened.")
     settle(tab)
     said = parse_qs(urlsplit(tab.url).query)
-    assert said["steps"][0].endswith(",catalog:llama-3.2-3b,catalog:no-such-model")
+    assert said["steps"][0].endswith(",catalog:llama-3.2-1b,catalog:no-such-model")
     tab.reload()
     expect(broken).to_contain_text("This step cannot be opened.")
 

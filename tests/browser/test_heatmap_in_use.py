@@ -117,6 +117,7 @@ def focused(tab: Page) -> str:
 def test_the_cells_are_walked_with_the_keyboard(server: Server, tab: Page) -> None:
     panel = open_measured(tab, f"{server.url}/heatmap")
     chart = tab.locator(".st-key-heatmap")
+    settle(tab)
     before = chart.bounding_box()
     tab.get_by_role("button", name="Full screen").focus()
     tab.keyboard.press("Tab")
@@ -173,7 +174,7 @@ def test_headings_stay_in_view_on_a_phone(server: Server, tab: Page, tmp_path: P
     }
     tab.set_viewport_size({"width": 430, "height": 800})
     tab.goto(f"{server.url}/heatmap?{urlencode(pair)}")
-    measured = tab.get_by_test_id("stSidebar").get_by_text("Measured on")
+    measured = tab.get_by_text("Measured on")
     expect(measured).to_be_attached(timeout=120_000)
     settle(tab)
     stuck = tab.locator(".st-key-heatmap .stuck svg")

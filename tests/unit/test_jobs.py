@@ -186,14 +186,17 @@ def test_cancelled_while_queued(manager: JobManager, pair: tuple[str, str], gate
 
 
 def test_a_small_diff_does_not_wait_for_a_large_one(
-    manager: JobManager, pair: tuple[str, str], gate: Gate, monkeypatch: pytest.MonkeyPatch
+    manager: JobManager, pair: tuple[str, str], gate: Gate
 ) -> None:
-    sizes = iter([jobs.LARGE_DIFF, jobs.LARGE_DIFF, jobs.LARGE_DIFF - 1])
-    monkeypatch.setattr(Comparison, "nbytes", property(lambda _: next(sizes)))
-    large = manager.submit(Comparison.open(*pair))
+    def of_size(nbytes: int, *sides: str) -> Comparison:
+        comparison = Comparison.open(*sides)
+        vars(comparison)["nbytes"] = nbytes
+        return comparison
+
+    large = manager.submit(of_size(jobs.LARGE_DIFF, *pair))
     assert gate.reached.wait(60)
-    waiting = manager.submit(Comparison.open(pair[1], pair[1]))
-    small = manager.submit(Comparison.open(*reversed(pair)))
+    waiting = manager.submit(of_size(jobs.LARGE_DIFF, pair[1], pair[1]))
+    small = manager.submit(of_size(jobs.LARGE_DIFF - 1, *reversed(pair)))
     until(manager, small, lambda snapshot: snapshot.state == "measuring")
     queued = manager.job(waiting.id)
     assert queued is not None and queued.state == "queued"

@@ -37,7 +37,7 @@ def test_a_poster_is_one_sheet_with_all_of_it(palette: Palette, paper: Paper) ->
     pdf = one.pdf()
     text = pdf_text(pdf).replace(" ", "")
     words = poster_words(result, comparison)
-    for part in (words.sentence, words.origin, "base→continued", "Whereitsits", "q_proj"):
+    for part in (words.sentence, words.origin, "Demobase→Democontinued", "Whereitsits", "q_proj"):
         assert part.replace(" ", "") in text
     header = result.header
     assert header.base_fingerprint not in text

@@ -85,7 +85,8 @@ class TestByNumber:
         assert "target has 8 others" in facts
         written = result_document(result)["tensors"]
         html = report_html(result, comparison)
-        assert ">embed_tokens *<" in html and "compared by the rows that both have" in html
+        assert "25.0 %, first 96 of 104 rows, by row number" in html
+        assert "median relative change 25.0 % · only rows that both have" in html
         [document] = [each for each in written if each["component"] == "embed_tokens"]
         assert document["compared_rows"] == 96 and document["target_shape"] == [104, HIDDEN]
         assert document["elements"] == 96 * HIDDEN
