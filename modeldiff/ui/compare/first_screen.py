@@ -42,7 +42,7 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
         if state.job is not None and state.job.error is not None:
             show_error(state.job.error)
         else:
-            for line in sentences(comparison, state, changes):
+            for line in answer_of(comparison, state, changes):
                 st.markdown(sentence_text(line))
         _likeness_line(state.result)
     picture, differences = st.columns(_PICTURE_AND_LIST, gap="medium")
@@ -111,7 +111,7 @@ def structure_entries(comparison: Comparison) -> Iterator[LinkedEntry]:
         yield _entry(difference, heading, Link("pages/architecture.py", link_query()))
 
 
-def sentences(comparison: Comparison, state: DiffState, changes: ChangeTable) -> Iterator[str]:
+def answer_of(comparison: Comparison, state: DiffState, changes: ChangeTable) -> Iterator[str]:
     """The answer as far as it is known, in plain text."""
     if state.result is not None:
         yield from measured_sentences(state.result)

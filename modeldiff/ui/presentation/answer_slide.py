@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
 from modeldiff.drawings.comparison.rope_turns import read_turns, rope_turns_svg
-from modeldiff.drawings.heatmap.options import HeatmapSize
+from modeldiff.drawings.heatmap.options import PHONE, HeatmapSize
 from modeldiff.findings.architecture_headline import architecture_headline
 from modeldiff.results import Result
 from modeldiff.ui.compare.first_screen import (
+    answer_of,
     coverage_words,
     differences_of,
     likeness_gist,
     measured_sentences,
     same_words,
     saved_differences,
-    sentences,
     structure_entries,
 )
 from modeldiff.ui.controls.diff_progress import DiffState
@@ -31,14 +32,17 @@ from modeldiff.ui.presentation.slides import (
     entries,
     finding,
     reading_line,
-    sentence,
+    sentences,
 )
 from modeldiff.ui.widgets.linked_html import LinkedEntry
 
-_SMALL = HeatmapSize(790, rows=330, margins=False, numbers=False, most_row=36)
-_SMALL_DOWN = HeatmapSize(
-    398, across=False, rows=0, least_row=20, most_row=20, margins=False, numbers=False
-)
+_HIGH = HeatmapSize(790, rows=380, margins=False, numbers=False, most_row=56)
+_SIZES = {
+    "high": _HIGH,
+    "low": replace(_HIGH, rows=290, most_row=44),
+    "phone": PHONE,
+}
+"""As much as the sentences above leave: one line of them, or more; and for a phone."""
 _MOST_STRUCTURE = 5
 
 
@@ -47,7 +51,7 @@ def answer_slide(
 ) -> Slide:
     """The answer of a pair with weights, as far as it is measured."""
     shown = differences_of(comparison, changes)
-    lines = [*sentences(comparison, state, changes)]
+    lines = [*answer_of(comparison, state, changes)]
     if state.job is not None and state.job.error is not None:
         lines = [state.job.error.message]
     findings = [finding("=", *same_words(comparison))]
@@ -88,13 +92,15 @@ def config_answer_slide(comparison: Comparison) -> Slide:
     body = listed
     if turns is not None:
         drawings = (rope_turns_svg(*turns, palette=PAINT, font=FONT),)
-        body = beside(listed, f"<h2>RoPE: tokens for one turn</h2>{DRAWING}")
+        body = beside(listed, f"<h2>RoPE: tokens for one turn</h2>{DRAWING}", even=True)
     return Slide(
         "answer",
         "Compare",
         comparison.names_text,
-        sentence(architecture_headline(comparison.facts))
-        + reading_line(f"By their configs: how far weights moved is not known without {who}’s.")
+        sentences(architecture_headline(comparison.facts))
+        + reading_line(
+            f"By their configs: how far weights moved is not known without the weights of {who}."
+        )
         + body
         + finding("=", *same_words(comparison)),
         drawings=drawings,
@@ -103,7 +109,7 @@ def config_answer_slide(comparison: Comparison) -> Slide:
 
 def message_slide(title: str, message: str, hint: str) -> Slide:
     """Why there is nothing to present, and what to do next."""
-    return Slide("answer", "Compare", title, sentence(message) + f"<p>{escape(hint)}</p>")
+    return Slide("answer", "Compare", title, sentences(message) + f"<p>{escape(hint)}</p>")
 
 
 def _with_picture(shown: tuple[LinkedEntry, ...]) -> str:
@@ -114,11 +120,11 @@ def _with_picture(shown: tuple[LinkedEntry, ...]) -> str:
 def _slide(
     title: str, lines: list[str], likeness: str, body: str, findings: list[str], picture: Picture
 ) -> Slide:
-    said = sentence(" ".join(lines)) + reading_line(likeness)
+    said = sentences(*lines) + reading_line(likeness)
     return Slide(
         "answer",
         "Compare",
         title,
         said + body + "".join(findings),
-        drawings=tuple(picture.drawn({"small": _SMALL, "down": _SMALL_DOWN}).values()),
+        drawings=tuple(picture.drawn(_SIZES).values()),
     )

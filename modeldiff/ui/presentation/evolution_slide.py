@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
+from modeldiff.architectures import Architecture
 from modeldiff.architectures.facts.lineage import read_lineage, telling
 from modeldiff.comparison import Comparison
+from modeldiff.drawings.annotated.main_kind import with_main_kind
 from modeldiff.drawings.comparison.evolution import EvolutionModel, evolution_svg, most_models
 from modeldiff.drawings.comparison.lineage import stack_lines
 from modeldiff.findings.release_dates import release_text
 from modeldiff.model import Model
-from modeldiff.ui.presentation.slides import FONT, HEADING_FONT, HEIGHT, PAINT, WIDTH, Slide
+from modeldiff.ui.presentation.slides import FONT, HEADING_FONT, PAINT, WIDTH, Slide, fit
 
 _WIDTHS = (1240.0, 1160.0, 1080.0, 1000.0, 900.0, 800.0, 700.0)
 
@@ -38,8 +39,15 @@ def pair_in_a_row(comparison: Comparison) -> Sequence[Model]:
 
 
 def _drawing(models: Sequence[Model]) -> str:
-    """The row at the width at which it comes out largest."""
-    steps = [step for step in read_lineage([m.architecture for m in models]) if step is not None]
+    """The row at the width at which it comes out largest; each with the kind of layers that most of
+    its layers are where all kinds have no room."""
+    own = [model.architecture for model in models]
+    whole = _largest(models, own)
+    return whole if fit(whole) >= 1 else _largest(models, [with_main_kind(each) for each in own])
+
+
+def _largest(models: Sequence[Model], architectures: Sequence[Architecture]) -> str:
+    steps = [step for step in read_lineage(architectures) if step is not None]
     row = [
         EvolutionModel(model.name, release_text(model), step)
         for model, step in zip(models, steps, strict=True)
@@ -50,9 +58,4 @@ def _drawing(models: Sequence[Model]) -> str:
         for width in _WIDTHS
         if most_models(width) >= len(row)
     ]
-    return max(drawn, key=_scale)
-
-
-def _scale(svg: str) -> float:
-    size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
-    return min(WIDTH / float(size[1]), HEIGHT / float(size[2])) if size else 0.0
+    return max(drawn, key=fit)

@@ -15,9 +15,9 @@ from modeldiff.results import Result
 from modeldiff.ui.presentation.slides import Slide
 from modeldiff.ui.summary.narrative_panel import narrative_of
 
-_ROOM = 15.0
+_ROOM = 17.0
 """Rows of a table that a screen has room for; one with a meaning of two lines counts more."""
-_LONG = 52
+_LONG = 100
 """Letters of a meaning that takes two lines."""
 _TALL = 1.6
 _COLUMNS = 3

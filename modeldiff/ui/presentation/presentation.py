@@ -12,7 +12,7 @@ from modeldiff.findings.selection import chosen_cell
 from modeldiff.model import Model
 from modeldiff.results import Result
 from modeldiff.ui.architecture.lineage_view import chosen_line
-from modeldiff.ui.compare.first_screen import sentences
+from modeldiff.ui.compare.first_screen import answer_of, measured_sentences
 from modeldiff.ui.compare.saved_result import named_result, names_of
 from modeldiff.ui.controls.diff_progress import (
     DiffState,
@@ -42,7 +42,6 @@ from modeldiff.ui.presentation.stage import stage
 from modeldiff.ui.session.opening import NotOpened, open_side
 from modeldiff.ui.session.presenting import PresentedView
 from modeldiff.ui.session.url_state import change_view, current_view
-from modeldiff.ui.summary.narrative_panel import narrative_of
 
 
 def presentation(page: str, first: PresentedView) -> None:
@@ -92,7 +91,7 @@ def _pair(comparison: Comparison, state: DiffState, first: PresentedView) -> Non
         )
         return
     picture = picture_of(comparison, state, changes, view.metric, options)
-    answer = " ".join(sentences(comparison, state, changes))
+    answer = answer_of(comparison, state, changes)
     chosen = chosen_cell(changes, view.layer, view.component, None)
     stage(
         [
@@ -149,7 +148,7 @@ def _saved(result: Result | None, first: PresentedView) -> None:
     stage(
         [
             saved_answer_slide(names, result, picture),
-            heatmap_slide(names, narrative_of(result).headline, picture),
+            heatmap_slide(names, measured_sentences(result), picture),
             saved_facts_slide(names, result),
         ],
         first=first,

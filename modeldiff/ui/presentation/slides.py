@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -41,9 +42,9 @@ class Slide:
         return replace(self, name=name, layered=False)
 
 
-def sentence(text: str) -> str:
-    """What is to be read first."""
-    return f'<p class="sentence">{escape(text)}</p>'
+def sentences(*texts: str) -> str:
+    """What is to be read first, each in a line of its own."""
+    return "".join(f'<p class="sentence">{escape(text)}</p>' for text in texts)
 
 
 def reading_line(text: str) -> str:
@@ -74,6 +75,13 @@ def entries(shown: Sequence[LinkedEntry]) -> str:
     return "".join(parts)
 
 
-def beside(left: str, right: str) -> str:
-    """Two parts side by side, the left one wider."""
-    return f'<div class="beside"><div>{left}</div><div>{right}</div></div>'
+def beside(left: str, right: str, *, even: bool = False) -> str:
+    """Two parts side by side, the left one wider unless they are ``even``."""
+    css = "beside even" if even else "beside"
+    return f'<div class="{css}"><div>{left}</div><div>{right}</div></div>'
+
+
+def fit(svg: str) -> float:
+    """How much a drawing grows (1: not at all) where it is whole on a screen of 1280 × 720."""
+    size = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"', svg)
+    return min(WIDTH / float(size[1]), HEIGHT / float(size[2])) if size else 0.0

@@ -14,9 +14,10 @@ const typing = (target) => target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const stage = parentElement.querySelector(".stage")
-  const find = (name) => stage.querySelector(`.${name}`)
-  const body = find("body"), title = find("title"), about = find("about"), place = find("place")
-  const keys = find("keys")
+  // Drawings have classes of their own: what is looked for is none of theirs.
+  const [body, head, keys] = stage.children
+  const find = (name) => head.querySelector(`.${name}`)
+  const title = find("title"), about = find("about"), place = find("place")
   const names = data.slides.map((slide) => slide.name)
   const state = (stage.state ??= {
     view: names.includes(data.first) ? data.first : names[0],
@@ -25,8 +26,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (!names.includes(state.view)) state.view = names[0]
   const at = () => names.indexOf(state.view)
   const slide = () => data.slides[at()]
-  const host = () => body.querySelector(".drawing")
-  const line = () => body.querySelector(".line") ?? about
+  const host = () => body.querySelector("div.drawing")
+  const line = () => body.querySelector("p.line") ?? about
   const isFull = () => stage.getRootNode().fullscreenElement === stage
   const ask = (wish) => setTriggerValue("wish", wish)
 
@@ -194,6 +195,11 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (there >= -1 && there < data.layers) ask({ layer: there < 0 ? null : there })
   }
 
+  // What is not whole even so is scrolled.
+  const scroll = (step) => {
+    for (const part of [body, host()]) part?.scrollBy({ top: step * 0.2 * part.clientHeight })
+  }
+
   stage.onKey = (event) => {
     const { key } = event
     if (event.ctrlKey || event.altKey || event.metaKey || typing(event.composedPath()[0])) return
@@ -217,6 +223,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
     else if (key === "End") show(names.length - 1)
     else if (slide().layered && key === "ArrowUp") toLayer(1)
     else if (slide().layered && key === "ArrowDown") toLayer(-1)
+    else if (key === "ArrowUp") scroll(-1)
+    else if (key === "ArrowDown") scroll(1)
     else if (key in CEILING && host()?.querySelector("[data-cell]")) {
       const cell = item ?? pinned()
       ask({ ceiling: CEILING[key], at: cell ? Number(cell.dataset.cell) : null })
