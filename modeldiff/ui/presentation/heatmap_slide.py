@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from modeldiff.drawings.heatmap.options import PAGE, PHONE, SCREEN
+from modeldiff.drawings.heatmap.options import PHONE, SCREEN
 from modeldiff.drawings.style.fonts import REGULAR
 from modeldiff.ui.heatmap.pictures import Picture
 from modeldiff.ui.presentation.slides import DRAWING, WIDTH, Slide, reading_line
 
-_SIZES = {"screen": SCREEN, "page": PAGE, "phone": PHONE}
+_SIZES = {"screen": SCREEN, "square": replace(SCREEN, width=960, rows=430), "phone": PHONE}
 _TEXT = 17.0
 """The size of the line, in pixels."""
 

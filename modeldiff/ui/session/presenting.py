@@ -15,10 +15,11 @@ _PARAMETER = "present"
 
 def presented_view() -> PresentedView | None:
     """The view that is presented, or was when the script last ran; None for the app's pages."""
-    view = st.query_params.get(_PARAMETER)
-    if view is None:
+    # What was just removed is there still, as an empty list.
+    values = st.query_params.get_all(_PARAMETER)
+    if not values:
         return None
-    return view if view in get_args(PresentedView) else "answer"  # type: ignore[return-value]
+    return values[-1] if values[-1] in get_args(PresentedView) else "answer"  # type: ignore[return-value]
 
 
 def present_button(view: PresentedView) -> None:

@@ -74,7 +74,8 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
     const copy = svg.cloneNode(false)
     const size = { width: Number(svg.getAttribute("width")), height: legend + end - start }
     copy.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`)
-    copy.removeAttribute("role")
+    // Else its height would be in proportion to the whole drawing's.
+    for (const name of ["role", "width", "height"]) copy.removeAttribute(name)
     copy.style.width = `${width}px`
     if (legend) copy.append(first.cloneNode(true))
     const head = svg.querySelector(".head").cloneNode(true)

@@ -52,9 +52,9 @@ function ringCell(host, cell, name) {
   }
 }
 
-// Cells with their numbers or without; their signs stay.
+// Cells with their numbers or without; their signs stay, and so do the margins.
 function showNumbers(host, shown) {
-  for (const text of host.querySelectorAll("[data-cell] text")) {
+  for (const text of host.querySelectorAll("[data-cell]:not(:has(> .hit)) text")) {
     if (/^[▲≥]?[\d.]+$/.test(text.textContent)) text.style.display = shown ? "" : "none"
   }
 }
