@@ -44,6 +44,8 @@ def test_every_page_presents_beginning_with_what_it_shows(
     app.button(key="present").click().run()
     assert not app.exception
     assert app.query_params["present"] == view
+    # AppTest runs a page alone from here on: the entrypoint, which presents, is asked anew.
+    app = open_page(page, **DEMO, present=view)
     assert presented(app)["first"] == view
     assert view in names(app)
     assert not app.button and not app.selectbox, "nothing to choose is left"
