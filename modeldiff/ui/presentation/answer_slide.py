@@ -28,9 +28,9 @@ from modeldiff.ui.presentation.slides import (
     FONT,
     PAINT,
     Slide,
-    beside,
     entries,
     finding,
+    in_columns,
     reading_line,
     sentences,
 )
@@ -92,7 +92,7 @@ def config_answer_slide(comparison: Comparison) -> Slide:
     body = listed
     if turns is not None:
         drawings = (rope_turns_svg(*turns, palette=PAINT, font=FONT),)
-        body = beside(listed, f"<h2>RoPE: tokens for one turn</h2>{DRAWING}", even=True)
+        body = in_columns(listed, f"<h2>RoPE: tokens for one turn</h2>{DRAWING}", even=True)
     return Slide(
         "answer",
         "Compare",
@@ -114,7 +114,7 @@ def message_slide(title: str, message: str, hint: str) -> Slide:
 
 def _with_picture(shown: tuple[LinkedEntry, ...]) -> str:
     listed = entries(shown) or "<p>Nothing in how both are built.</p>"
-    return beside(DRAWING, f"<h2>What differs</h2>{listed}")
+    return in_columns(DRAWING, f"<h2>What differs</h2>{listed}")
 
 
 def _slide(

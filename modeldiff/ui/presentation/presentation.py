@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import streamlit as st
+
 from modeldiff.comparison import Comparison
 from modeldiff.drawings import METRICS, Heatmap, gather_cells
 from modeldiff.drawings.annotated.annotated import Drawing
@@ -40,7 +42,7 @@ from modeldiff.ui.presentation.heatmap_slide import heatmap_slide
 from modeldiff.ui.presentation.slides import Slide
 from modeldiff.ui.presentation.stage import stage
 from modeldiff.ui.session.opening import NotOpened, open_side
-from modeldiff.ui.session.presenting import PresentedView
+from modeldiff.ui.session.presenting import PresentedView, presented_view
 from modeldiff.ui.session.url_state import change_view, current_view
 
 
@@ -71,6 +73,9 @@ def _chosen(first: PresentedView) -> None:
 
 
 def _pair(comparison: Comparison, state: DiffState, first: PresentedView) -> None:
+    # This is a part of the page that is drawn anew by itself, which the way out ends.
+    if presented_view() is None:
+        st.rerun()
     view = current_view("presentation")
     changes = changes_so_far(comparison, state)
     options = chosen_options(changes.experts)

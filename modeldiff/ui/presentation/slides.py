@@ -75,7 +75,7 @@ def entries(shown: Sequence[LinkedEntry]) -> str:
     return "".join(parts)
 
 
-def beside(left: str, right: str, *, even: bool = False) -> str:
+def in_columns(left: str, right: str, *, even: bool = False) -> str:
     """Two parts side by side, the left one wider unless they are ``even``."""
     css = "beside even" if even else "beside"
     return f'<div class="{css}"><div>{left}</div><div>{right}</div></div>'
