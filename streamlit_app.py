@@ -7,7 +7,9 @@ import streamlit as st
 
 from modeldiff import ui
 from modeldiff.ui.controls.diff_progress import begin_run
+from modeldiff.ui.presentation.presentation import presentation
 from modeldiff.ui.session.entry_guard import lead_back
+from modeldiff.ui.session.presenting import presented_view
 from modeldiff.ui.session.selected_pair import hide_credentials, leave_for_page
 from modeldiff.ui.shell.navigation_bar import navigation_bar
 
@@ -32,6 +34,10 @@ st.set_page_config(page_title=f"{page.title} · modeldiff")
 lead_back(PAGES)
 st.html(STYLE)
 hide_credentials()
-navigation_bar(PAGES, page)
-leave_for_page(begin_run())
-page.run()
+view = presented_view()
+if view is not None:
+    presentation(page.url_path, view)
+else:
+    navigation_bar(PAGES, page)
+    leave_for_page(begin_run())
+    page.run()

@@ -6,4 +6,4 @@ from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.shell.page_header import page_head
 
 enter("compare")
-compare_view(page_head(model_in_short))
+compare_view(page_head(model_in_short, view="answer"))

@@ -12,7 +12,7 @@ from modeldiff.ui.shell.page_header import page_head
 from modeldiff.ui.widgets.how_to_read import how_to_read
 
 enter("diagram")
-comparison = page_head(model_diagram)
+comparison = page_head(model_diagram, view="diagram")
 
 if not comparison.has_weights:
     st.caption(f"The architecture, without numbers: {without_weights(comparison)}")

@@ -12,7 +12,7 @@ from modeldiff.ui.shell.page_header import page_head
 from modeldiff.ui.widgets.how_to_read import how_to_read
 
 enter("heatmap")
-comparison = page_head(nothing_to_compare)
+comparison = page_head(nothing_to_compare, view="heatmap")
 
 if not comparison.has_weights:
     no_weights_panel(comparison, "The heatmap shows how far each component moved in each layer.")

@@ -115,6 +115,8 @@ def focused(tab: Page) -> str:
 
 
 def test_the_cells_are_walked_with_the_keyboard(server: Server, tab: Page) -> None:
+    # High enough for the whole picture: what is focused is not scrolled to.
+    tab.set_viewport_size({"width": 1440, "height": 1200})
     panel = open_measured(tab, f"{server.url}/heatmap")
     chart = tab.locator(".st-key-heatmap")
     settle(tab)
@@ -174,8 +176,7 @@ def test_headings_stay_in_view_on_a_phone(server: Server, tab: Page, tmp_path: P
     }
     tab.set_viewport_size({"width": 430, "height": 800})
     tab.goto(f"{server.url}/heatmap?{urlencode(pair)}")
-    measured = tab.get_by_text("Measured on")
-    expect(measured).to_be_attached(timeout=120_000)
+    expect(tab.locator(".st-key-measured")).to_be_attached(timeout=120_000)
     settle(tab)
     stuck = tab.locator(".st-key-heatmap .stuck svg")
     expect(stuck).to_be_hidden()
@@ -183,8 +184,40 @@ def test_headings_stay_in_view_on_a_phone(server: Server, tab: Page, tmp_path: P
     expect(stuck).to_be_visible()
     expect(stuck).to_contain_text("gate")
     box = stuck.bounding_box()
-    assert box is not None and 0 <= box["y"] < 100
+    assert box is not None and 0 <= box["y"] < 100 and box["height"] < 150
     assert tab.evaluate("document.documentElement.scrollWidth") <= 430
+
+
+def test_the_panel_beside_many_layers_stays_in_view(
+    server: Server, tab: Page, tmp_path: Path
+) -> None:
+    base = llama_values(layers=60)
+    query = {
+        "base": str(write_values(tmp_path / "base", base)),
+        "target": str(write_values(tmp_path / "target", add_noise(base, 0.1, ".layers."))),
+        "across": "0",
+        "layer": "2",
+        "component": "self_attn.q_proj",
+    }
+    panel = open_measured(tab, f"{server.url}/heatmap?{urlencode(query)}")
+    tab.get_by_label(re.compile(r"^layer 40 · mlp\.up_proj:")).scroll_into_view_if_needed()
+    box = panel.bounding_box()
+    assert box is not None and box["y"] >= 60 and box["y"] + box["height"] <= 900
+
+
+def test_keys_change_numbers_and_the_ceiling_on_the_page(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/heatmap")
+    cell = tab.get_by_label(re.compile(r"^layer 2 · input_layernorm:"))
+    number = cell.locator("text")
+    cell.focus()
+    tab.keyboard.press("n")
+    expect(number).to_be_hidden()
+    tab.keyboard.press("n")
+    expect(number).to_be_visible()
+    # It is the scale of the cell that ends higher: that of the norms.
+    tab.keyboard.press("+")
+    tab.wait_for_url(re.compile("top=%2C5|top=,5"))
+    assert focused(tab).startswith("layer 2 · input_layernorm")
 
 
 def test_an_expert_among_thousands_is_clicked(server: Server, tab: Page, tmp_path: Path) -> None:

@@ -58,18 +58,30 @@ class Drawing:
     changes: ChangeTable | None = None
     selected: str | None = None
 
-    def svg(self, width: float, palette: Palette, *, sans: str = SANS, serif: str = SERIF) -> str:
+    def svg(
+        self,
+        width: float,
+        palette: Palette,
+        *,
+        sans: str = SANS,
+        serif: str = SERIF,
+        heading: bool = True,
+        listed: bool = True,
+    ) -> str:
         """The whole, ``width`` pixels wide: as many bands as it takes, downward where not even a
-        sublayer has room to the right."""
+        sublayer has room to the right. Without ``heading`` its name and facts stand elsewhere;
+        without ``listed`` there is no list of its parameters."""
         parameters = self._parameters()
         inner, width, height = self._layers(width, palette, parameters)
-        heading, y = self._heading(width)
-        parts = [heading, f'<g transform="translate(0 {y:.1f})">{inner}</g>']
+        over, y = self._heading(width) if heading else ("", 0.0)
+        parts = [over, f'<g transform="translate(0 {y:.1f})">{inner}</g>']
         y += height + 30
         if self.changes:
             key, own = legend_tags(self.scales(), Colours(palette), width)
             parts.append(f'<g transform="translate(0 {y - 18:.1f})">{key}</g>')
             y += own + 12
+        if not listed:
+            return self._whole("".join(parts), width, y - 20, palette, sans, serif)
         parts.append(self._list_heading(width, y, len(parameters)))
         y += 22
         tags = list_tags(parameters, width)
@@ -148,7 +160,7 @@ class Drawing:
 
     def _heading(self, width: float) -> tuple[str, float]:
         name = HEADING.shorten(self.name, width, _NAME)
-        facts = self._facts()
+        facts = self.facts()
         beside = HEADING.width(name, _NAME) + 30
         parts = [text_tag(name, "name", 0, 27)]
         if beside + REGULAR.width(facts, TEXT + 1) <= width:
@@ -157,7 +169,8 @@ class Drawing:
         parts += [text_tag(line, "facts", 0, 52 + 20 * row) for row, line in enumerate(lines)]
         return "".join(parts), 52.0 + 20 * len(lines)
 
-    def _facts(self) -> str:
+    def facts(self) -> str:
+        """The model in one line, as it stands beside its name."""
         number = self.architecture.number
         layers, hidden = number("layers"), number("hidden_size")
         heads, shared = number("heads"), number("kv_heads")

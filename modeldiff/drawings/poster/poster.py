@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-from modeldiff.architectures.architecture import Architecture
 from modeldiff.comparison import Comparison
 from modeldiff.drawings.annotated.annotated import Drawing
 from modeldiff.drawings.annotated.colours import Colours
+from modeldiff.drawings.annotated.main_kind import with_main_kind
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
 from modeldiff.drawings.heatmap.options import HeatmapSize
 from modeldiff.drawings.output.figure import Figure, figure
@@ -187,22 +186,11 @@ class _Sheet:
 
 def _diagram(result: Result, comparison: Comparison, name: str, palette: Palette) -> str:
     """The target's diagram with the change on it; "" where nobody could read it."""
-    architecture = _briefly(comparison.target.architecture)
+    architecture = with_main_kind(comparison.target.architecture)
     if why_not_drawn(architecture):
         return ""
     changes = result.changes.seen_from("target")
     return Drawing(architecture, name, METRICS[0], None, changes).layers_svg(palette)
-
-
-def _briefly(architecture: Architecture) -> Architecture:
-    """The architecture with that kind of layers of the main tower that most of its layers are."""
-    if len(architecture.layer_kinds) < 2:
-        return architecture
-    main = architecture.layer_kinds[0].tower
-    counts = Counter(
-        {kind: len(kind.layers) for kind in architecture.layer_kinds if kind.tower == main}
-    )
-    return replace(architecture, layer_kinds=(counts.most_common(1)[0][0],))
 
 
 def _drawn_height(svg: str, width: float) -> float:

@@ -28,6 +28,7 @@ from modeldiff.findings.release_dates import release_text
 from modeldiff.model import Model
 from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.session.opening import NotOpened, Side, open_side
+from modeldiff.ui.session.presenting import present_button
 from modeldiff.ui.session.selected_pair import PairChoice, pair_query
 from modeldiff.ui.session.url_state import change_view, current_view
 from modeldiff.ui.widgets.error_box import show_error
@@ -51,8 +52,10 @@ _LOUD = 8
 
 def lineage_view() -> None:
     """Draw the chooser and the cards of what it says."""
-    with st.container(key="page_head"):
-        st.title("Evolution", anchor=False)
+    with st.container(horizontal=True, horizontal_alignment="distribute", key="page_head"):
+        st.title("Evolution", anchor=False, width="content")
+        if not st.context.is_embedded:
+            present_button("evolution")
     line = _choose()
     sides = [open_side(text) for text in line]
     steps = read_lineage([side.architecture if isinstance(side, Model) else None for side in sides])
@@ -118,8 +121,13 @@ def read(text: str) -> list[str]:
     return list(dict.fromkeys(line))[:MOST_STEPS] or list(STORY)
 
 
+def chosen_line() -> list[str]:
+    """The references of the models in the row."""
+    return read(current_view("evolution").steps)
+
+
 def _choose() -> list[str]:
-    st.session_state[_CHOOSER] = line = read(current_view("evolution").steps)
+    st.session_state[_CHOOSER] = line = chosen_line()
     st.multiselect(
         "Models, in their order",
         list(dict.fromkeys([*(f"catalog:{name}" for name in catalog_names()), *line])),

@@ -28,7 +28,6 @@ from modeldiff.ui.summary.narrative_panel import narrative_of, sentence_text
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.how_to_read import how_to_read
 from modeldiff.ui.widgets.linked_html import Link, LinkedEntry, linked_entries, linked_line
-from modeldiff.ui.widgets.markdown import plain
 
 _MOST_ENTRIES = 4
 _LONG = 130
@@ -39,13 +38,12 @@ _PICTURE_AND_LIST = [2.09, 1]
 def first_screen(comparison: Comparison, state: DiffState) -> None:
     """Draw it for a pair that has weights."""
     changes = changes_so_far(comparison, state)
-    measured = any(change.statistics is not None for change in changes)
     with st.container(key="answer", gap=None):
         if state.job is not None and state.job.error is not None:
             show_error(state.job.error)
         else:
-            for line in _sentences(comparison, state, changes, measured=measured):
-                st.markdown(line)
+            for line in answer_of(comparison, state, changes):
+                st.markdown(sentence_text(line))
         _likeness_line(state.result)
     picture, differences = st.columns(_PICTURE_AND_LIST, gap="medium")
     with picture:
@@ -53,7 +51,7 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
         small_heatmap(changes, architectures, title=comparison.names_text)
     with differences:
         st.subheader("What differs", anchor=False)
-        entries = _entries(comparison, changes, measured=measured)
+        entries = differences_of(comparison, changes)
         if entries:
             linked_entries(entries, key="what_differs")
         else:
@@ -70,35 +68,38 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
 def saved_screen(result: Result) -> None:
     """Draw the same of a saved result whose models are not here."""
     with st.container(key="answer", gap=None):
-        for line in _measured_sentences(result):
-            st.markdown(line)
+        for line in measured_sentences(result):
+            st.markdown(sentence_text(line))
         _likeness_line(result)
     picture, differences = st.columns(_PICTURE_AND_LIST, gap="medium")
     with picture:
         small_heatmap(result.changes, linked=False)
     with differences:
         st.subheader("What differs", anchor=False)
-        heading = _weights_heading(result.changes)
-        here = Link("pages/result.py", link_query())
-        entries = [_entry(each, heading, here) for each in weight_differences(result.changes)]
-        linked_entries(entries[:_MOST_ENTRIES], key="what_differs")
+        linked_entries(saved_differences(result), key="what_differs")
     with st.container(key="measured"):
         _coverage_line(result, linked=False)
 
 
 def same_line(comparison: Comparison) -> None:
     """Draw in one line what both have in common."""
-    facts = own_facts(comparison.facts)
-    same = sum(pair.same for pair in facts)
-    alike = alike_in_one_line(facts)
+    same = sum(pair.same for pair in own_facts(comparison.facts))
     linked_line(
         "=",
-        "Otherwise the same:" if same < len(facts) else "Same architecture:",
-        f"{alike}." if alike else "little.",
+        *same_words(comparison),
         f"All {same} facts" if same else "",
         Link("pages/architecture.py", link_query()),
         key="same",
     )
+
+
+def same_words(comparison: Comparison) -> tuple[str, str]:
+    """What both have in common: how the line begins, and the rest of it."""
+    facts = own_facts(comparison.facts)
+    whole = all(pair.same for pair in facts)
+    alike = alike_in_one_line(facts)
+    lead = "Same architecture:" if whole else "Otherwise the same:"
+    return lead, f"{alike}." if alike else "little."
 
 
 def structure_entries(comparison: Comparison) -> Iterator[LinkedEntry]:
@@ -110,34 +111,36 @@ def structure_entries(comparison: Comparison) -> Iterator[LinkedEntry]:
         yield _entry(difference, heading, Link("pages/architecture.py", link_query()))
 
 
-def _sentences(
-    comparison: Comparison, state: DiffState, changes: ChangeTable, *, measured: bool
-) -> Iterator[str]:
+def answer_of(comparison: Comparison, state: DiffState, changes: ChangeTable) -> Iterator[str]:
+    """The answer as far as it is known, in plain text."""
     if state.result is not None:
-        yield from _measured_sentences(state.result)
+        yield from measured_sentences(state.result)
         return
-    yield plain(architecture_headline(comparison.facts))
-    if measured:
-        yield sentence_text(narrate(changes).headline)
+    yield architecture_headline(comparison.facts)
+    if _any_statistics(changes):
+        yield narrate(changes).headline
     else:
-        yield plain(f"The weights are {format_bytes(comparison.nbytes)} to read.")
+        yield f"The weights are {format_bytes(comparison.nbytes)} to read."
 
 
-def _measured_sentences(result: Result) -> Iterator[str]:
-    yield sentence_text(narrative_of(result).headline)
+def measured_sentences(result: Result) -> Iterator[str]:
+    """The answer of a finished diff, in plain text."""
+    yield narrative_of(result).headline
     if stand_out := stand_out_sentence(result.changes):
-        yield sentence_text(stand_out)
+        yield stand_out
+
+
+def likeness_gist(result: Result | None) -> str:
+    """What the change is like, in one plain sentence; empty where nothing is known of that."""
+    likeness = narrative_of(result).likeness if result is not None else ()
+    gist = likeness[0] if likeness else ""
+    return f"{gist.partition(': ')[0].removesuffix('.')}." if len(gist) > _LONG else gist
 
 
 def _likeness_line(result: Result | None) -> None:
     """What the change is like, and beside it how the picture below is to be read."""
-    likeness = narrative_of(result).likeness if result is not None else ()
-    text = "&nbsp;"
-    if likeness:
-        gist = likeness[0]
-        if len(gist) > _LONG:
-            gist = f"{gist.partition(': ')[0].removesuffix('.')}."
-        text = f":gray[{sentence_text(gist)}] [What this may mean](#inferred)"
+    gist = likeness_gist(result)
+    text = f":gray[{sentence_text(gist)}] [What this may mean](#inferred)" if gist else "&nbsp;"
     with st.container(
         horizontal=True,
         horizontal_alignment="distribute",
@@ -148,17 +151,28 @@ def _likeness_line(result: Result | None) -> None:
         how_to_read("heatmap")
 
 
-def _entries(
-    comparison: Comparison, changes: ChangeTable, *, measured: bool
-) -> tuple[LinkedEntry, ...]:
+def differences_of(comparison: Comparison, changes: ChangeTable) -> tuple[LinkedEntry, ...]:
+    """The few things that differ first: of how both are built, and of their weights."""
     structure = list(structure_entries(comparison))
     weights = [
         _entry(difference, _weights_heading(changes), _cell_link(difference))
-        for difference in (weight_differences(changes) if measured else ())
+        for difference in (weight_differences(changes) if _any_statistics(changes) else ())
     ]
     room = _MOST_ENTRIES - min(2, len(weights))
     shown = structure[:room]
     return (*shown, *weights[: _MOST_ENTRIES - len(shown)])
+
+
+def saved_differences(result: Result) -> tuple[LinkedEntry, ...]:
+    """The same of a saved result whose models are not here."""
+    heading = _weights_heading(result.changes)
+    here = Link("pages/result.py", link_query())
+    entries = [_entry(each, heading, here) for each in weight_differences(result.changes)]
+    return tuple(entries[:_MOST_ENTRIES])
+
+
+def _any_statistics(changes: ChangeTable) -> bool:
+    return any(change.statistics is not None for change in changes)
 
 
 def _weights_heading(changes: ChangeTable) -> str:
@@ -180,7 +194,8 @@ def _entry(difference: MainDifference, heading: str, link: Link) -> LinkedEntry:
     )
 
 
-def _coverage_line(result: Result, *, linked: bool = True) -> None:
+def coverage_words(result: Result) -> tuple[str, str]:
+    """How much of a pair was measured: a sign, and sentences."""
     changes = result.changes
     coverage = coverage_of(changes)
     base = coverage.base
@@ -201,6 +216,11 @@ def _coverage_line(result: Result, *, linked: bool = True) -> None:
         text += f" Floor {floor:.2g} %: no stored value can move by less."
     header = result.header
     text += f" Measured on {header.device} in {format_duration(header.seconds)}."
+    return "✓" if whole else "!", text
+
+
+def _coverage_line(result: Result, *, linked: bool = True) -> None:
+    sign, text = coverage_words(result)
     link = Link("pages/architecture.py", link_query(rows="every"))
-    label = "Which?" if linked and not whole else ""
-    linked_line("✓" if whole else "!", "", text, label, link, key="coverage")
+    label = "Which?" if linked and sign == "!" else ""
+    linked_line(sign, "", text, label, link, key="coverage")

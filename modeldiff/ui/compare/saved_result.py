@@ -10,6 +10,7 @@ from modeldiff.errors import InvalidReference
 from modeldiff.results import Result, load_given_result, load_result
 from modeldiff.ui.compare.first_screen import saved_screen
 from modeldiff.ui.compare.numbers import numbers
+from modeldiff.ui.session.presenting import present_button
 from modeldiff.ui.session.selected_pair import PairChoice, pair_query
 from modeldiff.ui.widgets.copy_button import copy_button
 from modeldiff.ui.widgets.markdown import code, plain
@@ -17,7 +18,7 @@ from modeldiff.ui.widgets.markdown import code, plain
 
 def saved_result() -> None:
     """Draw the result that the address names."""
-    result = _stored(st.query_params.get("result", ""))
+    result = named_result()
     if result is None:
         st.title("No such result", anchor=False)
         st.markdown("It was never kept on this machine, or was deleted. Open its file under Pair.")
@@ -25,12 +26,14 @@ def saved_result() -> None:
         return
     header = result.header
     references = header.base_reference, header.target_reference
-    names = " → ".join(reference_name(reference) for reference in references)
+    names = names_of(result)
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         st.title(plain(names), anchor=False, width="content")
-        copy_button("Copy link", key="copy_link")
+        with st.container(horizontal=True, width="content", gap="xsmall"):
+            copy_button("Copy link", key="copy_link")
+            present_button("answer")
     saved_screen(result)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
@@ -43,6 +46,12 @@ def saved_result() -> None:
             query_params=pair_query(PairChoice(*references)),
         )
     numbers(names, result)
+
+
+def names_of(result: Result) -> str:
+    """Both models of a result by their names."""
+    header = result.header
+    return " → ".join(map(reference_name, (header.base_reference, header.target_reference)))
 
 
 def reference_name(text: str) -> str:
@@ -61,8 +70,9 @@ def _kept(key: str) -> Result:
     return result
 
 
-def _stored(key: str) -> Result | None:
+def named_result() -> Result | None:
+    """The result that the address names; None where there is none."""
     try:
-        return _kept(key)
+        return _kept(st.query_params.get("result", ""))
     except LookupError:
         return None

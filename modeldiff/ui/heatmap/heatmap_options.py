@@ -6,12 +6,14 @@ All of it stands in the URL, where what says nothing means the default.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import streamlit as st
 
-from modeldiff.drawings import HeatmapOptions, Metric
+from modeldiff.drawings import Heatmap, HeatmapOptions, Metric
+from modeldiff.drawings.heatmap.colour_scales import MATRIX_SCALE
 from modeldiff.drawings.heatmap.options import Sharing
 from modeldiff.ui.session.url_state import change_view
 from modeldiff.ui.widgets.markdown import plain
@@ -126,8 +128,12 @@ def _choose_tops(options: HeatmapOptions) -> None:
 
 
 def _say_tops(tops: tuple[float | None, float | None], number: int, key: str) -> None:
+    _say_top(tops, number, _state(key))
+
+
+def _say_top(tops: tuple[float | None, float | None], number: int, chosen: float | None) -> None:
     said = list(tops)
-    said[number] = _state(key)
+    said[number] = chosen
     words = ",".join("" if top is None else f"{top:g}" for top in said)
     change_view(top=words.rstrip(",") or None)
 
@@ -145,6 +151,20 @@ def _top(text: str) -> float | None:
     except ValueError:
         return None
     return top if math.isfinite(top) and 0.001 <= top <= _LARGEST_TOP else None
+
+
+def step_ceiling(heatmap: Heatmap, at: int | None, step: int) -> None:
+    """Let the scale of the reading at ``at`` (None: that of the matrices) end ``step`` steps
+    higher, or lower. For callbacks."""
+    options, metric, scales = heatmap.options, heatmap.metric, heatmap.scales
+    if not (metric.rises and metric.unit and options.scale in ("kind", "one")):
+        return
+    name = scales.names[at] if at is not None and at < len(scales.names) else MATRIX_SCALE
+    scale = scales.scales.get(name) or next(iter(scales.scales.values()))
+    number = int(name in scales.second)
+    place = (bisect_right if step > 0 else bisect_left)(_CEILINGS, scale.top)
+    there = place + step - (step > 0)
+    _say_top(options.tops, number, _CEILINGS[min(max(there, 0), len(_CEILINGS) - 1)])
 
 
 def _choose_experts(options: HeatmapOptions, columns: Sequence[str]) -> None:

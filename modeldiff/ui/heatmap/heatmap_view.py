@@ -21,6 +21,7 @@ from modeldiff.ui.heatmap.heatmap_options import (
     choose_scale_sharing,
     chosen_options,
     chosen_way,
+    step_ceiling,
 )
 from modeldiff.ui.heatmap.layer_matching import offer_other_matching
 from modeldiff.ui.heatmap.pictures import Picture, picture_of
@@ -32,9 +33,7 @@ _CAPTION = 150
 """Letters in a line of a file's caption."""
 _PANEL = 400
 """The width in pixels of the panel beside the picture."""
-_HINT = (
-    "Point at a cell to read it; click for its story. With the keyboard: Tab and the arrow keys."
-)
+_HINT = "Point at a cell to read it; click for its story. Keys: Tab, arrows, n, + and −."
 
 
 def heatmap_view(comparison: Comparison, state: DiffState) -> None:
@@ -98,6 +97,7 @@ def _draw(
             hint=_HINT,
             selected=selected,
             on_choose=_choose,
+            on_ceiling=lambda at, step: step_ceiling(heatmap, at, step),
         )
     offer_other_matching(comparison, changes)
     says = f"{heatmap.metric.description} {heatmap.guide}"

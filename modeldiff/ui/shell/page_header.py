@@ -12,6 +12,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.model import Model
 from modeldiff.ui.controls.diff_progress import begin_run
 from modeldiff.ui.session.opening import Side, forget_openings
+from modeldiff.ui.session.presenting import PresentedView, present_button
 from modeldiff.ui.session.selected_pair import ChosenPair, take_for_page
 from modeldiff.ui.shell.checkpoint_cards import checkpoint_cards
 from modeldiff.ui.shell.origins_line import origins_line
@@ -20,11 +21,12 @@ from modeldiff.ui.widgets.copy_button import copy_button
 from modeldiff.ui.widgets.markdown import plain
 
 
-def page_head(alone: Callable[[Model], None]) -> Comparison:
-    """Draw the pair and its buttons. Where a side is broken, say why, show the other and end the
-    page. Where a model is to be seen by itself, ``alone`` draws it, and the page ends, too."""
+def page_head(alone: Callable[[Model], None], *, view: PresentedView = "facts") -> Comparison:
+    """Draw the pair and its buttons, of which one presents, beginning with ``view``. Where a side
+    is broken, say why, show the other and end the page. Where a model is to be seen by itself,
+    ``alone`` draws it, and the page ends, too."""
     chosen = take_for_page() or begin_run()
-    draw_head(chosen)
+    draw_head(chosen, view)
     if chosen.alone and isinstance(chosen.base, Model):
         alone(chosen.base)
         return st.stop()
@@ -37,7 +39,7 @@ def page_head(alone: Callable[[Model], None]) -> Comparison:
     return st.stop()
 
 
-def draw_head(chosen: ChosenPair) -> None:
+def draw_head(chosen: ChosenPair, view: PresentedView) -> None:
     """Draw the names and, where the app is no part of another page, the buttons beside them."""
     sides = (chosen.base,) if chosen.alone else (chosen.base, chosen.target)
     names = [_name(side) for side in sides]
@@ -59,6 +61,7 @@ def draw_head(chosen: ChosenPair) -> None:
             if not chosen.alone:
                 swap_button()
             copy_button("Copy link", key="copy_link")
+            present_button(view)
 
 
 def _name(side: Side) -> str:

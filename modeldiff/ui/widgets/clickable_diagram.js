@@ -31,7 +31,11 @@ export default function ({ parentElement, data, setStateValue }) {
       const best = scales.indexOf(Math.max(...scales))
       // What can't be read whole is scrolled.
       const scale = Math.max(scales[best], Math.min(READABLE, room / sizes[best].width))
-      return { number: best, width: sizes[best].width * scale }
+      // One layer after the other is drawn at one scale, so that nothing jumps.
+      const where = `${best} ${room} ${Math.round(high)}`
+      if (host.fit?.where !== where) host.fit = { where, scale }
+      host.fit.scale = Math.min(host.fit.scale, scale)
+      return { number: best, width: sizes[best].width * host.fit.scale }
     }
     const fits = sizes.findIndex(({ width }) => width <= room)
     const number = fits < 0 ? sizes.length - 1 : fits

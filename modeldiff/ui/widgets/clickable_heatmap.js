@@ -5,15 +5,16 @@
 // the mouse and the keyboard alike, so that nothing moves and nothing is covered.
 
 // From this share of its own size on a drawing is taken; below it another one is, or it is scrolled.
-const LEAST = 0.96, LEAST_SCREEN = 0.8, MOST = 1.7, MOST_DOWN = 1.25, HEADER = 60, SVG = "http://www.w3.org/2000/svg"
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }
+const LEAST = 0.96, LEAST_SCREEN = 0.8, MOST = 1.7, MOST_DOWN = 1.25, HEADER = 60
 
 const sizeOf = (svg) => {
   const [, width, height] = /width="(\d+)" height="(\d+)"/.exec(svg)
   return { width: Number(width), height: Number(height) }
 }
 
-export default function ({ parentElement, data, setStateValue }) {
+const CEILING = { "+": 1, "=": 1, "-": -1, "−": -1 }
+
+export default function ({ parentElement, data, setStateValue, setTriggerValue }) {
   const find = (name) => parentElement.querySelector(`.${name}`)
   const stage = find("stage"), host = find("host"), line = find("line"), full = find("full"), stuck = find("stuck")
   const across = ["small", "page", "screen"].filter((name) => data.drawings[name])
@@ -45,23 +46,6 @@ export default function ({ parentElement, data, setStateValue }) {
 
   const cellOf = (target) => target?.closest?.("[data-cell]")
   const cellAt = (at) => host.querySelector(`[data-cell="${at}"]`)
-  const boxOf = (cell) => {
-    const rect = cell.querySelector("rect")
-    const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)))
-    return { x, y, width, height }
-  }
-  const ring = (cell, name) => {
-    for (const old of host.querySelectorAll(`.mark-${name}`)) old.remove()
-    if (!cell) return
-    const { x, y, width, height } = boxOf(cell)
-    for (const css of ["halo", "ring"]) {
-      const rect = document.createElementNS(SVG, "rect")
-      rect.setAttribute("class", `${css} mark-${name}`)
-      Object.entries({ x: x - 1, y: y - 1, width: width + 2, height: height + 2, rx: 2 })
-        .forEach(([key, value]) => rect.setAttribute(key, value))
-      host.firstElementChild.append(rect)
-    }
-  }
   const read = (cell, keys = "") => {
     line.textContent = cell ? data.words[Number(cell.dataset.cell)] + keys : data.hint
     line.classList.toggle("read", Boolean(cell))
@@ -72,35 +56,6 @@ export default function ({ parentElement, data, setStateValue }) {
     for (const other of host.querySelectorAll('[tabindex="0"]')) other.setAttribute("tabindex", "-1")
     cell?.setAttribute("tabindex", "0")
   }
-  const middle = ({ x, y, width, height }) => ({ x: x + width / 2, y: y + height / 2 })
-  const next = (cell, key) => {
-    const box = boxOf(cell), from = middle(box)
-    const cells = [...host.querySelectorAll("[data-cell]")].filter((one) => one !== cell)
-    if (key === "Home" || key === "End") {
-      // The first and the last layer of the same component.
-      const turned = !across.includes(host.dataset.name)
-      const [along, aside] = turned ? ["y", "x"] : ["x", "y"]
-      const line = [cell, ...cells].filter((one) => {
-        const at = boxOf(one)
-        return Math.abs(middle(at)[aside] - from[aside]) < 1 && data.layered[Number(one.dataset.cell)]
-      })
-      line.sort((one, other) => boxOf(one)[along] - boxOf(other)[along])
-      return key === "Home" ? line[0] : line.at(-1)
-    }
-    const [dx, dy] = ARROWS[key]
-    let best, least = Infinity
-    for (const other of cells) {
-      const at = boxOf(other), to = middle(at)
-      const ahead = dx ? dx * (to.x - from.x) : dy * (to.y - from.y)
-      // Nothing is aside that lies over against any part of the cell.
-      const gap = dx
-        ? Math.max(at.y - from.y, from.y - at.y - at.height, 0)
-        : Math.max(at.x - from.x, from.x - at.x - at.width, 0)
-      if (ahead > 0.5 && ahead + 20 * gap < least) [best, least] = [other, ahead + 20 * gap]
-    }
-    return best
-  }
-
   const stick = () => {
     const svg = host.firstElementChild
     if (!svg || isFull()) return (stuck.hidden = true)
@@ -119,7 +74,8 @@ export default function ({ parentElement, data, setStateValue }) {
     const copy = svg.cloneNode(false)
     const size = { width: Number(svg.getAttribute("width")), height: legend + end - start }
     copy.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`)
-    copy.removeAttribute("role")
+    // Else its height would be in proportion to the whole drawing's.
+    for (const name of ["role", "width", "height"]) copy.removeAttribute(name)
     copy.style.width = `${width}px`
     if (legend) copy.append(first.cloneNode(true))
     const head = svg.querySelector(".head").cloneNode(true)
@@ -142,6 +98,7 @@ export default function ({ parentElement, data, setStateValue }) {
         cell.setAttribute("tabindex", "-1")
       }
       if (focused !== undefined) cellAt(focused)?.focus({ preventScroll: true })
+      showNumbers(host, !host.numberless)
       read(null)
     }
     host.firstElementChild.style.width = `${width}px`
@@ -149,7 +106,7 @@ export default function ({ parentElement, data, setStateValue }) {
     for (const old of host.querySelectorAll("[aria-selected]")) old.removeAttribute("aria-selected")
     const chosen = data.at === null ? null : cellAt(data.at)
     chosen?.setAttribute("aria-selected", "true")
-    ring(chosen, "chosen")
+    ringCell(host, chosen, "chosen")
     if (!host.querySelector('[tabindex="0"]') || chosen) tabTo(chosen ?? host.querySelector("[data-cell]"))
     stick()
   }
@@ -163,22 +120,27 @@ export default function ({ parentElement, data, setStateValue }) {
   host.focused = (event) => {
     const cell = cellOf(event.target)
     if (!cell || !cell.matches(":focus-visible")) return
-    ring(cell, "focus")
+    ringCell(host, cell, "focus")
     read(cell, "  Enter opens · Esc leaves")
   }
-  host.blurred = () => { ring(null, "focus"); read(null) }
+  host.blurred = () => { ringCell(host, null, "focus"); read(null) }
   host.onkeydown = (event) => {
     const cell = cellOf(event.target)
     if (!cell || event.ctrlKey || event.altKey || event.metaKey) return
     if (event.key in ARROWS || event.key === "Home" || event.key === "End") {
       event.preventDefault()
-      const to = next(cell, event.key)
+      const to = nextCell(host, cell, event.key, data.layered, !across.includes(host.dataset.name))
       if (!to) return
       tabTo(to)
       to.focus()
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault()
       say(Number(cell.dataset.cell))
+    } else if (event.key in CEILING) {
+      setTriggerValue("ceiling", { at: Number(cell.dataset.cell), step: CEILING[event.key] })
+    } else if (event.key === "n") {
+      host.numberless = !host.numberless
+      showNumbers(host, !host.numberless)
     } else if (event.key === "Escape") {
       if (data.at !== null) setStateValue("view", { at: null })
       else cell.blur()

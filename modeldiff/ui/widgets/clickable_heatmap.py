@@ -24,7 +24,8 @@ _component = st.components.v2.component(
     "clickable_heatmap",
     html=_HTML,
     css=(_HERE / "clickable_heatmap.css").read_text(encoding="utf-8"),
-    js=(_HERE / "clickable_heatmap.js").read_text(encoding="utf-8"),
+    js=(_HERE / "heatmap_cells.js").read_text(encoding="utf-8")
+    + (_HERE / "clickable_heatmap.js").read_text(encoding="utf-8"),
 )
 PictureCell = tuple[ChosenCell, str]
 """What a cell chooses, and what it says in a sentence."""
@@ -38,6 +39,7 @@ def clickable_heatmap(
     hint: str,
     selected: int | None,
     on_choose: Callable[[ChosenCell | None], None],
+    on_ceiling: Callable[[int, int], None] | None = None,
 ) -> None:
     """Draw one of a few SVGs of the same heatmap, whose cells carry ``data-cell``.
 
@@ -51,6 +53,8 @@ def clickable_heatmap(
         selected: the cell that is outlined.
         on_choose: called, before the script runs again, with the cell that was clicked or entered;
             with None when the chosen one was once more, or was left by Escape.
+        on_ceiling: called with a cell and a step up (1) or down (-1) when its scale is to end
+            higher or lower.
     """
     # Whoever calls says what is chosen: the browser's last click is no longer the state, and the
     # same click counts as a change after the choice moved on.
@@ -67,6 +71,14 @@ def clickable_heatmap(
         elif type(at) is int and 0 <= at < len(cells) and at != selected:
             on_choose(cells[at][0])
 
+    def take_ceiling() -> None:
+        wish = st.session_state[_KEY].get("ceiling")
+        if on_ceiling is None or not isinstance(wish, dict):
+            return
+        at, step = wish.get("at"), wish.get("step")
+        if type(at) is int and 0 <= at < len(cells) and step in (-1, 1):
+            on_ceiling(at, step)
+
     _component(
         key=_KEY,
         data={
@@ -79,4 +91,5 @@ def clickable_heatmap(
             "digest": digest,
         },
         on_view_change=take,
+        on_ceiling_change=take_ceiling,
     )

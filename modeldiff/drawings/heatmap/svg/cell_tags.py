@@ -154,8 +154,10 @@ def _words(reading: Reading) -> str:
 
 
 def _rectangle(x: float, y: float, width: float, height: float) -> str:
-    wide, high = max(width, 0.5), max(height, 0.5)
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}"/>'
+    # From edge to edge, so that of two cells that touch one ends where the other begins.
+    left, top = round(x, 1), round(y, 1)
+    wide, high = round(x + max(width, 0.5), 1) - left, round(y + max(height, 0.5), 1) - top
+    return f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{high:.1f}"/>'
 
 
 def _marks(face: Face, box: CellBox) -> Sequence[str]:

@@ -1,0 +1,1 @@
+"""The presentation: what the pages show, one view a screen."""
