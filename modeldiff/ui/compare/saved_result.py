@@ -6,8 +6,10 @@ import streamlit as st
 
 from modeldiff.checkpoints import parse_reference
 from modeldiff.checkpoints.names import model_name
-from modeldiff.errors import InvalidReference
-from modeldiff.results import Result, load_given_result, load_result
+from modeldiff.errors import InvalidReference, ResultError
+from modeldiff.results import Result, find_result
+from modeldiff.results.gallery.collection import GALLERY, read_entry
+from modeldiff.results.gallery.entry import GalleryEntry, licences_text
 from modeldiff.ui.compare.first_screen import saved_screen
 from modeldiff.ui.compare.numbers import numbers
 from modeldiff.ui.session.selected_pair import PairChoice, pair_query
@@ -17,7 +19,8 @@ from modeldiff.ui.widgets.markdown import code, plain
 
 def saved_result() -> None:
     """Draw the result that the address names."""
-    result = _stored(st.query_params.get("result", ""))
+    name = st.query_params.get("result", "")
+    result = _stored(name)
     if result is None:
         st.title("No such result", anchor=False)
         st.markdown("It was never kept on this machine, or was deleted. Open its file under Pair.")
@@ -31,11 +34,15 @@ def saved_result() -> None:
     ):
         st.title(plain(names), anchor=False, width="content")
         copy_button("Copy link", key="copy_link")
+    entry = _entry(name)
+    if entry is not None:
+        st.caption(f"{plain(entry.title)}, from the gallery: {plain(entry.note)}")
     saved_screen(result)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"A saved result of {code(references[0])} → {code(references[1])}, "
             f"{header.created[:16].replace('T', ' ')} UTC, by modeldiff {plain(header.version)}."
+            + (f" Licence: {plain(licences_text(entry))}." if entry is not None else "")
         )
         st.page_link(
             "pages/compare.py",
@@ -43,6 +50,16 @@ def saved_result() -> None:
             query_params=pair_query(PairChoice(*references)),
         )
     numbers(names, result)
+
+
+def _entry(name: str) -> GalleryEntry | None:
+    """The gallery's entry that a result is, None for any other."""
+    if not name.startswith(GALLERY):
+        return None
+    try:
+        return read_entry(name.removeprefix(GALLERY))
+    except ResultError:
+        return None
 
 
 def reference_name(text: str) -> str:
@@ -55,7 +72,7 @@ def reference_name(text: str) -> str:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _kept(key: str) -> Result:
-    result = load_result(key) or load_given_result(key)
+    result = find_result(key)
     if result is None:
         raise LookupError(key)
     return result

@@ -75,7 +75,7 @@ def _dropped(choice: PairChoice, take: Callable[[PairChoice], None]) -> None:
         return
     try:
         if file.name.lower().endswith(".parquet"):
-            key = keep_given_result(file.getvalue()).key
+            key = keep_given_result(file.getvalue(), file.name).key
             st.page_link("pages/result.py", label="Open it", query_params={"result": key})
         else:
             _buttons(choice, keep_given_config(file.getvalue(), file.name), take, "config")
