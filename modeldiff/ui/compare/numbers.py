@@ -56,10 +56,13 @@ def numbers(names: str, result: Result, comparison: Comparison | None = None) ->
         "their value."
     )
     with st.container(horizontal=True):
+        narrative = narrative_of(result)
         sentences = (
             names,
-            narrative_of(result).headline,
+            narrative.headline,
             stand_out_sentence(result.changes),
+            *narrative.facts,
+            *narrative.likeness,
         )
         rows = [_cells(change) for change in (*matrices[:_MOST], *vectors[:_MOST])]
         copy_menu(
