@@ -26,6 +26,7 @@ PAGES = {
     "diagram": st.Page("pages/diagram.py", title="Diagram"),
     "beyond": st.Page("pages/beyond.py", title="Beyond the weights"),
     "evolution": st.Page("pages/evolution.py", title="Evolution"),
+    "gallery": st.Page("pages/gallery.py", title="Gallery"),
     "result": st.Page("pages/result.py", title="Result", visibility="hidden"),
 }
 

@@ -12,6 +12,7 @@ from modeldiff.ui.compare.config_pair import copy_facts
 from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
 from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.shell.page_header import page_head
+from modeldiff.ui.widgets.how_to_read import how_to_read
 
 enter("architecture")
 comparison = page_head(model_tables)
@@ -24,6 +25,7 @@ st.markdown(
     ":small[On this page: [The two blocks](#blocks) · [All facts](#facts) · "
     "[Where the parameters sit](#parameters) · [Tensors](#tensors)]"
 )
+how_to_read("architecture")
 key_differences(facts)
 
 architecture_drawings(comparison, facts)

@@ -31,7 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HF_HOME"] = str(caches / "huggingface")
     os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    for name in ("MODELDIFF_ROOTS", "HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"):
+    for name in (
+        *("MODELDIFF_ROOTS", "MODELDIFF_GALLERY", "MODELDIFF_HUB"),
+        *("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"),
+    ):
         os.environ.pop(name, None)
 
 

@@ -32,7 +32,7 @@ _REASONS = (
     *("different_shape", "only_in_base", "only_in_target", "unreadable", "quantised"),
     *("not_measured", "not_finite", "part_of_rows", "no_value"),
 )
-LISTS = ("all", "catalog", "demos", "results")
+LISTS = ("all", "catalog", "demos", "gallery", "results")
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -216,9 +216,9 @@ def _add_check(commands: _Commands) -> None:
 def _add_kept(commands: _Commands) -> None:
     listing = commands.add(
         "list",
-        "what is at hand: the catalog, the demos, kept results",
-        "What is at hand: the catalog's architectures, the demo checkpoints, and the results kept "
-        "on this machine.",
+        "what is at hand: the catalog, the demos, the gallery, kept results",
+        "What is at hand: the catalog's architectures, the demo checkpoints, the gallery's "
+        "results, and the results kept on this machine.",
     )
     listing.add_argument(
         "what", nargs="?", choices=LISTS, default="all", help="which of them (default: all)"
@@ -228,14 +228,14 @@ def _add_kept(commands: _Commands) -> None:
     opened = commands.add(
         "open",
         "a kept or exported result, without the checkpoints",
-        "Show a result again: one kept on this machine, or a .parquet file written with "
-        "--output. The checkpoints themselves are not needed.",
+        "Show a result again: one kept on this machine, one of the gallery, or a .parquet file "
+        "written with --output. The checkpoints themselves are not needed.",
         after=EXIT_CODES_TEXT,
     )
     opened.add_argument(
         "result",
         metavar="RESULT",
-        help="a .parquet file, the beginning of a result's key (see list), or last",
+        help="a .parquet file, the beginning of a result's key (see list), gallery:NAME, or last",
     )
     add_json(opened)
     add_output(opened)

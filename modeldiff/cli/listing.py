@@ -13,6 +13,7 @@ from modeldiff.cli.schemas.published import document_id
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import table_lines
 from modeldiff.results import ResultHeader, list_results
+from modeldiff.results.gallery.collection import GALLERY, gallery_entries
 
 _DIGITS = 12
 """Of a key, as many as tell results apart."""
@@ -31,7 +32,7 @@ class _Part:
 
 
 def list_command(options: Namespace, terminal: Terminal) -> None:
-    """The catalog, the demos and the kept results, or one of these."""
+    """The catalog, the demos, the gallery and the kept results, or one of these."""
     names = tuple(_PARTS) if options.what == "all" else (options.what,)
     entries = {name: _PARTS[name].entries() for name in names}
     if options.json:
@@ -55,6 +56,19 @@ def _catalog() -> list[_Entry]:
 
 def _demos() -> list[_Entry]:
     return [{"reference": f"demo:{name}"} for name in demo_names()]
+
+
+def _gallery() -> list[_Entry]:
+    return [
+        {
+            "result": f"{GALLERY}{entry.name}",
+            "title": entry.title,
+            "base": entry.base.source,
+            "target": entry.target.source,
+            "date": entry.date,
+        }
+        for entry in gallery_entries()
+    ]
 
 
 def _results() -> list[_Entry]:
@@ -87,6 +101,12 @@ _PARTS = {
         lambda entry: (entry["reference"], entry["model_type"]),
     ),
     "demos": _Part("Demo checkpoints", ("reference",), _demos, lambda entry: (entry["reference"],)),
+    "gallery": _Part(
+        "Gallery: results that come along (modeldiff open gallery:…)",
+        ("result", "base", "target", "measured"),
+        _gallery,
+        lambda entry: (entry["result"], entry["base"], entry["target"], entry["date"]),
+    ),
     "results": _Part(
         "Kept results, newest first (modeldiff open KEY)",
         ("key", "base", "target", "created"),

@@ -10,9 +10,9 @@ from modeldiff.results.export.files import require_writable, write_file, write_r
 from modeldiff.results.jobs.manager import JobSnapshot, cancel, find, submit
 from modeldiff.results.jobs.throughput import Pace
 from modeldiff.results.joining import join_journals, join_shards
+from modeldiff.results.reopening import find_result, open_result
 from modeldiff.results.result import Result, ResultHeader
-from modeldiff.results.store.given_results import keep_given_result, load_given_result
-from modeldiff.results.store.reopening import open_result
+from modeldiff.results.store.given_files import keep_given_result
 from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
 __all__ = [
@@ -26,12 +26,12 @@ __all__ = [
     "cancel",
     "delete_result",
     "find",
+    "find_result",
     "join_journals",
     "join_shards",
     "keep_given_result",
     "list_results",
     "load_drill_down",
-    "load_given_result",
     "load_result",
     "open_result",
     "possible_drill_downs",

@@ -20,6 +20,7 @@ from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.lock import held_alone
 from tests.app.conftest import PAGES, OpenPage, chosen_text, linked, words
 from tests.app.small_models import write_llama
+from tests.support.local_hub import LocalHub
 from tests.support.small_checkpoints import write_checkpoint
 
 Measure = Callable[[str, str], None]
@@ -278,3 +279,23 @@ def wait_for(pair: dict[str, str], state: str) -> None:
             return
         time.sleep(0.02)
     raise TimeoutError(f"{state}: {job}")
+
+
+def test_a_search_of_the_hub_names_models_to_take(
+    open_page: OpenPage, pair: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LocalHub(tmp_path / "hub") as hub:
+        for name in ("us/llama-one", "us/llama-two"):
+            (hub.root / name).mkdir(parents=True)
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        app = open_page("compare", **pair)
+        asked = len(hub.requests)
+        app.text_input(key="hub_search").set_value("llama").run()
+        assert len(hub.requests) == asked + 1
+        app.selectbox(key="hub_model").set_value("us/llama-two").run()
+        hub.status = 503
+        app.text_input(key="hub_search").set_value("**other**").run()
+        assert "did not answer" in words(app) or "status 503" in words(app)
+    monkeypatch.setenv("MODELDIFF_HUB", "off")
+    app = open_page("compare", **pair)
+    assert all(box.key != "hub_search" for box in app.text_input)

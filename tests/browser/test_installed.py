@@ -89,6 +89,15 @@ def test_the_demo_comes_along(installation: Installation) -> None:
     assert forms.split() == sorted(path.parent.name for path in ROOT.glob("demo/*/config.json"))
 
 
+def test_the_gallery_comes_along(installation: Installation) -> None:
+    listed = json.loads(
+        installation.run(*installation.command("list", "gallery", "--json")).stdout
+    )["gallery"]
+    assert len(listed) == len(list(ROOT.glob("gallery/*.json")))
+    shown = installation.run(*installation.command("open", listed[0]["result"])).stdout
+    assert "75 tensors" in shown
+
+
 def test_the_catalog_comes_along(installation: Installation) -> None:
     shown = installation.run(*installation.command("inspect", "catalog:llama-3-8b")).stdout
     assert "8.03 B parameters, 16.1 GB by its config, 291 tensors" in shown

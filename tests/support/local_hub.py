@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 CHUNK = 1 << 20
 
@@ -204,6 +204,8 @@ class _Hub(_Handler):
             self.refuse(401, "", "Invalid credentials in Authorization header")
         elif api := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
             self.model_info(api[1], api[2] or "main", token)
+        elif path == "/api/models":
+            self.list_models(token)
         elif path == "/xet-read-token":
             headers = {
                 "X-Xet-Access-Token": "xet",
@@ -241,6 +243,24 @@ class _Hub(_Handler):
         info = {"id": repo, "sha": self.hub.commit(folder), "siblings": siblings}
         page = self.hub.page
         self.send(200, json.dumps(info).encode() if page is None else page)
+
+    def list_models(self, token: str) -> None:
+        """Repositories whose names hold the words that are searched for, as the Hub lists them."""
+        asked = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
+        names = sorted(
+            f"{folder.parent.name}/{folder.name}"
+            for folder in self.hub.root.glob("*/*")
+            if "@" not in folder.name
+        )
+        found = [
+            {"id": name, "modelId": name, "tags": ["safetensors"]}
+            for name in names
+            if asked.get("search", "").lower() in name.lower()
+            and (name not in self.hub.private or token)
+        ]
+        page = self.hub.page
+        limited = json.dumps(found[: int(asked.get("limit", "1000"))]).encode()
+        self.send(200, limited if page is None else page)
 
     def resolve(self, repo: str, revision: str, name: str, token: str) -> None:
         folder = self.find(repo, revision, token)

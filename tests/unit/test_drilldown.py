@@ -290,6 +290,31 @@ class TestSingularValues:
         assert got.energy_share(1) == pytest.approx(wanted[0] ** 2 / (wanted**2).sum(), rel=1e-5)
         assert got.fitting_rank is None
 
+    @pytest.mark.parametrize("shape", [(60, 40), (40, 60)])
+    @pytest.mark.parametrize("small_side", [1024, 0])
+    def test_those_of_one_models_weights_are_those_of_svd(
+        self,
+        shape: tuple[int, int],
+        small_side: int,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        module = "modeldiff.changes.drilldown.spectrum.singular_values"
+        monkeypatch.setattr(f"{module}._SMALL_SIDE", small_side)
+        # Several panels, so that what stands in a buffer of the reader is read over.
+        monkeypatch.setattr(f"{module}._PANEL", 400)
+        base = stored(noise(*shape))
+        base[1, 2] = np.inf
+        tensors, one, other = one_pair(tmp_path, base, stored(noise(*shape, seed=1)))
+        got = measure_singular_values(tensors, one, other, of="weights", device="cpu")
+        weights = np.where(np.isfinite(base), base, 0)
+        wanted = np.linalg.svd(weights, compute_uv=False)
+        assert np.abs(got.values - wanted).max() <= got.error + 1e-12
+        assert (got.of, got.nonfinite, got.trials, got.fitting_rank) == ("weights", 1, (), None)
+        assert got.energy == pytest.approx((weights**2).sum(), rel=1e-6)
+        shares = np.cumsum(wanted**2) / (wanted**2).sum()
+        assert got.rank_of_energy(0.9) == int(np.searchsorted(shares, 0.9)) + 1
+
     @pytest.mark.parametrize("device", ["cpu", "torch:cpu"])
     def test_leading_ones_of_a_large_matrix_are_within_their_error(
         self, device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

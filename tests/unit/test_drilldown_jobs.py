@@ -430,6 +430,19 @@ def test_which_drill_downs_there_are(references: tuple[str, str], tmp_path: Path
     assert (other.status, possible_drill_downs(other, shorter)) == ("different_shape", ())
 
 
+def test_a_model_beside_itself_shows_its_own_singular_values(references: tuple[str, str]) -> None:
+    place = Place(1, "mlp.down_proj")
+    alone = Comparison.open(references[0], references[0])
+    row = next(each for each in alone.pairs if each.place == place)
+    assert "weights" in [kind.name for kind in possible_drill_downs(row, alone)]
+    spectrum = run_drill_down(alone, DrillDown(place, "weights"), device="cpu")
+    folder = Path(references[0]) / "model.safetensors"
+    weights = load_file(folder)["model.layers.1.mlp.down_proj.weight"].astype(np.float64)
+    wanted = np.linalg.svd(weights, compute_uv=False)
+    assert np.abs(spectrum.values - wanted).max() <= spectrum.error + 1e-12
+    assert same(load_drill_down(alone.key, DrillDown(place, "weights")), spectrum)
+
+
 class TestRegistry:
     def test_a_further_kind_goes_all_the_way_by_one_value(
         self, manager: JobManager, references: tuple[str, str]

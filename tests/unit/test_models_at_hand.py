@@ -13,7 +13,7 @@ from modeldiff.checkpoints.nearby import cached_repositories, nearby_folders
 from modeldiff.checkpoints.origins import origins_of
 from modeldiff.comparison import Comparison
 from modeldiff.errors import DamagedCheckpoint, InvalidReference, ResultError
-from modeldiff.results import keep_given_result, load_given_result, load_result, run_diff
+from modeldiff.results import find_result, keep_given_result, load_result, run_diff
 from modeldiff.results.store.result_parquet import encode_result
 from tests.app.small_models import write_llama
 
@@ -92,19 +92,19 @@ def test_a_given_result_opens_without_its_weights_and_answers_for_nothing_else()
     pair = Comparison.open("demo:base", "demo:lora")
     result = run_diff(pair, cache=False)
     content = encode_result(result)
-    given = keep_given_result(content)
-    loaded = load_given_result(given.key)
+    given = keep_given_result(content, "x.parquet")
+    loaded = find_result(given.key)
     assert loaded is not None and loaded.header == result.header
     assert len(loaded.changes) == len(result.changes)
     assert given.key != pair.key and load_result(pair.key) is None
-    assert load_given_result("../../x") is None and load_given_result("0" * 64) is None
+    assert find_result("../../x") is None and find_result("0" * 64) is None
 
 
 @pytest.mark.parametrize("cut", [0, 10, -20])
 def test_what_is_no_result_is_refused(cut: int) -> None:
     content = encode_result(run_diff(Comparison.open("demo:base", "demo:lora"), cache=False))
     with pytest.raises(ResultError):
-        keep_given_result(content[:cut])
+        keep_given_result(content[:cut], "x.parquet")
 
 
 def test_a_given_config_can_be_opened_where_roots_are_set(

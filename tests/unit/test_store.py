@@ -190,6 +190,16 @@ class TestFolder:
         assert list_results() == (stored[1].header, stored[0].header)
         assert list_results()[0].key == stored[1].key
 
+    def test_all_of_another_version_are_one_warning(
+        self, results: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for base in ("one", "two", "three"):
+            save_result(a_result(base=base))
+        monkeypatch.setattr("modeldiff.results.store.result_parquet.SCHEMA", 999)
+        assert list_results() == ()
+        (record,) = caplog.records
+        assert record.getMessage().endswith("left out: 3")
+
 
 class TestKey:
     def test_is_the_question(self) -> None:

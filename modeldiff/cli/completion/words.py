@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from modeldiff.checkpoints.config_only.catalog import catalog_names
 from modeldiff.checkpoints.references import demo_names
 from modeldiff.cli.schemas.published import DOCUMENTS
+from modeldiff.results.gallery.collection import GALLERY, gallery_names
 
 _LONGEST_LINE = 72
 _REFERENCES = ("REF", "BASE", "TARGET")
@@ -72,6 +73,8 @@ def _option(action: argparse.Action) -> Option:
 def _argument(action: argparse.Action) -> Argument:
     metavar = action.metavar if isinstance(action.metavar, str) else action.dest
     words = tuple(map(str, action.choices or _WORDS.get(metavar, ())))
+    if metavar == "RESULT":
+        words = (*words, *(f"{GALLERY}{name}" for name in gallery_names()))
     if metavar in _REFERENCES:
         demos = (f"demo:{name}" for name in demo_names())
         words = (*demos, *(f"catalog:{name}" for name in catalog_names()))

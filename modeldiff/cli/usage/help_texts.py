@@ -56,6 +56,7 @@ EXAMPLES: Mapping[str, str] = {
         "list": ("modeldiff list", "modeldiff list results --json"),
         "open": (
             "modeldiff open last",
+            "modeldiff open gallery:demo-lora",
             "modeldiff open result.parquet --output report.html",
             "modeldiff open 3f2a91 --top 10 --sort rel_frobenius_pct",
         ),

@@ -1,4 +1,5 @@
-"""The singular values of a change on log axes, with what rounding alone would make."""
+"""The singular values of a change, or of weights, on log axes, with what rounding alone would
+make."""
 
 from __future__ import annotations
 
@@ -112,12 +113,17 @@ def spectrum_chart(spectrum: SingularValues) -> alt.LayerChart | None:
 
 def spectrum_alt(spectrum: SingularValues) -> str:
     """The picture in a sentence."""
+    whose = "the change" if spectrum.of == "change" else "the matrix"
     if not spectrum.values.size or spectrum.energy <= 0:
-        return "Singular values of the change: nothing changed."
+        nothing = "nothing changed" if spectrum.of == "change" else "all its elements are 0"
+        return f"Singular values of {whose}: {nothing}."
+    largest = format_small(float(spectrum.values[0]))
+    sentence = (
+        f"Singular values of {whose}, largest first, on log axes: the largest is {largest}, "
+        f"rounding alone would reach {format_small(spectrum.noise.largest)}"
+    )
+    if spectrum.of == "weights":
+        return f"{sentence}."
     rank = spectrum.fitting_rank
     fits = f"the change fits a rank-{rank} update" if rank else "the change fits no low rank"
-    largest = format_small(float(spectrum.values[0]))
-    return (
-        f"Singular values of the change, largest first, on log axes: the largest is {largest}, "
-        f"rounding alone would reach {format_small(spectrum.noise.largest)}; {fits}."
-    )
+    return f"{sentence}; {fits}."

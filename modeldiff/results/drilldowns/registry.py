@@ -11,10 +11,12 @@ from modeldiff.errors import InvalidOption
 from modeldiff.results.drilldowns.image import IMAGE
 from modeldiff.results.drilldowns.kind import DrillDownKind
 from modeldiff.results.drilldowns.rows import ROWS
-from modeldiff.results.drilldowns.spectrum import SPECTRUM
+from modeldiff.results.drilldowns.spectrum import SPECTRUM, WEIGHTS
 from modeldiff.results.drilldowns.units import UNITS
 
-_kinds: dict[str, DrillDownKind[Any]] = {kind.name: kind for kind in (UNITS, ROWS, IMAGE, SPECTRUM)}
+_kinds: dict[str, DrillDownKind[Any]] = {
+    kind.name: kind for kind in (UNITS, ROWS, IMAGE, SPECTRUM, WEIGHTS)
+}
 
 
 def register(kind: DrillDownKind[Any]) -> None:

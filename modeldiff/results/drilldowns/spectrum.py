@@ -1,5 +1,5 @@
-"""The singular values of a change. They take far longer than a read, and so have a lane of their
-own."""
+"""The singular values of a change, and of one model's own weights. They take far longer than a
+read, and so have a lane of their own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from modeldiff.changes import (
     measure_singular_values,
     spectrum_plan,
 )
+from modeldiff.changes.drilldown.spectrum.singular_values import Plan
+from modeldiff.changes.drilldown.spectrum.spectrum import Matrix
+from modeldiff.comparison import Comparison
 from modeldiff.results.drilldowns.kind import (
     About,
     Cost,
@@ -28,22 +31,50 @@ if TYPE_CHECKING:
 
 
 def _measure(inputs: Inputs) -> SingularValues:
+    return _measured(inputs, "change")
+
+
+def _measure_weights(inputs: Inputs) -> SingularValues:
+    return _measured(inputs, "weights")
+
+
+def _measured(inputs: Inputs, of: Matrix) -> SingularValues:
     return measure_singular_values(
-        inputs.pair, *inputs.comparison.checkpoints, device=inputs.device, progress=inputs.progress
+        inputs.pair,
+        *inputs.comparison.checkpoints,
+        of=of,
+        device=inputs.device,
+        progress=inputs.progress,
     )
+
+
+def _of_one_model(pair: Pair, comparison: Comparison) -> bool:
+    """Whether a model was put beside itself, as one is that is seen alone."""
+    base, target = comparison.base, comparison.target
+    return of_matrices(pair, comparison) and base.identity == target.identity
 
 
 def _cost(pair: Pair) -> Cost:
     plan = spectrum_plan(pair)
-    computing = ""
-    if not plan.small:
-        lasts = "up to 30 seconds" if plan.exact else "half a minute or more"
-        computing = (
-            f"Computing the singular values takes {lasts} on two cores. If they look like those of "
-            "a low-rank update, that is tried, which reads the pair up to "
-            f"{plan.trial_passes} times more."
+    computing = _computing(plan)
+    if computing:
+        computing += (
+            " If they look like those of a low-rank update, that is tried, which reads the pair up "
+            f"to {plan.trial_passes} times more."
         )
     return Cost(pair.nbytes, plan.passes, computing, plan.trial_passes)
+
+
+def _cost_of_weights(pair: Pair) -> Cost:
+    plan = spectrum_plan(pair)
+    return Cost(pair.nbytes, plan.passes, _computing(plan))
+
+
+def _computing(plan: Plan) -> str:
+    if plan.small:
+        return ""
+    lasts = "up to 30 seconds" if plan.exact else "half a minute or more"
+    return f"Computing the singular values takes {lasts} on two cores."
 
 
 def _encode(result: SingularValues, place: Place) -> tuple[pa.Table, About]:
@@ -63,4 +94,13 @@ def _decode(table: pa.Table, about: About) -> SingularValues:
 
 SPECTRUM = DrillDownKind(
     "spectrum", of_matrices, _measure, _encode, _decode, cost=_cost, lane="spectra"
+)
+WEIGHTS = DrillDownKind(
+    "weights",
+    _of_one_model,
+    _measure_weights,
+    _encode,
+    _decode,
+    cost=_cost_of_weights,
+    lane="spectra",
 )

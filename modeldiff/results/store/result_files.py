@@ -79,18 +79,25 @@ def delete_result(key: str) -> None:
 
 
 def list_results() -> tuple[ResultHeader, ...]:
-    """The headers of all stored results, newest first. Each knows its ``key``."""
-    from modeldiff.results.store.result_parquet import decode_header
+    """The headers of all stored results, newest first. Each knows its ``key``. Those that can't be
+    read are left out with a logged warning, one for all of other versions."""
+    from modeldiff.results.store.result_parquet import OtherSchema, decode_header
 
-    headers = []
-    for path in results_folder().glob("*.parquet"):
+    folder = results_folder()
+    headers, others = [], 0
+    for path in folder.glob("*.parquet"):
         try:
             header = decode_header(path)
+        except OtherSchema:
+            others += 1
+            continue
         except _UNREADABLE as error:
             _log.warning("%s is skipped: %s", path, error)
             continue
         if header.key == path.stem:
             headers.append(header)
+    if others:
+        _log.warning("Results of another version in %s are left out: %d", folder, others)
     return tuple(sorted(headers, key=lambda header: header.created, reverse=True))
 
 

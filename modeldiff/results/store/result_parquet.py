@@ -32,6 +32,10 @@ _REPEATED_TEXT = [
 _COUNTS = [f"histogram_{part}.list.element" for part in ("buckets", "counts")]
 
 
+class OtherSchema(ValueError):
+    """The file was written by a version of modeldiff whose numbers mean something else."""
+
+
 def encode_result(result: Result) -> bytes:
     """The file's content. Equal bits come back from ``decode_result``."""
     header = json.dumps(asdict(result.header))
@@ -70,7 +74,7 @@ def _header(metadata: dict[bytes, bytes] | None) -> ResultHeader:
         raise ValueError("it is no result of modeldiff")
     fields: Any = json.loads(metadata[_METADATA_KEY])
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
-        raise ValueError(f"it was not written with schema version {SCHEMA}")
+        raise OtherSchema(f"it was not written with schema version {SCHEMA}")
     for name, value in fields.items():
         if not isinstance(value, _HEADER_TYPES.get(name, str)):
             raise ValueError(f"its {name} is of another type")

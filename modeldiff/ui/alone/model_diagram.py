@@ -9,6 +9,7 @@ from modeldiff.drawings import METRICS
 from modeldiff.drawings.annotated.annotated import LEAST_TEXT, Drawing
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
 from modeldiff.model import Model
+from modeldiff.ui.alone.weight_spectrum import spectrum_at
 from modeldiff.ui.controls.choosers import choose_layer
 from modeldiff.ui.controls.downloads import side_provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
@@ -70,3 +71,4 @@ def _draw(model: Model) -> None:
         explanation = explain(component, architecture)
         st.subheader(plain(explanation.title), anchor=False)
         explanation_text(explanation)
+        spectrum_at(model, layer, component)

@@ -8,10 +8,17 @@ import streamlit as st
 from modeldiff.architectures.facts.alike import Known, in_one_line
 from modeldiff.model import Model
 from modeldiff.text.formatting import format_shape
+from modeldiff.ui.alone.weight_spectrum import weight_spectrum
 from modeldiff.ui.session.url_state import link_query
+from modeldiff.ui.widgets.copy_menu import copy_menu
 from modeldiff.ui.widgets.markdown import code, plain
 
 _MOST_TENSORS = 20_000
+_PAGES = {
+    "architecture": "Its tensors and their singular values",
+    "diagram": "Its diagram",
+    "beyond": "Its tokenizer and configs",
+}
 
 
 def model_in_short(model: Model) -> None:
@@ -28,9 +35,10 @@ def model_in_short(model: Model) -> None:
 
 
 def model_tables(model: Model) -> None:
-    """Draw its facts and its tensors."""
+    """Draw its facts, its tensors, and the singular values of one of its matrices."""
     fact_list(model)
     tensor_list(model)
+    weight_spectrum(model)
 
 
 def nothing_to_compare(model: Model) -> None:
@@ -44,7 +52,7 @@ def nothing_to_compare(model: Model) -> None:
 
 def _ways_on() -> None:
     with st.container(horizontal=True):
-        for page, label in (("architecture", "All its tensors"), ("diagram", "Its diagram")):
+        for page, label in _PAGES.items():
             st.page_link(f"pages/{page}.py", label=label, query_params=link_query())
 
 
@@ -61,6 +69,8 @@ def fact_list(model: Model) -> None:
         hide_index=True,
         alt=f"Facts of {model.name}",
     )
+    rows = [(fact.label, fact.text, fact.source) for fact in facts]
+    copy_menu((model.name,), ("Fact", "Value", "Where from"), rows, key="copy_facts")
 
 
 def tensor_list(model: Model) -> None:
@@ -81,4 +91,7 @@ def tensor_list(model: Model) -> None:
     frame = pd.DataFrame(rows).astype({"Layer": "Int64", "Expert": "Int64"})
     shown = frame if frame["Expert"].notna().any() else frame.drop(columns="Expert")
     st.dataframe(shown, hide_index=True, height=560, placeholder="–", alt="Stored tensors")
-    st.caption(f"{len(rows):,} of {len(parameters):,} tensors")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        cells = [["" if each is None else str(each) for each in row.values()] for row in rows]
+        copy_menu((), [str(name) for name in frame.columns], cells, key="copy_tensors")
+        st.caption(f"{len(rows):,} of {len(parameters):,} tensors")

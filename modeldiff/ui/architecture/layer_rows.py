@@ -13,6 +13,7 @@ from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
 from modeldiff.findings.selection import rows_at
 from modeldiff.text.formatting import format_layers, format_pct, format_printed
+from modeldiff.ui.widgets.copy_menu import copy_menu
 from modeldiff.ui.widgets.markdown import code, plain
 
 _MOST_ROWS = 500
@@ -70,6 +71,23 @@ def layer_rows(
             hide_index=True,
             alt="Tensors of both models, aligned by place",
         )
+
+
+def copy_rows(comparison: Comparison, groups: Sequence[LayerGroup]) -> None:
+    """Draw the menu that copies the rows: names, shapes, and what differs."""
+    rows = [
+        [format_layers(group.base_layers or group.target_layers), row.column]
+        + [_copied(side) for side in (row.base, row.target)]
+        + [_MARKS[row.status]]
+        for group in groups
+        for row in group.rows
+    ]
+    head = ("Layers", "Component", *comparison.names, "Difference")
+    copy_menu((), head, rows, key="copy_layers")
+
+
+def _copied(side: Printed | None) -> str:
+    return "" if side is None else f"{side.name} {format_printed(side.shape)}"
 
 
 def count_rows(groups: Sequence[LayerGroup]) -> None:

@@ -17,7 +17,7 @@ from modeldiff.architectures.listing.layer_table import (
 )
 from modeldiff.comparison import Comparison
 from modeldiff.text.formatting import format_printed
-from modeldiff.ui.architecture.layer_rows import count_rows, layer_rows
+from modeldiff.ui.architecture.layer_rows import copy_rows, count_rows, layer_rows
 from modeldiff.ui.architecture.tensor_table import tensor_table
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
 from modeldiff.ui.session.url_state import View, change_view, current_view
@@ -61,6 +61,7 @@ def layer_view(comparison: Comparison, state: DiffState) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+        copy_rows(comparison, groups)
         count_rows(groups)
 
 

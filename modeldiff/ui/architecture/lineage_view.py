@@ -32,6 +32,7 @@ from modeldiff.ui.session.presenting import present_button
 from modeldiff.ui.session.selected_pair import PairChoice, pair_query
 from modeldiff.ui.session.url_state import change_view, current_view
 from modeldiff.ui.widgets.error_box import show_error
+from modeldiff.ui.widgets.how_to_read import how_to_read
 from modeldiff.ui.widgets.markdown import plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
 
@@ -57,6 +58,7 @@ def lineage_view() -> None:
         if not st.context.is_embedded:
             present_button("evolution")
     line = _choose()
+    how_to_read("evolution")
     sides = [open_side(text) for text in line]
     steps = read_lineage([side.architecture if isinstance(side, Model) else None for side in sides])
     opened = [

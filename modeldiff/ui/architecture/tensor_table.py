@@ -10,7 +10,7 @@ import streamlit as st
 from modeldiff.comparison import Comparison
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
-from modeldiff.ui.widgets.change_tables import change_frame, show_changes
+from modeldiff.ui.widgets.change_tables import change_frame, copy_changes, show_changes
 
 _COLUMNS = (
     "layer",
@@ -75,4 +75,5 @@ def tensor_table(comparison: Comparison, state: DiffState) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+        copy_changes(frame, columns=_COLUMNS, key="copy_tensors")
         st.caption(f"{len(frame):,} of {len(changes):,} tensors")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -19,13 +18,24 @@ from modeldiff.findings.companions import (
 from modeldiff.ui.architecture.fact_table import facts_side_by_side
 from modeldiff.ui.companions.template_view import template_view
 from modeldiff.ui.companions.tokenizer_view import tokenizer_view
-from modeldiff.ui.widgets.markdown import plain
+from modeldiff.ui.widgets.copy_menu import copy_menu
+from modeldiff.ui.widgets.how_to_read import how_to_read
+from modeldiff.ui.widgets.markdown import breakable, plain
 
 _DETAILS: Mapping[PartKey, Callable[[Comparison], None]] = {
     "tokenizer": tokenizer_view,
     "template": template_view,
 }
-_LINK = re.compile(r"([_/.|-])(?=\w)")
+PART_TERMS: Mapping[PartKey, str] = {
+    "tokenizer": "Cuts a text into tokens; a token's number is its row in the embedding.",
+    "template": "Writes a conversation as one text, with marks for who speaks. Instruction-tuned "
+    "models were trained on its exact form.",
+    "generation": "Sampling settings and the tokens that end a text, taken unless a program says "
+    "otherwise.",
+    "config": "What a library needs to build the model around its weights.",
+    "card": "The repository's README with its metadata.",
+}
+"""What each part is, behind its heading."""
 _NOTES: Mapping[PartKey, str] = {
     "generation": "How the model writes unless whoever runs it says otherwise.",
     "card": "What the authors say of the model in its README.md. Nobody checked it.",
@@ -38,20 +48,40 @@ def companions_view(comparison: Comparison) -> None:
         companions = comparison.companions
     parts = describe_companions(companions, comparison.facts)
     st.markdown(f"**{plain(companions_headline(parts))}**")
+    how_to_read("beyond")
     for part in parts:
         if not part.is_absent:
             _part(part)
             if part.key in _DETAILS:
                 _DETAILS[part.key](comparison)
+    _copy(comparison, parts)
     absent = [part.sentences[0] for part in parts if part.is_absent]
     if absent:
         st.header("Not there", anchor=False)
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in absent))
 
 
+def _copy(comparison: Comparison, parts: Sequence[CompanionPart]) -> None:
+    """Draw the menu that copies the sentences and all that differs."""
+    sentences = [f"{part.title}: {each}" for part in parts for each in part.sentences]
+    rows = [
+        [f"{part.title}: {fact.label}"]
+        + [side.text if side else "" for side in (fact.base, fact.target)]
+        for part in parts
+        for fact in part.facts
+        if not fact.same
+    ]
+    copy_menu(
+        (comparison.names_text, *sentences),
+        ("Fact", *comparison.names) if rows else (),
+        rows,
+        key="copy_companions",
+    )
+
+
 def _part(part: CompanionPart) -> None:
     mark = ":orange[**≠**] " if part.differs else ""
-    st.header(f"{mark}{part.title}", anchor=False)
+    st.header(f"{mark}{part.title}", anchor=False, help=PART_TERMS[part.key])
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in part.sentences))
     for note in part.notes:
         st.warning(plain(note), icon=":material/warning:")
@@ -74,7 +104,7 @@ def _breakable(pair: FactPair) -> FactPair:
     """The pair with values that a narrow column can break within: names of tokens and of entries
     have no blanks."""
     base, target = (
-        replace(side, text=_LINK.sub("\\1\N{ZERO WIDTH SPACE}", side.text)) if side else None
+        replace(side, text=breakable(side.text)) if side else None
         for side in (pair.base, pair.target)
     )
     return replace(pair, base=base, target=target)

@@ -26,8 +26,7 @@ def tokenizer_view(comparison: Comparison) -> None:
     pair = comparison.companions.tokenizer
     if pair.vocabulary is not None:
         _token_lists(pair.vocabulary)
-    if pair.base.is_whole and pair.target.is_whole:
-        _same_text(comparison)
+    text_in_tokens(comparison)
 
 
 def _token_lists(difference: VocabularyDifference) -> None:
@@ -66,8 +65,13 @@ def _token_table(changes: Sequence[TokenChange]) -> None:
         st.caption(f"The first {len(shown):,} of {len(changes):,}.")
 
 
-def _same_text(comparison: Comparison) -> None:
-    st.subheader("The same text in both", anchor=False)
+def text_in_tokens(comparison: Comparison, *, alone: bool = False) -> None:
+    """Draw a text of the user's as both tokenizers cut it. ``alone``: both sides are one model,
+    which is seen by itself."""
+    pair = comparison.companions.tokenizer
+    if not (pair.base.is_whole and pair.target.is_whole):
+        return
+    st.subheader("A text in tokens" if alone else "The same text in both", anchor=False)
     st.pills("Samples", list(SAMPLES), key=_SAMPLE, on_change=_take_sample)
     text = st.text_area(
         "Text", SAMPLES["English"], key=_TEXT, max_chars=_LONGEST, height=80, bind="query-params"
@@ -81,7 +85,7 @@ def _same_text(comparison: Comparison) -> None:
         problem = before.problem if before.tokens is None else after.problem
         st.warning(plain(problem), icon=":material/warning:")
     elif same_encoding(before, after):
-        _tokens("Both alike", before.tokens, frozenset())
+        _tokens("" if alone else "Both alike", before.tokens, frozenset())
     else:
         spans = [_spans(each) for each in (before, after)]
         common = spans[0] & spans[1]
@@ -121,7 +125,8 @@ def _spans(encoding: Encoding) -> frozenset[_Span]:
 
 def _tokens(name: str, tokens: Sequence[Token], different: frozenset[_Span]) -> None:
     """Each token on a ground of its own, with their numbers below."""
-    st.markdown(f":gray[{name} ·] {counted(len(tokens), 'token')}")
+    lead = f":gray[{name} ·] " if name else ""
+    st.markdown(f"{lead}{counted(len(tokens), 'token')}")
     chips = []
     for at, token in enumerate(tokens[:_MOST_SHOWN]):
         ground = "orange" if _span(token) in different else _SOFT[at % 2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -16,6 +16,7 @@ from modeldiff.results import Result
 from modeldiff.text.formatting import format_cosine, format_pct
 from modeldiff.ui.controls.downloads import result_downloads
 from modeldiff.ui.place.statistic_notes import SUMMARY_NOTES
+from modeldiff.ui.session.selected_pair import PairChoice, pair_query
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.summary.narrative_panel import narrative_of, reading_panel
 from modeldiff.ui.widgets.copy_menu import copy_menu
@@ -39,11 +40,12 @@ def numbers(names: str, result: Result, comparison: Comparison | None = None) ->
     vectors = [change for change in changed if not _is_matrix(change)]
     if changed:
         st.header("Most changed", anchor=False)
+        pair = _models_of(result) if comparison is None else None
         left, right = st.columns(2, gap="medium")
         with left:
-            _table("Matrices", matrices)
+            _table("Matrices", matrices, pair)
         with right:
-            _table("Norms and other vectors", vectors)
+            _table("Norms and other vectors", vectors, pair)
         still = sum(c.statistics is not None for c in result.changes) - len(changed)
         if still:
             st.caption(f"{still:,} more {'tensor is' if still == 1 else 'tensors are'} identical.")
@@ -54,10 +56,13 @@ def numbers(names: str, result: Result, comparison: Comparison | None = None) ->
         "their value."
     )
     with st.container(horizontal=True):
+        narrative = narrative_of(result)
         sentences = (
             names,
-            narrative_of(result).headline,
+            narrative.headline,
             stand_out_sentence(result.changes),
+            *narrative.facts,
+            *narrative.likeness,
         )
         rows = [_cells(change) for change in (*matrices[:_MOST], *vectors[:_MOST])]
         copy_menu(
@@ -80,15 +85,20 @@ def _is_matrix(change: Change) -> bool:
     return tensor is not None and len(tensor.shape) > 1
 
 
-def _table(title: str, changes: Sequence[Change]) -> None:
+def _models_of(result: Result) -> dict[str, str]:
+    """The query that opens the models of a result."""
+    header = result.header
+    return pair_query(PairChoice(header.base_reference, header.target_reference))
+
+
+def _table(title: str, changes: Sequence[Change], models: Mapping[str, str] | None) -> None:
+    """``models`` is the query of links that lead to other models than those of the page."""
     if not changes:
         return
     links = [
-        Link(
-            "pages/heatmap.py",
-            link_query(layer=change.pair.place.layer, component=change.pair.place.column),
-        )
+        Link("pages/heatmap.py", link_query(models, layer=place.layer, component=place.column))
         for change in changes[:_MOST]
+        for place in (change.pair.place,)
     ]
     rows = [_cells(change) for change in changes[:_MOST]]
     key = f"most_changed_{'matrices' if title == 'Matrices' else 'vectors'}"

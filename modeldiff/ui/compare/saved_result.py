@@ -6,8 +6,10 @@ import streamlit as st
 
 from modeldiff.checkpoints import parse_reference
 from modeldiff.checkpoints.names import model_name
-from modeldiff.errors import InvalidReference
-from modeldiff.results import Result, load_given_result, load_result
+from modeldiff.errors import InvalidReference, ResultError
+from modeldiff.results import Result, find_result
+from modeldiff.results.gallery.collection import GALLERY, read_entry
+from modeldiff.results.gallery.entry import GalleryEntry, licences_text
 from modeldiff.ui.compare.first_screen import saved_screen
 from modeldiff.ui.compare.numbers import numbers
 from modeldiff.ui.session.presenting import present_button
@@ -34,11 +36,15 @@ def saved_result() -> None:
         with st.container(horizontal=True, width="content", gap="xsmall"):
             copy_button("Copy link", key="copy_link")
             present_button("answer")
+    entry = _entry(st.query_params.get("result", ""))
+    if entry is not None:
+        st.caption(f"{plain(entry.title)}, from the gallery: {plain(entry.note)}")
     saved_screen(result)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"A saved result of {code(references[0])} → {code(references[1])}, "
             f"{header.created[:16].replace('T', ' ')} UTC, by modeldiff {plain(header.version)}."
+            + (f" Licence: {plain(licences_text(entry))}." if entry is not None else "")
         )
         st.page_link(
             "pages/compare.py",
@@ -54,6 +60,16 @@ def names_of(result: Result) -> str:
     return " → ".join(map(reference_name, (header.base_reference, header.target_reference)))
 
 
+def _entry(name: str) -> GalleryEntry | None:
+    """The gallery's entry that a result is, None for any other."""
+    if not name.startswith(GALLERY):
+        return None
+    try:
+        return read_entry(name.removeprefix(GALLERY))
+    except ResultError:
+        return None
+
+
 def reference_name(text: str) -> str:
     """What people call what a reference names; the text itself where it is none here."""
     try:
@@ -64,7 +80,7 @@ def reference_name(text: str) -> str:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _kept(key: str) -> Result:
-    result = load_result(key) or load_given_result(key)
+    result = find_result(key)
     if result is None:
         raise LookupError(key)
     return result

@@ -28,6 +28,7 @@ def choose_metric(view: View) -> Metric:
         METRICS,
         key=_METRIC,
         format_func=lambda metric: metric.label,
+        help=view.metric.description,
         # A ceiling that was fixed is a number of the metric before.
         on_change=lambda: change_view(metric=st.session_state[_METRIC].key, top=None),
     )

@@ -68,7 +68,7 @@ def drilldown_view(comparison: Comparison, place: PlaceRows) -> None:
         comparison,
         DrillDown(pair.place, kind.name),
         by_itself=not download and kind.starts_by_itself(pair),
-        cost=_cost(kind.cost(pair), download),
+        cost=cost_text(kind.cost(pair), download),
         show=lambda result: VIEWS[kind.name].show(comparison, pair, result),
     )
 
@@ -127,7 +127,8 @@ def _choose(
     return chosen
 
 
-def _cost(cost: Cost, download: int) -> str:
+def cost_text(cost: Cost, download: int) -> str:
+    """What a drill-down takes, in sentences; ``download`` are bytes to be fetched first."""
     times = f", {cost.passes} times" if cost.passes > 1 else ""
     first = f", after a download of {format_bytes(download)}" if download else ""
     reading = f"This reads {format_bytes(cost.nbytes)} again{times}{first}."

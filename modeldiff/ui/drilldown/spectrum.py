@@ -1,4 +1,4 @@
-"""The singular values of a change, and what they say."""
+"""The singular values of a change, or of one model's weights, and what they say."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from modeldiff.text.formatting import format_pct, format_small
 from modeldiff.ui.drilldown.view import DrillDownView
 
 _TOPS = (1, 4, 16, 64, 256)
+_MOST_ENERGY = 0.9
 
 
 def _show(comparison: Comparison, pair: Pair, spectrum: SingularValues) -> None:
-    """The verdict on the rank, the numbers behind it, the chart, and how exact all that is."""
     del comparison, pair
+    show_spectrum(spectrum)
+
+
+def show_spectrum(spectrum: SingularValues) -> None:
+    """The verdict on the rank, the numbers behind it, the chart, and how exact all that is."""
+    weights = spectrum.of == "weights"
+    whose = "matrix's" if weights else "change's"
     if spectrum.energy <= 0:
-        st.markdown("**Nothing changed**, so there are no singular values to show.")
+        nothing = "All its elements are 0" if weights else "Nothing changed"
+        st.markdown(f"**{nothing}**, so there are no singular values to show.")
         return
-    st.markdown(_verdict(spectrum))
+    st.markdown(_concentration(spectrum) if weights else _verdict(spectrum))
     low, high = spectrum.effective_rank or (0.0, 0.0)
     rank = f"{low:,.1f}" if high - low < 0.05 * low else f"{low:,.0f} – {high:,.0f}"
     possible = f"of {spectrum.possible_rank:,} possible"
@@ -36,7 +44,7 @@ def _show(comparison: Comparison, pair: Pair, spectrum: SingularValues) -> None:
         st.metric(
             "Top 1",
             "–" if share is None else format_pct(100 * share),
-            help="Share of the change's energy (its squared Frobenius norm) in the largest one.",
+            help=f"Share of the {whose} energy (its squared Frobenius norm) in the largest one.",
         )
     chart = spectrum_chart(spectrum)
     if chart is not None:
@@ -46,14 +54,25 @@ def _show(comparison: Comparison, pair: Pair, spectrum: SingularValues) -> None:
         for count in _TOPS
         if count <= spectrum.possible_rank and (share := spectrum.energy_share(count)) is not None
     }
-    st.caption("Share of the change's energy in the largest singular values")
+    st.caption(f"Share of the {whose} energy in the largest singular values")
     st.table(
         {name: [text] for name, text in shares.items()},
         border="horizontal",
         hide_index=True,
-        alt="Share of the change's energy in the largest singular values",
+        alt=f"Share of the {whose} energy in the largest singular values",
     )
     st.caption(_exactness(spectrum))
+
+
+def _concentration(spectrum: SingularValues) -> str:
+    """How few of a matrix's singular values carry most of it."""
+    possible = f"of {spectrum.possible_rank:,} singular values"
+    most = spectrum.rank_of_energy(_MOST_ENERGY)
+    if most is not None:
+        return f"**{most:,} {possible}** have {_MOST_ENERGY:.0%} of the matrix's energy."
+    known = len(spectrum.values)
+    share = format_pct(100 * (spectrum.energy_share(known) or 0.0))
+    return f"**The leading {known:,} {possible}** have {share} of the matrix's energy."
 
 
 def _verdict(spectrum: SingularValues) -> str:
@@ -89,16 +108,18 @@ def _exactness(spectrum: SingularValues) -> str:
     largest = float(spectrum.values[0]) if spectrum.values.size else 0.0
     share = spectrum.error / largest if largest else 0.0
     off = f"{format_small(spectrum.error)} ({share:.1g} of the largest)"
+    whole = "change" if spectrum.of == "change" else "matrix"
     if spectrum.exact:
         text = f"All {spectrum.possible_rank:,} were computed, each within {off}."
     else:
         text = (
             f"The leading {len(spectrum.values):,} of {spectrum.possible_rank:,}, by randomised "
             f"iteration: none is too large, and none lacks more than {off}. The shares are "
-            "of the whole change, the effective rank is bounded by what the others can be."
+            f"of the whole {whole}, the effective rank is bounded by what the others can be."
         )
     if spectrum.nonfinite:
-        text += f" {spectrum.nonfinite:,} elements that are no finite numbers count as unchanged."
+        counted = "unchanged" if spectrum.of == "change" else "0"
+        text += f" {spectrum.nonfinite:,} elements that are no finite numbers count as {counted}."
     return text
 
 

@@ -13,7 +13,7 @@ from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.text.formatting import format_shape
 from modeldiff.ui.place.layer_profile import over_layers
 from modeldiff.ui.place.statistics_panel import detail_tables, headline_metrics
-from modeldiff.ui.widgets.change_tables import change_frame, show_changes
+from modeldiff.ui.widgets.change_tables import change_frame, copy_changes, show_changes
 from modeldiff.ui.widgets.markdown import code, plain
 
 
@@ -55,12 +55,9 @@ def place_panel(place: PlaceRows) -> None:
     if len(place.rows) > 1:
         numbers = ("median_pct", "unchanged_pct", "rel_frobenius_pct", "nonfinite")
         columns = ("layer", "target_layer", "expert", "status", *numbers)
-        show_changes(
-            change_frame(place.rows),
-            columns=columns,
-            alt="The tensors at this place, one a row",
-            height=260,
-        )
+        frame = change_frame(place.rows)
+        show_changes(frame, columns=columns, alt="The tensors at this place, one a row", height=260)
+        copy_changes(frame, columns=columns, key="copy_place")
 
 
 def _sides(place: PlaceRows) -> None:

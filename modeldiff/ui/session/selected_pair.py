@@ -21,7 +21,7 @@ from modeldiff.ui.session.url_state import change_view
 
 DEFAULT = PRESETS[0]
 _CHOSEN = "chosen_pair"
-_OF_A_PLACE = ("layer", "component", "expert", "look", "side", "rows")
+_OF_A_PLACE = ("layer", "component", "expert", "look", "side", "rows", "tour")
 """What is chosen of a pair. It says nothing of another one."""
 
 

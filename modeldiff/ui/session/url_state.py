@@ -6,6 +6,7 @@ All of it stands in the URL, so that a link opens what its sender saw, beside th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,9 +73,13 @@ def change_view(**changes: str | int | None) -> None:
     )
 
 
-def link_query(**changes: str | int | None) -> dict[str, str]:
-    """The query of a link to another page that keeps the pair and the view, with changes."""
-    query: dict[str, str | int | None] = {**st.query_params.to_dict(), **changes}
+def link_query(
+    kept: Mapping[str, str] | None = None, /, **changes: str | int | None
+) -> dict[str, str]:
+    """The query of a link to another page that keeps the pair and the view (or what is ``kept`` in
+    their place), with changes."""
+    before = st.query_params.to_dict() if kept is None else kept
+    query: dict[str, str | int | None] = {**before, **changes}
     return {name: str(value) for name, value in query.items() if value not in (None, "")}
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from modeldiff.ui.shell.guided_tour import start_tour
+
 _DONE = "visited"
 
 
@@ -17,8 +19,14 @@ def first_visit() -> None:
             "and where. This is a demo pair; choose your own under **Pair**. Press **?** for help.",
             width="content",
         )
+        st.button("Take a tour", key="tour_start", type="tertiary", on_click=_tour)
         st.button("Got it", key="seen", type="tertiary", on_click=_seen)
 
 
 def _seen() -> None:
     st.session_state[_DONE] = True
+
+
+def _tour() -> None:
+    _seen()
+    start_tour()

@@ -12,6 +12,7 @@ import streamlit as st
 from modeldiff.checkpoints import demo_names
 from modeldiff.checkpoints.config_only.catalog import catalog_names, catalog_title
 from modeldiff.checkpoints.given_configs import keep_given_config
+from modeldiff.checkpoints.hub.search import MAX_WORDS, can_search_hub, search_hub
 from modeldiff.checkpoints.nearby import cached_repositories, nearby_folders
 from modeldiff.errors import ModeldiffError
 from modeldiff.results import keep_given_result
@@ -19,6 +20,7 @@ from modeldiff.ui.session.selected_pair import PairChoice
 from modeldiff.ui.widgets.error_box import show_error
 
 _KEY, _DROP = "model_here", "dropped_file"
+_SEARCH, _HUB_MODEL = "hub_search", "hub_model"
 _LARGEST_MB = 200
 
 
@@ -37,7 +39,39 @@ def model_picker(choice: PairChoice, take: Callable[[PairChoice], None]) -> None
         "pair's own; repositories in the Hub's cache; published configs; demos.",
     )
     _buttons(choice, chosen, take)
+    if can_search_hub():
+        _on_the_hub(choice, take)
     _dropped(choice, take)
+
+
+def _on_the_hub(choice: PairChoice, take: Callable[[PairChoice], None]) -> None:
+    """Models on the Hub by words; nothing is asked before somebody typed some."""
+    words = st.text_input(
+        "Search the Hugging Face Hub",
+        key=_SEARCH,
+        max_chars=MAX_WORDS,
+        placeholder="llama 3.1 instruct",
+        help="Public repositories with safetensors weights, the most downloaded first.",
+    ).strip()
+    if not words:
+        return
+    try:
+        names = _search(words)
+    except ModeldiffError as error:
+        show_error(error)
+        return
+    if not names:
+        st.caption("The Hub names no model like this.")
+        return
+    chosen = st.selectbox(
+        "On the Hub", names, index=None, key=_HUB_MODEL, placeholder=f"{len(names)} found"
+    )
+    _buttons(choice, chosen, take, "hub")
+
+
+@st.cache_data(ttl="5m", max_entries=64, show_spinner="Asking the Hub …")
+def _search(words: str) -> tuple[str, ...]:
+    return search_hub(words)
 
 
 def _buttons(
@@ -75,7 +109,7 @@ def _dropped(choice: PairChoice, take: Callable[[PairChoice], None]) -> None:
         return
     try:
         if file.name.lower().endswith(".parquet"):
-            key = keep_given_result(file.getvalue()).key
+            key = keep_given_result(file.getvalue(), file.name).key
             st.page_link("pages/result.py", label="Open it", query_params={"result": key})
         else:
             _buttons(choice, keep_given_config(file.getvalue(), file.name), take, "config")

@@ -15,6 +15,7 @@ from modeldiff.ui.session.opening import Side, forget_openings
 from modeldiff.ui.session.presenting import PresentedView, present_button
 from modeldiff.ui.session.selected_pair import ChosenPair, take_for_page
 from modeldiff.ui.shell.checkpoint_cards import checkpoint_cards
+from modeldiff.ui.shell.guided_tour import guided_tour
 from modeldiff.ui.shell.origins_line import origins_line
 from modeldiff.ui.shell.pair_chooser import pair_chooser, swap_button
 from modeldiff.ui.widgets.copy_button import copy_button
@@ -32,6 +33,7 @@ def page_head(alone: Callable[[Model], None], *, view: PresentedView = "facts") 
         return st.stop()
     if chosen.comparison is not None:
         if not st.context.is_embedded:
+            guided_tour()
             origins_line(chosen.comparison.base, chosen.comparison.target)
         return chosen.comparison
     checkpoint_cards(chosen.base, chosen.target)

@@ -60,6 +60,7 @@ def _choose_preset(choice: PairChoice) -> None:
             placeholder="A pair of your own",
             on_change=lambda: _take_preset(st.session_state[key]),
         )
+        st.page_link("pages/gallery.py", label="Gallery: pairs that were measured before")
 
 
 def _take_preset(preset: PairPreset | None) -> None:

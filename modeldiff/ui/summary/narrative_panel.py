@@ -7,6 +7,7 @@ import streamlit as st
 from modeldiff.findings.coverage import Unread
 from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.results import Result
+from modeldiff.ui.widgets.copy_menu import copy_menu
 from modeldiff.ui.widgets.markdown import plain
 
 
@@ -31,6 +32,7 @@ def narrative_in_short(result: Result) -> None:
     st.markdown(f"**{sentence_text(narrative.headline)}** {gist}")
     with st.expander("Facts, and what they may mean", icon=":material/notes:"):
         reading_panel(result)
+        copy_menu((*narrative.facts, *narrative.likeness), key="copy_sentences")
 
 
 def narrative_of(result: Result) -> Narrative:

@@ -10,7 +10,8 @@ import streamlit as st
 
 from modeldiff.changes import Change, Statistics
 from modeldiff.findings.status_words import STATUS_WORDS
-from modeldiff.text.formatting import format_shape
+from modeldiff.text.formatting import format_cosine, format_pct, format_shape
+from modeldiff.ui.widgets.copy_menu import copy_menu
 
 _PCT = "%.2f %%"
 _IF_ANY = {
@@ -75,7 +76,7 @@ def show_changes(
     frame: pd.DataFrame, *, alt: str, columns: Sequence[str], height: int | None = None
 ) -> None:
     """Draw a frame of ``change_frame`` with these columns."""
-    shown = [name for name in columns if name not in _IF_ANY or frame[name].notna().any()]
+    shown = _shown(frame, columns)
     st.dataframe(
         frame[shown],
         column_config={name: _COLUMNS[name] for name in shown},
@@ -84,6 +85,29 @@ def show_changes(
         placeholder="–",
         alt=alt,
     )
+
+
+def copy_changes(frame: pd.DataFrame, *, columns: Sequence[str], key: str) -> None:
+    """Draw the menu that copies what ``show_changes`` shows."""
+    shown = _shown(frame, columns)
+    head = [_COLUMNS[name]["label"] for name in shown]
+    rows = [
+        [_copied(name, value) for name, value in zip(shown, row, strict=True)]
+        for row in frame[shown].itertuples(index=False, name=None)
+    ]
+    copy_menu((), head, rows, key=key)
+
+
+def _shown(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    return [name for name in columns if name not in _IF_ANY or frame[name].notna().any()]
+
+
+def _copied(column: str, value: Any) -> str:
+    if pd.isna(value):
+        return ""
+    if column == "cosine":
+        return format_cosine(value)
+    return format_pct(value) if column.endswith("_pct") else str(value)
 
 
 _column = st.column_config

@@ -14,6 +14,7 @@ _PUNCTUATION = re.compile(f"([{re.escape(string.punctuation)}])")
 _MAGIC = re.compile(r"(?<=:)(?=\S)|(?<=@)|(?<=www)(?=\.)", re.IGNORECASE)
 _WORD_JOINER = "\N{WORD JOINER}"
 _SPACE = re.compile(r"\s+")
+_JOINT = re.compile(r"([_/.|-])(?=\w)")
 
 
 def plain(text: str) -> str:
@@ -38,3 +39,9 @@ def code(text: str) -> str:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{space}{text}{space}{fence}"
+
+
+def breakable(text: str) -> str:
+    """``text`` that a narrow column can break within: names of tokens and of entries have no
+    blanks."""
+    return _JOINT.sub("\\1\N{ZERO WIDTH SPACE}", text)

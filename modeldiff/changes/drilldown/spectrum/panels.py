@@ -1,4 +1,5 @@
-"""The change of a matrix panel by panel, and what one pass adds up beside the products."""
+"""A matrix panel by panel, and what one pass adds up beside the products: a change, or the weights
+of base themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modeldiff.changes.drilldown.pair_reader import MatrixPair, PairReader, Values
-from modeldiff.changes.drilldown.spectrum.spectrum import Floats, RoundingNoise
+from modeldiff.changes.drilldown.spectrum.spectrum import Floats, Matrix, RoundingNoise
 
 
 class Totals:
@@ -39,10 +40,10 @@ class Totals:
 
 @dataclass(frozen=True, eq=False)
 class RowPanel:
-    """Some rows of the change, and what they add to the totals."""
+    """Some rows of the matrix, and what they add to the totals."""
 
     start: int
-    delta: Values
+    values: Values
     energy: float
     base_energy: float
     nonfinite: int
@@ -50,12 +51,14 @@ class RowPanel:
     column_noise: Floats
 
 
-def panels(reader: PairReader, size: int, totals: Totals | None = None) -> Iterator[RowPanel]:
-    """The change in one pass, in panels of whole rows with about ``size`` elements; the totals are
-    added to if given."""
+def panels(
+    reader: PairReader, size: int, totals: Totals | None = None, *, of: Matrix = "change"
+) -> Iterator[RowPanel]:
+    """The matrix ``of`` the pair in one pass, in panels of whole rows with about ``size`` elements;
+    the totals are added to if given."""
 
     def act(start: int, stop: int) -> RowPanel:
-        return _panel(reader, start, stop, totals is not None)
+        return _panel(reader, start, stop, of, measured=totals is not None)
 
     for panel in reader.walk(reader.blocks(size), act):
         if totals is not None:
@@ -63,26 +66,33 @@ def panels(reader: PairReader, size: int, totals: Totals | None = None) -> Itera
         yield panel
 
 
-def _panel(reader: PairReader, start: int, stop: int, measured: bool) -> RowPanel:
+def _panel(reader: PairReader, start: int, stop: int, of: Matrix, *, measured: bool) -> RowPanel:
     base, target = reader.rows(start, stop)
+    types = reader.matrix.types
     with np.errstate(all="ignore"):
-        delta = target - base
-    finite = np.isfinite(base) & np.isfinite(target) & np.isfinite(delta)
+        # Base stands in a buffer that the next rows are read into.
+        matrix = target - base if of == "change" else base.copy()
+    stored, significand = (
+        (target, types.target.significand) if of == "change" else (base, types.base.significand)
+    )
+    # A change is finite where both sides are.
+    finite = np.isfinite(matrix)
     nonfinite = finite.size - int(np.count_nonzero(finite))
     if nonfinite:
-        for values in (delta, base, target):
+        for values in (matrix, base, target):
             values[~finite] = 0
     if not measured:
-        return RowPanel(start, delta, 0.0, 0.0, nonfinite, 0.0, np.zeros(0))
+        return RowPanel(start, matrix, 0.0, 0.0, nonfinite, 0.0, np.zeros(0))
+    energy, base_energy = _energy(matrix), _energy(base)
     with np.errstate(all="ignore"):
-        squared = _step_squared(target, reader.matrix.types.target.significand)
+        squared = _step_squared(stored, significand)
         rows = squared.sum(axis=1, dtype=np.float64)
         columns = squared.sum(axis=0, dtype=np.float64)
     return RowPanel(
         start,
-        delta,
-        _energy(delta),
-        _energy(base),
+        matrix,
+        energy,
+        base_energy,
         nonfinite,
         float(rows.max(initial=0.0)) / 12,
         columns / 12,

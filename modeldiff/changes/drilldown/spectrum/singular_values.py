@@ -1,4 +1,5 @@
-"""The singular values of a change: all of them where the matrix allows it, else the leading ones.
+"""The singular values of a change, or of base's own weights: all of them where the matrix allows
+it, else the leading ones.
 
 ===============  =================================================================================
 method           when, and how far it is off
@@ -14,7 +15,7 @@ method           when, and how far it is off
 ===============  =================================================================================
 
 All three compute D = target − base element by element in the working type, which is off by at most
-2⁻²⁴ of each element.
+2⁻²⁴ of each element; of weights D is base.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from modeldiff.changes.drilldown.spectrum.rank_check import (
     rounding_of_updates,
 )
 from modeldiff.changes.drilldown.spectrum.select import algebra_for
-from modeldiff.changes.drilldown.spectrum.spectrum import Floats, SingularValues
+from modeldiff.changes.drilldown.spectrum.spectrum import Floats, Matrix, SingularValues
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import InvalidOption
 
@@ -77,10 +78,12 @@ def measure_singular_values(
     base: Checkpoint,
     target: Checkpoint,
     *,
+    of: Matrix = "change",
     device: str = "auto",
     progress: ReportProgress | None = None,
 ) -> SingularValues:
-    """The singular values of target − base, for a matrix of floats.
+    """The singular values of target − base, for a matrix of floats; ``of`` the "weights", those of
+    base, which ``target`` may be as well.
 
     A device whose memory is full leaves the work to the CPU.
 
@@ -96,25 +99,26 @@ def measure_singular_values(
         )
     algebra = algebra_for(device)
     try:
-        return _measured(matrix, base, target, algebra, progress)
+        return _measured(matrix, base, target, of, algebra, progress)
     except RuntimeError as error:  # torch's OutOfMemoryError is one
         if isinstance(algebra, NumpyAlgebra) or "out of memory" not in str(error).lower():
             raise
     # Other processes fill the device's memory, and the CPU can do it too.
-    return _measured(matrix, base, target, NumpyAlgebra(), progress)
+    return _measured(matrix, base, target, of, NumpyAlgebra(), progress)
 
 
 def _measured(
     matrix: MatrixPair,
     base: Checkpoint,
     target: Checkpoint,
+    of: Matrix,
     algebra: Algebra,
     progress: ReportProgress | None,
 ) -> SingularValues:
     plan = plan_for(matrix, algebra)
     with PairReader(matrix, base, target, progress, passes=plan.passes) as reader:
         by_size = _exact if plan.exact else _randomized
-        found = by_size(reader, algebra, plan)
+        found = by_size(reader, algebra, plan, of)
     if found.possible_fit is None:
         return found
     ranks = ranks_to_try(found.values, found.possible_fit)
@@ -142,65 +146,69 @@ def plan_for(matrix: MatrixPair, algebra: Algebra) -> Plan:
     return Plan(exact=False, small=False, passes=_ITERATIONS + 1)
 
 
-def _exact(reader: PairReader, algebra: Algebra, plan: Plan) -> SingularValues:
+def _exact(reader: PairReader, algebra: Algebra, plan: Plan, of: Matrix) -> SingularValues:
     """All of them. A wide matrix is in memory as a whole, in the working type."""
     matrix = reader.matrix
     totals = Totals(matrix)
     tall = matrix.rows >= matrix.columns
-    delta = (
+    whole = (
         None if tall and not plan.small else np.empty((matrix.rows, matrix.columns), matrix.working)
     )
     gram = None
-    for panel in panels(reader, _PANEL, totals):
-        if delta is not None:
-            delta[panel.start : panel.start + len(panel.delta)] = panel.delta
+    for panel in panels(reader, _PANEL, totals, of=of):
+        if whole is not None:
+            whole[panel.start : panel.start + len(panel.values)] = panel.values
         else:
-            gram = algebra.add_gram(gram, panel.delta)
+            gram = algebra.add_gram(gram, panel.values)
     side = min(matrix.rows, matrix.columns)
     rounding = 2.0**-24 * math.sqrt(totals.energy)
-    if plan.small and delta is not None:
+    if plan.small and whole is not None:
         reader.report("singular values")
-        values = np.linalg.svd(delta.astype(np.float64), compute_uv=False)
-        return _spectrum(reader, totals, values, error=rounding, method="lapack")
-    if delta is not None:
+        values = np.linalg.svd(whole.astype(np.float64), compute_uv=False)
+        return _spectrum(reader, totals, values, of, error=rounding, method="lapack")
+    if whole is not None:
         step = max(_PANEL // matrix.rows, 1)
         for start in range(0, matrix.columns, step):
             reader.report("Gram matrix")
-            gram = algebra.add_gram(gram, np.ascontiguousarray(delta[:, start : start + step].T))
+            gram = algebra.add_gram(gram, np.ascontiguousarray(whole[:, start : start + step].T))
     reader.report("singular values")
     squares = algebra.eigenvalues(gram)[::-1]
     values = np.sqrt(np.maximum(squares, 0.0))
     error = float(values[0]) * math.sqrt(side * np.finfo(np.float64).eps) + rounding
-    return _spectrum(reader, totals, values, error=error, method="gram")
+    return _spectrum(reader, totals, values, of, error=error, method="gram")
 
 
-def _randomized(reader: PairReader, algebra: Algebra, plan: Plan) -> SingularValues:
+def _randomized(reader: PairReader, algebra: Algebra, plan: Plan, of: Matrix) -> SingularValues:
     """The leading ones, by subspace iteration on DᵀD: a pass multiplies the vectors by it once."""
     del plan
     matrix = reader.matrix
     width = min(_LEADING + _OVERSAMPLING, matrix.rows, matrix.columns)
     vectors = np.random.default_rng(0).standard_normal((matrix.columns, width))
     for _ in range(_ITERATIONS):
-        vectors = np.linalg.qr(_multiplied(reader, algebra, vectors))[0]
+        vectors = np.linalg.qr(_multiplied(reader, algebra, vectors, of))[0]
     totals = Totals(matrix)
-    product = _multiplied(reader, algebra, vectors, totals)
+    product = _multiplied(reader, algebra, vectors, of, totals)
     ritz, turn = np.linalg.eigh((vectors.T @ product + product.T @ vectors) / 2)
     ritz, turn = np.maximum(ritz[::-1][:_LEADING], 0.0), turn[:, ::-1][:, :_LEADING]
     residual = np.linalg.norm(product @ turn - (vectors @ turn) * ritz, axis=0)
     values = np.sqrt(ritz)
     error = float((np.sqrt(ritz + residual) - values).max(initial=0.0))
     error += 2e-6 * float(values[0])
-    return _spectrum(reader, totals, values, error=error, method="randomized")
+    return _spectrum(reader, totals, values, of, error=error, method="randomized")
 
 
 def _multiplied(
-    reader: PairReader, algebra: Algebra, vectors: Floats, totals: Totals | None = None
+    reader: PairReader,
+    algebra: Algebra,
+    vectors: Floats,
+    of: Matrix,
+    totals: Totals | None = None,
 ) -> Floats:
     """DᵀD times the vectors."""
     total = None
     sent = algebra.sent(vectors)
-    for panel in panels(reader, _PANEL, totals):
-        total = algebra.add_power(total, panel.delta, sent)
+    for panel in panels(reader, _PANEL, totals, of=of):
+        total = algebra.add_power(total, panel.values, sent)
     return algebra.fetched(total)
 
 
@@ -208,6 +216,7 @@ def _spectrum(
     reader: PairReader,
     totals: Totals,
     values: Floats,
+    of: Matrix,
     *,
     error: float,
     method: Literal["lapack", "gram", "randomized"],
@@ -224,4 +233,5 @@ def _spectrum(
         error=error,
         method=method,
         nonfinite=totals.nonfinite,
+        of=of,
     )

@@ -37,6 +37,8 @@ _LARGEST_SHARE = 4
 """A low rank is at most one of so many possible."""
 
 Floats = npt.NDArray[np.float64]
+Matrix = Literal["change", "weights"]
+"""Of which matrix: target − base, or base."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,15 @@ class RoundingNoise:
 
 @dataclass(frozen=True, eq=False)
 class SingularValues:
-    """The singular values of target − base, largest first.
+    """The singular values of target − base, or ``of`` base's weights, largest first.
 
     ``exact``: all of them, each off by at most ``error``. Otherwise the leading ones only, never
     above the true ones, and ``error`` (absolute, as the values are) is what they lack at most, with
     a probability of failure below 1e-10. ``energy`` is the sum of the squares of all, exact in both
     cases; ``base_energy`` that of base. ``nonfinite`` elements were taken as unchanged. ``trials``
     are ranks that were tried, ascending, each with the largest singular value that rounding adds to
-    the update of that rank.
+    the update of that rank. Of weights, the noise is what rounding them to their stored type makes,
+    and no rank is tried.
     """
 
     values: Floats
@@ -71,6 +74,7 @@ class SingularValues:
     method: Literal["lapack", "gram", "randomized"]
     nonfinite: int = 0
     trials: tuple[tuple[int, float], ...] = ()
+    of: Matrix = "change"
 
     @property
     def possible_rank(self) -> int:
@@ -113,6 +117,12 @@ class SingularValues:
             return None
         return min(float(np.square(self.values[:count]).sum()) / self.energy, 1.0)
 
+    def rank_of_energy(self, share: float) -> int | None:
+        """How many of the largest values have this ``share`` (0 to 1) of the energy; None where
+        those that are known have less, or there is none."""
+        reached = np.flatnonzero(np.cumsum(np.square(self.values)) >= share * self.energy)
+        return int(reached[0]) + 1 if self.energy > 0 and reached.size else None
+
     @property
     def signal(self) -> int:
         """How many of the values stand above what rounding alone makes."""
@@ -138,7 +148,7 @@ class SingularValues:
     def possible_fit(self) -> int | None:
         """How many singular values stand above independent rounding, where these may be the rank of
         an update; None where they cannot."""
-        return self.signal if self._explains(self.signal) else None
+        return self.signal if self.of == "change" and self._explains(self.signal) else None
 
     def _explains(self, rank: int) -> bool:
         """Whether a rank is low, and what it leaves is no more energy than rounding has."""

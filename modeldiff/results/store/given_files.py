@@ -7,8 +7,6 @@ that for itself.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
 from pathlib import Path
 
 from modeldiff.errors import ResultError
@@ -16,18 +14,17 @@ from modeldiff.files.atomic import write_atomically
 from modeldiff.files.cache_folder import cache_folder
 from modeldiff.results.result import Result, is_key
 from modeldiff.results.store.folder import cannot_write
+from modeldiff.results.store.untrusted import read_result_apart
 
-MAX_RESULT_BYTES = 200_000_000
-"""Larger files are refused unread: the result of 20,000 tensors takes a few megabytes."""
 MOST_GIVEN = 50
 """So many are kept; the oldest make room."""
-_UNREADABLE = (OSError, ValueError, TypeError, KeyError, MemoryError)
 
 
-def keep_given_result(content: bytes) -> Result:
+def keep_given_result(content: bytes, name: str) -> Result:
     """The result that a file's ``content`` holds, kept so that a link can name it by its ``key``,
-    which is the hash of the content. Raises ``ResultError`` where it is none, or can't be kept."""
-    result = _decoded(content)
+    which is the hash of the content. ``name`` is what the file is called. Raises ``ResultError``
+    where it holds no result, or can't be kept."""
+    result = read_result_apart(content, name)
     folder = cache_folder("given")
     path = folder / f"{result.key}.parquet"
     try:
@@ -47,25 +44,6 @@ def load_given_result(key: str) -> Result | None:
         return None
     path: Path = cache_folder("given") / f"{key}.parquet"
     try:
-        return _decoded(path.read_bytes())
+        return read_result_apart(path.read_bytes(), path.name)
     except (OSError, ResultError):
         return None
-
-
-def _decoded(content: bytes) -> Result:
-    from modeldiff.results.store.result_parquet import decode_result
-
-    if len(content) > MAX_RESULT_BYTES:
-        raise ResultError(
-            "The file is too large for a result.",
-            hint="Give the Parquet file that modeldiff wrote.",
-        )
-    try:
-        result = decode_result(content)
-    except _UNREADABLE as error:
-        raise ResultError(
-            f"The file holds no result that can be opened: {error}.",
-            hint="Give a Parquet file that this version of modeldiff wrote, or measure the pair "
-            "again.",
-        ) from error
-    return replace(result, key=hashlib.sha256(content).hexdigest())

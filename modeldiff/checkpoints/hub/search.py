@@ -1,0 +1,101 @@
+"""Models on the Hub by words: a short list of public repositories, when somebody searches.
+
+Nothing is searched where ``MODELDIFF_HUB`` is ``off`` or ``HF_HUB_OFFLINE`` is set. No token is
+sent: of a server that many use, nobody is shown what only its own account may see. Answers are
+text from outside, of which only what has the form of a repository's name is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+from huggingface_hub import constants, get_session, hf_raise_for_status
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+from modeldiff.checkpoints.hub.errors import translating_hub_errors
+from modeldiff.checkpoints.references import parse_reference
+from modeldiff.errors import HubUnreachable, InvalidReference
+
+MOST_FOUND = 20
+MAX_WORDS = 100
+"""Characters of a search."""
+HUB_VARIABLE = "MODELDIFF_HUB"
+_TIMEOUT_SECONDS = 4.0
+_LONGEST_SECONDS = 8.0
+_MOST_BYTES = 1 << 20
+
+
+def can_search_hub() -> bool:
+    """Whether the Hub may be asked at all, as the environment says."""
+    off = os.environ.get(HUB_VARIABLE, "").strip().lower() in ("off", "0", "false", "no")
+    return not off and not constants.HF_HUB_OFFLINE
+
+
+def search_hub(words: str) -> tuple[str, ...]:
+    """Public repositories of models with safetensors weights whose names match ``words``, as
+    ``owner/name``, the most downloaded first; ``MOST_FOUND`` at most.
+
+    Raises ``HubUnreachable`` where the Hub does not answer in time, or as a Hub does;
+    ``AccessDenied`` where it refuses.
+    """
+    if not can_search_hub():
+        raise HubUnreachable(
+            "The Hub is not searched: the settings forbid it.",
+            hint=f"Unset {HUB_VARIABLE} and HF_HUB_OFFLINE.",
+        )
+    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    with translating_hub_errors("this search", None, endpoint):
+        content = _ask(endpoint, words.strip()[:MAX_WORDS])
+    try:
+        return tuple(_names(json.loads(content)))
+    except (ValueError, RecursionError) as error:
+        raise HubUnreachable(
+            f"{endpoint} answers, but not as a Hub does.", hint="Check HF_ENDPOINT and the proxy."
+        ) from error
+
+
+def _ask(endpoint: str, words: str) -> bytes:
+    parameters = {
+        "search": words,
+        "filter": "safetensors",
+        "sort": "downloads",
+        "direction": "-1",
+        "limit": str(MOST_FOUND),
+    }
+    began = time.monotonic()
+    received = bytearray()
+    with get_session().stream(
+        "GET",
+        f"{endpoint}/api/models",
+        params=parameters,
+        headers=build_hf_headers(token=False),
+        timeout=_TIMEOUT_SECONDS,
+    ) as response:
+        hf_raise_for_status(response)
+        for part in response.iter_bytes():
+            received += part
+            if len(received) > _MOST_BYTES or time.monotonic() - began > _LONGEST_SECONDS:
+                raise httpx2.ReadTimeout("too long", request=response.request)
+    return bytes(received)
+
+
+def _names(answer: Any) -> Iterator[str]:
+    if not isinstance(answer, list):
+        raise ValueError("it is no list")
+    for entry in answer[:MOST_FOUND]:
+        name = entry.get("id") if isinstance(entry, dict) else None
+        if isinstance(name, str) and _is_repository(name):
+            yield name
+
+
+def _is_repository(name: str) -> bool:
+    """Whether a name is one of a repository, and of nothing that lies here."""
+    try:
+        return parse_reference(name).kind == "hub"
+    except InvalidReference:
+        return False

@@ -1,0 +1,1 @@
+"""The gallery: pairs that were measured before, side by side."""
