@@ -13,6 +13,7 @@ from modeldiff.checkpoints.local.allowed_paths import is_allowed, require_allowe
 from modeldiff.checkpoints.spellings import of_address, of_shorthand, unquoted, without_credentials
 from modeldiff.errors import InvalidReference
 from modeldiff.files.bundled import bundled
+from modeldiff.settings.startup import is_server
 from modeldiff.text.quoting import quoted
 
 MAX_LENGTH = 4096
@@ -82,6 +83,9 @@ def _parse(text: str) -> Reference:
     if scheme == "catalog":
         return _catalog(name)
 
+    if text.startswith("~") and is_server():
+        # Whoever typed it has no home here, and must not learn who has one.
+        _refuse(f"{quoted(text)}: paths are written out here, from / on.")
     # Unlike Path's methods these keep links as typed and take "~nobody" for a name like any other.
     path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
     kind = _kind_of(path) if is_allowed(path) else None
@@ -90,7 +94,7 @@ def _parse(text: str) -> Reference:
         if hub := _hub(repository):
             return Reference("hub", repository, hub["repo"], hub["revision"])
     if kind is None and _is_path(text):
-        require_allowed(path)
+        require_allowed(path, text)
         kind = "file" if path.suffix == ".safetensors" else "folder"
     if kind is None:
         _refuse(f"{quoted(text)} is neither something that is here nor written as owner/name.")

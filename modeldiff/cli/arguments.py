@@ -243,13 +243,19 @@ def _add_kept(commands: _Commands) -> None:
 
 
 def _add_helpers(commands: _Commands) -> None:
-    commands.add(
+    app = commands.add(
         "app",
         "open the app in a browser",
         "Serve the app on this machine and print its address, to be opened in a browser. Ctrl+C "
         "ends it.",
         after="All other options go to `streamlit run`, such as --server.port 8600.",
-        usage="%(prog)s [-h] [OPTION ...]",
+        usage="%(prog)s [-h] [--allow-all-paths] [OPTION ...]",
+    )
+    app.add_argument(
+        "--allow-all-paths",
+        action="store_true",
+        help="serve other machines without MODELDIFF_ROOTS: whoever reaches the app can open every "
+        "file that this user may read",
     )
     completion = commands.add(
         "completion",
