@@ -105,9 +105,9 @@ MOST_HEADER_BYTES: Final = Variable(
 MOST_TENSORS: Final = Variable(
     "MODELDIFF_MAX_TENSORS",
     _COUNT,
-    "1,000,000",
+    "500,000",
     "The most tensors that one checkpoint may have.",
-    1_000_000,
+    500_000,
     count,
 )
 MOST_FILES: Final = Variable(
