@@ -32,6 +32,7 @@ _REASONS = (
     *("different_shape", "only_in_base", "only_in_target", "unreadable", "quantised"),
     *("not_measured", "not_finite", "part_of_rows", "no_value"),
 )
+CACHE_ACTS = ("list", "prune", "clear", "verify")
 LISTS = ("all", "catalog", "demos", "results")
 
 
@@ -240,6 +241,22 @@ def _add_kept(commands: _Commands) -> None:
     add_json(opened)
     add_output(opened)
     add_rows(opened)
+
+    cache = commands.add(
+        "cache",
+        "what is kept on this machine: list it, make room, look whether it is whole",
+        "What is kept on this machine to save time: list shows it by kind; prune deletes what was "
+        "not used for long and what is over MODELDIFF_CACHE_SIZE; clear deletes all, or the kinds "
+        "that are named; verify looks whether it is what was written, and exits with 1 if "
+        "something is not. What a running diff needs stays.",
+    )
+    cache.add_argument("act", choices=CACHE_ACTS, help="what to do")
+    cache.add_argument(
+        "kinds", metavar="KIND", nargs="*", help="with clear: only of these kinds (see list)"
+    )
+    cache.add_argument(
+        "--dry-run", action="store_true", help="with prune and clear: only say what would go"
+    )
 
 
 def _add_helpers(commands: _Commands) -> None:

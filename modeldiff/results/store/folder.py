@@ -7,6 +7,7 @@ from pathlib import Path
 from modeldiff.errors import ResultError
 from modeldiff.files.atomic import try_writing
 from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.group_folder import make_group_folder
 from modeldiff.settings.startup import is_server
 
 
@@ -22,7 +23,7 @@ def ready_results_folder() -> Path:
     """
     folder = results_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_group_folder(folder)
         try_writing(folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
