@@ -1,4 +1,4 @@
-"""Configs that somebody brings: a ``config.json`` without a folder, kept to be opened by its path.
+"""Configs that somebody brings: a ``config.json`` without a folder, kept to be opened by its name.
 
 What is in it is read by the same careful reader as any other config.
 """
@@ -14,7 +14,7 @@ from modeldiff.errors import DamagedCheckpoint
 from modeldiff.files.atomic import write_atomically
 from modeldiff.files.group_folder import make_group_folder
 
-_NAME = re.compile(r"[^\w.-]+")
+_NAME = re.compile(r"[^\w.-]+", re.ASCII)
 
 
 def keep_given_config(content: bytes, name: str) -> str:
@@ -38,4 +38,4 @@ def keep_given_config(content: bytes, name: str) -> str:
     make_group_folder(folder)
     path = folder / f"{stem}.json"
     write_atomically(path, content)
-    return str(path)
+    return f"given:{folder.name}/{stem}"
