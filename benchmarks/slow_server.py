@@ -8,6 +8,7 @@ import time
 
 from streamlit.web import cli
 
+from modeldiff.changes.kernels.object_code import kernels
 from modeldiff.checkpoints.local.reader import LocalReader
 
 
@@ -20,6 +21,7 @@ def main() -> None:
         time.sleep(seconds)
         quick(self, buffer, offset)
 
+    kernels()  # else the first diff compiles them, and everybody waits
     LocalReader.readinto = slow  # type: ignore[method-assign]
     sys.argv = ["streamlit", "run", "streamlit_app.py", *sys.argv[2:]]
     cli.main()

@@ -29,6 +29,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from modeldiff.files.cache_folder import user_cache
+
 ROOT = Path(__file__).resolve().parent.parent
 _LAYERS = 32
 _READ_SECONDS = 2.5
@@ -191,12 +193,17 @@ def _serve_and_load(
     server = subprocess.Popen(
         [sys.executable, str(script), str(_READ_SECONDS), "--server.port", str(port)],
         cwd=checkout,
-        env={**os.environ, "MODELDIFF_CACHE": str(folder / "cache"), "PYTHONPATH": str(checkout)},
+        env={
+            **os.environ,
+            "MODELDIFF_CACHE": str(folder / "cache"),
+            "MODELDIFF_KERNELS": str(user_cache("modeldiff-kernels")),
+            "PYTHONPATH": str(checkout),
+        },
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
-        for _ in range(300):
+        for _ in range(900):
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.1)

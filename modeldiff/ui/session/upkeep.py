@@ -1,4 +1,7 @@
-"""What a server does beside its pages, once a process: keep the cache in bounds and be quick."""
+"""What a server does beside its pages, once a process: keep the cache in bounds and be quick.
+
+On a shared server that is to compile the kernels and to import what is slow before somebody waits.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from importlib import import_module
 
 import streamlit as st
 
+from modeldiff.changes.kernels.object_code import kernels
 from modeldiff.results.housekeeping.pruning import prune_daily
 from modeldiff.settings.startup import is_server
 
@@ -29,6 +33,7 @@ def begin_upkeep() -> None:
 def _keep_up() -> None:
     time.sleep(_SECONDS_FOR_THE_FIRST_PAGE)
     if is_server():
+        kernels()
         _import_what_is_slow()
     # What was imported stays, so that nothing has to look through it again and again.
     gc.collect()
