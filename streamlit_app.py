@@ -8,9 +8,11 @@ import streamlit as st
 from modeldiff import ui
 from modeldiff.ui.controls.diff_progress import begin_run
 from modeldiff.ui.presentation.presentation import presentation
-from modeldiff.ui.session.entry_guard import lead_back
+from modeldiff.ui.session.entry_guard import lead_back, require_safe_serving
+from modeldiff.ui.session.login import require_login
 from modeldiff.ui.session.presenting import presented_view
 from modeldiff.ui.session.selected_pair import hide_credentials, leave_for_page
+from modeldiff.ui.session.upkeep import begin_upkeep
 from modeldiff.ui.shell.navigation_bar import navigation_bar
 
 ICON = Path(ui.__file__).parent / "icon.svg"
@@ -18,6 +20,9 @@ STYLE = Path(ui.__file__).parent / "shell" / "style.css"
 
 # Before the navigation: a page's own icon would else be the tab's, fetched from a host of fonts.
 st.set_page_config(page_icon=str(ICON), layout="wide")
+require_safe_serving()
+begin_upkeep()
+require_login()
 
 PAGES = {
     "compare": st.Page("pages/compare.py", title="Compare", default=True),

@@ -1,4 +1,4 @@
-"""Configs that somebody brings: a ``config.json`` without a folder, kept to be opened by its path.
+"""Configs that somebody brings: a ``config.json`` without a folder, kept to be opened by its name.
 
 What is in it is read by the same careful reader as any other config.
 """
@@ -12,8 +12,9 @@ from modeldiff.checkpoints.formats.config_json import MAX_CONFIG_BYTES, parse_co
 from modeldiff.checkpoints.local.allowed_paths import given_configs_folder
 from modeldiff.errors import DamagedCheckpoint
 from modeldiff.files.atomic import write_atomically
+from modeldiff.files.group_folder import make_group_folder
 
-_NAME = re.compile(r"[^\w.-]+")
+_NAME = re.compile(r"[^\w.-]+", re.ASCII)
 
 
 def keep_given_config(content: bytes, name: str) -> str:
@@ -34,7 +35,7 @@ def keep_given_config(content: bytes, name: str) -> str:
     if stem == "config":
         stem = _NAME.sub("-", str(config.get("model_type", "config")))[:40].strip(".-") or "config"
     folder = given_configs_folder() / hashlib.sha256(content).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
+    make_group_folder(folder)
     path = folder / f"{stem}.json"
     write_atomically(path, content)
-    return str(path)
+    return f"given:{folder.name}/{stem}"

@@ -14,6 +14,14 @@ from pathlib import Path
 
 from modeldiff.checkpoints.local.allowed_paths import allowed_roots, is_allowed
 from modeldiff.checkpoints.local.surroundings import weights_below
+from modeldiff.settings.startup import is_server
+from modeldiff.settings.table import (
+    HF_HOME,
+    HF_HUB_CACHE,
+    HUB,
+    HUGGINGFACE_HUB_CACHE,
+    XDG_CACHE_HOME,
+)
 
 MOST_NEARBY = 200
 """So many are listed at most, of folders and of repositories each."""
@@ -22,9 +30,10 @@ _MOST_CACHED = 2_000
 
 
 def nearby_folders(*beside: str) -> tuple[str, ...]:
-    """Folders that hold weights, as references: in the allowed roots (where there are none, in the
-    folder that the app runs in), and beside and below the folders ``beside``."""
-    places = list(allowed_roots()) or [Path.cwd()]
+    """Folders that hold weights, as references: in the allowed roots (where there are none, and
+    nobody else is looking, in the folder that the app runs in), and beside and below the folders
+    ``beside``."""
+    places = list(allowed_roots()) if is_server() else [Path.cwd()]
     for text in beside:
         path = Path(text)
         if path.is_absolute() and is_allowed(path.parent) and path.is_dir():
@@ -41,8 +50,9 @@ def nearby_folders(*beside: str) -> tuple[str, ...]:
 
 
 def cached_repositories() -> tuple[str, ...]:
-    """Repositories of models in the Hub's cache on this machine, as ``owner/name``."""
-    return tuple(itertools.islice(_cached(), MOST_NEARBY))
+    """Repositories of models in the Hub's cache on this machine that may be opened, as
+    ``owner/name``."""
+    return tuple(itertools.islice(filter(HUB.value().allows, _cached()), MOST_NEARBY))
 
 
 def _cached() -> Iterator[str]:
@@ -55,9 +65,7 @@ def _cached() -> Iterator[str]:
 
 def _hub_cache() -> Path:
     """Where huggingface_hub keeps what it downloads, by the variables that it reads."""
-    if cache := os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
-        return Path(os.path.expanduser(cache))  # noqa: PTH111
-    home = os.environ.get("HF_HOME")
-    if not home:
-        home = str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
-    return Path(os.path.expanduser(home)) / "hub"  # noqa: PTH111
+    if cache := HF_HUB_CACHE.value() or HUGGINGFACE_HUB_CACHE.value():
+        return cache
+    user_cache = XDG_CACHE_HOME.value() or Path.home() / ".cache"
+    return (HF_HOME.value() or user_cache / "huggingface") / "hub"

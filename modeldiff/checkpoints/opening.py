@@ -85,7 +85,7 @@ def _source_of(reference: Reference, download: bool) -> Source:
     if reference.kind == "demo":
         return LocalFolder.at(reference, demo_folder(reference.location))
     path = Path(reference.location)
-    require_allowed(path)
+    require_allowed(path, reference.text)
     if reference.kind == "file" and path.suffix == ".json":
         return _config_only(reference, path)
     return LocalFolder.at(reference, path)

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from modeldiff.checkpoints.local.allowed_paths import is_allowed, require_allowed
+from modeldiff.checkpoints.local.allowed_paths import (
+    given_configs_folder,
+    is_allowed,
+    require_allowed,
+)
 from modeldiff.checkpoints.spellings import of_address, of_shorthand, unquoted, without_credentials
 from modeldiff.errors import InvalidReference
 from modeldiff.files.bundled import bundled
+from modeldiff.settings.startup import is_server
 from modeldiff.text.quoting import quoted
 
 MAX_LENGTH = 4096
@@ -21,6 +26,8 @@ MAX_LENGTH = 4096
 # The Hub's own rule for names: letters, digits, "-", "_" and ".", no punctuation at either end.
 _NAME = r"\w(?:[\w.-]{0,94}\w)?"
 _HUB = re.compile(rf"(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[\w./+-]{{1,255}}))?", re.ASCII)
+
+_GIVEN = re.compile(r"[0-9a-f]{16}/[\w-][\w.-]{0,60}", re.ASCII)
 
 _DEMO_ROOT = bundled("demo")
 
@@ -32,7 +39,8 @@ class Reference:
     """What a user types, understood: which kind, where, and which revision of it.
 
     ``text`` is the canonical spelling and parses to the same reference again. ``location`` is an
-    absolute path (folder, file), ``owner/name`` (hub) or a name (demo, catalog).
+    absolute path (folder, file; that of a config that somebody brought stands in no ``text``),
+    ``owner/name`` (hub) or a name (demo, catalog).
     """
 
     kind: ReferenceKind
@@ -81,7 +89,12 @@ def _parse(text: str) -> Reference:
         return _demo(name)
     if scheme == "catalog":
         return _catalog(name)
+    if scheme == "given":
+        return _given(name)
 
+    if text.startswith("~") and is_server():
+        # Whoever typed it has no home here, and must not learn who has one.
+        _refuse(f"{quoted(text)}: paths are written out here, from / on.")
     # Unlike Path's methods these keep links as typed and take "~nobody" for a name like any other.
     path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
     kind = _kind_of(path) if is_allowed(path) else None
@@ -90,7 +103,7 @@ def _parse(text: str) -> Reference:
         if hub := _hub(repository):
             return Reference("hub", repository, hub["repo"], hub["revision"])
     if kind is None and _is_path(text):
-        require_allowed(path)
+        require_allowed(path, text)
         kind = "file" if path.suffix == ".safetensors" else "folder"
     if kind is None:
         _refuse(f"{quoted(text)} is neither something that is here nor written as owner/name.")
@@ -129,8 +142,9 @@ def demo_folder(name: str) -> Path:
 def reference_forms() -> str:
     """What is accepted, in one sentence."""
     demos = ", ".join(f"demo:{name}" for name in demo_names())
+    paths = "/models/llama" if is_server() else "/models/llama, ~/llama, ./llama"
     return (
-        "A checkpoint is named by a folder (/models/llama, ~/llama, ./llama), one .safetensors "
+        f"A checkpoint is named by a folder ({paths}), one .safetensors "
         "file, owner/name or owner/name@revision on the Hugging Face Hub, or its address there, "
         f"a demo ({demos or 'none is here'}), or, for its architecture without weights, a name "
         "from the catalog (catalog:llama-3-8b) or a config.json."
@@ -153,6 +167,14 @@ def _catalog(name: str) -> Reference:
             hint=f"It has {', '.join(names)}.",
         )
     return Reference("catalog", f"catalog:{name}", name)
+
+
+def _given(name: str) -> Reference:
+    """A config that somebody brought: its name says nothing of where this machine keeps it."""
+    path = given_configs_folder() / f"{name}.json"
+    if not (_GIVEN.fullmatch(name) and path.is_file()):
+        _refuse(f"No config is kept here as {quoted(f'given:{name}')}: bring it again.")
+    return Reference("file", f"given:{name}", str(path))
 
 
 def _kind_of(path: Path) -> Literal["folder", "file"] | None:

@@ -5,12 +5,12 @@ Nothing is asked of any server here: an address of the Hub only says which repos
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Literal, NoReturn
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from modeldiff.errors import InvalidReference
+from modeldiff.settings.table import HF_ENDPOINT
 from modeldiff.text.quoting import quoted
 
 _QUOTES = {"'": "'", '"': '"', "`": "`", "‘": "’", "“": "”", "«": "»", "<": ">"}
@@ -125,7 +125,7 @@ def _is_hub(host: str) -> bool:
     if host in _HOSTS:
         return True
     try:
-        endpoint = urlsplit(without_credentials(os.environ.get("HF_ENDPOINT", ""))).netloc.lower()
+        endpoint = urlsplit(without_credentials(HF_ENDPOINT.value())).netloc.lower()
     except ValueError:
         return False
     return host == endpoint != ""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from modeldiff.cli.arguments import parse
 from modeldiff.cli.terminal import Terminal
 from modeldiff.errors import ModeldiffError
+from modeldiff.settings.startup import check_settings
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_lines = _LogLines(terminal)
     logging.getLogger().addHandler(log_lines)
     try:
+        check_settings()
         # Late, so that --help and a wrong argument are answered at once.
         from modeldiff.cli.commands import COMMANDS
 

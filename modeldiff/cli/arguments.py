@@ -32,6 +32,7 @@ _REASONS = (
     *("different_shape", "only_in_base", "only_in_target", "unreadable", "quantised"),
     *("not_measured", "not_finite", "part_of_rows", "no_value"),
 )
+CACHE_ACTS = ("list", "prune", "clear", "verify")
 LISTS = ("all", "catalog", "demos", "gallery", "results")
 
 
@@ -241,15 +242,37 @@ def _add_kept(commands: _Commands) -> None:
     add_output(opened)
     add_rows(opened)
 
+    cache = commands.add(
+        "cache",
+        "what is kept on this machine: list it, make room, look whether it is whole",
+        "What is kept on this machine to save time: list shows it by kind; prune deletes what was "
+        "not used for long and what is over MODELDIFF_CACHE_SIZE; clear deletes all, or the kinds "
+        "that are named; verify looks whether it is what was written, and exits with 1 if "
+        "something is not. What a running diff needs stays.",
+    )
+    cache.add_argument("act", choices=CACHE_ACTS, help="what to do")
+    cache.add_argument(
+        "kinds", metavar="KIND", nargs="*", help="with clear: only of these kinds (see list)"
+    )
+    cache.add_argument(
+        "--dry-run", action="store_true", help="with prune and clear: only say what would go"
+    )
+
 
 def _add_helpers(commands: _Commands) -> None:
-    commands.add(
+    app = commands.add(
         "app",
         "open the app in a browser",
         "Serve the app on this machine and print its address, to open in a browser. Ctrl+C "
         "stops it.",
         after="All other options go to `streamlit run`, such as --server.port 8600.",
-        usage="%(prog)s [-h] [OPTION ...]",
+        usage="%(prog)s [-h] [--allow-all-paths] [OPTION ...]",
+    )
+    app.add_argument(
+        "--allow-all-paths",
+        action="store_true",
+        help="serve other machines without MODELDIFF_ROOTS: whoever reaches the app can open every "
+        "file that this user may read",
     )
     completion = commands.add(
         "completion",

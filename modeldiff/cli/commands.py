@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from modeldiff.cli.app import serve_app
+from modeldiff.cli.cache.command import cache_command
 from modeldiff.cli.check.command import check_command
 from modeldiff.cli.chosen_rows import ChosenRows, choose_rows
 from modeldiff.cli.completion.command import completion_command
@@ -38,6 +39,7 @@ from modeldiff.results import (
     write_file,
     write_result,
 )
+from modeldiff.results.housekeeping.pruning import prune_daily
 
 _REPORT, _POSTER = ".html", ".pdf"
 
@@ -80,6 +82,8 @@ def diff_command(options: Namespace, terminal: Terminal) -> None:
             comparison, device=options.device, cache=not options.no_cache, progress=progress
         )
     _show(result, comparison, options, terminal)
+    if not options.no_cache:
+        prune_daily()
 
 
 def join_command(options: Namespace, terminal: Terminal) -> None:
@@ -123,6 +127,7 @@ COMMANDS: Mapping[str, Callable[[Namespace, Terminal], int | None]] = {
     "check": check_command,
     "list": list_command,
     "open": open_command,
+    "cache": cache_command,
     "app": serve_app,
     "completion": completion_command,
     "schema": schema_command,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from pathlib import Path
+
+from modeldiff.files.group_folder import make_group_folder, permit_group
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a file so that at every moment, come what may, it has its old or its new content.
 
     ``path`` is the file, in a folder that exists; ``content`` are all its bytes; ``mode`` are the
-    permissions that it gets, less those that the process' umask withholds. A failure leaves nothing
-    behind. Raises ``OSError``.
+    permissions that it gets, less those that the process' umask withholds; if they are the group's,
+    too, a folder of the group gets its way. A failure leaves nothing behind. Raises ``OSError``.
     """
     temporary = _temporary(path.parent)
     try:
@@ -22,6 +25,8 @@ def write_atomically(path: Path, content: bytes, *, mode: int = 0o666) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if mode & stat.S_IWGRP:
+            permit_group(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -35,7 +40,7 @@ def write_if_possible(path: Path, content: bytes, *, mode: int = 0o666) -> bool:
     and leaves nothing behind.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_group_folder(path.parent)
         write_atomically(path, content, mode=mode)
     except OSError:
         return False

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from modeldiff.cli.check.command import CODE_OF_VERDICT
 from modeldiff.cli.completion.words import read_commands
 from modeldiff.findings.conditions.check import ALWAYS_ALLOWED, GAPS
 from modeldiff.findings.conditions.columns import COLUMNS
+from modeldiff.settings.table import SETTINGS
 
 ROOT = Path(__file__).parents[2]
 ACTION = ROOT / "deploy" / "github-action"
@@ -162,3 +165,79 @@ def test_every_example_in_help_is_understood() -> None:
             if words[0] == "modeldiff":
                 redirected = words[: words.index(">")] if ">" in words else words
                 assert parse(redirected[1:]).command == words[1]
+
+
+SERVER = ROOT / "deploy" / "server"
+
+
+class TestServer:
+    """What runs the app for others."""
+
+    def test_the_image_is_given_what_the_build_packs(self) -> None:
+        given = (SERVER / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
+        with (ROOT / "pyproject.toml").open("rb") as file:
+            build = tomllib.load(file)["tool"]["hatch"]["build"]
+        packed = build["targets"]["wheel"]["force-include"]
+        for name in (*packed, *build["targets"]["wheel"]["packages"], "LICENSE", "README.md"):
+            assert any(f"!{name}/".startswith(f"{line}/") for line in given), name
+
+    def test_the_settings_that_it_makes_are_settings(self) -> None:
+        made = " ".join(
+            path.read_text(encoding="utf-8") for path in SERVER.iterdir() if path.is_file()
+        )
+        known = {setting.name for setting in SETTINGS}
+        assert set(re.findall(r"MODELDIFF_[A-Z_]+", made)) <= known
+        assert "MODELDIFF_ROOTS=/models" in made
+
+    def test_compose_leaves_nothing_open(self) -> None:
+        app = loaded(SERVER / "compose.yaml")["services"]["app"]
+        assert "ports" not in app and app["read_only"] and app["cap_drop"] == ["ALL"]
+        assert any(volume.endswith(":/models:ro") for volume in app["volumes"])
+
+    def test_nginx_takes_its_file(self, tmp_path: Path) -> None:
+        nginx, openssl = shutil.which("nginx"), shutil.which("openssl")
+        if not nginx or not openssl:
+            pytest.skip("nginx or openssl is not installed")
+        write_nginx(tmp_path, openssl, 8443, 8600)
+        done = subprocess.run(
+            [nginx, "-t", "-p", str(tmp_path), "-c", "nginx.conf", "-e", "stderr"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0 and "[warn]" not in done.stderr, done.stderr
+
+    def test_systemd_takes_the_unit(self, tmp_path: Path) -> None:
+        analyze = shutil.which("systemd-analyze")
+        if not analyze:
+            pytest.skip("systemd is not installed")
+        unit = (SERVER / "modeldiff.service").read_text(encoding="utf-8")
+        path = tmp_path / "modeldiff.service"
+        path.write_text(unit.replace("/opt/modeldiff/bin/modeldiff", "/bin/true"), encoding="utf-8")
+        done = subprocess.run([analyze, "verify", str(path)], capture_output=True, text=True)
+        assert done.returncode == 0 and "modeldiff.service" not in done.stderr, done.stderr
+
+
+def write_nginx(folder: Path, openssl: str, port: int, app: int) -> None:
+    """The proxy's file in ``folder``, as it stands but for ports, the app's host and paths, with a
+    certificate of its own."""
+    text = (SERVER / "nginx.conf").read_text(encoding="utf-8")
+    for before, after in (
+        (" /tmp/", f" {folder}/"),
+        ("include mime.types;", ""),
+        ("server app:8600;", f"server 127.0.0.1:{app};"),
+        ("listen 80;", f"listen 127.0.0.1:{port + 1};"),
+        ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    (folder / "nginx.conf").write_text(text, encoding="utf-8")
+    (folder / "tls").mkdir()
+    subprocess.run(
+        [
+            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
+            *("-subj", "/CN=localhost", "-keyout", "tls/server.key", "-out", "tls/server.crt"),
+        ],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )

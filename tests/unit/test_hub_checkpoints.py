@@ -647,3 +647,60 @@ def test_the_stand_in_satisfies_the_client_itself(hub: LocalHub, llama: Path) ->
     assert {sibling.rfilename for sibling in info.siblings or ()} == {
         name for name, _ in hub.files(llama)
     }
+
+
+class TestOnAServer:
+    """What others may have of the Hub through this machine."""
+
+    def test_only_what_is_allowed(
+        self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        publish(hub)
+        monkeypatch.setenv("MODELDIFF_HUB", "someone-else")
+        assert "someone-else" in fails(AccessDenied).message
+        assert not hub.requests
+        monkeypatch.setenv("MODELDIFF_HUB", "Owner")
+        assert open_checkpoint("owner/name").elements == 4
+
+    def test_its_token_goes_to_those_alone_that_are_named(
+        self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        publish(hub)
+        hub.private.add("owner/name")
+        hub.tokens.add(TOKEN)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setenv("MODELDIFF_ROOTS", str(tmp_path))
+        fails(CheckpointNotFound)
+        assert {request.token for request in hub.requests} == {""}
+        monkeypatch.setenv("MODELDIFF_HUB", "owner/name")
+        fetched(open_checkpoint("owner/name"), "model.safetensors")
+        assert TOKEN in {request.token for request in hub.requests}
+
+    def test_where_the_cache_lies_is_not_said(
+        self, hub: LocalHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        publish(hub)
+        checkpoint = open_checkpoint("owner/name")
+        monkeypatch.setenv("MODELDIFF_ROOTS", str(tmp_path / "models"))
+        path = fetched(checkpoint, "model.safetensors")
+        path.write_bytes(simple("other"))
+        with pytest.raises(CheckpointChanged) as caught:
+            fetched(checkpoint, "model.safetensors")
+        assert str(tmp_path) not in caught.value.message + caught.value.hint
+
+    def test_a_download_has_to_fit(
+        self, hub: LocalHub, llama: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checkpoint = open_checkpoint("owner/llama")
+        file = next(iter(checkpoint.files))
+        total = sum(checkpoint.files.values())
+        monkeypatch.setenv("MODELDIFF_MAX_DOWNLOAD", f"{total - 1} B")
+        with pytest.raises(CheckpointError, match="allowed"):
+            fetched(checkpoint, file)
+        monkeypatch.delenv("MODELDIFF_MAX_DOWNLOAD")
+        usage = shutil.disk_usage(llama)._replace(free=10**9 + total - 1)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        with pytest.raises(CheckpointError, match="free"):
+            fetched(checkpoint, file)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**9 + total))
+        assert fetched(checkpoint, file).is_file()

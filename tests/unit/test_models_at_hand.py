@@ -9,6 +9,7 @@ import pytest
 
 from modeldiff.checkpoints import open_checkpoint, parse_reference
 from modeldiff.checkpoints.given_configs import keep_given_config
+from modeldiff.checkpoints.names import model_name
 from modeldiff.checkpoints.nearby import cached_repositories, nearby_folders
 from modeldiff.checkpoints.origins import origins_of
 from modeldiff.comparison import Comparison
@@ -113,11 +114,17 @@ def test_a_given_config_can_be_opened_where_roots_are_set(
     monkeypatch.setenv("MODELDIFF_ROOTS", str(tmp_path / "models"))
     config = (write_llama(tmp_path / "elsewhere") / "config.json").read_bytes()
     reference = keep_given_config(config, "../../My model.json")
-    assert Path(reference).name == "My-model.json"
-    assert Path(reference).is_relative_to(tmp_path / "cache")
+    assert reference.startswith("given:") and reference.endswith("/My-model")
+    parsed = parse_reference(reference)
+    assert parse_reference(parsed.text) == parsed and model_name(parsed) == "My-model"
+    assert Path(parsed.location).is_relative_to(tmp_path / "cache")
     assert open_checkpoint(reference).format == "config"
-    with pytest.raises(InvalidReference):
-        parse_reference(str(tmp_path / "elsewhere" / "config.json"))
+    for text in (str(tmp_path / "elsewhere" / "config.json"), f"given:../{'0' * 16}/x"):
+        with pytest.raises(InvalidReference):
+            parse_reference(text)
+    with pytest.raises(InvalidReference, match="bring it again") as caught:
+        parse_reference(f"given:{'0' * 16}/My-model")
+    assert str(tmp_path / "cache") not in caught.value.message + caught.value.hint
     for content in (b"", b"[]", b"{", b"\xff\xfe"):
         with pytest.raises(DamagedCheckpoint):
             keep_given_config(content, "config.json")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from modeldiff.errors import InvalidOption
 from modeldiff.extras import install_hint
+from modeldiff.settings.table import VISIBLE_CARDS
 
 MOST_THREADS = 16
 """More would not read faster, and each takes its buffers."""
@@ -108,7 +109,7 @@ def _accelerators() -> list[str]:
 
 
 def _nvidia_cards() -> int:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    visible = VISIBLE_CARDS.value()
     cards = len(list(Path("/dev").glob("nvidia[0-9]*")))
     if not cards and (sys.platform == "win32" or Path("/dev/dxg").exists()):
         cards = 1  # Windows, and Linux under it, show no device files

@@ -19,12 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from modeldiff.files.atomic import write_if_possible
-from modeldiff.files.cache_folder import CACHE_VARIABLE, folder_setting, user_cache
+from modeldiff.files.cache_folder import user_cache
 from modeldiff.files.private import is_private, make_private_folder
+from modeldiff.settings.table import CACHE, KERNELS
 
 logger = logging.getLogger("modeldiff")
-
-KERNELS_VARIABLE = "MODELDIFF_KERNELS"
 
 _SIDES = "raw i64 u32* raw i64 u32*"
 """The two sides of a chunk: bytes, how to decode them, and a table for that."""
@@ -122,9 +121,9 @@ def are_compiled() -> bool:
 def _folders() -> list[Path]:
     """Where the kernels may be kept, the best place first: the folder that ``MODELDIFF_KERNELS``
     names; else beside the results, unless a group shares those, and in the user's own cache."""
-    if own := folder_setting(KERNELS_VARIABLE):
+    if own := KERNELS.value():
         return [own]
-    shared = folder_setting(CACHE_VARIABLE)
+    shared = CACHE.value()
     return [*([shared / "kernels"] if shared else []), user_cache("modeldiff-kernels")]
 
 
@@ -169,7 +168,7 @@ def _store(file: Path | None, object_code: bytes) -> None:
             "The kernels are not kept, and each process compiles them: %s can't be written, or can "
             "be written by others, too. Set %s to a folder of your own.",
             places,
-            KERNELS_VARIABLE,
+            KERNELS.name,
         )
     elif not write_if_possible(
         file, hashlib.sha256(object_code).digest() + object_code, mode=0o600

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from modeldiff.checkpoints.fingerprints import sha256
 from modeldiff.checkpoints.formats.adapters import adapter_beside, refuse_adapter
+from modeldiff.checkpoints.formats.budget import OpeningBudget
 from modeldiff.checkpoints.formats.format import Assembly, FileSet
 from modeldiff.checkpoints.formats.parallel_shards import refuse_parallel_shards
 from modeldiff.checkpoints.formats.safetensors import Header, header_bytes, parse_header
@@ -71,10 +72,13 @@ class Safetensors:
 
     def read_headers(self, source: Source, files: FileSet) -> Assembly:
         """As ``Format`` has it."""
-        read = dict(zip(files.files, _read_all(source, files.files), strict=True))
+        budget = OpeningBudget(source.where(source.named))
+        budget.take_files(len(files.files))
+        read = dict(zip(files.files, _read_all(source, files.files, budget), strict=True))
         headers = {file: header for file, (header, _) in read.items()}
         shared = files.index is not None and may_share_embedding(source)
-        assembly = assemble(headers, files.index, source.where(source.named), shared=shared)
+        with budget.timed():
+            assembly = assemble(headers, files.index, source.where(source.named), shared=shared)
         return replace(assembly, heads={file: head for file, (_, head) in read.items()})
 
 
@@ -99,20 +103,23 @@ def _moments(source: Source, files: Sequence[str]) -> list[str]:
     return [f"{moment:%Y-%m-%d %H:%M:%S} UTC" for moment in moments]
 
 
-def _read_all(source: Source, files: Sequence[str]) -> list[tuple[Header, FileHead]]:
+def _read_all(
+    source: Source, files: Sequence[str], budget: OpeningBudget
+) -> list[tuple[Header, FileHead]]:
     pool = ThreadPoolExecutor(min(_AT_ONCE, len(files)))
     try:
-        return list(pool.map(lambda file: _read_header(source, file), files))
+        return list(pool.map(lambda file: _read_header(source, file, budget), files))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _read_header(source: Source, file: str) -> tuple[Header, FileHead]:
+def _read_header(source: Source, file: str, budget: OpeningBudget) -> tuple[Header, FileHead]:
     """A file's header, and which bytes of the file that was."""
     where = source.where(file)
     with placing_errors(path=source.path(file)):
         start, stat = source.read(file, 0, _FIRST_READ)
         length = header_bytes(start, stat.size, where)
+        budget.take_header(length)
         if length > len(start):
             start, again = source.read(file, 0, length)
             if again != stat or len(start) < length:
@@ -121,5 +128,7 @@ def _read_header(source: Source, file: str) -> tuple[Header, FileHead]:
                     hint="Wait until nothing writes to it any more, then open it again.",
                 )
         raw = start[:length]
-        header = parse_header(raw, file=file, file_size=stat.size, where=where)
+        with budget.timed():
+            header = parse_header(raw, file=file, file_size=stat.size, where=where)
+        budget.take_tensors(header)
     return header, FileHead(stat, length, sha256(raw))

@@ -15,6 +15,7 @@ from typing import Any
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_download
 
+from modeldiff.checkpoints.hub.access import hub_token
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
 from modeldiff.checkpoints.hub.repository import TIMEOUT_SECONDS, Repository, file_url
 from modeldiff.checkpoints.source import FetchProgress
@@ -62,15 +63,19 @@ class _Transfer:
         self._error: BaseException | None = None
 
     def run(self, repository: Repository, file: str) -> None:
+        token = hub_token(repository.repo)
         try:
             # One quick question first: hf_hub_download, finding no Hub, would retry for minutes.
             url = file_url(repository, file)
-            get_hf_file_metadata(url, timeout=TIMEOUT_SECONDS, endpoint=repository.endpoint)
+            get_hf_file_metadata(
+                url, timeout=TIMEOUT_SECONDS, endpoint=repository.endpoint, token=token
+            )
             path = hf_hub_download(
                 repository.repo,
                 file,
                 revision=repository.commit,
                 endpoint=repository.endpoint,
+                token=token,
                 etag_timeout=TIMEOUT_SECONDS,
                 tqdm_class=_bar_class(self),
             )

@@ -8,7 +8,6 @@ screen can press the button again.
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Mapping
@@ -29,10 +28,12 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.hub import metadata_cache as hub_cache
+from modeldiff.checkpoints.hub.access import hub_token, require_hub_access
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
 from modeldiff.checkpoints.hub.range_requests import answered_range, range_headers
 from modeldiff.checkpoints.local.files import read_file_range
 from modeldiff.errors import DamagedCheckpoint, HubUnreachable
+from modeldiff.settings.table import HF_ENDPOINT
 from modeldiff.text.quoting import quoted
 
 TIMEOUT_SECONDS = 10.0
@@ -63,8 +64,9 @@ def find_repository(repo: str, revision: str | None) -> Repository:
     Where the Hub can't be reached, what an earlier opening or another program left in the caches
     is taken. Raises ``CheckpointNotFound``, ``AccessDenied``, ``HubUnreachable``.
     """
+    require_hub_access(repo)
     # Read now and passed on: the client reads it once, when it is imported.
-    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    endpoint = (HF_ENDPOINT.value() or constants.ENDPOINT).rstrip("/")
     key = ("listing", endpoint, repo, revision or "main")
     if revision and _COMMIT.fullmatch(revision) and (known := _remembered(endpoint, repo, key)):
         return replace(known, source="hub")  # a commit can't have changed: no need to ask
@@ -141,21 +143,22 @@ def cached_file(repository: Repository, file: str) -> Path | None:
 
 
 def _ask(endpoint: str, repo: str, revision: str | None) -> Repository:
-    api = HfApi(endpoint=endpoint)
+    api = HfApi(endpoint=endpoint, token=hub_token(repo))
     try:
         info = api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_SECONDS)
         siblings = {
             sibling.rfilename: (sibling.lfs.sha256 if sibling.lfs else sibling.blob_id) or ""
             for sibling in info.siblings or ()
         }
-        commit = info.sha or ""
+        commit, name = info.sha or "", str(info.id)
     except (ValueError, TypeError, KeyError, AttributeError):
-        commit, siblings = "", {}  # the answer was no JSON, or not of the Hub's form
+        commit, name, siblings = "", repo, {}  # the answer was no JSON, or not of the Hub's form
     if not _COMMIT.fullmatch(commit):
         raise HubUnreachable(
             f"{endpoint} answers, but not as a Hub does.", hint="Check HF_ENDPOINT and the proxy."
         )
-    blobs = {name: blob for name, blob in siblings.items() if is_plain_path(name)}
+    require_hub_access(name)  # it may have moved to another owner
+    blobs = {file: blob for file, blob in siblings.items() if is_plain_path(file)}
     return Repository(endpoint, repo, commit, blobs)
 
 
@@ -190,7 +193,7 @@ def file_url(repository: Repository, file: str) -> str:
 
 
 def _request(repository: Repository, file: str, start: int, count: int) -> tuple[bytes, int]:
-    headers = build_hf_headers() | range_headers(start, count)
+    headers = build_hf_headers(token=hub_token(repository.repo)) | range_headers(start, count)
     url = file_url(repository, file)
     began = time.monotonic()
     received = bytearray()

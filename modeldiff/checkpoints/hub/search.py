@@ -8,7 +8,6 @@ text from outside, of which only what has the form of a repository's name is kep
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,11 +19,11 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
 from modeldiff.checkpoints.references import parse_reference
 from modeldiff.errors import HubUnreachable, InvalidReference
+from modeldiff.settings.table import HF_ENDPOINT, HUB
 
 MOST_FOUND = 20
 MAX_WORDS = 100
 """Characters of a search."""
-HUB_VARIABLE = "MODELDIFF_HUB"
 _TIMEOUT_SECONDS = 4.0
 _LONGEST_SECONDS = 8.0
 _MOST_BYTES = 1 << 20
@@ -32,13 +31,14 @@ _MOST_BYTES = 1 << 20
 
 def can_search_hub() -> bool:
     """Whether the Hub may be asked at all, as the environment says."""
-    off = os.environ.get(HUB_VARIABLE, "").strip().lower() in ("off", "0", "false", "no")
-    return not off and not constants.HF_HUB_OFFLINE
+    access = HUB.value()
+    asked = access.all or access.owners or access.repositories
+    return bool(asked) and not constants.HF_HUB_OFFLINE
 
 
 def search_hub(words: str) -> tuple[str, ...]:
-    """Public repositories of models with safetensors weights whose names match ``words``, as
-    ``owner/name``, the most downloaded first; ``MOST_FOUND`` at most.
+    """Public repositories of models with safetensors weights whose names match ``words`` and that
+    may be opened here, as ``owner/name``, the most downloaded first; ``MOST_FOUND`` at most.
 
     Raises ``HubUnreachable`` where the Hub does not answer in time, or as a Hub does;
     ``AccessDenied`` where it refuses.
@@ -46,13 +46,13 @@ def search_hub(words: str) -> tuple[str, ...]:
     if not can_search_hub():
         raise HubUnreachable(
             "The Hub is not searched: the settings forbid it.",
-            hint=f"Unset {HUB_VARIABLE} and HF_HUB_OFFLINE.",
+            hint=f"{HUB.name} and HF_HUB_OFFLINE say whether it may be.",
         )
-    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    endpoint = (HF_ENDPOINT.value() or constants.ENDPOINT).rstrip("/")
     with translating_hub_errors("this search", None, endpoint):
         content = _ask(endpoint, words.strip()[:MAX_WORDS])
     try:
-        return tuple(_names(json.loads(content)))
+        return tuple(filter(HUB.value().allows, _names(json.loads(content))))
     except (ValueError, RecursionError) as error:
         raise HubUnreachable(
             f"{endpoint} answers, but not as a Hub does.", hint="Check HF_ENDPOINT and the proxy."

@@ -1,8 +1,8 @@
 """Which local paths may be opened.
 
-A path that somebody types is read by the machine that runs the app. On a shared server the
-environment variable ``MODELDIFF_ROOTS`` (folders, joined as in ``PATH``) limits that to what lies
-in these folders once links are followed. Where it is unset or empty, every path is allowed.
+A path that somebody types is read by the machine that runs the app. On a shared server the setting
+``MODELDIFF_ROOTS`` limits that to what lies in these folders once links are followed. Without it,
+every path is allowed.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from pathlib import Path
 
 from modeldiff.errors import AccessDenied, InvalidReference
 from modeldiff.files.cache_folder import cache_folder
-
-ROOTS_VARIABLE = "MODELDIFF_ROOTS"
+from modeldiff.settings.table import ROOTS
+from modeldiff.text.quoting import quoted
 
 
 def allowed_roots() -> tuple[Path, ...]:
-    """The folders that the variable names, links followed; empty where all is allowed."""
-    value = os.environ.get(ROOTS_VARIABLE, "")
-    return tuple(Path(os.path.realpath(root)) for root in value.split(os.pathsep) if root.strip())
+    """The folders of the setting, links followed; empty where all is allowed."""
+    return tuple(Path(os.path.realpath(root)) for root in ROOTS.value())
 
 
 def is_allowed(path: Path) -> bool:
@@ -40,17 +39,18 @@ def in_one_of(path: Path, folders: tuple[Path, ...]) -> bool:
     return any(real.is_relative_to(folder) for folder in folders)
 
 
-def require_allowed(path: Path) -> None:
-    """Raise ``InvalidReference`` unless ``path`` may be opened.
+def require_allowed(path: Path, typed: str) -> None:
+    """Raise ``InvalidReference`` unless ``path`` may be opened, which was ``typed`` so.
 
-    The error is the same whether the path exists or not, so that it can't be used to look around.
+    The error shows what was typed, and is the same whether the path exists or not, so that it can't
+    be used to look around.
     """
     if not is_allowed(path):
         roots = ", ".join(str(root) for root in allowed_roots())
         raise InvalidReference(
-            f"{path} is outside the folders that may be opened here.",
+            f"{quoted(typed, 200)} is outside the folders that may be opened here.",
             hint=f"Give a path inside {roots}, a Hub repository or a demo. Whoever runs this app "
-            f"sets these folders in {ROOTS_VARIABLE}.",
+            f"sets these folders in {ROOTS.name}.",
         )
 
 
@@ -69,6 +69,6 @@ def require_inside(folder: Path, file: str) -> None:
         raise AccessDenied(
             f"{folder / file} is a link that leads out of its folder.",
             hint="Put the file itself there, or give the file that the link leads to. To allow "
-            f"more folders, list them in {ROOTS_VARIABLE}.",
+            f"more folders, list them in {ROOTS.name}.",
             path=folder / file,
         )

@@ -30,7 +30,7 @@ class ConfigOnly:
 
     def where(self, file: str = "") -> str:
         """The same for all files."""
-        return str(self.origin or self.reference)
+        return str(self.reference)
 
     def path(self, file: str = "") -> Path | None:
         """Where the config came from."""

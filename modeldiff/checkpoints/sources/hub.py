@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from modeldiff.checkpoints.fingerprints import hub_fingerprint, sha256
+from modeldiff.checkpoints.hub.access import require_room
 from modeldiff.checkpoints.hub.download import download
 from modeldiff.checkpoints.hub.ranges import RangeReader
 from modeldiff.checkpoints.hub.repository import (
@@ -28,6 +29,7 @@ from modeldiff.errors import (
     HubUnreachable,
     placing_errors,
 )
+from modeldiff.settings.startup import is_server
 from modeldiff.text.quoting import quoted
 
 
@@ -63,10 +65,12 @@ class HubFiles:
         )
 
     def where(self, file: str = "") -> str:
-        """Where the file lies if it was downloaded, else where it came from."""
+        """Where the file lies if it was downloaded, else where it came from; on a server always
+        that."""
         if not file:
             return self.repository.repo
-        return str(self.path(file) or f"{self.repository.repo}/{file}")
+        path = None if is_server() else self.path(file)
+        return str(path or f"{self.repository.repo}/{file}")
 
     def path(self, file: str = "") -> Path | None:
         """Where the file lies if it was downloaded."""
@@ -126,8 +130,9 @@ class HubFiles:
                 remote.verify()
                 return remote
             if path is None:
+                require_room(self.repository.repo, sum(map(self.bytes_to_download, self.heads)))
                 path = download(self.repository, file, size, progress)
-            verify = _Verify(path, self.heads[file], self.repository.repo)
+            verify = _Verify(path, self.heads[file], self.repository.repo, self.where(file))
             verify()
             return LocalReader(path, size, file, reference, verify)
 
@@ -145,12 +150,13 @@ class _Verify:
     path: Path
     head: FileHead
     repo: str
+    where: str
 
     def __call__(self) -> None:
         start, stat = read_file_range(self.path, 0, self.head.nbytes)
         if (stat.size, sha256(start)) != (self.head.stat.size, self.head.sha256):
             raise CheckpointChanged(
-                f"{self.path} is not the file that {self.repo} has at the Hub.",
+                f"{self.where} is not the file that {self.repo} has at the Hub.",
                 hint="Remove it and try again: it will be downloaded anew.",
                 path=self.path,
                 repository=self.repo,

@@ -9,22 +9,21 @@ from pathlib import Path
 
 from modeldiff.errors import ResultError
 from modeldiff.files.bundled import bundled
-from modeldiff.files.cache_folder import folder_setting
 from modeldiff.results.gallery.entry import GalleryEntry, parse_entry
 from modeldiff.results.result import Result
 from modeldiff.results.store.untrusted import read_result_apart
+from modeldiff.settings.table import GALLERY_FOLDER
 from modeldiff.text.quoting import did_you_mean, quoted
 
 GALLERY = "gallery:"
 """What the name of an entry begins with where it stands for a result."""
-GALLERY_VARIABLE = "MODELDIFF_GALLERY"
 MOST_IN_GALLERY = 100
 _log = logging.getLogger(__name__)
 
 
 def gallery_folder() -> Path:
     """Where the entries are, two files each: NAME.json and NAME.parquet."""
-    return folder_setting(GALLERY_VARIABLE) or bundled("gallery")
+    return GALLERY_FOLDER.value() or bundled("gallery")
 
 
 def gallery_names(folder: Path | None = None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modeldiff.files.atomic import write_atomically
+from modeldiff.files.group_folder import make_group_folder
 from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.result import is_key
 from modeldiff.results.store.folder import cannot_write, ready_results_folder, results_folder
@@ -63,7 +64,7 @@ def write_drill_down(
 
     path = _path(ready_results_folder(), key, request)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_group_folder(path.parent)
         write_atomically(path, encode_drill_down(table, about, key, request))
     except OSError as error:
         raise cannot_write(path, error) from error

@@ -7,6 +7,8 @@ from pathlib import Path
 from modeldiff.errors import ResultError
 from modeldiff.files.atomic import try_writing
 from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.group_folder import make_group_folder
+from modeldiff.settings.startup import is_server
 
 
 def results_folder() -> Path:
@@ -21,7 +23,7 @@ def ready_results_folder() -> Path:
     """
     folder = results_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_group_folder(folder)
         try_writing(folder)
     except OSError as error:
         raise cannot_write(folder, error) from error
@@ -30,8 +32,9 @@ def ready_results_folder() -> Path:
 
 def cannot_write(path: Path, error: OSError) -> ResultError:
     """The error of a cache that can't be written to."""
+    where = "here" if is_server() else f"at {path}"
     return ResultError(
-        f"Results can't be kept at {path}: {error.strerror or error}.",
+        f"Results can't be kept {where}: {error.strerror or type(error).__name__}.",
         hint="Make room or permit writing there, set MODELDIFF_CACHE to a folder that can be "
         "written to, or run the diff with --no-cache.",
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from modeldiff.errors import ResultError
 from modeldiff.files.atomic import write_atomically
 from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.group_folder import make_group_folder
 from modeldiff.results.result import Result, is_key
 from modeldiff.results.store.folder import cannot_write
 from modeldiff.results.store.untrusted import read_result_apart
@@ -28,7 +29,7 @@ def keep_given_result(content: bytes, name: str) -> Result:
     folder = cache_folder("given")
     path = folder / f"{result.key}.parquet"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_group_folder(folder)
         write_atomically(path, content)
         kept = sorted(folder.glob("*.parquet"), key=lambda each: each.stat().st_mtime)
         for old in kept[:-MOST_GIVEN]:

@@ -33,6 +33,7 @@ from modeldiff.changes.change import Change, Histogram, Pair, PairId, Statistics
 from modeldiff.changes.engine.sharding import Shard
 from modeldiff.changes.engine.work_units import unreadable
 from modeldiff.errors import InvalidOption
+from modeldiff.files.group_folder import permit_group
 from modeldiff.results.store.folder import cannot_write
 
 _log = logging.getLogger(__name__)
@@ -102,6 +103,16 @@ def read_journal(path: Path, key: str) -> dict[PairId, Entry]:
     return entries
 
 
+def journal_fault(path: Path, key: str) -> str:
+    """What is wrong with a journal of this version of modeldiff that nobody writes; empty where
+    nothing is. Raises ``OSError``."""
+    _, end, _ = _read(path, _head(key))
+    if not end:
+        return "it is of another question, or of another version"
+    lost = path.stat().st_size - end
+    return f"its last {lost:,} bytes are not what was written" if lost else ""
+
+
 class Journal:
     """An open journal; ``entries`` is what earlier runs left in it, in their order.
 
@@ -114,6 +125,7 @@ class Journal:
         try:
             self.entries, end, self._checksum = _read(path, head)
             self._file = path.open("ab", buffering=0)
+            permit_group(path)
             try:
                 self._file.truncate(end)  # a torn line would spoil the next one
                 if not end:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import filelock
 
+from modeldiff.files.group_folder import is_of_group
+
 _SECONDS_BETWEEN_TRIES = 0.2
 _log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ def held_alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     locks the work goes on without one: at worst two processes then measure the same pair, and
     either result is right.
     """
-    lock = filelock.FileLock(path, timeout=0)
+    lock = _lock_file(path)
     while not _taken(lock):
         waiting()
         time.sleep(_SECONDS_BETWEEN_TRIES)
@@ -31,6 +33,26 @@ def held_alone(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def held_if_free(path: Path) -> Iterator[bool]:
+    """Hold the lock file at ``path`` if nobody does, and say whether it is held now. One that was
+    not there before is not there afterwards."""
+    new = not path.exists()
+    lock = _lock_file(path)
+    held = _taken(lock)
+    try:
+        yield held
+    finally:
+        if new and held:
+            path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _lock_file(path: Path) -> filelock.BaseFileLock:
+    # Who may not open another's lock file for writing could not wait for its end.
+    return filelock.FileLock(path, timeout=0, mode=0o664 if is_of_group(path.parent) else 0o644)
 
 
 def _taken(lock: filelock.BaseFileLock) -> bool:

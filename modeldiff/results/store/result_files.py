@@ -17,6 +17,7 @@ from modeldiff.results.store.folder import (
     ready_results_folder,
     results_folder,
 )
+from modeldiff.settings.startup import is_server
 
 _log = logging.getLogger(__name__)
 # Arrow has errors of its own kinds: of the first and second it makes ValueError and OSError, too.
@@ -73,7 +74,8 @@ def delete_result(key: str) -> None:
         delete_drill_downs(key)
     except OSError as error:
         raise ResultError(
-            f"The result at {path} can't be deleted: {error.strerror or error}.",
+            f"The result{'' if is_server() else f' at {path}'} can't be deleted: "
+            f"{error.strerror or type(error).__name__}.",
             hint="Permit writing there, or delete it by hand.",
         ) from error
 

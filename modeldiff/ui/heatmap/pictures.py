@@ -1,7 +1,9 @@
-"""The heatmap's pictures: of a result they are kept, of what is measured so far made anew."""
+"""The heatmap's pictures: of a result they are kept; of what is measured so far one is drawn every
+other second, for all who look at it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +33,8 @@ _SIZES: Mapping[Way, Mapping[str, HeatmapSize]] = {
     "0": {"phone": PHONE, "tall": TALL},
 }
 """By which way the layers run: the drawings between which the window's width chooses."""
+_SECONDS_SHOWN = 2.0
+"""So long a picture of what is measured so far is shown before the next one is drawn."""
 _MOST_CELLS = 2_000
 """Of more cells there is a drawing less: those of a large mixture's experts are megabytes."""
 
@@ -90,11 +94,34 @@ def picture_of(
     metric: Metric,
     options: HeatmapOptions,
 ) -> Picture:
-    """The picture of a result, kept; of what is measured so far, made anew."""
+    """The picture of a result, kept; of what is measured so far, as it was at most
+    ``_SECONDS_SHOWN`` ago; of what nobody measures now, as it is."""
     if state.result is not None:
         return _kept_picture(state.result.key, metric.key, options, comparison, changes, metric)
-    cells = _gathered(comparison, changes, options.experts)
-    return Picture(Heatmap.of_cells(cells, metric, options))
+    job = state.job
+    if job is None:
+        cells = _gathered(comparison, changes, options.experts)
+        return Picture(Heatmap.of_cells(cells, metric, options))
+    moment = time.monotonic() // _SECONDS_SHOWN if job.active else -len(job.changes)
+    return _picture_so_far(
+        (job.id, moment, *comparison.references), metric.key, options, comparison, changes, metric
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _picture_so_far(
+    moment: tuple[object, ...],
+    metric_key: str,
+    options: HeatmapOptions,
+    _comparison: Comparison,
+    _changes: ChangeTable,
+    _metric: Metric,
+) -> Picture:
+    """Whoever comes first at a moment draws, and the others wait for it: fifty viewers cost what
+    one costs."""
+    del moment, metric_key
+    cells = _gathered(_comparison, _changes, options.experts)
+    return Picture(Heatmap.of_cells(cells, _metric, options))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -8,15 +8,43 @@ through the entrypoint and, with its query untouched, back to the page that was 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from modeldiff.errors import ModeldiffError
+from modeldiff.settings.startup import check_settings, require_roots
+from modeldiff.ui.widgets.error_box import show_error
+
+_log = logging.getLogger(__name__)
 ENTRYPOINT = "streamlit_app.py"
 _ENTERED = "entered"
 WANTED = "wanted"
 """Where in the session a page and its query wait while the entrypoint runs first."""
+
+
+def require_safe_serving() -> None:
+    """Show why, and nothing else, where the settings can't be read or would show all of this
+    machine's files to others."""
+    error = _settings_error(st.get_option("server.address") or "")
+    if error is not None:
+        show_error(error)
+        st.stop()
+
+
+@st.cache_resource(show_spinner=False)
+def _settings_error(address: str) -> ModeldiffError | None:
+    """What is wrong with the settings of a server at ``address``. They can't change while it runs,
+    so this is looked at once."""
+    try:
+        check_settings()
+        require_roots(address)
+    except ModeldiffError as error:
+        _log.error("%s %s", error.message, error.hint)
+        return error
+    return None
 
 
 def enter(page: str) -> None:

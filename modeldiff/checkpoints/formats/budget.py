@@ -1,0 +1,70 @@
+"""What opening one checkpoint may cost, all its files together.
+
+Whoever visits a link opens what it names, so that a folder of forty files of spaces must not cost
+more than one of a model.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from modeldiff.checkpoints.formats.safetensors import Header
+from modeldiff.errors import CheckpointError
+from modeldiff.settings.setting import Variable
+from modeldiff.settings.table import (
+    MOST_FILES,
+    MOST_HEADER_BYTES,
+    MOST_NAME_BYTES,
+    MOST_OPENING_SECONDS,
+    MOST_TENSORS,
+)
+
+
+class OpeningBudget:
+    """Counts what is read of the checkpoint that messages call ``where``. Any thread may ask.
+
+    Each method raises ``CheckpointError`` where a limit is passed; the message names the limit, the
+    hint the setting that raises it.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._lock = threading.Lock()
+        self._spent: dict[str, float] = {}
+
+    def take_files(self, count: int) -> None:
+        """So many files are to be read."""
+        self._take(MOST_FILES, count, "files")
+
+    def take_header(self, nbytes: int) -> None:
+        """A header of ``nbytes`` is to be read."""
+        self._take(MOST_HEADER_BYTES, nbytes, "bytes of headers")
+
+    def take_tensors(self, header: Header) -> None:
+        """A header was parsed."""
+        self._take(MOST_TENSORS, len(header.tensors), "tensors")
+        letters = sum(len(tensor.name) for tensor in header.tensors)
+        self._take(MOST_NAME_BYTES, letters, "bytes of names")
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """What this thread's processor does meanwhile counts."""
+        self._take(MOST_OPENING_SECONDS, 0, "seconds of a processor to read its headers")
+        began = time.thread_time()
+        yield
+        seconds = time.thread_time() - began
+        self._take(MOST_OPENING_SECONDS, seconds, "seconds of a processor to read its headers")
+
+    def _take(self, limit: Variable[int], amount: float, what: str) -> None:
+        with self._lock:
+            spent = self._spent.get(limit.name, 0) + amount
+            self._spent[limit.name] = spent
+        most = limit.value()
+        if spent > most:
+            raise CheckpointError(
+                f"{self._where} takes more than {most:,} {what}, the most that is allowed here.",
+                hint=f"If it is meant to be so large, {limit.name} raises the limit.",
+            )

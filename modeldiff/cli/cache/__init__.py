@@ -1,0 +1,1 @@
+"""``modeldiff cache``: what is kept on this machine."""

@@ -1,0 +1,1 @@
+"""What whoever runs the program can set in its environment: one table, checked at the start."""

@@ -1,0 +1,134 @@
+"""One setting: a variable of the environment, what it may be, and what it is without one."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from modeldiff.errors import InvalidOption
+from modeldiff.text.quoting import quoted
+
+_Value = TypeVar("_Value")
+_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([kMGT]?B)", re.ASCII | re.IGNORECASE)
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_OWNER = re.compile(r"\w[\w.-]{0,95}", re.ASCII)
+_NAME = re.compile(r"\w[\w.-]{0,95}/\w[\w.-]{0,95}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Variable(Generic[_Value]):
+    """A variable of the environment.
+
+    ``name`` is the variable's. ``form`` says how its value is written, ``default`` what holds
+    without one, ``meaning`` what it does: all three are what ``docs/server.md`` shows. ``unset`` is
+    the default as a value. ``parse`` reads a text, and raises ``ValueError`` for one that has not
+    the form. An empty text counts as none unless ``may_be_empty``.
+    """
+
+    name: str
+    form: str
+    default: str
+    meaning: str
+    unset: _Value
+    parse: Callable[[str], _Value]
+    may_be_empty: bool = False
+
+    def value(self) -> _Value:
+        """What it is now. Raises ``InvalidOption``."""
+        text = os.environ.get(self.name)
+        if text is None or not (text.strip() or self.may_be_empty):
+            return self.unset
+        text = text.strip()
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise InvalidOption(
+                f"{self.name} is {quoted(text)}, which is not {self.form}.",
+                hint=f"Set it to {self.form}, or leave it out: then it is {self.default}.",
+            ) from error
+
+
+@dataclass(frozen=True)
+class HubAccess:
+    """Which repositories of the Hub may be opened: all, or those of ``owners`` (lower case) and
+    those ``repositories`` (``owner/name``, lower case); neither of them: none."""
+
+    all: bool = True
+    owners: frozenset[str] = frozenset()
+    repositories: frozenset[str] = frozenset()
+
+    def names(self, repository: str) -> bool:
+        """Whether ``repository`` (``owner/name``) is among those that are listed one by one."""
+        name = repository.lower()
+        return name in self.repositories or name.partition("/")[0] in self.owners
+
+    def allows(self, repository: str) -> bool:
+        """Whether ``repository`` (``owner/name``) may be opened."""
+        return self.all or self.names(repository)
+
+
+def folder(text: str) -> Path:
+    """A folder; ``~`` is the user's home, and ``~nobody`` a name like any other."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111
+
+
+def folders(text: str) -> tuple[Path, ...]:
+    """Folders, joined as in ``PATH``."""
+    return tuple(folder(part.strip()) for part in text.split(os.pathsep) if part.strip())
+
+
+def size(text: str) -> int:
+    """A number of bytes with its unit, as ``500 GB``."""
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def count(text: str) -> int:
+    """A whole number above zero."""
+    number = int(text.replace(",", "").replace("_", "")) if text.isascii() else 0
+    if not 0 < number < 10**12:
+        raise ValueError(text)
+    return number
+
+
+def yes_or_no(text: str) -> bool:
+    """A switch."""
+    return {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}[
+        _one_of(text.lower(), "1 yes true 0 no false")
+    ]
+
+
+def names(text: str) -> frozenset[str]:
+    """Names or addresses with commas between them, in lower case."""
+    return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+
+
+def word(text: str) -> str:
+    """A text without spaces in it."""
+    if text.split() != [text] or not text.isprintable():
+        raise ValueError(text)
+    return text
+
+
+def hub_access(text: str) -> HubAccess:
+    """``off``, ``all``, or owners and repositories with commas between them."""
+    if text.lower() in ("off", "all"):
+        return HubAccess(all=text.lower() == "all")
+    parts = names(text)
+    repositories = frozenset(filter(_NAME.fullmatch, parts))
+    owners = frozenset(filter(_OWNER.fullmatch, parts - repositories))
+    if not parts or parts != owners | repositories:
+        raise ValueError(text)
+    return HubAccess(False, owners, repositories)
+
+
+def _one_of(text: str, choices: str) -> str:
+    if text not in choices.split():
+        raise ValueError(text)
+    return text

@@ -1,0 +1,61 @@
+"""What is checked before anything else runs: that all settings can be read, and who can come in."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+
+from modeldiff.errors import InvalidOption
+from modeldiff.settings.table import ALLOW_ALL_PATHS, ROOTS, SETTINGS
+from modeldiff.text.quoting import did_you_mean
+
+_OURS = "MODELDIFF_"
+
+
+def check_settings() -> None:
+    """Raise ``InvalidOption`` for the first setting that can't be read, and for a variable that is
+    called like one of ours and is none: a misspelt limit is no limit."""
+    known = [setting.name for setting in SETTINGS]
+    for name in sorted(os.environ):
+        if name.startswith(_OURS) and name not in known:
+            raise InvalidOption(
+                f"There is no setting {name}.",
+                hint=did_you_mean(name, known) or "docs/server.md lists them all.",
+            )
+    for setting in SETTINGS:
+        setting.value()
+
+
+def is_server() -> bool:
+    """Whether others than this machine's user may be looking: then messages show what was typed,
+    and never what lies where on this machine."""
+    return bool(ROOTS.value()) or ALLOW_ALL_PATHS.value()
+
+
+def is_loopback(address: str) -> bool:
+    """Whether a server at ``address`` (a host's name or number, a Unix socket's path) is reached
+    from this machine alone. The empty address is every one."""
+    if address.startswith("unix://") or address.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(address.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def require_roots(address: str) -> None:
+    """Raise ``InvalidOption`` where the app would show all of this machine's files to others: at an
+    ``address`` that is not loopback, without roots; and where a root is no folder."""
+    for root in ROOTS.value():
+        if not root.is_dir():
+            raise InvalidOption(
+                f"{ROOTS.name} names {root}, which is not a folder here.",
+                hint="Mount it, or mend the setting.",
+            )
+    if not (is_loopback(address) or is_server()):
+        raise InvalidOption(
+            f"At {address or 'every address of this machine'}, whoever reaches the app could open "
+            "every file that its user may read.",
+            hint=f"Set {ROOTS.name} to the folders that may be opened, or say --allow-all-paths "
+            f"({ALLOW_ALL_PATHS.name}=yes) if that is what you want.",
+        )

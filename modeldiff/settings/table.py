@@ -1,0 +1,219 @@
+"""All settings. What is not here is not read from the environment, but for what describes the
+terminal (``NO_COLOR`` and its kin)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from modeldiff.settings.setting import (
+    HubAccess,
+    Variable,
+    count,
+    folder,
+    folders,
+    hub_access,
+    names,
+    size,
+    word,
+    yes_or_no,
+)
+
+_SIZE = "a size with its unit, as 500 GB"
+_COUNT = "a whole number above zero"
+_FOLDER = "a folder"
+_SWITCH = "yes or no"
+
+CACHE: Final = Variable[Path | None](
+    "MODELDIFF_CACHE",
+    _FOLDER,
+    "the user's own cache",
+    "Where results, drill-downs, journals and what was read of the Hub are kept. Where a group may "
+    "write to the folder, all of the group can use what lies in it.",
+    None,
+    folder,
+)
+CACHE_SIZE: Final = Variable(
+    "MODELDIFF_CACHE_SIZE",
+    _SIZE,
+    "20 GB",
+    "How much the cache may hold. What was not used for longest makes room first.",
+    20_000_000_000,
+    size,
+)
+CACHE_DAYS: Final = Variable[int | None](
+    "MODELDIFF_CACHE_DAYS",
+    _COUNT,
+    "no limit",
+    "After how many days without use a result goes, and the drill-downs into it.",
+    None,
+    count,
+)
+KERNELS: Final = Variable[Path | None](
+    "MODELDIFF_KERNELS",
+    _FOLDER,
+    "beside the results, else in the user's own cache",
+    "Where compiled kernels are kept. They are loaded only from a folder that nobody else can "
+    "write to.",
+    None,
+    folder,
+)
+GALLERY_FOLDER: Final = Variable[Path | None](
+    "MODELDIFF_GALLERY",
+    _FOLDER,
+    "the one that ships with modeldiff",
+    "Where the gallery's entries lie.",
+    None,
+    folder,
+)
+ROOTS: Final = Variable[tuple[Path, ...]](
+    "MODELDIFF_ROOTS",
+    f"folders, joined by {os.pathsep}",
+    "every folder",
+    "The folders that may be opened, links followed. The app starts without them on a loopback "
+    "address only.",
+    (),
+    folders,
+)
+ALLOW_ALL_PATHS: Final = Variable(
+    "MODELDIFF_ALLOW_ALL_PATHS",
+    _SWITCH,
+    "no",
+    "Lets the app serve other machines without MODELDIFF_ROOTS. Then whoever reaches it sees what "
+    "its user may read.",
+    False,
+    yes_or_no,
+)
+HUB: Final = Variable(
+    "MODELDIFF_HUB",
+    "off, all, or owners and repositories, as: meta-llama, Qwen/Qwen3-8B",
+    "all",
+    "Which repositories of the Hugging Face Hub may be opened. On a server, its token is sent for "
+    "those alone that are named here.",
+    HubAccess(),
+    hub_access,
+)
+MOST_DOWNLOAD: Final = Variable[int | None](
+    "MODELDIFF_MAX_DOWNLOAD",
+    _SIZE,
+    "what the disk has room for",
+    "The most that may be downloaded of one checkpoint.",
+    None,
+    size,
+)
+MOST_HEADER_BYTES: Final = Variable(
+    "MODELDIFF_MAX_HEADER_BYTES",
+    _SIZE,
+    "128 MB",
+    "The most bytes that the headers of one checkpoint's files may have.",
+    128_000_000,
+    size,
+)
+MOST_TENSORS: Final = Variable(
+    "MODELDIFF_MAX_TENSORS",
+    _COUNT,
+    "500,000",
+    "The most tensors that one checkpoint may have.",
+    500_000,
+    count,
+)
+MOST_FILES: Final = Variable(
+    "MODELDIFF_MAX_FILES",
+    _COUNT,
+    "10,000",
+    "The most files that one checkpoint may have.",
+    10_000,
+    count,
+)
+MOST_NAME_BYTES: Final = Variable(
+    "MODELDIFF_MAX_NAME_BYTES",
+    _SIZE,
+    "64 MB",
+    "The most that the names of one checkpoint's tensors may have together.",
+    64_000_000,
+    size,
+)
+MOST_OPENING_SECONDS: Final = Variable(
+    "MODELDIFF_MAX_OPENING_SECONDS",
+    _COUNT,
+    "120",
+    "The most seconds of a processor that reading one checkpoint's headers may take.",
+    120,
+    count,
+)
+LOGIN: Final = Variable(
+    "MODELDIFF_LOGIN",
+    "names, addresses or groups, as: ada@example.org, @example.org, group:research",
+    "nobody has to log in",
+    "Who may use the app once logged in; needs [auth] in Streamlit's secrets, or "
+    "MODELDIFF_LOGIN_HEADER.",
+    frozenset[str](),
+    names,
+)
+LOGIN_HEADER: Final = Variable(
+    "MODELDIFF_LOGIN_HEADER",
+    "the name of a header",
+    "none is trusted",
+    "The header in which a proxy says who has logged in there. The proxy has to remove what a "
+    "browser sends under that name, and be the only way to the app.",
+    "",
+    word,
+)
+HF_ENDPOINT: Final = Variable(
+    "HF_ENDPOINT", "an address", "https://huggingface.co", "The Hub that is asked.", "", word
+)
+HF_HUB_CACHE: Final = Variable[Path | None](
+    "HF_HUB_CACHE", _FOLDER, "hub in HF_HOME", "Where downloaded weights lie.", None, folder
+)
+HUGGINGFACE_HUB_CACHE: Final = Variable[Path | None](
+    "HUGGINGFACE_HUB_CACHE", _FOLDER, "HF_HUB_CACHE", "Its former name.", None, folder
+)
+HF_HOME: Final = Variable[Path | None](
+    "HF_HOME",
+    _FOLDER,
+    "huggingface in XDG_CACHE_HOME",
+    "Where huggingface_hub keeps its files, the token among them.",
+    None,
+    folder,
+)
+XDG_CACHE_HOME: Final = Variable[Path | None](
+    "XDG_CACHE_HOME", _FOLDER, "~/.cache", "The user's own cache.", None, folder
+)
+VISIBLE_CARDS: Final = Variable[str | None](
+    "CUDA_VISIBLE_DEVICES",
+    "numbers with commas between them",
+    "all cards",
+    "Which NVIDIA cards may be used.",
+    None,
+    str,
+    may_be_empty=True,
+)
+SERVER_ADDRESS: Final = Variable(
+    "STREAMLIT_SERVER_ADDRESS",
+    "an address of this machine, or 0.0.0.0 for all of them",
+    "127.0.0.1",
+    "Where the app is served.",
+    "127.0.0.1",
+    word,
+)
+
+SETTINGS: Final[tuple[Variable[Any], ...]] = (
+    *(ROOTS, ALLOW_ALL_PATHS, HUB, MOST_DOWNLOAD),
+    *(LOGIN, LOGIN_HEADER),
+    *(CACHE, CACHE_SIZE, CACHE_DAYS, KERNELS, GALLERY_FOLDER),
+    *(MOST_HEADER_BYTES, MOST_TENSORS, MOST_FILES, MOST_NAME_BYTES, MOST_OPENING_SECONDS),
+    *(HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, XDG_CACHE_HOME),
+    *(SERVER_ADDRESS, VISIBLE_CARDS),
+)
+"""In the order in which they are shown."""
+
+
+def settings_table() -> str:
+    """The settings as a table in Markdown, as it stands in ``docs/server.md``."""
+    rows = [
+        f"| `{each.name}` | {each.meaning} | {each.form} | {each.default} |" for each in SETTINGS
+    ]
+    return "\n".join(
+        ["| setting | meaning | form | without it |", "| --- | --- | --- | --- |", *rows]
+    )

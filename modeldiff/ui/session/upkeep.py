@@ -1,0 +1,51 @@
+"""What a server does beside its pages, once a process: keep the cache in bounds and be quick.
+
+On a shared server that is to compile the kernels and to import what is slow before somebody waits.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from importlib import import_module
+
+import streamlit as st
+
+from modeldiff.changes.kernels.object_code import kernels
+from modeldiff.results.housekeeping.pruning import prune_daily
+from modeldiff.settings.startup import is_server
+
+_log = logging.getLogger(__name__)
+_HOUR = 3600
+_SECONDS_FOR_THE_FIRST_PAGE = 20
+_SLOW_TO_IMPORT = ("torch", "transformers.models.auto")
+"""What building the model of a config needs: whoever asks for the first one would wait for it."""
+
+
+@st.cache_resource(show_spinner=False)
+def begin_upkeep() -> None:
+    """Begin, on a thread of its own; later calls do nothing."""
+    threading.Thread(target=_keep_up, name="upkeep", daemon=True).start()
+
+
+def _keep_up() -> None:
+    time.sleep(_SECONDS_FOR_THE_FIRST_PAGE)
+    if is_server():
+        kernels()
+        _import_what_is_slow()
+    # What was imported stays, so that nothing has to look through it again and again.
+    gc.collect()
+    gc.freeze()
+    while True:
+        prune_daily()
+        time.sleep(_HOUR)
+
+
+def _import_what_is_slow() -> None:
+    for name in _SLOW_TO_IMPORT:
+        try:
+            import_module(name)
+        except ImportError as error:
+            _log.info("%s is not loaded beforehand: %s", name, error)

@@ -1,0 +1,57 @@
+"""What opening a checkpoint may cost: one budget for all its files."""
+
+from __future__ import annotations
+
+import struct
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from modeldiff.checkpoints import open_checkpoint
+from modeldiff.errors import CheckpointError
+from tests.support.safetensors_files import write_sharded
+
+NAMES = tuple(f"layers.{number}.weight" for number in range(6))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three shards of two tensors each."""
+    shards = {f"model-{n + 1:05}-of-00003.safetensors": NAMES[2 * n : 2 * n + 2] for n in range(3)}
+    write_sharded(tmp_path, shards)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("setting", "too_little", "enough"),
+    [
+        ("MODELDIFF_MAX_FILES", "2", "3"),
+        ("MODELDIFF_MAX_TENSORS", "5", "6"),
+        ("MODELDIFF_MAX_NAME_BYTES", "89 B", "90 B"),
+    ],
+)
+def test_the_limits_are_of_all_files_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, setting: str, too_little: str, enough: str
+) -> None:
+    monkeypatch.setenv(setting, too_little)
+    with pytest.raises(CheckpointError) as caught:
+        open_checkpoint(str(folder))
+    assert setting in caught.value.hint and too_little.split()[0] in caught.value.message
+    monkeypatch.setenv(setting, enough)
+    assert len(open_checkpoint(str(folder)).tensors) == len(NAMES)
+
+
+def test_many_files_of_spaces_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = b"{}" + b" " * 4_000_000
+    for number in range(1, 41):
+        path = tmp_path / f"model-{number:05}-of-00040.safetensors"
+        path.write_bytes(struct.pack("<Q", len(header)) + header)
+    monkeypatch.setenv("MODELDIFF_MAX_HEADER_BYTES", "9 MB")
+    tracemalloc.start()
+    try:
+        with pytest.raises(CheckpointError, match="9,000,000 bytes of headers"):
+            open_checkpoint(str(tmp_path))
+        assert tracemalloc.get_traced_memory()[1] < 40_000_000
+    finally:
+        tracemalloc.stop()
