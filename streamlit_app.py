@@ -7,6 +7,7 @@ import streamlit as st
 
 from modeldiff import ui
 from modeldiff.ui.controls.diff_progress import begin_run
+from modeldiff.ui.controls.pulse import pulse
 from modeldiff.ui.session.entry_guard import lead_back
 from modeldiff.ui.session.selected_pair import hide_credentials, leave_for_page
 from modeldiff.ui.shell.navigation_bar import navigation_bar
@@ -33,5 +34,6 @@ lead_back(PAGES)
 st.html(STYLE)
 hide_credentials()
 navigation_bar(PAGES, page)
-leave_for_page(begin_run())
-page.run()
+with pulse(page):
+    leave_for_page(begin_run())
+    page.run()
