@@ -36,9 +36,9 @@ def keep_pace(name: str, seconds: float) -> None:
     paces = st.session_state.setdefault(_PACES, _Paces())
     if paces.seconds.get(name, seconds + 1) <= seconds:
         return
+    paces.seconds[name] = seconds
     if paces.complete:
         st.rerun()
-    paces.seconds[name] = seconds
 
 
 @contextmanager
