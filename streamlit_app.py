@@ -7,6 +7,7 @@ import streamlit as st
 
 from modeldiff import ui
 from modeldiff.ui.controls.diff_progress import begin_run
+from modeldiff.ui.controls.pulse import pulse
 from modeldiff.ui.presentation.presentation import presentation
 from modeldiff.ui.session.entry_guard import lead_back, require_safe_serving
 from modeldiff.ui.session.login import require_login
@@ -41,9 +42,11 @@ lead_back(PAGES)
 st.html(STYLE)
 hide_credentials()
 view = presented_view()
-if view is not None:
-    presentation(page.url_path, view)
-else:
+if view is None:
     navigation_bar(PAGES, page)
-    leave_for_page(begin_run())
-    page.run()
+with pulse(page):
+    if view is not None:
+        presentation(page.url_path, view)
+    else:
+        leave_for_page(begin_run())
+        page.run()

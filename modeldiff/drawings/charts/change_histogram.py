@@ -102,7 +102,7 @@ def spread_chart(statistics: Statistics) -> alt.LayerChart | None:
                     "name:N", scale=alt.Scale(domain=["median", "floor"]), legend=None
                 )
             ),
-            named.mark_text(dx=4, align="left", fontSize=11, color="gray", aria=False).encode(
+            named.mark_text(dx=4, align="left", fontSize=13, color="gray", aria=False).encode(
                 text="text:N", y=alt.Y("row:Q", scale=None)
             ),
         ]
@@ -189,7 +189,7 @@ def _axis(bars: list[_Bar]) -> alt.Axis:
         domain=True,
         ticks=False,
         labelOverlap=True,
-        labelFontSize=11,
+        labelFontSize=13,
         labelFlush=False,
     )
 

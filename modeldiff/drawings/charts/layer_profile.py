@@ -87,7 +87,7 @@ def _empty_chart(first: int, last: int, title: str, scale: ValueScale) -> alt.La
             # In a corner, as over its bar it would cover the neighbours'.
             alt.Chart()
             .transform_filter("datum.selected")
-            .mark_text(aria=False, align="left", baseline="line-top", fontSize=12, fontWeight=600)
+            .mark_text(aria=False, align="left", baseline="line-top", fontSize=13, fontWeight=600)
             .encode(
                 x=alt.value(2),
                 y=alt.value(0),
@@ -186,13 +186,13 @@ def _layer_axis(first: int, last: int, title: str) -> alt.Axis:
         values=list(range(-(-first // step) * step, last + 1, step)),
         format="d",
         title=title,
-        titleFontSize=11,
+        titleFontSize=13,
         titleFontWeight="normal",
         titlePadding=2,
         grid=False,
         domain=False,
         ticks=False,
-        labelFontSize=11,
+        labelFontSize=13,
         labelOverlap=True,
     )
 
@@ -205,7 +205,7 @@ def _value_axis(scale: ValueScale) -> alt.Axis:
         grid=False,
         domain=False,
         ticks=False,
-        labelFontSize=11,
+        labelFontSize=13,
         labelPadding=4,
         minExtent=26,
     )
@@ -231,7 +231,7 @@ def _lines(scale: ValueScale) -> list[alt.Chart]:
         grid=False,
         domain=False,
         ticks=False,
-        labelFontSize=11,
+        labelFontSize=13,
         labelPadding=4,
         labelOverlap=False,
         # Two lines, around the mark.

@@ -57,8 +57,8 @@ def spectrum_chart(spectrum: SingularValues) -> alt.LayerChart | None:
                 format="~s",
                 labelOverlap=True,
                 titleFontWeight="normal",
-                titleFontSize=11,
-                labelFontSize=11,
+                titleFontSize=13,
+                labelFontSize=13,
             ),
         ),
         y=alt.Y(
@@ -69,7 +69,7 @@ def spectrum_chart(spectrum: SingularValues) -> alt.LayerChart | None:
                 tickCount=4,
                 format=".1~e",
                 labelOverlap=True,
-                labelFontSize=11,
+                labelFontSize=13,
                 grid=False,
             ),
         ),
@@ -94,7 +94,7 @@ def spectrum_chart(spectrum: SingularValues) -> alt.LayerChart | None:
                 y=alt.Y("y:Q", scale=up)
             ),
             rounding.mark_text(
-                align="right", dx=-4, dy=-7, fontSize=11, color="gray", aria=False
+                align="right", dx=-4, dy=-7, fontSize=13, color="gray", aria=False
             ).encode(x=alt.value("width"), y=alt.Y("y:Q", scale=up), text="text:N"),
         ]
     rank = spectrum.fitting_rank
@@ -105,7 +105,7 @@ def spectrum_chart(spectrum: SingularValues) -> alt.LayerChart | None:
         layers += [
             fit.mark_rule(color="gray", aria=False).encode(x=alt.X("x:Q", scale=across)),
             fit.mark_text(
-                align="left", dx=5, fontSize=12, fontWeight=600, color="gray", aria=False
+                align="left", dx=5, fontSize=13, fontWeight=600, color="gray", aria=False
             ).encode(x=alt.X("x:Q", scale=across), y=alt.value(8), text="text:N"),
         ]
     return fitted(layers, _HEIGHT)

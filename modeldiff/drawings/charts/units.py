@@ -62,7 +62,7 @@ def unit_chart(changes: UnitChanges, metric: Metric) -> alt.LayerChart:
     if any(row["infinite"] for row in rows):
         layers.append(
             bars.transform_filter("datum.infinite")
-            .mark_text(text="∞", baseline="top", fontSize=12, color=_GREY, aria=False)
+            .mark_text(text="∞", baseline="top", fontSize=13, color=_GREY, aria=False)
             .encode(x=alt.X("middle:Q", scale=across), x2=alt.X2(), y=alt.Y("value:Q", scale=up))
         )
     if scale.floor is not None:
@@ -180,8 +180,8 @@ def _axis(units: Units) -> alt.Axis:
         labelExpr=f"{starts}[datum.value]",
         title="neurons from" if blocks else units.kind.removesuffix(" block"),
         titleFontWeight="normal",
-        titleFontSize=11,
-        labelFontSize=11,
+        titleFontSize=13,
+        labelFontSize=13,
         labelOverlap=True,
         grid=False,
         ticks=False,
@@ -218,7 +218,7 @@ def _bands(groups: Sequence[int], across: alt.Scale) -> list[alt.Chart]:
     )
     if len(runs) > 16:
         return [bands]
-    names = chart.mark_text(y=-8, fontSize=11, color=_GREY, aria=False).encode(
+    names = chart.mark_text(y=-8, fontSize=13, color=_GREY, aria=False).encode(
         x=alt.X("middle:Q", scale=across), text="group:N"
     )
     return [bands, names]

@@ -13,6 +13,7 @@ from modeldiff.ui.alone.weight_spectrum import spectrum_at
 from modeldiff.ui.controls.choosers import choose_layer
 from modeldiff.ui.controls.downloads import side_provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
+from modeldiff.ui.controls.pulse import keep_pace
 from modeldiff.ui.diagram.drawn_widths import drawn_for_page
 from modeldiff.ui.place.place_panel import explanation_text
 from modeldiff.ui.session.layer_playback import beat, played
@@ -31,7 +32,9 @@ def model_diagram(model: Model) -> None:
             st.rerun()
         _draw(model)
 
-    st.fragment(draw, run_every=begun)()
+    if begun is not None:
+        keep_pace("play", begun)
+    st.fragment(draw, key="play")()
 
 
 def _draw(model: Model) -> None:

@@ -22,7 +22,7 @@ from modeldiff.ui.widgets.markdown import plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
 
 _CHOSEN = "chosen_block"
-_LEAST = 0.62
+_LEAST = 0.9
 """Drawn smaller than this, its words would be hard to read."""
 
 

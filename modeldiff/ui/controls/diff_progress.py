@@ -96,7 +96,7 @@ def follow(
     ``beat`` is how often, in seconds, it is to be drawn otherwise; None for not again.
     """
     begun: DiffState = st.session_state[_STATE]
-    follow_job(begun, lambda: diff_state(comparison), draw, beat=beat)
+    follow_job("diff", begun, lambda: diff_state(comparison), draw, beat=beat)
 
 
 def diff_status(comparison: Comparison, state: DiffState, *, with_error: bool = True) -> None:

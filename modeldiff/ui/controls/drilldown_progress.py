@@ -69,7 +69,7 @@ def follow_drill_down(
         until = time.monotonic() + _PATIENCE
         while (state := state_now()).active and time.monotonic() < until:
             time.sleep(0.02)
-    follow_job(state, state_now, draw)
+    follow_job("drill_down", state, state_now, draw)
 
 
 def _state(comparison: Comparison, request: DrillDown) -> ResultOrJob[Any]:

@@ -15,6 +15,7 @@ import streamlit as st
 from modeldiff.comparison import Comparison
 from modeldiff.results import DrillDown, JobSnapshot, cancel, find
 from modeldiff.text.formatting import format_bytes, format_duration, format_rate
+from modeldiff.ui.controls.pulse import keep_pace
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import plain
 
@@ -72,6 +73,7 @@ def result_or_job(
 
 
 def follow_job(
+    name: str,
     state: ResultOrJob[_Result],
     state_now: Callable[[], ResultOrJob[_Result]],
     draw: Callable[[ResultOrJob[_Result]], None],
@@ -80,24 +82,25 @@ def follow_job(
 ) -> None:
     """Draw a part of the page now, and again each second for as long as its job runs.
 
-    ``state`` is what this run of the page knows already: it is drawn first. Then the part runs
-    alone, and asks ``state_now``. ``beat`` is how often, in seconds, it is to be drawn otherwise;
-    None for not again.
+    Parts that share a ``name`` are drawn together. ``state`` is what this run of the page knows
+    already: it is drawn first. Then the part runs alone, and asks ``state_now``. ``beat`` is how
+    often, in seconds, it is to be drawn otherwise; None for not again.
     """
 
     def pace(state: ResultOrJob[_Result]) -> float | None:
         return SECONDS_BETWEEN_POLLS if state.active else beat()
 
-    begun = pace(state)
     known = [state]
 
-    def poll() -> None:
+    def part() -> None:
         state = known.pop() if known else state_now()
         if pace(state) != begun:
             st.rerun()
         draw(state)
 
-    st.fragment(poll, run_every=begun)()
+    if (begun := pace(state)) is not None:
+        keep_pace(name, begun)
+    st.fragment(part, key=name)()
 
 
 def job_panel(

@@ -1,0 +1,75 @@
+"""Fifty small diffs, one after another, while pages change and the browser is slow."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scripts.serving import ROOT, serve, settle
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+_DIFFS = 50
+# Each diff takes a while, and is looked at often meanwhile: a minute holds what else takes hours.
+_HURRIED = (
+    sys.executable,
+    "-c",
+    """
+import sys
+import time
+
+from streamlit.web.cli import main
+
+from modeldiff.results.jobs.manager import JobManager
+from modeldiff.ui.controls import follow_job
+
+follow_job.SECONDS_BETWEEN_POLLS = 0.1
+run = JobManager._run
+
+def run_slowly(manager, job):
+    time.sleep(0.4)
+    run(manager, job)
+
+JobManager._run = run_slowly
+sys.argv = ["streamlit", "run", "streamlit_app.py", *sys.argv[1:]]
+main()
+""",
+)
+_GO = """address => {
+  history.pushState({}, "", address)
+  dispatchEvent(new PopStateEvent("popstate"))
+}"""
+
+
+def _another_model(number: int, folder: Path) -> Path:
+    """The demo base with one bit of one weight flipped."""
+    model = shutil.copytree(ROOT / "demo" / "base", folder / f"model-{number}")
+    weights = model / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-2 * (number + 1)] ^= 1
+    weights.write_bytes(content)
+    return model
+
+
+def test_fifty_diffs_under_a_slow_cpu(tab: Page, tmp_path: Path) -> None:
+    models = [_another_model(number, tmp_path) for number in range(_DIFFS)]
+    with serve(tmp_path, _HURRIED) as server:
+        tab.goto(server.url)
+        expect(tab.locator(".st-key-measured")).to_be_visible(timeout=60_000)
+        tab.context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+        for number, model in enumerate(models):
+            path = tab.evaluate("location.pathname")
+            tab.evaluate(_GO, f"{path}?target={model}")
+            tab.wait_for_timeout(100 + 53 * (number % 7))
+            title = ("Heatmap", "Diagram", "Architecture", "Compare")[number % 4]
+            tab.get_by_role("link", name=title, exact=True).click()
+            tab.wait_for_timeout(50 + 31 * (number % 5))
+        settle(tab)
+        name = f"Demo base → {models[-1].name}"
+        expect(tab.get_by_role("heading", level=1)).to_have_text(name, timeout=30_000)
+        expect(tab.locator(".st-key-measured")).to_be_visible(timeout=60_000)
+        tab.goto("about:blank")  # before the server goes, which the page would complain of
