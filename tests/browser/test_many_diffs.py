@@ -60,14 +60,14 @@ def test_fifty_diffs_under_a_slow_cpu(tab: Page, tmp_path: Path) -> None:
     with serve(tmp_path, _HURRIED) as server:
         tab.goto(server.url)
         expect(tab.locator(".st-key-measured")).to_be_visible(timeout=60_000)
-        tab.context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": 4})
+        tab.context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": 3})
         for number, model in enumerate(models):
             path = tab.evaluate("location.pathname")
             tab.evaluate(_GO, f"{path}?target={model}")
-            tab.wait_for_timeout(100 + 53 * (number % 7))
+            tab.wait_for_timeout(50 + 29 * (number % 7))
             title = ("Heatmap", "Diagram", "Architecture", "Compare")[number % 4]
             tab.get_by_role("link", name=title, exact=True).click()
-            tab.wait_for_timeout(50 + 31 * (number % 5))
+            tab.wait_for_timeout(30 + 17 * (number % 5))
         settle(tab)
         name = f"Demo base → {models[-1].name}"
         expect(tab.get_by_role("heading", level=1)).to_have_text(name, timeout=30_000)
