@@ -58,7 +58,7 @@ def test_a_measured_pair_has_its_answer_heatmap_diagram_and_facts(
     stage = presented(open_page("heatmap", **DEMO, present="heatmap", layer="3"))
     slides = {slide["name"]: slide for slide in stage["slides"]}
     assert [*slides] == ["answer", "heatmap", "diagram", "facts"]
-    assert "Half of all elements moved by less than" in slides["answer"]["html"]
+    assert "The median relative change is 19.7 %" in slides["answer"]["html"]
     assert "layer 3" in slides["diagram"]["title"]
     assert stage["words"][stage["at"]].startswith("layer 3 as a whole")
 

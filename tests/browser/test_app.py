@@ -95,7 +95,7 @@ def test_the_diagram_by_mouse_and_by_keyboard(server: Server, tab: Page) -> None
     assert "component" not in query(tab)
 
     tab.get_by_role("button", name="Next").click()
-    expect(tab.locator(".st-key-diagram")).to_contain_text("Layer 5")
+    expect(tab.locator(".st-key-diagram")).to_contain_text("layer 5")
     assert query(tab)["layer"] == "5"
 
 

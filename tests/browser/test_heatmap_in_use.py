@@ -146,6 +146,7 @@ def test_the_cells_are_walked_with_the_keyboard(server: Server, tab: Page) -> No
     assert focused(tab).startswith(place), "the focus stays"
     tab.keyboard.press("Escape")
     expect(panel).to_have_count(0)
+    settle(tab)
     tab.keyboard.press("Escape")
     assert focused(tab) == ""
 

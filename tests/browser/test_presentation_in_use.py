@@ -102,7 +102,7 @@ def test_cells_are_walked_held_and_left_one_step_at_a_time(server: Server, tab: 
     tab.keyboard.press("Escape")
     expect(tab.get_by_role("navigation", name="Pages")).to_be_visible()
     expect(place(tab)).to_have_count(0)
-    assert "present" not in query(tab)
+    expect(tab).not_to_have_url(re.compile("present="))
 
 
 def test_numbers_ceiling_theme_and_the_list_of_keys(server: Server, tab: Page) -> None:

@@ -136,10 +136,13 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const shown = `${data.digest} ${names[number]}`
     if (other) {
       state.pinned = body.dataset.shown === undefined ? data.at : null
-      // A page that is loaded again, and a link that is copied now, open this view.
+      // A page that is loaded again, and a link that is copied now, open this view. An address that
+      // says nothing of it has been left already: this stage is about to go.
       const address = new URL(location.href)
-      address.searchParams.set("present", names[number].split("-")[0])
-      history.replaceState(history.state, "", address)
+      if (address.searchParams.has("present")) {
+        address.searchParams.set("present", names[number].split("-")[0])
+        history.replaceState(history.state, "", address)
+      }
     }
     state.view = names[number]
     if (body.dataset.shown !== shown) {
