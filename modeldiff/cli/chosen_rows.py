@@ -57,14 +57,11 @@ class ChosenRows:
         )
 
 
-def choose_rows(table: ChangeTable, options: Namespace) -> ChosenRows | None:
-    """The rows that the ``options`` of a command ask for; None where they ask for none.
+def choose_rows(table: ChangeTable, options: Namespace) -> ChosenRows:
+    """The rows that the ``options`` of a command ask for.
 
     Raises ``InvalidOption`` for a pattern that matches nothing.
     """
-    asked = (options.only, options.filter, options.sort, options.top, options.reverse)
-    if not any(asked):
-        return None
     rows: Sequence[Change] = selected_rows(table, options.only)
     undecided = 0
     if options.filter is not None:

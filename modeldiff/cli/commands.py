@@ -5,19 +5,14 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modeldiff.cli.app import serve_app
-from modeldiff.cli.cache.command import cache_command
-from modeldiff.cli.check.command import check_command
-from modeldiff.cli.chosen_rows import ChosenRows, choose_rows
-from modeldiff.cli.completion.command import completion_command
 from modeldiff.cli.json_documents import comparison_document, inspection_document, shard_document
-from modeldiff.cli.listing import list_command
 from modeldiff.cli.opening import open_both, open_one
 from modeldiff.cli.progress_bar import ProgressBar
-from modeldiff.cli.schemas.published import schema_command
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_reports import (
     report_comparison,
@@ -41,6 +36,10 @@ from modeldiff.results import (
 )
 from modeldiff.results.housekeeping.pruning import prune_daily
 
+if TYPE_CHECKING:
+    from modeldiff.cli.chosen_rows import ChosenRows
+
+_Command = Callable[[Namespace, Terminal], int | None]
 _REPORT, _POSTER = ".html", ".pdf"
 
 
@@ -118,25 +117,34 @@ def open_command(options: Namespace, terminal: Terminal) -> None:
     _show(open_result(options.result), None, options, terminal)
 
 
-COMMANDS: Mapping[str, Callable[[Namespace, Terminal], int | None]] = {
+def _late(module: str, name: str) -> _Command:
+    """A command whose module is imported when it is asked for: no other waits for that."""
+
+    def run(options: Namespace, terminal: Terminal) -> int | None:
+        command: _Command = getattr(import_module(f"modeldiff.cli.{module}"), name)
+        return command(options, terminal)
+
+    return run
+
+
+COMMANDS: Mapping[str, _Command] = {
     "inspect": inspect_command,
     "compare": compare_command,
     "diff": diff_command,
     "join": join_command,
     "demo": demo_command,
-    "check": check_command,
-    "list": list_command,
+    "check": _late("check.command", "check_command"),
+    "list": _late("listing", "list_command"),
     "open": open_command,
-    "cache": cache_command,
+    "cache": _late("cache.command", "cache_command"),
     "app": serve_app,
-    "completion": completion_command,
-    "schema": schema_command,
+    "completion": _late("completion.command", "completion_command"),
+    "schema": _late("schemas.published", "schema_command"),
 }
 
 
 def _run_shard(options: Namespace, terminal: Terminal) -> None:
-    chooses = options.only or options.filter or options.sort or options.top or options.reverse
-    if options.no_cache or options.output is not None or chooses:
+    if options.no_cache or options.output is not None or _asks_for_rows(options):
         raise InvalidOption(
             "--shard goes with neither --no-cache nor --output, and lists no tensors.",
             hint="A shard leaves a journal among the results; join writes and lists them all.",
@@ -161,7 +169,7 @@ def _require_output(options: Namespace) -> None:
 def _show(
     result: Result, comparison: Comparison | None, options: Namespace, terminal: Terminal
 ) -> None:
-    chosen = choose_rows(result.changes, options)
+    chosen = _chosen_rows(result, options)
     # The file first: whoever reads the words may have enough before they end, as `head` does.
     if options.output is not None:
         _write(result, comparison, options.output)
@@ -171,6 +179,19 @@ def _show(
         report_diff(result, terminal, chosen)
     if options.output is not None:
         terminal.talk(f"Written to {options.output}")
+
+
+def _asks_for_rows(options: Namespace) -> bool:
+    return bool(options.only or options.filter or options.sort or options.top or options.reverse)
+
+
+def _chosen_rows(result: Result, options: Namespace) -> ChosenRows | None:
+    if not _asks_for_rows(options):
+        return None
+    # Late: whoever asks for all rows needs no language for conditions.
+    from modeldiff.cli.chosen_rows import choose_rows
+
+    return choose_rows(result.changes, options)
 
 
 def _document(result: Result, chosen: ChosenRows | None) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from modeldiff.architectures.place import trained_elements
 from modeldiff.changes import Shard, pair_row
 from modeldiff.cli.schemas.published import document_id
 from modeldiff.comparison import Comparison
-from modeldiff.findings.companions import companions_document
 from modeldiff.model import Model
 from modeldiff.results import MeasuredShard
 
@@ -33,6 +32,9 @@ def inspection_document(model: Model) -> dict[str, Any]:
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
     """How two architectures differ. A fact that one side lacks is null there."""
     facts, pairs = comparison.facts, comparison.pairs
+    # Late: no other document has these.
+    from modeldiff.findings.companions import companions_document
+
     return {
         "document": document_id("compare"),
         "facts": [

@@ -9,15 +9,11 @@ from modeldiff.architectures.graph.data_order import DataOrder
 from modeldiff.changes import Change, ChangeTable, Pair, Shard, Statistics, Status
 from modeldiff.changes.alignment.align import layers_of_one_side
 from modeldiff.checkpoints import Checkpoint, TensorInfo
-from modeldiff.cli.chosen_rows import ChosenRows
-from modeldiff.cli.companion_report import report_companions
 from modeldiff.cli.grouping import grouped, layers_text
-from modeldiff.cli.heat.heat_table import report_heat_table
 from modeldiff.cli.json_documents import parameter_count
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
 from modeldiff.comparison import Comparison
-from modeldiff.findings.companions import describe_companions
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.findings.words import counted
 from modeldiff.model import Model
@@ -33,6 +29,7 @@ from modeldiff.text.formatting import (
 )
 
 if TYPE_CHECKING:
+    from modeldiff.cli.chosen_rows import ChosenRows
     from modeldiff.findings.narrative import Narrative
 
 _LISTED = 40
@@ -112,6 +109,10 @@ def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
         )
     _report_shared_rows(comparison.unmeasured, terminal)
     _report_not_compared(comparison.unmeasured, terminal)
+    # Late: a diff tells nothing of these.
+    from modeldiff.cli.companion_report import report_companions
+    from modeldiff.findings.companions import describe_companions
+
     report_companions(describe_companions(comparison.companions, facts), terminal)
 
 
@@ -158,6 +159,9 @@ def report_diff(result: Result, terminal: Terminal, chosen: ChosenRows | None = 
             terminal,
         )
         _report_floor(summary.statistics, terminal)
+        # Late: it takes the drawings' colours, and a quiet diff shows none.
+        from modeldiff.cli.heat.heat_table import report_heat_table
+
         report_heat_table(changes, terminal)
         if chosen is None:
             _report_extremes("Most changed", summary.most_changed, terminal)
