@@ -13,6 +13,7 @@ from modeldiff.cli.schemas.published import document_id
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import table_lines
 from modeldiff.results import ResultHeader, list_results
+from modeldiff.results.export.documents import origin_document
 from modeldiff.results.gallery.collection import GALLERY, gallery_entries
 
 _DIGITS = 12
@@ -76,16 +77,7 @@ def _results() -> list[_Entry]:
 
 
 def _result(header: ResultHeader) -> _Entry:
-    return {
-        "key": header.key,
-        "base": {"reference": header.base_reference, "fingerprint": header.base_fingerprint},
-        "target": {"reference": header.target_reference, "fingerprint": header.target_fingerprint},
-        "options": dict(header.options),
-        "version": header.version,
-        "device": header.device,
-        "seconds": header.seconds,
-        "created": header.created,
-    }
+    return {"key": header.key, **origin_document(header)}
 
 
 def _result_line(entry: _Entry) -> Sequence[str]:

@@ -86,3 +86,15 @@ def open_measured(tab: Page, url: str) -> None:
     tab.goto(url)
     expect(tab.locator(".st-key-measured")).to_be_visible(timeout=120_000)
     settle(tab)
+
+
+def focused(tab: Page) -> str:
+    """What a screen reader says of what has the keyboard's focus."""
+    said = tab.evaluate(
+        """() => {
+          let at = document.activeElement
+          while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement
+          return at?.getAttribute("aria-label") ?? ""
+        }"""
+    )
+    return str(said)

@@ -13,6 +13,7 @@ from modeldiff.drawings import DARK, LIGHT
 from modeldiff.drawings.heatmap.faces import STEPS
 from modeldiff.drawings.style.ink import colour_at
 from scripts.serving import Server, settle
+from tests.browser.conftest import focused
 from tests.support.planted import add_noise, llama_values, write_values
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -100,18 +101,6 @@ def test_the_picture_is_turned_and_sorted_by_keyboard(server: Server, tab: Page)
     outlined = tab.locator(".st-key-heatmap [aria-selected=true]")
     expect(outlined).to_have_attribute("aria-label", re.compile(r"^layer 6 · self_attn\.k_proj:"))
     assert query(tab) == {"across": "0", "layer": "6", "component": "self_attn.k_proj"}
-
-
-def focused(tab: Page) -> str:
-    """What a screen reader says of what has the keyboard's focus."""
-    said = tab.evaluate(
-        """() => {
-          let at = document.activeElement
-          while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement
-          return at?.getAttribute("aria-label") ?? ""
-        }"""
-    )
-    return str(said)
 
 
 def test_the_cells_are_walked_with_the_keyboard(server: Server, tab: Page) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from scripts.serving import Server, settle
-from tests.browser.conftest import open_measured, query
+from tests.browser.conftest import focused, open_measured, query
 from tests.support.planted import add_noise, llama_values, write_values
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -47,17 +47,6 @@ def open_presented(tab: Page, url: str) -> None:
     tab.goto(url)
     expect(place(tab)).to_be_visible(timeout=60_000)
     settle(tab)
-
-
-def focused(tab: Page) -> str:
-    said = tab.evaluate(
-        """() => {
-          let at = document.activeElement
-          while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement
-          return at?.getAttribute("aria-label") ?? ""
-        }"""
-    )
-    return str(said)
 
 
 def test_the_button_presents_and_keys_go_through_the_views(server: Server, tab: Page) -> None:

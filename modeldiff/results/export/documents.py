@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modeldiff.changes import Change, Statistics, pair_row
 from modeldiff.changes.table.plain_rows import statistics_row
-from modeldiff.results.result import Result
+from modeldiff.results.result import Result, ResultHeader
 
 if TYPE_CHECKING:
     from modeldiff.findings.summary import Summary
@@ -32,13 +32,7 @@ def result_document(result: Result) -> dict[str, Any]:
     return {
         "document": DIFF_DOCUMENT,
         "schema": header.schema,
-        "base": {"reference": header.base_reference, "fingerprint": header.base_fingerprint},
-        "target": {"reference": header.target_reference, "fingerprint": header.target_fingerprint},
-        "options": dict(header.options),
-        "version": header.version,
-        "device": header.device,
-        "seconds": header.seconds,
-        "created": header.created,
+        **origin_document(header),
         "summary": _summary(summarize(result.changes)),
         "reading": {
             "headline": narrative.headline,
@@ -46,6 +40,19 @@ def result_document(result: Result) -> dict[str, Any]:
             "inference": list(narrative.likeness),
         },
         "tensors": [_tensor(change) for change in result.changes],
+    }
+
+
+def origin_document(header: ResultHeader) -> dict[str, Any]:
+    """Where a result came from, as the part of a JSON document."""
+    return {
+        "base": {"reference": header.base_reference, "fingerprint": header.base_fingerprint},
+        "target": {"reference": header.target_reference, "fingerprint": header.target_fingerprint},
+        "options": dict(header.options),
+        "version": header.version,
+        "device": header.device,
+        "seconds": header.seconds,
+        "created": header.created,
     }
 
 

@@ -14,11 +14,10 @@ from modeldiff.ui.controls.choosers import choose_layer
 from modeldiff.ui.controls.downloads import side_provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.controls.pulse import keep_pace
-from modeldiff.ui.diagram.drawn_widths import drawn_for_page
+from modeldiff.ui.diagram.page_diagram import HOW_TO_CHOOSE, page_diagram
 from modeldiff.ui.place.place_panel import explanation_text
 from modeldiff.ui.session.layer_playback import beat, played
-from modeldiff.ui.session.url_state import change_view, current_view
-from modeldiff.ui.widgets.clickable_diagram import clickable_diagram
+from modeldiff.ui.session.url_state import current_view
 from modeldiff.ui.widgets.markdown import plain
 
 
@@ -48,15 +47,7 @@ def _draw(model: Model) -> None:
     nodes = {node.id for node in architecture.nodes()}
     component = view.component if view.component in nodes else None
     drawing = Drawing(architecture, model.name, METRICS[0], layer, None, selected=component)
-    clickable_diagram(
-        title=model.name,
-        drawings=drawn_for_page(drawing),
-        selected=component,
-        on_choose=lambda node: change_view(component=node),
-        layer=layer,
-        layers=architecture.layer_count,
-        on_layer=lambda there: change_view(layer=there),
-    )
+    page_diagram(drawing, model.name)
     figure_downloads(
         "modeldiff-diagram",
         drawing.svg,
@@ -66,10 +57,7 @@ def _draw(model: Model) -> None:
     )
     with st.container(border=True, key="place_panel"):
         if component is None:
-            st.markdown(
-                "**Choose a box** to read what it does: by a click, or with Tab, arrows and Enter; "
-                "1 to 9 go to a parameter."
-            )
+            st.markdown(HOW_TO_CHOOSE)
             return
         explanation = explain(component, architecture)
         st.subheader(plain(explanation.title), anchor=False)

@@ -17,7 +17,7 @@ from modeldiff.drawings.report import report_html
 from modeldiff.model import Model
 from modeldiff.results import Result, write_result
 from modeldiff.ui.controls.diff_progress import DiffState
-from modeldiff.ui.controls.figure_downloads import app_font
+from modeldiff.ui.controls.figure_downloads import app_font, drawing_buttons
 
 _TYPES = {
     "csv": "text/csv",
@@ -90,20 +90,13 @@ def drawing_downloads(name: str, draw: Callable[[], str], *, key: str = "drawing
     ``key`` tells the buttons apart where a page has several drawings.
     """
     with st.container(horizontal=True):
-        for suffix, mime, data in (
-            ("svg", "image/svg+xml", lambda: embed_font(draw(), app_font())),
-            ("png", "image/png", lambda: svg_to_png(draw())),
-            ("pdf", "application/pdf", lambda: svg_to_pdf(draw())),
-        ):
-            st.download_button(
-                suffix.upper(),
-                data,
-                file_name=f"{name}.{suffix}",
-                mime=mime,
-                key=f"{key}_{suffix}",
-                icon=":material/download:",
-                on_click="ignore",
-            )
+        drawing_buttons(
+            name,
+            key,
+            svg=lambda: embed_font(draw(), app_font()),
+            png=lambda: svg_to_png(draw()),
+            pdf=lambda: svg_to_pdf(draw()),
+        )
 
 
 def provenance(comparison: Comparison, state: DiffState | None = None) -> tuple[str, ...]:

@@ -67,22 +67,42 @@ def figure_downloads(
                 drawing = on_slide(drawing, palette)
             return figure(drawing, size.width_mm, caption, origin)
 
-        for suffix, mime, data in (
-            ("svg", "image/svg+xml", lambda: _with_fonts(made().svg())),
-            ("png", "image/png", lambda: made().png()),
-            ("pdf", "application/pdf", lambda: made().pdf()),
-        ):
-            st.download_button(
-                suffix.upper(),
-                data,
-                file_name=f"{name}.{suffix}",
-                mime=mime,
-                key=f"{key}_{suffix}",
-                icon=":material/download:",
-                on_click="ignore",
-            )
+        drawing_buttons(
+            name,
+            key,
+            svg=lambda: _with_fonts(made().svg()),
+            png=lambda: made().png(),
+            pdf=lambda: made().pdf(),
+        )
     if text_px is None or (size, slide) != (FigureSize(_WIDTHS[_DEFAULT], _TEXT_PT), False):
         _say_what_comes(made)
+
+
+def drawing_buttons(
+    name: str,
+    key: str,
+    *,
+    svg: Callable[[], str],
+    png: Callable[[], bytes],
+    pdf: Callable[[], bytes],
+) -> None:
+    """The buttons that save a drawing, called ``name``, as each kind of file; it is made when one
+    is pressed. ``key`` tells the buttons apart where a page has several drawings."""
+    files: tuple[tuple[str, str, Callable[[], str | bytes]], ...] = (
+        ("svg", "image/svg+xml", svg),
+        ("png", "image/png", png),
+        ("pdf", "application/pdf", pdf),
+    )
+    for suffix, mime, data in files:
+        st.download_button(
+            suffix.upper(),
+            data,
+            file_name=f"{name}.{suffix}",
+            mime=mime,
+            key=f"{key}_{suffix}",
+            icon=":material/download:",
+            on_click="ignore",
+        )
 
 
 def app_font(name: str = "SourceSansVF-Upright") -> bytes:

@@ -15,11 +15,10 @@ from modeldiff.ui.controls.choosers import choose_layer, choose_metric, choose_s
 from modeldiff.ui.controls.diff_progress import DiffState, any_measured, changes_so_far
 from modeldiff.ui.controls.downloads import provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
-from modeldiff.ui.diagram.drawn_widths import drawn_for_page
+from modeldiff.ui.diagram.page_diagram import HOW_TO_CHOOSE, page_diagram
 from modeldiff.ui.place.place_panel import explanation_text, place_panel, place_title
 from modeldiff.ui.session.layer_playback import played
-from modeldiff.ui.session.url_state import change_view, current_view, link_query
-from modeldiff.ui.widgets.clickable_diagram import clickable_diagram
+from modeldiff.ui.session.url_state import current_view, link_query
 from modeldiff.ui.widgets.markdown import code
 
 
@@ -44,15 +43,7 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
     component = component_of(changes, view.component) if view.component else None
     drawing = Drawing(architecture, side.name, metric, layer, numbers, selected=component)
     name = "all layers" if layer is None else f"layer {layer}"
-    clickable_diagram(
-        title=f"{comparison.names_text}, {name}",
-        drawings=drawn_for_page(drawing),
-        selected=component,
-        on_choose=lambda node: change_view(component=node),
-        layer=layer,
-        layers=architecture.layer_count,
-        on_layer=lambda there: change_view(layer=there),
-    )
+    page_diagram(drawing, f"{comparison.names_text}, {name}")
     if numbers:
         st.caption(metric.description)
     if elsewhere := drawing.not_drawn():
@@ -67,10 +58,7 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
     )
     with st.container(border=True, key="place_panel"):
         if component is None:
-            st.markdown(
-                "**Choose a box** to read what it does: by a click, or with Tab, arrows and Enter; "
-                "1 to 9 go to a parameter."
-            )
+            st.markdown(HOW_TO_CHOOSE)
             return
         places = rows_of_component(changes, component, layer)
         layered = any(row.pair.place.layer is not None for place in places for row in place.rows)
