@@ -32,6 +32,12 @@ def hub_fingerprint(commit: str, heads: Mapping[str, FileHead], config: bytes | 
     return f"hub:{commit}:{_digest(files, config)[:16]}"
 
 
+def with_tag(fingerprint: str, tag: str) -> str:
+    """The fingerprint of what the reference's ``tag`` chose among the same files; without a tag as
+    it is."""
+    return f"{fingerprint}:{sha256(tag.encode())[:16]}" if tag else fingerprint
+
+
 def sha256(data: bytes) -> str:
     """SHA-256 in hex."""
     return hashlib.sha256(data).hexdigest()

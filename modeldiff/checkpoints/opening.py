@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.checkpoints.fingerprints import with_tag
 from modeldiff.checkpoints.formats.config_json import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
@@ -66,7 +67,9 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
         files={file: head.stat.size for file, head in assembly.heads.items()},
         config=config,
         metadata=assembly.metadata,
-        fingerprint=source.fingerprint(assembly.heads, config_bytes),
+        fingerprint=with_tag(
+            source.fingerprint(assembly.heads, config_bytes), source.reference.tag
+        ),
         source=source.pinned(assembly.heads),
         warnings=(*source.warnings, *files.warnings, *assembly.warnings, *config_warnings),
         unread=files.unread,

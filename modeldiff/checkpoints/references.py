@@ -20,12 +20,16 @@ from modeldiff.files.bundled import bundled
 from modeldiff.settings.startup import is_server
 from modeldiff.text.quoting import quoted
 
+WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
+"""What files of weights end in. Text that does is a path, even where nothing is."""
 MAX_LENGTH = 4096
 """Longest text that is looked at: the longest path that Linux takes."""
 
 # The Hub's own rule for names: letters, digits, "-", "_" and ".", no punctuation at either end.
 _NAME = r"\w(?:[\w.-]{0,94}\w)?"
 _HUB = re.compile(rf"(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[\w./+-]{{1,255}}))?", re.ASCII)
+
+_TAG = re.compile(r"[\w.][\w./-]{0,199}", re.ASCII)
 
 _GIVEN = re.compile(r"[0-9a-f]{16}/[\w-][\w.-]{0,60}", re.ASCII)
 
@@ -40,13 +44,16 @@ class Reference:
 
     ``text`` is the canonical spelling and parses to the same reference again. ``location`` is an
     absolute path (folder, file; that of a config that somebody brought stands in no ``text``),
-    ``owner/name`` (hub) or a name (demo, catalog).
+    ``owner/name`` (hub) or a name (demo, catalog). ``tag`` says which of several sets of weights
+    there is meant: a state dict of a file (``model.pt:ema``), a quantisation of a folder
+    (``folder:Q4_K_M``).
     """
 
     kind: ReferenceKind
     text: str
     location: str
     revision: str | None = None
+    tag: str = ""
 
     def __str__(self) -> str:
         return self.text
@@ -98,16 +105,28 @@ def _parse(text: str) -> Reference:
     # Unlike Path's methods these keep links as typed and take "~nobody" for a name like any other.
     path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
     kind = _kind_of(path) if is_allowed(path) else None
+    if kind is None and (tagged := _tagged(text)):
+        return tagged
     if kind is None and text[0] not in "/.~":
         repository = of_shorthand(text)
         if hub := _hub(repository):
             return Reference("hub", repository, hub["repo"], hub["revision"])
     if kind is None and _is_path(text):
         require_allowed(path, text)
-        kind = "file" if path.suffix == ".safetensors" else "folder"
+        kind = "file" if path.suffix in WEIGHT_SUFFIXES else "folder"
     if kind is None:
         _refuse(f"{quoted(text)} is neither something that is here nor written as owner/name.")
     return Reference(kind, str(path), str(path))
+
+
+def _tagged(text: str) -> Reference | None:
+    """The reference of a folder or file that is here with a tag behind it; None for other text."""
+    before, colon, tag = text.rpartition(":")
+    if not (before and colon and _TAG.fullmatch(tag)):
+        return None
+    path = Path(os.path.abspath(os.path.expanduser(before)))  # noqa: PTH100, PTH111
+    kind = _kind_of(path) if is_allowed(path) else None
+    return Reference(kind, f"{path}:{tag}", str(path), tag=tag) if kind else None
 
 
 def _of_hub(repository: str, address: str) -> Reference:
@@ -144,8 +163,9 @@ def reference_forms() -> str:
     demos = ", ".join(f"demo:{name}" for name in demo_names())
     paths = "/models/llama" if is_server() else "/models/llama, ~/llama, ./llama"
     return (
-        f"A checkpoint is named by a folder ({paths}), one .safetensors "
-        "file, owner/name or owner/name@revision on the Hugging Face Hub, or its address there, "
+        f"A checkpoint is named by a folder ({paths}), one file of weights (.safetensors, .bin, "
+        ".pt, .pth, .ckpt; with :NAME behind it one of several state dicts in it), owner/name or "
+        "owner/name@revision on the Hugging Face Hub, or its address there, "
         f"a demo ({demos or 'none is here'}), or, for its architecture without weights, a name "
         "from the catalog (catalog:llama-3-8b) or a config.json."
     )
@@ -191,7 +211,7 @@ def _is_path(text: str) -> bool:
         Path(text).is_absolute()
         or text.startswith(("./", "../", "~"))
         or text in (".", "..")
-        or text.endswith(".safetensors")
+        or text.endswith(WEIGHT_SUFFIXES)
     )
 
 

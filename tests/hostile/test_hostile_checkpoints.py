@@ -178,7 +178,7 @@ class TestOtherFormatsInDisguise:
                 refused(folder, UnsupportedFormat, name)
         with zipfile.ZipFile(tmp_path / "zip.safetensors", "w") as archive:
             archive.writestr("data.pkl", pickle.dumps(Payload()))
-        refused(tmp_path / "zip.safetensors", UnsupportedFormat, "torch.save")
+        refused(tmp_path / "zip.safetensors", NoWeights, "no tensors")
         assert not witness.exists()
 
     def test_a_git_lfs_pointer_says_what_to_run(self, tmp_path: Path) -> None:

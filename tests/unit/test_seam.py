@@ -30,6 +30,7 @@ class Raw:
     """Files of float16 values and nothing else: ``NAME.raw``."""
 
     name: str = "raw"
+    signatures: tuple[bytes, ...] = ()
 
     def recognise(self, source: Source) -> FileSet | None:
         files = tuple(sorted(name for name in source.list() if name.endswith(".raw")))

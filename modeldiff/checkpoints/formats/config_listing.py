@@ -33,6 +33,7 @@ class ConfigListing:
 
     cache: Path | None = None
     name: str = "config"
+    signatures: tuple[bytes, ...] = ()
 
     def recognise(self, source: Source) -> FileSet | None:
         """A ``.json`` that the reference names; in a folder a config is commentary on weights."""

@@ -47,6 +47,11 @@ class Format(Protocol):
         """As ``Checkpoint.format`` has it."""
         ...
 
+    @property
+    def signatures(self) -> tuple[bytes, ...]:
+        """What its files begin with; empty where that tells nothing."""
+        ...
+
     def recognise(self, source: Source) -> FileSet | None:
         """The files of this format that are a checkpoint, by their names; None where there are
         none.

@@ -16,11 +16,9 @@ from modeldiff.checkpoints.formats.safetensors import Header, header_bytes, pars
 from modeldiff.checkpoints.formats.shards import assemble
 from modeldiff.checkpoints.formats.tied_heads import may_share_embedding
 from modeldiff.checkpoints.formats.weight_files import (
-    MAX_INDEX_BYTES,
     choose_weights,
     left_aside,
-    parse_index,
-    shards_of,
+    read_index,
     unread_folders,
 )
 from modeldiff.checkpoints.source import FileHead, Source
@@ -38,6 +36,7 @@ class Safetensors:
     """The format of safetensors files."""
 
     name: str = "safetensors"
+    signatures: tuple[bytes, ...] = ()
 
     def recognise(self, source: Source) -> FileSet | None:
         """As ``Format`` has it. A file that the reference names is taken whatever its name: its
@@ -50,13 +49,7 @@ class Safetensors:
         refuse_adapter(source, chosen.files if chosen else ())
         if chosen is None:
             return None
-        files, index, warnings = chosen.files, None, chosen.warnings
-        if chosen.index:
-            with placing_errors(path=source.path(chosen.index)):
-                raw = source.read_small(chosen.index, MAX_INDEX_BYTES)
-                index = parse_index(raw, source.where(chosen.index))
-            present = list(filter(source.has, index.files))
-            files, warnings = shards_of(index, chosen.files, present, source.where())
+        files, index, warnings = read_index(source, chosen)
         if chosen.beside:
             warnings = (*warnings, _taken(source, files[0], chosen.beside))
         warnings = (*warnings, *left_aside(names, files))

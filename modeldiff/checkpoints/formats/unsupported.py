@@ -14,14 +14,12 @@ TO_SAFETENSORS = (
     "save_pretrained(FOLDER, safe_serialization=True), then give that folder."
 )
 
-_PICKLED = "Pickled files can run code when they are opened, so they are never opened here."
+_RENAMED = (
+    "If torch.save wrote it, give it a name that ends in .bin or .pt: its content is then read."
+)
 
 _SUFFIXES = {
-    ".bin": _PICKLED,
-    ".pt": _PICKLED,
-    ".pth": _PICKLED,
-    ".ckpt": _PICKLED,
-    ".pkl": _PICKLED,
+    ".pkl": "Pickles are read as torch.save writes them (.bin, .pt, .pth, .ckpt).",
     ".gguf": "GGUF is not read.",
     ".h5": "TensorFlow and Keras files are not read.",
     ".msgpack": "Flax files are not read.",
@@ -47,6 +45,11 @@ _STATE = re.compile(
 """What a training run leaves beside the weights, and what holds these in shards of its own."""
 
 
+def is_training_state(name: str) -> bool:
+    """Whether a file is what a training run leaves beside the weights."""
+    return _STATE.fullmatch(name.rpartition("/")[2]) is not None
+
+
 def refuse_foreign(start: bytes, size: int, where: str) -> None:
     """Raise what fits if a file of ``size`` bytes that begins with ``start`` is of a known other
     format, or stands in for the weights."""
@@ -63,7 +66,7 @@ def refuse_foreign_files(source: Source) -> None:
     names, where = sorted(source.list()), source.where()
     if any(name.endswith(".safetensors") for name in names):  # in subfolders: these are meant
         names = [name for name in names if "/" not in name]
-    states = [name for name in names if _STATE.fullmatch(name.rpartition("/")[2])]
+    states = list(filter(is_training_state, names))
     for suffix, why in _SUFFIXES.items():
         files = [n for n in names if n.lower().endswith(suffix) and n not in states]
         if files:
@@ -99,13 +102,13 @@ _SIGNATURES: tuple[tuple[type[CheckpointError], str, str, tuple[bytes, ...]], ..
     (
         UnsupportedFormat,
         "is a zip archive, as torch.save writes them",
-        f"{_PICKLED} {TO_SAFETENSORS}",
+        _RENAMED,
         (b"PK\x03\x04",),
     ),
     (
         UnsupportedFormat,
         "is a Python pickle",
-        f"{_PICKLED} {TO_SAFETENSORS}",
+        _RENAMED,
         tuple(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5)),
     ),
     (UnsupportedFormat, "is a GGUF file", TO_SAFETENSORS, (b"GGUF",)),

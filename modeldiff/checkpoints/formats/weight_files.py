@@ -9,23 +9,43 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from modeldiff.checkpoints.formats.stand_ins import refuse_stand_in
-from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
+from modeldiff.checkpoints.source import Source
+from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat, placing_errors
 from modeldiff.text.quoting import listed, quoted
 
-INDEX_SUFFIX = ".safetensors.index.json"
 MAX_INDEX_BYTES = 25_000_000
 """Longest index that is read: five times that of the largest models published."""
 
-_SHARD = re.compile(
-    r"(?P<stem>.+)-(?P<number>\d{3,9})-of-(?P<total>\d{3,9})\.safetensors", re.ASCII
-)
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{3,9})-of-(?P<total>\d{3,9})", re.ASCII)
 _PART = re.compile(r".+/[^/]+\.safetensors|.+/pytorch_model[^/]*\.bin")
 """Weights in a subfolder: of another part of the model, of an earlier save, of another type."""
 
 
 @dataclass(frozen=True)
+class FileNames:
+    """How a format's files are called: they end in one of the ``suffixes``, and the set called
+    ``first`` is taken where there are several. An index is called as the files, with
+    ``.index.json`` behind."""
+
+    first: str
+    suffixes: tuple[str, ...]
+
+    def stem(self, name: str) -> str:
+        """The name without the suffix; empty where it has another."""
+        for suffix in self.suffixes:
+            if name.lower().endswith(suffix):
+                return name[: -len(suffix)]
+        return ""
+
+
+SAFETENSORS = FileNames("model", (".safetensors",))
+PYTORCH = FileNames("pytorch_model", (".bin", ".pt", ".pth", ".ckpt"))
+_INDEX = ".index.json"
+
+
+@dataclass(frozen=True)
 class Index:
-    """A parsed ``*.safetensors.index.json``: which file should hold which tensor, and the bytes of
+    """A parsed ``*.index.json``: which file should hold which tensor, and the bytes of
     all tensors as the index counts them."""
 
     weight_map: Mapping[str, str]
@@ -58,20 +78,22 @@ class _Set:
     shards: dict[int, dict[int, str]] = field(default_factory=dict)  # total → number → file
 
 
-def choose_weights(names: Collection[str], where: str) -> WeightFiles | None:
+def choose_weights(
+    names: Collection[str], where: str, naming: FileNames = SAFETENSORS
+) -> WeightFiles | None:
     """Choose among a folder's file names as transformers does: ``model.safetensors`` first, then
     its index, then numbered shards without an index; other stems where there is no ``model``. None
-    where there is no safetensors file.
+    where there is no file of this ``naming``.
 
     Raises ``UnsupportedFormat`` (several candidates) and ``DamagedCheckpoint`` (a shard is
     missing).
     """
-    sets = _group(names)
+    sets = _group(names, naming)
     if not sets:
         return None
     with_index = [stem for stem in sets if sets[stem].index]
-    if "model" in sets:
-        stem = "model"
+    if naming.first in sets:
+        stem = naming.first
     elif len(with_index) == 1:
         stem = with_index[0]
     elif len(sets) == 1:
@@ -79,7 +101,8 @@ def choose_weights(names: Collection[str], where: str) -> WeightFiles | None:
     else:
         raise UnsupportedFormat(
             f"{where} holds several sets of weights: {listed(sorted(sets), limit=6)}.",
-            hint="Give the path of one of the .safetensors files, or a folder with one set.",
+            hint=f"Give the path of one of the {naming.suffixes[0]} files, or a folder with one "
+            "set.",
         )
     chosen = sets[stem]
     if chosen.single:
@@ -97,10 +120,13 @@ def unread_folders(names: Collection[str], files: Collection[str]) -> list[str]:
     return sorted({name.rpartition("/")[0] for name in rest if _PART.fullmatch(name)})
 
 
-def left_aside(names: Collection[str], files: Collection[str]) -> tuple[str, ...]:
-    """Warnings that name the other weight files, those in subfolders by their folder."""
+def left_aside(
+    names: Collection[str], files: Collection[str], naming: FileNames = SAFETENSORS
+) -> tuple[str, ...]:
+    """Warnings that name the other weight files of this ``naming``, those in subfolders by their
+    folder."""
     rest = set(names) - set(files)
-    beside = sorted(name for name in rest if "/" not in name and name.endswith(".safetensors"))
+    beside = sorted(name for name in rest if "/" not in name and naming.stem(name))
     parts = unread_folders(names, files)
     warnings = []
     if beside:
@@ -134,6 +160,24 @@ def shards_of(
         f"{where}: {len(missing):,} of {len(index.files):,} shards are missing: {listed(missing)}.",
         hint="Download or copy the missing files, then open it again.",
     )
+
+
+def read_index(
+    source: Source, chosen: WeightFiles
+) -> tuple[tuple[str, ...], Index | None, tuple[str, ...]]:
+    """The ``chosen`` files, by their index where they have one, that index, and warnings.
+
+    Raises ``DamagedCheckpoint`` where the index is none or shards are missing, and what
+    ``Source.read_small`` raises.
+    """
+    if chosen.index is None:
+        return chosen.files, None, chosen.warnings
+    with placing_errors(path=source.path(chosen.index)):
+        raw = source.read_small(chosen.index, MAX_INDEX_BYTES)
+        index = parse_index(raw, source.where(chosen.index))
+    present = list(filter(source.has, index.files))
+    files, warnings = shards_of(index, chosen.files, present, source.where())
+    return files, index, warnings
 
 
 def parse_index(raw: bytes, where: str) -> Index:
@@ -172,18 +216,19 @@ def is_plain_path(name: str) -> bool:
     return ":" not in name and name.isprintable() and not {"", ".", ".."} & set(parts)
 
 
-def _group(names: Collection[str]) -> dict[str, _Set]:
+def _group(names: Collection[str], naming: FileNames) -> dict[str, _Set]:
     sets: dict[str, _Set] = {}
     for name in sorted(names):
         if "/" in name:
             continue
-        if name.endswith(INDEX_SUFFIX):
-            sets.setdefault(name.removesuffix(INDEX_SUFFIX), _Set()).index = name
-        elif shard := _SHARD.fullmatch(name):
-            numbered = sets.setdefault(shard["stem"], _Set()).shards
-            numbered.setdefault(int(shard["total"]), {})[int(shard["number"])] = name
-        elif name.endswith(".safetensors"):
-            sets.setdefault(name.removesuffix(".safetensors"), _Set()).single = name
+        if stem := naming.stem(name.removesuffix(_INDEX)) if name.endswith(_INDEX) else "":
+            sets.setdefault(stem, _Set()).index = name
+        elif stem := naming.stem(name):
+            if shard := _SHARD.fullmatch(stem):
+                numbered = sets.setdefault(shard["stem"], _Set()).shards
+                numbered.setdefault(int(shard["total"]), {})[int(shard["number"])] = name
+            else:
+                sets.setdefault(stem, _Set()).single = name
     return sets
 
 

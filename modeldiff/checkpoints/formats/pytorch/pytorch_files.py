@@ -1,0 +1,139 @@
+"""PyTorch's files: ``pytorch_model.bin`` and its shards, and what a training run saves.
+
+Nothing in them is run: see ``pickle_machine``. Values are read where they lie in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from modeldiff.checkpoints.fingerprints import sha256
+from modeldiff.checkpoints.formats.adapters import adapter_beside
+from modeldiff.checkpoints.formats.budget import OpeningBudget
+from modeldiff.checkpoints.formats.format import Assembly, FileSet
+from modeldiff.checkpoints.formats.pytorch.archive import Archive, read_archive
+from modeldiff.checkpoints.formats.pytorch.byte_range import ByteRange
+from modeldiff.checkpoints.formats.pytorch.calls import dangerous_calls
+from modeldiff.checkpoints.formats.pytorch.state_dicts import (
+    StateDict,
+    choose,
+    shown,
+    state_dicts,
+)
+from modeldiff.checkpoints.formats.pytorch.stored_tensors import tensor_of
+from modeldiff.checkpoints.formats.safetensors import Header
+from modeldiff.checkpoints.formats.shards import assemble
+from modeldiff.checkpoints.formats.stand_ins import LOOKED_AT, refuse_stand_in
+from modeldiff.checkpoints.formats.tied_heads import may_share_embedding, needless
+from modeldiff.checkpoints.formats.unsupported import is_training_state
+from modeldiff.checkpoints.formats.weight_files import (
+    PYTORCH,
+    choose_weights,
+    left_aside,
+    read_index,
+)
+from modeldiff.checkpoints.source import FileHead, Source
+from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.errors import NoWeights, placing_errors
+from modeldiff.text.quoting import listed, quoted
+
+
+@dataclass(frozen=True)
+class PyTorch:
+    """The format of torch.save."""
+
+    name: str = "PyTorch"
+    signatures: tuple[bytes, ...] = (
+        b"PK\x03\x04",
+        *(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5)),
+    )
+
+    def recognise(self, source: Source) -> FileSet | None:
+        """As ``Format`` has it. Where there are weights in safetensors, too, these are the same
+        again, and older."""
+        if source.named:
+            return FileSet((source.named,))
+        names = [name for name in source.list() if not is_training_state(name)]
+        chosen = choose_weights(names, source.where(), PYTORCH)
+        if chosen is None:
+            return None
+        files, index, warnings = read_index(source, chosen)
+        warnings = (*warnings, *left_aside(names, files, PYTORCH))
+        unread = (quoted(adapter),) if (adapter := adapter_beside(source)) else ()
+        return FileSet(files, index, warnings, unread)
+
+    def read_headers(self, source: Source, files: FileSet) -> Assembly:
+        """As ``Format`` has it."""
+        budget = OpeningBudget(source.where(source.named))
+        budget.take_files(len(files.files))
+        headers: dict[str, Header] = {}
+        heads: dict[str, FileHead] = {}
+        warnings: list[str] = []
+        for file in files.files:
+            headers[file], heads[file], words = _read_header(source, file, budget)
+            warnings += words
+        shared = files.index is not None and may_share_embedding(source)
+        assembly = assemble(headers, files.index, source.where(source.named), shared=shared)
+        return replace(assembly, heads=heads, warnings=(*warnings, *assembly.warnings))
+
+
+def _read_header(
+    source: Source, file: str, budget: OpeningBudget
+) -> tuple[Header, FileHead, list[str]]:
+    """A file's tensors, which bytes of the file said so, and warnings."""
+    where = source.where(file)
+    with placing_errors(path=source.path(file)):
+        data = ByteRange.whole(source, file)
+        refuse_stand_in(data.read(0, min(LOOKED_AT, data.size)), where)
+        with budget.timed():
+            archive = read_archive(data)
+            parts = state_dicts(archive.root)
+            if not parts:
+                raise NoWeights(
+                    f"{where} holds no tensors that can be read.",
+                    hint="Check that this is the file that was meant.",
+                )
+            part = choose(parts, source.reference.tag, where)
+            tensors, tied = _without_aliases(
+                tensor_of(record, name, archive, where) for name, record in part.tensors.items()
+            )
+        budget.take_header(archive.head_bytes)
+        header = Header(tensors, {}, archive.head_bytes)
+        budget.take_tensors(header)
+        head = FileHead(data.stat, archive.head_bytes, sha256(data.read(0, archive.head_bytes)))
+    return header, head, _warnings(where, archive, parts, part, tied)
+
+
+def _without_aliases(tensors: Iterable[TensorInfo]) -> tuple[tuple[TensorInfo, ...], list[str]]:
+    """The tensors in the order of their bytes, without heads that are the embedding's own bytes,
+    as safetensors stores a tied model; and the names of these."""
+    in_order = sorted(tensors, key=lambda tensor: (tensor.offset, tensor.name))
+    places: dict[object, list[str]] = {}
+    for tensor in in_order:
+        place = (tensor.offset, tensor.shape, tensor.dtype, tensor.strides)
+        places.setdefault(place, []).append(tensor.name)
+    tied: list[str] = []
+    for names in places.values():
+        spare = needless(names, [tensor.name for tensor in in_order], shared=True)
+        tied += [name for name in spare if len(names) > 1][: len(names) - 1]
+    return tuple(tensor for tensor in in_order if tensor.name not in set(tied)), tied
+
+
+def _warnings(
+    where: str, archive: Archive, parts: dict[str, StateDict], part: StateDict, tied: list[str]
+) -> list[str]:
+    words = list(dangerous_calls(archive.names))
+    if others := [shown(path) for path in parts if path != part.path]:
+        words.append(
+            f"{where} also holds {listed(sorted(others))}. {quoted(shown(part.path))} "
+            "was taken; give another one behind the file's name and a colon."
+        )
+    if part.foreign:
+        words.append(
+            f"Not read, as they are stored sparse, quantised by torch or as NumPy's: "
+            f"{listed(part.foreign)}."
+        )
+    if tied:
+        words.append(f"Stored as the same bytes as the embedding, so tied to it: {listed(tied)}.")
+    return words
