@@ -15,6 +15,7 @@ from modeldiff.architectures.config.config_values import HEAD_KEYS, WIDTH_KEYS, 
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.naming.placed_slice import PlacedSlice
 from modeldiff.architectures.naming.strides import merge_axes
+from modeldiff.checkpoints.tensor import Piece
 
 _QUERY = "self_attn.q_proj"
 _ROTARY = (_QUERY, "self_attn.k_proj")
@@ -52,18 +53,25 @@ class RowOrder:
         if self._order == "unsaid":
             return one, _UNSAID
         width = self._widths.get(place.tower, 0)
-        rows = tensor.shape[0] if tensor.shape else 1
-        piece = tensor.only_piece
-        if piece is None or piece.strides or not tensor.elements:
+        if not width or width % 2 or tensor.recipe is not None or not tensor.elements:
             return one, _UNKNOWN
-        if not width or width % 2 or rows % width:
+        pieces = tuple(filter(None, (_in_halves(piece, width) for piece in tensor.pieces)))
+        if len(pieces) < len(tensor.pieces):
             return one, _UNKNOWN
-        inner = prod(tensor.shape[1:])
-        strides = merge_axes(
-            [(rows // width, width * inner), (2, inner), (width // 2, 2 * inner), (inner, 1)]
-        )
-        in_halves = replace(tensor, pieces=(piece._replace(strides=strides),))
-        return one._replace(tensor=in_halves), _READ
+        return one._replace(tensor=replace(tensor, pieces=pieces)), _READ
+
+
+def _in_halves(piece: Piece, width: int) -> Piece | None:
+    """A piece with its rows in halves; None where it does not hold whole heads of ``width`` rows,
+    or not row by row."""
+    rows = piece.shape[0] if piece.shape else 1
+    if piece.strides or rows % width or (piece.start and piece.start[0] % width):
+        return None
+    inner = prod(piece.shape[1:])
+    strides = merge_axes(
+        [(rows // width, width * inner), (2, inner), (width // 2, 2 * inner), (inner, 1)]
+    )
+    return piece._replace(strides=strides)
 
 
 def _head_widths(settings: Settings, placed: Iterable[PlacedSlice]) -> Mapping[str, int]:

@@ -8,11 +8,19 @@ from modeldiff.checkpoints.formats.config_listing import ConfigListing
 from modeldiff.checkpoints.formats.format import FileSet, Format
 from modeldiff.checkpoints.formats.pytorch.pytorch_files import PyTorch
 from modeldiff.checkpoints.formats.safetensors_files import Safetensors
+from modeldiff.checkpoints.formats.sharded.distributed import Distributed
+from modeldiff.checkpoints.formats.sharded.tensor_parallel import MetaShards
 from modeldiff.checkpoints.formats.unsupported import refuse_foreign_files
 from modeldiff.checkpoints.source import Source
 from modeldiff.errors import NoWeights
 
-FORMATS: tuple[Format, ...] = (ConfigListing(), Safetensors(), PyTorch())
+FORMATS: tuple[Format, ...] = (
+    ConfigListing(),
+    MetaShards(),
+    Safetensors(),
+    Distributed(),
+    PyTorch(),
+)
 _LONGEST_SIGNATURE = 16
 
 

@@ -200,8 +200,10 @@ class Machine:
 
 
 def _key(key: Any) -> Any:
-    """A key that costs nothing to hash: tuples may be nested without end."""
-    return key if isinstance(key, str | int | float | bytes | None) else f"<{type(key).__name__}>"
+    """A key that costs nothing to hash: tuples may be nested without end. Records are themselves,
+    each another key."""
+    plain = isinstance(key, str | int | float | bytes | Call | Global | None)
+    return key if plain else f"<{type(key).__name__}>"
 
 
 def _record(what: Any, arguments: Any) -> Any:

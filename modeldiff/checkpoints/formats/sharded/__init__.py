@@ -1,0 +1,1 @@
+"""Checkpoints of which each rank of a training run wrote its own part."""
