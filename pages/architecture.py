@@ -3,7 +3,7 @@
 import streamlit as st
 
 from modeldiff.ui.alone.model_facts import model_tables
-from modeldiff.ui.architecture.fact_table import fact_table
+from modeldiff.ui.architecture.fact_table import fact_table, facts_title
 from modeldiff.ui.architecture.key_differences import key_differences
 from modeldiff.ui.architecture.layer_view import layer_view
 from modeldiff.ui.architecture.parameter_shares_view import parts_view
@@ -18,9 +18,7 @@ enter("architecture")
 comparison = page_head(model_tables)
 
 facts = comparison.facts
-different = sum(not pair.same for pair in facts)
-title = f"{different} of {len(facts)} facts differ" if different else "All facts are the same"
-st.header(title, anchor=False)
+st.header(facts_title(facts), anchor=False)
 st.markdown(
     ":small[On this page: [The two blocks](#blocks) · [All facts](#facts) · "
     "[Where the parameters sit](#parameters) · [Tensors](#tensors)]"

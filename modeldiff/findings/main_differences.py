@@ -16,7 +16,7 @@ from modeldiff.findings.coverage import coverage_of
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, KindRows, TensorKind
 from modeldiff.findings.measured.depth import Outstanding, outstanding_layers
 from modeldiff.findings.status_words import STATUS_WORDS
-from modeldiff.findings.words import columns_words, place_words, places_words
+from modeldiff.findings.words import columns_words, counted, place_words, places_words
 from modeldiff.text.formatting import format_layers, format_pct
 
 DifferenceKind = Literal["structure", "matrices", "norms", "same"]
@@ -128,13 +128,16 @@ def _matrices(evidence: Evidence) -> Iterator[MainDifference]:
     if known is None:
         return
     most = _farthest(known)
-    value = f"moved by {_middle(known)}" if len(known.moved) > 1 else "one moved"
+    farthest = format_pct(known.extent(most.statistics))
     place = most.pair.place
+    moved = [change.pair.place for change in known.moved]
+    few = 2 * len(moved) < len(known.rows)  # then where they are is what one wants to know
+    typically = f"{_middle(known)} typically" if len(moved) > 1 else farthest
     yield MainDifference(
         "matrices",
-        "Matrices",
-        f"{value} typically{_by(known.by)}",
-        f"at most by {format_pct(known.extent(most.statistics))}: {place_words(place)}",
+        counted(len(moved), "matrix", "matrices") if few else "Matrices",
+        f"moved by {typically}{_by(known.by)}",
+        places_words(moved) if few else f"at most by {farthest}: {place_words(place)}",
         layer=place.layer,
         column=place.column,
     )

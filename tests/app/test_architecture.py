@@ -81,6 +81,13 @@ def test_the_page_begins_with_what_tells_most(open_page: OpenPage) -> None:
     assert "All facts are the same" in same and "Both are built the same" in same
 
 
+def test_the_title_counts_the_facts_as_the_other_pages_do(open_page: OpenPage) -> None:
+    pair = {**LLAMAS, "target": "catalog:llama-3.1-8b"}
+    assert "3 of 34 facts differ" in words(open_page("compare", **pair))
+    title = "3 of 34 facts differ, and 1 entry of the configs"
+    assert title in words(open_page("architecture", **pair))
+
+
 def test_a_chosen_box_is_explained_for_both_sides(open_page: OpenPage) -> None:
     app = open_page("architecture", base="catalog:mixtral-8x7b", target="catalog:llama-3-8b")
     app.session_state["chosen_block"] = "mlp.experts.gate_proj"

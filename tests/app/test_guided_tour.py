@@ -56,3 +56,14 @@ def test_the_first_visit_offers_it(open_page: OpenPage) -> None:
     app.button(key="tour_start").click().run()
     assert app.query_params["tour"] == "1"
     assert f"1 of {len(TOUR_STEPS)}" in words(app)
+
+
+def test_who_chose_another_pair_is_told_of_no_demo(open_page: OpenPage) -> None:
+    app = open_page("compare")
+    assert "This is a demo pair" in words(app)
+    app.query_params["target"] = "demo:lora"
+    app.run()
+    assert not app.exception and "This is a demo pair" not in words(app)
+    del app.query_params["target"]
+    app.run()
+    assert "This is a demo pair" not in words(app), "not again on the way back"

@@ -181,6 +181,20 @@ def test_one_broken_side_hides_nothing(
     assert "Llama" in words(app), "the side that can be opened is shown"
 
 
+def test_a_kept_result_is_offered_where_a_side_is_gone(
+    open_page: OpenPage, pair: dict[str, str], measure: Measure
+) -> None:
+    measure(pair["base"], pair["target"])
+    shutil.rmtree(pair["target"])
+    app = open_page("compare", **pair)
+    assert "Target cannot be opened" in app.error[0].value
+    [link] = [link.proto for link in app.get("page_link") if "kept on" in link.proto.label]
+    opened = open_page("result", result=link.query_string.removeprefix("result="))
+    assert opened.title[0].value == "base → target" and "No such result" not in words(opened)
+    swapped = open_page("compare", base=pair["target"], target=pair["base"])
+    assert not [each for each in swapped.get("page_link") if "kept on" in each.proto.label]
+
+
 def test_names_from_files_are_text(open_page: OpenPage, tmp_path: Path) -> None:
     name = "model.layers.1.<img src=x onerror=alert(1)>[a](http://b).weight"
     folder = str(write_llama(tmp_path / "hostile", extra={name: (4, 4)}))

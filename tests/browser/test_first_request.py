@@ -27,6 +27,18 @@ def test_a_deep_link_on_a_fresh_server(page: str, fresh_server: Server, tab: Pag
     assert dict(parse_qsl(urlsplit(tab.url).query)) == link
 
 
+def test_a_fresh_server_never_shows_a_sidebar(fresh_server: Server, tab: Page) -> None:
+    """Streamlit's own list of a folder of pages, before the entrypoint has said what to show."""
+    tab.add_init_script(
+        """new MutationObserver(() => {
+          if (document.querySelector("[data-testid=stSidebar]")) window.sidebarSeen = true
+        }).observe(document, { childList: true, subtree: true })"""
+    )
+    tab.goto(fresh_server.url, wait_until="commit")
+    expect(tab.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
+    assert not tab.evaluate("() => window.sidebarSeen")
+
+
 def test_three_tabs_and_one_diff(fresh_server: Server, browser: Browser) -> None:
     with browser.new_context() as context:
         tabs = [context.new_page() for _ in range(3)]

@@ -94,6 +94,24 @@ def test_cells_are_walked_held_and_left_one_step_at_a_time(server: Server, tab: 
     expect(tab).not_to_have_url(re.compile("present="))
 
 
+def test_a_mouse_that_rests_points_at_nothing(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/heatmap")
+    tab.get_by_role("button", name="Present", exact=True).click()
+    expect(place(tab)).to_have_text("Heatmap · 2 / 4")
+    tab.keyboard.press("ArrowRight")
+    norm = tab.locator(".st-key-presentation [data-node='norm']").bounding_box()
+    assert norm is not None
+    tab.keyboard.press("ArrowLeft")
+    x, y = norm["x"] + norm["width"] / 2, norm["y"] + norm["height"] / 2
+    tab.mouse.move(x, y)
+    tab.keyboard.press("ArrowRight")
+    about = tab.locator(".st-key-presentation .about")
+    settle(tab)
+    assert "norm" not in about.inner_text()
+    tab.mouse.move(x + 2, y)
+    expect(about).to_contain_text("norm")
+
+
 def test_numbers_ceiling_theme_and_the_list_of_keys(server: Server, tab: Page) -> None:
     open_measured(tab, f"{server.url}/heatmap")
     open_presented(tab, f"{server.url}/heatmap?present=heatmap&embed_options=light_theme")

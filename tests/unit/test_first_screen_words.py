@@ -63,6 +63,32 @@ def test_layers_that_stand_out_are_said_first_and_norms_apart() -> None:
     assert (norms.kind, norms.value) == ("norms", "moved little")
 
 
+@pytest.mark.parametrize(
+    ("moved", "title", "value", "note"),
+    [
+        (
+            {(2, "q_proj"): 7.0, (5, "up_proj"): 6.0, (5, "down_proj"): 6.5},
+            "3 matrices",
+            "moved by 6.50 % typically",
+            "self_attn.q_proj in layer 2; mlp.up_proj and mlp.down_proj in layer 5",
+        ),
+        ({(2, "q_proj"): 7.0}, "1 matrix", "moved by 7.00 %", "self_attn.q_proj in"),
+    ],
+)
+def test_where_few_matrices_moved_they_are_named(
+    moved: dict[tuple[int, str], float], title: str, value: str, note: str
+) -> None:
+    architecture = Comparison.open("catalog:llama-3-8b", "catalog:llama-3-8b").base.architecture
+
+    def median(one: Pair) -> float:
+        name = one.place.component.rpartition(".")[2]
+        return moved.get((-1 if one.place.layer is None else one.place.layer, name), 0.0)
+
+    first = weight_differences(made_changes(architecture, architecture, median))[0]
+    assert (first.title, first.value) == (title, value)
+    assert first.note.startswith(note) and (first.layer, first.column) == (2, "self_attn.q_proj")
+
+
 def test_nothing_stands_out_where_all_moved_alike() -> None:
     architecture = Comparison.open("catalog:llama-3-8b", "catalog:llama-3-8b").base.architecture
     changes = made_changes(architecture, architecture, lambda one: 20.0)

@@ -33,7 +33,7 @@ def parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
     moved = [c for c in rows if is_moved(c) and c.pair.place not in known]
     if not still or not moved:
         return ()
-    where = places_words([c.pair.place for c in still])
+    where = _where(still, moved, len(rows))
     lead = f"{len(still):,} of {len(rows):,} matrices are unchanged ({where})"
     if rounded:
         types = sorted({c.pair.target.dtype for c in rounded if c.pair.target})
@@ -49,6 +49,13 @@ def parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
         )
     no = "training did not move all weights alike" if rounded else "not all weights were trained"
     return (f"{lead}, so {no}: {_kind_of_part(evidence, moved)}",)
+
+
+def _where(still: Sequence[Change], moved: Sequence[Change], rows: int) -> str:
+    """Where nothing moved; said by the few that did, where they are all the others."""
+    few = len(moved) < len(still) and len(moved) + len(still) == rows
+    words = places_words([change.pair.place for change in (moved if few else still)])
+    return f"all but {words}" if few else words
 
 
 def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:

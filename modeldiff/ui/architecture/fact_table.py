@@ -7,7 +7,22 @@ from collections.abc import Sequence
 import streamlit as st
 
 from modeldiff.architectures import Fact, FactPair
+from modeldiff.architectures.facts.alike import own_facts
+from modeldiff.findings.words import counted
 from modeldiff.ui.widgets.markdown import plain
+
+
+def facts_title(pairs: Sequence[FactPair]) -> str:
+    """How many of the facts differ, as on every page, and how many entries of the configs beside
+    them: ``3 of 34 facts differ, and 1 entry of the configs``."""
+    facts = own_facts(pairs)
+    different = sum(not pair.same for pair in facts)
+    entries = sum(not pair.same for pair in pairs) - different
+    title = f"{different} of {len(facts)} facts differ" if different else "All facts are the same"
+    if not entries:
+        return title
+    link = "and" if different else "but not"
+    return f"{title}, {link} {counted(entries, 'entry', 'entries')} of the configs"
 
 
 def fact_table(pairs: Sequence[FactPair]) -> None:

@@ -33,7 +33,7 @@ _STATE = "diff_state"
 
 _WORDS = JobWords(
     name="diff",
-    queued="Waiting for another diff to finish",
+    queued="Waiting to start",
     fetching="Downloading",
     reading="Measuring",
     start="Measure",

@@ -28,7 +28,7 @@ _PATIENCE = 0.6
 then."""
 _WORDS = JobWords(
     name="drill_down",
-    queued="Waiting for another look to finish",
+    queued="Waiting to start",
     fetching="Downloading the file that holds it",
     reading="Reading",
     computing="Computing",

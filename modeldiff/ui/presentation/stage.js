@@ -246,7 +246,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   find("help").onclick = () => { keys.hidden = !keys.hidden }
   find("out").onclick = leave
   keys.onclick = () => { keys.hidden = true }
-  body.onpointerover = (event) => read(itemOf(event.target) ?? undefined)
+  // A mouse that rests where another slide puts a box points at nothing: it has to move.
+  body.onpointermove = (event) => read(itemOf(event.target) ?? undefined)
   body.onpointerleave = () => read()
   body.onclick = (event) => {
     const item = itemOf(event.target)

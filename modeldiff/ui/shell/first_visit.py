@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
+from modeldiff.ui.session.selected_pair import PairChoice, pair_choice
 from modeldiff.ui.shell.guided_tour import start_tour
 
 _DONE = "visited"
 
 
 def first_visit() -> None:
-    """Draw the line in the first run of a session that nobody led here by a link to a pair."""
+    """Draw the line from the first run of a session, if no link led here, until it was read or
+    another pair is chosen: then it is known."""
     if st.session_state.setdefault(_DONE, bool(st.query_params)):
+        return
+    if pair_choice() != PairChoice():
+        _seen()
         return
     with st.container(horizontal=True, vertical_alignment="center", key="first_visit"):
         st.caption(

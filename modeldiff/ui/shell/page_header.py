@@ -13,9 +13,10 @@ from modeldiff.model import Model
 from modeldiff.ui.controls.diff_progress import begin_run
 from modeldiff.ui.session.opening import Side, forget_openings
 from modeldiff.ui.session.presenting import PresentedView, present_button
-from modeldiff.ui.session.selected_pair import ChosenPair, take_for_page
+from modeldiff.ui.session.selected_pair import ChosenPair, pair_choice, take_for_page
 from modeldiff.ui.shell.checkpoint_cards import checkpoint_cards
 from modeldiff.ui.shell.guided_tour import guided_tour
+from modeldiff.ui.shell.kept_result_link import kept_result_link
 from modeldiff.ui.shell.origins_line import origins_line
 from modeldiff.ui.shell.pair_chooser import pair_chooser, swap_button
 from modeldiff.ui.widgets.copy_button import copy_button
@@ -37,7 +38,10 @@ def page_head(alone: Callable[[Model], None], *, view: PresentedView = "facts") 
             origins_line(chosen.comparison.base, chosen.comparison.target)
         return chosen.comparison
     checkpoint_cards(chosen.base, chosen.target)
-    st.button("Try again", key="try_again", icon=":material/refresh:", on_click=forget_openings)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Try again", key="try_again", icon=":material/refresh:", on_click=forget_openings)
+        choice = pair_choice()
+        kept_result_link(choice.base, choice.target)
     return st.stop()
 
 
