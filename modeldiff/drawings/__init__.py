@@ -1,6 +1,5 @@
 """Data to pictures: pure functions that know neither the page nor its theme."""
 
-from modeldiff.drawings.diagram.diagram import diagram_svg
 from modeldiff.drawings.heatmap.cells import gather_cells
 from modeldiff.drawings.heatmap.options import HeatmapOptions, HeatmapSize
 from modeldiff.drawings.heatmap.picture import Heatmap
@@ -18,7 +17,6 @@ __all__ = [
     "HeatmapSize",
     "Metric",
     "Palette",
-    "diagram_svg",
     "gather_cells",
     "heatmap_svg",
     "metric_named",

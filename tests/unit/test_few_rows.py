@@ -20,9 +20,9 @@ from modeldiff.drawings import (
     LIGHT,
     METRICS,
     HeatmapOptions,
-    diagram_svg,
     heatmap_svg,
 )
+from modeldiff.drawings.annotated.annotated import Drawing
 from modeldiff.drawings.charts.change_histogram import spread_alt, spread_chart
 from modeldiff.drawings.charts.layer_profile import over_layers_alt, over_layers_spec
 from modeldiff.drawings.charts.parameter_shares import parts_alt, parts_chart, read_parts
@@ -145,8 +145,8 @@ class TestFewRows:
         comparison, table = situation(where, status, count, numbers)
         for side, layer in itertools.product(sides_of(comparison), (None, 0)):
             for metric in METRICS[:2]:
-                drawn = diagram_svg(side, changes=table, metric=metric, layer=layer, palette=LIGHT)
-                ElementTree.fromstring(drawn)
+                diagram = Drawing(side, "a model", metric, layer, table)
+                ElementTree.fromstring(diagram.svg(1232, LIGHT))
         drawing = side_by_side(*sides_of(comparison), comparison.facts)
         ElementTree.fromstring(side_by_side_svg(drawing, ("base", "target"), palette=LIGHT))
         parts = read_parts(*sides_of(comparison))

@@ -65,7 +65,7 @@ def test_it_says_where_it_comes_from_and_what_the_numbers_mean() -> None:
     for term in ("Floor", "Ceiling", "What misleads", "Parameters", "Where"):
         assert term in words
     drawings = [attributes.get("class") for attributes in page.named("svg")]
-    assert {"heatmap", "diagram"} <= set(drawings)
+    assert {"heatmap", "annotated", "pair"} <= set(drawings)
 
 
 def test_nothing_is_asked_of_a_network() -> None:

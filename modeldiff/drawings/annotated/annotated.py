@@ -18,8 +18,10 @@ from modeldiff.drawings.annotated.composition import (
     parts_of,
 )
 from modeldiff.drawings.annotated.heads import sharing_words
-from modeldiff.drawings.annotated.legend import legend_tags
-from modeldiff.drawings.annotated.page_painter import ARROW, PagePainter, svg_root
+from modeldiff.drawings.annotated.painting.legend import legend_tags
+from modeldiff.drawings.annotated.painting.page_painter import PagePainter
+from modeldiff.drawings.annotated.painting.sheet import ARROW, svg_root
+from modeldiff.drawings.annotated.painting.tile_painter import TilePainter
 from modeldiff.drawings.annotated.parameter_list import (
     ListedParameter,
     list_height,
@@ -27,12 +29,11 @@ from modeldiff.drawings.annotated.parameter_list import (
     listed_parameters,
 )
 from modeldiff.drawings.annotated.sections import sections_of
-from modeldiff.drawings.annotated.tile_painter import TilePainter
 from modeldiff.drawings.annotated.tiles import TEXT
 from modeldiff.drawings.diagram.box_values import BoxValues
 from modeldiff.drawings.style.fonts import HEADING, REGULAR, SANS, SERIF
 from modeldiff.drawings.style.metrics import Metric
-from modeldiff.drawings.style.palette import CSS_PALETTE, Palette
+from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.svg import rectangle, text_tag
 from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
 from modeldiff.text.magnitudes import short_count
@@ -206,9 +207,7 @@ class Drawing:
         self, inner: str, width: float, height: float, palette: Palette, sans: str, serif: str
     ) -> str:
         where = f"layer {self.layer}" if self.layer is not None else "all layers"
-        ground = (
-            "" if palette is CSS_PALETTE else rectangle("ground", 0, 0, width, round(height), 0)
-        )
+        ground = "" if palette.follows_theme else rectangle("ground", 0, 0, width, round(height), 0)
         root = svg_root(width, height, f"{self.name}, {where}", sans)
         style = f"<style>{_style_sheet(palette, serif)}</style><defs>{ARROW}</defs>"
         return f"{root}{style}{ground}{inner}</svg>"

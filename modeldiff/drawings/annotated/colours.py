@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from modeldiff.drawings.style.palette import CSS_PALETTE, DARK, LIGHT, Palette
+from modeldiff.drawings.style.palette import DARK, LIGHT, Palette
 
 Group = Literal["embedding", "norm", "attention", "mlp", "position"]
 GROUPS: tuple[Group, ...] = get_args(Group)
@@ -75,7 +75,7 @@ class Colours:
         return self.palette.second if second else self.palette.ramp
 
     def _of(self, colour: Callable[[str, Palette], str]) -> str:
-        if self.palette is CSS_PALETTE:
+        if self.palette.follows_theme:
             return f"light-dark({colour('light', LIGHT)},{colour('dark', DARK)})"
         return colour("dark" if self.palette is DARK else "light", self.palette)
 

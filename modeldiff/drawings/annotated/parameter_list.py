@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Architecture, Node
 from modeldiff.drawings.annotated.colours import Group
+from modeldiff.drawings.annotated.painting.tile_painter import badge_tag
 from modeldiff.drawings.annotated.sentences import sentence_on
-from modeldiff.drawings.annotated.tile_painter import badge_tag
 from modeldiff.drawings.annotated.tiles import BADGE, TEXT, group_of, short_label
 from modeldiff.drawings.diagram.layout.layout import drawn_kinds
 from modeldiff.drawings.style.fonts import REGULAR, SEMIBOLD

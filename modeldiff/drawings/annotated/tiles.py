@@ -51,7 +51,7 @@ class Tile:
         if self.form in ("operation", "symbol"):
             kind = "symbol" if self.form == "symbol" else "operation"
         size = (self.height, self.width) if across else (self.width, self.height)
-        return Card(self.node, kind, self.label, "", (), (), (), *size)
+        return Card(self.node, kind, self.label, "", (), (), *size)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from modeldiff.architectures.facts.lineage_words import step_words
 from modeldiff.drawings.comparison.evolution_stack import StackPainter
 from modeldiff.drawings.comparison.lineage import StackLine
 from modeldiff.drawings.style.fonts import HEADING, REGULAR, SEMIBOLD, Font
-from modeldiff.drawings.style.palette import CSS_PALETTE, Palette
+from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.svg import escape, rectangle, text_tag
 from modeldiff.errors import InvalidOption
 from modeldiff.text.magnitudes import short_count
@@ -90,7 +90,7 @@ def evolution_svg(
         ]
         parts.append("</g>")
     parts.append(f'<g transform="translate(0 {key_at:.1f})">{key}</g>')
-    ground = "" if palette is CSS_PALETTE else rectangle("ground", 0, 0, width, round(height, 1), 0)
+    ground = "" if palette.follows_theme else rectangle("ground", 0, 0, width, round(height, 1), 0)
     label = f"From {models[0].name} to {models[-1].name}: what is new, what is another size"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="evolution" role="img"'

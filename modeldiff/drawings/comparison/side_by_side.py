@@ -16,7 +16,6 @@ from modeldiff.drawings.comparison.row_alignment import Gap, Slot, Span, slots_o
 from modeldiff.drawings.comparison.vertical_stretch import beside, level
 from modeldiff.drawings.diagram.box_values import BoxValues
 from modeldiff.drawings.diagram.boxes import Card, make_card
-from modeldiff.drawings.diagram.diagram import longer_label
 from modeldiff.drawings.diagram.layout.elements import Frame, FrameLevel, Layout
 from modeldiff.drawings.diagram.layout.layout import CardMaker, Layers, drawn_kinds, lay_out
 from modeldiff.drawings.style.metrics import METRICS
@@ -126,9 +125,7 @@ def brief_cards(architecture: Architecture) -> CardMaker:
             make_card(
                 replace(node, label=_label(node, labels), detail=_detail(node)),
                 _label(node, labels),
-                [replace(value, share=0.0) for value in box_values.of(node, layers[:1])],
-                (),
-                largest=0,
+                box_values.of(node, layers[:1]),
                 alone=len(row) == 1,
             )
             for node in row
@@ -139,7 +136,16 @@ def brief_cards(architecture: Architecture) -> CardMaker:
 
 def _label(node: Node, labels: Mapping[str, int]) -> str:
     alone = labels[node.label] == 1
-    return node.label if alone and "shared_expert" not in node.id else longer_label(node)
+    return node.label if alone and "shared_expert" not in node.id else _longer_label(node)
+
+
+def _longer_label(node: Node) -> str:
+    """A label for one of several of the same name: with the network that it belongs to."""
+    parts = node.id.split(".")
+    # The many experts are the ones drawn as a stack.
+    if len(parts) < 2 or len(node.label) == 1 or parts[-2] == "experts":
+        return node.label
+    return f"{parts[-2].removesuffix('_expert')} {node.label}"
 
 
 def _detail(node: Node) -> str:

@@ -13,11 +13,9 @@ from modeldiff.drawings.comparison.side_by_side import SideBySide
 from modeldiff.drawings.diagram.layout.canvas_columns import MARGIN, PANEL_X
 from modeldiff.drawings.diagram.layout.elements import Frame, Layout
 from modeldiff.drawings.diagram.painter import Painter
-from modeldiff.drawings.style.metrics import METRICS
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
 from modeldiff.drawings.style.svg import escape, rectangle, text_tag
 from modeldiff.drawings.style.text_metrics import shorten, text_width
-from modeldiff.drawings.style.value_scale import choose_value_scale
 
 _MARGIN = 14.0
 _FOOT = 44.0
@@ -54,7 +52,7 @@ def side_by_side_svg(
     foot = _FOOT if drawing.differences.boxes else 0.0
     if foot:
         over.append(_legend(layout.height, drawing.differences.boxes.values()))
-    painter = Painter(palette, choose_value_scale((), METRICS[0], ()), selected, False, font)
+    painter = Painter(palette, selected, font)
     label = f"{names[0]} and {names[1]} side by side"
     return painter.svg(
         replace(layout, height=layout.height + foot), label, title, caption, "".join(over)

@@ -1,1 +1,1 @@
-"""The annotated diagram of one model."""
+"""What drawings of an architecture share: boxes, what they read, and how rows are arranged."""

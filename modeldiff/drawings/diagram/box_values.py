@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from modeldiff.architectures.architecture import Architecture, Holding, Node
 from modeldiff.architectures.config.shapes import oriented
@@ -18,6 +19,7 @@ from modeldiff.text.formatting import format_shape
 
 NOT_FINITE_WORDS = "NaN or infinite values"
 PARTLY_WORDS = "only rows that both have"
+_NAMES_SHOWN, _LONGEST_NAME = 3, 200
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ class BoxValue:
         """Their stored names, layer by layer."""
         return (parameter.tensor.name for group in self.tensors for parameter in group)
 
+    @property
+    def first_names(self) -> str:
+        """The first of their names, and how many more there are, for a tooltip."""
+        names = [name[:_LONGEST_NAME] for name in islice(self.names, _NAMES_SHOWN)]
+        more = self.count - len(names)
+        return ", ".join(names) + (f" and {more:,} more" if more else "")
+
 
 class BoxValues:
     """The change of every component of one of the two architectures compared."""
@@ -68,16 +77,6 @@ class BoxValues:
         """All trained parameters of the model; what is used twice counts once."""
         count = self._architecture.number("parameters")
         return sum(self._architecture.trained.values()) if count is None else count
-
-    def measured(self) -> tuple[Statistics, ...]:
-        """The statistics of every place that is measured itself, experts merged."""
-        of_cell = self._table.merged("cell")
-        return tuple(
-            statistics
-            for cell in self._table.cells
-            if (statistics := of_cell[cell]) is not None
-            and any(row.statistics is not None for row in self._table.cell(*cell))
-        )
 
     def not_here(self) -> tuple[str, ...]:
         """The columns that only the other architecture has, in the order of data."""

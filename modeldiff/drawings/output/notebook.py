@@ -7,9 +7,9 @@ import base64
 from modeldiff.architectures import Architecture
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
+from modeldiff.drawings.annotated.annotated import Drawing
 from modeldiff.drawings.comparison.side_by_side import side_by_side
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
-from modeldiff.drawings.diagram.diagram import diagram_svg
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
 from modeldiff.drawings.heatmap.cells import gather_cells
 from modeldiff.drawings.heatmap.options import SCREEN
@@ -18,11 +18,15 @@ from modeldiff.drawings.heatmap.svg.drawing import heatmap_svg
 from modeldiff.drawings.report.architecture import different_facts_html
 from modeldiff.drawings.report.html import left_to_right, text
 from modeldiff.drawings.report.narrative import narrative_html
+from modeldiff.drawings.style.fonts import FITTED, FITTED_RULES
 from modeldiff.drawings.style.metrics import METRICS
 from modeldiff.drawings.style.palette import LIGHT
 from modeldiff.findings.coverage import Unread
 from modeldiff.model import Model
 from modeldiff.results import load_result
+
+_WIDTH = 1112.0
+"""Of a diagram, in pixels: a notebook's page shrinks what is wider than itself."""
 
 
 def change_table_html(
@@ -60,8 +64,11 @@ def architecture_html(architecture: Architecture) -> str:
     """An architecture as data passes through it, each kind of layer drawn once."""
     if reason := why_not_drawn(architecture):
         return left_to_right(f"<p>{text(architecture.title)}. {text(reason)}</p>")
-    drawing = diagram_svg(architecture, layer=None, metric=METRICS[0], palette=LIGHT)
-    return left_to_right(_picture(drawing, f"{architecture.title} as data passes through it"))
+    diagram = Drawing(architecture, architecture.title, METRICS[0])
+    drawing = diagram.svg(_WIDTH, LIGHT, sans=FITTED, serif="inherit", heading=False)
+    drawing = drawing.replace("<style>", f"<style>{FITTED_RULES}", 1)
+    words = f"<p>{text(diagram.facts(), 1000)}</p>"
+    return left_to_right(words + _picture(drawing, diagram.caption()))
 
 
 def _heatmap(table: ChangeTable, architectures: tuple[Architecture, ...]) -> str:

@@ -26,6 +26,7 @@ from modeldiff.drawings.report.html import (
 from modeldiff.drawings.report.narrative import narrative_html
 from modeldiff.drawings.report.rows import ReportRows, read_rows
 from modeldiff.drawings.report.table import table_html
+from modeldiff.drawings.style.fonts import FITTED_RULES
 from modeldiff.results import Result, ResultHeader
 from modeldiff.text.formatting import format_duration
 
@@ -92,7 +93,7 @@ class _Report:
             '<meta name="referrer" content="no-referrer"><meta name="color-scheme"'
             ' content="light dark"><link rel="icon" href="data:,">'
             f"<title>{text(self._title)}</title>"
-            f"<style>{colours_css()}{heatmap_css()}{_asset('report.css')}</style></head><body>"
+            f"<style>{FITTED_RULES}{colours_css()}{heatmap_css()}{_asset('report.css')}</style></head><body>"
             f'{"".join(body)}<div id="tip" role="tooltip" hidden></div>'
             f"<script>{script}</script></body></html>\n"
         )
@@ -104,7 +105,7 @@ def _models(result: Result, comparison: Comparison) -> str:
     facts = comparison.facts
     names = result.header.base_reference, result.header.target_reference
     return (
-        section("diagram", "In its place", diagram_html(result.changes, target))
+        section("diagram", "In its place", diagram_html(result.changes, comparison.target))
         + section(
             "architecture",
             "Architecture",

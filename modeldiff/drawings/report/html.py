@@ -26,6 +26,7 @@ REPORT_PALETTE = Palette(
     ramp=(),
     second=(),
     edge="var(--edge)",
+    follows_theme=True,
 )
 """The page's own colours, which follow the reader's theme."""
 

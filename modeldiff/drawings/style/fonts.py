@@ -20,6 +20,15 @@ SANS = "'Source Sans Pro', 'Source Sans 3', Helvetica, Arial, 'Liberation Sans',
 SERIF = "'Source Serif Pro', 'Source Serif 4', Georgia, 'Liberation Serif', serif"
 """The families to name in a drawing that is laid out with these fonts' own widths."""
 
+FITTED = "'Source Sans Pro', 'Source Sans 3', 'as Source Sans', sans-serif"
+FITTED_RULES = "".join(
+    "@font-face{font-family:'as Source Sans';size-adjust:88%;"
+    f"font-weight:{weight};src:local('Arial{bold}'),local('Liberation Sans{bold}')}}"
+    for weight, bold in ((400, ""), (600, " Bold"))
+)
+"""Where the fonts do not come with a drawing: families of which the last is nearly as wide as
+these, and the rules of CSS that say so, with fonts that most machines have."""
+
 _CHARACTER_MAP = 12
 
 

@@ -16,7 +16,8 @@ class Palette:
     change, and for what differs. ``ramp`` is the sequential scale from no change to the most, its
     lightness rising or falling without a turn, so that it reads without colour vision. ``second``
     is another such scale, for norms and biases, told apart from ``ramp`` by all kinds of colour
-    vision. ``edge`` is drawn round what has no colour.
+    vision. ``edge`` is drawn round what has no colour. ``follows_theme``: the colours are
+    CSS variables of a page, which is in the reader's theme and has a ground of its own.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Palette:
     ramp: tuple[str, ...]
     second: tuple[str, ...]
     edge: str
+    follows_theme: bool = False
 
 
 LIGHT = Palette(
@@ -115,4 +117,5 @@ CSS_PALETTE = Palette(
     ramp=LIGHT.ramp,
     second=LIGHT.second,
     edge="color-mix(in srgb, var(--st-text-color) 55%, var(--st-background-color))",
+    follows_theme=True,
 )

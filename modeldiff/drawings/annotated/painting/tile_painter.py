@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 from modeldiff.drawings.annotated.colours import Colours
 from modeldiff.drawings.annotated.heads import HEAD_HEIGHT
 from modeldiff.drawings.annotated.tiles import BADGE, CHIP, CHIP_WIDTH, LINE, TEXT, Tile
 from modeldiff.drawings.diagram.box_values import NOT_FINITE_WORDS, PARTLY_WORDS, BoxValue
-from modeldiff.drawings.diagram.boxes import parameter_share_text
 from modeldiff.drawings.style.fonts import REGULAR, SEMIBOLD
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.svg import escape, text_tag
 from modeldiff.drawings.style.value_scale import ValueScale
+from modeldiff.text.formatting import format_share
 
 _BASE = 0.34 * TEXT
 _PAD, _NARROW, _CORNER = 9.0, 150.0, 7
-_NAMES_SHOWN, _LONGEST_NAME = 3, 200
 
 
 @dataclass(frozen=True)
@@ -211,13 +209,10 @@ class TilePainter:
 
     def _tooltip(self, tile: Tile) -> str:
         """What is shown at the mouse: the stored names, the shape, the numbers."""
-        lines = []
-        for value in tile.values:
-            names = [name[:_LONGEST_NAME] for name in islice(value.names, _NAMES_SHOWN)]
-            more = value.count - len(names)
-            lines.append(", ".join(names) + (f" and {more:,} more" if more else ""))
-        share = parameter_share_text(sum(value.share for value in tile.values))
-        lines += [part for part in (tile.node.shape, tile.node.detail, share) if part]
+        lines = [value.first_names for value in tile.values]
+        share = sum(value.share for value in tile.values)
+        of_model = f"{format_share(share, digits=2)} of parameters" if share else ""
+        lines += [part for part in (tile.node.shape, tile.node.detail, of_model) if part]
         for value in tile.values:
             if value.value is None:
                 continue

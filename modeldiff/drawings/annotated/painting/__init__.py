@@ -1,0 +1,1 @@
+"""Painting the annotated diagram: from its boxes to the page."""
