@@ -45,11 +45,13 @@ _STANDS_STILL = """() => {
 
 @dataclass(frozen=True)
 class Server:
-    """A running app. ``cache`` is where its results are, ``log`` what it printed."""
+    """A running app. ``cache`` is where its results are, ``log`` what it printed, ``process`` what
+    runs it."""
 
     url: str
     cache: Path
     log: Path
+    process: subprocess.Popen[bytes]
 
 
 @contextmanager
@@ -63,17 +65,18 @@ def serve(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = Server(f"http://127.0.0.1:{port}", folder / "cache", folder / "server.log")
-    with server.log.open("wb") as log:
+    cache, log_file = folder / "cache", folder / "server.log"
+    with log_file.open("wb") as log:
         process = subprocess.Popen(
             [*command, f"--server.port={port}"],
             cwd=directory,
-            env={**os.environ, "MODELDIFF_CACHE": str(server.cache)},
+            env={**os.environ, "MODELDIFF_CACHE": str(cache)},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
+        server = Server(f"http://127.0.0.1:{port}", cache, log_file, process)
         try:
-            _wait_until_healthy(server, process)
+            _wait_until_healthy(server)
             yield server
         finally:
             process.terminate()
@@ -93,10 +96,10 @@ def settle(page: Page) -> None:
     page.wait_for_function(_STANDS_STILL, polling=100)
 
 
-def _wait_until_healthy(server: Server, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_healthy(server: Server) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        if process.poll() is not None:
+        if server.process.poll() is not None:
             raise RuntimeError(f"The server stopped at once:\n{server.log.read_text()}")
         try:
             with urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=1):

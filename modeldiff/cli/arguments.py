@@ -274,6 +274,13 @@ def _add_helpers(commands: _Commands) -> None:
         help="serve other machines without MODELDIFF_ROOTS: whoever reaches the app can open every "
         "file that this user may read",
     )
+    commands.add(
+        "worker",
+        "measure for several processes of the app that share a cache",
+        "Measure what processes of the app ask for that have the same MODELDIFF_CACHE and "
+        "MODELDIFF_WORKER=yes. Give it their settings: what they may not open, it does not open "
+        "either. When it is stopped, the next one goes on where it was.",
+    )
     completion = commands.add(
         "completion",
         "a script that completes these commands in a shell",

@@ -9,10 +9,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modeldiff.cli.app import serve_app
 from modeldiff.cli.json_documents import comparison_document, inspection_document, shard_document
 from modeldiff.cli.opening import open_both, open_one
 from modeldiff.cli.progress_bar import ProgressBar
+from modeldiff.cli.serving.app import serve_app
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_reports import (
     report_comparison,
@@ -138,6 +138,7 @@ COMMANDS: Mapping[str, _Command] = {
     "open": open_command,
     "cache": _late("cache.command", "cache_command"),
     "app": serve_app,
+    "worker": _late("serving.worker", "worker_command"),
     "completion": _late("completion.command", "completion_command"),
     "schema": _late("schemas.published", "schema_command"),
 }

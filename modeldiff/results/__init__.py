@@ -7,15 +7,19 @@ from modeldiff.results.drilldowns.kind import DrillDownKind
 from modeldiff.results.drilldowns.registry import possible_drill_downs
 from modeldiff.results.export.documents import result_document
 from modeldiff.results.export.files import require_writable, write_file, write_result
-from modeldiff.results.jobs.manager import JobSnapshot, cancel, find, submit
+from modeldiff.results.jobs.asker import Asker, job_request
+from modeldiff.results.jobs.job import JobSnapshot
+from modeldiff.results.jobs.manager import job_manager
 from modeldiff.results.jobs.throughput import Pace
 from modeldiff.results.joining import join_journals, join_shards
 from modeldiff.results.reopening import find_result, open_result
 from modeldiff.results.result import Result, ResultHeader
+from modeldiff.results.store.asked import asked_by, note_asked
 from modeldiff.results.store.given_files import keep_given_result
 from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
 __all__ = [
+    "Asker",
     "DrillDown",
     "DrillDownKind",
     "JobSnapshot",
@@ -23,16 +27,18 @@ __all__ = [
     "Pace",
     "Result",
     "ResultHeader",
-    "cancel",
+    "asked_by",
     "delete_result",
-    "find",
     "find_result",
+    "job_manager",
+    "job_request",
     "join_journals",
     "join_shards",
     "keep_given_result",
     "list_results",
     "load_drill_down",
     "load_result",
+    "note_asked",
     "open_result",
     "possible_drill_downs",
     "require_writable",
@@ -40,7 +46,6 @@ __all__ = [
     "run_diff",
     "run_drill_down",
     "run_shard",
-    "submit",
     "write_file",
     "write_result",
 ]

@@ -28,9 +28,10 @@ from modeldiff.results.aligning import aligned_by_depth, aligned_by_values
 from modeldiff.results.relating import related
 from modeldiff.results.result import Result, ResultHeader
 from modeldiff.results.store.folder import ready_results_folder
-from modeldiff.results.store.journal import Entry, Journal, journal_path
+from modeldiff.results.store.journal import Entry, Journal, JournalTail, journal_path
 from modeldiff.results.store.lock import held_alone
 from modeldiff.results.store.result_files import load_result, save_result
+from modeldiff.results.tailing import TailedRows
 
 
 def run_diff(
@@ -47,8 +48,9 @@ def run_diff(
     A stored result is returned at once. Else the pair is measured by this process alone (others
     that ask wait and take its result), each row journalled when it is done, so that after an end
     of whatever kind the next call measures only what is missing. ``on_change`` gets each row as it
-    is finished, those of the journal first; ``progress`` is called often and may raise
-    ``Cancelled``. Without ``cache`` nothing is read from the cache folder or written to it.
+    is finished, those of the journal first, and while another process measures the rows that it
+    journals (again, if that one dies before it has finished); ``progress`` is called often and may
+    raise ``Cancelled``. Without ``cache`` nothing is read from the cache folder or written to it.
 
     Layers meet as ``comparison.layers`` says. Where they meet otherwise than by number,
     ``on_alignment`` is told before the first row that was measured so.
@@ -64,10 +66,11 @@ def run_diff(
     if not cache:
         return diff.run(None)
     folder = ready_results_folder()
-    with held_alone(folder / f"{key}.lock", diff.wait):
+    path = journal_path(folder, key)
+    with held_alone(folder / f"{key}.lock", diff.waiting(JournalTail(path, key))):
         if (stored := load_result(key)) is not None:
             return as_asked(stored, comparison)
-        with Journal(journal_path(folder, key), key) as journal:
+        with Journal(path, key) as journal:
             result = diff.run(journal)
             save_result(result)
             journal.remove()
@@ -106,7 +109,7 @@ def run_shard(
     diff = _Diff(comparison, device, progress, on_change, shard)
     folder = ready_results_folder()
     path = journal_path(folder, key, shard)
-    with held_alone(path.with_suffix(".lock"), diff.wait):
+    with held_alone(path.with_suffix(".lock"), diff.waiting(JournalTail(path, key))):
         if (stored := load_result(key)) is not None:
             return MeasuredShard(diff.unmeasured.with_measured(stored.changes), None)
         with Journal(path, key) as journal:
@@ -191,9 +194,17 @@ class _Diff:
         self._on_alignment = on_alignment or (lambda _: None)
         self._take(comparison)
 
-    def wait(self) -> None:
-        """Report that another process measures this pair."""
-        self._report(replace(self._resumed, phase="waiting"))
+    def waiting(self, tail: JournalTail) -> Callable[[], None]:
+        """What to do again and again while another process measures this pair, whose journal has
+        this ``tail``: tell how far that one is, and its rows."""
+        rows = TailedRows(self._pairs, tail)
+
+        def wait() -> None:
+            for change in rows.new():
+                self._on_change(change)
+            self._report(replace(rows.progress, phase="waiting"))
+
+        return wait
 
     def run(self, journal: Journal | None) -> Result:
         """The result, of what the journal holds and what it lacks."""

@@ -142,6 +142,32 @@ MOST_OPENING_SECONDS: Final = Variable(
     120,
     count,
 )
+MOST_QUEUED: Final = Variable(
+    "MODELDIFF_MAX_QUEUED",
+    _COUNT,
+    "100",
+    "How many diffs and drill-downs may wait. Users take turns, and small diffs do not wait for "
+    "large ones.",
+    100,
+    count,
+)
+MOST_QUEUED_PER_USER: Final = Variable(
+    "MODELDIFF_MAX_QUEUED_PER_USER",
+    _COUNT,
+    "20",
+    "How many of them may be one user's: who has logged in, else one tab.",
+    20,
+    count,
+)
+WORKER: Final = Variable(
+    "MODELDIFF_WORKER",
+    _SWITCH,
+    "no",
+    "The app measures nothing itself, but asks the process of modeldiff worker that has the same "
+    "MODELDIFF_CACHE.",
+    False,
+    yes_or_no,
+)
 LOGIN: Final = Variable(
     "MODELDIFF_LOGIN",
     "names, addresses or groups, as: ada@example.org, @example.org, group:research",
@@ -201,6 +227,7 @@ SERVER_ADDRESS: Final = Variable(
 SETTINGS: Final[tuple[Variable[Any], ...]] = (
     *(ROOTS, ALLOW_ALL_PATHS, HUB, MOST_DOWNLOAD),
     *(LOGIN, LOGIN_HEADER),
+    *(MOST_QUEUED, MOST_QUEUED_PER_USER, WORKER),
     *(CACHE, CACHE_SIZE, CACHE_DAYS, KERNELS, GALLERY_FOLDER),
     *(MOST_HEADER_BYTES, MOST_TENSORS, MOST_FILES, MOST_NAME_BYTES, MOST_OPENING_SECONDS),
     *(HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, XDG_CACHE_HOME),

@@ -22,7 +22,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.errors import CheckpointError
 from modeldiff.results.drilldowns import kind as kinds
 from modeldiff.results.drilldowns import spectrum
-from modeldiff.results.jobs import manager as jobs
+from modeldiff.results.jobs import lanes
 from modeldiff.ui.drilldown.view import DrillDownView
 from modeldiff.ui.drilldown.views import VIEWS
 from tests.app.conftest import OpenPage, words
@@ -155,7 +155,7 @@ def test_one_that_runs_says_how_far_it_is_and_can_be_stopped(
         finally:
             stopped.set()
 
-    monkeypatch.setattr(jobs, "run_drill_down", endless)
+    monkeypatch.setattr(lanes, "run_drill_down", endless)
     app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj")
     (bar,) = app.get("progress")
     assert re.fullmatch(text, bar.proto.text)
@@ -172,7 +172,7 @@ def test_one_that_fails_says_why_and_can_be_tried_again(
         raise CheckpointError("The disk *fell* out.", hint="Put it back.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "run_drill_down", broken)
+        patch.setattr(lanes, "run_drill_down", broken)
         app = open_page("heatmap", **pair, layer="1", component="self_attn.q_proj")
     assert "The disk \\*fell\\* out" in app.error[0].value
     assert "Put it back" in app.error[0].value

@@ -15,7 +15,7 @@ import pytest
 from modeldiff import diff
 from modeldiff.comparison import Comparison
 from modeldiff.findings.words import place_words
-from modeldiff.results import find
+from modeldiff.results import job_manager
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.lock import held_alone
 from tests.app.conftest import PAGES, OpenPage, chosen_text, linked, words
@@ -230,7 +230,7 @@ def test_a_model_alone_is_compared_with_nothing(
     app = open_page(page, base=pair["base"], alone="1")
     assert app.title[0].value == "base"
     assert all(button.key not in ("start_diff", "swap") for button in app.button)
-    assert find(Comparison.open(pair["base"], pair["base"])) is None
+    assert job_manager().find(Comparison.open(pair["base"], pair["base"])) is None
     if page == "architecture":
         assert len(app.dataframe[0].value) == 21
 
@@ -288,7 +288,7 @@ def wait_for(pair: dict[str, str], state: str) -> None:
     comparison = Comparison.open(pair["base"], pair["target"])
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        job = find(comparison)
+        job = job_manager().find(comparison)
         if job is not None and job.state == state:
             return
         time.sleep(0.02)

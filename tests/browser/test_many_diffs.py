@@ -24,17 +24,17 @@ import time
 
 from streamlit.web.cli import main
 
-from modeldiff.results.jobs.manager import JobManager
+from modeldiff.results.jobs.lanes import Lanes
 from modeldiff.ui.controls import follow_job
 
 follow_job.SECONDS_BETWEEN_POLLS = 0.1
-run = JobManager._run
+run = Lanes._run
 
-def run_slowly(manager, job):
+def run_slowly(lanes, job):
     time.sleep(0.4)
-    run(manager, job)
+    run(lanes, job)
 
-JobManager._run = run_slowly
+Lanes._run = run_slowly
 sys.argv = ["streamlit", "run", "streamlit_app.py", *sys.argv[1:]]
 main()
 """,

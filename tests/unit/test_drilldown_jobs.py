@@ -40,7 +40,7 @@ from modeldiff.results import (
 )
 from modeldiff.results.drilldown import save_drill_down
 from modeldiff.results.drilldowns.registry import drill_down_kind, register
-from modeldiff.results.jobs import manager as jobs
+from modeldiff.results.jobs import lanes
 from modeldiff.results.jobs.manager import JobManager
 from tests.support.drilldowns import COLUMNS, ColumnChanges, offering_columns
 from tests.support.results import cache_at
@@ -238,7 +238,7 @@ class TestJobs:
 
             return run_drill_down(*sides, progress=wait, **options)
 
-        monkeypatch.setattr(jobs, "run_drill_down", at_the_gate)
+        monkeypatch.setattr(lanes, "run_drill_down", at_the_gate)
         first = manager.submit(Comparison.open(*references), drill_down=Q)
         assert reached.wait(60)
         running = manager.find(Comparison.open(*references), drill_down=Q)
@@ -269,7 +269,7 @@ class TestJobs:
             assert go_on.wait(60)
             return run_diff(*sides, **options)
 
-        monkeypatch.setattr(jobs, "run_diff", at_the_gate)
+        monkeypatch.setattr(lanes, "run_diff", at_the_gate)
         diff = manager.submit(Comparison.open(*references))
         assert reached.wait(60)
         assert isinstance(measured(manager, references, Q.place, "units"), UnitChanges)
@@ -290,7 +290,7 @@ class TestJobs:
             return run_drill_down(*sides, progress=progress, **options)
 
         with monkeypatch.context() as patch:
-            patch.setattr(jobs, "run_drill_down", cancelled)
+            patch.setattr(lanes, "run_drill_down", cancelled)
             stopped = over(manager, manager.submit(Comparison.open(*references), drill_down=Q))
         assert (stopped.state, stopped.error) == ("cancelled", None)
         assert stopped.key is not None and load_drill_down(stopped.key, Q) is None

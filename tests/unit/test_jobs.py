@@ -19,7 +19,9 @@ from modeldiff.comparison import Comparison
 from modeldiff.errors import CheckpointNotFound, ResultError
 from modeldiff.results import JobSnapshot, load_result
 from modeldiff.results import diff as answering
+from modeldiff.results.jobs import lanes
 from modeldiff.results.jobs import manager as jobs
+from modeldiff.results.jobs.job import LARGE_DIFF
 from modeldiff.results.jobs.manager import JobManager
 from modeldiff.results.jobs.throughput import Pace
 from modeldiff.results.store.lock import held_alone
@@ -63,7 +65,7 @@ class Gate:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     gate = Gate()
-    monkeypatch.setattr(jobs, "run_diff", gate)
+    monkeypatch.setattr(lanes, "run_diff", gate)
     yield gate
     gate.open.set()
 
@@ -193,10 +195,10 @@ def test_a_small_diff_does_not_wait_for_a_large_one(
         vars(comparison)["nbytes"] = nbytes
         return comparison
 
-    large = manager.submit(of_size(jobs.LARGE_DIFF, *pair))
+    large = manager.submit(of_size(LARGE_DIFF, *pair))
     assert gate.reached.wait(60)
-    waiting = manager.submit(of_size(jobs.LARGE_DIFF, pair[1], pair[1]))
-    small = manager.submit(of_size(jobs.LARGE_DIFF - 1, *reversed(pair)))
+    waiting = manager.submit(of_size(LARGE_DIFF, pair[1], pair[1]))
+    small = manager.submit(of_size(LARGE_DIFF - 1, *reversed(pair)))
     until(manager, small, lambda snapshot: snapshot.state == "measuring")
     queued = manager.job(waiting.id)
     assert queued is not None and queued.state == "queued"
@@ -208,7 +210,7 @@ def test_a_small_diff_does_not_wait_for_a_large_one(
 def test_too_many_are_told_to_come_back(
     manager: JobManager, pair: tuple[str, str], gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "_MOST_QUEUED", 1)
+    monkeypatch.setenv("MODELDIFF_MAX_QUEUED", "1")
     running = manager.submit(Comparison.open(*pair))
     assert gate.reached.wait(60)
     queued = manager.submit(Comparison.open(*reversed(pair)))
@@ -271,7 +273,7 @@ def test_what_was_not_foreseen_fails_the_job_too(
         raise ZeroDivisionError("seven over nothing")
 
     with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
-        patch.setattr(jobs, "run_diff", broken)
+        patch.setattr(lanes, "run_diff", broken)
         failed = finished(manager, manager.submit(Comparison.open(*pair)))
     assert failed.state == "failed"
     assert failed.error is not None

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from modeldiff.cli import main
-from modeldiff.cli.app import serve_app
+from modeldiff.cli.serving.app import serve_app
 from modeldiff.cli.terminal import Terminal
 from modeldiff.errors import MissingExtra
 from modeldiff.extras import DISTRIBUTION, EXTRAS, require

@@ -19,7 +19,7 @@ from modeldiff.settings.table import CACHE_SIZE, HUB, LOGIN, MOST_TENSORS, SETTI
 
 ROOT = Path(__file__).parents[2]
 DESCRIBE_THE_TERMINAL = {"cli/terminal.py", "cli/heat/heat_table.py"}
-HAND_IT_ON = {"processes/child.py", "cli/app.py"}
+HAND_IT_ON = {"processes/child.py", "cli/serving/app.py"}
 
 
 def test_nothing_else_reads_the_environment() -> None:

@@ -61,6 +61,7 @@ EXAMPLES: Mapping[str, str] = {
             "modeldiff open 3f2a91 --top 10 --sort rel_frobenius_pct",
         ),
         "app": ("modeldiff app", "modeldiff app --server.port 8600"),
+        "worker": ("MODELDIFF_CACHE=/srv/modeldiff MODELDIFF_ROOTS=/models modeldiff worker",),
         "completion": (
             'eval "$(modeldiff completion bash)"    # in ~/.bashrc',
             'eval "$(modeldiff completion zsh)"     # in ~/.zshrc, behind compinit',

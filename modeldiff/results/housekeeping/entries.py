@@ -35,13 +35,24 @@ CACHE_KINDS = (
     CacheKind("configs", "configs", "*.json", 365),
     CacheKind("configs", "configs", "*/*.json", 365),
     CacheKind("hub", "hub", _HASH, 90),
+    CacheKind("asked", "asked", "*.json", 365, counts=False),
     CacheKind("journals", "results", "*.journal", 90, counts=False),
     CacheKind("kernels", "kernels", "*.o", 180, counts=False),
     CacheKind("locks", "results", "*.lock", 1, counts=False),
+    *(CacheKind("queue", "queue", pattern, 1, counts=False) for pattern in ("*.json", "*.status")),
     CacheKind("leftovers", "results", "*.bad", 30, counts=False),
     *(
         CacheKind("leftovers", folder, pattern, 1, counts=False)
-        for folder in ("results", "results/details", "given", "configs", "hub", "kernels")
+        for folder in (
+            "results",
+            "results/details",
+            "given",
+            "configs",
+            "hub",
+            "kernels",
+            "queue",
+            "asked",
+        )
         for pattern in (".modeldiff-*.tmp", "*/.modeldiff-*.tmp")
     ),
 )

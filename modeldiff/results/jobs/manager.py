@@ -1,164 +1,63 @@
-"""Diffs and drill-downs in the background: workers of this process do one job after the other.
+"""Diffs and drill-downs in the background: who asked for what, and what became of it.
 
-A job that is asked for again while it is under way is joined, however many ask. What those who ask
-see are snapshots: frozen values that never change under them.
+A job that is asked for again while it is under way is joined, however many ask. It ends when the
+last who wanted it has left. What those who ask see are snapshots: frozen values that never change
+under them.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-import uuid
-from collections import defaultdict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Protocol
 
-from modeldiff.changes.change import Change, Progress
-from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
 from modeldiff.comparison import Comparison
-from modeldiff.errors import Cancelled, ModeldiffError, ResultError
-from modeldiff.results.diff import run_diff
-from modeldiff.results.drilldown import run_drill_down
+from modeldiff.errors import ModeldiffError, ResultError
 from modeldiff.results.drilldown_request import DrillDown
-from modeldiff.results.drilldowns.registry import drill_down_kind
-from modeldiff.results.jobs.throughput import Pace
+from modeldiff.results.jobs.asker import Asker, JobRequest, job_request
+from modeldiff.results.jobs.delegation import Delegation
+from modeldiff.results.jobs.job import BackgroundJob, JobSnapshot, JobState
+from modeldiff.results.jobs.lanes import EndJob, Lanes
+from modeldiff.settings.table import MOST_QUEUED, MOST_QUEUED_PER_USER, WORKER
 
-JobState = Literal["queued", "opening", "waiting", "measuring", "done", "failed", "cancelled"]
-_ACTIVE: tuple[JobState, ...] = ("queued", "opening", "waiting", "measuring")
-_Request = tuple[str, str, LayerMatching, DrillDown | None]
-"""Base's and target's reference, how layers meet, and the drill-down into a pair; None for all of
-the diff."""
-
-LARGE_DIFF = 1 << 30
-"""Bytes of a pair (download and both sides' weights) from which its diff waits for other large
-ones only: a pair of some megabytes does not stand behind one of some hundred gigabytes."""
-_MOST_QUEUED = 100
-"""Jobs that wait in one queue; whoever asks for one more is told to come back."""
 _KEPT_JOBS = 50
-_log = logging.getLogger(__name__)
+_GRACE = 5.0
+"""Seconds that a job may be wanted by nobody: a page that is loaded again leaves and comes back."""
 
 
-@dataclass(frozen=True)
-class JobSnapshot:
-    """A job at one moment.
+class Performer(Protocol):
+    """Who works on jobs. Its methods are called under the manager's lock."""
 
-    ``state``: ``queued`` behind other jobs, ``opening`` again what changed meanwhile, ``waiting``
-    for another process that measures the same pair, ``measuring`` (or downloading, see
-    ``progress.phase``), then ``done``, ``failed`` or ``cancelled``. ``elapsed`` is seconds since it
-    was begun, queue not counted. ``key`` is known once it is begun; when ``done``,
-    ``load_result(key)`` is the result. ``changes`` are the rows finished so far; jobs that are over
-    let go of theirs once another one is over. A job with a ``drill_down`` is no diff but a
-    drill-down into one pair: it has no rows, and ``load_drill_down(key, drill_down)`` is its
-    result. ``alignment`` is how the layers of its rows meet.
-    """
+    def begin(self, job: BackgroundJob) -> None:
+        """Take ``job``, which is new."""
 
-    id: str
-    base_reference: str
-    target_reference: str
-    device: str
-    state: JobState
-    progress: Progress | None
-    bytes_per_second: float | None
-    seconds_left: float | None
-    elapsed: float
-    key: str | None
-    error: ModeldiffError | None
-    changes: tuple[Change, ...]
-    drill_down: DrillDown | None = None
-    alignment: Alignment = BY_POSITION
+    def withdraw(self, job: BackgroundJob, closing: bool) -> bool:
+        """Let go of ``job``, which is to stop, by itself or because this process is ``closing``;
+        True where that is all there is to do, False where its end is told later."""
 
-    @property
-    def active(self) -> bool:
-        """Whether it is not over."""
-        return self.state in _ACTIVE
+    def refresh(self, job: BackgroundJob) -> None:
+        """Bring up to date what ``job`` says of itself, as far as that changes unseen."""
 
-
-class _Job:
-    """A job as the worker sees it. Everything here changes under the manager's lock only."""
-
-    def __init__(self, comparison: Comparison, device: str, drill_down: DrillDown | None) -> None:
-        self.id = uuid.uuid4().hex
-        self.comparison: Comparison | None = comparison
-        self.references, self.device, self.drill_down = comparison.references, device, drill_down
-        self.layers, self.alignment = comparison.layers, comparison.alignment
-        self.lane = _lane(comparison, drill_down)
-        self.state: JobState = "queued"
-        self.progress: Progress | None = None
-        self.pace = Pace()
-        self.started: float | None = None
-        self.ended: float | None = None
-        self.key: str | None = None
-        self.error: ModeldiffError | None = None
-        self.rows: list[Change] = []
-        self.stop = False
-        self._seen: tuple[Change, ...] = ()
-
-    @property
-    def active(self) -> bool:
-        """Whether asking the same again would join it."""
-        return self.ended is None and not self.stop
-
-    @property
-    def request(self) -> _Request:
-        """What is asked for, wherever it is computed."""
-        return *self.references, self.layers, self.drill_down
-
-    def snapshot(self) -> JobSnapshot:
-        now = time.monotonic()
-        if len(self._seen) != len(self.rows):
-            self._seen = tuple(self.rows)
-        measuring = self.state == "measuring"
-        base, target = self.references
-        return JobSnapshot(
-            id=self.id,
-            base_reference=base,
-            target_reference=target,
-            device=self.device,
-            state=self.state,
-            progress=self.progress,
-            bytes_per_second=self.pace.bytes_per_second(now) if measuring else None,
-            seconds_left=self.pace.seconds_left(now) if measuring else None,
-            elapsed=0.0 if self.started is None else (self.ended or now) - self.started,
-            key=self.key,
-            error=self.error,
-            changes=self._seen,
-            drill_down=self.drill_down,
-            alignment=self.alignment,
-        )
-
-    def report(self, progress: Progress) -> None:
-        self.state = "waiting" if progress.phase == "waiting" else "measuring"
-        self.progress = progress
-        self.pace.update(progress, time.monotonic())
-
-    def forget(self) -> None:
-        """Let go of what is large."""
-        self.comparison, self.rows, self._seen = None, [], ()
-
-
-def _lane(comparison: Comparison, drill_down: DrillDown | None) -> str:
-    if drill_down is not None:
-        return drill_down_kind(drill_down.kind).lane
-    large = comparison.nbytes + comparison.bytes_away >= LARGE_DIFF
-    return "large diffs" if large else "small diffs"
+    def is_under_way(self, job: BackgroundJob) -> bool:
+        """Whether another process asked for what ``job`` is, so that it may be followed here."""
 
 
 class JobManager:
-    """Queues, and for each the daemon thread that works on it, started with its first job.
+    """All jobs of this process. ``performer`` makes who works on them, of the lock under which jobs
+    change, a clock in seconds, and whom to tell of a job's end; ``clock`` is that clock."""
 
-    What takes a second or two waits neither for a large diff to end nor for a drill-down that takes
-    half a minute: small diffs have a queue, large ones have one, and so has each lane of
-    drill-downs.
-    """
-
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        performer: Callable[[threading.Condition, Callable[[], float], EndJob], Performer] = Lanes,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._condition = threading.Condition()
-        self._queues: defaultdict[str, deque[_Job]] = defaultdict(deque)
-        self._threads: dict[str, threading.Thread] = {}
-        self._jobs: dict[str, _Job] = {}  # oldest first
+        self._clock = clock
+        self._jobs: dict[str, BackgroundJob] = {}  # oldest first
+        self._performer = performer(self._condition, clock, self._end)
+        self._closing = False
 
     def submit(
         self,
@@ -166,142 +65,169 @@ class JobManager:
         *,
         device: str = "auto",
         drill_down: DrillDown | None = None,
+        asker: Asker | None = None,
     ) -> JobSnapshot:
         """Ask for a diff, or for a drill-down into one of its pairs, or join the job that is
-        already on it. Raises ``InvalidOption`` for a drill-down of an unknown kind, and
-        ``ResultError`` where too many wait."""
-        job = _Job(comparison, device, drill_down)
+        already on it; ``asker`` is who does, None for nobody in particular.
+
+        Raises ``InvalidOption`` for a drill-down of an unknown kind, and ``ResultError`` where too
+        many wait or the server is being stopped.
+        """
+        job = BackgroundJob(comparison, device, drill_down, asker)
         with self._condition:
             for other in self._jobs_for(job.request):
                 if other.active and other.device == device:
-                    return other.snapshot()
-            if len(self._queues[job.lane]) >= _MOST_QUEUED:
-                raise ResultError(
-                    f"{_MOST_QUEUED} other jobs wait to be done, and no more can be taken.",
-                    hint="Try again in some minutes.",
-                )
-            self._jobs[job.id] = job
-            if job.lane not in self._threads:
-                # A daemon: a server that is told to stop does not wait for a diff to end, and the
-                # journal keeps what was measured.
-                self._threads[job.lane] = threading.Thread(
-                    target=self._work, args=(job.lane,), name=f"modeldiff {job.lane}", daemon=True
-                )
-                self._threads[job.lane].start()
-            self._queues[job.lane].append(job)
-            self._condition.notify_all()
-            return job.snapshot()
+                    other.want(asker)
+                    return self._snapshot(other)
+            if self._closing:
+                raise _restarting()
+            self._require_room(job.user)
+            self._begin(job)
+            return self._snapshot(job)
 
     def job(self, job_id: str) -> JobSnapshot | None:
         """The job with this id; None if there is none or it was long ago."""
         with self._condition:
             job = self._jobs.get(job_id)
-            return job.snapshot() if job else None
+            return self._snapshot(job) if job else None
 
     def find(
-        self, comparison: Comparison, *, drill_down: DrillDown | None = None
+        self,
+        comparison: Comparison,
+        *,
+        drill_down: DrillDown | None = None,
+        asker: Asker | None = None,
     ) -> JobSnapshot | None:
-        """The newest job for this diff or drill-down, on whatever device; None if there is none."""
+        """The newest job for this diff or drill-down, on whatever device; None if there is none. An
+        ``asker`` who finds one that is under way wants it from now on."""
         with self._condition:
-            request = (*comparison.references, comparison.layers, drill_down)
-            job = next(self._jobs_for(request), None)
-            return job.snapshot() if job else None
+            job = next(self._jobs_for(job_request(comparison, drill_down)), None)
+            if job is None and asker is not None and not self._closing:
+                new = BackgroundJob(comparison, "auto", drill_down, asker)
+                if self._performer.is_under_way(new):
+                    self._begin(job := new)
+            if job is None:
+                return None
+            if job.active and asker is not None:
+                job.want(asker)
+            return self._snapshot(job)
 
-    def cancel(self, job_id: str) -> None:
+    def leave(
+        self, session: str, *, but: JobRequest | None = None, drill_downs: bool = False
+    ) -> None:
+        """A ``session`` wants none of its jobs any more ``but`` one; with ``drill_downs`` that is
+        said of drill-downs alone."""
+        with self._condition:
+            for job in self._jobs.values():
+                if job.request != but and (job.drill_down is not None or not drill_downs):
+                    job.leave(session, self._clock())
+
+    def sessions(self) -> frozenset[str]:
+        """The sessions that want a job which is under way."""
+        with self._condition:
+            jobs = [job for job in self._jobs.values() if job.active]
+            return frozenset(session for job in jobs for session in job.askers)
+
+    def sweep(self) -> None:
+        """Stop the jobs that nobody has wanted for some seconds. To be called now and then."""
+        with self._condition:
+            now = self._clock()
+            for job in list(self._jobs.values()):
+                since = job.unwanted_since
+                if job.active and since is not None and now - since >= _GRACE:
+                    job.abandoned = True
+                    self._stop(job)
+
+    def cancel(self, job_id: str, asker: Asker | None = None) -> None:
         """Stop a job: at once if it is queued, else as soon as it next reports. One that is over,
-        or unknown, is left as it is."""
+        or unknown, is left as it is, and so is one that belongs to another user than ``asker``'s
+        (None: whoever runs the process)."""
         with self._condition:
             job = self._jobs.get(job_id)
-            if job is None or job.ended is not None:
+            if job is None or not job.active:
                 return
-            job.stop = True
-            if job.state == "queued":
-                self._queues[job.lane].remove(job)
-                self._end(job, "cancelled")
+            if asker is None or job.owner is None or job.owner.user == asker.user:
+                self._stop(job)
 
-    def _jobs_for(self, request: _Request) -> Iterator[_Job]:
-        """The jobs for this request, newest first."""
-        return (job for job in reversed(self._jobs.values()) if job.request == request)
-
-    def _work(self, lane: str) -> None:
+    def shut_down(self, seconds: float) -> bool:
+        """Take no new jobs and end those that there are, with a word to those who want them. Waits
+        for that for some ``seconds`` at most, and says whether all have ended."""
         with self._condition:
-            queue = self._queues[lane]
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: queue)
-                job = queue.popleft()
-                job.state, job.started = "opening", time.monotonic()
-            state, error = self._outcome(job)
-            with self._condition:
-                self._end(job, state, error)
-
-    def _outcome(self, job: _Job) -> tuple[JobState, ModeldiffError | None]:
-        try:
-            self._run(job)
-        except Cancelled:
-            return "cancelled", None
-        except ModeldiffError as error:
-            return "failed", error
-        except Exception as error:
-            what = "diff" if job.drill_down is None else f"closer look ({job.drill_down})"
-            _log.exception("The %s of %s and %s failed", what, *job.references)
-            return "failed", ModeldiffError(
-                f"The {what.partition(' (')[0]} stopped at an error that was not foreseen: "
-                f"{type(error).__name__}: {error}",
-                hint="Please report it, with the lines that the log has about it.",
+            self._closing = True
+            for job in list(self._jobs.values()):
+                if job.active:
+                    self._stop(job)
+            return self._condition.wait_for(
+                lambda: all(job.ended is not None for job in self._jobs.values()), seconds
             )
-        return "done", None
 
-    def _run(self, job: _Job) -> None:
-        def on_progress(progress: Progress) -> None:
-            with self._unless_stopped(job):
-                job.report(progress)
+    def _begin(self, job: BackgroundJob) -> None:
+        self._jobs[job.id] = job
+        self._performer.begin(job)
 
-        def on_change(change: Change) -> None:
-            with self._unless_stopped(job):
-                job.rows.append(change)
+    def _snapshot(self, job: BackgroundJob) -> JobSnapshot:
+        if job.ended is None:
+            self._performer.refresh(job)
+        return job.snapshot(self._clock())
 
-        def on_alignment(alignment: Alignment) -> None:
-            with self._unless_stopped(job):
-                job.alignment, job.rows = alignment, []
-
-        assert job.comparison is not None, "it is let go of only when the job is over"
-        # It may have waited for long: what was opened when it was asked may be another file now.
-        comparison = job.comparison.reopened()
-        with self._unless_stopped(job):
-            job.key = comparison.key
-        if job.drill_down is not None:
-            run_drill_down(comparison, job.drill_down, device=job.device, progress=on_progress)
-            return
-        result = run_diff(
-            comparison,
-            device=job.device,
-            progress=on_progress,
-            on_change=on_change,
-            on_alignment=on_alignment,
+    def _jobs_for(self, request: JobRequest) -> Iterator[BackgroundJob]:
+        """The jobs for this request, newest first, but for those that all have left: who comes
+        back finds them not stopped but not begun."""
+        return (
+            job
+            for job in reversed(self._jobs.values())
+            if job.request == request and not job.abandoned
         )
-        with self._condition:
-            job.rows = list(result.changes)
 
-    @contextmanager
-    def _unless_stopped(self, job: _Job) -> Iterator[None]:
-        """The lock, to change ``job``. Raises ``Cancelled`` if somebody stopped it."""
-        with self._condition:
-            if job.stop:
-                raise Cancelled("Somebody stopped it.")
-            yield
+    def _require_room(self, user: str) -> None:
+        waiting = [job for job in self._jobs.values() if job.active and job.started is None]
+        most, most_of_one = MOST_QUEUED.value(), MOST_QUEUED_PER_USER.value()
+        if len(waiting) >= most:
+            raise ResultError(
+                f"{most:,} other jobs wait to be done, and no more can be taken.",
+                hint="Try again in some minutes.",
+            )
+        if sum(job.user == user for job in waiting) >= most_of_one:
+            raise ResultError(
+                f"{most_of_one:,} of your own jobs wait to be done, and no more can be taken.",
+                hint="Stop one of them, or try again when one is done.",
+            )
 
-    def _end(self, job: _Job, state: JobState, error: ModeldiffError | None = None) -> None:
-        job.state, job.error, job.ended = state, error, time.monotonic()
+    def _stop(self, job: BackgroundJob) -> None:
+        job.stop = True
+        if self._performer.withdraw(job, self._closing):
+            self._end(job, "cancelled", None)
+
+    def _end(self, job: BackgroundJob, state: JobState, error: ModeldiffError | None) -> None:
+        if state == "cancelled" and self._closing:
+            state, error = "failed", _restarting()
+        job.state, job.error, job.ended = state, error, self._clock()
         alike = (each for each in self._jobs.values() if each.lane == job.lane)
         over = [each for each in alike if each.ended is not None and each is not job]
         for each in over:
             each.forget()
         for each in over[: max(0, len(over) + 1 - _KEPT_JOBS)]:
             del self._jobs[each.id]
+        self._condition.notify_all()
 
 
-_manager = JobManager()
-submit = _manager.submit
-find = _manager.find
-cancel = _manager.cancel
+def _restarting() -> ResultError:
+    return ResultError(
+        "The server is being restarted; the diff goes on where it stopped.",
+        hint="Load the page again in a minute, and ask for it once more if it has not begun.",
+    )
+
+
+@cache
+def _manager() -> JobManager:
+    return JobManager(Delegation if WORKER.value() else Lanes)
+
+
+_making = threading.Lock()
+
+
+def job_manager() -> JobManager:
+    """The jobs of this process, measured here or, where the settings say so, by ``modeldiff
+    worker``. Raises ``InvalidOption`` where the settings can't be read."""
+    with _making:
+        return _manager()

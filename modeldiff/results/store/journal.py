@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +113,30 @@ def journal_fault(path: Path, key: str) -> str:
     return f"its last {lost:,} bytes are not what was written" if lost else ""
 
 
+class JournalTail:
+    """What another process adds to the journal at ``path``, of the question ``key``, while it
+    measures. Each line is read once; nothing is changed."""
+
+    def __init__(self, path: Path, key: str) -> None:
+        self._path, self._head = path, _head(key)
+        self._end, self._checksum = 0, 0
+
+    def read(self) -> dict[PairId, Entry]:
+        """The entries that came since the last call. None while there is no journal, of another
+        version or question, or it can't be read."""
+        try:
+            with self._path.open("rb") as lines:
+                if lines.seek(0, 2) < self._end:  # it was begun anew
+                    self._end = 0
+                if not self._end:
+                    entries, self._end, self._checksum = _read(self._path, self._head)
+                else:
+                    entries, self._end, self._checksum = _read_on(lines, self._end, self._checksum)
+                return entries
+        except OSError:
+            return {}
+
+
 class Journal:
     """An open journal; ``entries`` is what earlier runs left in it, in their order.
 
@@ -191,19 +215,25 @@ def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int, int]:
     with path.open("rb") as lines:
         if lines.readline(len(head)) != head:
             return entries, 0, checksum
-        end = len(head)
-        while line := lines.readline(_LONGEST_LINE):
-            row = line[_CHECKSUM:-1]
-            next_checksum = zlib.crc32(row, checksum)
-            if line != _line(next_checksum, row):
-                break
-            try:
-                pair, entry = _entry(json.loads(row))
-                entries[pair] = entry
-            except (ValueError, TypeError, KeyError, RecursionError):
-                break
-            end += len(line)
-            checksum = next_checksum
+        return _read_on(lines, len(head), checksum)
+
+
+def _read_on(lines: BinaryIO, end: int, checksum: int) -> tuple[dict[PairId, Entry], int, int]:
+    """As ``_read``, of a journal that was read until ``end``, where its checksum was this one."""
+    entries: dict[PairId, Entry] = {}
+    lines.seek(end)
+    while line := lines.readline(_LONGEST_LINE):
+        row = line[_CHECKSUM:-1]
+        next_checksum = zlib.crc32(row, checksum)
+        if line != _line(next_checksum, row):
+            break
+        try:
+            pair, entry = _entry(json.loads(row))
+            entries[pair] = entry
+        except (ValueError, TypeError, KeyError, RecursionError):
+            break
+        end += len(line)
+        checksum = next_checksum
     return entries, end, checksum
 
 

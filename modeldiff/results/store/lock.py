@@ -50,6 +50,14 @@ def held_if_free(path: Path) -> Iterator[bool]:
         lock.release()
 
 
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lock file at ``path`` now. It is there afterwards as before."""
+    if not path.exists():
+        return False
+    with held_if_free(path) as free:
+        return not free
+
+
 def _lock_file(path: Path) -> filelock.BaseFileLock:
     # Who may not open another's lock file for writing could not wait for its end.
     return filelock.FileLock(path, timeout=0, mode=0o664 if is_of_group(path.parent) else 0o644)

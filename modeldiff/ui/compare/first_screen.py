@@ -39,8 +39,8 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
     """Draw it for a pair that has weights."""
     changes = changes_so_far(comparison, state)
     with st.container(key="answer", gap=None):
-        if state.job is not None and state.job.error is not None:
-            show_error(state.job.error)
+        if state.error is not None:
+            show_error(state.error)
         else:
             for line in answer_of(comparison, state, changes):
                 st.markdown(sentence_text(line))

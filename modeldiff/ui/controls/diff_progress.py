@@ -11,17 +11,19 @@ import streamlit as st
 
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
-from modeldiff.results import Result, load_result, submit
+from modeldiff.results import Result, job_manager, job_request, load_result, note_asked
 from modeldiff.text.formatting import format_bytes, format_duration
 from modeldiff.ui.controls.follow_job import (
     JobWords,
     ResultOrJob,
+    ask,
     follow_job,
     job_panel,
     result_or_job,
 )
+from modeldiff.ui.session.asking import asker
 from modeldiff.ui.session.known_pairs import remember_pair
-from modeldiff.ui.session.selected_pair import ChosenPair, chosen_device, open_chosen_pair
+from modeldiff.ui.session.selected_pair import ChosenPair, open_chosen_pair
 from modeldiff.ui.widgets.markdown import code
 
 STARTS_BY_ITSELF_BELOW = 2_000_000_000
@@ -69,20 +71,27 @@ def changes_so_far(comparison: Comparison, state: DiffState) -> ChangeTable:
 
 def begin_run() -> ChosenPair:
     """Open the chosen pair and ask for its state, once for all parts of the page that follow it. A
-    pair of small local checkpoints is measured without being asked, once."""
+    pair of small local checkpoints is measured without being asked, once. What this session asked
+    for of another pair is left to others who want it."""
     chosen = open_chosen_pair()
-    if (comparison := chosen.comparison) is not None:
+    comparison = chosen.comparison
+    wanted = None if comparison is None else job_request(comparison)
+    job_manager().leave(asker().session, but=wanted)
+    if comparison is not None:
         state = diff_state(comparison)
-        if state == DiffState(None, None) and _starts_by_itself(comparison):
-            state = DiffState(None, submit(comparison, device=chosen_device()))
+        if state.result is None and state.job is None and _starts_by_itself(comparison):
+            ask(comparison)
+            state = diff_state(comparison)
         st.session_state[_STATE] = state
+        if (user := asker().name) and comparison.has_weights:
+            note_asked(user, comparison.key)
         remember_pair(comparison.base.text, comparison.target.text)
     return chosen
 
 
 def start_diff(comparison: Comparison) -> None:
     """Ask for the diff. Whoever asked for the same before is joined."""
-    submit(comparison, device=chosen_device())
+    ask(comparison)
 
 
 def follow(
@@ -103,7 +112,7 @@ def diff_status(comparison: Comparison, state: DiffState, *, with_error: bool = 
     """Start, progress, stop or failure of a diff that has no result yet, in the place where its
     coverage will stand. ``with_error``: what went wrong, too."""
     job_panel(
-        state.job,
+        state,
         _WORDS,
         cost=_cost(comparison),
         start=lambda: start_diff(comparison),

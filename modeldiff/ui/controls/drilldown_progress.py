@@ -13,15 +13,16 @@ from typing import Any
 import streamlit as st
 
 from modeldiff.comparison import Comparison
-from modeldiff.results import DrillDown, load_drill_down, submit
+from modeldiff.results import DrillDown, job_manager, job_request, load_drill_down
 from modeldiff.ui.controls.follow_job import (
     JobWords,
     ResultOrJob,
+    ask,
     follow_job,
     job_panel,
     result_or_job,
 )
-from modeldiff.ui.session.selected_pair import chosen_device
+from modeldiff.ui.session.asking import asker
 
 _PATIENCE = 0.6
 """Seconds that a page waits for a drill-down before it shows how far it is: most are there by
@@ -48,23 +49,26 @@ def follow_drill_down(
 ) -> None:
     """Show a drill-down, or how far it is, or a button that starts it and says what it costs.
 
-    ``by_itself``: it starts unasked, once. ``show`` draws its result.
+    ``by_itself``: it starts unasked, once. A drill-down that this session looked at before is left
+    to others who want it. ``show`` draws its result.
     """
 
     def state_now() -> ResultOrJob[Any]:
         return _state(comparison, request)
 
     def start() -> None:
-        submit(comparison, device=chosen_device(), drill_down=request)
+        ask(comparison, request)
 
     def draw(state: ResultOrJob[Any]) -> None:
         if state.result is None:
-            job_panel(state.job, _WORDS, cost=cost, start=start)
+            job_panel(state, _WORDS, cost=cost, start=start)
         else:
             show(state.result)
 
+    wanted = job_request(comparison, request)
+    job_manager().leave(asker().session, but=wanted, drill_downs=True)
     state = state_now()
-    if by_itself and state.result is None and state.job is None:
+    if by_itself and state.result is None and state.job is None and state.refused is None:
         start()
         until = time.monotonic() + _PATIENCE
         while (state := state_now()).active and time.monotonic() < until:

@@ -13,28 +13,40 @@ from typing import Generic, TypeVar
 import streamlit as st
 
 from modeldiff.comparison import Comparison
-from modeldiff.results import DrillDown, JobSnapshot, cancel, find
+from modeldiff.errors import ModeldiffError
+from modeldiff.results import DrillDown, JobSnapshot, job_manager, job_request
 from modeldiff.text.formatting import format_bytes, format_duration, format_rate
 from modeldiff.ui.controls.pulse import keep_pace
+from modeldiff.ui.session.asking import asker
+from modeldiff.ui.session.selected_pair import chosen_device
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import plain
 
 SECONDS_BETWEEN_POLLS = 1.0
+_REFUSED = "refused_jobs"
+"""Where in the session the errors are of jobs that were asked for and not taken, by request."""
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
 class ResultOrJob(Generic[_Result]):
-    """What there is of what was asked for: its result, or the job that works on it, or neither."""
+    """What there is of what was asked for: its result, or the job that works on it, or neither;
+    then ``refused`` says why, where it was asked for and not taken."""
 
     result: _Result | None
     job: JobSnapshot | None
+    refused: ModeldiffError | None = None
 
     @property
     def active(self) -> bool:
         """Whether somebody is on it now."""
         return self.job is not None and self.job.active
+
+    @property
+    def error(self) -> ModeldiffError | None:
+        """What went wrong last; None where nothing did."""
+        return self.refused or (self.job.error if self.job is not None else None)
 
 
 @dataclass(frozen=True)
@@ -64,12 +76,27 @@ def result_or_job(
     """The state now of the comparison's diff, or of a drill-down into it. ``load`` gives the stored
     result and raises ``LookupError`` where there is none."""
     # The job first: one that ends meanwhile has left its result before it was done.
-    job = find(comparison, drill_down=drill_down)
+    job = job_manager().find(comparison, drill_down=drill_down, asker=asker())
     try:
         return ResultOrJob(load(), None)
     except LookupError:
-        # A job that is done without a result belongs to files or a cache that are gone.
-        return ResultOrJob(None, None if job is not None and job.state == "done" else job)
+        pass
+    refused = st.session_state.get(_REFUSED, {}).get(job_request(comparison, drill_down))
+    # A job that is done without a result belongs to files or a cache that are gone.
+    return ResultOrJob(None, None if job is not None and job.state == "done" else job, refused)
+
+
+def ask(comparison: Comparison, drill_down: DrillDown | None = None) -> None:
+    """Ask for the comparison's diff, or for a drill-down into it, in the name of who looks. Whoever
+    asked for the same before is joined. Why it is not taken is a part of its state from then on."""
+    refused = st.session_state.setdefault(_REFUSED, {})
+    refused.clear()
+    try:
+        job_manager().submit(
+            comparison, device=chosen_device(), drill_down=drill_down, asker=asker()
+        )
+    except ModeldiffError as error:
+        refused[job_request(comparison, drill_down)] = error
 
 
 def follow_job(
@@ -104,7 +131,7 @@ def follow_job(
 
 
 def job_panel(
-    job: JobSnapshot | None,
+    state: ResultOrJob[_Result],
     words: JobWords,
     *,
     cost: str,
@@ -112,19 +139,25 @@ def job_panel(
     start_label: str = "",
     with_error: bool = True,
 ) -> None:
-    """Progress of a job that runs, and a button to stop it; else what became of it, what it costs,
-    and a button that calls ``start``, named ``start_label`` where nothing was done yet. What went
-    wrong is drawn ``with_error`` only: it may stand elsewhere.
+    """Progress of a job that runs, and a button to stop it for whoever asked for it; else what
+    became of it, what it costs, and a button that calls ``start``, named ``start_label`` where
+    nothing was done yet. What went wrong is drawn ``with_error`` only: it may stand elsewhere.
 
     Both are a line of one height, so that nothing below moves when one takes the other's place.
     """
-    active = job is not None and job.active
-    if with_error and job is not None and job.error is not None:
-        show_error(job.error)
+    job = state.job
+    if with_error and state.error is not None:
+        show_error(state.error)
     with st.container(horizontal=True, vertical_alignment="center", key=f"job_{words.name}"):
-        if job is not None and active:
-            st.progress(job_share(job), text=f"**{job_stage(job, words)}** {_pace(job)}")
-            st.button("Stop", key=f"cancel_{words.name}", on_click=cancel, args=(job.id,))
+        if job is not None and job.active:
+            me = asker()
+            theirs = job.owner is not None and job.owner.user != me.user
+            about = filter(None, (_whose(job) if theirs else "", _pace(job)))
+            text = f"**{job_stage(job, words)}** {' · '.join(about)}"
+            st.progress(job_share(job), text=text)
+            if not theirs:
+                stop = job_manager().cancel
+                st.button("Stop", key=f"cancel_{words.name}", on_click=stop, args=(job.id, me))
             return
         end = words.before if job is None else words.stopped if job.error is None else words.failed
         st.markdown(f"{end} {cost}".lstrip(), width="content")
@@ -137,13 +170,15 @@ def job_panel(
 
 
 def job_stage(job: JobSnapshot, words: JobWords) -> str:
-    """What a job that runs is at, in a few words."""
+    """What a job that runs is at, in a few words of Markdown."""
     stages = {
-        "queued": words.queued,
+        "queued": _queue(job, words),
+        "unattended": "Waiting for the process that measures, which does not run",
         "opening": "Reading headers",
-        "waiting": "Another process is measuring this pair",
     }
     progress = job.progress
+    if job.state == "waiting":
+        return f"Another process is measuring this pair, {job_share(job):.0%}"
     if job.state in stages or progress is None:
         return stages.get(job.state, words.reading)
     if progress.phase == "fetching":
@@ -159,6 +194,22 @@ def job_share(job: JobSnapshot) -> float:
     if progress is None or not progress.bytes_total:
         return 0.0
     return min(1.0, progress.bytes_done / progress.bytes_total)
+
+
+def _queue(job: JobSnapshot, words: JobWords) -> str:
+    """What a job waits for, whose that is and for how long, as far as it is known."""
+    place = job.place
+    if place is None or not place.names:
+        return words.queued
+    owner = f", asked for by {plain(place.owner)}" if place.owner else ""
+    left = "" if place.seconds_left is None else f", {format_duration(place.seconds_left)} left"
+    more = f", then {place.ahead - 1:,} more" if place.ahead > 1 else ""
+    return f"{words.queued}: {plain(place.names)}{owner}{left}{more}"
+
+
+def _whose(job: JobSnapshot) -> str:
+    """Who asked for a job, if that is known."""
+    return f"asked for by {plain(job.owner.name)}" if job.owner and job.owner.name else ""
 
 
 def _pace(job: JobSnapshot) -> str:

@@ -52,8 +52,8 @@ def answer_slide(
     """The answer of a pair with weights, as far as it is measured."""
     shown = differences_of(comparison, changes)
     lines = [*answer_of(comparison, state, changes)]
-    if state.job is not None and state.job.error is not None:
-        lines = [state.job.error.message]
+    if state.error is not None:
+        lines = [state.error.message]
     findings = [finding("=", *same_words(comparison))]
     if state.result is not None:
         sign, text = coverage_words(state.result)

@@ -10,7 +10,8 @@ import streamlit as st
 from modeldiff.checkpoints import parse_reference
 from modeldiff.checkpoints.names import model_name
 from modeldiff.errors import InvalidReference
-from modeldiff.results import list_results
+from modeldiff.results import asked_by, list_results
+from modeldiff.ui.session.asking import asker
 from modeldiff.ui.session.presets import PRESETS, PairPreset
 
 _RECENT = "recent_pairs"
@@ -34,28 +35,34 @@ def known_pairs() -> tuple[PairPreset, ...]:
     for base, target in st.session_state.get(_RECENT, []):
         pair = base, target
         known[pair] = PairPreset(labels.get(pair) or _label(base, target), base, target)
-    for base, target in itertools.islice(_kept(), _MOST_KEPT):
+    for base, target, owner in itertools.islice(_kept(), _MOST_KEPT):
         if (base, target) not in known and (base, target) not in labels:
-            known[base, target] = PairPreset(f"Kept: {_label(base, target)}", base, target)
+            known[base, target] = PairPreset(f"{owner}: {_label(base, target)}", base, target)
     for preset in PRESETS:
         known.setdefault((preset.base, preset.target), preset)
     return tuple(known.values())
 
 
-def _kept() -> Iterator[tuple[str, str]]:
-    """The pairs of kept results, newest first, that may be opened here."""
-    pairs: dict[tuple[str, str], None] = {}
-    for header in _headers():
-        pairs.setdefault(header)
-    for base, target in pairs:
+def _kept() -> Iterator[tuple[str, str, str]]:
+    """The pairs of kept results that may be opened here, newest first, and ``Yours`` or ``Kept``;
+    those first that who has logged in asked for."""
+    user = asker().name
+    own = set(asked_by(user)) if user else set()
+    pairs: dict[tuple[str, str], bool] = {}
+    for base, target, key in _headers():
+        pairs[base, target] = pairs.get((base, target), False) or key in own
+    for (base, target), is_own in sorted(pairs.items(), key=lambda pair: not pair[1]):
         if _name(base) and _name(target):
-            yield base, target
+            yield base, target, "Yours" if is_own else "Kept"
 
 
 # The folder of results changes when a diff ends; who waits half a minute sees it.
 @st.cache_data(ttl="30s", show_spinner=False)
-def _headers() -> list[tuple[str, str]]:
-    return [(header.base_reference, header.target_reference) for header in list_results()[:200]]
+def _headers() -> list[tuple[str, str, str]]:
+    return [
+        (header.base_reference, header.target_reference, header.key)
+        for header in list_results()[:200]
+    ]
 
 
 def _label(base: str, target: str) -> str:

@@ -63,6 +63,14 @@ def require_login() -> None:
         st.stop()
 
 
+def known_visitor() -> Visitor | None:
+    """Who has logged in, for what is done in their name; None where nobody has to."""
+    header = LOGIN_HEADER.value()
+    if header:
+        return by_header(st.context.headers, header)
+    return by_claims(st.user.to_dict()) if LOGIN.value() else None
+
+
 def by_header(headers: Mapping[str, str], name: str) -> Visitor | None:
     """Whom the proxy names in its header; None where it names nobody."""
     address = headers.get(name, "").strip().lower()

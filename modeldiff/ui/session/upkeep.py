@@ -1,4 +1,5 @@
-"""What a server does beside its pages, once a process: keep the cache in bounds and be quick.
+"""What a server does beside its pages, once a process: keep the cache in bounds, be quick, look
+after who is there, and end well.
 
 On a shared server that is to compile the kernels and to import what is slow before somebody waits.
 """
@@ -16,6 +17,8 @@ import streamlit as st
 from modeldiff.changes.kernels.object_code import kernels
 from modeldiff.results.housekeeping.pruning import prune_daily
 from modeldiff.settings.startup import is_server
+from modeldiff.ui.session.presence import begin_presence
+from modeldiff.ui.session.stopping import begin_listening
 
 _log = logging.getLogger(__name__)
 _HOUR = 3600
@@ -26,7 +29,9 @@ _SLOW_TO_IMPORT = ("torch", "transformers.models.auto")
 
 @st.cache_resource(show_spinner=False)
 def begin_upkeep() -> None:
-    """Begin, on a thread of its own; later calls do nothing."""
+    """Begin, on threads of their own; later calls do nothing."""
+    begin_presence()
+    begin_listening()
     threading.Thread(target=_keep_up, name="upkeep", daemon=True).start()
 
 

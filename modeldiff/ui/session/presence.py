@@ -1,0 +1,57 @@
+"""Which sessions are still there: a job whose last viewer has gone is stopped.
+
+A page that is closed says nothing, and a browser that loses its connection for a moment comes back
+as the same session. So a session counts as gone once it was away for some time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+
+from streamlit import runtime
+
+from modeldiff.results import job_manager
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_AWAY = 60.0
+
+
+class Presence:
+    """Since when each session is away: ``is_here`` says whether one is connected, ``clock`` gives
+    seconds, and ``gone`` is told of one that was away for a minute."""
+
+    def __init__(
+        self,
+        is_here: Callable[[str], bool],
+        gone: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._is_here, self._gone, self._clock = is_here, gone, clock
+        self._away_since: dict[str, float] = {}
+
+    def look(self, wanted: frozenset[str]) -> None:
+        """Look at the sessions that are ``wanted``, and forget all others."""
+        now = self._clock()
+        away = {each: now for each in wanted if not self._is_here(each)}
+        self._away_since = {each: self._away_since.get(each, now) for each in away}
+        for session, since in self._away_since.items():
+            if now - since >= _SECONDS_AWAY:
+                self._gone(session)
+
+
+@cache
+def begin_presence() -> None:
+    """Look after the sessions of this process, on a thread of its own, once."""
+    if runtime.exists():
+        presence = Presence(runtime.get_instance().is_active_session, job_manager().leave)
+        threading.Thread(target=_look_after, args=(presence,), name="presence", daemon=True).start()
+
+
+def _look_after(presence: Presence) -> None:
+    while True:
+        presence.look(job_manager().sessions())
+        job_manager().sweep()
+        time.sleep(_SECONDS_BETWEEN_LOOKS)

@@ -1,0 +1,133 @@
+"""Two who have logged in on one server: whose turn it is, who may stop what, and how it ends."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from scripts.serving import Server, serve
+from tests.browser.conftest import Watched
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+HEADER = "X-Forwarded-User"
+# Between the sign and the domain stands what keeps Markdown from making a link.
+ADA, BOB = re.compile(r"ada@\W?example\.org"), re.compile(r"bob@\W?example\.org")
+# Each diff waits after its first row for a file that never comes.
+_ENDLESS = (
+    sys.executable,
+    "-c",
+    """
+import sys
+import time
+
+from streamlit.web.cli import main
+
+from modeldiff.results.jobs import lanes
+
+run_diff = lanes.run_diff
+
+def endless(*sides, progress, on_change, **options):
+    last = []
+
+    def report(now):
+        last[:] = [now]
+        progress(now)
+
+    def wait(change):
+        on_change(change)
+        while change.statistics is not None:
+            progress(last[0])
+            time.sleep(0.02)
+
+    return run_diff(*sides, progress=report, on_change=wait, **options)
+
+lanes.run_diff = endless
+sys.argv = ["streamlit", "run", "streamlit_app.py", *sys.argv[1:]]
+main()
+""",
+)
+_GO = """address => {
+  history.pushState({}, "", address)
+  dispatchEvent(new PopStateEvent("popstate"))
+}"""
+
+
+@pytest.fixture
+def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """A server behind a proxy that logs in, on which no diff ever ends."""
+    monkeypatch.setenv("MODELDIFF_LOGIN_HEADER", HEADER)
+    monkeypatch.setenv("MODELDIFF_MAX_QUEUED_PER_USER", "1")
+    with serve(tmp_path, _ENDLESS) as server:
+        yield server
+
+
+@contextmanager
+def tab_of(browser: Browser, user: str) -> Iterator[Page]:
+    """A tab as the proxy lets it through for somebody."""
+    context = browser.new_context(extra_http_headers={HEADER: user})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    watched = Watched(page)
+    yield page
+    context.close()
+    assert watched.complaints == []
+
+
+def panel(tab: Page) -> Locator:
+    return tab.locator(".st-key-job_diff")
+
+
+def stop_button(tab: Page) -> Locator:
+    return panel(tab).get_by_role("button", name="Stop", exact=True)
+
+
+def test_a_queue_of_two_users_and_a_cancel(endless: Server, browser: Browser) -> None:
+    with tab_of(browser, "ada@example.org") as ada, tab_of(browser, "bob@example.org") as bob:
+        ada.goto(f"{endless.url}/?target=demo:lora")
+        expect(panel(ada)).to_contain_text("Measuring")
+        bob.goto(f"{endless.url}/?target=demo:tuned")
+        expect(panel(bob)).to_contain_text(
+            "Waiting for another diff to finish: Demo base → Demo LoRA, asked for by"
+        )
+        expect(panel(bob)).to_contain_text(ADA)
+        expect(stop_button(bob)).to_be_visible()
+
+        # Who looks at a diff of somebody else sees whose it is, and can't stop it.
+        with tab_of(browser, "eve@example.org") as eve:
+            eve.goto(f"{endless.url}/?target=demo:lora")
+            expect(panel(eve)).to_contain_text(ADA)
+            expect(stop_button(eve)).to_have_count(0)
+            stop_button(ada).click()
+            expect(panel(ada)).to_contain_text("Stopped.")
+            expect(panel(eve)).to_contain_text("Stopped.")
+        expect(panel(bob)).to_contain_text("Measuring")
+
+        # Another pair leaves the old one, which then ends, and the next one begins.
+        ada.goto(f"{endless.url}/?target=demo:unrelated")
+        expect(panel(ada)).to_contain_text(BOB)
+        with tab_of(browser, "ada@example.org") as second:
+            second.goto(f"{endless.url}/?target=demo:continued")
+            expect(second.get_by_text("1 of your own jobs wait")).to_be_visible()
+            expect(panel(second).get_by_role("button", name="Measure")).to_be_visible()
+        bob.evaluate(_GO, "?base=catalog:gpt2-124m&target=catalog:llama-3-8b")
+        expect(panel(ada)).to_contain_text("Measuring", timeout=60_000)
+
+
+def test_viewers_are_told_of_a_restart(endless: Server, browser: Browser) -> None:
+    # Not watched: a page complains of a server that is gone.
+    with browser.new_context(extra_http_headers={HEADER: "ada@example.org"}) as context:
+        tab = context.new_page()
+        tab.goto(f"{endless.url}/?target=demo:lora")
+        expect(panel(tab)).to_contain_text("Measuring")
+        endless.process.send_signal(signal.SIGTERM)
+        expect(tab.get_by_text("The server is being restarted")).to_be_visible()
+        assert endless.process.wait(60) == 0
+        assert list(endless.cache.rglob("*.journal"))
