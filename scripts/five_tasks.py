@@ -146,14 +146,6 @@ def in_the_app(person: Person, url: str, folder: Path, target: Path) -> None:
     settle(page)
     with person.task("3. on a projector: full screen, all views, and back"):
         present(person)
-    page.goto("about:blank")
-    with person.task("4. reopen a kept pair"):
-        page.goto(url)
-        person.button("Pair")
-        person.click(page.locator(".st-key-preset").get_by_role("combobox"))
-        person.click(page.get_by_role("option", name=f"{_BASE.name} → {target.name}"))
-        expect(page.get_by_role("heading", level=1)).to_have_text(f"{_BASE.name} → {target.name}")
-        expect(page.locator(".st-key-measured")).to_be_visible()
     shutil.rmtree(target)  # the weights are gone by next week
     page.goto("about:blank")
     with person.task("4. reopen a file, without the weights"):
