@@ -177,13 +177,13 @@ def test_an_outlier_does_not_flatten_the_scale_and_is_said() -> None:
 def test_rounding_alone_does_not_fill_the_scale_with_heat() -> None:
     scale = choose_value_scale([0.0, 0.390625], MEDIAN, [0.390625])
     assert scale.position(0.390625) < 0.2
-    assert "floor" in "".join(tick.text for tick in scale.ticks())
+    assert scale.floor == 0.390625
 
 
 def test_the_ceiling_is_the_top_where_models_are_unrelated() -> None:
     scale = choose_value_scale([139.0, 143.0, 8.0], MEDIAN, [0.390625])
     assert scale.top == MEDIAN.ceiling and not scale.clipped
-    assert scale.ticks()[-1].text == "141\nunrelated"
+    assert scale.ticks()[-1].text == "141"
 
 
 def test_shares_are_drawn_from_0_to_100() -> None:
@@ -202,6 +202,5 @@ def test_any_values_have_a_scale_with_ticks_apart(
     scale: ValueScale = choose_value_scale(values, metric, floors)
     places = [tick.position for tick in scale.ticks()]
     assert places[0] == 0 and places[-1] == 1 and places == sorted(places)
-    # Floor and ceiling are named wherever they are; round numbers give way to them.
     assert len(places) == len(set(places))
     assert all(0 <= scale.position(value) <= 1 for value in values)

@@ -2,7 +2,8 @@
 
 There are two ramps: heat where matrices are on the scale, the second one where only norms, biases
 or other vectors are. By default there is one scale on each, so that none can be mistaken for the
-other.
+other. Groups have as many scales as there are, each explained by a ramp of its own; components are
+too many for that, and their one ramp says that it is relative.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ class ColourScales:
     second: frozenset[str]
     same: tuple[str, ...] = ()
 
+    @property
+    def relative(self) -> bool:
+        """Whether a colour says how near to its own component's most a cell is, and no more."""
+        return self.sharing == "component"
+
     def ramp(self, name: str) -> Ramp:
         """The ramp that a scale lies on."""
         return "second" if name in self.second else "heat"
@@ -51,17 +57,9 @@ class ColourScales:
             for name, reading in zip(self.names, readings, strict=True)
         ]
 
-    @property
-    def shared(self) -> Mapping[Ramp, str]:
-        """By ramp the one scale on it; nothing where several lie on it."""
-        alone: dict[Ramp, list[str]] = {}
-        for name in self.scales:
-            alone.setdefault(self.ramp(name), []).append(name)
-        return {ramp: names[0] for ramp, names in alone.items() if len(names) == 1}
-
     def reaches(self) -> Mapping[str, str]:
         """Where each scale ends, where several lie on one ramp; empty where they do not."""
-        if len(self.shared) == len({self.ramp(name) for name in self.scales}):
+        if len(self.scales) == len({self.ramp(name) for name in self.scales}):
             return {}
         return {name: f"to {scale.reach}" for name, scale in self.scales.items()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _OUTSIDE = {"embed_tokens": "embed", "lm_head": "head"}
 _MOST = 24
@@ -59,3 +59,9 @@ def _abbreviated(name: str) -> str:
         .replace("layernorm", "norm")
         .replace("attention", "attn")
     )
+
+
+def reach_of(column: str, part: str, reaches: Mapping[str, str]) -> str:
+    """Where the scale of a column, which is of a part of the model, ends; "" where the legend has
+    that."""
+    return reaches.get(column) or reaches.get(part, "")

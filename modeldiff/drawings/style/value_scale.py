@@ -22,8 +22,6 @@ half empty would be pale."""
 _FLOORS = 5
 """So many times the floor is the least that a scale spans."""
 _TICK_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
-_APART = 0.13
-"""Marks nearer than this share of the scale would write over each other."""
 _LEAST_TOP = 1e-300
 """Near the smallest numbers there are, powers of ten and their parts would be 0."""
 _DECADES = 5
@@ -32,7 +30,7 @@ _DECADES = 5
 
 @dataclass(frozen=True)
 class Tick:
-    """A marked value at ``position`` (0 to 1), and the text beside it, perhaps in two lines."""
+    """A marked value at ``position`` (0 to 1), and the text beside it."""
 
     position: float
     text: str
@@ -74,35 +72,7 @@ class ValueScale:
         """The number at the upper end."""
         return self._ends(_plain(self.top))[1].removeprefix("≥ ")
 
-    def ticks(self, apart: float = _APART) -> tuple[Tick, ...]:
-        """A few round values from 0 to the top, with floor and ceiling named, ascending.
-
-        Round values give way where they would be nearer than ``apart`` to another mark.
-        """
-        top = _plain(self.top)
-        ceiling = self.ceiling
-        zero, end = self._ends(top)
-        if ceiling is not None and self.position(ceiling) > 1 - apart:
-            end += "\nunrelated"
-        elif ceiling is not None and self.position(ceiling) == 0:
-            zero += "\nunrelated"
-        marks = [Tick(1.0, end)]
-        if ceiling is not None and 0 < self.position(ceiling) <= 1 - apart:
-            marks.append(Tick(self.position(ceiling), f"{_plain(ceiling)}\nunrelated"))
-        if self.floor is not None:
-            at = self.position(self.floor)
-            if at >= max(0.06, apart / 2):
-                marks.append(Tick(at, f"{self.metric.number(self.floor)}\nfloor"))
-            elif at > 0.002:
-                zero = f"{zero}\nfloor {self.metric.number(self.floor)}"
-        marks.append(Tick(0.0, zero))
-        for value in self._round_values():
-            at = self.position(value)
-            if all(abs(at - mark.position) >= apart for mark in marks):
-                marks.append(Tick(at, _plain(value)))
-        return tuple(sorted(marks, key=lambda mark: mark.position))
-
-    def round_ticks(self) -> tuple[Tick, ...]:
+    def ticks(self) -> tuple[Tick, ...]:
         """Round values from one end to the other, both ends among them, ascending; nothing is left
         out for want of room."""
         zero, end = self._ends(_plain(self.top))

@@ -3,13 +3,13 @@ side alone has. Each carries ``data-cell``, the position of what it shows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modeldiff.drawings.heatmap.faces import Face, short_number
 from modeldiff.drawings.heatmap.lines import LayerBlock
 from modeldiff.drawings.heatmap.marks import MARKS, label
-from modeldiff.drawings.heatmap.names import outside_name
+from modeldiff.drawings.heatmap.names import outside_name, reach_of
 from modeldiff.drawings.heatmap.options import HeatmapSize
 from modeldiff.drawings.heatmap.readings import Reading
 from modeldiff.drawings.heatmap.svg.cell_groups import CellGroups
@@ -32,12 +32,14 @@ _LOW = 9.0
 @dataclass(frozen=True)
 class CellTags:
     """Writes cells of one metric at one size; ``digits`` are those of the grid's numbers, 0 for
-    none; ``groups`` is how they are grouped."""
+    none; ``groups`` is how they are grouped; ``reaches`` are where scales end that the legend does
+    not say."""
 
     metric: Metric
     size: HeatmapSize
     digits: int
     groups: CellGroups
+    reaches: Mapping[str, str]
 
     def inside(self, at: int, reading: Reading, face: Face, box: CellBox) -> str:
         """A cell of the grid."""
@@ -128,6 +130,9 @@ class CellTags:
         words = _words(reading) or self._number(reading, face, box.width)
         if self._is_unrelated(reading):
             words += " unrelated"
+        reach = reach_of(reading.cell.column, reading.cell.part, self.reaches)
+        if reach and reading.value is not None and not face.sign:
+            words += f" ({reach})"
         room = box.width - 14 - text_width(words, font) - (8 if words else 0)
         if box.height < font or room < 2 * font:
             return ""

@@ -193,7 +193,7 @@ class _Drawing:
         cross = layout.components if size.across else layout.layers
         high = min((end - start for start, end in cross), default=0.0)
         digits = digits_with_room(heatmap.readings, heatmap.metric, size, column, high)
-        cells = CellTags(heatmap.metric, size, digits, self._groups)
+        cells = CellTags(heatmap.metric, size, digits, self._groups, heatmap.scales.reaches())
         tags: dict[int, str] = {}
         for at, (reading, face) in enumerate(zip(heatmap.readings, heatmap.faces, strict=True)):
             box = layout.boxes.get(at)

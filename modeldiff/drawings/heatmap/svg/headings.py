@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from modeldiff.drawings.heatmap.lines import ComponentLine, LayerLine, Lines
-from modeldiff.drawings.heatmap.names import clip, outside_name, shortest_names
+from modeldiff.drawings.heatmap.names import clip, outside_name, reach_of, shortest_names
 from modeldiff.drawings.heatmap.options import HeatmapSize
 from modeldiff.drawings.heatmap.readings import Reading
 from modeldiff.drawings.heatmap.svg.cell_tags import BASELINE
@@ -41,7 +41,8 @@ def header_room(
     font = size.font
     experts = 1.4 * font if lines.experts else 0.0
     if size.across:
-        return experts + (2.75 if lines.renumbered else 1.35) * font
+        above = bool(reaches) and bool(lines.before or lines.after)
+        return experts + (2.75 if lines.renumbered or above else 1.35) * font
     names, upright = _column_names(lines, size, column)
     if upright:
         names = [
@@ -93,8 +94,12 @@ def _over(
     if layout.at_sides:
         for at in (*lines.before, *lines.after):
             box = layout.boxes[at]
-            name = shorten(outside_name(readings[at].cell.column), box.width + 4, font)
-            yield text_tag(name, "muted", box.x + box.width / 2, last, "middle")
+            cell, middle = readings[at].cell, box.x + box.width / 2
+            reach = reach_of(cell.column, cell.part, reaches)
+            name = shorten(outside_name(cell.column), box.width + 4, font)
+            yield text_tag(name, "muted", middle, last - (1.35 * font if reach else 0), "middle")
+            if reach:
+                yield text_tag(reach, "muted", middle, last, "middle")
 
 
 def _layer_numbers(
@@ -211,7 +216,7 @@ def _layer_text(line: LayerLine) -> str:
 
 
 def _reach(line: ComponentLine, reaches: Mapping[str, str]) -> str:
-    return reaches.get(line.column) or reaches.get(line.part, "")
+    return reach_of(line.column, line.part, reaches)
 
 
 def _with_reach(line: ComponentLine, reaches: Mapping[str, str]) -> str:

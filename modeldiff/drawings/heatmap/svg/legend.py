@@ -30,51 +30,51 @@ MARK_STEPS: tuple[tuple[Ramp, int], ...] = (("heat", 0), ("heat", _MARK_STEP), (
 
 @dataclass(frozen=True)
 class _Strip:
-    """One ramp with what lies on it: a scale, or the word that several have their own ends. Where
-    all of its cells are equal there are words alone."""
+    """One ramp and the scale that it explains; a ``relative`` one explains the scales of several
+    components, each from 0 to an end of its own, and ``scale`` is one of them. Where all of its
+    cells are equal there are words alone."""
 
     name: str
     ramp: Ramp
-    metric: Metric
-    scale: ValueScale | None = None
+    scale: ValueScale
+    relative: bool = False
     same: bool = False
 
 
 def strips(scales: ColourScales) -> Sequence[_Strip]:
-    """What the legend shows of these scales."""
-    shared, done = scales.shared, set[Ramp]()
-    shown = []
-    for name, scale in scales.scales.items():
-        ramp = scales.ramp(name)
-        if ramp in done:
-            continue
-        done.add(ramp)
-        if shared.get(ramp) == name:
-            shown.append(_Strip(name, ramp, scale.metric, scale, name in scales.same))
-        else:
-            words = MATRIX_SCALE if ramp == "heat" else "norms and vectors"
-            shown.append(_Strip(words, ramp, scale.metric))
-    return shown
+    """What the legend shows of these scales: each of them, or what is relative once a ramp."""
+    if not scales.relative:
+        return [
+            _Strip(name, scales.ramp(name), scale, same=name in scales.same)
+            for name, scale in scales.scales.items()
+        ]
+    first = {scales.ramp(name): scale for name, scale in reversed(list(scales.scales.items()))}
+    names: Mapping[Ramp, str] = {"heat": MATRIX_SCALE, "second": "norms and vectors"}
+    return [
+        _Strip(name, ramp, first[ramp], relative=True)
+        for ramp, name in names.items()
+        if ramp in first
+    ]
 
 
 def legend_of_scales(
     scales: ColourScales, metric: Metric, x: float, y: float, width: float, font: float
 ) -> tuple[str, float]:
-    """The strips side by side, or one below the other where there is no room; and their height."""
+    """The strips side by side, in as many lines as they need; and their height."""
     shown = strips(scales)
-    each = (width - _BETWEEN * (len(shown) - 1)) / len(shown)
-    beside = each >= _LEAST_STRIP
-    if not beside:
-        each = width
+    beside = max(1, min(len(shown), int((width + _BETWEEN) / (_LEAST_STRIP + _BETWEEN))))
+    lines = -(-len(shown) // beside)
+    beside = -(-len(shown) // lines)
+    each = (width - _BETWEEN * (beside - 1)) / beside
     high = 1.5 * font + _BAR + font + 6
     if all(strip.same for strip in shown):
         high = 1.5 * font
     long = all(_fits(strip, metric, each, font) for strip in shown)
     tags = []
     for number, strip in enumerate(shown):
-        left, top = (x + number * (each + _BETWEEN), y) if beside else (x, y + number * high)
+        left, top = x + number % beside * (each + _BETWEEN), y + number // beside * high
         tags.append(_strip(strip, _title(strip, metric, long=long), left, top, each, font))
-    return "".join(tags), high if beside else high * len(shown)
+    return "".join(tags), high * lines
 
 
 def gradients(paint: Paint) -> str:
@@ -111,7 +111,10 @@ def legend_of_marks(
 
 
 def _title(strip: _Strip, metric: Metric, *, long: bool) -> str:
-    """What follows a strip's name: the metric, where there is room, and the unit."""
+    """What follows a strip's name: the metric, where there is room, and the unit; or that it is
+    relative."""
+    if strip.relative:
+        return ", each component on a scale of its own" if long else ", relative"
     about = metric.label.lower() if long and strip.name else ""
     return "".join(f", {part}" for part in (about, metric.unit) if part)
 
@@ -122,7 +125,8 @@ def _fits(strip: _Strip, metric: Metric, width: float, font: float) -> bool:
 
 
 def _strip(strip: _Strip, title: str, x: float, y: float, width: float, font: float) -> str:
-    name = strip.name or strip.metric.label.lower()
+    metric = strip.scale.metric
+    name = strip.name or metric.label.lower()
     if strip.same:
         return (
             f'<text x="{x:.1f}" y="{y + font:.1f}"><tspan class="strong">{escape(name)}</tspan>'
@@ -137,26 +141,27 @@ def _strip(strip: _Strip, title: str, x: float, y: float, width: float, font: fl
         f"{escape(title)}</text>",
         text_tag(tail, "muted", x + width, y + font, "end") if tail else "",
         f'<rect x="{x:.1f}" y="{bar:.1f}" width="{width:.1f}" height="{_BAR:g}"'
-        f' fill="url(#heatmap-{strip.ramp}{"" if strip.metric.rises else "-back"})"/>',
+        f' fill="url(#heatmap-{strip.ramp}{"" if metric.rises else "-back"})"/>',
     ]
-    tags += _below_floor(strip.scale, x, bar, width)
+    if not strip.relative:
+        tags += _below_floor(strip.scale, x, bar, width)
     tags.append(
         f'<rect class="edge" x="{x:.1f}" y="{bar:.1f}" width="{width:.1f}" height="{_BAR:g}"'
         ' stroke-width=".75"/>'
     )
-    ticks = (
-        (Tick(0.0, "0"), Tick(1.0, "each one's own end"))
-        if strip.scale is None
-        else strip.scale.round_ticks()
-    )
+    ticks = _own_ends(strip.scale) if strip.relative else strip.scale.ticks()
     tags += _ticks(ticks, x, bar + _BAR, width, font)
     return "".join(tags)
+
+
+def _own_ends(scale: ValueScale) -> tuple[Tick, Tick]:
+    return Tick(0.0, "each one's low end" if scale.low else "0"), Tick(1.0, "each one's own end")
 
 
 def _tails(strip: _Strip) -> Sequence[str]:
     """What stands at a strip's end: floor and what unrelated matrices show; and shorter."""
     scale = strip.scale
-    if scale is None:
+    if strip.relative:
         return ("",)
     floor = "" if scale.floor is None else f"floor {scale.metric.number(scale.floor)}"
     unrelated = ""
@@ -168,9 +173,9 @@ def _tails(strip: _Strip) -> Sequence[str]:
     return " · ".join(filter(None, (floor, unrelated))), unrelated, floor
 
 
-def _below_floor(scale: ValueScale | None, x: float, y: float, width: float) -> Iterator[str]:
+def _below_floor(scale: ValueScale, x: float, y: float, width: float) -> Iterator[str]:
     """The stretch below the floor, hatched, and the floor's own tick."""
-    if scale is None or scale.floor is None:
+    if scale.floor is None:
         return
     at = x + width * scale.position(scale.floor)
     if at - x >= 1:
