@@ -85,6 +85,13 @@ class Comparison:
 
         return compare_companions(*self.checkpoints)
 
+    @cached_property
+    def differing_companions(self) -> tuple[str, ...]:
+        """Which of the companions differ, by name: a part of ``companions``, and quick to read."""
+        from modeldiff.companions import differing_at_a_glance  # late, as above
+
+        return differing_at_a_glance(*self.checkpoints)
+
     @property
     def references(self) -> tuple[str, str]:
         """Both references in their canonical spelling."""

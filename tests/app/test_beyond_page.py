@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.app.conftest import OpenPage, words
+from tests.app.conftest import OpenPage, linked, words
 from tests.support.companions import (
     LLAMA_3,
     byte_level_bpe,
@@ -35,6 +36,22 @@ def test_it_says_what_differs(open_page: OpenPage, llamas: dict[str, str]) -> No
     assert "The target's template tells the model of its tools" in shown
     assert "Writing also ends at <|eom_id|>" in shown
     assert "made from meta-llama/Llama-3.1-8B" in shown
+
+
+def test_compare_leads_to_it_with_the_pair(open_page: OpenPage, llamas: dict[str, str]) -> None:
+    app = open_page("compare", **llamas, layer="1")
+    shown = " ".join(linked(app, "what_differs").split())
+    assert "Tokenizer file, chat template and generation config differ" in shown
+    [entries] = (
+        json.loads(element.proto.json)["links"]
+        for element in app.get("bidi_component")
+        if element.proto.id.endswith("-what_differs")
+    )
+    query = {**llamas, "layer": "1"}
+    assert entries[-1] == {"path": "beyond", "query": query}
+    same = open_page("compare", base=llamas["base"], target=llamas["base"])
+    lists = [e for e in same.get("bidi_component") if e.proto.id.endswith("-what_differs")]
+    assert not any("Beyond the weights" in element.proto.json for element in lists)
 
 
 def test_the_demos_have_a_tokenizer_and_no_template(open_page: OpenPage) -> None:

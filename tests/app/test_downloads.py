@@ -9,10 +9,11 @@ from pathlib import Path
 from PIL import Image
 
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import LIGHT, METRICS, heatmap_svg
+from modeldiff.drawings import LIGHT, METRICS
 from modeldiff.drawings.comparison.side_by_side import side_by_side
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
-from modeldiff.drawings.output.rendering import svg_to_png
+from modeldiff.drawings.heatmap.svg.figure import heatmap_figure
+from modeldiff.drawings.output.figure import figure
 from modeldiff.results import run_diff
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.controls.downloads import provenance
@@ -31,13 +32,14 @@ def test_drawings_carry_references_fingerprints_options_and_version(tmp_path: Pa
     heatmap = heatmap_of(result.changes, architecture, architecture, METRICS[0])
     both = side_by_side(architecture, architecture, comparison.facts)
     for svg in (
-        side_by_side_svg(both, ("a", "b"), palette=LIGHT, caption=lines),
-        heatmap_svg(heatmap, palette=LIGHT, title="a", caption=lines),
+        side_by_side_svg(both, ("a", "b"), palette=LIGHT),
+        heatmap_figure(heatmap, 960, LIGHT),
     ):
-        image = Image.open(io.BytesIO(svg_to_png(svg, scale=1)))
+        file = figure(svg, 170, "A title", lines)
+        image = Image.open(io.BytesIO(file.png()))
         image.load()
         in_png = image.info["Description"]
         for side in sides:
             for text in (side.checkpoint.reference.text, side.checkpoint.fingerprint):
-                assert text in svg and text in in_png
+                assert text in file.svg() and text in in_png
         assert header.version in in_png and '"overlap": true' in in_png and "cpu" in in_png

@@ -10,73 +10,59 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from modeldiff.architectures import compare_facts
-from modeldiff.drawings import LIGHT, METRICS, heatmap_svg
+from modeldiff.architectures import Architecture, compare_facts
+from modeldiff.drawings import DARK, LIGHT, METRICS, Heatmap
 from modeldiff.drawings.comparison.side_by_side import side_by_side
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
+from modeldiff.drawings.heatmap.svg.figure import TEXT_PX, heatmap_caption, heatmap_figure
 from modeldiff.drawings.output.conversion import png_of
-from modeldiff.drawings.output.rendering import embed_font, svg_to_pdf, svg_to_png
-from tests.support.architectures import llama_like
+from modeldiff.drawings.output.embedded_font import embed_font
+from modeldiff.drawings.output.figure import FigureSize, figure
+from modeldiff.drawings.output.png import packed
+from tests.support.architectures import llama_like, strange
 from tests.support.changes import continued, made_changes
 from tests.support.heatmaps import heatmap_of
 from tests.support.pdf_text import pdf_text
 
-TITLE = "base/a → target/<b> & c"
-CAPTION = ("Base: base/a, 1234", "Target: target/<b>, 5678")
+KINDS = ["pair", "heatmap"]
+
+
+def heatmap(architecture: Architecture) -> Heatmap:
+    changes = made_changes(architecture, architecture, continued)
+    return heatmap_of(changes, architecture, architecture, METRICS[0])
 
 
 def drawing(kind: str) -> str:
     architecture = llama_like(2)
-    changes = made_changes(architecture, architecture, continued)
-    if kind == "pair":
-        facts = compare_facts(architecture, architecture)
-        both = side_by_side(architecture, architecture, facts)
-        names = ("base", "target")
-        return side_by_side_svg(both, names, palette=LIGHT, title=TITLE, caption=CAPTION)
-    heatmap = heatmap_of(changes, architecture, architecture, METRICS[0])
-    return heatmap_svg(heatmap, palette=LIGHT, title=TITLE, caption=CAPTION)
+    if kind == "heatmap":
+        return heatmap_figure(heatmap(architecture), 960, LIGHT)
+    facts = compare_facts(architecture, architecture)
+    both = side_by_side(architecture, architecture, facts)
+    return side_by_side_svg(both, ("base/a", "target/<b> & c"), palette=LIGHT)
 
 
-@pytest.mark.parametrize("kind", ["pair", "heatmap"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_pdf_is_vectors_and_text_in_its_own_fonts(kind: str) -> None:
-    svg = drawing(kind)
-    pdf = svg_to_pdf(svg)
-    assert pdf.startswith(b"%PDF")
-    root = ElementTree.fromstring(svg)
-    box = re.search(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", pdf)
-    assert box is not None
-    size = [float(root.get(side) or 0) for side in ("width", "height")]
-    assert [float(number) for number in box.groups()] == pytest.approx(size, abs=1)
+    pdf = figure(drawing(kind), 170).pdf()
     shown = pdf_text(pdf).replace(" ", "")
-    for text in (TITLE, *CAPTION, "q_proj", "head"):
-        assert text.replace(" ", "") in shown
+    for text in ("q_proj", "head", *(("base/a", "target/<b>&c") if kind == "pair" else ("floor",))):
+        assert text in shown
     assert "\ufffd" not in shown
     assert pdf.count(b"/FontFile") == pdf.count(b"/FontDescriptor") // 2 > 0
-    for outside in (b"/Subtype /Image", b"/URI", b"http", b"/JavaScript"):
+    for outside in (b"/Subtype /Image", b"/URI", b"http", b"/JavaScript", b"/Type3"):
         assert outside not in pdf
 
 
-@pytest.mark.parametrize("kind", ["pair", "heatmap"])
-def test_a_png_is_twice_as_large(kind: str) -> None:
-    svg = drawing(kind)
-    root = ElementTree.fromstring(svg)
-    png = svg_to_png(svg)
-    width, height = (int.from_bytes(png[at : at + 4], "big") for at in (16, 20))
-    size = [2 * float(root.get(side) or 0) for side in ("width", "height")]
-    assert [width, height] == pytest.approx(size, abs=2)
-
-
-@pytest.mark.parametrize("kind", ["pair", "heatmap"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_png_is_packed_without_loss(kind: str) -> None:
-    svg = drawing(kind)
-    fast = png_of(svg, 2.0)
-    png = svg_to_png(svg)
+    fast = png_of(drawing(kind), 2.0)
+    png = packed(fast)
     assert len(png) < len(fast) / 2
     before, after = (np.asarray(Image.open(io.BytesIO(data))) for data in (fast, png))
     assert np.array_equal(before, after)
 
 
-@pytest.mark.parametrize("kind", ["pair", "heatmap"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_svg_takes_its_font_along_and_stays_the_same_drawing(kind: str) -> None:
     svg = drawing(kind)
     whole = ElementTree.fromstring(embed_font(svg, b"a font"))
@@ -87,3 +73,32 @@ def test_an_svg_takes_its_font_along_and_stays_the_same_drawing(kind: str) -> No
     assert family is not None and set_in and all(font.startswith(family[1]) for font in set_in)
     whole.remove(style)
     assert ElementTree.tostring(whole) == ElementTree.tostring(ElementTree.fromstring(svg))
+
+
+@pytest.mark.parametrize("layers", [1, 4, 40])
+@pytest.mark.parametrize("size", [FigureSize(85), FigureSize(170), FigureSize(170, 9)])
+@pytest.mark.parametrize("across", [None, True, False])
+def test_a_heatmap_has_the_width_and_the_text_that_were_asked_for(
+    layers: int, size: FigureSize, across: bool | None
+) -> None:
+    width = size.drawing_width(TEXT_PX)
+    svg = heatmap_figure(heatmap(llama_like(layers)), width, DARK, across=across)
+    root = ElementTree.fromstring(svg)
+    assert float(root.get("width") or 0) == pytest.approx(width, abs=1)
+    assert figure(svg, size.width_mm).least_text_pt == pytest.approx(size.text_pt, rel=0.01)
+    rows = [e for e in root.iter() if e.get("role") == "row"]
+    cells = max(sum(1 for e in row.iter() if e.get("data-cell")) for row in rows)
+    if layers == 40:
+        assert (cells > 20) == (width > 640 if across is None else across)
+
+
+def test_a_heatmaps_caption_says_what_is_seen_and_no_hash() -> None:
+    words = heatmap_caption(heatmap(llama_like(2)), ("A 8B", "B 8B"))
+    assert words.startswith("Median relative change of each tensor from A 8B to B 8B")
+    assert "each have a scale of their own" in words and "\n" not in words
+
+
+def test_hostile_names_stay_text_in_a_file() -> None:
+    svg = heatmap_figure(heatmap(strange()), 960, LIGHT)
+    assert "alert" in svg
+    assert "<script" not in svg and png_of(svg, 1.0).startswith(b"\x89PNG")

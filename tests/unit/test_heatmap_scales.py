@@ -82,7 +82,7 @@ def test_each_ramp_of_the_legend_explains_one_scale_or_says_that_it_is_relative(
         assert len(ramps) == 2 and texts.count("each one's own end") == 2
         relative = re.compile("(, relative|on a scale of its own)$")
         assert len([text for text in texts if relative.search(text)]) == 2
-        ends = [text for text in texts if re.search(r"\bto [\d.]+\)?$", text)]
+        ends = [text for text in texts if re.search(r"to [\d.]+\)?$", text)]
         assert len(ends) == len(scales.scales), "where each ends stands at its name"
     else:
         assert len(ramps) == len(scales.scales)

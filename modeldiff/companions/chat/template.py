@@ -14,6 +14,8 @@ WITH_TOOLS = "tool_use"
 """Names of templates: transformers takes the second where there are tools and such a template."""
 _OWN_FILE = "chat_template.jinja"
 _IN_JSON = ("chat_template.json", "tokenizer_config.json")
+TEMPLATE_FILES = (_OWN_FILE, *_IN_JSON)
+"""All files that a template may be in."""
 _MOST_BYTES = 500_000
 _MOST_TEMPLATES = 10
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from modeldiff.checkpoints import Checkpoint, Tokens
 from modeldiff.checkpoints.tokenizer import (
+    BARE_VOCABULARY,
     MAX_TOKENIZER_BYTES,
     WHOLE_TOKENIZER,
     TokenizerFile,
@@ -36,6 +37,8 @@ _NOT_READ = (
 )
 """Tokenizers in forms of their own: that they are there, and whether they are the same bytes, is
 all that is said of them."""
+TOKENIZER_FILES = (WHOLE_TOKENIZER, BARE_VOCABULARY, "merges.txt", *_NOT_READ)
+"""All files that a tokenizer's tokens may be in."""
 _OPTIONS = (
     "tokenizer_class",
     "model_max_length",

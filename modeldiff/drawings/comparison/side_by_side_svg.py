@@ -31,13 +31,10 @@ def side_by_side_svg(
     palette: Palette,
     selected: str | None = None,
     font: str = FILE_FONT,
-    title: str = "",
-    caption: Sequence[str] = (),
 ) -> str:
     """The drawing as one SVG element; ``names`` are both models' references.
 
     Boxes carry their component in ``data-node``, on both sides; ``selected`` is one of them.
-    ``title`` and ``caption`` lines are for files.
     """
     over = [f"<style>{_style_sheet(palette)}</style>"]
     for left, layout, role, model, name in zip(
@@ -54,9 +51,7 @@ def side_by_side_svg(
         over.append(_legend(layout.height, drawing.differences.boxes.values()))
     painter = Painter(palette, selected, font)
     label = f"{names[0]} and {names[1]} side by side"
-    return painter.svg(
-        replace(layout, height=layout.height + foot), label, title, caption, "".join(over)
-    )
+    return painter.svg(replace(layout, height=layout.height + foot), label, "".join(over))
 
 
 def _style_sheet(palette: Palette) -> str:

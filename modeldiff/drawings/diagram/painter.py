@@ -10,11 +10,9 @@ from modeldiff.drawings.diagram.layout.canvas_columns import MARGIN, PANEL_X
 from modeldiff.drawings.diagram.layout.elements import Box, Frame, Layout
 from modeldiff.drawings.diagram.svg_parts import ARROWS, line_tag, style_sheet, sum_tag
 from modeldiff.drawings.style.palette import Palette
-from modeldiff.drawings.style.svg import described, escape, rectangle, text_tag
+from modeldiff.drawings.style.svg import escape, rectangle, text_tag
 from modeldiff.drawings.style.text_metrics import shorten, text_width
 
-_CAPTION = 17.0
-_HEADING = 28.0
 _MARGIN = 14.0
 # Of the marks that stand for layers beside a frame's title.
 _LEAST_PITCH, _MOST_PITCH = 1.5, 7.0
@@ -28,16 +26,10 @@ class Painter:
     selected: str | None
     font: str
 
-    def svg(
-        self, layout: Layout, label: str, title: str, caption: Sequence[str], over: str = ""
-    ) -> str:
-        """The whole picture; ``label`` is what it is called, ``title`` is written over it.
-
-        ``over`` are SVG elements that are painted upon the layout, in its coordinates.
-        """
-        head = _HEADING if title else 0.0
-        width, height = round(layout.width), round(layout.height + self.frame(title, caption))
-        room = width - 2 * _MARGIN
+    def svg(self, layout: Layout, label: str, over: str) -> str:
+        """The whole picture; ``label`` is what it is called, ``over`` are SVG elements that are
+        painted upon the layout, in its coordinates."""
+        width, height = round(layout.width), round(layout.height)
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="diagram" role="group"'
             f' viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
@@ -46,9 +38,6 @@ class Painter:
         ]
         if not self.palette.follows_theme:
             parts.append(rectangle("ground", 0, 0, width, height, 0))
-        if title:
-            parts.append(text_tag(shorten(title, room, 17, bold=True), "heading", _MARGIN, 24))
-        parts.append(f'<g transform="translate(0 {head:g})">')
         parts += [_panel(panel) for panel in layout.panels if panel.level != "sublayer"]
         parts += [_panel(panel) for panel in layout.panels if panel.level == "sublayer"]
         kinds = ("stream", "plain", "branch")
@@ -59,17 +48,7 @@ class Painter:
         parts += [sum_tag(at) for at in layout.sums]
         parts += [text_tag(text, "end", x, y, "middle") for x, y, text in layout.ends]
         parts += [self._box(box) for box in layout.boxes]
-        parts += [over, "</g>"]
-        y = layout.height + head
-        for number, line in enumerate(caption):
-            text = shorten(line, room, 11)
-            parts.append(text_tag(text, "caption", _MARGIN, y + 6 + _CAPTION * number))
-        return described("".join([*parts, "</svg>"]), caption)
-
-    def frame(self, title: str, caption: Sequence[str]) -> float:
-        """The height of what is written over and under a layout."""
-        foot = _CAPTION * len(caption) + 6 if caption else 0.0
-        return (_HEADING if title else 0.0) + foot
+        return "".join([*parts, over, "</svg>"])
 
     def _box(self, box: Box) -> str:
         card = box.card

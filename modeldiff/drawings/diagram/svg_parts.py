@@ -31,7 +31,6 @@ def style_sheet(palette: Palette) -> str:
     rules = {
         "text": f"fill:{p.text}",
         ".ground": f"fill:{p.surface}",
-        ".heading": "font-size:17px;font-weight:700",
         ".caption": small,
         ".detail": f"{small};font-weight:400",
         ".layer": f"fill:none;stroke:{p.line};stroke-width:1.5",

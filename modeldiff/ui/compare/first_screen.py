@@ -19,6 +19,7 @@ from modeldiff.findings.main_differences import (
     weight_differences,
 )
 from modeldiff.findings.narrative import narrate
+from modeldiff.findings.words import enumeration
 from modeldiff.results import Result
 from modeldiff.text.formatting import format_bytes, format_count, format_duration
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far, diff_status
@@ -158,9 +159,27 @@ def differences_of(comparison: Comparison, changes: ChangeTable) -> tuple[Linked
         _entry(difference, _weights_heading(changes), _cell_link(difference))
         for difference in (weight_differences(changes) if _any_statistics(changes) else ())
     ]
-    room = _MOST_ENTRIES - min(2, len(weights))
-    shown = structure[:room]
-    return (*shown, *weights[: _MOST_ENTRIES - len(shown)])
+    beside = tuple(companion_entries(comparison))
+    most = _MOST_ENTRIES - len(beside)
+    shown = structure[: most - min(2, len(weights))]
+    return (*shown, *weights[: most - len(shown)], *beside)
+
+
+def companion_entries(comparison: Comparison) -> Iterator[LinkedEntry]:
+    """What differs beside the weights, as one entry of a list; none where nothing does."""
+    if different := comparison.differing_companions:
+        yield LinkedEntry(
+            "structure",
+            _sentence_case(enumeration(different)),
+            "differs" if len(different) == 1 else "differ",
+            "Not in the weights, and can change how the model behaves.",
+            Link("pages/beyond.py", link_query()),
+            "Beyond the weights",
+        )
+
+
+def _sentence_case(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
 
 
 def saved_differences(result: Result) -> tuple[LinkedEntry, ...]:

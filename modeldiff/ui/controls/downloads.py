@@ -11,13 +11,11 @@ import streamlit as st
 from modeldiff._version import __version__
 from modeldiff.comparison import Comparison
 from modeldiff.drawings import DARK, LIGHT
-from modeldiff.drawings.output.rendering import embed_font, svg_to_pdf, svg_to_png
 from modeldiff.drawings.poster.poster import PAPERS, poster
 from modeldiff.drawings.report import report_html
 from modeldiff.model import Model
 from modeldiff.results import Result, write_result
 from modeldiff.ui.controls.diff_progress import DiffState
-from modeldiff.ui.controls.figure_downloads import app_font, drawing_buttons
 
 _TYPES = {
     "csv": "text/csv",
@@ -82,21 +80,6 @@ def diff_downloads(comparison: Comparison, state: DiffState) -> None:
     if state.result is not None:
         st.caption("The whole diff, every tensor with all its numbers and where they come from:")
         result_downloads(comparison, state.result)
-
-
-def drawing_downloads(name: str, draw: Callable[[], str], *, key: str = "drawing") -> None:
-    """A drawing as SVG, PNG and PDF. ``draw`` returns the SVG in concrete colours.
-
-    ``key`` tells the buttons apart where a page has several drawings.
-    """
-    with st.container(horizontal=True):
-        drawing_buttons(
-            name,
-            key,
-            svg=lambda: embed_font(draw(), app_font()),
-            png=lambda: svg_to_png(draw()),
-            pdf=lambda: svg_to_pdf(draw()),
-        )
 
 
 def provenance(comparison: Comparison, state: DiffState | None = None) -> tuple[str, ...]:

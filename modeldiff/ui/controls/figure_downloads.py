@@ -10,6 +10,7 @@ from typing import Literal
 import streamlit as st
 
 from modeldiff.drawings import DARK, LIGHT, Palette
+from modeldiff.drawings.output.embedded_font import embed_font
 from modeldiff.drawings.output.figure import (
     LARGEST_PT,
     NARROWEST_MM,
@@ -21,7 +22,6 @@ from modeldiff.drawings.output.figure import (
     FigureSize,
     figure,
 )
-from modeldiff.drawings.output.rendering import embed_font
 from modeldiff.drawings.output.slide import SLIDE_MM, on_slide
 from modeldiff.errors import InvalidOption
 from modeldiff.ui.widgets.error_box import show_error
@@ -67,7 +67,7 @@ def figure_downloads(
                 drawing = on_slide(drawing, palette)
             return figure(drawing, size.width_mm, caption, origin)
 
-        drawing_buttons(
+        _drawing_buttons(
             name,
             key,
             svg=lambda: _with_fonts(made().svg()),
@@ -78,7 +78,7 @@ def figure_downloads(
         _say_what_comes(made)
 
 
-def drawing_buttons(
+def _drawing_buttons(
     name: str,
     key: str,
     *,
@@ -105,7 +105,7 @@ def drawing_buttons(
         )
 
 
-def app_font(name: str = "SourceSansVF-Upright") -> bytes:
+def _app_font(name: str = "SourceSansVF-Upright") -> bytes:
     """A variable font that comes with Streamlit, by the beginning of its file's name: by default
     that of the app's text, 170 kB of Source Sans."""
     folder = Path(st.__file__).parent / "static" / "static" / "media"
@@ -114,9 +114,9 @@ def app_font(name: str = "SourceSansVF-Upright") -> bytes:
 
 def _with_fonts(svg: str) -> str:
     """The SVG with the fonts that it names."""
-    svg = embed_font(svg, app_font())
+    svg = embed_font(svg, _app_font())
     if _SERIF in svg:
-        svg = embed_font(svg, app_font("SourceSerifVariable-Roman"), _SERIF)
+        svg = embed_font(svg, _app_font("SourceSerifVariable-Roman"), _SERIF)
     return svg
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from textwrap import wrap
-
 import streamlit as st
 
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import LIGHT, HeatmapOptions, Metric, heatmap_svg
-from modeldiff.drawings.heatmap.options import SCREEN, TALL
+from modeldiff.drawings import HeatmapOptions, Metric
+from modeldiff.drawings.heatmap.svg.figure import TEXT_PX, heatmap_caption, heatmap_figure
 from modeldiff.findings.selection import ChosenCell, chosen_cell
 from modeldiff.ui.controls.choosers import choose_from_list, choose_metric
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
-from modeldiff.ui.controls.downloads import drawing_downloads, provenance
+from modeldiff.ui.controls.downloads import provenance
+from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.heatmap.cell_panel import cell_panel
 from modeldiff.ui.heatmap.heatmap_options import (
     Way,
@@ -29,8 +28,6 @@ from modeldiff.ui.session.url_state import View, change_view, current_view
 from modeldiff.ui.summary.narrative_panel import narrative_in_short
 from modeldiff.ui.widgets.clickable_heatmap import clickable_heatmap
 
-_CAPTION = 150
-"""Letters in a line of a file's caption."""
 _PANEL = 400
 """The width in pixels of the panel beside the picture."""
 _HINT = "Point at a cell to read it; click for its story. Keys: Tab, arrows, n, + and −."
@@ -100,18 +97,16 @@ def _draw(
             on_ceiling=lambda at, step: step_ceiling(heatmap, at, step),
         )
     offer_other_matching(comparison, changes)
-    says = f"{heatmap.metric.description} {heatmap.guide}"
-    st.caption(says)
-    drawing_downloads(
+    st.caption(f"{heatmap.metric.description} {heatmap.guide}")
+    across = None if not way else way == "1"
+    figure_downloads(
         "modeldiff-heatmap",
-        lambda: heatmap_svg(
-            heatmap,
-            TALL if way == "0" else SCREEN,
-            palette=LIGHT,
-            selected=selected,
-            title=comparison.names_text,
-            caption=(*provenance(comparison, state), *wrap(says, _CAPTION)),
+        lambda width, palette: heatmap_figure(
+            heatmap, width, palette, across=across, selected=selected
         ),
+        text_px=TEXT_PX,
+        caption=heatmap_caption(heatmap, comparison.names),
+        origin=provenance(comparison, state),
     )
 
 

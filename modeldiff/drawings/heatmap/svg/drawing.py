@@ -15,7 +15,6 @@ from modeldiff.drawings.heatmap.colour_scales import Ramp
 from modeldiff.drawings.heatmap.faces import STEPS, digits_with_room
 from modeldiff.drawings.heatmap.options import PAGE, HeatmapSize
 from modeldiff.drawings.heatmap.picture import Heatmap
-from modeldiff.drawings.heatmap.svg.caption import caption_tags
 from modeldiff.drawings.heatmap.svg.cell_groups import CellGroups
 from modeldiff.drawings.heatmap.svg.cell_tags import TOUCHING, CellTags
 from modeldiff.drawings.heatmap.svg.headings import header_room, headings, label_room
@@ -35,9 +34,10 @@ from modeldiff.drawings.heatmap.svg.paint import (
     style_rules,
 )
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
-from modeldiff.drawings.style.svg import described, escape
+from modeldiff.drawings.style.svg import escape
 
-_PADDING = 16.0
+PADDING = 16.0
+"""The margin round a file's drawing, in pixels."""
 _LEAST_LEGEND, _OWN_LEGEND = 420.0, 640.0
 """A legend is as wide as the layers, unless these are narrower than it needs."""
 
@@ -48,8 +48,6 @@ def heatmap_svg(
     *,
     palette: Palette | None = None,
     selected: int | None = None,
-    title: str = "",
-    caption: Sequence[str] = (),
 ) -> str:
     """The drawing.
 
@@ -58,15 +56,13 @@ def heatmap_svg(
         size: how large, and which way round.
         palette: the colours of a file; None for a page of the app, whose theme gives them.
         selected: the position of a reading that is outlined; a page does that by itself.
-        title: written over a file's drawing.
-        caption: lines under the title, which also describe the file.
     """
     paint = PAGE_PAINT if palette is None else file_paint(palette)
     groups = CellGroups(described=palette is not None)
     drawing = _Drawing(heatmap, size, paint, groups)
     if palette is None:
         return drawing.svg()
-    return drawing.file(palette, selected, title, caption)
+    return drawing.file(palette, selected)
 
 
 def report_svg(heatmap: Heatmap, size: HeatmapSize, groups: CellGroups, paint: Paint) -> str:
@@ -119,24 +115,18 @@ class _Drawing:
             f"{self._definitions() if defined else ''}{content.tags}</svg>"
         )
 
-    def file(
-        self, palette: Palette, selected: int | None, title: str, caption: Sequence[str]
-    ) -> str:
-        """For a file: on the palette's ground, with a margin, a title and a caption."""
+    def file(self, palette: Palette, selected: int | None) -> str:
+        """For a file: on the palette's ground, with a margin."""
         content = self._content()
-        width = content.width + 2 * _PADDING
-        over, high = caption_tags(title, caption, _PADDING, content.width)
-        height = content.height + high + 2 * _PADDING
+        width, height = content.width + 2 * PADDING, content.height + 2 * PADDING
         outline = self._outline(content.layout, selected)
-        return described(
+        return (
             f'<svg class="heatmap" xmlns="http://www.w3.org/2000/svg" width="{width:.0f}"'
             f' height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
             f' font-family="{escape(FILE_FONT)}" font-size="{self._size.font:g}" {self._role()}>'
             f"{self._definitions()}"
-            f'<rect class="ground" width="100%" height="100%" fill="{palette.surface}"/>{over}'
-            f'<g transform="translate({_PADDING:g} {_PADDING + high:.1f})">{content.tags}{outline}'
-            "</g></svg>",
-            caption,
+            f'<rect class="ground" width="100%" height="100%" fill="{palette.surface}"/>'
+            f'<g transform="translate({PADDING:g} {PADDING:g})">{content.tags}{outline}</g></svg>'
         )
 
     def _role(self) -> str:

@@ -48,7 +48,7 @@ def strips(scales: ColourScales) -> Sequence[_Strip]:
             _Strip(name, scales.ramp(name), scale, same=name in scales.same)
             for name, scale in scales.scales.items()
         ]
-    first = {scales.ramp(name): scale for name, scale in reversed(scales.scales.items())}
+    first = {scales.ramp(name): scale for name, scale in reversed(list(scales.scales.items()))}
     names: Mapping[Ramp, str] = {"heat": MATRIX_SCALE, "second": "norms and vectors"}
     return [
         _Strip(name, ramp, first[ramp], relative=True)

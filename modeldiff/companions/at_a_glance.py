@@ -1,0 +1,57 @@
+"""Which companions differ, by what is quick to read: tokenizers byte by byte and unparsed, nothing
+run, and no file downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modeldiff.architectures.understand import understand
+from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints.tokenizer import MAX_TOKENIZER_BYTES
+from modeldiff.companions.chat.template import TEMPLATE_FILES, read_chat_template
+from modeldiff.companions.entries import EntriesPair, pair_entries
+from modeldiff.companions.files import read_beside
+from modeldiff.companions.tokenizer.tokenizer import TOKENIZER_FILES
+
+_WITHOUT_EFFECT = frozenset(("transformers_version", "_name_or_path"))
+"""Entries that say who wrote a file, and where."""
+
+
+def differing_at_a_glance(base: Checkpoint, target: Checkpoint) -> tuple[str, ...]:
+    """What differs of tokenizer file, chat template, generation config and config (but for what
+    the architectures' facts tell), as it is called. What is not on this machine is not looked at.
+    """
+    return tuple(_differing((base, target)))
+
+
+def _differing(sides: tuple[Checkpoint, Checkpoint]) -> Iterator[str]:
+    base, target = sides
+    if any(_file_differs(sides, file) for file in TOKENIZER_FILES):
+        yield "tokenizer file"
+    if not _is_away(sides, TEMPLATE_FILES):
+        templates = [read_chat_template(side).sources for side in sides]
+        if templates[0] != templates[1]:
+            yield "chat template"
+    config, generation = pair_entries(understand(base).entries, understand(target).entries)
+    if _entries_differ(generation):
+        yield "generation config"
+    if _entries_differ(config):
+        yield "config"
+
+
+def _is_away(sides: tuple[Checkpoint, Checkpoint], files: tuple[str, ...]) -> bool:
+    return any(
+        side.source.has(file) and side.source.path(file) is None for side in sides for file in files
+    )
+
+
+def _file_differs(sides: tuple[Checkpoint, Checkpoint], file: str) -> bool:
+    if not any(side.source.has(file) for side in sides) or _is_away(sides, (file,)):
+        return False
+    contents = [read_beside(side, file, MAX_TOKENIZER_BYTES) for side in sides]
+    unreadable = any(problem for _, problem in contents)
+    return not unreadable and contents[0] != contents[1]
+
+
+def _entries_differ(pair: EntriesPair) -> bool:
+    return any(entry.fact is None and entry.name not in _WITHOUT_EFFECT for entry in pair.different)
