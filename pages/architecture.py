@@ -23,7 +23,7 @@ title = f"{different} of {len(facts)} facts differ" if different else "All facts
 st.header(title, anchor=False)
 st.markdown(
     ":small[On this page: [The two blocks](#blocks) · [All facts](#facts) · "
-    "[Where the parameters sit](#parameters) · [Tensors](#tensors)]"
+    "[Where the parameters are](#parameters) · [Tensors](#tensors)]"
 )
 how_to_read("architecture")
 key_differences(facts)

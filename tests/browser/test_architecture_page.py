@@ -55,7 +55,7 @@ def test_a_line_of_models_stands_in_the_address_and_its_steps_are_compared(
     expect(broken).to_contain_text("This step cannot be opened.")
 
     step = tab.locator(".st-key-evolution_4")
-    step.get_by_role("link", name="Compare it with the one before").click()
+    step.get_by_role("link", name="Compare with the previous model").click()
     expect_page(tab, "Compare")
     expect(tab.get_by_role("heading", level=1)).to_have_text("Llama 3 8B → Llama 3.1 8B")
     settle(tab)
@@ -76,9 +76,9 @@ def test_the_two_blocks_explain_themselves(server: Server, tab: Page) -> None:
 
     blocks.locator("[data-node='mlp.gate_proj']").press("Enter")
     told = tab.get_by_role("dialog")
-    expect(told).to_contain_text("Nothing stands at this place.")
+    expect(told).to_contain_text("There is nothing at this place.")
     expect(told).to_contain_text("W_gate")
-    told.get_by_role("link", name="See it on the diagram").click()
+    told.get_by_role("link", name="See it in the diagram").click()
     expect_page(tab, "Diagram")
     settle(tab)
     said = parse_qs(urlsplit(tab.url).query)

@@ -15,10 +15,10 @@ from modeldiff.drawings.style.text_metrics import shorten, text_width
 from modeldiff.findings.status_words import NOT_MEASURED
 from modeldiff.text.formatting import format_share
 
-LABEL, NUMBER, SHAPE, DETAIL = 14.0, 14.0, 12.0, 11.0
+LABEL, NUMBER, SHAPE, DETAIL = 14.0, 14.0, 13.0, 13.0
 _PAD = 11.0
 _LEAST, _MOST = 92.0, 310.0
-_SMALL, _LARGE = 108.0, 172.0
+_SMALL, _LARGE = 118.0, 190.0
 _WORDS = 216.0
 _PHRASE = 120.0
 _SHORTEST = 60.0

@@ -75,7 +75,7 @@ class Painter:
             parts.append(self._legend(y, strips))
             y += _LEGEND
         for number, line in enumerate(caption):
-            text = shorten(line, room, 11)
+            text = shorten(line, room, 13)
             parts.append(text_tag(text, "caption", _MARGIN, y + 6 + _CAPTION * number))
         return described("".join([*parts, "</svg>"]), caption)
 

@@ -49,15 +49,13 @@ def gallery_view() -> None:
     if not exhibits:
         st.markdown("The gallery has no entries here.")
         return
-    st.markdown(
-        "Pairs that were measured before. Each opens without its weights: the numbers are kept."
-    )
+    st.markdown("Pairs measured beforehand. Each opens without its weights.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=320):
             metric = choose_metric(current_view("gallery"))
         how_to_read("heatmap")
     if metric.rises:
-        st.caption("All pictures have the same scale: one colour is one number in each of them.")
+        st.caption("All pictures share one scale: a colour is the same number in each.")
     drawings = _drawings(_state_of(gallery_folder()), metric.key, exhibits, metric)
     with st.grid(2, min_column_width=_LEAST_WIDTH):
         for exhibit, svg in zip(exhibits, drawings, strict=True):
