@@ -101,3 +101,17 @@ def test_a_phone_reaches_the_other_model(server: Server, tab: Page) -> None:
     last = tab.locator(".st-key-layer_table").get_by_role("columnheader", name="Difference")
     last.scroll_into_view_if_needed()
     expect(last).to_be_in_viewport()
+
+
+def test_a_phone_stops_at_a_model_of_the_row(server: Server, tab: Page) -> None:
+    tab.set_viewport_size({"width": 430, "height": 900})
+    tab.goto(f"{server.url}/evolution")
+    frame = tab.locator(".st-key-stacks .frame")
+    expect(frame).to_be_visible(timeout=120_000)
+    settle(tab)
+    frame.evaluate("e => e.scrollBy(150, 0)")
+    at, *stops = frame.evaluate(
+        "e => [e.scrollLeft, ...[...e.querySelectorAll('.stop')].map(stop => stop.offsetLeft)]"
+    )
+    assert len(stops) == 5 and stops[0] == 0
+    assert abs(at - stops[1]) <= 1

@@ -39,7 +39,7 @@ def test_llama_3_to_3_1(llamas: tuple[Path, Path]) -> None:
     assert "3 reserved tokens got names: <|finetune_right_pad_id|>" in said["tokenizer"]
     assert "All 5 sample texts give the same tokens in both." in said["tokenizer"]
     assert "Longest text: 8,192 tokens → 131,072 tokens." in said["tokenizer"]
-    assert "eos_token_id: Writing also ends at <|eom_id|>" in said["generation"]
+    assert "eos_token_id: Generation also ends at <|eom_id|>" in said["generation"]
     assert "max_position_embeddings: The context is 16 times as long" in said["config"]
     assert "Low frequencies are scaled down (llama3 ×8 from 8,192)" in said["config"]
     assert said["config"].count("Low frequencies") == 1
@@ -60,7 +60,7 @@ def test_the_same_twice(llamas: tuple[Path, Path]) -> None:
     [
         ({"temperature": 0.6}, {"temperature": 1.0}, "flatter distribution"),
         ({"temperature": 1}, {"temperature": 0.2}, "sharper distribution"),
-        ({"do_sample": True}, {"do_sample": False}, "likeliest token"),
+        ({"do_sample": True}, {"do_sample": False}, "Nothing is sampled"),
         ({"top_p": 0.9}, {"top_p": 0.5}, "Fewer unlikely tokens"),
         ({"max_new_tokens": 10}, {"max_new_tokens": 20}, "can be longer"),
         ({"eos_token_id": [1, 2]}, {"eos_token_id": 3}, "also ends at no token (3) and no longer"),
@@ -153,7 +153,7 @@ def test_without_its_extra_it_says_what_is_missing(llamas: tuple[Path, Path]) ->
     )
     assert shown.returncode == 0, shown.stderr
     assert "3 reserved tokens got names" in shown.stdout
-    assert "none of the conversations could be written" in shown.stdout
+    assert "none of the conversations could be rendered" in shown.stdout
     for library in ("tokenizers", "jinja2"):
         assert f"needs {library}, which is not installed. Install it: pip install" in shown.stdout
 

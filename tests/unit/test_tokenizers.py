@@ -104,7 +104,7 @@ class TestKinds:
         one = write_companions(tmp_path / "one", {"tokenizer.json": word_piece()})
         other = write_companions(tmp_path / "other", {"tokenizer.json": unigram()})
         sentences = " ".join(parts_of(one, other)["tokenizer"].sentences)
-        assert "split by another method" in sentences
+        assert "split by another algorithm" in sentences
         assert "Other rules: normaliser, pre-tokeniser, decoder." in sentences
         assert "5 of 5 sample texts are tokenised differently." in sentences
 

@@ -28,7 +28,7 @@ from modeldiff.ui.widgets.how_to_read import how_to_read
 from modeldiff.ui.widgets.markdown import code, plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
 
-_CARD = HeatmapSize(400, font=13, rows=190, least_row=15, most_row=20, margins=False, numbers=False)
+_CARD = HeatmapSize(356, font=13, rows=190, least_row=15, most_row=20, margins=False, numbers=False)
 _LEAST_WIDTH = 420
 _FolderState = tuple[tuple[str, int, int], ...]
 
@@ -67,7 +67,7 @@ def _card(exhibit: _Exhibit, svg: str) -> None:
     entry = exhibit.entry
     st.subheader(plain(entry.title), anchor=False)
     st.markdown(plain(entry.note))
-    scrolled_drawing(svg, key=f"drawing_{entry.name}", least=0.85)
+    scrolled_drawing(svg, key=f"drawing_{entry.name}")
     st.markdown(sentence_text(narrative_of(exhibit.result).headline))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(

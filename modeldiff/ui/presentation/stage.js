@@ -162,6 +162,18 @@ export default function ({ parentElement, data, setTriggerValue }) {
       mark()
     }
     box.firstElementChild.style.width = `${fitted.width * fitted.scale}px`
+    reach()
+  }
+  // Tab reaches what is not whole.
+  const reach = () => {
+    for (const part of [body, host()].filter(Boolean)) {
+      const whole = part.scrollWidth <= part.clientWidth && part.scrollHeight <= part.clientHeight
+      const told = { tabindex: "0", role: "region", "aria-label": slide().label }
+      for (const [name, value] of Object.entries(told)) {
+        if (whole) part.removeAttribute(name)
+        else part.setAttribute(name, value)
+      }
+    }
   }
   const show = (number) => {
     if (number < 0 || number >= names.length) return
@@ -197,6 +209,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       read()
     }
     openPanel()
+    reach()
   }
 
   const paint = () => {
@@ -289,7 +302,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (item) pin(item)
   }
   stage.onFocus = () => { mark(); read() }
-  stage.onResize = draw
+  stage.onResize = () => { draw(); reach() }
   stage.onFull = () => {
     // The browser's own way out of the full screen is a step back, too; not after the key itself.
     if (!isFull() && Date.now() - state.escaped > HURRIED) stepBack()
@@ -303,6 +316,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   draw()
   mark()
   paint()
+  reach()
   if (!stage.watch) {
     stage.watch = new ResizeObserver(() => stage.onResize())
     stage.watch.observe(stage)
