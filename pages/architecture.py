@@ -21,7 +21,7 @@ facts = comparison.facts
 st.header(facts_title(facts), anchor=False)
 st.markdown(
     ":small[On this page: [The two blocks](#blocks) · [All facts](#facts) · "
-    "[Where the parameters sit](#parameters) · [Tensors](#tensors)]"
+    "[Where the parameters are](#parameters) · [Tensors](#tensors)]"
 )
 how_to_read("architecture")
 key_differences(facts)

@@ -1,4 +1,4 @@
-"""Gallery: pairs that were measured before, to be opened without their weights."""
+"""Gallery: pairs measured beforehand, to be opened without their weights."""
 
 from modeldiff.ui.gallery.gallery_view import gallery_view
 from modeldiff.ui.session.entry_guard import enter

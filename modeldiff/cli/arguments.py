@@ -139,9 +139,9 @@ def _add_diffs(commands: _Commands) -> None:
         "--shard",
         type=shard,
         metavar="I/N",
-        help="measure only the I-th of N shards and leave a journal of it among the results, for "
-        "join; run all N, in any order, on as many machines as share BASE, TARGET and the "
-        "folder of results (MODELDIFF_CACHE)",
+        help="measure only the I-th of N shards and leave its journal among the results, for "
+        "join; run all N in any order, on any machines that share BASE, TARGET and the results "
+        "folder (MODELDIFF_CACHE)",
     )
 
     join = commands.add(
@@ -200,7 +200,7 @@ def _add_check(commands: _Commands) -> None:
         default=[],
         choices=_REASONS,
         metavar="REASON",
-        help="let pass what is undecided for this reason alone; it is counted and listed. One of "
+        help="pass what is undecided for this reason alone; it is still counted and listed. One of "
         f"{', '.join(_REASONS)}; may be given several times",
     )
     add_layers(check)
@@ -244,18 +244,20 @@ def _add_kept(commands: _Commands) -> None:
 
     cache = commands.add(
         "cache",
-        "what is kept on this machine: list it, make room, look whether it is whole",
-        "What is kept on this machine to save time: list shows it by kind; prune deletes what was "
-        "not used for long and what is over MODELDIFF_CACHE_SIZE; clear deletes all, or the kinds "
-        "that are named; verify looks whether it is what was written, and exits with 1 if "
-        "something is not. What a running diff needs stays.",
+        "what is kept on this machine: list it, make room, verify it",
+        "What is kept on this machine to save time: list shows it by kind; prune deletes what has "
+        "not been used for long and what exceeds MODELDIFF_CACHE_SIZE; clear deletes everything, "
+        "or the kinds named; verify checks that all is as it was written, and exits with 1 if "
+        "not. What a running diff needs stays.",
     )
     cache.add_argument("act", choices=CACHE_ACTS, help="what to do")
     cache.add_argument(
         "kinds", metavar="KIND", nargs="*", help="with clear: only of these kinds (see list)"
     )
     cache.add_argument(
-        "--dry-run", action="store_true", help="with prune and clear: only say what would go"
+        "--dry-run",
+        action="store_true",
+        help="with prune and clear: only say what would be deleted",
     )
 
 
@@ -271,8 +273,8 @@ def _add_helpers(commands: _Commands) -> None:
     app.add_argument(
         "--allow-all-paths",
         action="store_true",
-        help="serve other machines without MODELDIFF_ROOTS: whoever reaches the app can open every "
-        "file that this user may read",
+        help="serve other machines without MODELDIFF_ROOTS: anyone who reaches the app can open "
+        "every file that this user can read",
     )
     commands.add(
         "worker",

@@ -147,8 +147,9 @@ COMMANDS: Mapping[str, _Command] = {
 def _run_shard(options: Namespace, terminal: Terminal) -> None:
     if options.no_cache or options.output is not None or _asks_for_rows(options):
         raise InvalidOption(
-            "--shard goes with neither --no-cache nor --output, and lists no tensors.",
-            hint="A shard leaves a journal among the results; join writes and lists them all.",
+            "--shard can't be combined with --no-cache, --output or options that list tensors.",
+            hint="A shard leaves a journal among the results; join combines, lists and writes "
+            "them.",
         )
     comparison = open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:

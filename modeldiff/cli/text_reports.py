@@ -15,10 +15,10 @@ from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, table_lines
 from modeldiff.comparison import Comparison
 from modeldiff.findings.status_words import STATUS_WORDS
-from modeldiff.findings.words import counted
 from modeldiff.model import Model
 from modeldiff.results import MeasuredShard, Result
 from modeldiff.text.formatting import (
+    counted,
     format_bytes,
     format_count,
     format_duration,
@@ -297,7 +297,7 @@ def _kept_in(checkpoint: Checkpoint) -> str:
     files = len(checkpoint.files)
     if not files:
         return "by its config"
-    return f"in {files:,} {checkpoint.format} file{'' if files == 1 else 's'}"
+    return f"in {counted(files, f'{checkpoint.format} file')}"
 
 
 def _report_statuses(changes: ChangeTable, terminal: Terminal) -> None:

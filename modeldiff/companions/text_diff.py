@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
+from modeldiff.text.formatting import counted
 from modeldiff.text.quoting import spelt_out
 
 DiffKind = Literal["same", "removed", "added", "skipped"]
@@ -63,7 +64,7 @@ def shortened(lines: Sequence[DiffLine]) -> tuple[DiffLine, ...]:
 
 
 def _skip(count: int) -> DiffLine:
-    return DiffLine("skipped", f"… {count:,} equal line{'' if count == 1 else 's'} …")
+    return DiffLine("skipped", f"… {counted(count, 'equal line')} …")
 
 
 def _common(before: Sequence[str], after: Sequence[str]) -> int:

@@ -16,8 +16,8 @@ from modeldiff.changes.pairing import values_of
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.findings.evidence import compared_elements
 from modeldiff.findings.status_words import STATUS_WORDS
-from modeldiff.findings.words import counted, enumeration, places_words
-from modeldiff.text.formatting import format_count, format_pct
+from modeldiff.findings.words import enumeration, places_words
+from modeldiff.text.formatting import counted, format_count, format_pct
 
 ENOUGH = 0.9
 """Below this share of either side's elements the coverage is the first thing to know, and no kind

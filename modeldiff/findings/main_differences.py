@@ -16,8 +16,8 @@ from modeldiff.findings.coverage import coverage_of
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, KindRows, TensorKind
 from modeldiff.findings.measured.depth import Outstanding, outstanding_layers
 from modeldiff.findings.status_words import STATUS_WORDS
-from modeldiff.findings.words import columns_words, counted, place_words, places_words
-from modeldiff.text.formatting import format_layers, format_pct
+from modeldiff.findings.words import columns_words, place_words, places_words
+from modeldiff.text.formatting import counted, format_layers, format_pct
 
 DifferenceKind = Literal["structure", "matrices", "norms", "same"]
 """What differs: how the models are built, their matrices, their norms; or that something is the
@@ -178,7 +178,7 @@ def _left_out(changes: ChangeTable) -> Iterator[MainDifference]:
         first = rows[0].pair.place
         yield MainDifference(
             "structure",
-            f"{count:,} {'tensor' if count == 1 else 'tensors'}",
+            f"{counted(count, 'tensor')}",
             STATUS_WORDS[status].counted,
             places_words([row.pair.place for row in rows]),
             layer=first.layer,

@@ -42,8 +42,8 @@ from modeldiff.findings.measured.spread import describe_spread
 from modeldiff.findings.witnesses.sampled_witnesses import sampled_witnesses
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses
 from modeldiff.findings.witnesses.witness import Witness, explained_places
-from modeldiff.findings.words import MOST_NAMED, counted, enumeration, place_words, places_words
-from modeldiff.text.formatting import format_count, format_pct
+from modeldiff.findings.words import MOST_NAMED, enumeration, place_words, places_words
+from modeldiff.text.formatting import counted, format_count, format_pct
 
 _NOUNS: Mapping[TensorKind, tuple[str, str]] = {
     "matrices": ("weight matrix of the layers", "weight matrices of the layers"),

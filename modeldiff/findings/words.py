@@ -48,11 +48,6 @@ def enumeration(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else ""
 
 
-def counted(count: int, noun: str, several: str = "") -> str:
-    """``1 tensor``, ``12 tensors``; ``several`` is the plural that does not end in an s."""
-    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"
-
-
 def but_for(rest_pct: float) -> str:
     """``but for at most 2.03 %``: what is left beside something that explains the rest, in
     percent."""

@@ -176,3 +176,8 @@ def grouped_digits(text: str) -> str:
     ('4,096 → 14,336, θ 10,000, F8_E4M3', 'v2024')
     """
     return re.sub(r"(?<![\w,.])\d{4,15}(?![\w.])", lambda match: f"{int(match[0]):,}", text)
+
+
+def counted(count: int, noun: str, several: str = "") -> str:
+    """``1 tensor``, ``12 tensors``; ``several`` is the plural that does not end in an s."""
+    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 ACTIVATIONS = {
     "silu": "SiLU",
     "swish": "SiLU",
@@ -13,6 +15,9 @@ ACTIVATIONS = {
     "gelu_pytorch_tanh": "GELU (tanh)",
 }
 """Names of activations as people write them, by their spelling in configs."""
+
+
+_PARTS: Mapping[float, str] = {2: "half", 3: "a third", 4: "a quarter", 8: "an eighth"}
 
 
 def short_count(count: int) -> str:
@@ -33,18 +38,18 @@ def times(base: float, target: float, words: str = "large larger smaller") -> st
     """How a positive quantity changed; ``words`` are its adjective, more of it and less of it.
 
     >>> times(8192, 131072, "long longer shorter"), times(32000, 32768), times(4, 1)
-    ('16 times as long', '2.4 % larger', '4 times smaller')
+    ('16 times as long', '2.4 % larger', 'a quarter as large')
     >>> times(32, 64, "many more fewer"), times(32, 16, "many more fewer")
     ('twice as many', 'half as many')
+    >>> times(32, 15, "many more fewer"), times(1000, 3, "many more fewer")
+    ('53 % fewer', '1/333 as many')
     """
     plain, more, less = words.split()
     ratio = target / base
-    if ratio in (0.5, 2):
-        return f"{'half' if ratio < 1 else 'twice'} as {plain}"
     if ratio >= 2:
-        return f"{ratio_text(ratio)} times as {plain}"
-    if ratio <= 0.5:
-        return f"{ratio_text(1 / ratio)} times {less}"
+        return f"{'twice' if ratio == 2 else f'{ratio_text(ratio)} times'} as {plain}"
+    if ratio <= 0.1 or 1 / ratio in _PARTS:
+        return f"{_PARTS.get(1 / ratio, f'1/{1 / ratio:,.0f}')} as {plain}"
     return f"{100 * abs(ratio - 1):.2g} % {more if ratio > 1 else less}"
 
 

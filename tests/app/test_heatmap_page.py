@@ -117,7 +117,7 @@ def test_a_margin_leads_to_a_whole_layer_or_component(
     measure("demo:base", "demo:continued")
     app = open_page("heatmap", **DEMO, layer="3")
     assert "Layer 3 as a whole" in words(app)
-    assert "9 tensors, their histograms and sums added" in words(app)
+    assert "9 tensors taken together" in words(app)
     app = open_page("heatmap", **DEMO, component="self_attn.v_proj")
     assert "All layers · `self_attn.v_proj`" in words(app)
     assert "8 tensors merged" in words(app)

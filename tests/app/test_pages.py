@@ -83,7 +83,7 @@ def test_a_model_against_itself(
     measure(pair["base"], pair["base"])
     app = open_page("compare", base=pair["base"], target=pair["base"])
     assert "The weights that were read are identical" in words(app)
-    assert "both references hold the same files" in words(app)
+    assert "Both references hold the same files" in words(app)
     assert "All facts are the same" in words(
         open_page("architecture", base=pair["base"], target=pair["base"])
     )

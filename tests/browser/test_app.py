@@ -53,7 +53,7 @@ def test_a_click_on_a_cell_goes_to_the_url_and_stays(server: Server, tab: Page) 
     expect_page(tab, "Diagram")
     expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
     expect(tab.locator("[data-node='self_attn.v_proj']")).to_have_attribute("aria-pressed", "true")
-    panel.get_by_role("link", name="See it on the heatmap").click()
+    panel.get_by_role("link", name="See it in the heatmap").click()
     expect_page(tab, "Heatmap")
     expect(panel).to_contain_text("Layer 3 · self_attn.v_proj")
 

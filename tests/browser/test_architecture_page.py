@@ -55,7 +55,7 @@ def test_a_line_of_models_stands_in_the_address_and_its_steps_are_compared(
     expect(broken).to_contain_text("This step cannot be opened.")
 
     step = tab.locator(".st-key-evolution_4")
-    step.get_by_role("link", name="Compare it with the one before").click()
+    step.get_by_role("link", name="Compare with the previous model").click()
     expect_page(tab, "Compare")
     expect(tab.get_by_role("heading", level=1)).to_have_text("Llama 3 8B → Llama 3.1 8B")
     settle(tab)
@@ -76,9 +76,9 @@ def test_the_two_blocks_explain_themselves(server: Server, tab: Page) -> None:
 
     blocks.locator("[data-node='mlp.gate_proj']").press("Enter")
     told = tab.get_by_role("dialog")
-    expect(told).to_contain_text("Nothing stands at this place.")
+    expect(told).to_contain_text("There is nothing at this place.")
     expect(told).to_contain_text("W_gate")
-    told.get_by_role("link", name="See it on the diagram").click()
+    told.get_by_role("link", name="See it in the diagram").click()
     expect_page(tab, "Diagram")
     settle(tab)
     said = parse_qs(urlsplit(tab.url).query)
@@ -101,3 +101,17 @@ def test_a_phone_reaches_the_other_model(server: Server, tab: Page) -> None:
     last = tab.locator(".st-key-layer_table").get_by_role("columnheader", name="Difference")
     last.scroll_into_view_if_needed()
     expect(last).to_be_in_viewport()
+
+
+def test_a_phone_stops_at_a_model_of_the_row(server: Server, tab: Page) -> None:
+    tab.set_viewport_size({"width": 430, "height": 900})
+    tab.goto(f"{server.url}/evolution")
+    frame = tab.locator(".st-key-stacks .frame")
+    expect(frame).to_be_visible(timeout=120_000)
+    settle(tab)
+    frame.evaluate("e => e.scrollBy(150, 0)")
+    at, *stops = frame.evaluate(
+        "e => [e.scrollLeft, ...[...e.querySelectorAll('.stop')].map(stop => stop.offsetLeft)]"
+    )
+    assert len(stops) == 5 and stops[0] == 0
+    assert abs(at - stops[1]) <= 1

@@ -63,7 +63,7 @@ def test_a_bar_over_all_layers_leads_to_its_layer_on_both_pages(server: Server, 
     bar.click()
     expect(panel).to_contain_text("Layer 6 · mlp.up_proj")
     settle(tab)  # the link, too, is of the layer that was gone to
-    panel.get_by_role("link", name="See it on the heatmap").click()
+    panel.get_by_role("link", name="See it in the heatmap").click()
     expect_page(tab, "Heatmap")
     panel.get_by_label(re.compile("^layer 1: median relative change")).click()
     expect(panel).to_contain_text("Layer 1 · mlp.up_proj")

@@ -81,11 +81,14 @@ def test_cells_are_walked_held_and_left_one_step_at_a_time(server: Server, tab: 
     expect(line).to_have_text(first)
     tab.keyboard.press("End")
     assert focused(tab).startswith("layer 7 · ")
+    last = focused(tab)
     tab.keyboard.press("Enter")
     held = tab.locator(".st-key-presentation [aria-selected=true]")
     expect(held).to_have_attribute("aria-label", re.compile("^layer 7 · "))
     tab.keyboard.press("Escape")
     expect(held).to_have_count(0)
+    expect(line).to_have_text(last)
+    tab.keyboard.press("Escape")
     expect(line).to_have_text(answer)
     expect(place(tab)).to_have_text("Heatmap · 2 / 4")
     tab.keyboard.press("Escape")
@@ -112,6 +115,38 @@ def test_a_mouse_that_rests_points_at_nothing(server: Server, tab: Page) -> None
     expect(about).to_contain_text("norm")
 
 
+def test_a_chosen_cell_opens_a_panel_of_its_statistics(server: Server, tab: Page) -> None:
+    open_measured(tab, f"{server.url}/heatmap")
+    tab.set_viewport_size({"width": 1280, "height": 720})
+    open_presented(tab, f"{server.url}/heatmap?present=answer")
+    panel = tab.get_by_role("complementary", name="The chosen cell")
+    expect(panel).to_be_hidden()
+    # A cell of the small heatmap is seen in the large one.
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Enter")
+    expect(place(tab)).to_have_text("Heatmap · 2 / 4")
+    expect(panel).to_contain_text("Token embedding")
+    expect(panel).to_contain_text(re.compile(r"Median change\s*11\.9\s%"))
+    assert focused(tab).startswith("embed_tokens: ")
+    # What has no room is scrolled.
+    texts, _ = tab.evaluate(TEXTS)
+    assert texts[0][0] >= 14
+    tab.wait_for_url("**component=embed_tokens**")
+    assert query(tab)["present"] == "heatmap"
+    # The arrows go on; the panel follows what is opened, and a link opens it.
+    tab.keyboard.press("ArrowRight")
+    expect(panel).to_contain_text("Token embedding")
+    tab.keyboard.press("Enter")
+    expect(panel).to_contain_text("Layer 0 · ")
+    settle(tab)
+    tab.reload()
+    expect(panel).to_contain_text("Layer 0 · ")
+    tab.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(tab).not_to_have_url(re.compile("component="))
+    expect(place(tab)).to_have_text("Heatmap · 2 / 4")
+
+
 def test_numbers_ceiling_theme_and_the_list_of_keys(server: Server, tab: Page) -> None:
     open_measured(tab, f"{server.url}/heatmap")
     open_presented(tab, f"{server.url}/heatmap?present=heatmap&embed_options=light_theme")
@@ -136,9 +171,9 @@ def test_numbers_ceiling_theme_and_the_list_of_keys(server: Server, tab: Page) -
     tab.keyboard.press("t")
     assert stage.evaluate(colour) == light
     tab.keyboard.press("?")
-    expect(tab.get_by_text("Full screen, or the window")).to_be_visible()
+    expect(tab.get_by_text("Full screen on or off")).to_be_visible()
     tab.keyboard.press("Escape")
-    expect(tab.get_by_text("Full screen, or the window")).to_be_hidden()
+    expect(tab.get_by_text("Full screen on or off")).to_be_hidden()
     expect(place(tab)).to_be_visible()
 
 

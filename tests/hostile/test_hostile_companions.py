@@ -82,7 +82,7 @@ class TestTemplates:
         name = "modeldiff.companions.chat.rendering.CONVERSATIONS"
         monkeypatch.setattr(name, CONVERSATIONS[:1])
         (problem,) = problems(source)
-        assert "The template can't write this" in problem
+        assert "The template can't render this" in problem
 
     def test_one_endless_conversation_leaves_the_others(self) -> None:
         endless = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
@@ -113,7 +113,7 @@ class TestTemplates:
         }
         answers = run_limited("render", request, LIMITS).answers
         assert "hf_secret" not in str(answers[0]["text"]) and "HF_TOKEN" not in answers[0]["text"]
-        assert [answer.get("error") for answer in answers[1:]] == ["it wants a file"] * 2
+        assert [answer.get("error") for answer in answers[1:]] == ["it asks for a file"] * 2
 
     def test_a_child_that_hangs_is_ended(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

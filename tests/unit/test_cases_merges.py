@@ -255,7 +255,7 @@ def test_ends_under_each_others_names(tmp_path: Path) -> None:
     one, other = "model.embed_tokens.weight", "lm_head.weight"
     target = base | {one: base[other], other: base[one]}
     narrative = reading(write(tmp_path / "base", base), write(tmp_path / "target", target))
-    assert "2 tensors are another one of base's (each" in text(narrative)
+    assert "2 tensors are other tensors of base (each" in text(narrative)
     assert "layer" not in narrative.likeness[0] and "vocabulary" not in text(narrative)
 
 

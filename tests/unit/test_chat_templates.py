@@ -75,7 +75,7 @@ def test_where_it_is_found(tmp_path: Path) -> None:
 def test_llama_3_to_3_1(tmp_path: Path) -> None:
     part = parts_of(llama_3(tmp_path / "a"), llama_3_1(tmp_path / "b"))["template"]
     assert part.sentences == (
-        "The chat templates differ: 4 of 4 conversations come out otherwise.",
+        "The chat templates differ: 4 of 4 conversations come out differently.",
         "The target's template tells the model of its tools; the base's does not.",
         "The target's template tells the model what day it is; the base's does not.",
     )
@@ -94,9 +94,9 @@ def test_a_refusal_is_told_in_the_templates_words(tmp_path: Path) -> None:
     assert "Only user and assistant roles are supported!" in system.problem
     assert pairs["plain"].base is not None and pairs["plain"].base.text is not None
     sentences = parts_of(one, other)["template"].sentences
-    assert "The target's template writes a system message; the base's does not." in sentences
+    assert "The target's template renders a system message; the base's does not." in sentences
     back = parts_of(other, one)["template"].sentences
-    assert "The target's template can't write a system message." in back
+    assert "The target's template can't render a system message." in back
 
 
 def test_other_programs_may_write_the_same(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_other_programs_may_write_the_same(tmp_path: Path) -> None:
     other = write_companions(tmp_path / "other", {"tokenizer_config.json": config})
     part = parts_of(one, other)["template"]
     assert part.sentences == (
-        "The templates differ, but write the same: 4 conversations of 4 come out alike.",
+        "The templates differ, but render alike: 4 of 4 conversations come out the same.",
     )
     assert part.differs
 

@@ -37,14 +37,14 @@ def test_llama_3_to_3_1(llamas: tuple[Path, Path]) -> None:
     )
     said = {key: " ".join(part.sentences) for key, part in parts.items()}
     assert "3 reserved tokens got names: <|finetune_right_pad_id|>" in said["tokenizer"]
-    assert "All 5 sample texts become the same tokens in both." in said["tokenizer"]
+    assert "All 5 sample texts give the same tokens in both." in said["tokenizer"]
     assert "Longest text: 8,192 tokens → 131,072 tokens." in said["tokenizer"]
-    assert "eos_token_id: Writing also ends at <|eom_id|>" in said["generation"]
+    assert "eos_token_id: Generation also ends at <|eom_id|>" in said["generation"]
     assert "max_position_embeddings: The context is 16 times as long" in said["config"]
     assert "Low frequencies are scaled down (llama3 ×8 from 8,192)" in said["config"]
     assert said["config"].count("Low frequencies") == 1
     assert "made from meta-llama/Llama-3.1-8B" in said["card"]
-    assert "The licence is another." in said["card"]
+    assert "The licence differs." in said["card"]
 
 
 def test_the_same_twice(llamas: tuple[Path, Path]) -> None:
@@ -60,11 +60,11 @@ def test_the_same_twice(llamas: tuple[Path, Path]) -> None:
     [
         ({"temperature": 0.6}, {"temperature": 1.0}, "flatter distribution"),
         ({"temperature": 1}, {"temperature": 0.2}, "sharper distribution"),
-        ({"do_sample": True}, {"do_sample": False}, "likeliest token"),
-        ({"top_p": 0.9}, {"top_p": 0.5}, "Fewer of the unlikely"),
+        ({"do_sample": True}, {"do_sample": False}, "Nothing is sampled"),
+        ({"top_p": 0.9}, {"top_p": 0.5}, "Fewer unlikely tokens"),
         ({"max_new_tokens": 10}, {"max_new_tokens": 20}, "can be longer"),
         ({"eos_token_id": [1, 2]}, {"eos_token_id": 3}, "also ends at no token (3) and no longer"),
-        ({"top_k": 50}, {"unknown": 1}, "The target's file says nothing of it."),
+        ({"top_k": 50}, {"unknown": 1}, "Not set in the target's file."),
         ({"top_k": True}, {"top_k": "many"}, ""),
     ],
 )
@@ -102,7 +102,7 @@ def test_cards_are_compared_item_by_item(tmp_path: Path) -> None:
     assert meanings == {
         "base_model": "The target's card says that it was made from o/m.",
         "tags": "Added c, removed a.",
-        "datasets": "The target's card says nothing of it.",
+        "datasets": "Not in the target's card.",
     }
     assert parts_of(none, none)["card"].sentences == ("Neither card has metadata.",)
     bare = write_companions(tmp_path / "bare")
@@ -153,7 +153,7 @@ def test_without_its_extra_it_says_what_is_missing(llamas: tuple[Path, Path]) ->
     )
     assert shown.returncode == 0, shown.stderr
     assert "3 reserved tokens got names" in shown.stdout
-    assert "none of the conversations could be written" in shown.stdout
+    assert "none of the conversations could be rendered" in shown.stdout
     for library in ("tokenizers", "jinja2"):
         assert f"needs {library}, which is not installed. Install it: pip install" in shown.stdout
 

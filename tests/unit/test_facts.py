@@ -359,7 +359,7 @@ def meanings(base: Architecture, target: Architecture) -> dict[str, FactPair]:
 def test_the_step_from_llama_2_to_3_is_explained() -> None:
     pairs = meanings(understand(published("llama-2-7b")), understand(published("llama-3-8b")))
     assert pairs["kv_heads"].meaning == (
-        "8 KV heads shared by 32 query heads; in all, the KV cache per token is 4 times smaller."
+        "8 KV heads shared by 32 query heads; in all, the KV cache per token is a quarter as large."
     )
     assert pairs["vocabulary"].meaning.startswith("96,256 more tokens;")
     assert "1.05 B parameters" in pairs["vocabulary"].meaning
@@ -374,8 +374,8 @@ def test_the_step_from_llama_3_to_3_1_is_context_and_scaling_alone() -> None:
     assert {key: different[key] for key in different.keys() - entries} == {
         "rope_scaling": "Low frequencies are scaled down (llama3 ×8 from 8,192); "
         "the context is 131,072 tokens.",
-        "context": "The context is 16 times as long; filled, its KV cache takes 17.2 GB.",
-        "kv_cache_bytes": "With the context full, the cache is 16 times as large.",
+        "context": "The context is 16 times as long; when full, its KV cache takes 17.2 GB.",
+        "kv_cache_bytes": "With the context full, the KV cache is 16 times as large.",
     }
 
 

@@ -249,7 +249,7 @@ class TestPartsThatAreNotRead:
         result = run_diff(Comparison.open(base, target), device="cpu")
         narrative = narrate(result.changes, unread=result.header.unread)
         assert narrative.facts[0].endswith("'2_Dense' and an adapter (LORA, rank 4) of target.")
-        assert "of those that lie beside them nothing is known" in narrative.likeness[0]
+        assert "nothing is known of those beside them" in narrative.likeness[0]
         # The same weights without anything beside them: a result of equal contents is found again.
         (tmp_path / "target" / "adapter_config.json").unlink()
         (tmp_path / "target" / "2_Dense" / "model.safetensors").unlink()

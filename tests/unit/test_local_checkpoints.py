@@ -201,7 +201,7 @@ class TestIndexAtOdds:
         ]
         said = " ".join(checkpoint.warnings)
         assert "1 tensors that the index doesn't list" in said
-        assert "1 tensors are in another shard" in said
+        assert "1 tensor is in another shard" in said
         assert "1 bytes of weights; the shards hold 32" in said
 
     @pytest.mark.parametrize("metadata", [None, [], {}, {"total_size": 24.0}, {"total_size": "x"}])

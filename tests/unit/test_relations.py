@@ -173,7 +173,7 @@ def test_matrices_that_undo_each_others_scale(tmp_path: Path) -> None:
     assert "factors of mlp.down_proj and mlp.up_proj undo each other in layers 0–2" in text or (
         "factors of mlp.up_proj and mlp.down_proj undo each other in layers 0–2" in text
     )
-    assert "computes stays as it was" in text and not any(level in text for level in LEVELS)
+    assert "the model computes the same" in text and not any(level in text for level in LEVELS)
     apart = replaced(replaced(base, lambda v: 4 * v, "up_proj"), lambda v: v / 3, "down_proj")
     assert "undo" not in words(compared(tmp_path / "apart", base, apart))
 
@@ -224,7 +224,7 @@ def test_experts_that_changed_places_with_their_rows_of_the_router(tmp_path: Pat
     changes = compared(tmp_path, base, target)
     moved = int(np.count_nonzero(order != np.arange(6)))
     text = words(changes)
-    assert f"{2 * 3 * moved} tensors are another expert's of base" in text
+    assert f"{2 * 3 * moved} tensors belong to another expert in base" in text
     assert "2 tensors hold base's rows in another order" in text and "router" in text
     for change in changes:
         number = change.pair.place.expert
@@ -244,7 +244,7 @@ def test_tensors_under_each_others_names(tmp_path: Path) -> None:
     target[one], target[other] = base[other], base[one]
     changes = compared(tmp_path, base, target)
     text = words(changes)
-    assert "8 tensors are another one of base's in the same layer" in text
+    assert "8 tensors are other tensors of base in the same layer" in text
     assert "mlp.gate_proj is base's mlp.up_proj" in text
     assert "self_attn.k_proj is base's self_attn.v_proj" in text
     assert "no training shows" in text and "made anew" not in text

@@ -1,4 +1,4 @@
-"""Where the parameters sit and what storing and running them takes: counts and bytes."""
+"""Where the parameters are and what storing and running them takes: counts and bytes."""
 
 from __future__ import annotations
 

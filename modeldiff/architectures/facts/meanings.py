@@ -15,7 +15,7 @@ from modeldiff.architectures.facts.sentences import (
     positive_numbers,
 )
 from modeldiff.checkpoints.dtypes import STORED_TYPES
-from modeldiff.text.formatting import format_bytes, format_share
+from modeldiff.text.formatting import counted, format_bytes, format_share
 from modeldiff.text.magnitudes import (
     ratio_text,
     short_count,
@@ -41,10 +41,7 @@ def _layers(base: Fact, target: Fact, *_: Architecture) -> str:
     difference = int(both[1] - both[0])
     word = "more" if difference > 0 else "fewer"
     count = abs(difference)
-    return (
-        f"{count:,} {word} layer{'s' if count > 1 else ''}: {int(both[1]):,} in sequence, in the "
-        f"base {int(both[0]):,}."
-    )
+    return f"{counted(count, f'{word} layer')}: {int(both[1]):,} instead of {int(both[0]):,}."
 
 
 def _attention(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
@@ -80,7 +77,7 @@ def _cache_beside(before: Architecture, after: Architecture) -> str:
     if both[0] is None or both[1] is None:
         return ""
     if both[0] == both[1]:
-        return "; the KV cache per token stays as large"
+        return "; the KV cache per token stays the same"
     return f"; in all, the KV cache per token is {times(both[0], both[1])}"
 
 
@@ -107,7 +104,7 @@ def _context(base: Fact, target: Fact, before: Architecture, after: Architecture
     cache = number(after.fact("kv_cache_bytes"))
     if cache is None:
         return sentence + "."
-    return f"{sentence}; filled, its KV cache takes {format_bytes(int(cache))}."
+    return f"{sentence}; when full, its KV cache takes {format_bytes(int(cache))}."
 
 
 def _rope_scaling(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
@@ -293,7 +290,7 @@ _MEANINGS: dict[str, Meaning] = {
     "parameters_active": compared("{times} parameters are active per token.", _COUNT),
     **{f"parameters_{part}": _part for part in PARTS},
     "checkpoint_bytes": compared("The files are {times}."),
-    "kv_cache_bytes_per_token": compared("The cache per token is {times}."),
-    "kv_cache_bytes": compared("With the context full, the cache is {times}."),
+    "kv_cache_bytes_per_token": compared("The KV cache per token is {times}."),
+    "kv_cache_bytes": compared("With the context full, the KV cache is {times}."),
     "memory_bytes": _memory,
 }

@@ -10,6 +10,7 @@ from modeldiff.checkpoints.formats.tied_heads import needless
 from modeldiff.checkpoints.formats.weight_files import Index
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import DamagedCheckpoint, NoWeights
+from modeldiff.text.formatting import counted
 from modeldiff.text.quoting import listed, quoted
 
 
@@ -69,7 +70,7 @@ def _compare_with_index(
     missing = sorted(set(lacking) - set(spare))
     if missing:
         raise DamagedCheckpoint(
-            f"{where}: the index promises {len(missing):,} tensors that no shard holds: "
+            f"{where}: the index promises {counted(len(missing), 'tensor')} that no shard holds: "
             f"{listed(f'{name} ({promised[name]})' for name in missing)}.",
             hint="The index and the shards are of different saves: download or save them again.",
         )
@@ -81,12 +82,17 @@ def _compare_with_index(
         )
     extra = [name for name in by_name if name not in promised]
     if extra:
-        warnings.append(f"The shards hold {len(extra):,} tensors that the index doesn't list.")
+        warnings.append(
+            f"The shards hold {counted(len(extra), 'tensor')} that the index doesn't list."
+        )
     moved = [
         name for name, file in promised.items() if name in by_name and by_name[name].file != file
     ]
     if moved:
-        warnings.append(f"{len(moved):,} tensors are in another shard than the index says.")
+        are = "is" if len(moved) == 1 else "are"
+        warnings.append(
+            f"{counted(len(moved), 'tensor')} {are} in another shard than the index says."
+        )
     total = sum(tensor.nbytes for tensor in by_name.values())
     if index.total_size is not None and index.total_size != total:
         warnings.append(

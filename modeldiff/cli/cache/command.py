@@ -33,7 +33,7 @@ def cache_command(options: Namespace, terminal: Terminal) -> int:
         )
     if options.kinds and options.act != "clear":
         raise InvalidOption(
-            f"cache {options.act} is of the whole cache.", hint="Kinds go with cache clear."
+            f"cache {options.act} is for the whole cache.", hint="Only cache clear takes kinds."
         )
     return _ACTS[options.act](options, terminal)
 
@@ -87,7 +87,7 @@ def _verify(options: Namespace, terminal: Terminal) -> int:
     count, faults = verify_cache()
     for fault in faults:
         terminal.line(f"{fault.entry.path}: {fault.reason}")
-    terminal.line(f"Looked at {_files(count)}; {len(faults):,} can't be used.")
+    terminal.line(f"Checked {_files(count)}; {len(faults):,} can't be used.")
     return 1 if faults else 0
 
 

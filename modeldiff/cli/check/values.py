@@ -8,6 +8,7 @@ from modeldiff.cli.chosen_rows import value_text
 from modeldiff.findings.conditions.check import GAPS, Check, Outcome, RowVerdict, Verdict
 from modeldiff.findings.conditions.columns import row_values
 from modeldiff.findings.conditions.expression import ColumnValue
+from modeldiff.text.formatting import counted
 
 VERDICT_WORDS: Mapping[Verdict, str] = {
     "failed": "failed",
@@ -48,7 +49,7 @@ def reason(row: RowVerdict, outcome: Outcome, check: Check) -> str:
 def gap_sentences(outcome: Outcome) -> list[str]:
     """Why a condition is undecided: each reason with the number of tensors."""
     return [
-        f"{count:,} tensor{'' if count == 1 else 's'}: {GAPS[gap]} (--allow {gap})"
+        f"{counted(count, 'tensor')}: {GAPS[gap]} (--allow {gap})"
         for gap, count in outcome.gaps.items()
     ]
 

@@ -30,8 +30,8 @@ def serve_app(options: Namespace, terminal: Terminal) -> None:
     require_roots(address)
     if not is_loopback(address) and not ROOTS.value():
         terminal.error(
-            "warning: all paths are allowed: whoever reaches the app can open every file that "
-            "this user may read."
+            "warning: all paths are allowed: anyone who reaches the app can open every file that "
+            "this user can read."
         )
     # -P: a file in the folder that one is in is not taken for one of the app's libraries.
     command = [sys.executable, "-P", "-m", "streamlit", "run", str(bundled("streamlit_app.py"))]

@@ -142,7 +142,7 @@ def _column(text: str) -> str:
 def _count(text: str) -> int:
     number = int(text) if text.isascii() and text.isdigit() else 0
     if not 0 < number < 10**9:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of tensors: 10 is an example")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tensors, such as 10")
     return number
 
 

@@ -91,7 +91,7 @@ def _render(
 
 def _answers(wanted: list[Mapping[str, Any]], limits: Limits) -> Iterator[Rendering]:
     if wanted and not is_installed("companions"):
-        reason = "Writing a conversation needs jinja2, which is not installed."
+        reason = "Rendering a conversation needs jinja2, which is not installed."
         reason += f" {install_hint('companions')}"
         yield from [Rendering(None, reason)] * len(wanted)
         return
@@ -120,4 +120,4 @@ def _rendering(answer: Mapping[str, Any]) -> Rendering:
     text = answer.get("text")
     if isinstance(text, str):
         return Rendering(text.encode(errors="replace").decode())
-    return Rendering(None, f"The template can't write this: {answer.get('error', '')}.")
+    return Rendering(None, f"The template can't render this: {answer.get('error', '')}.")

@@ -13,7 +13,7 @@ from modeldiff.text.quoting import spelt_out
 
 _WORKER = Path(__file__).with_name("worker.py")
 _MOST_BYTES_BACK = 4_000_000
-_STOPPED = "it takes more time or memory than it may"
+_STOPPED = "it exceeds the limit of time or memory"
 
 
 @dataclass(frozen=True)

@@ -166,11 +166,11 @@ def _attempt(name: str, work: Callable[[], Any]) -> Mapping[str, Any]:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, MemoryError):
-        return "it takes more memory than it may"
+        return "it exceeds the limit of memory"
     if isinstance(error, RecursionError):
-        return "it goes too deep"
+        return "it nests too deeply"
     if isinstance(error, OSError):
-        return "it wants a file"
+        return "it asks for a file"
     return (str(error) or type(error).__name__)[:_LONGEST_ERROR]
 
 

@@ -74,10 +74,11 @@ def same_encoding(base: Encoding, target: Encoding) -> bool:
 
 def _why_not(tokenizer: Tokenizer) -> str:
     if not tokenizer.is_whole:
-        return f"There is no {WHOLE_TOKENIZER} that says how text is cut."
+        return f"There is no {WHOLE_TOKENIZER} that says how text is split."
     if not is_installed("companions"):
         return (
-            f"Cutting text needs tokenizers, which is not installed. {install_hint('companions')}"
+            "Tokenising text needs tokenizers, which is not installed. "
+            f"{install_hint('companions')}"
         )
     return ""
 
@@ -85,7 +86,7 @@ def _why_not(tokenizer: Tokenizer) -> str:
 def _encoding(text: str, answer: Mapping[str, Any], tokenizer: Tokenizer) -> Encoding:
     tokens = answer.get("tokens")
     if tokens is None or tokenizer.tokens is None:
-        return Encoding(text, None, f"This text could not be cut: {answer.get('error', '')}.")
+        return Encoding(text, None, f"This text could not be tokenised: {answer.get('error', '')}.")
     texts = tokenizer.tokens
     return Encoding(
         text, tuple(Token(row, texts.text(row) or "", start, end) for row, start, end in tokens)

@@ -1,4 +1,4 @@
-"""Where the parameters sit, part by part, both models on one scale."""
+"""Where the parameters are, part by part, both models on one scale."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def evolution_svg(
     parts = []
     for number, model in enumerate(models):
         x = number * (column + _GUTTER)
-        parts.append(f'<g transform="translate({x:.1f} 0)">')
+        parts.append(f'<g data-stop="" transform="translate({x:.1f} 0)">')
         parts.append(_heading(model, column))
         parts.append(f'<g transform="translate(0 {_HEAD:g})">{painter.stack(number)}</g>')
         parts.append(_context(lines, number, _HEAD + painter.height + 1.25 * EVOLUTION_TEXT))

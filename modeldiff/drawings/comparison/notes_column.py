@@ -11,7 +11,7 @@ from modeldiff.drawings.style.text_metrics import shorten, text_width
 GUTTER = 196.0
 """Width of the room between the two drawings."""
 _ROOM = GUTTER - 22
-_SMALL, _LARGE = 11.0, 13.0
+_SMALL, _LARGE = 13.0, 13.0
 _MOST_LINES = 3
 _LINE = 15.0
 _BETWEEN = 8.0

@@ -42,7 +42,7 @@ def rope_turns_svg(base: RopeTurns, target: RopeTurns, *, palette: Palette, font
     scale = _Scale.over((*base.tokens, *target.tokens))
     parts = [
         *_grid(scale, palette),
-        *_context(scale, base, palette),
+        *(_context(scale, base.context, palette) if base.context else ()),
         _line(scale, base.tokens, palette.muted, 2.0),
         _line(scale, target.tokens, palette.accent, 2.5),
         *_names(scale, base, target, palette),
@@ -109,15 +109,12 @@ def _grid(scale: _Scale, palette: Palette) -> Iterator[str]:
         yield _text(_LEFT - 6, y + 4, label, palette.muted, "end")
 
 
-def _context(scale: _Scale, base: RopeTurns, palette: Palette) -> Iterator[str]:
-    if base.context and scale.low < math.log10(base.context) < scale.high:
-        y = scale.y(base.context)
+def _context(scale: _Scale, tokens: int, palette: Palette) -> Iterator[str]:
+    if scale.low < math.log10(tokens) < scale.high:
         yield (
-            f'<path d="M{_LEFT:g} {y:.1f}H{WIDTH - _RIGHT:g}" stroke="{palette.muted}"'
-            ' stroke-dasharray="3 3"/>'
+            f'<path d="M{_LEFT:g} {scale.y(tokens):.1f}H{WIDTH - _RIGHT:g}"'
+            f' stroke="{palette.muted}" stroke-dasharray="3 3"/>'
         )
-        words = f"{base.context:,}: context of {shorten(base.name, 150, _FONT)}"
-        yield _text(_LEFT + 6, y - 5, words, palette.muted)
 
 
 def _line(scale: _Scale, tokens: Sequence[float], colour: str, width: float) -> str:
@@ -129,7 +126,12 @@ def _line(scale: _Scale, tokens: Sequence[float], colour: str, width: float) -> 
 
 
 def _names(scale: _Scale, base: RopeTurns, target: RopeTurns, palette: Palette) -> Iterator[str]:
-    """Each name beside its line: the upper one over it, the lower one under it."""
+    """Each name beside its line: the upper one over it, the lower one under it; and that of the
+    base's context. Lines that they cross are kept off their letters."""
+    yield f'<g stroke="{palette.surface}" stroke-width="4" paint-order="stroke">'
+    if base.context and scale.low < math.log10(base.context) < scale.high:
+        words = f"{base.context:,}: context of {shorten(base.name, 150, _FONT)}"
+        yield _text(_LEFT + 6, scale.y(base.context) - 5, words, palette.muted)
     upper = target if target.tokens[-1] > base.tokens[-1] else base
     for one in (base, target):
         place = round(0.86 * (len(one.tokens) - 1))
@@ -141,6 +143,7 @@ def _names(scale: _Scale, base: RopeTurns, target: RopeTurns, palette: Palette) 
             yield _text(x, y - 12, name, colour, "end", bold=one is target)
         else:
             yield _text(WIDTH - _RIGHT, y + 24, name, colour, "end", bold=one is target)
+    yield "</g>"
 
 
 def _text(

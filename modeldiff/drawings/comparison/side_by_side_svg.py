@@ -20,7 +20,7 @@ from modeldiff.drawings.style.text_metrics import shorten, text_width
 _MARGIN = 14.0
 _FOOT = 44.0
 _FLAG = 9.0
-_GAP, _GAP_TEXT, _GAP_LINE = 34.0, 12.0, 14.0
+_GAP, _GAP_TEXT, _GAP_LINE = 34.0, 13.0, 15.0
 _SIGNS = {"only": ("−", "+"), "built": ("≠", "≠")}
 
 
@@ -65,10 +65,10 @@ def _style_sheet(palette: Palette) -> str:
         ".flag": f"fill:{p.bar};stroke:{p.surface};stroke-width:1.5;pointer-events:none",
         ".flag-sign": f"fill:{p.surface};font-size:13px;font-weight:700;pointer-events:none",
         ".gap": f"fill:none;stroke:{p.muted};stroke-width:1;stroke-dasharray:3 4",
-        ".gap-name": f"font-size:12px;font-style:italic;fill:{p.muted}",
-        ".role": f"font-size:12px;font-weight:600;fill:{p.muted}",
+        ".gap-name": f"font-size:13px;font-style:italic;fill:{p.muted}",
+        ".role": f"font-size:13px;font-weight:600;fill:{p.muted}",
         ".model": "font-size:18px;font-weight:700",
-        ".note-label": f"font-size:11px;fill:{p.muted}",
+        ".note-label": f"font-size:13px;fill:{p.muted}",
         ".note": "font-size:13px;font-weight:700",
         ".rule": f"stroke:{p.bar};stroke-width:1.4",
     }
@@ -77,7 +77,7 @@ def _style_sheet(palette: Palette) -> str:
 
 def _heading(left: float, width: float, role: str, model: str, name: str) -> str:
     x, room = left + _MARGIN, width - 2 * _MARGIN
-    return text_tag(shorten(f"{role} · {model}", room, 12, bold=True), "role", x, 18) + text_tag(
+    return text_tag(shorten(f"{role} · {model}", room, 13, bold=True), "role", x, 18) + text_tag(
         shorten(name, room, 18, bold=True), "model", x, 40
     )
 

@@ -17,7 +17,7 @@ from modeldiff.drawings.diagram.box_values import BoxValue
 from modeldiff.drawings.style.svg import DETAIL_GAP
 from modeldiff.drawings.style.text_metrics import shorten, text_width
 
-LABEL, SHAPE, DETAIL = 14.0, 12.0, 11.0
+LABEL, SHAPE, DETAIL = 14.0, 13.0, 13.0
 _PAD = 11.0
 _LEAST, _MOST = 108.0, 310.0
 _LEAST_NORM = 92.0

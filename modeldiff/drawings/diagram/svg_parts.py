@@ -10,7 +10,7 @@ from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.svg import escape
 from modeldiff.drawings.style.text_metrics import text_width
 
-LABEL_SIZE = 11.0
+LABEL_SIZE = 13.0
 _CORNER = 7.0
 # Beside the circles on the line, and above where a frame begins.
 _LABEL_ASIDE, _LABEL_START = 15.0, 90.0
@@ -27,7 +27,7 @@ ARROWS = "".join(
 def style_sheet(palette: Palette) -> str:
     """The rules for everything in the diagram; they touch nothing outside of it."""
     p = palette
-    small = f"font-size:11px;fill:{p.muted}"
+    small = f"font-size:13px;fill:{p.muted}"
     rules = {
         "text": f"fill:{p.text}",
         ".ground": f"fill:{p.surface}",
@@ -54,8 +54,8 @@ def style_sheet(palette: Palette) -> str:
         ".operation .box": f"fill:none;stroke:{p.muted};stroke-dasharray:4 3",
         ".symbol .box": f"fill:{p.surface};stroke:{p.muted};stroke-dasharray:none",
         ".label": "font-size:14px;font-weight:700",
-        ".shape": "font-size:12px",
-        ".op": f"font-size:12px;fill:{p.muted}",
+        ".shape": "font-size:13px",
+        ".op": f"font-size:13px;fill:{p.muted}",
         ".sign": f"font-size:17px;font-weight:700;fill:{p.muted}",
         ".others": f"fill:{p.track}",
         ".own": f"fill:{p.accent}",

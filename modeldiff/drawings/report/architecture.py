@@ -70,7 +70,7 @@ def parts_html(parts: Parts) -> str:
         f'<th scope="col">{name}</th>' for name in ("Part", "Model", "", "Parameters", "Share")
     )
     caption = (
-        f"Where the parameters sit: base {text(parts.names[0])}; target {text(parts.names[1])}"
+        f"Where the parameters are: base {text(parts.names[0])}; target {text(parts.names[1])}"
     )
     return (
         f'<div class="scroll"><table class="parts"><caption>{caption}</caption>'

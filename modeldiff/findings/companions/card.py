@@ -39,7 +39,7 @@ def _sentences(base: ModelCard, target: ModelCard, facts: Sequence[FactPair]) ->
         return
     made_from = target.entries.get("base_model")
     if made_from:
-        yield f"By the target's card it was made from {some(made_from)}."
+        yield f"According to its card, the target was made from {some(made_from)}."
     if not base.exists or not target.exists:
         yield only("base" if base.exists else "target", "a model card")
         return
@@ -48,13 +48,13 @@ def _sentences(base: ModelCard, target: ModelCard, facts: Sequence[FactPair]) ->
         return
     different = [fact for fact in facts if not fact.same]
     if not different:
-        yield "The cards' metadata are the same."
+        yield "The cards' metadata is the same."
         return
     verb = "differs" if len(different) == 1 else "differ"
     names = some(fact.label for fact in different)
     yield f"{entries_words(len(different))} of the cards {verb}: {names}."
     if any(fact.key == "card.license" for fact in different):
-        yield "The licence is another."
+        yield "The licence differs."
 
 
 def _facts(base: ModelCard, target: ModelCard) -> Iterator[FactPair]:
@@ -78,7 +78,7 @@ def _meaning(name: str, before: tuple[str, ...] | None, after: tuple[str, ...] |
     if name == "base_model" and after:
         return f"The target's card says that it was made from {some(after)}."
     if name in ("license", "license_name"):
-        return "What one may do with the model follows from another licence."
+        return "Other terms of use apply."
     if before and after and max(len(before), len(after)) > 1:
         more = [each for each in after if each not in before]
         fewer = [each for each in before if each not in after]
@@ -86,5 +86,5 @@ def _meaning(name: str, before: tuple[str, ...] | None, after: tuple[str, ...] |
         words += [f"removed {some(fewer)}"] if fewer else []
         return f"{', '.join(words).capitalize()}." if words else "The same in another order."
     if before is None:
-        return "The base's card says nothing of it."
-    return "The target's card says nothing of it." if after is None else ""
+        return "Not in the base's card."
+    return "Not in the target's card." if after is None else ""

@@ -32,7 +32,7 @@ def companions_headline(parts: Sequence[CompanionPart]) -> str:
     different = [_in_sentence(part.title) for part in parts if part.differs]
     compared = [part for part in parts if part.facts]
     if not compared:
-        return "Nothing that could be compared lies beside the weights."
+        return "There is nothing beside the weights to compare."
     if not different:
         return f"Nothing differs in {enumeration([_in_sentence(p.title) for p in compared])}."
     words = enumeration(different)

@@ -151,8 +151,8 @@ def _meaning(name: str, entry: EntryPair, sides: _Sides) -> str:
     if make is not None and (words := make(entry)):
         return words
     if entry.base is None:
-        return "The base's file says nothing of it."
-    return "The target's file says nothing of it." if entry.target is None else ""
+        return "Not set in the base's file."
+    return "Not set in the target's file." if entry.target is None else ""
 
 
 def _by_size(more: str, less: str) -> Callable[[EntryPair], str]:
@@ -172,8 +172,8 @@ def _of_both(meaning: str) -> Callable[[EntryPair], str]:
 
 def _sampling(entry: EntryPair) -> str:
     if _parsed(entry.target) is True:
-        return "Tokens are drawn by chance, so that answers vary."
-    return "The likeliest token is taken each time, so that an answer repeats."
+        return "Tokens are sampled, so answers vary."
+    return "Nothing is sampled: the same prompt gets the same answer."
 
 
 def _stops(entry: EntryPair, sides: _Sides) -> str:
@@ -184,7 +184,7 @@ def _stops(entry: EntryPair, sides: _Sides) -> str:
     fewer = [f"{_token(row, sides[0])} ({row})" for row in sorted(before - after)]
     parts = [f"also ends at {some(more)}"] if more else []
     parts += [f"no longer ends at {some(fewer)}"] if fewer else []
-    return f"Writing {' and '.join(parts)}." if parts else ""
+    return f"Generation {' and '.join(parts)}." if parts else ""
 
 
 def _ids(value: str | None) -> set[int]:
@@ -195,10 +195,10 @@ def _ids(value: str | None) -> set[int]:
 
 _SAYS_NOTHING = {
     "transformers_version": "The release that wrote the file; by itself it changes nothing.",
-    "_from_model_config": "How the file came about; by itself it changes nothing.",
+    "_from_model_config": "How the file was written; by itself it changes nothing.",
     "_name_or_path": "Where the model was loaded from when the file was written.",
-    "initializer_range": "Matters only where weights are made anew.",
-    "use_cache": "Matters for speed, not for what is written.",
+    "initializer_range": "Matters only when weights are initialised.",
+    "use_cache": "Affects speed, not the output.",
     "attention_dropout": "Matters in training only.",
     "hidden_dropout": "Matters in training only.",
     "pretraining_tp": "How it was trained on several devices.",
@@ -208,28 +208,27 @@ _SAYS_NOTHING = {
 _MEANINGS: Mapping[str, Callable[[EntryPair], str]] = {
     "do_sample": _sampling,
     "temperature": _by_size(
-        "Tokens are drawn from a flatter distribution: answers vary more.",
-        "Tokens are drawn from a sharper distribution: answers vary less.",
+        "Tokens are sampled from a flatter distribution: answers vary more.",
+        "Tokens are sampled from a sharper distribution: answers vary less.",
     ),
     "top_p": _by_size(
-        "More of the unlikely tokens can be drawn.", "Fewer of the unlikely tokens can be drawn."
+        "More unlikely tokens can be sampled.", "Fewer unlikely tokens can be sampled."
     ),
-    "top_k": _by_size("More tokens can be drawn.", "Fewer tokens can be drawn."),
+    "top_k": _by_size("More tokens can be sampled.", "Fewer tokens can be sampled."),
     "min_p": _by_size(
-        "Fewer of the unlikely tokens can be drawn.", "More of the unlikely tokens can be drawn."
+        "Fewer unlikely tokens can be sampled.", "More unlikely tokens can be sampled."
     ),
     "repetition_penalty": _by_size(
-        "What was written already becomes less likely.",
-        "What was written already is held back less.",
+        "Repetition is penalised more.",
+        "Repetition is penalised less.",
     ),
-    "max_new_tokens": _by_size("An answer can be longer.", "An answer ends sooner."),
+    "max_new_tokens": _by_size("Answers can be longer.", "Answers are cut off sooner."),
     "max_length": _by_size(
-        "Question and answer together can be longer.", "Question and answer together end sooner."
+        "Prompt and answer together can be longer.",
+        "Prompt and answer together are cut off sooner.",
     ),
-    "num_beams": _by_size(
-        "More answers are followed at once.", "Fewer answers are followed at once."
-    ),
+    "num_beams": _by_size("More beams are searched at once.", "Fewer beams are searched at once."),
     "bos_token_id": _of_both("Texts begin with another token."),
-    "pad_token_id": _of_both("Batches are filled up with another token."),
-    "architectures": _of_both("Another class of the library runs it."),
+    "pad_token_id": _of_both("Batches are padded with another token."),
+    "architectures": _of_both("Another model class runs it."),
 }

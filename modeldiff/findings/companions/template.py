@@ -9,7 +9,7 @@ from modeldiff.companions import Companions
 from modeldiff.companions.chat.rendering import RenderedPair, Rendering
 from modeldiff.companions.chat.template import ChatTemplate
 from modeldiff.findings.companions.part import CompanionPart, FactMaker, only
-from modeldiff.findings.words import counted
+from modeldiff.text.formatting import counted
 
 _MAKE = FactMaker("template")
 _TOOL, _SYSTEM, _QUESTION, _DAY = (
@@ -56,16 +56,16 @@ def _sentences(
         if len(same) == len(written):
             return
     elif not written:
-        yield "The chat templates differ; none of the conversations could be written."
+        yield "The chat templates differ; none of the conversations could be rendered."
     elif len(same) == len(written):
         yield (
-            f"The templates differ, but write the same: {counted(len(same), 'conversation')} of "
-            f"{len(written)} come out alike."
+            f"The templates differ, but render alike: {len(same)} of "
+            f"{counted(len(written), 'conversation')} come out the same."
         )
     else:
         yield (
             f"The chat templates differ: {len(written) - len(same)} of "
-            f"{counted(len(written), 'conversation')} come out otherwise."
+            f"{counted(len(written), 'conversation')} come out differently."
         )
     for fact in facts:
         if not fact.same and fact.meaning and fact.key in _TOLD:
@@ -91,7 +91,7 @@ def _facts(companions: Companions) -> Iterator[FactPair]:
             _length(before),
             _length(after),
             same=before == after,
-            meaning="The program that writes conversations is another."
+            meaning="The template's source differs."
             if before and after
             else "Only one side has it.",
             source=base.file or target.file,
@@ -99,7 +99,7 @@ def _facts(companions: Companions) -> Iterator[FactPair]:
     by_key = {each.conversation.key: each for each in companions.renderings}
     yield _seen("tools", "Tools", by_key["tools"], _writes(_TOOL), _tools_meaning)
     yield _seen("system", "System message", by_key["system"], _writes(_SYSTEM), _system_meaning)
-    yield _seen("date", "Date of today", by_key["system"], _writes(_DAY), _date_meaning)
+    yield _seen("date", "Today's date", by_key["system"], _writes(_DAY), _date_meaning)
     yield _seen("prompt", "An answer begins after", by_key["prompt"], _tail, _prompt_meaning)
     for each in companions.renderings:
         yield _written(each)
@@ -172,12 +172,12 @@ def _written(pair: RenderedPair) -> FactPair:
 _TOOLS = {
     "written": "The target's template tells the model of its tools; the base's does not.",
     "left out": "The target's template leaves out the tools that the base's tells the model of.",
-    "refused": "The target's template can't write a conversation with tools.",
+    "refused": "The target's template can't render a conversation with tools.",
 }
 _SYSTEM_MESSAGE = {
-    "written": "The target's template writes a system message; the base's does not.",
+    "written": "The target's template renders a system message; the base's does not.",
     "left out": "The target's template leaves a system message out.",
-    "refused": "The target's template can't write a system message.",
+    "refused": "The target's template can't render a system message.",
 }
 
 
@@ -200,4 +200,4 @@ def _date_meaning(before: str | None, after: str | None) -> str:
 def _prompt_meaning(before: str | None, after: str | None) -> str:
     if before is None or after is None:
         return ""
-    return "The model is asked for an answer by other tokens."
+    return "Other tokens mark where the answer begins."

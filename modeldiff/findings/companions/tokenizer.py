@@ -11,7 +11,7 @@ from modeldiff.companions.tokenizer.tokenizer import Tokenizer
 from modeldiff.companions.tokenizer.vocabulary import VocabularyDifference
 from modeldiff.findings.companions.part import CompanionPart, only, some, tokens_words
 from modeldiff.findings.companions.tokenizer_facts import STAGES, tokenizer_facts, with_row
-from modeldiff.findings.words import counted
+from modeldiff.text.formatting import counted
 
 
 def tokenizer_part(companions: Companions) -> CompanionPart:
@@ -65,9 +65,9 @@ def _sentences(companions: Companions, facts: Sequence[FactPair]) -> Iterator[st
     if tried:
         same = sum(same_encoding(*each) for each in tried)
         if same == len(tried):
-            yield f"All {len(tried)} sample texts become the same tokens in both."
+            yield f"All {len(tried)} sample texts give the same tokens in both."
         else:
-            yield f"{len(tried) - same} of {len(tried)} sample texts become other tokens."
+            yield f"{len(tried) - same} of {len(tried)} sample texts are tokenised differently."
 
 
 def vocabulary_sentences(difference: VocabularyDifference) -> Iterator[str]:
@@ -91,8 +91,8 @@ def vocabulary_sentences(difference: VocabularyDifference) -> Iterator[str]:
         have = "has" if count == 1 else "have"
         moves = (f"{c.text} {c.base:,} → {c.target:,}" for c in difference.renumbered)
         yield (
-            f"{counted(count, 'token')} {have} another number{by}: {tokens_words(moves)}. "
-            "Ids of one mean other tokens in the other."
+            f"{counted(count, 'token')} {have} another id{by}: {tokens_words(moves)}. "
+            "An id of one means another token in the other."
         )
     if difference.roles:
         yield (

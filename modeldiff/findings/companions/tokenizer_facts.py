@@ -11,21 +11,21 @@ from modeldiff.companions.tokenizer.settings import TokenizerSettings
 from modeldiff.companions.tokenizer.tokenizer import Tokenizer, TokenizerPair
 from modeldiff.companions.tokenizer.vocabulary import TokenChange, VocabularyDifference
 from modeldiff.findings.companions.part import FactMaker, tokens_words
-from modeldiff.findings.words import counted
+from modeldiff.text.formatting import counted
 
 _MAKE = FactMaker("tokenizer")
 STAGES = {
     "normalizer": (
         "Normaliser",
-        "Text is rewritten by other rules before it is cut.",
+        "Text is normalised by other rules before it is split.",
     ),
     "pre_tokenizer": (
         "Pre-tokeniser",
-        "Text is split by other rules before tokens are looked up: words, numbers or spaces may be "
-        "cut elsewhere.",
+        "Text is split by other rules before tokens are looked up: words, numbers or spaces may "
+        "be split elsewhere.",
     ),
-    "post_processor": ("Post-processor", "Other tokens are put around a text."),
-    "decoder": ("Decoder", "Tokens become text again by other rules."),
+    "post_processor": ("Post-processor", "Other tokens are added around a text."),
+    "decoder": ("Decoder", "Tokens are decoded to text by other rules."),
 }
 _NO_LIMIT = 10**12
 """Longest texts from here on are transformers' way of saying that there is no limit."""
@@ -41,7 +41,7 @@ def tokenizer_facts(companions: Companions) -> Iterator[FactPair]:
             "Kind",
             _kind(base),
             _kind(target),
-            meaning="Text is cut by another method, and the same text becomes other tokens.",
+            meaning="Text is split by another algorithm: the same text can give other tokens.",
             source=base.file or target.file,
         )
         yield _counts(base, target)
@@ -65,7 +65,7 @@ def tokenizer_facts(companions: Companions) -> Iterator[FactPair]:
             "Longest text" if name == "model_max_length" else name,
             *values,
             texts=(_option(name, values[0]), _option(name, values[1])),
-            meaning="Longer texts are cut off, or warned about, from there on."
+            meaning="Longer texts are truncated or warned about."
             if name == "model_max_length"
             else "",
             source="tokenizer_config.json",
@@ -79,7 +79,7 @@ def _kind(side: Tokenizer) -> str | None:
         return None
     if side.settings is None:
         return f"a list of tokens ({side.file})"
-    kind = side.settings.kind or "not said"
+    kind = side.settings.kind or "not given"
     return f"byte-level {kind}" if side.settings.bytewise else kind
 
 
@@ -136,8 +136,8 @@ def _vocabulary(difference: VocabularyDifference | None) -> Iterator[FactPair]:
             "Tokens renumbered",
             tokens_words(f"{each.text} {each.base:,}" for each in moved),
             tokens_words(f"{each.text} {each.target:,}" for each in moved),
-            meaning=f"{counted(len(moved), 'token')} in another row: ids of one mean other tokens "
-            "in the other.",
+            meaning=f"{counted(len(moved), 'token')} in another row: an id of one means another "
+            "token in the other.",
         )
 
 
@@ -163,7 +163,7 @@ def _settings(
         "Model's options",
         base.options or "none",
         target.options or "none",
-        meaning="Words are put together from tokens by other rules.",
+        meaning="Words are built from tokens by other rules.",
     )
 
 
@@ -173,13 +173,13 @@ def _merges(side: TokenizerSettings) -> str:
 
 def _merges_meaning(base: TokenizerSettings, target: TokenizerSettings, shared: int | None) -> str:
     if base.merges is None or target.merges is None:
-        return "Only one of the two puts tokens together by merges."
+        return "Only one of the two uses merges."
     if shared is None:
-        return "Tokens are put together by other rules."
+        return "The merges differ."
     if shared == base.merges == target.merges:
-        return "The same merges in another order: words can be put together otherwise."
+        return "The same merges in another order: words can be split differently."
     return (
-        f"{shared:,} merges are the same in both, of {base.merges:,} in the base and "
+        f"{shared:,} merges are in both, of {base.merges:,} in the base and "
         f"{target.merges:,} in the target."
     )
 
@@ -192,7 +192,7 @@ def _role_meaning(role: str, base: Tokenizer, target: Tokenizer) -> str:
     return {
         "bos_token": "Texts begin with another token.",
         "eos_token": "Texts end with another token.",
-        "pad_token": "Batches are filled up with another token.",
+        "pad_token": "Batches are padded with another token.",
     }.get(role, "")
 
 
@@ -215,7 +215,7 @@ def _unread_files(base: Tokenizer, target: Tokenizer) -> Iterator[FactPair]:
             before,
             after,
             texts=tuple(f"SHA-256 {digest[:12]}…" if digest else "" for digest in (before, after)),  # type: ignore[arg-type]
-            meaning="Not the same bytes; what differs in it is not read."
+            meaning="The bytes differ; its content is not compared."
             if before and after
             else "Only one side has this file.",
             source=name,
@@ -234,7 +234,7 @@ def _samples(companions: Companions) -> Iterator[FactPair]:
             new,
             texts=(counted(count, "token"), counted(new, "token")),
             same=same_encoding(before, after),
-            meaning="The same text becomes other tokens.",
+            meaning="The same text gives other tokens.",
         )
 
 

@@ -43,14 +43,14 @@ GapReason = Literal[
 Verdict = Literal["failed", "undecided", "allowed", "passed"]
 
 GAPS: Mapping[GapReason, str] = {
-    "different_shape": "the shapes differ, so that nothing was compared",
+    "different_shape": "the shapes differ, so nothing was compared",
     "only_in_base": "it is only in base",
     "only_in_target": "it is only in target",
     "unreadable": "its bytes could not be read",
-    "quantised": "it is quantised, so that nothing was compared",
-    "buffer": "it has no trained values, so that it was not measured",
+    "quantised": "it is quantised, so nothing was compared",
+    "buffer": "it has no trained values, so it was not measured",
     "not_measured": "it was not measured",
-    "not_finite": "it has elements that are NaN or infinite, which no statistic speaks of",
+    "not_finite": "it has NaN or infinite elements, which no statistic covers",
     "part_of_rows": "only the rows that both have were compared",
     "no_value": "it has no such statistic (whole numbers, or no elements)",
 }

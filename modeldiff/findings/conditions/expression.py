@@ -110,7 +110,7 @@ class _Parser:
         if whole.kind != "truth":
             self._refuse(f"a {whole.kind} alone is no condition: compare it, as in median_pct > 5")
         if not self._names:
-            self._refuse("it asks for nothing that was measured")
+            self._refuse("it uses no measured column")
         return Condition(self._text.strip(), frozenset(self._names), whole.value)
 
     def _either(self) -> _Part:

@@ -72,8 +72,7 @@ def describe_likeness(
 def _identical(coverage: Coverage, all_read: bool) -> str:
     if coverage.is_whole and not all_read:
         return (
-            "The same weights in all tensors that were read; of those that lie beside them nothing "
-            "is known."
+            "The same weights in all tensors that were read; nothing is known of those beside them."
         )
     if coverage.is_whole:
         return (

@@ -35,8 +35,8 @@ from modeldiff.findings.likeness.rounding import (
 from modeldiff.findings.likeness.size_groups import SizedRows, size_groups
 from modeldiff.findings.likeness.still_parts import adapters_alone, parts_stood_still
 from modeldiff.findings.likeness.strangers import all_unrelated, partners_lost
-from modeldiff.findings.words import counted, enumeration, places_words
-from modeldiff.text.formatting import format_cosine, format_pct
+from modeldiff.findings.words import enumeration, places_words
+from modeldiff.text.formatting import counted, format_cosine, format_pct
 
 _WELL_BEYOND = 2.0
 """What moved by more than so many times what rounding moves, moved for other reasons too."""
@@ -88,8 +88,8 @@ def _partly_zeroed(evidence: Evidence) -> tuple[str, ...]:
         return ()
     return (
         f"About {format_pct(100 * share)} of the elements where matrices moved became zero, as in "
-        "pruning or rounding to few bits, and others moved beside that: no level of training is "
-        "told from both.",
+        "pruning or rounding to few bits, and others moved as well: how much training that is "
+        "can't be told.",
     )
 
 

@@ -19,7 +19,7 @@ def adapters_alone(evidence: Evidence) -> tuple[str, ...]:
         return ()
     return (
         f"Only the matrices of adapters (LoRA) moved, {len(moved):,} of them, and none of the "
-        "weights beside which they stand: two adapters of one model, or one that was trained on.",
+        "weights that they adapt: two adapters of one model, or one adapter trained further.",
     )
 
 
@@ -68,8 +68,8 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
     spread = evidence.merged_rows(moved)
     if layers == {None} and all(is_unrelated(change.statistics) for change in moved):
         return (
-            "only tensors outside the layers moved, and they are unrelated to base's, as when they "
-            "were initialised anew, belong to another vocabulary, or are another tensor."
+            "only tensors outside the layers moved, and they are unrelated to base's, as when "
+            "they were re-initialised, belong to another vocabulary, or are another tensor."
         )
     if layers == {None} and len(rows) < len(evidence.compared):
         ends = all(kind_of(change) == "embeddings and head" for change in moved)

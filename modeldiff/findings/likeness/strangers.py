@@ -36,7 +36,7 @@ def partners_lost(evidence: Evidence) -> tuple[str, ...]:
         return ()
     if _layers_of(strangers) <= _layers_of(c for c in rows if not is_unrelated(c.statistics)):
         where = "others of the same layers do not"
-        like = "rows, heads or neurons were permuted, or matrices initialised anew"
+        like = "rows, heads or neurons were permuted, or matrices re-initialised"
     else:
         where, like = "others do not", "layers were replaced, inserted, removed or moved"
     have = "has" if len(strangers) == 1 else "have"

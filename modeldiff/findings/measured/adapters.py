@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from modeldiff.architectures.naming.plain_names import BESIDE_ADAPTER
 from modeldiff.changes import Change
-from modeldiff.findings.words import counted, places_words
+from modeldiff.findings.words import places_words
+from modeldiff.text.formatting import counted
 
 
 def adapter_facts(changes: Iterable[Change]) -> Iterator[str]:

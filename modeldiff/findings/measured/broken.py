@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modeldiff.findings.evidence import Evidence, compared_elements, nonfinite_of
-from modeldiff.findings.words import counted, places_words
-from modeldiff.text.formatting import format_count, format_share
+from modeldiff.findings.words import places_words
+from modeldiff.text.formatting import counted, format_count, format_share
 
 
 def describe_broken(evidence: Evidence) -> str:

@@ -18,8 +18,8 @@ from statistics import median
 from modeldiff.changes import Statistics
 from modeldiff.changes.statistics.merge_cache import merged
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, KindRows, TensorKind
-from modeldiff.findings.words import MOST_NAMED, columns_words, counted
-from modeldiff.text.formatting import format_layers, format_pct
+from modeldiff.findings.words import MOST_NAMED, columns_words
+from modeldiff.text.formatting import counted, format_layers, format_pct
 
 _RATIO = 1.25
 """Changes whose ratio is below this are called alike."""

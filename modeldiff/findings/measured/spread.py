@@ -9,8 +9,7 @@ from modeldiff.changes import Pair, Statistics, merge_statistics
 from modeldiff.findings.evidence import Evidence, Moved
 from modeldiff.findings.likeness.rounding import became_zero
 from modeldiff.findings.likeness.size_groups import size_groups
-from modeldiff.findings.words import counted
-from modeldiff.text.formatting import format_pct
+from modeldiff.text.formatting import counted, format_pct
 
 
 def describe_spread(evidence: Evidence) -> Iterator[str]:

@@ -14,25 +14,25 @@ from modeldiff.changes import Change
 from modeldiff.changes.relation import Relation
 from modeldiff.findings.evidence import kind_of
 from modeldiff.findings.witnesses.witness import Witness
-from modeldiff.findings.words import MOST_NAMED, but_for, columns_words, counted, places_words
-from modeldiff.text.formatting import format_small
+from modeldiff.findings.words import MOST_NAMED, but_for, columns_words, places_words
+from modeldiff.text.formatting import counted, format_small
 
 _RENUMBERED = (
-    "The same rows or columns in another order are no training: so do neurons, heads or tokens "
-    "look that were numbered anew."
+    "The same rows or columns in another order are not training: this is what renumbered neurons, "
+    "heads or tokens look like."
 )
 _ROTARY = (
-    "The same values in the other rotary order are no training: so do q and k look where one side "
-    "was converted between pairs side by side (as in Meta's files) and half a head apart (as in "
-    "transformers), and the other was not."
+    "The same values in the other rotary order are not training: this is how q and k look where "
+    "one side was converted between pairs side by side (as in Meta's files) and half a head apart "
+    "(as in transformers), and the other was not."
 )
 _SCALED = (
-    "Factors along rows or columns change the scale of a tensor and not what it holds: so does a "
-    "model look whose neurons were rescaled."
+    "Factors along rows or columns change the scale of a tensor, not what it holds: this is what "
+    "rescaled neurons look like."
 )
 _FOLDED = (
-    "So does a model look whose norms were folded into the matrices that follow them, or taken out "
-    "of these: factors that moved from one tensor to another are no training."
+    "This is how a model looks whose norms were folded into the matrices that follow them, or "
+    "taken out of these: factors that moved from one tensor to another are not training."
 )
 
 
@@ -76,7 +76,7 @@ def _order(rows: list[_Row]) -> Witness:
             size = math.gcd(*(row.relation.size for row in rows))
             known = f" Whole blocks of {size} {relation.axis} changed places."
         case "reversed":
-            known = f" The {relation.axis} run backwards."
+            known = f" The {relation.axis} are in reverse order."
     go_with = ""
     if likeness is _RENUMBERED:
         go_with = _partners(rows, "goes in the same order", "go in the same order")
@@ -108,8 +108,7 @@ def _transposed(rows: list[_Row]) -> Witness:
         rows,
         f"{_tensors(rows, 'is', 'are')} the transpose of base's "
         f"({_evidence(rows, 'is a row of base')}): {_places(rows)}.",
-        "A matrix that is the other's transpose is no training: one of the two stores it the other "
-        "way round than its name says.",
+        "A transposed matrix is not training: one of the two sides stores it the other way round.",
     )
 
 
@@ -118,9 +117,10 @@ def _expert(rows: list[_Row]) -> Witness:
     more = " …" if len(rows) > len(named) else ""
     return _witness(
         rows,
-        f"{_tensors(rows, 'is', 'are')} another expert's of base ({_evidence(rows, 'is so')}): "
+        f"{_tensors(rows, 'belongs', 'belong')} to another expert in base "
+        f"({_evidence(rows, 'is so')}): "
         f"{_places(rows)} (expert {', expert '.join(named)}{more}).",
-        "Experts that changed places are no training.",
+        "Experts that changed places are not training.",
     )
 
 
@@ -132,9 +132,9 @@ def _name(rows: list[_Row]) -> Witness:
     more = [f"{len(words) - MOST_NAMED:,} more"] if len(words) > MOST_NAMED else []
     return _witness(
         rows,
-        f"{_tensors(rows, 'is', 'are')} another one of base's{where} "
+        f"{_tensors(rows, 'is another tensor', 'are other tensors')} of base{where} "
         f"({_evidence(rows, 'is so')}): {_places(rows)} ({', '.join(words[:MOST_NAMED] + more)}).",
-        "Tensors that stand under each other's names are no training: one of the two sides was "
+        "Tensors under each other's names are not training: one of the two sides was "
         "written, or is read, with names mixed up.",
     )
 

@@ -16,8 +16,8 @@ from modeldiff.changes import Change, Statistics
 from modeldiff.changes.statistics.statistics import cosine_distance
 from modeldiff.findings.evidence import is_moved, kind_of, nonfinite_of
 from modeldiff.findings.witnesses.witness import Witness, explained_places
-from modeldiff.findings.words import MOST_NAMED, but_for, counted, enumeration, places_words
-from modeldiff.text.formatting import format_layers, format_small
+from modeldiff.findings.words import MOST_NAMED, but_for, enumeration, places_words
+from modeldiff.text.formatting import counted, format_layers, format_small
 
 _LEAST_ELEMENTS = 16
 """Of fewer elements a constant may be chance."""
@@ -49,8 +49,7 @@ def _zeros(moved: Sequence[Change]) -> Iterator[Witness]:
         yield _witness(
             empty,
             f"{_verb(empty, 'is', 'are')} all zeros in base",
-            "Of what is zero in base no change is told in percent: it was filled in, or trained "
-            "from zero.",
+            "A change from zero has no percentage: these were filled in, or trained from zero.",
         )
 
 
@@ -74,9 +73,10 @@ def _factors(moved: Iterable[Change]) -> Iterator[Witness]:
         yield _witness(
             rows,
             f"{_verb(rows, 'is', 'are')} {named}, {but_for(100 * most)}",
-            "A constant factor changes the scale of a tensor and not what it holds."
+            "A constant factor changes the scale of a tensor, not what it holds."
             if min(factor for _, factor, _ in found) > 0
-            else "A constant factor changes the scale or the sign of a tensor, and is no training.",
+            else "A constant factor changes the scale or the sign of a tensor, and is not "
+            "training.",
         )
 
 
@@ -97,8 +97,7 @@ def _undone(scaled: list[tuple[Change, float]]) -> Iterator[Witness]:
         yield Witness(
             f"The factors of {enumeration(columns)} undo each other{where}: their product is 1.",
             frozenset(),
-            "Where one of two such matrices is applied to what the other gives, what a model "
-            "computes stays as it was.",
+            "Where one such matrix is applied to the other's output, the model computes the same.",
         )
 
 
@@ -134,8 +133,8 @@ def _offset_norms(moved: Iterable[Change]) -> Iterator[Witness]:
             rows,
             f"{_verb(rows, 'differs', 'differ')} by 1 in every element (mean and largest "
             "difference are the same)",
-            "So does a norm that one side stores as w and the other as 1 + w: another way of "
-            "writing it down, which the code that runs the model must know of.",
+            "This is how a norm looks that one side stores as w and the other as 1 + w: a "
+            "convention that the code running the model must know.",
         )
 
 

@@ -33,7 +33,7 @@ def model_companions(model: Model) -> None:
             text_in_tokens(comparison, alone=True)
     absent = [part.title for part in parts if part.is_absent]
     if absent:
-        st.caption(f"Not there: {', '.join(absent)}.")
+        st.caption(f"Not found: {', '.join(absent)}.")
 
 
 def _facts(part: CompanionPart) -> None:

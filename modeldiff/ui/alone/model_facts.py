@@ -44,8 +44,8 @@ def model_tables(model: Model) -> None:
 def nothing_to_compare(model: Model) -> None:
     """Draw why a page about change has nothing to show, and the ways on."""
     st.markdown(
-        f"{plain(model.name)} is seen by itself: how far its weights moved needs another model. "
-        "Choose one under **Pair**."
+        f"{plain(model.name)} alone. To see how far its weights moved, choose a second model "
+        "under **Pair**."
     )
     _ways_on()
 
@@ -63,14 +63,14 @@ def fact_list(model: Model) -> None:
         {
             "Fact": [f"**{plain(fact.label)}**" for fact in facts],
             plain(model.name): [plain(fact.text) for fact in facts],
-            "Where from": [f":small[:gray[{plain(fact.source)}]]" for fact in facts],
+            "Source": [f":small[:gray[{plain(fact.source)}]]" for fact in facts],
         },
         border="horizontal",
         hide_index=True,
         alt=f"Facts of {model.name}",
     )
     rows = [(fact.label, fact.text, fact.source) for fact in facts]
-    copy_menu((model.name,), ("Fact", "Value", "Where from"), rows, key="copy_facts")
+    copy_menu((model.name,), ("Fact", "Value", "Source"), rows, key="copy_facts")
 
 
 def tensor_list(model: Model) -> None:

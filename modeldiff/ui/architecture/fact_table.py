@@ -30,13 +30,13 @@ def fact_table(pairs: Sequence[FactPair]) -> None:
     different = [pair for pair in pairs if not pair.same]
     with st.container(horizontal=True, gap="medium"):
         only = bool(different) and st.toggle(
-            "Only what differs", key="facts_different", disabled=len(different) == len(pairs)
+            "Differences only", key="facts_different", disabled=len(different) == len(pairs)
         )
         sources = st.toggle(
-            "Where each comes from",
+            "Show sources",
             key="facts_sources",
-            help="The config's key or the stored tensor that says it. Where the two contradict "
-            "each other, the tensor is believed.",
+            help="The config key or stored tensor that it comes from. Where they contradict each "
+            "other, the tensor counts.",
         )
     shown = different if only else pairs
     facts_side_by_side(shown, sources=sources, alt="Facts of both architectures")

@@ -99,7 +99,7 @@ def count_rows(groups: Sequence[LayerGroup]) -> None:
     )
     if len(rows) > _MOST_ROWS:
         text += f"; the first {_MOST_ROWS} are shown, the download has all"
-    st.caption(f"{text}. A `*` stands for each number that a row was folded over.")
+    st.caption(f"{text}. `*` stands for the numbers that a row was folded over.")
 
 
 def _heading(table: LayerTable, group: LayerGroup) -> tuple[str, str]:

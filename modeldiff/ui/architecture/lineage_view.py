@@ -140,8 +140,8 @@ def _choose() -> list[str]:
         select_all=False,
         placeholder="A reference: catalog:…, a folder, owner/name",
         on_change=_take_choice,
-        help="From the catalog, or any other reference. The list stands in "
-        "the page's address: whoever opens the link sees the same.",
+        help="From the catalog, or any other reference. The row is part of the page's address, so "
+        "a link shares it.",
     )
     return line
 
@@ -157,7 +157,7 @@ def _words(side: Model, step: LineageStep, before: Model | None) -> None:
         st.markdown("\n".join(f"- {_fact(fact)}" for fact in step.start))
         return
     if not step.telling and not step.rest:
-        st.markdown(f"Built the same: all {step.same} facts stayed.")
+        st.markdown(f"Same architecture: all {step.same} facts are equal.")
     for pair in step.telling[:_LOUD]:
         # Two spaces: a new line in the same paragraph.
         st.markdown(f"{_change(pair)}  \n:small[:gray[{plain(pair.meaning_beside_label)}]]")
@@ -166,10 +166,10 @@ def _words(side: Model, step: LineageStep, before: Model | None) -> None:
         with st.expander(f"{len(lid)} more, {step.same} the same"):
             st.markdown("\n".join(f"- {_change(pair)}" for pair in lid))
     elif step.telling:
-        st.caption(f"{step.same} facts stayed the same.")
+        st.caption(f"{step.same} facts are the same.")
     st.page_link(
         "pages/compare.py",
-        label="Compare it with the one before",
+        label="Compare with the previous model",
         icon=":material/difference:",
         query_params=pair_query(PairChoice(before.text, side.text)),
     )

@@ -1,4 +1,4 @@
-"""Where the parameters sit, as a picture."""
+"""Where the parameters are, as a picture."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def parts_view(comparison: Comparison) -> None:
     parts = read_parts(comparison.base.architecture, comparison.target.architecture)
     if not parts.parts:
         return
-    st.header("Where the parameters sit", anchor="parameters")
+    st.header("Where the parameters are", anchor="parameters")
     with st.container(key="parts"):
         st.vega_lite_chart(
             spec=chart_spec(parts_chart(parts)), key="parts_chart", alt=parts_alt(parts)
         )
-    st.caption("Both models on one scale; the share is of the model's own parameters.")
+    st.caption("Both models on one scale; shares are of each model's own parameters.")

@@ -22,8 +22,6 @@ from modeldiff.ui.widgets.markdown import plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
 
 _CHOSEN = "chosen_block"
-_LEAST = 0.9
-"""Drawn smaller than this, its words would be hard to read."""
 
 
 def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> None:
@@ -44,10 +42,9 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
     scrolled_drawing(
         side_by_side_svg(drawing, names, palette=CSS_PALETTE, font="inherit"),
         key="blocks",
-        least=_LEAST,
         on_choose=_choose,
     )
-    st.caption("Data runs upward. A click on a box tells what it does.")
+    st.caption("Data runs upward. Click a box to read what it does.")
     figure_downloads(
         "modeldiff-blocks",
         lambda _, palette: side_by_side_svg(drawing, names, palette=palette),
@@ -61,8 +58,8 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
 def _caption(comparison: Comparison) -> str:
     names = comparison.names
     return (
-        f"The blocks of {names[0]} (left) and {names[1]} (right). Data runs upward; outlined is "
-        "what differs, and between the two stands in what way."
+        f"The blocks of {names[0]} (left) and {names[1]} (right). Data runs upward. What differs "
+        "is outlined; how it differs is written between the two."
     )
 
 
@@ -103,12 +100,12 @@ def _explanations(sides: tuple[Model, Model], components: Sequence[str | None]) 
         with column:
             st.markdown(f":gray[{role.capitalize()} ·] {plain(side.name)}")
             if component is None:
-                st.markdown("Nothing stands at this place.")
+                st.markdown("There is nothing at this place.")
                 continue
             explanation_text(explain(component, side.architecture))
             st.page_link(
                 "pages/diagram.py",
-                label="See it on the diagram",
+                label="See it in the diagram",
                 icon=":material/schema:",
                 query_params=link_query(component=component, side=role, layer=None),
             )

@@ -27,17 +27,17 @@ _DETAILS: Mapping[PartKey, Callable[[Comparison], None]] = {
     "template": template_view,
 }
 PART_TERMS: Mapping[PartKey, str] = {
-    "tokenizer": "Cuts a text into tokens; a token's number is its row in the embedding.",
-    "template": "Writes a conversation as one text, with marks for who speaks. Instruction-tuned "
-    "models were trained on its exact form.",
-    "generation": "Sampling settings and the tokens that end a text, taken unless a program says "
-    "otherwise.",
+    "tokenizer": "Splits text into tokens; a token's id is its row in the embedding.",
+    "template": "Renders a conversation as one text, with markers for who speaks. "
+    "Instruction-tuned models were trained on this exact form.",
+    "generation": "Sampling settings and the tokens that end a text, used unless a program "
+    "overrides them.",
     "config": "What a library needs to build the model around its weights.",
     "card": "The repository's README with its metadata.",
 }
 """What each part is, behind its heading."""
 _NOTES: Mapping[PartKey, str] = {
-    "generation": "How the model writes unless whoever runs it says otherwise.",
+    "generation": "How the model generates unless a program overrides it.",
     "card": "What the authors say of the model in its README.md. Nobody checked it.",
 }
 
@@ -57,7 +57,7 @@ def companions_view(comparison: Comparison) -> None:
     _copy(comparison, parts)
     absent = [part.sentences[0] for part in parts if part.is_absent]
     if absent:
-        st.header("Not there", anchor=False)
+        st.header("Not found", anchor=False)
         st.markdown("\n".join(f"- {plain(sentence)}" for sentence in absent))
 
 

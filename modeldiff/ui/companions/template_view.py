@@ -31,7 +31,8 @@ def template_view(comparison: Comparison) -> None:
     )
     _conversation(renderings[chosen or first])
     st.caption(
-        "Written in a sandbox with limits, on 26 July 2024. − is the base's alone, + the target's."
+        "Rendered in a sandbox with limits, as of 26 July 2024. − is in the base only, + in the "
+        "target only."
     )
     _sources(comparison)
 
@@ -39,7 +40,7 @@ def template_view(comparison: Comparison) -> None:
 def _conversation(pair: RenderedPair) -> None:
     base, target = pair.base, pair.target
     if base is not None and base == target:
-        st.markdown("Both write the same.")
+        st.markdown("Both render the same.")
         _text(base)
     elif pair.lines:
         title = pair.conversation.title

@@ -10,7 +10,7 @@ from modeldiff.companions import encode_both
 from modeldiff.companions.tokenizer.encoding import SAMPLES, Encoding, Token, same_encoding
 from modeldiff.companions.tokenizer.vocabulary import TokenChange, VocabularyDifference
 from modeldiff.comparison import Comparison
-from modeldiff.findings.words import counted
+from modeldiff.text.formatting import counted
 from modeldiff.ui.widgets.markdown import plain
 
 _TEXT, _SAMPLE = "text", "text_sample"
@@ -94,7 +94,7 @@ def text_in_tokens(comparison: Comparison, *, alone: bool = False) -> None:
         ):
             with column:
                 _tokens(name, tokens, frozenset(_span(token) for token in tokens) - common)
-        st.caption("Orange: the other does not have this token at this place of the text.")
+        st.caption("Orange: the other has no such token at this place of the text.")
 
 
 def _take_sample() -> None:
@@ -103,7 +103,7 @@ def _take_sample() -> None:
         st.session_state[_TEXT] = SAMPLES[sample]
 
 
-@st.cache_data(max_entries=64, show_spinner="Cutting the text …")
+@st.cache_data(max_entries=64, show_spinner="Tokenising …")
 def _encode(
     sides: tuple[object, object], stamps: tuple[object, object], text: str, _comparison: Comparison
 ) -> tuple[Encoding, Encoding]:

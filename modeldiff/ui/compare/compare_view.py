@@ -22,7 +22,7 @@ def compare_view(comparison: Comparison) -> None:
         for warning in side.checkpoint.warnings if side.has_weights else ():
             st.caption(f":material/warning: {plain(side.name)}: {plain(warning)}")
     if comparison.same_content and comparison.has_weights:
-        st.caption("By their fingerprints both references hold the same files.")
+        st.caption("Both references hold the same files: their fingerprints are equal.")
     if not comparison.has_weights:
         config_pair(comparison)
         return

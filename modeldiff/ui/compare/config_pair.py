@@ -87,7 +87,7 @@ def _how_many(different: Sequence[FactPair], facts: Sequence[FactPair]) -> str:
 def _differences(comparison: Comparison, different: Sequence[FactPair]) -> None:
     st.subheader("What differs", anchor=False)
     if not different:
-        st.markdown("Nothing of what the configs say.")
+        st.markdown("Nothing that the configs say.")
         return
     loud = list(telling(different))
     if len(loud) > _LOUD:

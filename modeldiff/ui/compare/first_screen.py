@@ -21,7 +21,7 @@ from modeldiff.findings.main_differences import (
 from modeldiff.findings.narrative import narrate
 from modeldiff.findings.words import enumeration
 from modeldiff.results import Result
-from modeldiff.text.formatting import format_bytes, format_count, format_duration
+from modeldiff.text.formatting import counted, format_bytes, format_count, format_duration
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far, diff_status
 from modeldiff.ui.heatmap.small_heatmap import small_heatmap
 from modeldiff.ui.session.url_state import link_query
@@ -56,7 +56,7 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
         if entries:
             linked_entries(entries, key="what_differs")
         else:
-            st.caption("Nothing in how both are built. Their weights are not measured yet.")
+            st.caption("Nothing in the architecture. The weights are not measured yet.")
     same_line(comparison)
     with st.container(key="status"):
         if state.result is not None:
@@ -199,7 +199,7 @@ def _weights_heading(changes: ChangeTable) -> str:
     moved = sum(c.statistics is not None and c.statistics.unchanged_pct != 100 for c in compared)
     who = "all" if moved == len(compared) else f"{moved:,} of"
     so_far = " so far" if any(change.waiting for change in changes) else ""
-    return f"Weights: {who} {len(compared):,} tensors moved{so_far}"
+    return f"Weights: {who} {counted(len(compared), 'tensor')} moved{so_far}"
 
 
 def _cell_link(difference: MainDifference) -> Link:

@@ -13,7 +13,7 @@ from modeldiff.findings.main_differences import stand_out_sentence
 from modeldiff.findings.summary import summarize
 from modeldiff.findings.words import place_words
 from modeldiff.results import Result
-from modeldiff.text.formatting import format_cosine, format_pct
+from modeldiff.text.formatting import counted, format_cosine, format_pct
 from modeldiff.ui.controls.downloads import result_downloads
 from modeldiff.ui.place.statistic_notes import SUMMARY_NOTES
 from modeldiff.ui.session.selected_pair import PairChoice, pair_query
@@ -48,13 +48,12 @@ def numbers(names: str, result: Result, comparison: Comparison | None = None) ->
             _table("Norms and other vectors", vectors, pair)
         still = sum(c.statistics is not None for c in result.changes) - len(changed)
         if still:
-            st.caption(f"{still:,} more {'tensor is' if still == 1 else 'tensors are'} identical.")
+            st.caption(
+                f"{counted(still, 'more tensor')} {'is' if still == 1 else 'are'} identical."
+            )
     st.header("What the numbers say, and what they may mean", anchor="inferred")
     reading_panel(result)
-    st.caption(
-        "Over several tensors, histograms and sums are added: percentiles are within 1.6 % of "
-        "their value."
-    )
+    st.caption("Over several tensors, percentiles are within 1.6 % of their value.")
     with st.container(horizontal=True):
         narrative = narrative_of(result)
         sentences = (

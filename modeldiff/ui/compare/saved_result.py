@@ -23,8 +23,10 @@ def saved_result() -> None:
     result = named_result()
     if result is None:
         st.title("No such result", anchor=False)
-        st.markdown("It was never kept on this machine, or was deleted. Open its file under Pair.")
-        st.page_link("pages/compare.py", label="To the pairs")
+        st.markdown(
+            "It was never saved on this machine, or has been deleted. Open its file under Pair."
+        )
+        st.page_link("pages/compare.py", label="To Compare")
         return
     header = result.header
     references = header.base_reference, header.target_reference

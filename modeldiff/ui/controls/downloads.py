@@ -38,7 +38,7 @@ def result_downloads(comparison: Comparison | None, result: Result) -> None:
                 mime="text/html",
                 key="download_html",
                 icon=":material/article:",
-                help="One page with everything, to be mailed, kept or printed.",
+                help="One page with everything, to mail, keep or print.",
                 on_click="ignore",
             )
             _poster_download(pair, result, name)

@@ -58,7 +58,7 @@ def figure_downloads(
         with st.popover("Figure", icon=":material/straighten:", help="Width, text, colours"):
             size, slide, palette = _choose(key, sized=text_px is not None)
             if caption:
-                st.caption("Caption, for the text around it:")
+                st.caption("Caption to copy:")
                 st.code(caption, language=None, wrap_lines=True)
 
         def made() -> Figure:

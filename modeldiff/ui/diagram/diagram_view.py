@@ -73,7 +73,7 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
             if at is not None or not layered:
                 st.page_link(
                     "pages/heatmap.py",
-                    label="See it on the heatmap",
+                    label="See it in the heatmap",
                     icon=":material/grid_on:",
                     query_params=link_query(layer=at if layered else None, component=place.column),
                 )

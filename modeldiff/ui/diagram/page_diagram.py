@@ -8,7 +8,7 @@ from modeldiff.ui.session.url_state import change_view
 from modeldiff.ui.widgets.clickable_diagram import clickable_diagram
 
 HOW_TO_CHOOSE = (
-    "**Choose a box** to read what it does: by a click, or with Tab, arrows and Enter; 1 to 9 go "
+    "**Choose a box** to read what it does: click it, or use Tab, arrows and Enter; 1 to 9 jump "
     "to a parameter."
 )
 _WIDTHS = (1232.0, 1112.0, 800.0, 398.0)

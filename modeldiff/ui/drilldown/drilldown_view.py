@@ -132,7 +132,7 @@ def cost_text(cost: Cost, download: int) -> str:
     times = f", {cost.passes} times" if cost.passes > 1 else ""
     first = f", after a download of {format_bytes(download)}" if download else ""
     reading = f"This reads {format_bytes(cost.nbytes)} again{times}{first}."
-    return " ".join(filter(None, (reading, cost.computing, "It is done once, and kept.")))
+    return " ".join(filter(None, (reading, cost.computing, "Done once; the result is kept.")))
 
 
 def _bytes_away(comparison: Comparison, pair: Pair) -> int:

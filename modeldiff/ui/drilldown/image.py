@@ -57,7 +57,7 @@ def _show(comparison: Comparison, pair: Pair, image: ChangeImage) -> None:
             "words": scale.words,
             "aspect": min(max(image.columns / image.rows, _LEAST_ASPECT), _MOST_ASPECT),
             "alt": image_alt(image),
-            "hint": "Point at a block, or walk with the arrow keys, to see its number.",
+            "hint": "Point at a block, or use the arrow keys, to read its value.",
         },
     )
     st.download_button(
@@ -67,7 +67,7 @@ def _show(comparison: Comparison, pair: Pair, image: ChangeImage) -> None:
         mime="image/png",
         key="image_png",
         icon=":material/download:",
-        help="A pixel a block, in the colours of the light theme.",
+        help="One pixel per block, in the colours of the light theme.",
         on_click="ignore",
     )
 

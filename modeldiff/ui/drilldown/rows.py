@@ -17,7 +17,7 @@ from modeldiff.checkpoints.selected_rows import RowNumbers
 from modeldiff.comparison import Comparison
 from modeldiff.errors import CheckpointError
 from modeldiff.model import Model
-from modeldiff.text.formatting import format_pct
+from modeldiff.text.formatting import counted, format_pct
 from modeldiff.ui.drilldown.view import DrillDownView
 from modeldiff.ui.widgets.markdown import plain
 
@@ -26,11 +26,11 @@ _MOST_MATCHES = 50
 _ALL, _ORDINARY = "All", "Ordinary"
 _GROUPS = {
     _ORDINARY: "ordinary tokens",
-    "Special": "tokens with a job of their own, such as the end of a text",
-    "Reserved": "tokens kept free for later use, by their names",
-    "No token": "rows that the tokenizer has no token for: they fill the matrix up",
-    "Untrained": "in base equal to another row bit by bit, or nearly zero: as training leaves "
-    "the rows of tokens that it never meets",
+    "Special": "special tokens, such as the end of a text",
+    "Reserved": "reserved tokens, judged by their names",
+    "No token": "rows without a token in the tokenizer: padding of the matrix",
+    "Untrained": "in base bit-identical to another row, or nearly zero, as is typical of tokens "
+    "never seen in training",
 }
 
 
@@ -81,7 +81,7 @@ def _show(comparison: Comparison, pair: Pair, changes: RowChanges) -> None:
     )
     if wanted:
         matches = _search(named, wanted)
-        st.caption(f"{len(matches):,} rows found" if matches else "No row is called so.")
+        st.caption(f"{counted(len(matches), 'row')} found" if matches else "No row matches.")
         if matches:
             _table(named, matches, f"Rows that match, of {column}")
         return
@@ -223,7 +223,10 @@ _column = st.column_config
 _COLUMNS = {
     "row": _column.NumberColumn("Row", pinned=True, width=60, format="%d"),
     "token": _column.TextColumn(
-        "Token", pinned=True, width=110, help="␣ is a space, ↵ a line's end, ‹E2› half a character."
+        "Token",
+        pinned=True,
+        width=110,
+        help="␣ is a space, ↵ a line break, ‹E2› part of a character.",
     ),
     "in_target": _column.TextColumn(
         "In target", width=110, help="What target's tokenizer has there."

@@ -17,9 +17,9 @@ from modeldiff.ui.widgets.chart_selection import chart_key, clicked
 
 _LABELS = {"query head": "Heads", "KV head": "KV heads", "neuron block": "Neurons"}
 _KINDS = {
-    "query head": "A bar a query head. Heads that read one KV head stand on one band.",
-    "KV head": "A bar a KV head, each read by a group of query heads.",
-    "neuron block": "A bar a block of neurons that lie side by side.",
+    "query head": "One bar per query head. Heads that share a KV head stand on one band.",
+    "KV head": "One bar per KV head, each shared by a group of query heads.",
+    "neuron block": "One bar per block of adjacent neurons.",
 }
 
 
@@ -43,7 +43,7 @@ def show_experts(experts: Mapping[int, Statistics], column: str) -> None:
     """A cell an expert; a click chooses that expert on the heatmap."""
     metric = _telling(tuple(experts.values()))
     names = tuple(f"expert {number}" for number in experts)
-    st.caption(f"{metric.label}. A cell an expert, in order; a click shows that expert alone.")
+    st.caption(f"{metric.label}. One cell per expert, in order; click one to see it alone.")
     key = chart_key("experts_chart", "expert", None)
     st.vega_lite_chart(
         spec=chart_spec(expert_chart(experts, metric)),

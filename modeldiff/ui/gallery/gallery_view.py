@@ -28,7 +28,7 @@ from modeldiff.ui.widgets.how_to_read import how_to_read
 from modeldiff.ui.widgets.markdown import code, plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
 
-_CARD = HeatmapSize(400, font=13, rows=190, least_row=15, most_row=20, margins=False, numbers=False)
+_CARD = HeatmapSize(356, font=13, rows=190, least_row=15, most_row=20, margins=False, numbers=False)
 _LEAST_WIDTH = 420
 _FolderState = tuple[tuple[str, int, int], ...]
 
@@ -49,15 +49,13 @@ def gallery_view() -> None:
     if not exhibits:
         st.markdown("The gallery has no entries here.")
         return
-    st.markdown(
-        "Pairs that were measured before. Each opens without its weights: the numbers are kept."
-    )
+    st.markdown("Pairs measured beforehand. Each opens without its weights.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=320):
             metric = choose_metric(current_view("gallery"))
         how_to_read("heatmap")
     if metric.rises:
-        st.caption("All pictures have the same scale: one colour is one number in each of them.")
+        st.caption("All pictures share one scale: a colour is the same number in each.")
     drawings = _drawings(_state_of(gallery_folder()), metric.key, exhibits, metric)
     with st.grid(2, min_column_width=_LEAST_WIDTH):
         for exhibit, svg in zip(exhibits, drawings, strict=True):
@@ -69,7 +67,7 @@ def _card(exhibit: _Exhibit, svg: str) -> None:
     entry = exhibit.entry
     st.subheader(plain(entry.title), anchor=False)
     st.markdown(plain(entry.note))
-    scrolled_drawing(svg, key=f"drawing_{entry.name}", least=0.85)
+    scrolled_drawing(svg, key=f"drawing_{entry.name}")
     st.markdown(sentence_text(narrative_of(exhibit.result).headline))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.page_link(

@@ -19,7 +19,7 @@ from modeldiff.ui.widgets.markdown import code
 def cell_panel(comparison: Comparison, changes: ChangeTable, chosen: ChosenCell) -> None:
     """Draw the tensors of the chosen cell, layer or column."""
     place = rows_of_cell(changes, chosen)
-    where = _where(chosen, changes)
+    where = where_words(chosen, changes)
     if not place.rows:
         st.markdown(f"{where}: neither checkpoint has a tensor {code(chosen.column)}.")
         return
@@ -48,8 +48,8 @@ def _layer_panel(where: str, place: PlaceRows) -> None:
         st.markdown("**Nothing of it is measured.**")
     else:
         st.caption(
-            f"{len(place.rows):,} tensors, their histograms and sums added: "
-            "percentiles are within 1.6 % of their value."
+            f"{len(place.rows):,} tensors taken together: percentiles are within 1.6 % of their "
+            "value."
         )
         headline_metrics(place.statistics)
         detail_tables(place.statistics)
@@ -68,7 +68,8 @@ def _in_diagram(chosen: ChosenCell, changes: ChangeTable) -> dict[str, int | str
     return {"layer": numbers[0].target, "side": "target"}
 
 
-def _where(chosen: ChosenCell, changes: ChangeTable) -> str:
+def where_words(chosen: ChosenCell, changes: ChangeTable) -> str:
+    """In which layer of ``changes`` (and of which expert) ``chosen`` is."""
     if chosen.layer is None:
         where = "All layers" if changes.layers_of(chosen.column) else "Outside the layers"
     else:

@@ -97,7 +97,7 @@ def _choose_way(way: Way) -> None:
         list(_WAYS.values()),
         key="across_switch",
         required=True,
-        help="Across on wide windows, down on narrow ones, unless you say so.",
+        help="Across on wide windows, down on narrow ones, unless you choose.",
         on_change=lambda: change_view(
             across=next(
                 (way or None for way, name in _WAYS.items() if name == _state("across_switch")),

@@ -8,11 +8,12 @@ from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
 from modeldiff.drawings import HeatmapOptions, Metric
 from modeldiff.drawings.heatmap.svg.figure import TEXT_PX, heatmap_caption, heatmap_figure
-from modeldiff.findings.selection import ChosenCell, chosen_cell
+from modeldiff.findings.selection import ChosenCell
 from modeldiff.ui.controls.choosers import choose_from_list, choose_metric
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
 from modeldiff.ui.controls.downloads import provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
+from modeldiff.ui.heatmap.cell_choice import cell_in_view, choose_cell
 from modeldiff.ui.heatmap.cell_panel import cell_panel
 from modeldiff.ui.heatmap.heatmap_options import (
     Way,
@@ -24,13 +25,13 @@ from modeldiff.ui.heatmap.heatmap_options import (
 )
 from modeldiff.ui.heatmap.layer_matching import offer_other_matching
 from modeldiff.ui.heatmap.pictures import Picture, picture_of
-from modeldiff.ui.session.url_state import View, change_view, current_view
+from modeldiff.ui.session.url_state import View, current_view
 from modeldiff.ui.summary.narrative_panel import narrative_in_short
 from modeldiff.ui.widgets.clickable_heatmap import clickable_heatmap
 
 _PANEL = 400
 """The width in pixels of the panel beside the picture."""
-_HINT = "Point at a cell to read it; click for its story. Keys: Tab, arrows, n, + and −."
+_HINT = "Point at a cell to read it; click for details. Keys: Tab, arrows, n, + and −."
 
 
 def heatmap_view(comparison: Comparison, state: DiffState) -> None:
@@ -41,8 +42,7 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
     changes = changes_so_far(comparison, state)
     experts = changes.experts
     options, way = chosen_options(experts), chosen_way()
-    expert = view.expert if options.experts and options.experts == view.component else None
-    chosen = chosen_cell(changes, view.layer, view.component, expert)
+    chosen = cell_in_view(view, options, changes)
     metric = _choosers(view, options, changes, chosen, way)
     picture = picture_of(comparison, state, changes, metric, options)
     # The picture has the whole width until something is chosen, which then stands beside it. It
@@ -93,7 +93,7 @@ def _draw(
             title=comparison.names_text,
             hint=_HINT,
             selected=selected,
-            on_choose=_choose,
+            on_choose=choose_cell,
             on_ceiling=lambda at, step: step_ceiling(heatmap, at, step),
         )
     offer_other_matching(comparison, changes)
@@ -107,13 +107,4 @@ def _draw(
         text_px=TEXT_PX,
         caption=heatmap_caption(heatmap, comparison.names),
         origin=provenance(comparison, state),
-    )
-
-
-def _choose(cell: ChosenCell | None) -> None:
-    """Carry a click to the URL: a cell, a whole layer or a column over all layers; or none."""
-    change_view(
-        layer=None if cell is None else cell.layer,
-        component=(None if cell is None else cell.column) or None,
-        expert=None if cell is None else cell.expert,
     )

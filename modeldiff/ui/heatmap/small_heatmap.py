@@ -17,7 +17,7 @@ from modeldiff.ui.widgets.clickable_heatmap import clickable_heatmap
 
 _SIZES = {"phone": PHONE, "small": GLANCE}
 _KEY, _WANTED = "small_heatmap", "wanted_cell"
-_HINT = "Point at a cell to read it; a click opens it on the heatmap."
+_HINT = "Point at a cell to read it; click to open it in the heatmap."
 _HINT_ALONE = "Point at a cell to read it."
 
 

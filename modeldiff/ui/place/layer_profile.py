@@ -25,7 +25,7 @@ def over_layers(place: PlaceRows) -> None:
         metric = metric.of_vectors
     table = place.table
     labels = {at: table.layer_label(at) for at, _ in layers} if table.alignment else {}
-    st.caption(f"{metric.label} over all layers", help="A click on a bar goes to its layer.")
+    st.caption(f"{metric.label} over all layers", help="Click a bar to go to its layer.")
     key = chart_key(
         f"over_layers_{place.column}", "over", None if layer is None else {"layer": layer}
     )

@@ -29,7 +29,7 @@ def explanation_text(explanation: Explanation) -> None:
     if explanation.formula:
         st.code(explanation.formula, language=None, wrap_lines=True)
     if explanation.why:
-        st.markdown(f"**A change here.** {plain(explanation.why)}")
+        st.markdown(f"**What a change means.** {plain(explanation.why)}")
 
 
 def place_panel(place: PlaceRows) -> None:
@@ -45,8 +45,8 @@ def place_panel(place: PlaceRows) -> None:
         st.caption(f"{compared}{plain(pair.reason)}")
     if len(place.rows) > 1:
         st.caption(
-            f"{len(place.rows):,} tensors merged: their sums and histograms are added, and "
-            "quantiles are within 1.6 % of their value."
+            f"{len(place.rows):,} tensors taken together: percentiles are within 1.6 % of their "
+            "value."
         )
     headline_metrics(place.statistics)
     over_layers(place)

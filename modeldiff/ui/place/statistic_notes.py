@@ -50,14 +50,14 @@ HEADLINE_NOTES: tuple[StatisticNote, ...] = (
     StatisticNote(
         "rel_frobenius_pct",
         "Relative Frobenius",
-        "Length of the difference in percent of the length of base. Near the median: the change is "
-        "spread over all elements. Far above it: few elements carry it.",
+        "Norm of the difference, in percent of base's norm. Near the median: the change is spread "
+        "over all elements. Far above it: few elements carry it.",
     ),
     StatisticNote(
         "cosine",
         "Cosine",
-        "Direction of the two as vectors: 1 is the same, 0 unrelated. Says little of norms, whose "
-        "weights are all near one value.",
+        "Of the two as vectors: 1 is the same direction, 0 unrelated. Says little about norms, "
+        "whose weights are all near one value.",
     ),
 )
 
@@ -72,19 +72,22 @@ PERCENTILES: Mapping[str, str] = {
 """Statistics that are percentiles of the relative change, and which."""
 
 DETAIL_NOTES: tuple[StatisticNote, ...] = (
-    StatisticNote("sign_flip_pct", "Sign flips", "Share of elements that changed their sign."),
-    StatisticNote("max_abs_delta", "Largest step", "The largest difference of one element."),
-    StatisticNote("mean_abs_delta", "Mean step", "The mean difference of an element."),
-    StatisticNote("rms_base", "RMS of base", "How large base's values are: root mean square."),
-    StatisticNote("rms_target", "RMS of target", "The same of target."),
+    StatisticNote("sign_flip_pct", "Sign flips", "Share of elements that changed sign."),
+    StatisticNote(
+        "max_abs_delta", "Largest step", "The largest absolute difference of an element."
+    ),
+    StatisticNote("mean_abs_delta", "Mean step", "The mean absolute difference of the elements."),
+    StatisticNote("rms_base", "RMS of base", "Root mean square of base's values."),
+    StatisticNote("rms_target", "RMS of target", "The same for target."),
     StatisticNote(
         "resolution_pct",
         "Resolution",
-        "The smallest step that the coarser stored type can take. Below it a change rounds away.",
+        "The smallest relative step of the coarser stored type: smaller changes are lost to "
+        "rounding.",
     ),
     StatisticNote("base_zero_pct", "Zeros in base", "Share of base values that are exactly zero."),
     StatisticNote("nonfinite_base", "Not finite, base", "NaN or infinite elements, left out."),
-    StatisticNote("nonfinite_target", "Not finite, target", "The same of target."),
+    StatisticNote("nonfinite_target", "Not finite, target", "The same for target."),
 )
 
 SUMMARY_NOTES: tuple[StatisticNote, ...] = (

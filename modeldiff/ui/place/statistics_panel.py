@@ -17,7 +17,7 @@ def headline_metrics(statistics: Statistics, *, tensors: str = "") -> None:
             st.metric(
                 "Tensors compared",
                 tensors,
-                help="The others have no partner of the same shape, or hold nothing trained.",
+                help="The others have no counterpart of the same shape, or no trained values.",
                 border=True,
             )
         for note in HEADLINE_NOTES:
@@ -26,7 +26,7 @@ def headline_metrics(statistics: Statistics, *, tensors: str = "") -> None:
 
 def detail_tables(statistics: Statistics) -> None:
     """All others: how the change is spread over the elements, then one a line."""
-    st.caption("Percentiles of the relative change, in %: that share of the elements moved by less")
+    st.caption("Percentiles of the relative change (%): this share of the elements moved by less")
     st.table(
         {
             ordinal: [format_number(getattr(statistics, name))]

@@ -99,7 +99,7 @@ def config_answer_slide(comparison: Comparison) -> Slide:
         comparison.names_text,
         sentences(architecture_headline(comparison.facts))
         + reading_line(
-            f"By their configs: how far weights moved is not known without the weights of {who}."
+            f"From the configs only: without the weights of {who}, how far they moved is not known."
         )
         + body
         + finding("=", *same_words(comparison)),
@@ -113,7 +113,7 @@ def message_slide(title: str, message: str, hint: str) -> Slide:
 
 
 def _with_picture(shown: tuple[LinkedEntry, ...]) -> str:
-    listed = entries(shown) or "<p>Nothing in how both are built.</p>"
+    listed = entries(shown) or "<p>Nothing in the architecture.</p>"
     return in_columns(DRAWING, f"<h2>What differs</h2>{listed}")
 
 

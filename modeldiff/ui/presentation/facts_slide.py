@@ -37,7 +37,7 @@ def facts_slide(comparison: Comparison) -> Slide:
     title = f"{len(different)} of {len(facts)} facts differ" if different else "All facts are equal"
     parts = [_table(comparison, shown) if shown else ""]
     if more:
-        parts.append(f"<p>{more} more on the page Architecture.</p>")
+        parts.append(f"<p>{more} more on the Architecture page.</p>")
     room = int(_ROOM - used - 2) * _COLUMNS
     if room > 0 and same:
         parts.append(f"<h2>{'The same in both' if shown else 'In both'}</h2>")

@@ -10,7 +10,7 @@ import streamlit as st
 from modeldiff.comparison import Comparison
 from modeldiff.drawings import METRICS, Heatmap, gather_cells
 from modeldiff.drawings.annotated.annotated import Drawing
-from modeldiff.findings.selection import chosen_cell
+from modeldiff.findings.selection import ChosenCell
 from modeldiff.model import Model
 from modeldiff.results import Result
 from modeldiff.ui.architecture.lineage_view import chosen_line
@@ -23,6 +23,7 @@ from modeldiff.ui.controls.diff_progress import (
     changes_so_far,
     follow,
 )
+from modeldiff.ui.heatmap.cell_choice import cell_in_view, choose_cell
 from modeldiff.ui.heatmap.heatmap_options import chosen_options, step_ceiling
 from modeldiff.ui.heatmap.pictures import Picture, picture_of
 from modeldiff.ui.presentation.answer_slide import (
@@ -31,6 +32,7 @@ from modeldiff.ui.presentation.answer_slide import (
     message_slide,
     saved_answer_slide,
 )
+from modeldiff.ui.presentation.cell_story import cell_story
 from modeldiff.ui.presentation.diagram_slide import diagram_slides
 from modeldiff.ui.presentation.evolution_slide import evolution_slides, pair_in_a_row
 from modeldiff.ui.presentation.facts_slide import (
@@ -97,7 +99,7 @@ def _pair(comparison: Comparison, state: DiffState, first: PresentedView) -> Non
         return
     picture = picture_of(comparison, state, changes, view.metric, options)
     answer = answer_of(comparison, state, changes)
-    chosen = chosen_cell(changes, view.layer, view.component, None)
+    chosen = cell_in_view(view, options, changes)
     stage(
         [
             answer_slide(comparison, state, changes, picture),
@@ -108,6 +110,8 @@ def _pair(comparison: Comparison, state: DiffState, first: PresentedView) -> Non
         words=_words(picture),
         layered=_layered(picture),
         at=None if chosen is None else picture.position(chosen),
+        panel="" if chosen is None else cell_story(changes, chosen, comparison.base.architecture),
+        on_choose=lambda at: choose_cell(_cell(picture, at)),
         on_ceiling=lambda at, step: step_ceiling(picture.heatmap, at, step),
         layer=layer,
         layers=side.architecture.layer_count,
@@ -142,7 +146,7 @@ def _row(references: Sequence[str], first: PresentedView) -> None:
 
 def _saved(result: Result | None, first: PresentedView) -> None:
     if result is None:
-        hint = "It was never kept on this machine, or was deleted."
+        hint = "It was never saved on this machine, or has been deleted."
         stage([message_slide("No such result", "There is no such result here.", hint)], first=first)
         return
     names = names_of(result)
@@ -150,6 +154,7 @@ def _saved(result: Result | None, first: PresentedView) -> None:
     options = chosen_options(result.changes.experts)
     cells = gather_cells(result.changes, experts=options.experts)
     picture = Picture(Heatmap.of_cells(cells, view.metric, options))
+    chosen = cell_in_view(view, options, result.changes)
     stage(
         [
             saved_answer_slide(names, result, picture),
@@ -159,6 +164,9 @@ def _saved(result: Result | None, first: PresentedView) -> None:
         first=first,
         words=_words(picture),
         layered=_layered(picture),
+        at=None if chosen is None else picture.position(chosen),
+        panel="" if chosen is None else cell_story(result.changes, chosen, None),
+        on_choose=lambda at: choose_cell(_cell(picture, at)),
         on_ceiling=lambda at, step: step_ceiling(picture.heatmap, at, step),
     )
 
@@ -173,6 +181,10 @@ def _opened(references: Sequence[str]) -> list[Model]:
 
 def _layer(layer: int | None, model: Model) -> int | None:
     return layer if layer is not None and layer < model.architecture.layer_count else None
+
+
+def _cell(picture: Picture, at: int | None) -> ChosenCell | None:
+    return None if at is None else picture.cells[at][0]
 
 
 def _to_layer(layer: int | None) -> None:

@@ -15,13 +15,13 @@ const typing = (target) => target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)
 export default function ({ parentElement, data, setTriggerValue }) {
   const stage = parentElement.querySelector(".stage")
   // Drawings have classes of their own: what is looked for is none of theirs.
-  const [body, head, keys] = stage.children
+  const [body, head, keys, panel] = stage.children
   const find = (name) => head.querySelector(`.${name}`)
   const title = find("title"), about = find("about"), place = find("place")
   const names = data.slides.map((slide) => slide.name)
   const state = (stage.state ??= {
     view: names.includes(data.first) ? data.first : names[0],
-    pinned: data.at, numbers: true, theme: null, fits: {}, escaped: 0,
+    pinned: data.at, at: data.at, numbers: true, theme: null, fits: {}, escaped: 0,
   })
   if (!names.includes(state.view)) state.view = names[0]
   const at = () => names.indexOf(state.view)
@@ -29,7 +29,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const host = () => body.querySelector("div.drawing")
   const line = () => body.querySelector("p.line") ?? about
   const isFull = () => stage.getRootNode().fullscreenElement === stage
-  const ask = (wish) => setTriggerValue("wish", wish)
+  // What the server writes into the address is to keep the view that is shown.
+  const ask = (wish) => setTriggerValue("wish", { ...wish, view: state.view.split("-")[0] })
 
   // What can be pointed at: cells of a heatmap, boxes of a diagram.
   const itemOf = (target) => target?.closest?.("[data-cell], [data-node]")
@@ -68,16 +69,48 @@ export default function ({ parentElement, data, setTriggerValue }) {
     item.focus()
     item.scrollIntoView({ block: "nearest", inline: "nearest" })
   }
+  // What was measured in the chosen cell stands beside the heatmap. Until the server has said it of
+  // another cell, the panel keeps what it has.
+  const openPanel = () => {
+    const of = slide().name === "heatmap" && state.pinned !== null
+    const known = of && data.panel && data.at === state.pinned
+    if (known && panel.dataset.shown !== data.panel) {
+      panel.innerHTML = panel.dataset.shown = data.panel
+      panel.scrollTop = 0
+    }
+    const hidden = !known && !(of && !panel.hidden)
+    if (panel.hidden === hidden) return
+    panel.hidden = hidden
+    draw()
+    pinned()?.scrollIntoView({ block: "nearest", inline: "nearest" })
+  }
+  const chooseCell = (at) => {
+    state.pinned = at
+    mark()
+    read()
+    openPanel()
+    ask({ choose: true, at })
+  }
   const pin = (item) => {
-    state.pinned = isPinned(item) ? null : item.dataset.cell !== undefined ? Number(item.dataset.cell) : item.dataset.node
+    const at = isPinned(item) ? null : idOf(item)
+    const heatmap = names.indexOf("heatmap")
+    if (item.dataset.cell !== undefined) {
+      if (heatmap >= 0 && at !== null) show(heatmap)
+      chooseCell(at === null ? null : Number(at))
+      if (at !== null) go(pinned())
+      return
+    }
+    state.pinned = at
     mark()
     read()
   }
+  // One step: from what is chosen, then from what has the focus. False where there is neither.
   const leaveItem = () => {
     const item = focused()
-    if (!item && state.pinned === null) return false
-    state.pinned = null
-    item?.blur()
+    if (Number.isInteger(state.pinned)) chooseCell(null)
+    else if (state.pinned !== null) state.pinned = null
+    else if (item) item.blur()
+    else return false
     mark()
     read()
     return true
@@ -129,6 +162,18 @@ export default function ({ parentElement, data, setTriggerValue }) {
       mark()
     }
     box.firstElementChild.style.width = `${fitted.width * fitted.scale}px`
+    reach()
+  }
+  // Tab reaches what is not whole.
+  const reach = () => {
+    for (const part of [body, host()].filter(Boolean)) {
+      const whole = part.scrollWidth <= part.clientWidth && part.scrollHeight <= part.clientHeight
+      const told = { tabindex: "0", role: "region", "aria-label": slide().label }
+      for (const [name, value] of Object.entries(told)) {
+        if (whole) part.removeAttribute(name)
+        else part.setAttribute(name, value)
+      }
+    }
   }
   const show = (number) => {
     if (number < 0 || number >= names.length) return
@@ -163,6 +208,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
       mark()
       read()
     }
+    openPanel()
+    reach()
   }
 
   const paint = () => {
@@ -206,6 +253,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   stage.onKey = (event) => {
     const { key } = event
     if (event.ctrlKey || event.altKey || event.metaKey || typing(event.composedPath()[0])) return
+    // The panel is read by its own scrolling.
+    if (event.composedPath().includes(panel) && /^(Arrow(Up|Down)|Page(Up|Down)|Home|End| )$/.test(key)) return
     const item = focused(), button = event.composedPath()[0].tagName === "BUTTON"
     if (key === "Escape") stepBack()
     else if (key === "?") keys.hidden = !keys.hidden
@@ -254,16 +303,21 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (item) pin(item)
   }
   stage.onFocus = () => { mark(); read() }
-  stage.onResize = draw
+  stage.onResize = () => { draw(); reach() }
   stage.onFull = () => {
     // The browser's own way out of the full screen is a step back, too; not after the key itself.
     if (!isFull() && Date.now() - state.escaped > HURRIED) stepBack()
     stage.focus({ preventScroll: true })
   }
 
+  // Another cell was chosen elsewhere, as by the browser's way back.
+  if (data.at !== state.at && slide().name === "heatmap") state.pinned = data.at
+  state.at = data.at
   show(at())
   draw()
+  mark()
   paint()
+  reach()
   if (!stage.watch) {
     stage.watch = new ResizeObserver(() => stage.onResize())
     stage.watch.observe(stage)

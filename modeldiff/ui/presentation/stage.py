@@ -11,19 +11,19 @@ import streamlit as st
 
 from modeldiff.ui import widgets
 from modeldiff.ui.presentation.slides import Slide
-from modeldiff.ui.session.presenting import stop_presenting
+from modeldiff.ui.session.presenting import keep_presenting, stop_presenting
 
 _KEY = "stage"
 _KEYS = (
-    ("← →", "The view before, the next one; Page Up and Page Down, too"),
-    ("Enter", "Into the drawing; there arrows go from cell to cell, Enter holds one"),
-    ("↑ ↓", "In the diagram: the next layer, the one before"),
-    ("n", "Numbers in the cells, or none"),
-    ("+ −", "The scale ends higher, or lower: that of the matrices, or of the cell that is held"),
-    ("t", "Light or dark"),
-    ("f", "Full screen, or the window"),
-    ("?", "These keys"),
-    ("Esc", "A step back: from the cell, then from the presentation"),
+    ("← →", "Previous and next view, as Page Up and Page Down"),
+    ("Enter", "Into the drawing; arrows go from cell to cell, Enter opens one"),
+    ("↑ ↓", "In the diagram: a layer up, a layer down"),
+    ("n", "Numbers in the cells: on or off"),
+    ("+ −", "Raise or lower the end of the scale: the matrices' or the chosen cell's"),
+    ("t", "Light or dark theme"),
+    ("f", "Full screen on or off"),
+    ("?", "This list"),
+    ("Esc", "One step back: from the panel, the cell, the presentation"),
 )
 _HTML = f"""
 <div class="stage" tabindex="-1" role="region" aria-label="Presentation">
@@ -33,15 +33,16 @@ _HTML = f"""
     <span class="about" aria-live="polite"></span>
     <span class="place" aria-live="polite"></span>
     <nav aria-label="Views">
-      <button class="back" type="button" aria-label="The view before">←</button>
-      <button class="on" type="button" aria-label="The next view">→</button>
-      <button class="help" type="button" aria-label="Keys">?</button>
+      <button class="back" type="button" aria-label="Previous view">←</button>
+      <button class="on" type="button" aria-label="Next view">→</button>
+      <button class="help" type="button" aria-label="Keyboard shortcuts">?</button>
       <button class="out" type="button" aria-label="Leave the presentation">✕</button>
     </nav>
   </header>
   <div class="keys" hidden>
     <dl>{"".join(f"<dt>{key}</dt><dd>{does}</dd>" for key, does in _KEYS)}</dl>
   </div>
+  <aside class="panel" tabindex="0" aria-label="The chosen cell" aria-live="polite" hidden></aside>
 </div>
 """
 _HERE, _WIDGETS = Path(__file__).parent, Path(widgets.__file__).parent
@@ -70,6 +71,8 @@ def stage(
     words: Sequence[str] = (),
     layered: Sequence[bool] = (),
     at: int | None = None,
+    panel: str = "",
+    on_choose: Callable[[int | None], None] | None = None,
     on_ceiling: Callable[[int | None, int], None] | None = None,
     layer: int | None = None,
     layers: int = 0,
@@ -82,7 +85,9 @@ def stage(
         first: a slide's name; where there is none of it, the first one is shown.
         words: what each ``data-cell`` of the slides' heatmaps says.
         layered: which of these cells are a component's in a layer.
-        at: the cell that is held to begin with.
+        at: the cell that is chosen.
+        panel: HTML of what was measured in it.
+        on_choose: called with the cell that was chosen, or None where none is any more.
         on_ceiling: called with a cell (or None) and a step up (1) or down (-1).
         layer: the layer that the diagram shows; None for all.
         layers: how many there are.
@@ -107,11 +112,15 @@ def stage(
         if not isinstance(wish, dict):
             return
         cell, step, there = wish.get("at"), wish.get("ceiling"), wish.get("layer")
+        known = type(cell) is int and 0 <= cell < len(words)
         if wish.get("leave") is True:
             stop_presenting()
-        elif "ceiling" in wish and on_ceiling is not None and step in (-1, 1):
-            known = type(cell) is int and 0 <= cell < len(words)
+            return
+        keep_presenting(wish.get("view"))
+        if "ceiling" in wish and on_ceiling is not None and step in (-1, 1):
             on_ceiling(cell if known else None, step)
+        elif "choose" in wish and on_choose is not None and (known or cell is None):
+            on_choose(cell)
         elif "layer" in wish and on_layer is not None and _is_layer(there, layers):
             on_layer(there)
 
@@ -124,6 +133,7 @@ def stage(
                 "words": list(words),
                 "layered": list(layered),
                 "at": at,
+                "panel": panel,
                 "layer": layer,
                 "layers": layers,
                 "themes": {name: _colours(name) for name in ("light", "dark")},

@@ -43,10 +43,10 @@ def require_login() -> None:
     if visitor is None:
         show_error(
             AccessDenied(
-                "Nobody is known to have logged in.",
-                hint=f"Come through the proxy that logs in and sends {header}."
+                "Nobody is logged in.",
+                hint=f"Open the app through the proxy that logs in and sends {header}."
                 if header
-                else "Whoever runs this app has to put the provider into [auth] of Streamlit's "
+                else "The app's operator has to put the provider into [auth] of Streamlit's "
                 "secrets.",
             )
         )
@@ -55,7 +55,7 @@ def require_login() -> None:
         show_error(
             AccessDenied(
                 f"{visitor.address} may not use this app.",
-                hint=f"Whoever runs it lists in {LOGIN.name} who may.",
+                hint=f"Its operator lists in {LOGIN.name} who may.",
             )
         )
         if not header:

@@ -27,10 +27,16 @@ def present_button(view: PresentedView) -> None:
     st.button(
         "Present",
         key="present",
-        help="One view a screen, as large as it gets; the arrow keys go through them.",
+        help="One view per screen, for a projector. Arrow keys go from view to view.",
         on_click=change_view,
         kwargs={_PARAMETER: view},
     )
+
+
+def keep_presenting(view: object) -> None:
+    """Let the address say which view is shown, where it is one. For callbacks."""
+    if view in get_args(PresentedView):
+        change_view(**{_PARAMETER: str(view)})
 
 
 def stop_presenting() -> None:

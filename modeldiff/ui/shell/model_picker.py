@@ -61,7 +61,7 @@ def _on_the_hub(choice: PairChoice, take: Callable[[PairChoice], None]) -> None:
         show_error(error)
         return
     if not names:
-        st.caption("The Hub names no model like this.")
+        st.caption("No model on the Hub matches.")
         return
     chosen = st.selectbox(
         "On the Hub", names, index=None, key=_HUB_MODEL, placeholder=f"{len(names)} found"
@@ -92,7 +92,7 @@ def _buttons(
             f"{what} alone".strip().capitalize(),
             key=f"{what}_alone",
             disabled=reference is None,
-            help="Its architecture and diagram, compared with nothing.",
+            help="Its architecture and diagram, without a comparison.",
             on_click=take,
             args=(replace(choice, base=reference or "", base_label="", alone="1"),),
         )

@@ -4,6 +4,16 @@
 const typing = (target) =>
   target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName)
 
+// Streamlit's tables scroll sideways where they have no room: then Tab reaches them.
+const reachTables = () => {
+  for (const part of document.querySelectorAll(".stTable, .stTable div")) {
+    if (part.scrollWidth <= part.clientWidth || !/auto|scroll/.test(getComputedStyle(part).overflowX)) continue
+    part.tabIndex = 0
+    part.setAttribute("role", "region")
+    part.setAttribute("aria-label", part.querySelector("table")?.getAttribute("aria-label") || "Table")
+  }
+}
+
 export default function ({ parentElement, data, setTriggerValue }) {
   const links = parentElement.querySelector(".links"), dialog = parentElement.querySelector("dialog")
   const names = data.links.map((link) => `${link.name} ${link.current}`).join()
@@ -38,5 +48,16 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (event.key === "?" && !typing(event.composedPath()[0])) open()
   }
   document.addEventListener("keydown", onKey)
-  return () => document.removeEventListener("keydown", onKey)
+  let due
+  const later = () => { due ??= setTimeout(() => { due = undefined; reachTables() }, 200) }
+  const grown = new MutationObserver(later)
+  grown.observe(document.body, { childList: true, subtree: true })
+  addEventListener("resize", later)
+  later()
+  return () => {
+    grown.disconnect()
+    clearTimeout(due)
+    removeEventListener("resize", later)
+    document.removeEventListener("keydown", onKey)
+  }
 }

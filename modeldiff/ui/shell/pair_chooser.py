@@ -52,7 +52,7 @@ def _choose_preset(choice: PairChoice) -> None:
     preset = next(chosen, None)
     with st.container(key=_PRESET):
         st.selectbox(
-            "Pairs: the last ones, kept results, and some worth a look",
+            "Pairs: recent ones, kept results, examples",
             pairs,
             index=None if preset is None else pairs.index(preset),
             key=key,
@@ -60,7 +60,7 @@ def _choose_preset(choice: PairChoice) -> None:
             placeholder="A pair of your own",
             on_change=lambda: _take_preset(st.session_state[key]),
         )
-        st.page_link("pages/gallery.py", label="Gallery: pairs that were measured before")
+        st.page_link("pages/gallery.py", label="Gallery: pairs measured beforehand")
 
 
 def _take_preset(preset: PairPreset | None) -> None:
@@ -97,7 +97,7 @@ def _choose_by_hand(choice: PairChoice, names: tuple[str, str]) -> None:
                 devices,
                 devices.index(choice.device) if choice.device in devices else 0,
                 key=_key("device", choice),
-                help="Where to measure. A result is the same whichever it was, and is kept.",
+                help="Where to measure. The result is the same on every device, and is kept.",
             )
         with layers:
             st.selectbox(
@@ -107,8 +107,8 @@ def _choose_by_hand(choice: PairChoice, names: tuple[str, str]) -> None:
                 key=_key("layers", choice),
                 format_func=lambda way: _LAYERS[way],
                 help="By content: where depths differ, or a layer has nothing in common with the "
-                "one of its number, those layers are compared that hold the same content. By "
-                "position: always number against number.",
+                "one of its number, layers with the same content are compared. By position: "
+                "always by number.",
             )
         st.form_submit_button(
             "Compare", key="compare_pair", type="primary", on_click=_take_form, args=(choice,)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 import streamlit as st
 
 _CSS = """
-.frame { overflow-x: auto; font-family: var(--st-font); }
+.frame { position: relative; overflow-x: auto; font-family: var(--st-font); }
+.frame:focus-visible { outline: 2px solid var(--st-primary-color); }
+.stop { display: none; }
 svg {
   display: block; height: auto; margin-inline: auto;
   width: min(1.2 * var(--natural), 100%); min-width: calc(var(--least) * var(--natural));
@@ -16,6 +18,12 @@ svg {
 /* On a phone there is no overview to be had: then its words are to be read. */
 @media (max-width: 640px) {
   svg { min-width: calc(max(var(--least), 0.85) * var(--natural)); }
+  /* One part of the drawing after the other, none cut at its beginning. */
+  .frame:has(> .stop) { scroll-snap-type: x mandatory; }
+  .stop {
+    display: block; position: absolute; top: 0; width: 1px; height: 1px; scroll-snap-align: start;
+    left: calc(max(var(--least), 0.85) * var(--at));
+  }
 }
 """
 # Written anew only when it changed, and its handlers are assigned, so that none pile up.
@@ -25,10 +33,18 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (frame.dataset.digest !== data.digest) {
     frame.innerHTML = data.svg
     frame.dataset.digest = data.digest
+    // Parts of an SVG are nothing that scrolling could stop at.
+    for (const part of frame.querySelectorAll("[data-stop]")) {
+      const stop = document.createElement("span")
+      stop.className = "stop"
+      stop.style.setProperty("--at", `${part.transform.baseVal.consolidate().matrix.e}px`)
+      frame.append(stop)
+    }
   }
   const svg = frame.firstElementChild
-  svg.style.setProperty("--natural", `${svg.getAttribute("width")}px`)
-  svg.style.setProperty("--least", data.least)
+  frame.setAttribute("aria-label", svg.getAttribute("aria-label") ?? "Drawing")
+  frame.style.setProperty("--natural", `${svg.getAttribute("width")}px`)
+  frame.style.setProperty("--least", data.least)
   for (const node of frame.querySelectorAll("[data-node]")) {
     const choose = () => setTriggerValue("chosen", node.dataset.node)
     node.onclick = choose
@@ -43,7 +59,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
 """
 
 _component = st.components.v2.component(
-    "scrolled_drawing", html='<div class="frame" tabindex="0"></div>', css=_CSS, js=_JS
+    "scrolled_drawing",
+    html='<div class="frame" role="region" tabindex="0"></div>',
+    css=_CSS,
+    js=_JS,
 )
 
 
@@ -56,7 +75,8 @@ def scrolled_drawing(
 ) -> None:
     """Draw ``svg``, with its size in ``width``, as large as there is room, up to a little over it.
 
-    It is never drawn smaller than ``least`` times its size, on a phone larger. ``on_choose`` is a
+    It is never drawn smaller than ``least`` times its size, on a phone larger. There, scrolling
+    stops at the parts that have ``data-stop``. ``on_choose`` is a
     callback, called before the script runs again, with the ``data-node`` of what was clicked or
     entered.
     """
