@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 HEADER = "X-Forwarded-User"
 # Between the sign and the domain stands what keeps Markdown from making a link.
 ADA, BOB = re.compile(r"ada@\W?example\.org"), re.compile(r"bob@\W?example\.org")
-# Each diff waits after its first row for a file that never comes.
+# Each diff stays at its first row, and who is away is soon gone.
 _ENDLESS = (
     sys.executable,
     "-c",
@@ -31,7 +31,9 @@ import time
 from streamlit.web.cli import main
 
 from modeldiff.results.jobs import lanes
+from modeldiff.ui.session import presence
 
+presence._SECONDS_AWAY = 2.0
 run_diff = lanes.run_diff
 
 def endless(*sides, progress, on_change, **options):
@@ -119,6 +121,12 @@ def test_a_queue_of_two_users_and_a_cancel(endless: Server, browser: Browser) ->
             expect(panel(second).get_by_role("button", name="Measure")).to_be_visible()
         bob.evaluate(_GO, "?base=catalog:gpt2-124m&target=catalog:llama-3-8b")
         expect(panel(ada)).to_contain_text("Measuring", timeout=60_000)
+
+        # And so does who closes the page.
+        bob.evaluate(_GO, "?target=demo:continued")
+        expect(panel(bob)).to_contain_text(ADA)
+        ada.goto("about:blank")
+        expect(panel(bob)).to_contain_text("Measuring", timeout=60_000)
 
 
 def test_viewers_are_told_of_a_restart(endless: Server, browser: Browser) -> None:
