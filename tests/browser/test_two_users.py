@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -139,3 +141,24 @@ def test_viewers_are_told_of_a_restart(endless: Server, browser: Browser) -> Non
         expect(tab.get_by_text("The server is being restarted")).to_be_visible()
         assert endless.process.wait(60) == 0
         assert list(endless.cache.rglob("*.journal"))
+
+
+def test_an_app_waits_for_the_process_that_measures(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELDIFF_LOGIN_HEADER", HEADER)
+    monkeypatch.setenv("MODELDIFF_WORKER", "yes")
+    with serve(tmp_path) as server, tab_of(browser, "ada@example.org") as tab:
+        tab.goto(f"{server.url}/?target=demo:lora")
+        expect(panel(tab)).to_contain_text("the process that measures, which does not run")
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "modeldiff", "worker"],
+            env={**os.environ, "MODELDIFF_CACHE": str(server.cache)},
+        )
+        try:
+            expect(tab.locator(".st-key-measured")).to_be_visible(timeout=120_000)
+        finally:
+            worker.terminate()
+            assert worker.wait(60) == 0
+        assert not list((server.cache / "queue").glob("*.json"))
+        tab.goto("about:blank")  # before the server goes, which the page would complain of
