@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 HEADER = "X-Forwarded-User"
 # Between the sign and the domain stands what keeps Markdown from making a link.
 ADA, BOB = re.compile(r"ada@\W?example\.org"), re.compile(r"bob@\W?example\.org")
-# Each diff waits after its first row for a file that never comes.
+# Each diff stays at its first row, and who is away is soon gone.
 _ENDLESS = (
     sys.executable,
     "-c",
@@ -31,7 +33,9 @@ import time
 from streamlit.web.cli import main
 
 from modeldiff.results.jobs import lanes
+from modeldiff.ui.session import presence
 
+presence._SECONDS_AWAY = 2.0
 run_diff = lanes.run_diff
 
 def endless(*sides, progress, on_change, **options):
@@ -120,6 +124,12 @@ def test_a_queue_of_two_users_and_a_cancel(endless: Server, browser: Browser) ->
         bob.evaluate(_GO, "?base=catalog:gpt2-124m&target=catalog:llama-3-8b")
         expect(panel(ada)).to_contain_text("Measuring", timeout=60_000)
 
+        # And so does who closes the page.
+        bob.evaluate(_GO, "?target=demo:continued")
+        expect(panel(bob)).to_contain_text(ADA)
+        ada.goto("about:blank")
+        expect(panel(bob)).to_contain_text("Measuring", timeout=60_000)
+
 
 def test_viewers_are_told_of_a_restart(endless: Server, browser: Browser) -> None:
     # Not watched: a page complains of a server that is gone.
@@ -131,3 +141,24 @@ def test_viewers_are_told_of_a_restart(endless: Server, browser: Browser) -> Non
         expect(tab.get_by_text("The server is being restarted")).to_be_visible()
         assert endless.process.wait(60) == 0
         assert list(endless.cache.rglob("*.journal"))
+
+
+def test_an_app_waits_for_the_process_that_measures(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELDIFF_LOGIN_HEADER", HEADER)
+    monkeypatch.setenv("MODELDIFF_WORKER", "yes")
+    with serve(tmp_path) as server, tab_of(browser, "ada@example.org") as tab:
+        tab.goto(f"{server.url}/?target=demo:lora")
+        expect(panel(tab)).to_contain_text("the process that measures, which does not run")
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "modeldiff", "worker"],
+            env={**os.environ, "MODELDIFF_CACHE": str(server.cache)},
+        )
+        try:
+            expect(tab.locator(".st-key-measured")).to_be_visible(timeout=120_000)
+        finally:
+            worker.terminate()
+            assert worker.wait(60) == 0
+        assert not list((server.cache / "queue").glob("*.json"))
+        tab.goto("about:blank")  # before the server goes, which the page would complain of

@@ -15,7 +15,7 @@ import re
 import stat
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -35,6 +35,7 @@ from modeldiff.results.store.folder import cannot_write
 _LARGEST = 1 << 16
 _LONGEST_TEXT = 4096
 _MOST_FILES = 10_000
+_STEP = 10
 SECONDS_UNRENEWED = 600.0
 """After so long without renewal nobody wants a request any more: an app that is restarted, and
 those who look, are back before."""
@@ -64,8 +65,11 @@ class QueuedStatus:
 
     @classmethod
     def of(cls, job: JobSnapshot) -> QueuedStatus:
-        """What there is to say of ``job``."""
-        return cls(job.state, job.progress, job.elapsed, job.key, job.error, job.place)
+        """What there is to say of ``job``. Times are rounded: each change is a file written."""
+        place = job.place
+        if place is not None and place.seconds_left is not None:
+            place = replace(place, seconds_left=_STEP * round(place.seconds_left / _STEP))
+        return cls(job.state, job.progress, round(job.elapsed), job.key, job.error, place)
 
 
 def queue_folder() -> Path:

@@ -75,12 +75,14 @@ def result_or_job(
 ) -> ResultOrJob[_Result]:
     """The state now of the comparison's diff, or of a drill-down into it. ``load`` gives the stored
     result and raises ``LookupError`` where there is none."""
-    # The job first: one that ends meanwhile has left its result before it was done.
-    job = job_manager().find(comparison, drill_down=drill_down, asker=asker())
-    try:
-        return ResultOrJob(load(), None)
-    except LookupError:
-        pass
+    job = None
+    # Once more after the job: one that ends meanwhile has left its result before it was done.
+    for look_for_job in (True, False):
+        try:
+            return ResultOrJob(load(), None)
+        except LookupError:
+            if look_for_job:
+                job = job_manager().find(comparison, drill_down=drill_down, asker=asker())
     refused = st.session_state.get(_REFUSED, {}).get(job_request(comparison, drill_down))
     # A job that is done without a result belongs to files or a cache that are gone.
     return ResultOrJob(None, None if job is not None and job.state == "done" else job, refused)

@@ -31,7 +31,12 @@ def begin_listening() -> None:
     if not runtime.exists():
         return
     # A handler can be set in the main thread only, and scripts run in others: its loop does it.
-    loop = runtime.get_instance()._get_async_objs().eventloop
+    # Streamlit has no public way to that loop.
+    try:
+        loop = runtime.get_instance()._get_async_objs().eventloop
+    except AttributeError as error:
+        _log.warning("This version of Streamlit ends without a word to who looks: %s", error)
+        return
 
     def listen() -> None:
         if threading.current_thread() is not threading.main_thread():
