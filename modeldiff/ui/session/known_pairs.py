@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-from modeldiff.checkpoints import parse_reference
+from modeldiff.checkpoints import Reference, parse_reference
+from modeldiff.checkpoints.hub.visibility import is_for_everybody
 from modeldiff.checkpoints.names import model_name
 from modeldiff.errors import InvalidReference
 from modeldiff.results import list_results
@@ -43,12 +44,12 @@ def known_pairs() -> tuple[PairPreset, ...]:
 
 
 def _kept() -> Iterator[tuple[str, str]]:
-    """The pairs of kept results, newest first, that may be opened here."""
+    """The pairs of kept results, newest first, that everybody may open here."""
     pairs: dict[tuple[str, str], None] = {}
     for header in _headers():
         pairs.setdefault(header)
     for base, target in pairs:
-        if _name(base) and _name(target):
+        if _may_be_listed(base) and _may_be_listed(target):
             yield base, target
 
 
@@ -62,9 +63,21 @@ def _label(base: str, target: str) -> str:
     return f"{_name(base) or base} → {_name(target) or target}"
 
 
+def _may_be_listed(text: str) -> bool:
+    reference = _reference(text)
+    if reference is None:
+        return False
+    return reference.kind != "hub" or is_for_everybody(reference.location)
+
+
 def _name(text: str) -> str:
     """The name of what a reference names; empty where it may not be opened here."""
+    reference = _reference(text)
+    return model_name(reference) if reference else ""
+
+
+def _reference(text: str) -> Reference | None:
     try:
-        return model_name(parse_reference(text))
+        return parse_reference(text)
     except InvalidReference:
-        return ""
+        return None
