@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 import uuid
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ from modeldiff.changes.change import Change, Progress
 from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
 from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, ModeldiffError, ResultError
+from modeldiff.observability.events import job_began, job_ended
+from modeldiff.observability.request import current_request, working_for
 from modeldiff.results.diff import run_diff
 from modeldiff.results.drilldown import run_drill_down
 from modeldiff.results.drilldown_request import DrillDown
@@ -94,12 +96,19 @@ class _Job:
         self.error: ModeldiffError | None = None
         self.rows: list[Change] = []
         self.stop = False
+        self.asked_by, self.asked = current_request(), time.monotonic()
         self._seen: tuple[Change, ...] = ()
 
     @property
     def active(self) -> bool:
         """Whether asking the same again would join it."""
         return self.ended is None and not self.stop
+
+    @property
+    def read(self) -> int:
+        """Bytes that were read for it by now."""
+        progress = self.progress
+        return 0 if progress is None else progress.bytes_done - progress.resumed_bytes
 
     @property
     def request(self) -> _Request:
@@ -207,6 +216,13 @@ class JobManager:
             job = next(self._jobs_for(request), None)
             return job.snapshot() if job else None
 
+    def active_counts(self) -> Counter[tuple[str, JobState]]:
+        """How many jobs wait or are worked on, by lane and state."""
+        with self._condition:
+            return Counter(
+                (job.lane, job.state) for job in self._jobs.values() if job.ended is None
+            )
+
     def cancel(self, job_id: str) -> None:
         """Stop a job: at once if it is queued, else as soon as it next reports. One that is over,
         or unknown, is left as it is."""
@@ -231,9 +247,12 @@ class JobManager:
                 self._condition.wait_for(lambda: queue)
                 job = queue.popleft()
                 job.state, job.started = "opening", time.monotonic()
-            state, error = self._outcome(job)
-            with self._condition:
-                self._end(job, state, error)
+            with working_for(job.asked_by):
+                job_began(job.id, lane, job.references, job.started - job.asked)
+                state, error = self._outcome(job)
+                with self._condition:
+                    self._end(job, state, error)
+                job_ended(job.id, lane, state, time.monotonic() - job.started, job.read, error)
 
     def _outcome(self, job: _Job) -> tuple[JobState, ModeldiffError | None]:
         try:
@@ -305,3 +324,4 @@ _manager = JobManager()
 submit = _manager.submit
 find = _manager.find
 cancel = _manager.cancel
+active_counts = _manager.active_counts
