@@ -14,6 +14,7 @@ from modeldiff.ui.session.login import require_login
 from modeldiff.ui.session.presenting import presented_view
 from modeldiff.ui.session.selected_pair import hide_credentials, leave_for_page
 from modeldiff.ui.session.upkeep import begin_upkeep
+from modeldiff.ui.session.watching import begin_request
 from modeldiff.ui.shell.navigation_bar import navigation_bar
 
 ICON = Path(ui.__file__).parent / "icon.svg"
@@ -21,9 +22,6 @@ STYLE = Path(ui.__file__).parent / "shell" / "style.css"
 
 # Before the navigation: a page's own icon would else be the tab's, fetched from a host of fonts.
 st.set_page_config(page_icon=str(ICON), layout="wide")
-require_safe_serving()
-begin_upkeep()
-require_login()
 
 PAGES = {
     "compare": st.Page("pages/compare.py", title="Compare", default=True),
@@ -37,6 +35,11 @@ PAGES = {
 }
 
 page = st.navigation(list(PAGES.values()), position="hidden")
+# After it: who does not come in is not shown Streamlit's own list of pages, either.
+require_safe_serving()
+begin_upkeep()
+begin_request(page.url_path)
+require_login()
 st.set_page_config(page_title=f"{page.title} · modeldiff")
 lead_back(PAGES)
 st.html(STYLE)

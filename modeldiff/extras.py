@@ -12,13 +12,18 @@ from typing import Literal
 
 from modeldiff.errors import MissingExtra
 
-Extra = Literal["app", "report", "gpu", "configs", "companions"]
+Extra = Literal["app", "login", "server", "report", "gpu", "configs", "companions"]
 
 DISTRIBUTION = "modeldiff-weights"
 """The package's name on the index, where ``modeldiff`` is another project."""
 
 EXTRAS: Mapping[Extra, tuple[str, ...]] = {
     "app": ("streamlit", "altair", "pandas", "vl_convert"),
+    "login": ("streamlit", "altair", "pandas", "vl_convert", "authlib", "httpx"),
+    "server": (
+        *("streamlit", "altair", "pandas", "vl_convert", "authlib", "httpx"),
+        "prometheus_client",
+    ),
     "report": ("altair", "pandas", "vl_convert"),
     "gpu": ("torch",),
     "configs": ("torch", "transformers"),

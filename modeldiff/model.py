@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from modeldiff.architectures import Architecture, understand
 from modeldiff.checkpoints import (
@@ -14,6 +15,9 @@ from modeldiff.checkpoints import (
     without_credentials,
 )
 from modeldiff.checkpoints.names import model_label, model_name
+
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.hub.access import HubLogin
 
 FileStamp = tuple[tuple[str | int, ...], ...]
 
@@ -34,10 +38,17 @@ class Model:
     label: str = ""
 
     @classmethod
-    def open(cls, reference: str | Reference, *, text: str | None = None) -> Model:
+    def open(
+        cls,
+        reference: str | Reference,
+        *,
+        text: str | None = None,
+        login: HubLogin | None = None,
+    ) -> Model:
         """Open what ``reference`` names: headers, index and config are read, never weights.
 
-        ``text`` is what to call it, by default the reference. Raises ``InvalidReference`` and
+        ``text`` is what to call it, by default the reference. ``login`` is in whose name the Hub is
+        asked; None for this machine's. Raises ``InvalidReference`` and
         ``CheckpointError`` with what stands below it.
         """
         if isinstance(reference, str):
@@ -45,7 +56,7 @@ class Model:
             reference = parse_reference(reference)
         # Before the files are read: what changes meanwhile shows as a change.
         stamp = file_stamp(reference)
-        checkpoint = open_checkpoint(reference)
+        checkpoint = open_checkpoint(reference, login=login)
         text = without_credentials(text or reference.text)
         return cls(checkpoint, understand(checkpoint), text, stamp)
 

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,27 +54,41 @@ class Server:
     process: subprocess.Popen[bytes]
 
 
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
 def serve(
-    folder: Path, command: Sequence[str] = FROM_CHECKOUT, directory: Path = ROOT
+    folder: Path,
+    command: Sequence[str] = FROM_CHECKOUT,
+    directory: Path = ROOT,
+    *,
+    port: int | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Serve the app until the block ends, with a cache and a log of its own in ``folder``.
 
-    ``command`` starts it in ``directory``, and is told a port by Streamlit's option.
+    ``command`` starts it in ``directory``, and is told a ``port`` (a free one, without it) by
+    Streamlit's option. ``environment`` is added to this process' own.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or free_port()
+    environment = environment or {}
+    path = environment.get("STREAMLIT_SERVER_BASE_URL_PATH", "").rstrip("/")
     cache, log_file = folder / "cache", folder / "server.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             [*command, f"--server.port={port}"],
             cwd=directory,
-            env={**os.environ, "MODELDIFF_CACHE": str(cache)},
+            env={**os.environ, "MODELDIFF_CACHE": str(cache), **environment},
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-        server = Server(f"http://127.0.0.1:{port}", cache, log_file, process)
+        server = Server(f"http://127.0.0.1:{port}{path}", cache, log_file, process)
         try:
             _wait_until_healthy(server)
             yield server

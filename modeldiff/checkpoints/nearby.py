@@ -51,8 +51,11 @@ def nearby_folders(*beside: str) -> tuple[str, ...]:
 
 def cached_repositories() -> tuple[str, ...]:
     """Repositories of models in the Hub's cache on this machine that may be opened, as
-    ``owner/name``."""
-    return tuple(itertools.islice(filter(HUB.value().allows, _cached()), MOST_NEARBY))
+    ``owner/name``; on a server those alone that everybody may know of."""
+    from modeldiff.checkpoints.hub.visibility import is_for_everybody  # late: asks for the client
+
+    allowed = filter(HUB.value().allows, _cached())
+    return tuple(itertools.islice(filter(is_for_everybody, allowed), MOST_NEARBY))
 
 
 def _cached() -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.fingerprints import with_tag
@@ -29,12 +29,18 @@ from modeldiff.checkpoints.sources.config_only import ConfigOnly
 from modeldiff.checkpoints.sources.local import LocalFolder
 from modeldiff.errors import CheckpointError, CheckpointNotFound, HubUnreachable, placing_errors
 
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.hub.access import HubLogin
 
-def open_checkpoint(reference: str | Reference, *, download: bool = True) -> Checkpoint:
+
+def open_checkpoint(
+    reference: str | Reference, *, download: bool = True, login: HubLogin | None = None
+) -> Checkpoint:
     """Open what ``reference`` names. Reads headers, index and config, never weights.
 
     ``download``: weights at the Hub will be downloaded, file by file, when they are measured;
     without, they will be read over the network range by range and nothing stays on the disk.
+    ``login`` is in whose name the Hub is asked; None for this machine's.
 
     Raises ``InvalidReference`` and ``CheckpointError`` with what stands below it.
     """
@@ -42,7 +48,7 @@ def open_checkpoint(reference: str | Reference, *, download: bool = True) -> Che
         reference = parse_reference(reference)
     repository = reference.location if reference.kind == "hub" else None
     with placing_errors(reference=reference.text, repository=repository):
-        return open_source(_source_of(reference, download))
+        return open_source(_source_of(reference, download, login))
 
 
 def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoint:
@@ -76,11 +82,11 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
     )
 
 
-def _source_of(reference: Reference, download: bool) -> Source:
+def _source_of(reference: Reference, download: bool, login: HubLogin | None) -> Source:
     if reference.kind == "hub":
         from modeldiff.checkpoints.sources.hub import HubFiles
 
-        return HubFiles.of(reference, download=download)
+        return HubFiles.of(reference, download=download, login=login)
     if reference.kind == "catalog":
         from modeldiff.checkpoints.config_only.catalog import catalog_file
 

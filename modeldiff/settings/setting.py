@@ -116,6 +116,21 @@ def word(text: str) -> str:
     return text
 
 
+def log_form(text: str) -> str:
+    """How the log is written: ``json``."""
+    return _one_of(text.lower(), "json")
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """An address of this machine and a port, as ``127.0.0.1:9100``."""
+    host, _, port = text.rpartition(":")
+    if not host or host.split() != [host] or not port.isascii() or not port.isdigit():
+        raise ValueError(text)
+    if not 0 < int(port) < 65536:
+        raise ValueError(text)
+    return host.strip("[]"), int(port)
+
+
 def hub_access(text: str) -> HubAccess:
     """``off``, ``all``, or owners and repositories with commas between them."""
     if text.lower() in ("off", "all"):

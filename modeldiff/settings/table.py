@@ -13,7 +13,9 @@ from modeldiff.settings.setting import (
     count,
     folder,
     folders,
+    host_and_port,
     hub_access,
+    log_form,
     names,
     size,
     word,
@@ -186,6 +188,24 @@ LOGIN_HEADER: Final = Variable(
     "",
     word,
 )
+METRICS_ADDRESS: Final = Variable[tuple[str, int] | None](
+    "MODELDIFF_METRICS",
+    "an address of this machine and a port, as 127.0.0.1:9100",
+    "none",
+    "Where counts are served in Prometheus' format. Nobody has to log in there: keep it on "
+    "loopback, or in a network of the collector's own.",
+    None,
+    host_and_port,
+)
+LOG: Final = Variable(
+    "MODELDIFF_LOG",
+    "json",
+    "text",
+    "How the app's log is written: as lines of JSON with the id of the request, without tokens and "
+    "without paths outside MODELDIFF_ROOTS.",
+    "",
+    log_form,
+)
 HF_ENDPOINT: Final = Variable(
     "HF_ENDPOINT", "an address", "https://huggingface.co", "The Hub that is asked.", "", word
 )
@@ -228,6 +248,7 @@ SETTINGS: Final[tuple[Variable[Any], ...]] = (
     *(ROOTS, ALLOW_ALL_PATHS, HUB, MOST_DOWNLOAD),
     *(LOGIN, LOGIN_HEADER),
     *(MOST_QUEUED, MOST_QUEUED_PER_USER, WORKER),
+    *(METRICS_ADDRESS, LOG),
     *(CACHE, CACHE_SIZE, CACHE_DAYS, KERNELS, GALLERY_FOLDER),
     *(MOST_HEADER_BYTES, MOST_TENSORS, MOST_FILES, MOST_NAME_BYTES, MOST_OPENING_SECONDS),
     *(HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, XDG_CACHE_HOME),

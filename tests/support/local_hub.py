@@ -17,7 +17,9 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+import urllib.error
+import urllib.request
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -39,8 +41,10 @@ class Request:
 class LocalHub:
     """Two servers, one for the Hub and one for its storage; their behaviour may be changed live.
 
-    ``tokens`` are those that the Hub knows. ``private`` repositories are shown to these only.
-    ``gated`` maps repositories to the tokens that were granted their files. ``status``, if set, is
+    ``tokens`` are those that the Hub knows. ``private`` repositories are shown to these only;
+    ``readers`` maps them to those of the tokens that are shown them, by default all.
+    ``gated`` maps repositories to the tokens that were granted their files. ``login``, if set, is
+    the address of an OpenID provider that is reached at the Hub's own. ``status``, if set, is
     the answer to everything. ``page``, if set, is sent instead of every answer of the Hub's API.
     ``ranges`` off makes the storage ignore ranges. ``refusals`` is how many of the next requests
     the storage refuses, as if their addresses had been signed too long ago, and ``cuts`` how many
@@ -57,6 +61,8 @@ class LocalHub:
         self.closed = False
         self.tokens: set[str] = set()
         self.private: set[str] = set()
+        self.readers: dict[str, Container[str]] = {}
+        self.login = ""
         self.gated: dict[str, set[str]] = {}
         self.status: int | None = None
         self.page: bytes | None = None
@@ -200,8 +206,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Hub(_Handler):
     def answer(self, path: str, token: str) -> None:
-        if token and token not in self.hub.tokens:
+        if self.hub.login and not re.match(r"/(api/|[^/]+/[^/]+/resolve/)", path):
+            self.log_in()
+        elif token and token not in self.hub.tokens:
             self.refuse(401, "", "Invalid credentials in Authorization header")
+        elif check := re.fullmatch(r"/api/models/([^/]+/[^/]+)/auth-check", path):
+            if self.find(check[1], "main", token) and self.is_granted(check[1], token):
+                self.send(200)
         elif api := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
             self.model_info(api[1], api[2] or "main", token)
         elif path == "/api/models":
@@ -220,7 +231,10 @@ class _Hub(_Handler):
 
     def find(self, repo: str, revision: str, token: str) -> Path | None:
         """The revision's folder; refuses and returns None where there is none to be seen."""
-        if self.hub.folder(repo, "main") is None or (repo in self.hub.private and not token):
+        hidden = repo in self.hub.private and token not in self.hub.readers.get(
+            repo, {token} - {""}
+        )
+        if self.hub.folder(repo, "main") is None or hidden:
             self.refuse(404 if token else 401, "RepoNotFound", "Repository not found")
             return None
         folder = self.hub.folder(repo, revision)
@@ -240,9 +254,40 @@ class _Hub(_Handler):
             if _is_large(name):
                 sibling["lfs"] = {"sha256": sha256, "size": size, "pointerSize": 134}
             siblings.append(sibling)
-        info = {"id": repo, "sha": self.hub.commit(folder), "siblings": siblings}
+        info: dict[str, object] = {"id": repo, "sha": self.hub.commit(folder), "siblings": siblings}
+        info |= {
+            "private": repo in self.hub.private,
+            "gated": "manual" if repo in self.hub.gated else False,
+        }
         page = self.hub.page
         self.send(200, json.dumps(info).encode() if page is None else page)
+
+    def is_granted(self, repo: str, token: str) -> bool:
+        """Whether the token may have the files; refuses where not."""
+        if repo in self.hub.gated and token not in self.hub.gated[repo]:
+            self.refuse(403 if token else 401, "GatedRepo", f"Access to {repo} is restricted.")
+            return False
+        return True
+
+    def do_POST(self) -> None:
+        self.log_in()
+
+    def log_in(self) -> None:
+        """Hand the request on to the OpenID provider, which takes the Hub's address for its own."""
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        request = urllib.request.Request(
+            self.hub.login + self.path, body or None, dict(self.headers), method=self.command
+        )
+        opener = urllib.request.build_opener(_NoRedirect)
+        try:
+            answer = opener.open(request, timeout=20)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            content = answer.read()
+        names = ("Content-Type", "Location", "Set-Cookie")
+        headers = {name: answer.headers[name] for name in names if name in answer.headers}
+        self.send(answer.status or 500, content, headers)
 
     def list_models(self, token: str) -> None:
         """Repositories whose names hold the words that are searched for, as the Hub lists them."""
@@ -264,10 +309,7 @@ class _Hub(_Handler):
 
     def resolve(self, repo: str, revision: str, name: str, token: str) -> None:
         folder = self.find(repo, revision, token)
-        if folder is None:
-            return
-        if repo in self.hub.gated and token not in self.hub.gated[repo]:
-            self.refuse(403 if token else 401, "GatedRepo", f"Access to {repo} is restricted.")
+        if folder is None or not self.is_granted(repo, token):
             return
         path = dict(self.hub.files(folder)).get(name)
         if path is None:
@@ -285,6 +327,11 @@ class _Hub(_Handler):
             self.send(302, headers=headers)
         else:
             self.send_file(path, {**headers, "ETag": f'"{sha1}"'})
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        return None
 
 
 class _Storage(_Handler):

@@ -19,14 +19,17 @@ import pytest
 from modeldiff.cli.arguments import build_parser, parse
 from modeldiff.cli.check.command import CODE_OF_VERDICT
 from modeldiff.cli.completion.words import read_commands
+from modeldiff.extras import EXTRAS
 from modeldiff.findings.conditions.check import ALWAYS_ALLOWED, GAPS
 from modeldiff.findings.conditions.columns import COLUMNS
 from modeldiff.settings.table import SETTINGS
+from tests.support.nginx import write_nginx
 
 ROOT = Path(__file__).parents[2]
 ACTION = ROOT / "deploy" / "github-action"
 PAGE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
 yaml = import_module("yaml")
+VALIDATOR = import_module("jsonschema").Draft202012Validator
 
 
 def loaded(path: Path) -> Any:
@@ -189,6 +192,33 @@ class TestServer:
         assert set(re.findall(r"MODELDIFF_[A-Z_]+", made)) <= known
         assert "MODELDIFF_ROOTS=/models" in made
 
+    @pytest.mark.parametrize("name", ["compose.yaml", "compose.cuda.yaml"])
+    def test_compose_takes_its_files(self, name: str) -> None:
+        schema = json.loads((ROOT / "tests/data/compose/compose-spec.json").read_text("utf-8"))
+        VALIDATOR(schema).validate(loaded(SERVER / name))
+
+    def test_the_dockerfile_is_clean_and_knows_its_extras(self, tmp_path: Path) -> None:
+        hadolint = Path(sys.executable).with_name("hadolint")
+        path = SERVER / "Dockerfile"
+        done = subprocess.run([hadolint, str(path)], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (0, "")
+        text = path.read_text(encoding="utf-8").replace("\\\n", "")
+        command = re.search(r"^RUN (extras=.*)$", text, re.MULTILINE)
+        assert command is not None
+        for torch, extras in (
+            ("none", {"app", "companions", "login", "server"}),
+            ("cpu", {"app", "companions", "login", "server", "configs"}),
+            ("cuda", {"app", "companions", "login", "server", "configs", "gpu"}),
+            ("rocm", None),
+        ):
+            script = command[1].replace("/opt/modeldiff/bin/pip", "echo")
+            shown = subprocess.run(["sh", "-c", script], env={"TORCH": torch}, capture_output=True)
+            assert (shown.returncode == 0) == (extras is not None)
+            if extras is not None:
+                installed = re.fullmatch(rb"install --no-cache-dir \.\[(.*)\]\n", shown.stdout)
+                assert installed is not None
+                assert set(installed[1].decode().split(",")) == extras <= set(EXTRAS)
+
     def test_compose_leaves_nothing_open(self) -> None:
         app = loaded(SERVER / "compose.yaml")["services"]["app"]
         assert "ports" not in app and app["read_only"] and app["cap_drop"] == ["ALL"]
@@ -198,7 +228,7 @@ class TestServer:
         nginx, openssl = shutil.which("nginx"), shutil.which("openssl")
         if not nginx or not openssl:
             pytest.skip("nginx or openssl is not installed")
-        write_nginx(tmp_path, openssl, 8443, 8600)
+        write_nginx(tmp_path, openssl, 8443, 8080, [8600])
         done = subprocess.run(
             [nginx, "-t", "-p", str(tmp_path), "-c", "nginx.conf", "-e", "stderr"],
             capture_output=True,
@@ -215,29 +245,3 @@ class TestServer:
         path.write_text(unit.replace("/opt/modeldiff/bin/modeldiff", "/bin/true"), encoding="utf-8")
         done = subprocess.run([analyze, "verify", str(path)], capture_output=True, text=True)
         assert done.returncode == 0 and "modeldiff.service" not in done.stderr, done.stderr
-
-
-def write_nginx(folder: Path, openssl: str, port: int, app: int) -> None:
-    """The proxy's file in ``folder``, as it stands but for ports, the app's host and paths, with a
-    certificate of its own."""
-    text = (SERVER / "nginx.conf").read_text(encoding="utf-8")
-    for before, after in (
-        (" /tmp/", f" {folder}/"),
-        ("include mime.types;", ""),
-        ("server app:8600;", f"server 127.0.0.1:{app};"),
-        ("listen 80;", f"listen 127.0.0.1:{port + 1};"),
-        ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
-    ):
-        assert before in text
-        text = text.replace(before, after)
-    (folder / "nginx.conf").write_text(text, encoding="utf-8")
-    (folder / "tls").mkdir()
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
-            *("-subj", "/CN=localhost", "-keyout", "tls/server.key", "-out", "tls/server.crt"),
-        ],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )

@@ -306,9 +306,9 @@ def test_what_is_open_is_neither_parsed_nor_opened_again_unless_it_changed(
     comparison = Comparison.open(*pair)
     opened: list[str] = []
 
-    def count(reference: Reference) -> Checkpoint:
+    def count(reference: Reference, **options: Any) -> Checkpoint:
         opened.append(reference.text)
-        return open_checkpoint(reference)
+        return open_checkpoint(reference, **options)
 
     def parse(text: str) -> Reference:
         raise AssertionError(f"{text} was parsed again")

@@ -4,8 +4,9 @@ much may be downloaded."""
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 from huggingface_hub import constants
 
@@ -16,6 +17,21 @@ from modeldiff.text.formatting import format_bytes
 
 _SPARE_BYTES = 1_000_000_000
 """What a download leaves free: results and other programs need some, too."""
+
+
+@dataclass(frozen=True)
+class HubLogin:
+    """Somebody who has logged in at the Hub.
+
+    ``name`` is who: what is kept for them alone is kept under it. ``token`` is sent to the Hub in
+    their name; it is in no representation, no comparison, and nothing that is pickled.
+    """
+
+    name: str
+    token: str = field(repr=False, compare=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A login at the Hub is not written down.")
 
 
 def require_hub_access(repo: str) -> None:
@@ -33,13 +49,15 @@ def require_hub_access(repo: str) -> None:
     )
 
 
-def hub_token(repo: str) -> Literal[False] | None:
-    """The ``token`` argument of huggingface_hub for ``repo``: None for the one of this machine,
-    False for none.
+def hub_token(repo: str, login: HubLogin | None = None) -> str | Literal[False] | None:
+    """The ``token`` argument of huggingface_hub for ``repo``: that of whoever has logged in with
+    ``login``; without one None for that of this machine, or False for none.
 
-    On a server that one is not the viewer's: it opens what the server's owner may see, so it is
-    sent for repositories alone that somebody named.
+    On a server this machine's is not the viewer's: it opens what the server's owner may see, so it
+    is sent for repositories alone that somebody named.
     """
+    if login is not None:
+        return login.token
     return False if is_server() and not HUB.value().names(repo) else None
 
 

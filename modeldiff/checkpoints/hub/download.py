@@ -15,7 +15,6 @@ from typing import Any
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_download
 
-from modeldiff.checkpoints.hub.access import hub_token
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
 from modeldiff.checkpoints.hub.repository import TIMEOUT_SECONDS, Repository, file_url
 from modeldiff.checkpoints.source import FetchProgress
@@ -63,7 +62,7 @@ class _Transfer:
         self._error: BaseException | None = None
 
     def run(self, repository: Repository, file: str) -> None:
-        token = hub_token(repository.repo)
+        token = repository.token
         try:
             # One quick question first: hf_hub_download, finding no Hub, would retry for minutes.
             url = file_url(repository, file)

@@ -99,7 +99,8 @@ def _for_status(status: int, repo: str) -> ModeldiffError:
     if status == 401:
         return AccessDenied(
             f"The Hub does not accept the token that was sent for {repo}.",
-            hint="It may have expired: log in again with `hf auth login`, or renew HF_TOKEN.",
+            hint="It may have expired: log in again (in the app, or with `hf auth login`), or "
+            "renew HF_TOKEN.",
         )
     if status == 403:
         return AccessDenied(

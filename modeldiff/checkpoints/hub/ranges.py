@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from huggingface_hub import get_hf_file_metadata, get_session, hf_raise_for_status
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
-from modeldiff.checkpoints.hub.access import hub_token
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
 from modeldiff.checkpoints.hub.range_requests import answered_range, range_headers
 from modeldiff.checkpoints.hub.repository import TIMEOUT_SECONDS, Repository, file_url
@@ -71,7 +70,7 @@ class RangeReader:
                 file_url(self._repository, self._file),
                 timeout=TIMEOUT_SECONDS,
                 endpoint=self._repository.endpoint,
-                token=hub_token(self._repository.repo),
+                token=self._repository.token,
             )
         same = metadata.size == self._size and self._blob in ("", metadata.etag)
         if not same:
@@ -91,7 +90,7 @@ class RangeReader:
         headers = range_headers(offset, count)
         at_hub = urlsplit(address)[:2] == urlsplit(self._repository.endpoint)[:2]
         if at_hub:  # anybody else has signed the address, and must not see the token
-            headers |= build_hf_headers(token=hub_token(self._repository.repo))
+            headers |= build_hf_headers(token=self._repository.token)
         stream = get_session().stream("GET", address, headers=headers, timeout=TIMEOUT_SECONDS)
         with translating_hub_errors(*self._names), stream as response:
             if response.status_code in _STALE and not at_hub:

@@ -18,7 +18,6 @@ from typing import Literal
 import httpx2
 from huggingface_hub import (
     HfApi,
-    constants,
     get_session,
     hf_hub_url,
     hf_raise_for_status,
@@ -28,12 +27,17 @@ from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.hub import metadata_cache as hub_cache
-from modeldiff.checkpoints.hub.access import hub_token, require_hub_access
+from modeldiff.checkpoints.hub.access import HubLogin, hub_token, require_hub_access
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
 from modeldiff.checkpoints.hub.range_requests import answered_range, range_headers
+from modeldiff.checkpoints.hub.visibility import hub_endpoint, is_public, remember_visibility
 from modeldiff.checkpoints.local.files import read_file_range
-from modeldiff.errors import DamagedCheckpoint, HubUnreachable
-from modeldiff.settings.table import HF_ENDPOINT
+from modeldiff.errors import (
+    AccessDenied,
+    CheckpointNotFound,
+    DamagedCheckpoint,
+    HubUnreachable,
+)
 from modeldiff.text.quoting import quoted
 
 TIMEOUT_SECONDS = 10.0
@@ -49,35 +53,52 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 class Repository:
     """A repository at a commit. ``blobs`` maps each file to its blob's hash, ``""`` where that is
     not known. ``source`` says where the list of files is from: the Hub now, the Hub as it was
-    last seen, or huggingface_hub's cache, which may hold a part of the files only."""
+    last seen, or huggingface_hub's cache, which may hold a part of the files only. ``login`` is
+    in whose name the Hub is asked; None for this machine's, see ``hub_token``."""
 
     endpoint: str
     repo: str
     commit: str
     blobs: Mapping[str, str]
     source: Literal["hub", "memory", "cache"] = "hub"
+    login: HubLogin | None = None
+
+    @property
+    def token(self) -> str | Literal[False] | None:
+        """The ``token`` argument of huggingface_hub for it."""
+        return hub_token(self.repo, self.login)
 
 
-def find_repository(repo: str, revision: str | None) -> Repository:
-    """Ask the Hub which commit ``revision`` is and which files it has.
+def find_repository(repo: str, revision: str | None, login: HubLogin | None = None) -> Repository:
+    """Ask the Hub, in the name of ``login``, which commit ``revision`` is and which files it has.
 
     Where the Hub can't be reached, what an earlier opening or another program left in the caches
-    is taken. Raises ``CheckpointNotFound``, ``AccessDenied``, ``HubUnreachable``.
+    is taken; but not where others filled them, and only the Hub could say who may see it. Raises
+    ``CheckpointNotFound``, ``AccessDenied``, ``HubUnreachable``.
     """
     require_hub_access(repo)
-    # Read now and passed on: the client reads it once, when it is imported.
-    endpoint = (HF_ENDPOINT.value() or constants.ENDPOINT).rstrip("/")
+    endpoint = hub_endpoint()
+    # Whoever may use this machine's own token may see what it brought here.
+    owns_caches = hub_token(repo, login) is None
     key = ("listing", endpoint, repo, revision or "main")
-    if revision and _COMMIT.fullmatch(revision) and (known := _remembered(endpoint, repo, key)):
-        return replace(known, source="hub")  # a commit can't have changed: no need to ask
+    if revision and _COMMIT.fullmatch(revision) and owns_caches:
+        known = _remembered(endpoint, repo, key)
+        if known is not None:
+            return replace(known, source="hub")  # a commit can't have changed: no need to ask
     try:
         with translating_hub_errors(repo, revision, endpoint):
-            repository = _ask(endpoint, repo, revision)
+            repository = _ask(endpoint, repo, revision, login)
     except HubUnreachable:
-        known = _remembered(endpoint, repo, key) or _downloaded(endpoint, repo, revision)
+        known = None
+        if owns_caches or is_public(endpoint, repo):
+            known = _remembered(endpoint, repo, key) or _downloaded(endpoint, repo, revision)
         if known is None:
             raise
-        return known
+        return replace(known, login=login)
+    except (AccessDenied, CheckpointNotFound):
+        if not owns_caches:
+            remember_visibility(endpoint, repo, public=False)
+        raise
     hub_cache.save(json.dumps([repository.commit, repository.blobs]).encode(), *key)
     return repository
 
@@ -142,8 +163,9 @@ def cached_file(repository: Repository, file: str) -> Path | None:
     return Path(path) if isinstance(path, str) else None
 
 
-def _ask(endpoint: str, repo: str, revision: str | None) -> Repository:
-    api = HfApi(endpoint=endpoint, token=hub_token(repo))
+def _ask(endpoint: str, repo: str, revision: str | None, login: HubLogin | None) -> Repository:
+    token = hub_token(repo, login)
+    api = HfApi(endpoint=endpoint, token=token)
     try:
         info = api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_SECONDS)
         siblings = {
@@ -151,15 +173,31 @@ def _ask(endpoint: str, repo: str, revision: str | None) -> Repository:
             for sibling in info.siblings or ()
         }
         commit, name = info.sha or "", str(info.id)
+        public = info.private is False and info.gated is False
     except (ValueError, TypeError, KeyError, AttributeError):
-        commit, name, siblings = "", repo, {}  # the answer was no JSON, or not of the Hub's form
+        # The answer was no JSON, or not of the Hub's form.
+        commit, name, siblings, public = "", repo, {}, False
     if not _COMMIT.fullmatch(commit):
         raise HubUnreachable(
             f"{endpoint} answers, but not as a Hub does.", hint="Check HF_ENDPOINT and the proxy."
         )
     require_hub_access(name)  # it may have moved to another owner
+    if token is not None and not public:
+        _require_files(endpoint, repo, token)
+    remember_visibility(endpoint, repo, public=public)
     blobs = {file: blob for file, blob in siblings.items() if is_plain_path(file)}
-    return Repository(endpoint, repo, commit, blobs)
+    return Repository(endpoint, repo, commit, blobs, login=login)
+
+
+def _require_files(endpoint: str, repo: str, token: str | Literal[False]) -> None:
+    """Raise the Hub's error unless ``token`` may read the files: a gated repository lists them to
+    everybody, and some of them may lie in a cache here."""
+    answer = get_session().get(
+        f"{endpoint}/api/models/{repo}/auth-check",
+        headers=build_hf_headers(token=token),
+        timeout=TIMEOUT_SECONDS,
+    )
+    hf_raise_for_status(answer)
 
 
 def _remembered(endpoint: str, repo: str, key: tuple[str, ...]) -> Repository | None:
@@ -193,7 +231,7 @@ def file_url(repository: Repository, file: str) -> str:
 
 
 def _request(repository: Repository, file: str, start: int, count: int) -> tuple[bytes, int]:
-    headers = build_hf_headers(token=hub_token(repository.repo)) | range_headers(start, count)
+    headers = build_hf_headers(token=repository.token) | range_headers(start, count)
     url = file_url(repository, file)
     began = time.monotonic()
     received = bytearray()

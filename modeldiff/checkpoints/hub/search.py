@@ -17,9 +17,10 @@ from huggingface_hub import constants, get_session, hf_raise_for_status
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
+from modeldiff.checkpoints.hub.visibility import hub_endpoint
 from modeldiff.checkpoints.references import parse_reference
 from modeldiff.errors import HubUnreachable, InvalidReference
-from modeldiff.settings.table import HF_ENDPOINT, HUB
+from modeldiff.settings.table import HUB
 
 MOST_FOUND = 20
 MAX_WORDS = 100
@@ -48,7 +49,7 @@ def search_hub(words: str) -> tuple[str, ...]:
             "The Hub is not searched: the settings forbid it.",
             hint=f"{HUB.name} and HF_HUB_OFFLINE say whether it may be.",
         )
-    endpoint = (HF_ENDPOINT.value() or constants.ENDPOINT).rstrip("/")
+    endpoint = hub_endpoint()
     with translating_hub_errors("this search", None, endpoint):
         content = _ask(endpoint, words.strip()[:MAX_WORDS])
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from modeldiff.checkpoints.fingerprints import hub_fingerprint, sha256
-from modeldiff.checkpoints.hub.access import require_room
+from modeldiff.checkpoints.hub.access import HubLogin, require_room
 from modeldiff.checkpoints.hub.download import download
 from modeldiff.checkpoints.hub.ranges import RangeReader
 from modeldiff.checkpoints.hub.repository import (
@@ -48,10 +48,13 @@ class HubFiles:
     named: str = ""
 
     @classmethod
-    def of(cls, reference: Reference, *, download: bool = True) -> Self:
-        """The source that a reference of kind ``hub`` names. Raises ``CheckpointNotFound``,
+    def of(
+        cls, reference: Reference, *, download: bool = True, login: HubLogin | None = None
+    ) -> Self:
+        """The source that a ``reference`` of kind ``hub`` names, asked for in the name of
+        ``login``; ``download`` as the class has it. Raises ``CheckpointNotFound``,
         ``AccessDenied``, ``HubUnreachable``."""
-        repository = find_repository(reference.location, reference.revision)
+        repository = find_repository(reference.location, reference.revision, login)
         return cls(reference, repository, download)
 
     @property

@@ -12,7 +12,14 @@ from modeldiff.cli.terminal import Terminal
 from modeldiff.extras import require
 from modeldiff.files.bundled import bundled
 from modeldiff.settings.startup import is_loopback, require_roots
-from modeldiff.settings.table import ALLOW_ALL_PATHS, ROOTS, SERVER_ADDRESS
+from modeldiff.settings.table import (
+    ALLOW_ALL_PATHS,
+    LOGIN,
+    LOGIN_HEADER,
+    METRICS_ADDRESS,
+    ROOTS,
+    SERVER_ADDRESS,
+)
 
 
 def serve_app(options: Namespace, terminal: Terminal) -> None:
@@ -24,6 +31,10 @@ def serve_app(options: Namespace, terminal: Terminal) -> None:
     ``MissingExtra``, and ``InvalidOption`` where others could look around without that.
     """
     require("app", "The app")
+    if METRICS_ADDRESS.value() is not None:
+        require("server", "MODELDIFF_METRICS")
+    if LOGIN.value() and not LOGIN_HEADER.value():
+        require("login", "MODELDIFF_LOGIN")
     if options.allow_all_paths:
         os.environ[ALLOW_ALL_PATHS.name] = "yes"
     address = _address(options.passed_on)

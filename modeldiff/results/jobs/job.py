@@ -11,6 +11,7 @@ from modeldiff.changes.layer_chains import BY_POSITION, Alignment
 from modeldiff.checkpoints.names import names_apart
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ModeldiffError
+from modeldiff.observability.request import current_request
 from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.drilldowns.registry import drill_down_kind
 from modeldiff.results.jobs.asker import Asker, JobRequest, job_request
@@ -82,7 +83,8 @@ class BackgroundJob:
 
     ``user`` is whose turn it takes. ``askers`` are those who want it by their session, the first to
     ask first; where nobody in particular asked it is ``for_nobody``, and wanted whoever leaves.
-    ``abandoned``: it was stopped since all had left.
+    ``abandoned``: it was stopped since all had left. ``asked_by`` is the run of a page that asked
+    first, ``queued`` the time since when it has waited in a queue of this process.
     """
 
     def __init__(
@@ -105,6 +107,8 @@ class BackgroundJob:
         self.progress: Progress | None = None
         self.pace = Pace()
         self.place: QueuePlace | None = None
+        self.asked_by = current_request()
+        self.queued = 0.0
         self.started: float | None = None
         self.ended: float | None = None
         self.key: str | None = None
@@ -123,6 +127,12 @@ class BackgroundJob:
     def active(self) -> bool:
         """Whether asking the same again would join it."""
         return self.ended is None and not self.stop
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes that were read for it by now, those left out that a journal had."""
+        progress = self.progress
+        return 0 if progress is None else progress.bytes_done - progress.resumed_bytes
 
     @property
     def owner(self) -> Asker | None:

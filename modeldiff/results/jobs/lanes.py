@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from modeldiff.changes.change import Change, Progress
 from modeldiff.changes.layer_chains import Alignment
 from modeldiff.errors import Cancelled, ModeldiffError
+from modeldiff.observability.events import job_began, job_ended
+from modeldiff.observability.request import working_for
 from modeldiff.results.diff import run_diff
 from modeldiff.results.drilldown import run_drill_down
 from modeldiff.results.jobs.fair_queue import FairQueue
@@ -50,6 +52,7 @@ class Lanes:
                 target=self._work, args=(job.lane,), name=f"modeldiff {job.lane}", daemon=True
             )
             self._threads[job.lane].start()
+        job.queued = self._clock()
         self._queues[job.lane].add(job)
         self._condition.notify_all()
 
@@ -87,11 +90,15 @@ class Lanes:
             with self._condition:
                 self._condition.wait_for(lambda: len(queue))
                 job = self._running[lane] = queue.pop()
-                job.state, job.started = "opening", self._clock()
-            state, error = self._outcome(job)
-            with self._condition:
-                del self._running[lane]
-                self._end(job, state, error)
+                job.state, job.started = "opening", (began := self._clock())
+            with working_for(job.asked_by):
+                job_began(job.id, lane, job.references, began - job.queued)
+                state, error = self._outcome(job)
+                nbytes = job.bytes_read
+                with self._condition:
+                    del self._running[lane]
+                    self._end(job, state, error)
+                job_ended(job.id, lane, state, self._clock() - began, nbytes, error)
 
     def _outcome(self, job: BackgroundJob) -> tuple[JobState, ModeldiffError | None]:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Protocol
@@ -111,6 +112,13 @@ class JobManager:
             if job.active and asker is not None:
                 job.want(asker)
             return self._snapshot(job)
+
+    def active_counts(self) -> Counter[tuple[str, JobState]]:
+        """How many jobs wait or are worked on, by lane and state."""
+        with self._condition:
+            return Counter(
+                (job.lane, job.state) for job in self._jobs.values() if job.ended is None
+            )
 
     def leave(
         self, session: str, *, but: JobRequest | None = None, drill_downs: bool = False

@@ -8,7 +8,7 @@ import streamlit as st
 
 from modeldiff.architectures import Fact, FactPair
 from modeldiff.architectures.facts.alike import own_facts
-from modeldiff.findings.words import counted
+from modeldiff.text.formatting import counted
 from modeldiff.ui.widgets.markdown import plain
 
 

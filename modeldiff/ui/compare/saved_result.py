@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from modeldiff.checkpoints import parse_reference
+from modeldiff.checkpoints.hub.visibility import is_for_everybody
 from modeldiff.checkpoints.names import model_name
 from modeldiff.errors import InvalidReference, ResultError
 from modeldiff.results import Result, find_result
@@ -12,6 +13,7 @@ from modeldiff.results.gallery.collection import GALLERY, read_entry
 from modeldiff.results.gallery.entry import GalleryEntry, licences_text
 from modeldiff.ui.compare.first_screen import saved_screen
 from modeldiff.ui.compare.numbers import numbers
+from modeldiff.ui.session.opening import NotOpened, open_side
 from modeldiff.ui.session.presenting import present_button
 from modeldiff.ui.session.selected_pair import PairChoice, pair_query
 from modeldiff.ui.widgets.copy_button import copy_button
@@ -89,8 +91,28 @@ def _kept(key: str) -> Result:
 
 
 def named_result() -> Result | None:
-    """The result that the address names; None where there is none."""
+    """The result that the address names; None where there is none, and where it was measured here
+    of a repository that the Hub does not show to whoever is looking."""
+    name = st.query_params.get("result", "")
     try:
-        return _kept(st.query_params.get("result", ""))
+        result = _kept(name)
     except LookupError:
         return None
+    return result if _is_theirs(name, result) else None
+
+
+def _is_theirs(name: str, result: Result) -> bool:
+    header = result.header
+    if name.startswith(GALLERY) or result.key != header.key:  # measured elsewhere, and brought here
+        return True
+    return all(map(_may_see, (header.base_reference, header.target_reference)))
+
+
+def _may_see(text: str) -> bool:
+    try:
+        reference = parse_reference(text)
+    except InvalidReference:
+        return True
+    if reference.kind != "hub" or is_for_everybody(reference.location):
+        return True
+    return not isinstance(open_side(text), NotOpened)

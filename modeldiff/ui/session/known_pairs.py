@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-from modeldiff.checkpoints import parse_reference
+from modeldiff.checkpoints import Reference, parse_reference
+from modeldiff.checkpoints.hub.visibility import is_for_everybody
 from modeldiff.checkpoints.names import model_name
 from modeldiff.errors import InvalidReference
 from modeldiff.results import asked_by, list_results
@@ -44,15 +45,15 @@ def known_pairs() -> tuple[PairPreset, ...]:
 
 
 def _kept() -> Iterator[tuple[str, str, str]]:
-    """The pairs of kept results that may be opened here, newest first, and ``Yours`` or ``Kept``;
-    those first that who has logged in asked for."""
+    """The pairs of kept results that everybody may open here, newest first, and ``Yours`` or
+    ``Kept``; those first that who has logged in asked for."""
     user = asker().name
     own = set(asked_by(user)) if user else set()
     pairs: dict[tuple[str, str], bool] = {}
     for base, target, key in _headers():
         pairs[base, target] = pairs.get((base, target), False) or key in own
     for (base, target), is_own in sorted(pairs.items(), key=lambda pair: not pair[1]):
-        if _name(base) and _name(target):
+        if _may_be_listed(base) and _may_be_listed(target):
             yield base, target, "Yours" if is_own else "Kept"
 
 
@@ -69,9 +70,21 @@ def _label(base: str, target: str) -> str:
     return f"{_name(base) or base} → {_name(target) or target}"
 
 
+def _may_be_listed(text: str) -> bool:
+    reference = _reference(text)
+    if reference is None:
+        return False
+    return reference.kind != "hub" or is_for_everybody(reference.location)
+
+
 def _name(text: str) -> str:
     """The name of what a reference names; empty where it may not be opened here."""
+    reference = _reference(text)
+    return model_name(reference) if reference else ""
+
+
+def _reference(text: str) -> Reference | None:
     try:
-        return model_name(parse_reference(text))
+        return parse_reference(text)
     except InvalidReference:
-        return ""
+        return None

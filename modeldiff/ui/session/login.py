@@ -12,6 +12,8 @@ from typing import Any
 
 import streamlit as st
 
+from modeldiff.checkpoints.hub.access import HubLogin
+from modeldiff.checkpoints.hub.visibility import hub_endpoint
 from modeldiff.errors import AccessDenied
 from modeldiff.settings.table import LOGIN, LOGIN_HEADER
 from modeldiff.ui.widgets.error_box import show_error
@@ -39,28 +41,64 @@ def require_login() -> None:
     allowed, header = LOGIN.value(), LOGIN_HEADER.value()
     if not allowed and not header:
         return
-    visitor = by_header(st.context.headers, header) if header else _by_provider()
-    if visitor is None:
-        show_error(
-            AccessDenied(
-                "Nobody is logged in.",
-                hint=f"Open the app through the proxy that logs in and sends {header}."
-                if header
-                else "The app's operator has to put the provider into [auth] of Streamlit's "
-                "secrets.",
-            )
-        )
+    claims = {} if header else st.user.to_dict()
+    if claims.get("is_logged_in") is False:
+        st.title("modeldiff")
+        st.button("Log in", type="primary", on_click=st.login)
         st.stop()
-    if not visitor.is_among(allowed):
-        show_error(
-            AccessDenied(
-                f"{visitor.address} may not use this app.",
-                hint=f"Its operator lists in {LOGIN.name} who may.",
-            )
+    visitor = by_header(st.context.headers, header) if header else by_claims(claims)
+    if visitor is not None and visitor.is_among(allowed):
+        return
+    show_error(_refusal(visitor, header, at_provider=bool(claims)))
+    if claims:
+        st.button("Log out", on_click=st.logout)
+    st.stop()
+
+
+def _refusal(visitor: Visitor | None, header: str, *, at_provider: bool) -> AccessDenied:
+    """Why ``visitor`` does not come in; None is somebody whom neither the ``header`` nor the
+    provider, which has logged them in ``at_provider``, names."""
+    if visitor is not None:
+        return AccessDenied(
+            f"{visitor.address} may not use this app.",
+            hint=f"Whoever runs it lists in {LOGIN.name} who may.",
         )
-        if not header:
-            st.button("Log out", on_click=st.logout)
-        st.stop()
+    if at_provider:
+        return AccessDenied(
+            "The provider names no address of yours that it has verified.",
+            hint="Let it verify your address, or log in with another account.",
+        )
+    return AccessDenied(
+        "Nobody is known to have logged in.",
+        hint=f"Come through the proxy that logs in and sends {header}."
+        if header
+        else "Whoever runs this app has to put the provider into [auth] of Streamlit's secrets.",
+    )
+
+
+def hub_login() -> HubLogin | None:
+    """The visitor's own login at the Hub, to open there what they may see; None where they did not
+    log in at the Hub, or Streamlit is not told to hand their token over (``expose_tokens``)."""
+    if not LOGIN.value() or LOGIN_HEADER.value():
+        return None
+    return at_the_hub(st.user.to_dict(), st.user.tokens)
+
+
+def at_the_hub(claims: Mapping[str, Any], tokens: Mapping[str, str]) -> HubLogin | None:
+    """The login at the Hub that a provider's ``claims`` and ``tokens`` are; None where another
+    issued them: its token is none of the Hub's business."""
+    visitor, token = by_claims(claims), tokens.get("access")
+    if visitor is None or not token or str(claims.get("iss")).rstrip("/") != hub_endpoint():
+        return None
+    return HubLogin(visitor.address, token)
+
+
+def logged_in_as() -> str:
+    """The address of a visitor who logged in here and so can log out; empty for others."""
+    if not LOGIN.value() or LOGIN_HEADER.value():
+        return ""
+    visitor = by_claims(st.user.to_dict())
+    return "" if visitor is None else visitor.address
 
 
 def known_visitor() -> Visitor | None:
@@ -85,14 +123,3 @@ def by_claims(claims: Mapping[str, Any]) -> Visitor | None:
         return None
     names = groups if isinstance(groups, list | tuple) else ()
     return Visitor(address.lower(), frozenset(str(name).lower() for name in names))
-
-
-def _by_provider() -> Visitor | None:
-    """Who has logged in at the provider. Shows a button instead where nobody has yet, and ends the
-    run; None where no provider is set up, or it names nobody."""
-    claims = st.user.to_dict()
-    if claims.get("is_logged_in") is False:
-        st.title("modeldiff")
-        st.button("Log in", type="primary", on_click=st.login)
-        st.stop()
-    return by_claims(claims)

@@ -1,7 +1,8 @@
 """From what was typed to models and their comparison, read once and kept.
 
 What is kept is found again by the reference and a stamp of the files behind it, so that a folder
-that changed is read anew. Models are frozen values and are shared, not copied.
+that changed is read anew. Models are frozen values and are shared, not copied; but what somebody
+opens in their own name at the Hub is theirs alone.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import streamlit as st
 
 from modeldiff.changes.layer_chains import LayerMatching
 from modeldiff.checkpoints import Reference, parse_reference
+from modeldiff.checkpoints.hub.access import HubLogin
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ModeldiffError
 from modeldiff.model import FileStamp, Model, file_stamp
+from modeldiff.observability.events import error_met
+from modeldiff.ui.session.login import hub_login
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class NotOpened:
 
 
 Side = Model | NotOpened
-_Kept = tuple[str, str, str, str, FileStamp]
+_Kept = tuple[str, str, str, str, FileStamp, str]
 
 
 def open_side(text: str, label: str = "") -> Side:
@@ -34,7 +38,8 @@ def open_side(text: str, label: str = "") -> Side:
     that one broken side hides nothing else."""
     try:
         reference = parse_reference(text)
-        side = _open(text, reference.text, file_stamp(reference), reference)
+        login = hub_login() if reference.kind == "hub" else None
+        side = _open(text, reference.text, file_stamp(reference), _who(login), reference, login)
         return side.labelled(label) if isinstance(side, Model) else side
     except ModeldiffError as error:
         return NotOpened(text, error)
@@ -43,7 +48,9 @@ def open_side(text: str, label: str = "") -> Side:
 def compare_sides(base: Side, target: Side, layers: LayerMatching = "auto") -> Comparison | None:
     """The comparison of the two, with layers that meet so; None where one could not be opened."""
     if isinstance(base, Model) and isinstance(target, Model):
-        return _compare(_kept_under(base), _kept_under(target), layers, base, target)
+        who = _who(hub_login())
+        keys = _kept_under(base, who), _kept_under(target, who)
+        return _compare(*keys, layers, base, target)
     return None
 
 
@@ -52,17 +59,29 @@ def forget_openings() -> None:
     _open.clear()
 
 
-def _kept_under(model: Model) -> _Kept:
-    return model.text, model.label, *model.identity, model.stamp
+def _who(login: HubLogin | None) -> str:
+    return "" if login is None else login.name
+
+
+def _kept_under(model: Model, who: str) -> _Kept:
+    return model.text, model.label, *model.identity, model.stamp, who
 
 
 # A repository's branch may move and a gate may open, hence the time limit.
 @st.cache_resource(max_entries=32, ttl="10m", show_spinner="Reading headers …")
-def _open(text: str, canonical: str, stamp: FileStamp, _reference: Reference) -> Side:
-    del canonical, stamp
+def _open(
+    text: str,
+    canonical: str,
+    stamp: FileStamp,
+    who: str,
+    _reference: Reference,
+    _login: HubLogin | None,
+) -> Side:
+    del canonical, stamp, who
     try:
-        return Model.open(_reference, text=text)
+        return Model.open(_reference, text=text, login=_login)
     except ModeldiffError as error:
+        error_met(error, "opening")
         return NotOpened(text, error)
 
 

@@ -15,10 +15,13 @@ from importlib import import_module
 import streamlit as st
 
 from modeldiff.changes.kernels.object_code import kernels
+from modeldiff.observability.json_log import begin_logging
+from modeldiff.observability.prometheus import begin_metrics
 from modeldiff.results.housekeeping.pruning import prune_daily
 from modeldiff.settings.startup import is_server
 from modeldiff.ui.session.presence import begin_presence
 from modeldiff.ui.session.stopping import begin_listening
+from modeldiff.ui.session.watching import GAUGES_OF_THE_APP
 
 _log = logging.getLogger(__name__)
 _HOUR = 3600
@@ -29,7 +32,9 @@ _SLOW_TO_IMPORT = ("torch", "transformers.models.auto")
 
 @st.cache_resource(show_spinner=False)
 def begin_upkeep() -> None:
-    """Begin, on threads of their own; later calls do nothing."""
+    """Begin, on threads of their own, and let itself be watched; later calls do nothing."""
+    begin_logging()
+    begin_metrics(GAUGES_OF_THE_APP)
     begin_presence()
     begin_listening()
     threading.Thread(target=_keep_up, name="upkeep", daemon=True).start()

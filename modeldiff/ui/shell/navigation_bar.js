@@ -43,6 +43,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
   const open = () => { if (!dialog.open) dialog.showModal() }
   parentElement.querySelector(".help").onclick = open
+  const logout = parentElement.querySelector(".logout")
+  logout.hidden = !data.visitor
+  logout.title = data.visitor
+  logout.onclick = () => setTriggerValue("logout", true)
   dialog.onclick = (event) => { if (event.target === dialog) dialog.close() }
   const onKey = (event) => {
     if (event.key === "?" && !typing(event.composedPath()[0])) open()

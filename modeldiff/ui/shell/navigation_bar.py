@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.navigation.page import Page
 
 from modeldiff import ui
+from modeldiff.ui.session.login import logged_in_as
 from modeldiff.ui.session.url_state import link_query
 
 _HERE = Path(__file__).parent
@@ -24,6 +25,7 @@ _HTML = f"""
   <span class="logo" aria-hidden="true">{_ICON}</span>
   <div class="links"></div>
   <button class="help" type="button" aria-haspopup="dialog" title="Press ?">Help</button>
+  <button class="logout" type="button" hidden>Log out</button>
 </nav>
 <dialog aria-label="Help">{_HELP}</dialog>
 """
@@ -36,8 +38,8 @@ _component = st.components.v2.component(
 
 
 def navigation_bar(pages: Mapping[str, Page], current: Page) -> None:
-    """Draw links to ``pages``, by name, with ``current`` marked; go where one is clicked. Nothing
-    is drawn where the app is embedded in another page."""
+    """Draw links to ``pages``, by name, with ``current`` marked; go where one is clicked, and let
+    who has logged in here log out. Nothing is drawn where the app is embedded in another page."""
     if st.context.is_embedded:
         return
     links = [
@@ -52,9 +54,12 @@ def navigation_bar(pages: Mapping[str, Page], current: Page) -> None:
     ]
     clicked: Any = _component(
         key="navigation",
-        data={"links": links, "first": current.url_path == ""},
+        data={"links": links, "first": current.url_path == "", "visitor": logged_in_as()},
         on_page_change=lambda: None,
+        on_logout_change=lambda: None,
     )
+    if getattr(clicked, "logout", None):
+        st.logout()
     wanted = pages.get(getattr(clicked, "page", None) or "")
     if wanted is not None and wanted != current:
         st.switch_page(wanted, query_params=link_query())

@@ -1,0 +1,1 @@
+"""What whoever runs the program can watch: counts for Prometheus, and a log in lines of JSON."""
