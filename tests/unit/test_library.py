@@ -250,7 +250,7 @@ class TestInANotebook:
     def test_a_model_shows_its_architecture(self) -> None:
         model = modeldiff.open("demo:base")
         (picture,) = pictures(model._repr_html_())
-        for words in ("lm_head", "down_proj", "Layers 0–7", "embed_tokens"):
+        for words in ("lm_head", "down_proj", "one of 8 equal layers", "embed_tokens"):
             assert words in words_of(picture)
         assert pictures(model.architecture._repr_html_())[0] is not None
 
