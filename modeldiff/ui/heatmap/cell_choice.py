@@ -14,7 +14,7 @@ def cell_in_view(view: View, options: HeatmapOptions, changes: ChangeTable) -> C
     return chosen_cell(changes, view.layer, view.component, expert)
 
 
-def choose_cell(cell: ChosenCell | None) -> None:
+def keep_cell(cell: ChosenCell | None) -> None:
     """Carry a choice to the address: a cell, a whole layer or a column over all layers; or none.
     For callbacks."""
     change_view(

@@ -13,7 +13,7 @@ from modeldiff.ui.controls.choosers import choose_from_list, choose_metric
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
 from modeldiff.ui.controls.downloads import provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
-from modeldiff.ui.heatmap.cell_choice import cell_in_view, choose_cell
+from modeldiff.ui.heatmap.cell_choice import cell_in_view, keep_cell
 from modeldiff.ui.heatmap.cell_panel import cell_panel
 from modeldiff.ui.heatmap.heatmap_options import (
     Way,
@@ -93,7 +93,7 @@ def _draw(
             title=comparison.names_text,
             hint=_HINT,
             selected=selected,
-            on_choose=choose_cell,
+            on_choose=keep_cell,
             on_ceiling=lambda at, step: step_ceiling(heatmap, at, step),
         )
     offer_other_matching(comparison, changes)

@@ -23,7 +23,7 @@ from modeldiff.ui.controls.diff_progress import (
     changes_so_far,
     follow,
 )
-from modeldiff.ui.heatmap.cell_choice import cell_in_view, choose_cell
+from modeldiff.ui.heatmap.cell_choice import cell_in_view, keep_cell
 from modeldiff.ui.heatmap.heatmap_options import chosen_options, step_ceiling
 from modeldiff.ui.heatmap.pictures import Picture, picture_of
 from modeldiff.ui.presentation.answer_slide import (
@@ -111,7 +111,7 @@ def _pair(comparison: Comparison, state: DiffState, first: PresentedView) -> Non
         layered=_layered(picture),
         at=None if chosen is None else picture.position(chosen),
         panel="" if chosen is None else cell_story(changes, chosen, comparison.base.architecture),
-        on_choose=lambda at: choose_cell(_cell(picture, at)),
+        on_choose=lambda at: keep_cell(_cell(picture, at)),
         on_ceiling=lambda at, step: step_ceiling(picture.heatmap, at, step),
         layer=layer,
         layers=side.architecture.layer_count,
@@ -166,7 +166,7 @@ def _saved(result: Result | None, first: PresentedView) -> None:
         layered=_layered(picture),
         at=None if chosen is None else picture.position(chosen),
         panel="" if chosen is None else cell_story(result.changes, chosen, None),
-        on_choose=lambda at: choose_cell(_cell(picture, at)),
+        on_choose=lambda at: keep_cell(_cell(picture, at)),
         on_ceiling=lambda at, step: step_ceiling(picture.heatmap, at, step),
     )
 
