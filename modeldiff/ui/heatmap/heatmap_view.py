@@ -8,12 +8,18 @@ import streamlit as st
 
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import LIGHT, HeatmapOptions, Metric, heatmap_svg
+from modeldiff.drawings import LIGHT, Heatmap, HeatmapOptions, Metric, heatmap_svg
 from modeldiff.drawings.heatmap.options import SCREEN, TALL
 from modeldiff.findings.selection import ChosenCell, chosen_cell
 from modeldiff.ui.controls.choosers import choose_from_list, choose_metric
-from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
+from modeldiff.ui.controls.diff_progress import (
+    DiffState,
+    changes_so_far,
+    follow,
+    redraw_around,
+)
 from modeldiff.ui.controls.downloads import drawing_downloads, provenance
+from modeldiff.ui.controls.follow_job import SECONDS_BETWEEN_PICTURES
 from modeldiff.ui.heatmap.cell_panel import cell_panel
 from modeldiff.ui.heatmap.heatmap_options import (
     Way,
@@ -36,8 +42,16 @@ _PANEL = 400
 _HINT = "Point at a cell to read it; click for its story. Keys: Tab, arrows, n, + and −."
 
 
-def heatmap_view(comparison: Comparison, state: DiffState) -> None:
-    """Draw narrative, choosers, picture and panel. What is not measured yet stays empty."""
+def heatmap_view(comparison: Comparison) -> None:
+    """Draw narrative, choosers, picture and panel. What is not measured yet stays empty.
+
+    While a diff runs, picture and panel are drawn again in time, and the choosers, which cost as
+    much, only when something is chosen.
+    """
+    follow(comparison, lambda state: _with_choosers(comparison, state), every=None)
+
+
+def _with_choosers(comparison: Comparison, state: DiffState) -> None:
     view = current_view("heatmap")
     if state.result is not None:
         narrative_in_short(state.result)
@@ -47,15 +61,20 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
     expert = view.expert if options.experts and options.experts == view.component else None
     chosen = chosen_cell(changes, view.layer, view.component, expert)
     metric = _choosers(view, options, changes, chosen, way)
-    picture = picture_of(comparison, state, changes, metric, options)
-    # The picture has the whole width until something is chosen, which then stands beside it. It
-    # stays in its place, so that it is not drawn anew and keeps the keyboard's focus.
-    with st.container(horizontal=True, gap="medium", key="heatmap_row"):
-        with st.container(width="stretch", key="heatmap_side"):
-            _draw(comparison, state, changes, picture, chosen, way)
-        if chosen is not None:
-            with st.container(border=True, width=_PANEL, key="place_panel"):
-                cell_panel(comparison, changes, chosen)
+
+    def draw(state: DiffState) -> None:
+        changes = changes_so_far(comparison, state)
+        picture = picture_of(comparison, state, changes, metric, options)
+        # The picture has the whole width until something is chosen, which then stands beside it. It
+        # stays in its place, so that it is not drawn anew and keeps the keyboard's focus.
+        with st.container(horizontal=True, gap="medium", key="heatmap_row"):
+            with st.container(width="stretch", key="heatmap_side"):
+                _draw(comparison, state, changes, picture, chosen, way)
+            if chosen is not None:
+                with st.container(border=True, width=_PANEL, key="place_panel"):
+                    cell_panel(comparison, changes, chosen)
+
+    follow(comparison, draw, every=SECONDS_BETWEEN_PICTURES, state=state)
 
 
 def _choosers(
@@ -97,7 +116,7 @@ def _draw(
             hint=_HINT,
             selected=selected,
             on_choose=_choose,
-            on_ceiling=lambda at, step: step_ceiling(heatmap, at, step),
+            on_ceiling=lambda at, step: _step(heatmap, at, step),
         )
     offer_other_matching(comparison, changes)
     says = f"{heatmap.metric.description} {heatmap.guide}"
@@ -122,3 +141,9 @@ def _choose(cell: ChosenCell | None) -> None:
         component=(None if cell is None else cell.column) or None,
         expert=None if cell is None else cell.expert,
     )
+    redraw_around()
+
+
+def _step(heatmap: Heatmap, at: int, step: int) -> None:
+    step_ceiling(heatmap, at, step)
+    redraw_around()
