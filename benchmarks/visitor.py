@@ -32,6 +32,7 @@ class Visitor:
         self._asked: list[tuple[int, float]] = []
         self._asks = self._taken = 0
         self._between = True
+        self._kept: set[str] = set()
         self._widgets: dict[str, tuple[str, str]] = {}
         self._clocks: dict[str, asyncio.Task[None]] = {}
         self._socket: ClientConnection | None = None
@@ -82,6 +83,8 @@ class Visitor:
             part, seconds = message.auto_rerun.fragment_id, message.auto_rerun.interval
             self._follow(part, seconds, lambda: self._ask(part, by_clock=True))
         elif kind == "delta":
+            if message.metadata.cacheable:
+                self._kept.add(message.hash)
             self._learn(message)
         elif kind == "script_finished" and message.script_finished != _BUSY:
             now, self._between = time.perf_counter(), True
@@ -131,6 +134,7 @@ class Visitor:
             rerun.page_script_hash = self._page
         else:
             rerun.page_name = self._name
+        rerun.cached_message_hashes.extend(self._kept)
         rerun.fragment_id, rerun.is_auto_rerun = part, by_clock
         if widget is not None:
             rerun.widget_states.widgets.append(widget)
