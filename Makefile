@@ -6,7 +6,7 @@ DOCS_VENV := .venv-docs
 PAIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format demo docs screenshots bench clean
+.PHONY: help run test fuzz check format demo docs screenshots bench clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -21,6 +21,9 @@ test: $(VENV)/.dev-ready ## lint, types and all tests, the browser's included
 	@$(MAKE) --no-print-directory check
 	@echo "modeldiff: tests"
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+fuzz: $(VENV)/.dev-ready ## bend files of every kind that is read, 5,000 new ones a kind (EXAMPLES=n)
+	@MODELDIFF_FUZZ=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest -q -n auto tests/fuzz
 
 check: $(VENV)/.dev-ready ## lint and types only
 	@echo "modeldiff: ruff"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import socket
 import statistics
@@ -24,118 +25,135 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save_file
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.typing import Origin, Subprotocol
 
+from benchmarks.visitor import Visitor
 from modeldiff.files.cache_folder import user_cache
 
 ROOT = Path(__file__).resolve().parent.parent
 _LAYERS = 32
 _READ_SECONDS = 2.5
 _ARRIVALS_A_SECOND = 10
+_PAGES = ("", "heatmap", "diagram", "architecture")
+
+
+_PROBE_EVERY = 1.0
+_PATIENCE = 20.0
+_SECONDS_A_VISIT = 5.0
 
 
 @dataclass
-class Measured:
-    """What the viewers saw: seconds until each had the first page, and until each part that was
-    asked for again came; parts that are due a second, and bytes that came."""
+class _Probes:
+    """What is measured beside the viewers, and the seconds that each took."""
 
-    first: list[float] = field(default_factory=list)
-    again: list[float] = field(default_factory=list)
-    due: dict[tuple[int, str], float] = field(default_factory=dict)
-    nbytes: int = 0
-
-
-class _Viewer:
-    def __init__(self, number: int, query: str, measured: Measured) -> None:
-        self._number, self._query, self._measured = number, query, measured
-        self._asked: list[float] = []
-        self._beats: dict[str, asyncio.Task[None]] = {}
-
-    async def look(self, port: int) -> None:
-        origin = Origin(f"http://127.0.0.1:{port}")
-        address = f"ws://127.0.0.1:{port}/_stcore/stream"
-        async with connect(
-            address, origin=origin, subprotocols=[Subprotocol("streamlit")], max_size=None
-        ) as socket_:
-            began: float | None = time.perf_counter()
-            await self._ask(socket_)
-            try:
-                async for content in socket_:
-                    assert isinstance(content, bytes)
-                    self._measured.nbytes += len(content)
-                    message = ForwardMsg()
-                    message.ParseFromString(content)
-                    kind = message.WhichOneof("type")
-                    if kind == "auto_rerun":
-                        part, interval = message.auto_rerun.fragment_id, message.auto_rerun.interval
-                        self._follow(socket_, part, interval)
-                    elif kind == "script_finished":
-                        if began is not None:
-                            self._measured.first.append(time.perf_counter() - began)
-                            began = None
-                        elif self._asked:
-                            asked = self._asked.pop(0)
-                            self._measured.again.append(time.perf_counter() - asked)
-            finally:
-                for beat in self._beats.values():
-                    beat.cancel()
-
-    def _follow(self, socket_: ClientConnection, part: str, interval: float) -> None:
-        if part in self._beats:
-            self._beats[part].cancel()
-        self._measured.due[self._number, part] = 1 / interval
-        self._beats[part] = asyncio.create_task(self._beat(socket_, part, interval))
-
-    async def _beat(self, socket_: ClientConnection, part: str, interval: float) -> None:
-        while True:
-            await asyncio.sleep(interval)
-            if len(self._asked) <= len(self._beats):  # the frontend asks once for what is under way
-                self._asked.append(time.perf_counter())
-                await self._ask(socket_, part)
-
-    async def _ask(self, socket_: ClientConnection, part: str = "") -> None:
-        message = BackMsg()
-        message.rerun_script.query_string = self._query
-        message.rerun_script.page_name = "heatmap"
-        if part:
-            message.rerun_script.fragment_id = part
-            message.rerun_script.is_auto_rerun = True
-        await socket_.send(message.SerializeToString())
+    query_stored: str = ""
+    clicks: bool = False
+    stored_s: list[float] = field(default_factory=list)
+    click_s: list[float] = field(default_factory=list)
 
 
-async def _load(port: int, pid: int, viewers: int, seconds: float, query: str) -> str:
-    measured = Measured()
+async def _load(
+    port: int, pid: int, viewers: int, seconds: float, query: str, probes: _Probes
+) -> str:
+    visitors = [Visitor("heatmap", query) for _ in range(viewers)]
     tasks = []
-    for number in range(viewers):
-        tasks.append(asyncio.create_task(_Viewer(number, query, measured).look(port)))
+    for visitor in visitors:
+        tasks.append(asyncio.create_task(visitor.look(port)))
         await asyncio.sleep(1 / _ARRIVALS_A_SECOND)
     with suppress(TimeoutError):
         async with asyncio.timeout(60):
-            while len(measured.first) < viewers:
+            while not all(visitor.answers for visitor in visitors):
                 await asyncio.sleep(0.2)
-    measured.again.clear()
-    measured.nbytes = 0
+    first = sorted(visitor.answers[0] for visitor in visitors if visitor.answers)
+    for visitor in visitors:
+        visitor.answers.clear()
+        visitor.nbytes = 0
     before = _processor_seconds(pid)
+    beside = [asyncio.create_task(_probe_stored(port, probes))] if probes.query_stored else []
+    if probes.clicks:
+        beside.append(asyncio.create_task(_probe_clicks(port, query, probes)))
     await asyncio.sleep(seconds)
     used = (_processor_seconds(pid) - before) / seconds
-    for task in tasks:
+    for task in (*tasks, *beside):
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    first, again = sorted(measured.first), sorted(measured.again)
+    await asyncio.gather(*tasks, *beside, return_exceptions=True)
+    again = sorted(wait for visitor in visitors for wait in visitor.answers.values())
+    due = sum(1 / pace for visitor in visitors for pace in visitor.intervals.values())
+    nbytes = sum(visitor.nbytes for visitor in visitors)
     cells = (
         str(viewers),
         f"{statistics.median(first):.2f} / {first[-1]:.2f}" if first else "none",
-        f"{len(again) / seconds:.1f} / {sum(measured.due.values()):.0f}",
+        f"{len(again) / seconds:.1f} / {due:.0f}",
         f"{statistics.median(again):.2f} / {again[int(0.95 * len(again))]:.2f}" if again else "-",
-        f"{measured.nbytes / seconds / 1e6:.2f}",
+        f"{nbytes / seconds / 1e6:.2f}",
         f"{used:.2f}",
         f"{1000 * used * seconds / len(again):.0f}" if again else "-",
         f"{_memory(pid) / 1e6:.0f}",
+        f"{statistics.median(probes.click_s):.2f}" if probes.click_s else "-",
+        f"{statistics.median(probes.stored_s):.2f}" if probes.stored_s else "-",
     )
     return f"| {' | '.join(cells)} |"
+
+
+async def _probe_stored(port: int, probes: _Probes) -> None:
+    """A new visitor after the other opens the heatmap of a pair that is measured."""
+    while True:
+        visitor = Visitor("heatmap", probes.query_stored)
+        look = asyncio.create_task(visitor.look(port))
+        wait = await _answer(visitor, 0)
+        look.cancel()
+        await asyncio.gather(look, return_exceptions=True)
+        probes.stored_s.append(wait)
+        await asyncio.sleep(_PROBE_EVERY)
+
+
+async def _probe_clicks(port: int, query: str, probes: _Probes) -> None:
+    """One more visitor clicks on one cell after the other."""
+    visitor = Visitor("heatmap", query)
+    look = asyncio.create_task(visitor.look(port))
+    try:
+        await _answer(visitor, 0)
+        for cell in itertools.count():
+            await asyncio.sleep(_PROBE_EVERY)
+            number = await visitor.click("clickable_heatmap", "view", {"at": cell})
+            if number is not None:
+                probes.click_s.append(await _answer(visitor, number))
+    finally:
+        look.cancel()
+        await asyncio.gather(look, return_exceptions=True)
+
+
+async def _answer(visitor: Visitor, number: int) -> float:
+    """The seconds until what was asked for was there; all of the patience where it never was."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            while number not in visitor.answers:
+                await asyncio.sleep(0.01)
+    return visitor.answers.get(number, _PATIENCE)
+
+
+async def _soak(port: int, pid: int, viewers: int, minutes: float, queries: Sequence[str]) -> None:
+    """Visitors come, look for a while and leave; print the memory each minute, and what it grew
+    from the first full minute on."""
+
+    async def visit(number: int) -> None:
+        for turn in itertools.count(number):
+            page, query = _PAGES[turn % len(_PAGES)], queries[turn % len(queries)]
+            look = asyncio.create_task(Visitor(page, query).look(port))
+            await asyncio.sleep(_SECONDS_A_VISIT)
+            look.cancel()
+            await asyncio.gather(look, return_exceptions=True)
+
+    visits = [asyncio.create_task(visit(number)) for number in range(viewers)]
+    memory: list[int] = []
+    while len(memory) < max(2, round(minutes) + 1):
+        await asyncio.sleep(60)
+        memory.append(_memory(pid))
+        print(f"minute {len(memory)}: {memory[-1] / 1e6:.0f} MB", flush=True)
+    for one in visits:
+        one.cancel()
+    await asyncio.gather(*visits, return_exceptions=True)
+    hours = (len(memory) - 1) / 60
+    print(f"grew by {(memory[-1] - memory[0]) / 1e6 / hours:+.0f} MB an hour", flush=True)
 
 
 def _processor_seconds(pid: int) -> float:
@@ -171,34 +189,52 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--viewers", type=int, nargs="+", default=[10, 30, 50])
     parser.add_argument("--seconds", type=float, default=15.0, help="how long each is watched (15)")
     parser.add_argument("--before", type=Path, default=ROOT, metavar="CHECKOUT")
-    options = parser.parse_args(arguments)
-    print(
-        "| viewers | first page, median / max s | parts a second, came / due | after s, median / "
-        "95 % | MB/s | cores | ms of a core a part | MB of memory |\n" + "| --- " * 8 + "|"
+    parser.add_argument("--clicks", action="store_true", help="one more viewer clicks on cells")
+    parser.add_argument(
+        "--stored", action="store_true", help="others open the page of a stored result meanwhile"
     )
+    parser.add_argument(
+        "--soak",
+        type=float,
+        metavar="MINUTES",
+        help="instead, let so many viewers come and go, and say how the memory grows",
+    )
+    options = parser.parse_args(arguments)
+    if options.soak is None:
+        print(
+            "| viewers | first page, median / max s | updates a second, came / due | after s, "
+            "median / 95 % | MB/s | cores | ms of a core an update | MB of memory | click s | "
+            "stored page s |\n" + "| --- " * 10 + "|"
+        )
     for viewers in options.viewers:
-        with tempfile.TemporaryDirectory() as name, socket.socket() as probe:
-            folder = Path(name)
-            base, target = _pair(folder, viewers)
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-            probe.close()
-            _serve_and_load(options.before, folder, port, viewers, options.seconds, base, target)
+        with tempfile.TemporaryDirectory() as name:
+            _serve_and_load(Path(name), viewers, options)
 
 
-def _serve_and_load(
-    checkout: Path, folder: Path, port: int, viewers: int, seconds: float, base: Path, target: Path
-) -> None:
+def _serve_and_load(folder: Path, viewers: int, options: argparse.Namespace) -> None:
     script = ROOT / "benchmarks" / "slow_server.py"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        **os.environ,
+        "MODELDIFF_CACHE": str(folder / "cache"),
+        "MODELDIFF_KERNELS": str(user_cache("modeldiff-kernels")),
+        "PYTHONPATH": str(options.before),
+    }
+    base, target = _pair(folder, 0)
+    stored = _pair(folder, 1)
+    subprocess.run(
+        [sys.executable, "-m", "modeldiff", "diff", *map(str, stored)],
+        cwd=options.before,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
     server = subprocess.Popen(
         [sys.executable, str(script), str(_READ_SECONDS), "--server.port", str(port)],
-        cwd=checkout,
-        env={
-            **os.environ,
-            "MODELDIFF_CACHE": str(folder / "cache"),
-            "MODELDIFF_KERNELS": str(user_cache("modeldiff-kernels")),
-            "PYTHONPATH": str(checkout),
-        },
+        cwd=options.before,
+        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -208,8 +244,16 @@ def _serve_and_load(
                 break
             time.sleep(0.1)
         query = f"base={base}&target={target}"
-        asyncio.run(_load(port, server.pid, 1, 2.0, query))  # imports, and begins the diff
-        print(asyncio.run(_load(port, server.pid, viewers, seconds, query)), flush=True)
+        query_stored = f"base={stored[0]}&target={stored[1]}"
+        # Imports, and begins the diff.
+        asyncio.run(_load(port, server.pid, 1, 2.0, query, _Probes()))
+        if options.soak is not None:
+            queries = (query, query_stored)
+            asyncio.run(_soak(port, server.pid, viewers, options.soak, queries))
+            return
+        probes = _Probes(query_stored if options.stored else "", options.clicks)
+        load = _load(port, server.pid, viewers, options.seconds, query, probes)
+        print(asyncio.run(load), flush=True)
     finally:
         server.terminate()
         server.wait(30)

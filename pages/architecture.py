@@ -9,7 +9,8 @@ from modeldiff.ui.architecture.layer_view import layer_view
 from modeldiff.ui.architecture.parameter_shares_view import parts_view
 from modeldiff.ui.architecture.side_by_side_view import architecture_drawings
 from modeldiff.ui.compare.config_pair import copy_facts
-from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
+from modeldiff.ui.controls.diff_progress import begun_state, diff_panel, follow, measured_line
+from modeldiff.ui.controls.follow_job import SECONDS_BETWEEN_PICTURES
 from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.shell.page_header import page_head
 from modeldiff.ui.widgets.how_to_read import how_to_read
@@ -36,5 +37,5 @@ parts_view(comparison)
 
 st.header("Tensors", anchor="tensors")
 follow(comparison, lambda state: diff_panel(comparison, state))
-follow(comparison, lambda state: layer_view(comparison, state))
-follow(comparison, measured_line)
+follow(comparison, lambda state: layer_view(comparison, state), every=SECONDS_BETWEEN_PICTURES)
+measured_line(begun_state())

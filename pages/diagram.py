@@ -4,7 +4,8 @@ import streamlit as st
 
 from modeldiff.ui.alone.model_diagram import model_diagram
 from modeldiff.ui.compare.config_pair import without_weights
-from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
+from modeldiff.ui.controls.diff_progress import begun_state, diff_panel, follow, measured_line
+from modeldiff.ui.controls.follow_job import SECONDS_BETWEEN_PICTURES
 from modeldiff.ui.diagram.diagram_view import diagram_view
 from modeldiff.ui.session.entry_guard import enter
 from modeldiff.ui.session.layer_playback import beat
@@ -18,5 +19,10 @@ if not comparison.has_weights:
     st.caption(f"The architecture, without numbers: {without_weights(comparison)}")
 follow(comparison, lambda state: diff_panel(comparison, state))
 how_to_read("diagram")
-follow(comparison, lambda state: diagram_view(comparison, state), beat=beat)
-follow(comparison, measured_line)
+follow(
+    comparison,
+    lambda state: diagram_view(comparison, state),
+    every=SECONDS_BETWEEN_PICTURES,
+    beat=beat,
+)
+measured_line(begun_state())

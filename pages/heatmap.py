@@ -4,7 +4,7 @@ import streamlit as st
 
 from modeldiff.ui.alone.model_facts import nothing_to_compare
 from modeldiff.ui.compare.config_pair import no_weights_panel
-from modeldiff.ui.controls.diff_progress import diff_panel, follow, measured_line
+from modeldiff.ui.controls.diff_progress import begun_state, diff_panel, follow, measured_line
 from modeldiff.ui.controls.downloads import diff_downloads
 from modeldiff.ui.heatmap.heatmap_view import heatmap_view
 from modeldiff.ui.session.entry_guard import enter
@@ -20,6 +20,6 @@ if not comparison.has_weights:
 
 follow(comparison, lambda state: diff_panel(comparison, state))
 how_to_read("heatmap")
-follow(comparison, lambda state: heatmap_view(comparison, state))
-follow(comparison, lambda state: diff_downloads(comparison, state))
-follow(comparison, measured_line)
+heatmap_view(comparison)
+diff_downloads(comparison, begun_state())
+measured_line(begun_state())

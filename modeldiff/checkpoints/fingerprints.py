@@ -1,11 +1,12 @@
 """What identifies a checkpoint's content without reading its weights.
 
-Local files: names, headers' hashes, sizes, times and which files of their disk they are. Two
-models of one shape have equal headers and sizes, and an archive or a build may set equal
-modification times, so a copy counts as another checkpoint: to measure it again costs time, to
-show another pair's result would be wrong. A folder that was renamed keeps its fingerprint. Hub
-files: the commit and the blobs' hashes. The config's content counts in both, because how tensors
-are paired may depend on it.
+Local files: names, headers' hashes, sizes, times, which files of their disk they are, and a hash
+of a few blocks of each. Two models of one shape have equal headers and sizes, and an archive or a
+build may set equal modification times, so a copy counts as another checkpoint: to measure it again
+costs time, to show another pair's result would be wrong. The blocks tell a file that was written
+in place and got its time back. A folder that was renamed keeps its fingerprint, as do files whose
+permissions change or that get another hard link. Hub files: the commit and the blobs' hashes. The
+config's content counts in both, because how tensors are paired may depend on it.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from collections.abc import Iterable, Mapping
 from modeldiff.checkpoints.source import FileHead
 
 
-def local_fingerprint(heads: Mapping[str, FileHead], config: bytes | None) -> str:
-    """Of this machine's files, by name; their identities are (mtime in ns, inode)."""
-    files = []
-    for file, head in heads.items():
-        mtime_ns, inode = head.stat.identity
-        files.append((file, head.sha256, head.stat.size, mtime_ns, head.stat.touched_ns, inode))
+def local_fingerprint(
+    heads: Mapping[str, FileHead], samples: Mapping[str, str], config: bytes | None
+) -> str:
+    """Of this machine's files, by name, as are the hashes of their sampled blocks; their identities
+    are (mtime in ns, inode)."""
+    files = [
+        (file, head.sha256, head.stat.size, *head.stat.identity, samples[file])
+        for file, head in heads.items()
+    ]
     return f"local:{_digest(files, config)}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -21,14 +21,12 @@ class FileStat:
 
     ``size`` in bytes. ``identity`` tells whether it is still the same file: (time of the last
     change in nanoseconds, inode) of one of this machine, (blob's hash,) of one at the Hub, where
-    ``""`` is a hash that is not known. ``touched_ns`` (the ctime; 0 where there is none) tells
-    copies apart whose other times were set; a change of permissions moves it, so it does not count
-    when two states are compared.
+    ``""`` is a hash that is not known. The time that the system keeps of any change (ctime) is no
+    part of it: a change of permissions and a new hard link move it, too.
     """
 
     size: int
     identity: tuple[int | str, ...]
-    touched_ns: int = field(default=0, compare=False)
 
     @property
     def modified_ns(self) -> int | None:

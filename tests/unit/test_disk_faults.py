@@ -5,17 +5,24 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from modeldiff.changes import ChangeTable, Progress
+from modeldiff import comparison as questions
+from modeldiff.changes import ChangeTable, Pair, Progress
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ModeldiffError
+from modeldiff.results import diff as diffs
 from modeldiff.results import list_results, load_result, run_diff
+from modeldiff.results.housekeeping import pruning
+from modeldiff.results.store import journal as journals
+from modeldiff.results.store import result_parquet
 from tests.support.disk_faults import Disk
 
 LAYERS = 3
@@ -135,3 +142,82 @@ def test_any_changed_byte_of_a_stored_file_is_seen(
     path.write_bytes(content + b"\0")
     assert load_result(key) is None
     assert run_diff(comparison, device="cpu").changes == truth
+
+
+def stopped_after_a_row(comparison: Comparison) -> None:
+    """A diff that is interrupted when a row is written."""
+    append = journals.Journal.append
+
+    def append_and_stop(journal: journals.Journal, pair: Pair, entry: journals.Entry) -> None:
+        append(journal, pair, entry)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as monkeypatch, pytest.raises(KeyboardInterrupt):
+        monkeypatch.setattr(journals.Journal, "append", append_and_stop)
+        run_diff(comparison, device="cpu")
+
+
+def another_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on the program is one whose numbers mean something else."""
+    schema = questions.SCHEMA + 1
+    for module in (questions, diffs, result_parquet):
+        monkeypatch.setattr(module, "SCHEMA", schema)
+    monkeypatch.setattr(questions.comparison_key, "__defaults__", (None, schema))
+    monkeypatch.setattr(journals, "__version__", "99")
+
+
+def test_two_versions_on_one_cache_leave_each_other_alone(
+    comparison: Comparison, truth: ChangeTable, cache: Path
+) -> None:
+    """Each finds what it measured, and its unfinished rows, whatever the other did meanwhile."""
+    base, target = (model.reference for model in (comparison.base, comparison.target))
+    ours = run_diff(comparison, device="cpu")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        another_version(monkeypatch)
+        theirs = Comparison.open(base, target)
+        assert theirs.key != ours.key
+        assert list_results() == ()
+        stopped_after_a_row(theirs)
+        key = theirs.key
+    assert run_diff(comparison, device="cpu") == ours
+    assert list_results() == (ours.header,)
+    assert load_result(key) is None
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        another_version(monkeypatch)
+        reports: list[Progress] = []
+        result = run_diff(theirs, device="cpu", progress=reports.append)
+        assert result.changes == truth
+        assert reports[0].tensors_done > 0
+        assert list_results() == (result.header,)
+    assert load_result(ours.key) == ours
+    assert not [*cache.rglob("*.bad")]
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-20 * 365), timedelta(hours=5)])
+def test_a_clock_that_jumps_loses_nothing(
+    jump: timedelta, comparison: Comparison, truth: ChangeTable, cache: Path
+) -> None:
+    """Between a diff's rows, between a result and the daily pruning, and back."""
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Clock:
+            moment = datetime.now(tz) + jump
+            return cls(*moment.timetuple()[:6], tzinfo=tz)
+
+    now = time.time
+    stopped_after_a_row(comparison)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(diffs, "datetime", Clock)
+        monkeypatch.setattr(f"{pruning.__name__}.time.time", lambda: now() + jump.total_seconds())
+        reports: list[Progress] = []
+        result = run_diff(comparison, device="cpu", progress=reports.append)
+        assert (reports[0].tensors_done > 0, result.changes) == (True, truth)
+        assert 0 <= result.header.seconds < 600
+        pruning.prune_cache()
+        assert load_result(result.key) == result
+    pruning.prune_cache()
+    assert run_diff(comparison, device="cpu") == result
+    (header,) = list_results()
+    created = datetime.fromisoformat(header.created)
+    assert abs(created - datetime.now(UTC) - jump) < timedelta(minutes=10)

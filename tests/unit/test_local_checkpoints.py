@@ -7,8 +7,10 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from modeldiff.architectures import understand
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
@@ -286,6 +288,41 @@ class TestFingerprint:
         else:
             (folder / "config.json").unlink()
         assert opened(folder).fingerprint != before
+
+    @pytest.mark.parametrize("change", ["permissions", "hard link"])
+    def test_survives_what_leaves_the_content_alone(
+        self, tmp_path: Path, folder: Path, change: str
+    ) -> None:
+        before = opened(folder).fingerprint
+        shard = folder / "model-2.safetensors"
+        if change == "permissions":
+            shard.chmod(0o640)
+        else:
+            os.link(shard, tmp_path / "another-name")
+        assert opened(folder).fingerprint == before
+
+    @pytest.mark.parametrize("share", ["all of it", "a sixteenth"])
+    def test_notices_a_file_written_in_place_whose_time_was_set_back(
+        self, tmp_path: Path, share: str
+    ) -> None:
+        """A large file, of which only blocks are looked at: a sixteenth, wherever it lies, holds
+        one of them."""
+        path = tmp_path / "model.safetensors"
+        save_file({"w": np.zeros(1_000_000, np.float32)}, path)
+        before, status = opened(tmp_path).fingerprint, path.stat()
+        start = status.st_size - 4_000_000
+        length = 4_000_000 if share == "all of it" else 4_000_000 // 16 + 1000
+        for offset in range(start, status.st_size - length + 1, 177_777):
+            with path.open("r+b") as file:
+                file.seek(offset)
+                file.write(b"\1" * length)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+            assert opened(tmp_path).fingerprint != before
+            with path.open("r+b") as file:
+                file.seek(offset)
+                file.write(bytes(length))
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+            assert opened(tmp_path).fingerprint == before
 
 
 class TestStorage:

@@ -83,7 +83,7 @@ def read_file_range(path: Path, start: int, count: int) -> tuple[bytes, FileStat
     """
     with open_regular(path) as (file, state):
         file.seek(start)
-        return _read(file, max(min(count, state.size - start), 0), path), state
+        return read_exactly(file, max(min(count, state.size - start), 0), path), state
 
 
 def read_small_file(path: Path, limit: int) -> bytes:
@@ -94,14 +94,15 @@ def read_small_file(path: Path, limit: int) -> bytes:
                 f"{path} has {state.size:,} bytes, too many for what it should hold.",
                 hint="Check that it is the right file.",
             )
-        return _read(file, state.size, path)
+        return read_exactly(file, state.size, path)
 
 
 _O_BINARY = getattr(os, "O_BINARY", 0)  # on Windows, bytes as they are
 
 
-def _read(file: BinaryIO, count: int, path: Path) -> bytes:
-    """Exactly ``count`` bytes. Memory grows with what is there, not with what is asked for."""
+def read_exactly(file: BinaryIO, count: int, path: Path) -> bytes:
+    """``count`` bytes from where the open ``file`` stands; ``path`` is for messages. Memory grows
+    with what is there, not with what is asked for. Raises ``CheckpointChanged`` at a file's end."""
     parts = []
     while count > 0:
         part = file.read(min(count, 1 << 20))
@@ -116,8 +117,7 @@ def _read(file: BinaryIO, count: int, path: Path) -> bytes:
 
 
 def _stat(status: os.stat_result) -> FileStat:
-    identity = (status.st_mtime_ns, status.st_ino)
-    return FileStat(status.st_size, identity, status.st_ctime_ns)
+    return FileStat(status.st_size, (status.st_mtime_ns, status.st_ino))
 
 
 def _require_regular(status: os.stat_result, path: Path) -> None:

@@ -20,6 +20,7 @@ from modeldiff.checkpoints.local.files import (
     translating_os_errors,
 )
 from modeldiff.checkpoints.local.reader import LocalReader
+from modeldiff.checkpoints.local.sampled_blocks import sampled_sha256
 from modeldiff.checkpoints.local.surroundings import (
     cached_snapshot,
     names_beside,
@@ -100,8 +101,12 @@ class LocalFolder:
         return replace(self, heads=heads)
 
     def fingerprint(self, heads: Mapping[str, FileHead], config: bytes | None) -> str:
-        """By headers, sizes, times and inodes; see ``fingerprints``."""
-        return local_fingerprint(heads, config)
+        """By headers, sizes, times, inodes and sampled blocks; see ``fingerprints``. Raises as
+        ``sampled_sha256`` does."""
+        samples = {
+            file: sampled_sha256(self.folder / file, head.stat) for file, head in heads.items()
+        }
+        return local_fingerprint(heads, samples, config)
 
     def explain(self, error: CheckpointError) -> CheckpointError:
         """Of a folder without weights, where they may be meant to be; of one that is not whole,

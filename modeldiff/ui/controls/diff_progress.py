@@ -14,6 +14,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.results import Result, job_manager, job_request, load_result, note_asked
 from modeldiff.text.formatting import format_bytes, format_duration
 from modeldiff.ui.controls.follow_job import (
+    SECONDS_BETWEEN_POLLS,
     JobWords,
     ResultOrJob,
     ask,
@@ -98,14 +99,37 @@ def follow(
     comparison: Comparison,
     draw: Callable[[DiffState], None],
     *,
+    every: float | None = SECONDS_BETWEEN_POLLS,
+    state: DiffState | None = None,
     beat: Callable[[], float | None] = lambda: None,
 ) -> None:
-    """Draw a part of the page now, and again each second for as long as the diff runs.
+    """Draw a part of the page now, and again in time for as long as the diff runs.
 
-    ``beat`` is how often, in seconds, it is to be drawn otherwise; None for not again.
+    Args:
+        every: how often, in seconds, while the diff runs; None where only a widget within draws the
+            part again.
+        state: what is known of the diff already; None for what this run of the page began with.
+        beat: how often, in seconds, the part is to be drawn otherwise; None for not again.
     """
-    begun: DiffState = st.session_state[_STATE]
-    follow_job("diff", begun, lambda: diff_state(comparison), draw, beat=beat)
+    known = begun_state() if state is None else state
+    follow_job(_name(every), known, lambda: diff_state(comparison), draw, every=every, beat=beat)
+
+
+def redraw_around() -> None:
+    """Draw the parts that only widgets draw again (``every`` None), with all that is in them. For
+    the callback of a widget in a part within, as its last statement."""
+    st.rerun(scope=_name(None))
+
+
+def _name(every: float | None) -> str:
+    return "diff_by_widgets" if every is None else f"diff_every_{every:g}"
+
+
+def begun_state() -> DiffState:
+    """The state that this run of the page began with. What is drawn of results alone needs no other
+    one: the page is run anew when the diff ends."""
+    state: DiffState = st.session_state[_STATE]
+    return state
 
 
 def diff_status(comparison: Comparison, state: DiffState, *, with_error: bool = True) -> None:

@@ -23,6 +23,9 @@ from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import plain
 
 SECONDS_BETWEEN_POLLS = 1.0
+"""How often a line of progress is drawn."""
+SECONDS_BETWEEN_PICTURES = 2.0
+"""How often a picture of what is measured so far is."""
 _REFUSED = "refused_jobs"
 """Where in the session the errors are of jobs that were asked for and not taken, by request."""
 
@@ -107,23 +110,30 @@ def follow_job(
     state_now: Callable[[], ResultOrJob[_Result]],
     draw: Callable[[ResultOrJob[_Result]], None],
     *,
+    every: float | None = SECONDS_BETWEEN_POLLS,
     beat: Callable[[], float | None] = lambda: None,
 ) -> None:
-    """Draw a part of the page now, and again each second for as long as its job runs.
+    """Draw a part of the page now, and again in time for as long as its job runs.
 
-    Parts that share a ``name`` are drawn together. ``state`` is what this run of the page knows
-    already: it is drawn first. Then the part runs alone, and asks ``state_now``. ``beat`` is how
-    often, in seconds, it is to be drawn otherwise; None for not again.
+    ``state`` is what this run of the page knows already: it is drawn first. Then the part runs
+    alone, and asks ``state_now``. Where the job has ended by then the whole page is run anew.
+
+    Args:
+        name: parts that share it are drawn together.
+        every: how often, in seconds, while the job runs; None where only a widget within draws the
+            part again.
+        beat: how often, in seconds, it is to be drawn otherwise; None for not again.
     """
 
     def pace(state: ResultOrJob[_Result]) -> float | None:
-        return SECONDS_BETWEEN_POLLS if state.active else beat()
+        paces = (every if state.active else None, beat())
+        return min((seconds for seconds in paces if seconds is not None), default=None)
 
-    known = [state]
+    known, active = [state], state.active
 
     def part() -> None:
         state = known.pop() if known else state_now()
-        if pace(state) != begun:
+        if state.active != active or pace(state) != begun:
             st.rerun()
         draw(state)
 

@@ -3,8 +3,10 @@
 Streamlit gives each part of a page (a fragment) a timer of its own, in the browser. A timer that
 rings while another page is on its way asks for its part under the page that is gone. Streamlit then
 empties the page in the browser, and the part's first element has no place to go: "Bad delta path
-index", and the front end is dead. So no part has a timer. One fragment of the entrypoint has, whose
-place every page keeps; it asks for the parts, and where its ring came too late, for their page.
+index", and the front end is dead. So no part has a timer. The entrypoint has a component that rings
+while somebody sees the page, in a fragment whose place every page keeps. Its callback asks for the
+parts that are due, and for nothing else: Streamlit lets only a callback name them. Where the ring
+came too late, the fragment asks for their page.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -19,15 +23,33 @@ from streamlit.navigation.page import Page
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 _PACES = "paces"
+_component = st.components.v2.component(
+    "pulse", js=(Path(__file__).parent / "pulse.js").read_text(encoding="utf-8")
+)
+_EARLY = 0.3
+"""A ring that comes by this share of a part's pace too early draws it all the same: the browser's
+clock and the way from it are not even."""
 
 
 @dataclass
 class _Paces:
-    """By its name, in seconds, how often each part of this run of the page is to be drawn.
-    ``complete`` from the end of the run on."""
+    """By its name, in seconds, how often each part of this run of the page is to be drawn, and when
+    it was last. ``complete`` from the end of the run on."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    drawn: dict[str, float] = field(default_factory=dict)
     complete: bool = False
+
+    def take_due(self) -> list[str]:
+        """The parts that are to be drawn now."""
+        now = monotonic()
+        due = [
+            name
+            for name, seconds in self.seconds.items()
+            if now - self.drawn[name] >= seconds * (1 - _EARLY)
+        ]
+        self.drawn.update(dict.fromkeys(due, now))
+        return due
 
 
 def keep_pace(name: str, seconds: float) -> None:
@@ -37,6 +59,7 @@ def keep_pace(name: str, seconds: float) -> None:
     if paces.seconds.get(name, seconds + 1) <= seconds:
         return
     paces.seconds[name] = seconds
+    paces.drawn[name] = monotonic()
     if paces.complete:
         st.rerun()
 
@@ -52,26 +75,31 @@ def pulse(page: Page) -> Iterator[None]:
         # Also where a page ends early.
         paces.complete = True
         with place:
-            _beat(page, paces.seconds)
+            _beat(page, paces)
 
 
-def _beat(page: Page, seconds: dict[str, float]) -> None:
+def _beat(page: Page, paces: _Paces) -> None:
     shown = _page_asked_for()
     query = st.query_params.to_dict()
-    first = [True]
+
+    def ring() -> None:
+        if _page_asked_for() != shown or not (due := paces.take_due()):
+            return
+        try:
+            st.rerun(scope=due)
+        except StreamlitAPIException:  # one of the parts is gone
+            st.rerun()
 
     def beat() -> None:
-        if first:
-            first.clear()
-        elif _page_asked_for() != shown:
+        if _page_asked_for() != shown:
             st.switch_page(page, query_params=query)
-        elif seconds:
-            try:
-                st.rerun(scope=list(seconds))
-            except StreamlitAPIException:  # one of the parts is gone
-                st.rerun()
+        _component(
+            key="pulse_clock",
+            data={"seconds": min(paces.seconds.values(), default=None)},
+            on_ring_change=ring,
+        )
 
-    st.fragment(beat, run_every=min(seconds.values(), default=None))()
+    st.fragment(beat)()
 
 
 def _page_asked_for() -> str:

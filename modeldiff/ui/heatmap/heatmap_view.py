@@ -6,13 +6,19 @@ import streamlit as st
 
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
-from modeldiff.drawings import HeatmapOptions, Metric
+from modeldiff.drawings import Heatmap, HeatmapOptions, Metric
 from modeldiff.drawings.heatmap.svg.figure import TEXT_PX, heatmap_caption, heatmap_figure
 from modeldiff.findings.selection import ChosenCell
 from modeldiff.ui.controls.choosers import choose_from_list, choose_metric
-from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far
+from modeldiff.ui.controls.diff_progress import (
+    DiffState,
+    changes_so_far,
+    follow,
+    redraw_around,
+)
 from modeldiff.ui.controls.downloads import provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
+from modeldiff.ui.controls.follow_job import SECONDS_BETWEEN_PICTURES
 from modeldiff.ui.heatmap.cell_choice import cell_in_view, keep_cell
 from modeldiff.ui.heatmap.cell_panel import cell_panel
 from modeldiff.ui.heatmap.heatmap_options import (
@@ -34,8 +40,16 @@ _PANEL = 400
 _HINT = "Point at a cell to read it; click for details. Keys: Tab, arrows, n, + and −."
 
 
-def heatmap_view(comparison: Comparison, state: DiffState) -> None:
-    """Draw narrative, choosers, picture and panel. What is not measured yet stays empty."""
+def heatmap_view(comparison: Comparison) -> None:
+    """Draw narrative, choosers, picture and panel. What is not measured yet stays empty.
+
+    While a diff runs, picture and panel are drawn again in time, and the choosers, which cost as
+    much, only when something is chosen.
+    """
+    follow(comparison, lambda state: _with_choosers(comparison, state), every=None)
+
+
+def _with_choosers(comparison: Comparison, state: DiffState) -> None:
     view = current_view("heatmap")
     if state.result is not None:
         narrative_in_short(state.result)
@@ -44,15 +58,20 @@ def heatmap_view(comparison: Comparison, state: DiffState) -> None:
     options, way = chosen_options(experts), chosen_way()
     chosen = cell_in_view(view, options, changes)
     metric = _choosers(view, options, changes, chosen, way)
-    picture = picture_of(comparison, state, changes, metric, options)
-    # The picture has the whole width until something is chosen, which then stands beside it. It
-    # stays in its place, so that it is not drawn anew and keeps the keyboard's focus.
-    with st.container(horizontal=True, gap="medium", key="heatmap_row"):
-        with st.container(width="stretch", key="heatmap_side"):
-            _draw(comparison, state, changes, picture, chosen, way)
-        if chosen is not None:
-            with st.container(border=True, width=_PANEL, key="place_panel"):
-                cell_panel(comparison, changes, chosen)
+
+    def draw(state: DiffState) -> None:
+        changes = changes_so_far(comparison, state)
+        picture = picture_of(comparison, state, changes, metric, options)
+        # The picture has the whole width until something is chosen, which then stands beside it. It
+        # stays in its place, so that it is not drawn anew and keeps the keyboard's focus.
+        with st.container(horizontal=True, gap="medium", key="heatmap_row"):
+            with st.container(width="stretch", key="heatmap_side"):
+                _draw(comparison, state, changes, picture, chosen, way)
+            if chosen is not None:
+                with st.container(border=True, width=_PANEL, key="place_panel"):
+                    cell_panel(comparison, changes, chosen)
+
+    follow(comparison, draw, every=SECONDS_BETWEEN_PICTURES, state=state)
 
 
 def _choosers(
@@ -93,8 +112,8 @@ def _draw(
             title=comparison.names_text,
             hint=_HINT,
             selected=selected,
-            on_choose=keep_cell,
-            on_ceiling=lambda at, step: step_ceiling(heatmap, at, step),
+            on_choose=_keep,
+            on_ceiling=lambda at, step: _step(heatmap, at, step),
         )
     offer_other_matching(comparison, changes)
     st.caption(f"{heatmap.metric.description} {heatmap.guide}")
@@ -108,3 +127,13 @@ def _draw(
         caption=heatmap_caption(heatmap, comparison.names),
         origin=provenance(comparison, state),
     )
+
+
+def _keep(cell: ChosenCell | None) -> None:
+    keep_cell(cell)
+    redraw_around()
+
+
+def _step(heatmap: Heatmap, at: int, step: int) -> None:
+    step_ceiling(heatmap, at, step)
+    redraw_around()

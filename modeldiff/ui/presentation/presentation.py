@@ -23,6 +23,7 @@ from modeldiff.ui.controls.diff_progress import (
     changes_so_far,
     follow,
 )
+from modeldiff.ui.controls.follow_job import SECONDS_BETWEEN_PICTURES
 from modeldiff.ui.heatmap.cell_choice import cell_in_view, keep_cell
 from modeldiff.ui.heatmap.heatmap_options import chosen_options, step_ceiling
 from modeldiff.ui.heatmap.pictures import Picture, picture_of
@@ -71,7 +72,11 @@ def _chosen(first: PresentedView) -> None:
         _alone(chosen.base, first)
     elif chosen.comparison is not None:
         comparison = chosen.comparison
-        follow(comparison, lambda state: _pair(comparison, state, first))
+        follow(
+            comparison,
+            lambda state: _pair(comparison, state, first),
+            every=SECONDS_BETWEEN_PICTURES,
+        )
 
 
 def _pair(comparison: Comparison, state: DiffState, first: PresentedView) -> None:
