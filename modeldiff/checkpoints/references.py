@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -27,6 +27,10 @@ MAX_LENGTH = 4096
 _NAME = r"\w(?:[\w.-]{0,94}\w)?"
 _HUB = re.compile(rf"(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[\w./+-]{{1,255}}))?", re.ASCII)
 
+_TAG = re.compile(r"[A-Za-z][\w.-]{0,60}", re.ASCII)
+WEIGHT_SUFFIXES = (".safetensors", ".gguf")
+"""How a path's end says that it is meant as a file of weights."""
+
 _GIVEN = re.compile(r"[0-9a-f]{16}/[\w-][\w.-]{0,60}", re.ASCII)
 
 _DEMO_ROOT = bundled("demo")
@@ -40,13 +44,15 @@ class Reference:
 
     ``text`` is the canonical spelling and parses to the same reference again. ``location`` is an
     absolute path (folder, file; that of a config that somebody brought stands in no ``text``),
-    ``owner/name`` (hub) or a name (demo, catalog).
+    ``owner/name`` (hub) or a name (demo, catalog). ``tag`` chooses among several sets of weights
+    that lie together: a type of quantisation.
     """
 
     kind: ReferenceKind
     text: str
     location: str
     revision: str | None = None
+    tag: str = ""
 
     def __str__(self) -> str:
         return self.text
@@ -102,9 +108,14 @@ def _parse(text: str) -> Reference:
         repository = of_shorthand(text)
         if hub := _hub(repository):
             return Reference("hub", repository, hub["repo"], hub["revision"])
+    folder, _, tag = text.rpartition(":")
+    if kind is None and folder and _TAG.fullmatch(tag):
+        below = _parse(folder) if _is_path(folder) or Path(folder).is_dir() else None
+        if below is not None and below.kind == "folder":
+            return replace(below, text=f"{below.text}:{tag}", tag=tag)
     if kind is None and _is_path(text):
         require_allowed(path, text)
-        kind = "file" if path.suffix == ".safetensors" else "folder"
+        kind = "file" if path.suffix in WEIGHT_SUFFIXES else "folder"
     if kind is None:
         _refuse(f"{quoted(text)} is neither something that is here nor written as owner/name.")
     return Reference(kind, str(path), str(path))
@@ -144,7 +155,7 @@ def reference_forms() -> str:
     demos = ", ".join(f"demo:{name}" for name in demo_names())
     paths = "/models/llama" if is_server() else "/models/llama, ~/llama, ./llama"
     return (
-        f"A checkpoint is named by a folder ({paths}), one .safetensors "
+        f"A checkpoint is named by a folder ({paths}), one .safetensors or .gguf "
         "file, owner/name or owner/name@revision on the Hugging Face Hub, or its address there, "
         f"a demo ({demos or 'none is here'}), or, for its architecture without weights, a name "
         "from the catalog (catalog:llama-3-8b) or a config.json."
@@ -191,7 +202,7 @@ def _is_path(text: str) -> bool:
         Path(text).is_absolute()
         or text.startswith(("./", "../", "~"))
         or text in (".", "..")
-        or text.endswith(".safetensors")
+        or text.endswith(WEIGHT_SUFFIXES)
     )
 
 

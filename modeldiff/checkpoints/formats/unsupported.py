@@ -22,7 +22,6 @@ _SUFFIXES = {
     ".pth": _PICKLED,
     ".ckpt": _PICKLED,
     ".pkl": _PICKLED,
-    ".gguf": "GGUF is not read.",
     ".h5": "TensorFlow and Keras files are not read.",
     ".msgpack": "Flax files are not read.",
     ".onnx": "ONNX files are not read.",
@@ -108,7 +107,7 @@ _SIGNATURES: tuple[tuple[type[CheckpointError], str, str, tuple[bytes, ...]], ..
         f"{_PICKLED} {TO_SAFETENSORS}",
         tuple(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5)),
     ),
-    (UnsupportedFormat, "is a GGUF file", TO_SAFETENSORS, (b"GGUF",)),
+    (UnsupportedFormat, "is a GGUF file", "Name it FILE.gguf.", (b"GGUF",)),
     (UnsupportedFormat, "is an HDF5 file", TO_SAFETENSORS, (b"\x89HDF",)),
     (UnsupportedFormat, "is compressed with gzip", "Unpack it first.", (b"\x1f\x8b",)),
     (
