@@ -65,6 +65,14 @@ class GgmlBlocks:
         return _BlockDecoder(self.codes, kind, _decode_of(kind), read)
 
 
+def needs_kernels(tensor: TensorInfo | None) -> bool:
+    """Whether ``GGML_KERNELS`` decode this tensor, or a part of what it is made of."""
+    recipe = tensor.recipe if tensor is not None else None
+    if isinstance(recipe, GgmlBlocks):
+        return BLOCK_TYPES[recipe.stored].by_kernel
+    return recipe is not None and any(map(needs_kernels, recipe.operands))
+
+
 class _BlockDecoder:
     def __init__(self, codes: TensorInfo, kind: BlockType, decode: Decode, read: Fill) -> None:
         self._codes, self._kind, self._decode, self._read = codes, kind, decode, read
