@@ -12,7 +12,7 @@ from typing import Literal
 
 from modeldiff.errors import MissingExtra
 
-Extra = Literal["app", "login", "server", "report", "gpu", "configs", "companions"]
+Extra = Literal["app", "login", "server", "report", "gpu", "configs", "companions", "gguf"]
 
 DISTRIBUTION = "modeldiff-weights"
 """The package's name on the index, where ``modeldiff`` is another project."""
@@ -28,6 +28,7 @@ EXTRAS: Mapping[Extra, tuple[str, ...]] = {
     "gpu": ("torch",),
     "configs": ("torch", "transformers"),
     "companions": ("jinja2", "tokenizers"),
+    "gguf": ("gguf",),
 }
 """The modules that come with each extra, as ``pyproject.toml`` lists their packages."""
 

@@ -55,16 +55,21 @@ class DtypePair:
     """How two stored types are compared.
 
     ``precision`` is the working type of the relative change, or ``equality`` where the elements
-    are no floats and can only be told equal or not.
+    are no floats and can only be told equal or not. ``resolves``: both sides' values are as fine as
+    their types, which those that a lossy recipe makes are not.
     """
 
     base: StoredType
     target: StoredType
     precision: Literal["float32", "float64", "equality"]
+    resolves: bool = True
 
     @property
     def resolution_pct(self) -> float | None:
-        """The smallest relative step of the coarser side, in percent; None for no float."""
+        """The smallest relative step of the coarser side, in percent; None for no float, and where
+        there is no such step."""
+        if not self.resolves:
+            return None
         steps = (self.base.resolution_pct, self.target.resolution_pct)
         return max((step for step in steps if step is not None), default=None)
 

@@ -65,7 +65,8 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
                 raise
             raise explained from error
         assembly = format.read_headers(source, files)
-    config, config_bytes, config_warnings = _read_config(source)
+    of_files = assembly.config, None, ()
+    config, config_bytes, config_warnings = of_files if assembly.config else _read_config(source)
     return Checkpoint(
         reference=source.reference,
         format=format.name,

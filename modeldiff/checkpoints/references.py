@@ -20,7 +20,7 @@ from modeldiff.files.bundled import bundled
 from modeldiff.settings.startup import is_server
 from modeldiff.text.quoting import quoted
 
-WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")
+WEIGHT_SUFFIXES = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt")
 """What files of weights end in. Text that does is a path, even where nothing is."""
 MAX_LENGTH = 4096
 """Longest text that is looked at: the longest path that Linux takes."""
@@ -163,9 +163,9 @@ def reference_forms() -> str:
     demos = ", ".join(f"demo:{name}" for name in demo_names())
     paths = "/models/llama" if is_server() else "/models/llama, ~/llama, ./llama"
     return (
-        f"A checkpoint is named by a folder ({paths}), one file of weights (.safetensors, .bin, "
-        ".pt, .pth, .ckpt; with :NAME behind it one of several state dicts in it), owner/name or "
-        "owner/name@revision on the Hugging Face Hub, or its address there, "
+        f"A checkpoint is named by a folder ({paths}), one file of weights (.safetensors, .gguf, "
+        ".bin, .pt, .pth, .ckpt), either with :NAME behind it for one of several sets of weights "
+        "in it, owner/name or owner/name@revision on the Hugging Face Hub, or its address there, "
         f"a demo ({demos or 'none is here'}), or, for its architecture without weights, a name "
         "from the catalog (catalog:llama-3-8b) or a config.json."
     )

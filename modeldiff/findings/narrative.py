@@ -39,6 +39,7 @@ from modeldiff.findings.measured.depth import describe_depth
 from modeldiff.findings.measured.layer_alignment import alignment_facts, alignment_headlines
 from modeldiff.findings.measured.shared_rows import shared_rows_facts
 from modeldiff.findings.measured.spread import describe_spread
+from modeldiff.findings.quantised.describe import describe_lossy_types
 from modeldiff.findings.witnesses.sampled_witnesses import sampled_witnesses
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses
 from modeldiff.findings.witnesses.witness import Witness, explained_places
@@ -151,6 +152,7 @@ def _facts(evidence: Evidence, coverage: Coverage, witnesses: Sequence[Witness])
         return
     yield from _equal_tensors(evidence)
     yield from (witness.sentence for witness in witnesses)
+    yield from describe_lossy_types(evidence)
     yield from _strangers(evidence)
     for kind in KINDS:
         if kind in evidence.kinds:

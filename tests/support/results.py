@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from modeldiff.architectures import Place
 from modeldiff.changes import Change, ChangeTable, Histogram, Pair, Statistics, Sums
 from modeldiff.checkpoints import TensorInfo
+from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
 from modeldiff.comparison import SCHEMA
 from modeldiff.results import Result, ResultHeader
 
@@ -45,8 +46,15 @@ STATISTICS = st.builds(
     sums=_optional(st.builds(Sums, *[_WHOLE] * 6, *[_NUMBER] * 6)),
     histogram=_optional(_histograms()),
 )
+_PLAIN_TYPES = _TEXT.filter(lambda name: name not in BLOCK_TYPES)  # what those hold is made
 _TENSORS = st.builds(
-    TensorInfo.stored, _TEXT, _TEXT, st.lists(_WHOLE, max_size=3).map(tuple), _TEXT, _WHOLE, _WHOLE
+    TensorInfo.stored,
+    _TEXT,
+    _PLAIN_TYPES,
+    st.lists(_WHOLE, max_size=3).map(tuple),
+    _TEXT,
+    _WHOLE,
+    _WHOLE,
 )
 _PLACES = st.builds(Place, _optional(st.integers(0, 10**6)), _TEXT, _TEXT, _optional(_WHOLE), _TEXT)
 PAIRS = (

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from modeldiff.changes.kernels import object_code as compiled
+from modeldiff.changes.kernels.object_code import MEASURING_KERNELS
+from modeldiff.native.library import _stored
+
+compiled = MEASURING_KERNELS
 
 
 @pytest.fixture
 def object_code() -> bytes:
     """What the compiler makes, made once for all tests."""
-    compiled.kernels()
-    file = compiled._private_file()
-    stored = file and compiled._stored(file)
+    compiled.load()
+    file = compiled.private_file()
+    stored = file and _stored(file)
     assert stored
     return stored
 
@@ -47,24 +50,24 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_second_process_does_not_compile(
     compilations: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not compiled.are_compiled()
-    compiled.kernels()
+    assert not compiled.is_compiled()
+    compiled.load()
     forget(monkeypatch)
-    assert compiled.are_compiled()
-    compiled.kernels()
+    assert compiled.is_compiled()
+    compiled.load()
     assert len(compilations) == 1
 
 
 def test_a_harmed_file_is_compiled_anew(
     compilations: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    compiled.kernels()
+    compiled.load()
     (file,) = (tmp_path / "kernels").iterdir()
     content = file.read_bytes()
     for harmed in (b"", content[:1000], content[:-1] + bytes([content[-1] ^ 1])):
         file.write_bytes(harmed)
         forget(monkeypatch)
-        compiled.kernels()
+        compiled.load()
         assert file.read_bytes() == content
     assert len(compilations) == 4
 
@@ -79,10 +82,10 @@ def test_a_folder_that_cannot_be_written_is_done_without(
     blocked.touch()
     monkeypatch.setenv("MODELDIFF_KERNELS", str(blocked))
     with caplog.at_level(logging.INFO, "modeldiff"):
-        compiled.kernels()
+        compiled.load()
     assert f"The kernels are not kept, and each process compiles them: {blocked}" in caplog.text
     forget(monkeypatch)
-    compiled.kernels()
+    compiled.load()
     assert len(compilations) == 2
 
 
@@ -93,7 +96,7 @@ def test_code_that_others_could_have_planted_is_not_loaded(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A file with the right name and checksum, in a folder of everybody's."""
-    compiled.kernels()
+    compiled.load()
     (file,) = (tmp_path / "kernels").iterdir()
     planted = b"not machine code"
     file.write_bytes(hashlib.sha256(planted).digest() + planted)
@@ -101,8 +104,8 @@ def test_code_that_others_could_have_planted_is_not_loaded(
         before = path.stat().st_mode
         path.chmod(mode)
         forget(monkeypatch)
-        assert not compiled.are_compiled()
-        compiled.kernels()  # would not return from code that is none
+        assert not compiled.is_compiled()
+        compiled.load()  # would not return from code that is none
         path.chmod(before)
         if path is file:  # written anew, by us alone
             assert file.stat().st_mode & 0o777 == 0o600
@@ -122,7 +125,7 @@ def test_where_the_kernels_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("MODELDIFF_KERNELS", str(tmp_path / "named"))
 
     def place() -> Path | None:
-        file = compiled._private_file()
+        file = compiled.private_file()
         return file.parent if file else None
 
     assert place() == tmp_path / "named"

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(names.split())
     for names in (
-        "_version errors extras text settings files processes observability",
+        "_version errors extras text settings files processes native observability",
         "checkpoints",
         "architectures",
         "companions",

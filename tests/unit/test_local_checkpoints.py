@@ -124,7 +124,7 @@ class TestChoice:
             opened(tmp_path)
         assert names(opened(tmp_path / "b.safetensors")) == ["w"]
 
-    @pytest.mark.parametrize("file", ["pytorch_model.bin", "model.gguf", "x.pt", "model.ckpt"])
+    @pytest.mark.parametrize("file", ["pytorch_model.bin", "model.h5", "x.pt", "model.ckpt"])
     def test_other_formats_say_how_to_convert(self, tmp_path: Path, file: str) -> None:
         (tmp_path / file).write_bytes(b"anything")
         (tmp_path / "training_args.bin").write_bytes(b"no weights")

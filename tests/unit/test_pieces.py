@@ -151,8 +151,14 @@ def test_the_table_is_that_of_plain_values_to_the_bit(
         seen: list[Progress] = []
         pairs = pairs_by_name(base[one], target[other])
         changes = list(walk(pairs, base[one], target[other], backend, seen.append))
-        assert [c.statistics for c in changes] == [c.statistics for c in wanted]
         assert all(change.statistics is not None for change in changes)
+        if kind == "recipe":  # what was lost before has no step that could be named
+            assert all(c.statistics and c.statistics.resolution_pct is None for c in changes)
+            wanted = [
+                replace(c, statistics=c.statistics and replace(c.statistics, resolution_pct=None))
+                for c in wanted
+            ]
+        assert [c.statistics for c in changes] == [c.statistics for c in wanted]
         assert seen[-1].bytes_done == seen[-1].bytes_total == sum(p.nbytes for p in pairs)
 
 

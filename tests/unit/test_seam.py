@@ -60,8 +60,8 @@ class TestANewSource:
     def test_what_is_wrong_there_is_said_with_its_name(self) -> None:
         with pytest.raises(NoWeights, match="memory: holds no"):
             open_source(MemoryFiles({"README.md": b""}))
-        with pytest.raises(UnsupportedFormat, match=r"model\.gguf"):
-            open_source(MemoryFiles({"model.gguf": b"GGUF"}))
+        with pytest.raises(UnsupportedFormat, match=r"model\.onnx"):
+            open_source(MemoryFiles({"model.onnx": b""}))
         with pytest.raises(UnsupportedFormat, match="'a', 'b'"):
             open_source(MemoryFiles({"a.safetensors": simple("w"), "b.safetensors": simple("w")}))
 

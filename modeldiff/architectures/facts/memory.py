@@ -8,6 +8,7 @@ from modeldiff.architectures.architecture import Fact
 from modeldiff.architectures.config.parameter_counts import PARTS
 from modeldiff.architectures.facts.kv_cache import Cache, read_cache
 from modeldiff.architectures.spec import ModelSpec
+from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
 from modeldiff.text.formatting import format_bytes, format_share
 from modeldiff.text.magnitudes import short_count
 
@@ -32,6 +33,8 @@ def footprint_facts(spec: ModelSpec) -> Iterator[Fact]:
         if of_config and of_config not in names and set(names) <= _WHOLE_TYPES:
             text += f" (config says {of_config})"
         yield Fact("stored_types", "Stored types", ", ".join(sorted(names)), text, "tensors")
+        if any(name in BLOCK_TYPES for name in names):
+            yield _bits(spec)
     if not spec.parameters:
         return
     yield _count("parameters", "Parameters", composition.parameters)
@@ -46,6 +49,14 @@ def footprint_facts(spec: ModelSpec) -> Iterator[Fact]:
     if cache is not None:
         yield from _cache_facts(spec, cache)
     yield _memory(spec, cache)
+
+
+def _bits(spec: ModelSpec) -> Fact:
+    """How many bits a weight takes, scales and all."""
+    stored = [p.tensor for p in spec.parameters if p.role == "parameter"]
+    elements = sum(tensor.elements for tensor in stored) or 1
+    bits = 8 * sum(tensor.nbytes for tensor in stored) / elements
+    return Fact("bits_per_weight", "Bits a weight", round(bits, 3), f"{bits:.2f}", "tensors")
 
 
 def _count(key: str, label: str, count: int) -> Fact:

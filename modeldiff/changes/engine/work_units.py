@@ -112,6 +112,8 @@ def sort_out(pairs: Sequence[Pair]) -> tuple[list[Task], dict[int, Change]]:
             reason = f"{pair.base.values} and {pair.target.values} cannot be compared by element"
             ready[index] = unreadable(pair, reason)
             continue
+        if any(side.recipe and side.recipe.lossy for side in (pair.base, pair.target)):
+            types = replace(types, resolves=False)
         tasks.append(Task(index, pair, pair.base, pair.target, types))
     return tasks, ready
 

@@ -9,7 +9,7 @@ import numpy as np
 from numba import carray
 
 from modeldiff.changes.kernels.bins import BF16, F16, F32, F64
-from modeldiff.changes.kernels.numba_types import f32, f64, inlined, u16, u32
+from modeldiff.native.numba_types import f32, f64, inlined, u16, u32
 
 
 @inlined

@@ -10,7 +10,7 @@ from numba import carray
 
 from modeldiff.changes.kernels.bins import ALL_KEPT, BF16, BLOCK, KEYS32, LEAF, RUN
 from modeldiff.changes.kernels.decode import decode
-from modeldiff.changes.kernels.numba_types import f32, f64, i32, i64, inlined, u16, u32
+from modeldiff.native.numba_types import f32, f64, i32, i64, inlined, u16, u32
 
 ZERO = f32(0)
 INFINITY = f32(np.inf)

@@ -21,8 +21,8 @@ from modeldiff.changes.kernels.bins import (
 )
 from modeldiff.changes.kernels.decode import decode, decode64
 from modeldiff.changes.kernels.element_loop import KEEP_ALL, count_element, measure_elements
-from modeldiff.changes.kernels.numba_types import f32, f64, i64, u32, u64
 from modeldiff.changes.kernels.quantiles import flush, pick, summarize_histogram
+from modeldiff.native.numba_types import f32, f64, i64, u32, u64
 
 
 def measure32(

@@ -1,29 +1,10 @@
-"""The CPU kernels, ready to call: compiled by Numba once a machine, loaded without it after that.
-
-Importing Numba and typing its functions takes half a second, longer than measuring a small model.
-So the machine code that Numba makes is kept as one object file in the cache folder, under a name
-that stands for the kernels' source, the compiler's version and the processor. To load it takes
-llvmlite alone, the thin layer under Numba. Machine code is loaded only from where nobody but this
-user (or root) can have put it; where there is no such folder, the kernels are compiled anew in each
-process.
-"""
+"""The measuring kernels, ready to call."""
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
-import logging
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from modeldiff.files.atomic import write_if_possible
-from modeldiff.files.cache_folder import user_cache
-from modeldiff.files.private import is_private, make_private_folder
-from modeldiff.settings.table import CACHE, KERNELS
-
-logger = logging.getLogger("modeldiff")
+from modeldiff.native.library import Kernel, KernelLibrary
 
 _SIDES = "raw i64 u32* raw i64 u32*"
 """The two sides of a chunk: bytes, how to decode them, and a table for that."""
@@ -39,197 +20,41 @@ SIGNATURES: dict[str, str] = {
 }
 """The kernels and their arguments; each returns an int64."""
 
-_FROM_C = ("memset", "memcpy", "memmove")
-"""What a compiler may call for a loop that it recognises; nothing else is called."""
-_NO_DESTRUCTOR = "define void @NRT_MemInfo_call_dtor(ptr %memory) { ret void }"
-"""Numba destroys an array's memory with its last reference. The kernels' arrays are views of memory
-that is not theirs, so this is never called; but it has to be there."""
 
-_CTYPES: dict[str, Any] = {"i64": ctypes.c_int64, "u32": ctypes.c_uint32, "u64": ctypes.c_uint64}
-
-Kernel = Callable[..., int]
+MEASURING_KERNELS = KernelLibrary(
+    "the kernels",
+    (Path(__file__).parent,),
+    "modeldiff.changes.kernels.entry_points",
+    SIGNATURES,
+)
 
 
 class Kernels:
-    """The compiled kernels as functions; pointers are given as addresses (``array.ctypes.data``).
+    """The compiled kernels as functions, by their names."""
 
-    A kernel releases the interpreter's lock while it runs.
-    """
-
-    def __init__(self, object_code: bytes) -> None:
-        import llvmlite.binding as llvm
-
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        library = ctypes.CDLL(None)
-        for name in _FROM_C:
-            address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-            llvm.add_symbol(name, address)
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
-        self._engine.finalize_object()
-        self.measure32 = self._function("measure32")
-        self.measure_batch = self._function("measure_batch")
-        self.refine32 = self._function("refine32")
-        self.pick32 = self._function("pick32")
-        self.flush32 = self._function("flush32")
-        self.summarize32 = self._function("summarize32")
-        self.measure64 = self._function("measure64")
-        self.refine64 = self._function("refine64")
-
-    def _function(self, name: str) -> Kernel:
-        # Numba's own calling convention: a status, the result and an exception through pointers.
-        arguments = [_CTYPES.get(word, ctypes.c_void_p) for word in SIGNATURES[name].split()]
-        prototype = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *arguments)
-        function = prototype(self._engine.get_function_address(name))
-
-        def call(*arguments: int) -> int:
-            result = ctypes.c_int64()
-            exception = ctypes.c_void_p()
-            function(ctypes.byref(result), ctypes.byref(exception), *arguments)
-            return result.value
-
-        return call
+    def __init__(self) -> None:
+        functions = MEASURING_KERNELS.load()
+        self.measure32: Kernel = functions["measure32"]
+        self.measure_batch: Kernel = functions["measure_batch"]
+        self.refine32: Kernel = functions["refine32"]
+        self.pick32: Kernel = functions["pick32"]
+        self.flush32: Kernel = functions["flush32"]
+        self.summarize32: Kernel = functions["summarize32"]
+        self.measure64: Kernel = functions["measure64"]
+        self.refine64: Kernel = functions["refine64"]
 
 
-_lock = threading.Lock()
-_loaded: Kernels | None = None
+_kernels: Kernels | None = None
 
 
 def kernels() -> Kernels:
     """The kernels, from this process, the cache folder or the compiler, whichever comes first."""
-    global _loaded
-    with _lock:
-        if _loaded is None:
-            file = _private_file()
-            object_code = _stored(file) if file else None
-            if object_code is None:
-                object_code = _compile()
-                _store(file, object_code)
-            _loaded = Kernels(object_code)
-        return _loaded
+    global _kernels
+    if _kernels is None:
+        _kernels = Kernels()
+    return _kernels
 
 
 def are_compiled() -> bool:
     """Whether ``kernels()`` would return without compiling."""
-    if _loaded is not None:
-        return True
-    file = _private_file()
-    return file is not None and _stored(file) is not None
-
-
-def _folders() -> list[Path]:
-    """Where the kernels may be kept, the best place first: the folder that ``MODELDIFF_KERNELS``
-    names; else beside the results, unless a group shares those, and in the user's own cache."""
-    if own := KERNELS.value():
-        return [own]
-    shared = CACHE.value()
-    return [*([shared / "kernels"] if shared else []), user_cache("modeldiff-kernels")]
-
-
-def _private_file() -> Path | None:
-    """The file of the kernels, which may not exist yet, in the first folder that is private."""
-    folder = next((folder for folder in _folders() if make_private_folder(folder)), None)
-    return folder / f"{_fingerprint()}.o" if folder else None
-
-
-def _fingerprint() -> str:
-    """Names all that the object code depends on: source, compiler and processor."""
-    import llvmlite
-    import llvmlite.binding as llvm
-
-    digest = hashlib.sha256()
-    here = Path(__file__).parent
-    for module in sorted(here.glob("*.py")):
-        digest.update(module.read_bytes())
-    digest.update(llvmlite.__version__.encode())
-    digest.update(llvm.get_process_triple().encode())
-    digest.update(llvm.get_host_cpu_name().encode())
-    digest.update(llvm.get_host_cpu_features().flatten().encode())
-    return digest.hexdigest()[:32]
-
-
-def _stored(file: Path) -> bytes | None:
-    """The object code in a file of ours that begins with its checksum; None if there is none
-    unharmed."""
-    try:
-        content = file.read_bytes() if is_private(file) else b""
-    except OSError:
-        return None
-    checksum, object_code = content[:32], content[32:]
-    return object_code if hashlib.sha256(object_code).digest() == checksum else None
-
-
-def _store(file: Path | None, object_code: bytes) -> None:
-    """Keeps the object code behind its checksum; where that can't be done, it is no error."""
-    if file is None:
-        places = " and ".join(str(folder) for folder in _folders())
-        logger.warning(
-            "The kernels are not kept, and each process compiles them: %s can't be written, or can "
-            "be written by others, too. Set %s to a folder of your own.",
-            places,
-            KERNELS.name,
-        )
-    elif not write_if_possible(
-        file, hashlib.sha256(object_code).digest() + object_code, mode=0o600
-    ):
-        logger.warning("The kernels are not kept: %s can't be written.", file)
-
-
-def _target_machine() -> Any:
-    import llvmlite.binding as llvm
-
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        codemodel="jitdefault",
-        jit=True,
-    )
-
-
-def _compile() -> bytes:
-    """Machine code for this processor: one object file that holds the kernels under their names."""
-    logger.info("compiling the kernels for this processor; this happens once and takes seconds")
-    import llvmlite.binding as llvm
-    import numba
-    from numba import types
-
-    from modeldiff.changes.kernels import entry_points as entries
-    from modeldiff.changes.kernels.numba_types import OPTIONS
-
-    numba_types: dict[str, Any] = {"raw": types.voidptr}
-    for word, kind in (
-        ("i64", types.int64),
-        ("u64", types.uint64),
-        ("u32", types.uint32),
-        ("u16", types.uint16),
-        ("f64", types.float64),
-    ):
-        numba_types[word] = kind
-        numba_types[f"{word}*"] = types.CPointer(kind)
-    linked = llvm.parse_assembly(_NO_DESTRUCTOR)
-    for name, words in SIGNATURES.items():
-        signature = types.int64(*[numba_types[word] for word in words.split()])
-        dispatcher = numba.njit(signature, **OPTIONS)(getattr(entries, name))
-        (compiled,) = dispatcher.overloads.values()
-        module = llvm.parse_assembly(compiled.library.get_llvm_str())
-        for function in module.functions:
-            if function.name == compiled.fndesc.llvm_func_name:
-                function.name = name
-            elif not function.is_declaration:
-                function.linkage = "internal"
-        linked.link_in(module)
-    machine = _target_machine()
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
-    passes = llvm.create_new_module_pass_manager()
-    passes.add_global_dead_code_eliminate_pass()
-    passes.run(linked, builder)
-    called = {
-        function.name
-        for function in linked.functions
-        if function.is_declaration and not function.name.startswith("llvm.")
-    }
-    if not called <= set(_FROM_C):
-        raise AssertionError(f"the kernels call {sorted(called)}")
-    return bytes(machine.emit_object(linked))
+    return MEASURING_KERNELS.is_compiled()

@@ -15,7 +15,7 @@ from modeldiff.changes.kernels.bins import (
     PERCENTS,
     QUANTILES,
 )
-from modeldiff.changes.kernels.numba_types import i64, inlined, u32
+from modeldiff.native.numba_types import i64, inlined, u32
 
 
 @inlined

@@ -3,7 +3,7 @@
 One row a pair, flat columns: the place, both tensors, the statistics by their names, then what
 merges: ``sums_*`` and the sparse histogram. ``name`` is base's name, or target's where base lacks
 the tensor. ``layer`` and ``target_layer`` are the layer's numbers in base and in target; where
-layers were aligned, null says that a side has no such layer. ``*_dtype`` is the type of the values.
+layers were aligned, null says that a side has no such layer. ``*_dtype`` is the stored type.
 Where several pieces or a recipe make a tensor, its file and offset are null: a table says what was
 measured, not where to read it again. Columns are built and read as a whole, so 45,000 rows take
 well under a second.
@@ -25,7 +25,8 @@ from modeldiff.architectures.place import LayerNumbers, Place
 from modeldiff.changes.change import Change, Histogram, Pair, SharedRows, Statistics, Sums
 from modeldiff.changes.relation import Relation, RelationKind
 from modeldiff.checkpoints import TensorInfo
-from modeldiff.checkpoints.tensor import Strides
+from modeldiff.checkpoints.recipes.ggml_types import values_type
+from modeldiff.checkpoints.tensor import Piece, Strides
 
 _MERGED = ("sums", "histogram")
 _SCALARS = tuple(field for field in fields(Statistics) if field.name not in _MERGED)
@@ -122,7 +123,7 @@ def _tensor_columns(side: str, tensors: Sequence[TensorInfo | None]) -> dict[str
     pieces = _attribute(tensors, "only_piece")
     layouts = [() if p is None else tuple(chain.from_iterable(p.strides)) for p in pieces]
     columns = {
-        "dtype": _attribute(tensors, "values"),
+        "dtype": _attribute(tensors, "dtype"),
         "shape": _lists(_attribute(tensors, "shape"), f"{side}_shape"),
         "file": _attribute(pieces, "file"),
         "offset": _attribute(pieces, "offset"),
@@ -193,6 +194,21 @@ def _lists(rows: Sequence[Sequence[int] | None], column: str) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), type=kind, mask=missing)
 
 
+def _tensor(
+    name: str,
+    dtype: str,
+    shape: tuple[int, ...],
+    file: str,
+    offset: int,
+    nbytes: int,
+    strides: Strides,
+    word: str,
+) -> TensorInfo:
+    """A tensor as a table knows it: by its stored type, without the recipe that it may have had."""
+    piece = Piece(file, offset, nbytes, dtype, shape, strides)
+    return TensorInfo(name, shape, values_type(dtype), (piece,), None, word)
+
+
 def _axes(values: npt.NDArray[np.int64]) -> Strides:
     numbers = values.tolist()
     return tuple(zip(numbers[::2], numbers[1::2], strict=True))
@@ -248,9 +264,7 @@ class _Columns:
         parts = [self(f"{side}_{part}") for part in ("file", "offset", "nbytes")]
         parts += [layouts, self(f"{side}_part")]
         return [
-            None
-            if dtype is None
-            else TensorInfo.stored(name, dtype, shape, file or "", offset or 0, *rest)
+            None if dtype is None else _tensor(name, dtype, shape, file or "", offset or 0, *rest)
             for name, dtype, shape, file, offset, *rest in zip(
                 names, self(f"{side}_dtype"), shapes, *parts, strict=True
             )

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from modeldiff.checkpoints.formats.safetensors import Header
 from modeldiff.errors import CheckpointError
 from modeldiff.settings.setting import Variable
 from modeldiff.settings.table import (
@@ -43,10 +42,10 @@ class OpeningBudget:
         """A header of ``nbytes`` is to be read."""
         self._take(MOST_HEADER_BYTES, nbytes, "bytes of headers")
 
-    def take_tensors(self, header: Header) -> None:
-        """A header was parsed."""
-        self._take(MOST_TENSORS, len(header.tensors), "tensors")
-        letters = sum(len(tensor.name) for tensor in header.tensors)
+    def take_tensors(self, names: Sequence[str]) -> None:
+        """A header was parsed that has tensors of these names."""
+        self._take(MOST_TENSORS, len(names), "tensors")
+        letters = sum(map(len, names))
         self._take(MOST_NAME_BYTES, letters, "bytes of names")
 
     @contextmanager

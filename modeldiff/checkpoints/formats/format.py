@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from modeldiff.checkpoints.formats.weight_files import Index
 from modeldiff.checkpoints.source import FileHead, Source
@@ -30,13 +30,15 @@ class Assembly:
     """What the headers of a set of files say together.
 
     ``tensors`` stand in file order (files by name, then by offset), ``metadata`` is what the files
-    say of themselves, ``heads`` (by file name) what was read of each.
+    say of themselves, ``heads`` (by file name) what was read of each. ``config`` is what they say
+    of the model, in transformers' words; None where a ``config.json`` beside them does.
     """
 
     tensors: tuple[TensorInfo, ...]
     metadata: Mapping[str, str]
     warnings: tuple[str, ...]
     heads: Mapping[str, FileHead] = field(default_factory=dict)
+    config: Mapping[str, Any] | None = None
 
 
 class Format(Protocol):

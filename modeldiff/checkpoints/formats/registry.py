@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from modeldiff.checkpoints.formats.config_listing import ConfigListing
 from modeldiff.checkpoints.formats.format import FileSet, Format
+from modeldiff.checkpoints.formats.gguf.gguf_files import Gguf
 from modeldiff.checkpoints.formats.pytorch.pytorch_files import PyTorch
 from modeldiff.checkpoints.formats.safetensors_files import Safetensors
 from modeldiff.checkpoints.formats.sharded.distributed import Distributed
@@ -17,6 +18,7 @@ from modeldiff.errors import NoWeights
 FORMATS: tuple[Format, ...] = (
     ConfigListing(),
     MetaShards(),
+    Gguf(),
     Safetensors(),
     Distributed(),
     PyTorch(),
@@ -37,7 +39,7 @@ def recognise(source: Source, formats: Sequence[Format] = FORMATS) -> tuple[Form
             return format, files
     refuse_foreign_files(source)
     raise NoWeights(
-        f"{source.where()} holds no safetensors file.",
+        f"{source.where()} holds no safetensors or GGUF file.",
         hint="A checkpoint has model.safetensors or model.safetensors.index.json.",
     )
 

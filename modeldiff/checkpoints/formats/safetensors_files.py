@@ -123,5 +123,5 @@ def _read_header(source: Source, file: str, budget: OpeningBudget) -> tuple[Head
         raw = start[:length]
         with budget.timed():
             header = parse_header(raw, file=file, file_size=stat.size, where=where)
-        budget.take_tensors(header)
+        budget.take_tensors([tensor.name for tensor in header.tensors])
     return header, FileHead(stat, length, sha256(raw))

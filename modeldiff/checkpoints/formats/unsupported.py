@@ -20,7 +20,6 @@ _RENAMED = (
 
 _SUFFIXES = {
     ".pkl": "Pickles are read as torch.save writes them (.bin, .pt, .pth, .ckpt).",
-    ".gguf": "GGUF is not read.",
     ".h5": "TensorFlow and Keras files are not read.",
     ".msgpack": "Flax files are not read.",
     ".onnx": "ONNX files are not read.",
@@ -111,7 +110,7 @@ _SIGNATURES: tuple[tuple[type[CheckpointError], str, str, tuple[bytes, ...]], ..
         _RENAMED,
         tuple(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5)),
     ),
-    (UnsupportedFormat, "is a GGUF file", TO_SAFETENSORS, (b"GGUF",)),
+    (UnsupportedFormat, "is a GGUF file", "Name it FILE.gguf.", (b"GGUF",)),
     (UnsupportedFormat, "is an HDF5 file", TO_SAFETENSORS, (b"\x89HDF",)),
     (UnsupportedFormat, "is compressed with gzip", "Unpack it first.", (b"\x1f\x8b",)),
     (

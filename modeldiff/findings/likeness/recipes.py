@@ -35,6 +35,7 @@ from modeldiff.findings.likeness.rounding import (
 from modeldiff.findings.likeness.size_groups import SizedRows, size_groups
 from modeldiff.findings.likeness.still_parts import adapters_alone, parts_stood_still
 from modeldiff.findings.likeness.strangers import all_unrelated, partners_lost
+from modeldiff.findings.quantised.describe import lossy_likeness
 from modeldiff.findings.words import enumeration, places_words
 from modeldiff.text.formatting import counted, format_cosine, format_pct
 
@@ -64,6 +65,14 @@ def _all_explained(evidence: Evidence) -> tuple[str, ...]:
             "kind of training is named for that.",
         )
     return ("All that moved is explained; no training shows in it.",)
+
+
+def _lossy_types(evidence: Evidence) -> tuple[str, ...]:
+    """Weights in types that lose much: whether more than that moved them, and no more."""
+    sentences = lossy_likeness(evidence)
+    if not sentences:
+        return ()
+    return partners_lost(evidence) or all_unrelated(evidence) or sentences
 
 
 def _only_norms(evidence: Evidence) -> tuple[str, ...]:
@@ -228,6 +237,7 @@ def _is_scaled(statistics: Statistics) -> bool:
 _RECIPES: tuple[RecipeCheck, ...] = (
     _all_explained,
     adapters_alone,
+    _lossy_types,
     type_rounding,
     grid_rounding,
     _only_norms,

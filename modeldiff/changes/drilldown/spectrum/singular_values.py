@@ -119,7 +119,8 @@ def _measured(
     with PairReader(matrix, base, target, progress, passes=plan.passes) as reader:
         by_size = _exact if plan.exact else _randomized
         found = by_size(reader, algebra, plan, of)
-    if found.possible_fit is None:
+    lossy = any(side.recipe and side.recipe.lossy for side in (matrix.base, matrix.target))
+    if found.possible_fit is None or lossy:  # what a lossy type adds is no rounding to steps
         return found
     ranks = ranks_to_try(found.values, found.possible_fit)
     passes = PASSES * (1 + len(ranks))

@@ -100,7 +100,7 @@ def _read_header(
             )
         budget.take_header(archive.head_bytes)
         header = Header(tensors, {}, archive.head_bytes)
-        budget.take_tensors(header)
+        budget.take_tensors([tensor.name for tensor in header.tensors])
         head = FileHead(data.stat, archive.head_bytes, sha256(data.read(0, archive.head_bytes)))
     return header, head, _warnings(where, archive, parts, part, tied)
 

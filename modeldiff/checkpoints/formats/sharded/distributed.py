@@ -20,7 +20,6 @@ from modeldiff.checkpoints.formats.pytorch.byte_range import ByteRange
 from modeldiff.checkpoints.formats.pytorch.pickle_machine import MAX_PICKLE, Machine, NotReadable
 from modeldiff.checkpoints.formats.pytorch.records import Call
 from modeldiff.checkpoints.formats.pytorch.stored_tensors import is_tensor, tensor_of
-from modeldiff.checkpoints.formats.safetensors import Header
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.checkpoints.tensor import Piece, TensorInfo
@@ -75,7 +74,7 @@ class Distributed:
                 hint="Check that this is the folder that was meant.",
             )
         in_order = sorted(tensors, key=lambda tensor: (tensor.file, tensor.offset))
-        budget.take_tensors(Header(tuple(in_order), {}, 0))
+        budget.take_tensors([tensor.name for tensor in in_order])
         return Assembly(tuple(in_order), {}, reading.warnings, reading.heads)
 
 

@@ -1,0 +1,107 @@
+"""A GGUF's tensors as transformers' files would have them: names, rows and shapes turned back.
+
+Stored bytes are never touched: rows in another order are strides, a norm with one added is a
+recipe.
+"""
+
+from __future__ import annotations
+
+import re
+from math import prod
+
+import numpy as np
+
+from modeldiff.checkpoints.formats.gguf.config import ModelMetadata
+from modeldiff.checkpoints.formats.gguf.converted import Converted
+from modeldiff.checkpoints.formats.gguf.header import StoredTensor
+from modeldiff.checkpoints.recipes.adjusted import ADJUSTABLE, Adjusted, Adjustment
+from modeldiff.checkpoints.recipes.ggml_blocks import GgmlBlocks
+from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
+from modeldiff.checkpoints.selected_rows import RowNumbers, select_rows
+from modeldiff.checkpoints.tensor import Strides, TensorInfo
+
+_TURNING = re.compile(r"blk\.\d+\.attn_(?P<part>[qk])\.(weight|bias)", re.ASCII)
+_FUSED = re.compile(r"blk\.\d+\.attn_qkv\.(weight|bias)", re.ASCII)
+EMBEDDING, HEAD = "token_embd.weight", "output.weight"
+
+
+class TensorReader:
+    """Reads the tensors of one model, that was ``converted`` so and has this ``model`` metadata."""
+
+    def __init__(self, converted: Converted, model: ModelMetadata) -> None:
+        self._converted = converted
+        self._heads = model.count("attention.head_count")
+        self._kv_heads = model.count("attention.head_count_kv") or self._heads
+        self.left_in_pairs = False
+        """Whether rows that stand in pairs could not be brought back: nothing counts the heads."""
+
+    def read(self, stored: StoredTensor, file: str) -> TensorInfo:
+        """The tensor, under transformers' name."""
+        naming = self._converted.naming
+        name = naming.name(stored.name) if naming else stored.name
+        tensor = _stored_tensor(name, stored, file, self._row_order(stored))
+        if self._converted.sorted_qkv and _FUSED.fullmatch(stored.name):
+            numbers = _grouped_rows(stored.shape[0], self._heads, self._kv_heads)
+            tensor = tensor if numbers is None else select_rows(tensor, numbers)
+        if self._converted.norms_plus_one and stored.name.endswith("norm.weight"):
+            tensor = _adjusted(tensor, "minus one")
+        if self._converted.mixer and stored.name.endswith(".ssm_a"):
+            tensor = _adjusted(tensor, "logarithm of the negative")
+        if stored.name.endswith("ffn_gate_inp_shexp.weight") and len(tensor.shape) == 1:
+            return _reshaped(tensor, (1, *tensor.shape))
+        if self._converted.mixer and stored.name.endswith("ssm_conv1d.weight"):
+            return _reshaped(tensor, (tensor.shape[0], 1, *tensor.shape[1:]))
+        return tensor
+
+    def _row_order(self, stored: StoredTensor) -> Strides:
+        """Where transformers' rows stand in the file, counted in rows: those of a head's halves
+        stand in pairs there. Empty where the rows are in order."""
+        match = _TURNING.fullmatch(stored.name) if self._converted.pairs else None
+        if match is None or not stored.shape or not prod(stored.shape):
+            return ()
+        rows, heads = stored.shape[0], self._heads if match["part"] == "q" else self._kv_heads
+        if not heads or rows % (2 * heads):
+            self.left_in_pairs = True
+            return ()
+        half = rows // heads // 2
+        return (heads, 2 * half), (2, 1), (half, 2)
+
+
+def _stored_tensor(name: str, stored: StoredTensor, file: str, rows: Strides) -> TensorInfo:
+    """The tensor under this name; ``rows`` is the order of its rows, as ``Piece`` has strides."""
+    kind = BLOCK_TYPES.get(stored.type)
+    columns = prod(stored.shape[1:])
+    width = columns // kind.values * kind.nbytes if kind else columns
+    axes = (*((count, apart * width) for count, apart in rows), (width, 1)) if rows else ()
+    strides = tuple(axis for axis in axes if axis[0] > 1)
+    if kind is None:
+        return TensorInfo.stored(
+            name, stored.type, stored.shape, file, stored.offset, stored.nbytes, strides
+        )
+    whole = prod(stored.shape[:-1]), stored.shape[-1] // kind.values * kind.nbytes
+    codes = TensorInfo.stored(name, "U8", whole, file, stored.offset, stored.nbytes, strides)
+    return TensorInfo.made(name, stored.shape, "F32", GgmlBlocks(codes, stored.type))
+
+
+def _adjusted(tensor: TensorInfo, adjustment: Adjustment) -> TensorInfo:
+    if tensor.recipe is not None or tensor.values not in ADJUSTABLE:
+        return tensor
+    return TensorInfo.made(tensor.name, tensor.shape, "F32", Adjusted(tensor, adjustment))
+
+
+def _reshaped(tensor: TensorInfo, shape: tuple[int, ...]) -> TensorInfo:
+    pieces = tensor.pieces
+    if tensor.recipe is None:
+        pieces = tuple(piece._replace(shape=shape) for piece in pieces)
+    return TensorInfo(tensor.name, shape, tensor.values, pieces, tensor.recipe)
+
+
+def _grouped_rows(rows: int, heads: int, kv_heads: int) -> RowNumbers | None:
+    """The rows of q | k | v in the order [queries, key, value] of each group of heads that share a
+    key; None where the numbers do not fit."""
+    if not heads or not kv_heads or heads % kv_heads or rows % (heads + 2 * kv_heads):
+        return None
+    numbers = np.arange(rows, dtype=np.int64).reshape(heads + 2 * kv_heads, -1)
+    queries = numbers[:heads].reshape(kv_heads, -1)
+    keys, values = numbers[heads : heads + kv_heads], numbers[heads + kv_heads :]
+    return np.concatenate([queries, keys, values], axis=1).reshape(-1)

@@ -1,0 +1,1 @@
+"""What quantised types make of weights on their own, beside what was measured."""

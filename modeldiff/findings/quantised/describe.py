@@ -1,0 +1,133 @@
+"""Weights in lossy types in sentences: what the type makes on its own, and whether that is all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from modeldiff.changes import Change
+from modeldiff.findings.evidence import Evidence, is_moved, kind_of
+from modeldiff.findings.quantised.floors import floor_of, lossy_types
+from modeldiff.findings.words import places_words
+from modeldiff.text.formatting import counted, format_pct
+
+_ALL = 1.2
+"""Up to so many times its floor a change is no more than what a type makes of real weights, whose
+tails are longer than those of normal numbers."""
+_MORE = 2.0
+"""From so many times on, a change has another cause, too."""
+_OWN = 1.5
+"""A tensor that lies so many times above its floor is named."""
+_MOST_GROUPS = 4
+
+
+@dataclass(frozen=True)
+class LossyRows:
+    """Rows that moved and are stored in the same lossy types. ``size_pct`` is their relative
+    Frobenius change together, ``floor_pct`` what the types make on their own."""
+
+    types: tuple[str, ...]
+    rows: tuple[Change, ...]
+    size_pct: float
+    floor_pct: float
+
+    @property
+    def ratio(self) -> float:
+        """How many times its floor the change is."""
+        return self.size_pct / self.floor_pct
+
+    @property
+    def words(self) -> str:
+        """The types: ``Q4_K``, ``Q4_K and Q6_K``."""
+        return " and ".join(dict.fromkeys(self.types))
+
+
+def lossy_rows(evidence: Evidence) -> tuple[LossyRows, ...]:
+    """The rows that moved and whose type is lossy on a side, by their types, most elements
+    first."""
+    groups: dict[tuple[str, ...], list[Change]] = {}
+    for change in evidence.moved:
+        if types := lossy_types(change):
+            groups.setdefault(types, []).append(change)
+    sized = []
+    for types, rows in groups.items():
+        size = _together(rows)
+        if size is not None:
+            sized.append(LossyRows(types, tuple(rows), size, floor_of(types)))
+    return tuple(sorted(sized, key=lambda group: -sum(map(_elements, group.rows))))
+
+
+def describe_lossy_types(evidence: Evidence) -> Iterator[str]:
+    """How far tensors in lossy types moved, beside what these types make on their own."""
+    groups = lossy_rows(evidence)
+    for group in groups[:_MOST_GROUPS]:
+        one = len(set(group.types)) == 1
+        yield (
+            f"{counted(len(group.rows), 'tensor')} in {group.words}: relative Frobenius "
+            f"{format_pct(group.size_pct)}, where the "
+            f"{'type alone makes' if one else 'types alone make'} "
+            f"{format_pct(group.floor_pct)} of normally distributed weights."
+        )
+    above = [change for group in groups for change in group.rows if _is_above(change, group)]
+    if above and any(group.ratio < _OWN for group in groups):
+        places = places_words([change.pair.place for change in above])
+        yield (
+            f"{counted(len(above), 'tensor')} moved by more than {_OWN:g} times what the type "
+            f"makes: {places}."
+        )
+
+
+def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
+    """Whether what moved is the quantisation alone; nothing where no type is lossy. No level of
+    training is ever read from such weights."""
+    groups = lossy_rows(evidence)
+    if not groups:
+        return ()
+    worst = max(groups, key=lambda group: group.ratio)
+    beside = [c for c in evidence.moved if not lossy_types(c) and kind_of(c) != "routers"]
+    if worst.ratio >= _MORE:
+        first = (
+            f"Something else, too, not only quantisation: tensors in {worst.words} moved by "
+            f"{format_pct(worst.size_pct)}, {worst.ratio:.1f} times what the type makes."
+        )
+    elif worst.ratio > _ALL or beside:
+        first = (
+            "Like quantisation, and perhaps something else: quantisers that weigh errors (an "
+            "importance matrix, GPTQ, AWQ) lie above a type's floor on purpose, and so do weights "
+            "with outliers."
+        )
+    else:
+        first = (
+            "Nothing but the quantisation: what moved did so by no more than the stored type makes "
+            "on its own."
+        )
+    sentences = [first]
+    if beside:
+        places = places_words([change.pair.place for change in beside])
+        sentences.append(
+            f"{counted(len(beside), 'tensor')} stored without loss moved, too ({places}): "
+            "quantisation alone does not do that."
+        )
+    sentences.append(
+        "How far weights were trained is not told from types that lose so much: compare the "
+        "weights that they were made from."
+    )
+    return tuple(sentences)
+
+
+def _is_above(change: Change, group: LossyRows) -> bool:
+    size = change.statistics.rel_frobenius_pct if change.statistics else None
+    return is_moved(change) and size is not None and size > _OWN * group.floor_pct
+
+
+def _elements(change: Change) -> int:
+    return change.pair.base.elements if change.pair.base is not None else 0
+
+
+def _together(rows: Sequence[Change]) -> float | None:
+    """The relative Frobenius change of rows together, in percent; None where base is zero."""
+    sums = [change.statistics.sums for change in rows if change.statistics]
+    base = math.fsum(each.base_squared for each in sums if each is not None)
+    delta = math.fsum(each.delta_squared for each in sums if each is not None)
+    return 100 * math.sqrt(delta / base) if base > 0 and math.isfinite(delta) else None

@@ -1,0 +1,58 @@
+"""The floor of each lossy type: how far it moves weights that nothing else moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from modeldiff.changes import Change
+
+
+@dataclass(frozen=True)
+class TypeFloor:
+    """The median relative change and the relative Frobenius change, in percent, that quantising
+    normally distributed weights to a type makes."""
+
+    median_pct: float
+    rel_frobenius_pct: float
+
+
+FLOORS: Mapping[str, TypeFloor] = {
+    "Q8_0": TypeFloor(0.62, 0.54),
+    "Q6_K": TypeFloor(1.91, 1.78),
+    "Q5_K": TypeFloor(4.03, 3.63),
+    "Q5_1": TypeFloor(4.45, 3.80),
+    "Q5_0": TypeFloor(4.90, 4.28),
+    "Q4_K": TypeFloor(7.85, 7.15),
+    "IQ4_NL": TypeFloor(9.14, 7.65),
+    "IQ4_XS": TypeFloor(9.21, 7.70),
+    "Q4_1": TypeFloor(9.17, 7.82),
+    "Q4_0": TypeFloor(9.95, 8.62),
+    "NVFP4": TypeFloor(10.5, 10.3),
+    "MXFP4": TypeFloor(11.2, 11.4),
+    "IQ3_S": TypeFloor(14.1, 16.6),
+    "Q3_K": TypeFloor(17.6, 15.2),
+    "IQ3_XXS": TypeFloor(16.7, 21.4),
+    "IQ2_S": TypeFloor(27.0, 27.0),
+    "Q2_K": TypeFloor(30.5, 29.6),
+    "IQ2_XS": TypeFloor(30.0, 30.0),
+    "IQ2_XXS": TypeFloor(34.0, 34.0),
+    "IQ1_M": TypeFloor(54.0, 45.0),
+    "IQ1_S": TypeFloor(60.0, 49.0),
+}
+"""By the stored type's name. Measured with llama.cpp's own quantisers, without an importance
+matrix, on numbers from N(0, 0.02). Relative Frobenius is the better floor: the median is of ratios
+to values near zero."""
+
+
+def lossy_types(change: Change) -> tuple[str, ...]:
+    """The stored types of both sides that have a floor, base's first."""
+    sides = (change.pair.base, change.pair.target)
+    return tuple(side.dtype for side in sides if side is not None and side.dtype in FLOORS)
+
+
+def floor_of(types: tuple[str, ...]) -> float:
+    """The relative Frobenius change, in percent, between weights in these types: errors of two
+    quantisations are at a right angle to each other."""
+    return math.hypot(*(FLOORS[name].rel_frobenius_pct for name in types))

@@ -1,0 +1,110 @@
+"""GGUF's headers: what lies is refused soon, and what is long is stepped over."""
+
+from __future__ import annotations
+
+import resource
+import struct
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modeldiff.checkpoints import open_checkpoint
+from modeldiff.checkpoints.opening import open_source
+from modeldiff.errors import CheckpointError, DamagedCheckpoint
+from tests.support.gguf_files import array, header, numbered, tensor, text, values_of
+from tests.support.memory_source import MemoryFiles
+
+NAME = text("a")
+HOSTILE = {
+    "an array of 2**40": (header(array(4, 1 << 40)), "longer than the file"),
+    "2**26 texts": (header(array(8, 1 << 26)), "longer than the file"),
+    "arrays in arrays": (header(array(9, 5)), "of type 9"),
+    "2**60 tensors": (header(tensors=1 << 60), "tensors"),
+    "2**60 entries": (header(claimed=1 << 60), "entries"),
+    "a text of 2**50": (header(NAME + struct.pack("<IQ", 8, 1 << 50)), "text"),
+    "a name of 2**50": (header(struct.pack("<Q", 1 << 50), claimed=1), "name"),
+    "a key twice": (
+        header(NAME + struct.pack("<IB", 0, 1), NAME + struct.pack("<IB", 0, 1)),
+        "twice",
+    ),
+    "2**80 elements": (header(tensors=1) + tensor("w", (1 << 40, 1 << 40)), "more elements"),
+    "an element too many": (header(tensors=1) + tensor("w", (1 << 20,)), "cut short"),
+    "an offset of 2**63": (header(tensors=1) + tensor("w", (1,), 0, 1 << 63) + bytes(64), "cut"),
+    "two upon another": (
+        header(tensors=2) + tensor("w", (8,)) + tensor("v", (8,)) + bytes(128),
+        "overlaps",
+    ),
+    "one name twice": (
+        header(tensors=2) + tensor("w", (8,)) + tensor("w", (8,), 0, 32) + bytes(128),
+        "twice",
+    ),
+    "half a block": (header(tensors=1) + tensor("w", (2, 16), 2) + bytes(99), "whole blocks"),
+    "nine dimensions": (header(tensors=1) + tensor("w", (1,) * 9) + bytes(99), "9 dimensions"),
+    "no alignment": (
+        header(text("general.alignment") + struct.pack("<II", 4, 0), tensors=1)
+        + tensor("w", (8,))
+        + bytes(99),
+        "alignment",
+    ),
+    "nothing": (b"GGUF", "left"),
+    "something else": (b"anything at all", "does not begin"),
+    "a type of later": (header(tensors=1) + tensor("w", (32,), 99) + bytes(99), "type 99"),
+    "version 1": (header(version=1), "version 1"),
+    "big-endian": (b"GGUF" + struct.pack(">I", 3) + bytes(16), "big-endian"),
+}
+
+
+class TestHostile:
+    @pytest.mark.parametrize("name", HOSTILE)
+    def test_a_header_that_lies(self, name: str) -> None:
+        content, words = HOSTILE[name]
+        with pytest.raises(CheckpointError, match=words) as caught:
+            open_source(MemoryFiles({"m.gguf": content}))
+        assert "m.gguf" in caught.value.message and caught.value.hint
+
+    @given(st.data())
+    def test_any_byte_may_be_another(self, data: st.DataObject) -> None:
+        content = bytearray(
+            header(array(8, 2, text("x") + text("y")), tensors=2)
+            + tensor("blk.0.attn_q.weight", (4, 32), 2)
+            + tensor("output_norm.weight", (8,), 0, 96)
+            + bytes(200)
+        )
+        for _ in range(data.draw(st.integers(1, 3))):
+            at = data.draw(st.integers(4, 190))
+            content[at] = data.draw(st.integers(0, 255))
+        try:
+            checkpoint = open_source(MemoryFiles({"m.gguf": bytes(content)}))
+        except CheckpointError:
+            return
+        for tensor_ in checkpoint.tensors:
+            piece = tensor_.pieces[0]
+            assert 0 <= piece.offset <= piece.offset + piece.nbytes <= len(content)
+
+    def test_a_bomb_of_empty_texts_is_refused_soon(self, tmp_path: Path) -> None:
+        """What memory and time it takes is bounded by what the file has: here 2**23 texts."""
+        path = tmp_path / "bomb.gguf"
+        path.write_bytes(header(array(8, 1 << 23)) + bytes(8 << 23))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with pytest.raises(DamagedCheckpoint, match="texts"):
+            open_checkpoint(str(path))
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+    def test_a_vocabulary_is_stepped_over(self, tmp_path: Path) -> None:
+        """Across every edge of what is read at once, and hashed to the last byte."""
+        words = [f"token {n}" * (1 + n % 40) for n in range(20_000)]
+        content = header(
+            array(8, len(words), b"".join(map(text, words)), "tokenizer.ggml.tokens"),
+            array(5, 20_000, bytes(80_000), "tokenizer.ggml.token_type"),
+            tensors=1,
+        ) + tensor("w", (8,))
+        data = content + bytes(-len(content) % 32) + numbered(8).tobytes()
+        (tmp_path / "v.gguf").write_bytes(data)
+        checkpoint = open_checkpoint(str(tmp_path / "v.gguf"))
+        np.testing.assert_array_equal(values_of(checkpoint, checkpoint["w"]), numbered(8))
+        heads = checkpoint.source.heads  # type: ignore[attr-defined]
+        assert heads["v.gguf"].sha256 == sha256(content).hexdigest()
