@@ -41,7 +41,7 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     nginx, openssl = shutil.which("nginx"), shutil.which("openssl")
     if not nginx or not openssl:
         pytest.skip("nginx or openssl is not installed")
@@ -69,7 +69,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         process = subprocess.Popen([*command, "daemon off;"])
         try:
             _wait(port)
-            yield Deployed(port, plain_port, (one, two), metrics)
+            deployed = Deployed(port, plain_port, (one, two), metrics)
+            _visit_first(browser, deployed.url)
+            yield deployed
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -202,6 +204,15 @@ def _context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
+
+
+def _visit_first(browser: Browser, url: str) -> None:
+    """A process imports most of the app for its first page."""
+    context = browser.new_context(ignore_https_errors=True)
+    page = context.new_page()
+    page.goto(url)
+    page.get_by_role("link", name="Heatmap").wait_for(timeout=120_000)
+    context.close()
 
 
 def _metrics(port: int) -> dict[tuple[str, tuple[str, ...]], float]:
