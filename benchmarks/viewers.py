@@ -152,8 +152,8 @@ async def _soak(port: int, pid: int, viewers: int, minutes: float, queries: Sequ
     for one in visits:
         one.cancel()
     await asyncio.gather(*visits, return_exceptions=True)
-    hours = (len(memory) - 1) / 60
-    print(f"grew by {(memory[-1] - memory[0]) / 1e6 / hours:+.0f} MB an hour", flush=True)
+    grown = (memory[-1] - memory[0]) / 1e6
+    print(f"grew by {grown:+.0f} MB in {len(memory) - 1} minutes", flush=True)
 
 
 def _processor_seconds(pid: int) -> float:

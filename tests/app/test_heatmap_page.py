@@ -108,7 +108,8 @@ def test_experts_are_folded_and_unfolded(
     assert "Layer 1, expert 2 · `mlp.experts.up_proj`" in words(app)
     assert "experts.2.up_proj" in words(app) and "experts.1.up_proj" not in words(app)
     folded = open_page("heatmap", **mixture, **{**chosen, "experts": ""}, expert="2")
-    assert "4 tensors merged" in words(folded), "an expert is one cell only where it is unfolded"
+    # An expert is one cell only where it is unfolded.
+    assert "4 tensors taken together" in words(folded)
 
 
 def test_a_margin_leads_to_a_whole_layer_or_component(
@@ -120,7 +121,7 @@ def test_a_margin_leads_to_a_whole_layer_or_component(
     assert "9 tensors taken together" in words(app)
     app = open_page("heatmap", **DEMO, component="self_attn.v_proj")
     assert "All layers · `self_attn.v_proj`" in words(app)
-    assert "8 tensors merged" in words(app)
+    assert "8 tensors taken together" in words(app)
 
 
 @pytest.mark.parametrize(

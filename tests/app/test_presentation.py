@@ -17,7 +17,9 @@ DEMO = {"base": "demo:base", "target": "demo:continued"}
 
 def presented(app: AppTest) -> dict[str, Any]:
     """What the stage holds."""
-    (element,) = app.get("bidi_component")
+    (element,) = (
+        one for one in app.get("bidi_component") if one.proto.component_name.endswith("stage")
+    )
     return dict(json.loads(element.proto.json))
 
 

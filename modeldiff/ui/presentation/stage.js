@@ -134,7 +134,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const draw = () => {
     const box = host(), drawings = slide().drawings
     if (!box || !drawings.length || !box.clientWidth) return
-    const room = { width: box.clientWidth, height: box.clientHeight }
+    // With its scroll bars, which the drawing before may have brought.
+    const room = { width: box.offsetWidth, height: box.offsetHeight }
     const fitted = choose(drawings, room)
     // One layer after the other is drawn at one scale, so that nothing jumps.
     const before = state.fits[state.view], where = `${room.width} ${room.height}`
@@ -321,6 +322,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   if (!stage.watch) {
     stage.watch = new ResizeObserver(() => stage.onResize())
     stage.watch.observe(stage)
+    // Until its font is there a sentence may take a line more.
+    document.fonts.ready.then(() => stage.onResize())
     stage.addEventListener("focusin", () => stage.onFocus())
     stage.addEventListener("focusout", () => stage.onFocus())
     stage.addEventListener("fullscreenchange", () => stage.onFull())
