@@ -202,6 +202,20 @@ class TestAgainstSafetensors:
         facts = " ".join(narrate(changes_between(llama / "hf", path)).facts)
         assert "1 tensor moved by more than 1.5 times what the type makes: mlp.up_proj" in facts
 
+    def test_rows_that_were_not_permuted_are_named_and_no_change(
+        self, llama: Path, tmp_path: Path
+    ) -> None:
+        weights = llama_weights()
+        stored = dict(llama_tensors(weights, HEADS, KV_HEADS))
+        for layer, part in ((n, part) for n in range(LAYERS) for part in "qk"):
+            name = f"model.layers.{layer}.self_attn.{part}_proj.weight"
+            stored[f"blk.{layer}.attn_{part}.weight"] = weights[name]
+        path = write_gguf(tmp_path / "wrong.gguf", "llama", stored, "Q8_0", ENTRIES)
+        narrative = narrate(changes_between(llama / "hf", path))
+        assert "halved rotary order in place of the interleaved" in " ".join(narrative.facts)
+        assert "the other rotary order" in narrative.likeness[0]
+        assert "Nothing but the quantisation: what else moved" in narrative.likeness[1]
+
     def test_a_result_that_was_kept_says_the_stored_type(self, llama: Path) -> None:
         changes = changes_between(llama / "hf", llama / "llama-Q8_0.gguf")
         again = ChangeTable(changes_of(table_of(changes)))

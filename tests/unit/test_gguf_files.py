@@ -14,8 +14,17 @@ from hypothesis import strategies as st
 
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.checkpoints.opening import open_source
+from modeldiff.cli import main
 from modeldiff.errors import CheckpointError, DamagedCheckpoint
-from tests.support.gguf_files import array, header, numbered, tensor, text, values_of
+from tests.support.gguf_files import (
+    array,
+    header,
+    numbered,
+    tensor,
+    text,
+    values_of,
+    write_gguf,
+)
 from tests.support.memory_source import MemoryFiles
 
 NAME = text("a")
@@ -108,3 +117,16 @@ class TestHostile:
         np.testing.assert_array_equal(values_of(checkpoint, checkpoint["w"]), numbered(8))
         heads = checkpoint.source.heads  # type: ignore[attr-defined]
         assert heads["v.gguf"].sha256 == sha256(content).hexdigest()
+
+
+def test_the_command_line_takes_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELDIFF_CACHE", str(tmp_path / "cache"))
+    tensors = {"token_embd.weight": numbered(8, 32), "output_norm.weight": numbered(32)}
+    for kind in ("F32", "Q8_0"):
+        write_gguf(tmp_path / f"m-{kind}.gguf", "llama", tensors, kind)
+    assert main(["inspect", f"{tmp_path}:Q8_0"]) == 0
+    assert "Bits a weight" in capsys.readouterr().out
+    assert main(["diff", f"{tmp_path}:F32", f"{tmp_path}:Q8_0", "--device", "cpu"]) == 0
+    assert "1 tensor in Q8_0: relative Frobenius" in capsys.readouterr().out

@@ -44,10 +44,10 @@ class LossyRows:
 
 
 def lossy_rows(evidence: Evidence) -> tuple[LossyRows, ...]:
-    """The rows that moved and whose type is lossy on a side, by their types, most elements
-    first."""
+    """The rows that moved, that no witness explains and whose type is lossy on a side, by their
+    types, most elements first."""
     groups: dict[tuple[str, ...], list[Change]] = {}
-    for change in evidence.moved:
+    for change in _unexplained(evidence):
         if types := lossy_types(change):
             groups.setdefault(types, []).append(change)
     sized = []
@@ -85,7 +85,8 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
     if not groups:
         return ()
     worst = max(groups, key=lambda group: group.ratio)
-    beside = [c for c in evidence.moved if not lossy_types(c) and kind_of(c) != "routers"]
+    beside = [c for c in _unexplained(evidence) if not lossy_types(c) and kind_of(c) != "routers"]
+    what = "what else moved" if evidence.explained else "what moved"
     if worst.ratio >= _MORE:
         first = (
             f"Something else, too, not only quantisation: tensors in {worst.words} moved by "
@@ -99,8 +100,8 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
         )
     else:
         first = (
-            "Nothing but the quantisation: what moved did so by no more than the stored type makes "
-            "on its own."
+            f"Nothing but the quantisation: {what} did so by no more than the stored type makes on "
+            "its own."
         )
     sentences = [first]
     if beside:
@@ -114,6 +115,10 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
         "weights that they were made from."
     )
     return tuple(sentences)
+
+
+def _unexplained(evidence: Evidence) -> Iterator[Change]:
+    return (c for c in evidence.moved if c.pair.place not in evidence.explained)
 
 
 def _is_above(change: Change, group: LossyRows) -> bool:

@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
-import numpy as np
-
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.formats.gguf.cursor import HeaderCursor
 from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
@@ -79,6 +77,7 @@ _SCALARS = {
         12: "d",
     }.items()
 }
+_LARGE = 1e38
 _U32, _U64 = _SCALARS[4], _SCALARS[10]
 
 _LONGEST_NAME = 1_000
@@ -238,7 +237,12 @@ class _MetadataReader:
 
 def _shortest(value: int | float | bool, kind: int) -> int | float | bool:
     """A number of single precision as people write it: 1e-05 and not 9.999999747378752e-06."""
-    return float(str(np.float32(value))) if kind == _F32 else value
+    if kind == _F32 and abs(value) < _LARGE:  # infinities and NaN stay what they are
+        for digits in range(6, 9):
+            short = float(f"{value:.{digits}g}")
+            if struct.unpack("<f", struct.pack("<f", short))[0] == value:
+                return short
+    return value
 
 
 def _name(cursor: HeaderCursor, of: str) -> str:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from numba import carray
 
-from modeldiff.checkpoints.recipes.kernels.ggml_small import half
+from modeldiff.checkpoints.recipes.kernels.ggml_small import half, turns
 from modeldiff.native.numba_types import f32, i8, i32, inlined_exactly, u8, u64
 
 
 def q2_k(stored, count, values):
     raw, out = carray(stored, count * 84, u8), carray(values, count * 256, f32)
+    width = turns(16, count)
     for block in range(u64(count)):
         at = u64(block) * u64(84)
         whole = half(raw, at + u64(80))
@@ -29,7 +30,7 @@ def q2_k(stored, count, values):
                     scale = whole * f32(packed & u8(15))
                     least = whole_least * f32(packed >> u8(4))
                     to = u64(block) * u64(256) + n * u64(128) + j * u64(32) + k * u64(16)
-                    for i in range(u64(16)):
+                    for i in range(width):
                         code = (raw[codes + k * u64(16) + u64(i)] >> shift) & u8(3)
                         out[to + u64(i)] = scale * f32(code) - least
     return 0
@@ -37,6 +38,7 @@ def q2_k(stored, count, values):
 
 def q3_k(stored, count, values):
     raw, out = carray(stored, count * 110, u8), carray(values, count * 256, f32)
+    width = turns(16, count)
     for block in range(u64(count)):
         at = u64(block) * u64(110)
         whole = half(raw, at + u64(108))
@@ -51,7 +53,7 @@ def q3_k(stored, count, values):
                     high = (raw[at + u64(104) + (g & u64(3))] >> u8(u64(2) * (g >> u64(2)))) & u8(3)
                     scale = whole * f32(i32(low | u8(high << u8(4))) - i32(32))
                     to = u64(block) * u64(256) + n * u64(128) + j * u64(32) + k * u64(16)
-                    for i in range(u64(16)):
+                    for i in range(width):
                         within = k * u64(16) + u64(i)
                         top = u8(((raw[at + within] >> bit) & u8(1)) << u8(2))
                         code = u8((raw[codes + within] >> shift) & u8(3)) | top
