@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from modeldiff.architectures.architecture import Architecture, LayerKind, Node, Sublayer
+from modeldiff.architectures.architecture import Architecture, GivenFlow, LayerKind, Node, Sublayer
 from modeldiff.architectures.place import Parameter, ParameterRole, Place
 from modeldiff.checkpoints.tensor import TensorInfo
 
@@ -67,12 +67,8 @@ def decoder(
         title=title,
         facts=(),
         parameters=tuple(parameters),
-        columns=tuple(columns),
-        outside=tuple(outside),
         layer_count=layers,
-        stem=stem,
-        layer_kinds=(kind,),
-        tail=tail,
+        flow=GivenFlow(tuple(columns), tuple(outside), stem, (kind,), tail),
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeldiff.architectures.architecture import Node
+from modeldiff.architectures.architecture import GivenFlow, Node
 from modeldiff.changes import ChangeTable, Pair
 from modeldiff.drawings import CSS_PALETTE, DARK, LIGHT, METRICS, Palette, diagram_svg
 from modeldiff.drawings.diagram.box_values import BoxValues
@@ -354,8 +354,8 @@ def test_a_shortened_text_fits_and_keeps_both_ends(text: str, room: float) -> No
 
 
 def test_an_architecture_without_layers_or_tail_is_still_drawn() -> None:
-    bare = replace(strange(), layer_kinds=(), layer_count=0)
+    bare = replace(strange().with_kinds(()), layer_count=0)
     svg = diagram_svg(bare, layer=None, metric=MEDIAN, palette=LIGHT)
     assert [one.get("data-node") for one in nodes(svg)] == ["tok_table"]
-    nothing = replace(bare, stem=(), parameters=())
+    nothing = replace(bare, parameters=(), flow=GivenFlow((), (), (), (), ()))
     assert ElementTree.fromstring(diagram_svg(nothing, layer=5, metric=MEDIAN, palette=LIGHT))
