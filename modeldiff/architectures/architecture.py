@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
-from typing import Literal
+from typing import Literal, Protocol
 
 from modeldiff.architectures.place import Parameter, Place, node_id, trained_elements
 from modeldiff.errors import UnknownName
@@ -109,6 +109,32 @@ class LayerKind:
         return chain.from_iterable(sublayer.nodes() for sublayer in self.sublayers)
 
 
+class DataFlow(Protocol):
+    """How data passes through an architecture; the attributes are those of ``Architecture``."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def outside(self) -> tuple[str, ...]: ...
+    @property
+    def stem(self) -> tuple[Node, ...]: ...
+    @property
+    def layer_kinds(self) -> tuple[LayerKind, ...]: ...
+    @property
+    def tail(self) -> tuple[Node, ...]: ...
+
+
+@dataclass(frozen=True)
+class GivenFlow:
+    """One whose parts are at hand."""
+
+    columns: tuple[str, ...]
+    outside: tuple[str, ...]
+    stem: tuple[Node, ...]
+    layer_kinds: tuple[LayerKind, ...]
+    tail: tuple[Node, ...]
+
+
 @dataclass(frozen=True)
 class Architecture:
     """What an opened checkpoint (or a config alone) is, independent of its family's names.
@@ -116,25 +142,50 @@ class Architecture:
     ``family`` is the name of the description that it was read by, ``title`` names it for people
     (``Llama, 1.48 M``). ``facts`` are its numbers and kinds, each once. ``parameters`` has one
     entry a stored tensor, or one a part where it is fused, in the checkpoint's file order, plus one
-    ``tied`` entry for each second use. ``columns`` are the heatmap's columns (``Place.column``) of
-    all parameters in layers, in the order in which data passes; ``outside`` the columns of those
-    outside the layers, in the same order. ``layer_count`` is that of the tower that the facts speak
-    of, ``layer_kinds`` says which layers are built how. ``stem`` and ``tail`` are the nodes before
-    and after the layers. ``entries`` are those of the JSON files that describe the model, by file
-    and name, as JSON; none where there is no config.
+    ``tied`` entry for each second use. ``layer_count`` is that of the tower that the facts speak
+    of. ``flow`` has the order of data: it may be worked out only as it is asked for. ``entries``
+    are those of the JSON files that describe the model, by file and name, as JSON; none where there
+    is no config.
     """
 
     family: str
     title: str
     facts: tuple[Fact, ...]
     parameters: tuple[Parameter, ...]
-    columns: tuple[str, ...]
-    outside: tuple[str, ...]
     layer_count: int
-    stem: tuple[Node, ...]
-    layer_kinds: tuple[LayerKind, ...]
-    tail: tuple[Node, ...]
+    flow: DataFlow = field(repr=False)
     entries: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The heatmap's columns (``Place.column``) of all parameters in layers, in the order in
+        which data passes."""
+        return self.flow.columns
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """The columns of the parameters outside the layers, in the same order."""
+        return self.flow.outside
+
+    @property
+    def stem(self) -> tuple[Node, ...]:
+        """The nodes before the layers."""
+        return self.flow.stem
+
+    @property
+    def layer_kinds(self) -> tuple[LayerKind, ...]:
+        """Which layers are built how."""
+        return self.flow.layer_kinds
+
+    @property
+    def tail(self) -> tuple[Node, ...]:
+        """The nodes after the layers."""
+        return self.flow.tail
+
+    def with_kinds(self, kinds: tuple[LayerKind, ...]) -> Architecture:
+        """The same architecture, of whose layers these ``kinds`` are drawn."""
+        flow = GivenFlow(self.columns, self.outside, self.stem, kinds, self.tail)
+        return replace(self, flow=flow)
 
     def __repr__(self) -> str:
         count = f"{self.layer_count} layers, {len(self.parameters):,} tensors"

@@ -159,11 +159,14 @@ class Parameter:
         return self.tensor.shape if self.codes is None else self.codes.shape or ()
 
 
+_NOT_COUNTED = (*_SCALES, *_KEPT_BESIDE, "_scales")
+
+
 def trained_elements(parameter: Parameter) -> int:
     """How many trained parameters a stored tensor holds: a quantised one's scales and what no
     optimiser sees are none, and packed values are counted one by one."""
     tensor, codes = parameter.tensor, parameter.codes
-    if not parameter.counted or tensor.name.endswith((*_SCALES, *_KEPT_BESIDE, "_scales")):
+    if not parameter.counted or tensor.name.endswith(_NOT_COUNTED):
         return 0
     if codes is None:
         return tensor.elements

@@ -82,11 +82,10 @@ class ModelSpec:
 def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
     """Read a checkpoint's headers and config. Never raises, whatever they hold."""
     config = as_config(checkpoint.config)
-    names = plain_names(tuple(tensor.name for tensor in checkpoint.tensors))
-    quantised = read_quantisation(
-        {names[tensor.name]: tensor for tensor in checkpoint.tensors}, config
-    )
-    family = family_of(config, name_patterns(map(quantised.value_name, names.plain.values())))
+    names = plain_names(tuple([tensor.name for tensor in checkpoint.tensors]))
+    plain = names.plain.values()
+    quantised = read_quantisation(dict(zip(plain, checkpoint.tensors, strict=True)), config)
+    family = family_of(config, name_patterns(quantised.value_names(plain)))
     settings = Settings(config, family)
     parameters = read_parameters(checkpoint.tensors, names, quantised, family, settings)
     shapes = read_shapes(parameters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from modeldiff.architectures.architecture import Architecture, LayerKind, Node, Sublayer
+from modeldiff.architectures.architecture import Architecture, GivenFlow, LayerKind, Node, Sublayer
 from modeldiff.architectures.place import Parameter, ParameterRole, Place
 from modeldiff.checkpoints.tensor import TensorInfo
 
@@ -67,12 +67,8 @@ def decoder(
         title=title,
         facts=(),
         parameters=tuple(parameters),
-        columns=tuple(columns),
-        outside=tuple(outside),
         layer_count=layers,
-        stem=stem,
-        layer_kinds=(kind,),
-        tail=tail,
+        flow=GivenFlow(tuple(columns), tuple(outside), stem, (kind,), tail),
     )
 
 
@@ -240,7 +236,7 @@ def post_norm() -> Architecture:
         after = (replace(norm, inputs=(last.id,)),)
         sublayers.append(Sublayer(one.name, (*rows, after), norms_sum=True))
     kind = replace(plain.layer_kinds[0], sublayers=tuple(sublayers))
-    return replace(plain, layer_kinds=(kind,))
+    return plain.with_kinds((kind,))
 
 
 def two_towers() -> Architecture:
@@ -272,8 +268,13 @@ def two_towers() -> Architecture:
     return replace(
         plain,
         parameters=(*plain.parameters, *encoder),
-        columns=(*plain.columns, *(f"encoder.{column}" for column in plain.columns)),
-        layer_kinds=(*plain.layer_kinds, kind),
+        flow=GivenFlow(
+            (*plain.columns, *(f"encoder.{column}" for column in plain.columns)),
+            plain.outside,
+            plain.stem,
+            (*plain.layer_kinds, kind),
+            plain.tail,
+        ),
     )
 
 
@@ -362,11 +363,16 @@ def moe_like(layers: int = 4, experts: int = 3) -> Architecture:
         dense,
         title="MoE-like",
         parameters=tuple(parameters),
-        columns=tuple(columns),
         layer_count=layers,
-        layer_kinds=(
-            LayerKind("Dense layer", (0,), (attention, plain)),
-            LayerKind("Mixture of experts", tuple(range(1, layers)), (attention, routed)),
+        flow=GivenFlow(
+            tuple(columns),
+            dense.outside,
+            dense.stem,
+            (
+                LayerKind("Dense layer", (0,), (attention, plain)),
+                LayerKind("Mixture of experts", tuple(range(1, layers)), (attention, routed)),
+            ),
+            dense.tail,
         ),
     )
 

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from modeldiff.architectures import Architecture
+from modeldiff.architectures.architecture import GivenFlow
 from modeldiff.changes import Change, ChangeTable, Pair, merge_statistics, pair
 from modeldiff.drawings import (
     DARK,
@@ -459,7 +460,7 @@ def test_hostile_names_stay_text() -> None:
 
 
 def test_nothing_to_compare_is_an_empty_picture() -> None:
-    empty = replace(strange(0), parameters=(), outside=(), columns=())
+    empty = replace(strange(0), parameters=(), flow=GivenFlow((), (), (), (), ()))
     heatmap = picture_of(empty, changes=())
     assert heatmap.alt == "Median relative change: there is nothing to compare."
     for size in SIZES.values():

@@ -86,7 +86,8 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
     parameters = tuple(parameters)
     tower = main_tower(parameters)
     stored: dict[str, tuple[tuple[int, int], Stored]] = {}
-    outputs: dict[str, set[int]] = {}
+    outputs: dict[str, frozenset[int]] = {}
+    lengths: dict[int, frozenset[int]] = {}
     layers = set()
     for parameter in parameters:
         place = parameter.place
@@ -101,7 +102,11 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
         column = place.column.removeprefix(f"{tower}.") if tower else place.column
         shape = oriented(parameter)
         if shape:
-            outputs.setdefault(column, set()).add(shape[0])
+            # Hundreds of thousands of columns share a few lengths.
+            length = lengths.setdefault(shape[0], frozenset(shape[:1]))
+            known = outputs.setdefault(column, length)
+            if not length <= known:
+                outputs[column] = known | length
         rank = (-1 if place.layer is None else place.layer, place.expert or 0)
         if parameter.codes is not None and parameter.codes.shape is None:
             continue
@@ -111,5 +116,5 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
         tower,
         tuple(sorted(layers)),
         {column: first for column, (_, first) in stored.items()},
-        {column: frozenset(widths) for column, widths in outputs.items()},
+        outputs,
     )

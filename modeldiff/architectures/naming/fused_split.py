@@ -64,11 +64,12 @@ class Cutter:
         and as wide as what has no gate."""
         if self._fused:
             for one in placed:
-                self._note_width(one)
+                if one.place.component.endswith(("o_proj", "down_proj")):
+                    self._note_width(one)
 
     def _note_width(self, one: PlacedSlice) -> None:
         place = one.place
-        if place.parameter != "weight" or not place.component.endswith(("o_proj", "down_proj")):
+        if place.parameter != "weight":
             return
         shape = one.shape
         if len(shape) > 1 and len(shape) - 2 == (
@@ -82,7 +83,7 @@ class Cutter:
         """The parts of a tensor, in the order in which they begin; none where it is not fused or
         can't be cut."""
         fused = self._fused.get(whole.place.component)
-        stacked = self._is_stack(whole)
+        stacked = "experts" in whole.place.component and self._is_stack(whole)
         if (fused is None and not stacked) or not _has_whole_rows(whole, 1 + stacked):
             return ()
         shape = whole.tensor.shape[1:] if stacked else whole.tensor.shape
@@ -187,12 +188,10 @@ class Cutter:
         return hidden.value if hidden else None
 
     def _is_stack(self, whole: PlacedSlice) -> bool:
-        """Whether the first dimension counts experts: where the family says so, or a config that
-        counts as many."""
+        """Whether the first dimension of what is called experts counts these: where the family
+        says so, or a config that counts as many."""
         place, shape = whole.place, whole.tensor.shape
-        if place.expert is not None or "experts" not in place.component:
-            return False
-        if not shape or shape[0] > MAX_INDEX:
+        if place.expert is not None or not shape or shape[0] > MAX_INDEX:
             return False
         if place.component in self._stacks:
             least = {"weight": 3, "bias": 2}.get(place.parameter)

@@ -7,7 +7,10 @@ module's steps (``merger.mlp.0``, ``classifier.2``) are none, nor are those of e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence, Set
+from functools import lru_cache
+from typing import NamedTuple
 
 from modeldiff.architectures.families.family import index_of
 
@@ -23,9 +26,28 @@ _MOST_NUMBERS = 4
 _MOST_COMPARED = 8
 """Segments by which members of a list are told to be alike."""
 
-Path = tuple[str, ...]
+INDEX = r"\.(0|[1-9][0-9]{0,3})(?=\.)"
+"""A regular expression for a segment inside a name that ``index_of`` knows."""
+
+_NUMBER = re.compile(INDEX)
+"""Names are not cut at their dots for it: most have no number, or one."""
 
 
+class Number(NamedTuple):
+    """A number in a name: ``parent`` is what stands before it, ``rest`` what stands behind it."""
+
+    parent: str
+    value: str
+    rest: str
+
+    @property
+    def word(self) -> str:
+        """The segment before the number."""
+        return self.parent.rpartition(".")[2]
+
+
+# Made-up names have as many words as they like, models a few dozen.
+@lru_cache(maxsize=4096)
 def is_list_word(segment: str) -> bool:
     """Whether a segment says that a list of layers follows.
 
@@ -36,48 +58,48 @@ def is_list_word(segment: str) -> bool:
     return not LIST_WORDS.isdisjoint(words) and "norm" not in words
 
 
-def layer_positions(paths: Sequence[Path]) -> list[int | None]:
-    """For each of these names, cut at their dots, which segment is its layer; None where it stands
-    in no layer of the lists that the names show to be there."""
-    numbered = [(path, _numbers(path)) for path in paths]
-    lists = _lists(numbered)
-    return [_position(path, numbers, lists) for path, numbers in numbered]
+def layer_numbers(names: Sequence[str]) -> list[Number | None]:
+    """For each of these names which number is its layer; None where it stands in no layer of the
+    lists that the names show to be there."""
+    numbered = [_numbers(name) if _NUMBER.search(name) else () for name in names]
+    lists = _lists(numbers for numbers in numbered if numbers)
+    return [_layer(numbers, lists) if numbers else None for numbers in numbered]
 
 
-def _lists(numbered: Iterable[tuple[Path, Sequence[int]]]) -> set[Path]:
-    lists: set[Path] = set()
-    first: dict[tuple[Path, Path], str] = {}
-    for path, numbers in numbered:
-        for at in numbers:
-            parent = path[:at]
+def _lists(numbered: Iterable[Iterable[Number]]) -> set[str]:
+    lists: set[str] = set()
+    first: dict[tuple[str, tuple[str, ...]], str] = {}
+    for numbers in numbered:
+        for number in numbers:
+            parent, value, rest = number
             if parent in lists:
                 continue
-            if is_list_word(path[at - 1]):
+            if is_list_word(number.word):
                 lists.add(parent)
-            elif len(path) > at + 2:
-                member = path[at + 1 : at + 1 + _MOST_COMPARED]
-                alike = first.setdefault((parent, member), path[at]) != path[at]
+            elif "." in rest:
+                member = tuple(rest.split(".", _MOST_COMPARED)[:_MOST_COMPARED])
+                alike = first.setdefault((parent, member), value) != value
                 if alike and index_of(member[0]) is None:
                     lists.add(parent)
     return lists
 
 
-def _position(path: Path, numbers: Iterable[int], lists: Set[Path]) -> int | None:
-    for at in numbers:
-        if "expert" in path[at - 1]:
+def _layer(numbers: Iterable[Number], lists: Set[str]) -> Number | None:
+    for number in numbers:
+        if "expert" in number.word:
             return None
-        if path[:at] in lists:
-            return at
+        if number.parent in lists:
+            return number
     return None
 
 
-def _numbers(path: Path) -> list[int]:
-    positions: list[int] = []
-    last = len(path) - 1
-    for at, segment in enumerate(path[:MOST_SEGMENTS]):
-        # Most segments are words: a look at the first letter is all that they take.
-        if segment.isdigit() and 0 < at < last and index_of(segment) is not None:
-            positions.append(at)
-            if len(positions) == _MOST_NUMBERS:
-                break
-    return positions
+def _numbers(name: str) -> list[Number]:
+    numbers: list[Number] = []
+    for match in _NUMBER.finditer(name):
+        start, end = match.span()
+        if name.count(".", 0, start + 1) >= MOST_SEGMENTS:
+            break
+        numbers.append(Number(name[:start], match[1], name[end + 1 :]))
+        if len(numbers) == _MOST_NUMBERS:
+            break
+    return numbers

@@ -33,6 +33,7 @@ _WRITERS = frozenset(
         "mixer.out_proj",
     }
 )
+_TELLING = _READERS | _WRITERS
 _STREAM_NORMS = frozenset(
     {
         "input_layernorm",
@@ -55,7 +56,9 @@ class Orientation:
         placed = tuple(placed)
         self._width = _stream_widths(placed)
         votes: Counter[tuple[_Kind, bool]] = Counter()
-        for one in placed:
+        for one in placed if self._width else ():
+            if one.place.component not in _TELLING:
+                continue
             turned = self._by_shape(one.place, one.tensor.shape)
             if turned is not None:
                 votes[self._kind(one.place), turned] += 1
@@ -69,11 +72,13 @@ class Orientation:
         place, shape = one.place, one.tensor.shape
         if place.parameter != "weight" or len(shape) < 2 or one.is_packed:
             return False, ""
+        if place.component not in _TELLING:
+            return place.component in self._described, ""
         turned = self._by_shape(place, shape)
         if turned is not None:
             return turned, ""
         kind = self._kind(place)
-        if kind not in self._against or place.component not in _READERS | _WRITERS:
+        if kind not in self._against:
             return kind[2], ""
         way = "[out, in]" if kind[2] else "[in, out]"
         return not kind[2], f"square, and stored {way} as the matrices around it are"
@@ -85,7 +90,7 @@ class Orientation:
         if codes is None or codes.shape is not None or not width or place.parameter != "weight":
             return one
         other, rest = divmod(codes.values_in(one.tensor.nbytes), width)
-        if rest or place.component not in _READERS | _WRITERS:
+        if rest or place.component not in _TELLING:
             return one
         shape = (other, width) if place.component in _READERS else (width, other)
         return one._replace(codes=replace(codes, shape=shape))

@@ -9,7 +9,7 @@ between are of functions without parameters.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Sequence
 
 from modeldiff.architectures.families.family import index_of
 
@@ -18,30 +18,31 @@ _TIED = "tied_modules."
 """What modules used twice stand below, each under a word of its own."""
 
 
-def without_pipeline(names: Collection[str]) -> dict[str, str]:
+def without_pipeline(names: Sequence[str]) -> Sequence[str]:
     """Each plain name, those of a pipeline's layers as ``layers.0.…``, counted from its first
     layer, and those of its other modules without their number. Where not all names are of one
     pipeline, or two would come out the same, all stay as they are.
 
-    >>> list(without_pipeline(["sequential.0.w", "sequential.2.q.w", "sequential.3.q.w"]).values())
+    >>> without_pipeline(["sequential.0.w", "sequential.2.q.w", "sequential.3.q.w"])
     ['w', 'layers.0.q.w', 'layers.1.q.w']
     """
-    parts: dict[str, tuple[int | None, str]] = {}
+    parts: list[tuple[int | None, str]] = []
     for name in names:
+        if not name.startswith((_LIST, _TIED)):
+            return names
         word, _, path = name.removeprefix(_LIST).removeprefix(_TIED).partition(".")
         number = index_of(word) if name.startswith(_LIST) else None
         if not path or (number is None and not name.startswith(_TIED)):
-            return dict(zip(names, names, strict=True))
-        parts[name] = number, path
+            return names
+        parts.append((number, path))
     # A lone ``weight`` says nothing of what module it is of.
-    counts = Counter(path for number, path in parts.values() if number is not None and "." in path)
-    layers = {number for number, path in parts.values() if number is not None and counts[path] > 1}
+    counts = Counter(path for number, path in parts if number is not None and "." in path)
+    layers = {number for number, path in parts if number is not None and counts[path] > 1}
     if not layers:
-        return dict(zip(names, names, strict=True))
+        return names
     first = min(layers)
-    plain = {
-        name: f"layers.{number - first}.{path}" if number is not None and number in layers else path
-        for name, (number, path) in parts.items()
-    }
-    unique = len(set(plain.values())) == len(plain)
-    return plain if unique else dict(zip(names, names, strict=True))
+    plain = [
+        f"layers.{number - first}.{path}" if number is not None and number in layers else path
+        for number, path in parts
+    ]
+    return plain if len(set(plain)) == len(plain) else names

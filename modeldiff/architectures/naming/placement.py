@@ -36,7 +36,7 @@ _BUFFER_NAMES = frozenset(
 _MASKS = ("attn.bias", "attention.bias")
 """A causal mask is stored as the bias *of the attention*; a trained bias is one of a projection."""
 
-_NUMBER = re.compile(r"(?<=\.)[0-9]+(?=\.)")
+_NUMBER = re.compile(r"\.[0-9]+(?=\.)")
 
 _EMBEDDINGS = (Place(None, "embed_tokens"), Place(None, "embed_tokens", tower="decoder"))
 
@@ -45,7 +45,7 @@ def name_patterns(names: Iterable[str]) -> tuple[str, ...]:
     """One name of each kind: names that differ in their numbers only are the same kind."""
     kinds: dict[str, str] = {}
     for name in names:
-        kinds.setdefault(_NUMBER.sub("#", name), name)
+        kinds.setdefault(_NUMBER.sub(".#", name), name)
     return tuple(kinds.values())
 
 
@@ -64,24 +64,25 @@ def read_parameters(
     """
     taken: set[Place] = set()
     parameters = []
-    for reader, whole in _readers(tensors, names, quantised, family, settings):
+    for reader, whole, plain in _readers(tensors, names, quantised, family, settings):
         name = whole.tensor.name
         if whole.place in taken:
             whole = whole._replace(place=_free(whole.place, name, taken))
-        role = _role(whole.tensor, names.plain[name], quantised)
+        role = _role(whole.tensor, plain, quantised)
         parts = () if role == "buffer" else reader.cutter.cut(whole)
         if parts and any(part.place in taken for part in parts):
             parts = ()
         turned, way = reader.orientation.of(whole)
         why_whole = reader.cutter.why_whole(whole) if role != "buffer" and not parts else ""
-        notes = (names.reasons.get(name, ""), quantised.note(names.plain[name]), way, why_whole)
+        notes = (names.reasons.get(name, ""), quantised.note(plain), way, why_whole)
         for part in parts or (whole,):
             part, order = reader.rows.read(part)
             place, tensor, codes = part
             taken.add(place)
-            reason = "; ".join(filter(None, (*notes, order)))
+            said = order or any(notes)
+            reason = "; ".join(filter(None, (*notes, order))) if said else ""
             turns = turned and len(tensor.shape) == 2
-            counted = not _corrects(place, settings)
+            counted = place.parameter != "bias" or not _corrects(place, settings)
             parameters.append(Parameter(place, tensor, role, turns, codes, reason, counted))
     return (*parameters, *_tied_head(parameters, settings, family))
 
@@ -97,7 +98,7 @@ class _Reader:
 
 def _reader(family: Family | None, settings: Settings, placed: Iterable[PlacedSlice]) -> _Reader:
     placed = tuple(placed)
-    plain = [one for one in placed if not one.is_packed]
+    plain = [one for one in placed if one.codes is None or not one.is_packed]
     orientation = Orientation(family, plain)
     cutter = Cutter(family, settings, orientation, placed)
     return _Reader(orientation, cutter, RowOrder(family, settings, plain))
@@ -109,25 +110,25 @@ def _readers(
     quantised: Quantisation,
     family: Family | None,
     settings: Settings,
-) -> Iterator[tuple[_Reader, PlacedSlice]]:
-    """Each tensor at its place, with what reads it: the family's description, or that of what
-    looks beside the model."""
-    values = {tensor.name: quantised.value_name(names.plain[tensor.name]) for tensor in tensors}
-    places, beside, looking = _places(list(values.values()), family, settings)
+) -> Iterator[tuple[_Reader, PlacedSlice, str]]:
+    """Each tensor at its place, with what reads it (the family's description, or that of what
+    looks beside the model) and its plain name."""
+    plain = [names.plain[tensor.name] for tensor in tensors]
+    values = quantised.value_names(plain)
+    places, beside, looking = _places(values, family, settings)
     placed: list[PlacedSlice] = []
-    for tensor, value in zip(tensors, values.values(), strict=True):
-        name = names.plain[tensor.name]
+    for tensor, name, value in zip(tensors, plain, values, strict=True):
         place = places[value]
         if name in quantised.beside:
             place = replace(place, parameter=quantised.beside[name][1])
         placed.append(PlacedSlice(place, tensor, quantised.codes.get(name)))
-    looks = [value in looking for value in values.values()]
+    looks = [value in looking for value in values]
     ours = _reader(family, settings, compress(placed, (not each for each in looks)))
     # What the config says of the model's own layers does not hold for those beside it.
     theirs = _reader(beside, Settings(None), compress(placed, looks))
-    for one, beside_it in zip(placed, looks, strict=True):
+    for one, name, beside_it in zip(placed, plain, looks, strict=True):
         reader = theirs if beside_it else ours
-        yield reader, one if one.codes is None else reader.orientation.with_shape(one)
+        yield reader, one if one.codes is None else reader.orientation.with_shape(one), name
 
 
 def _places(
@@ -161,7 +162,7 @@ def _described(names: Iterable[str], family: Family, settings: Settings) -> dict
         if entry is None:
             if layer is None and not tower:
                 continue
-            entry = read_component(tuple(path.split(".")))
+            entry = read_component(path)
         entries[key] = entry
         component, parameter, expert = entry
         places[name] = Place(layer, component, parameter, expert, tower)
@@ -191,11 +192,13 @@ def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterR
         return "quantised"
     if plain in quantised.beside:
         return "buffer"
-    name = tensor.name
-    if name.rpartition(".")[2] in _BUFFER_NAMES or "rotary_emb" in name.split("."):
+    name, dtype = tensor.name, tensor.dtype
+    if name.rpartition(".")[2] in _BUFFER_NAMES or dtype in ("BOOL", "I64"):
         return "buffer"
-    is_mask = name.endswith(_MASKS) and (len(tensor.shape) > 2 or tensor.dtype in ("BOOL", "U8"))
-    return "buffer" if is_mask or tensor.dtype in ("BOOL", "I64") else "parameter"
+    if "rotary_emb" in name and "rotary_emb" in name.split("."):
+        return "buffer"
+    is_mask = name.endswith(_MASKS) and (len(tensor.shape) > 2 or dtype == "U8")
+    return "buffer" if is_mask else "parameter"
 
 
 def _tied_head(

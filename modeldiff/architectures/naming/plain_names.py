@@ -8,13 +8,14 @@ before all layers and the backbone's own file lacks. Stored names stay as they a
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from modeldiff.architectures.families.family import WEIGHT_NAMES, index_of
-from modeldiff.architectures.naming.layer_lists import Path, is_list_word, layer_positions
+from modeldiff.architectures.families.family import WEIGHT_NAMES
+from modeldiff.architectures.naming.layer_lists import INDEX, is_list_word, layer_numbers
 from modeldiff.architectures.naming.pipeline import without_pipeline
 
 _ANYWHERE = frozenset(
@@ -90,21 +91,33 @@ def plain_names(names: tuple[str, ...]) -> PlainNames:
     reasons: dict[str, str] = {}
     taken: dict[str, str] = {}
     stored = dict.fromkeys(names)
+    words = _wrappers_in(names)
     # The frozen original gives way to the copy in use, wherever the file holds it.
-    for name in sorted(stored, key=lambda name: "original_module" in name):
-        own = bare = _stripped(name, _WRAPPERS)
-        if bare != name and (bare in taken or bare in stored):
-            own = _stripped(name, _ANYWHERE)
-            own = name if own in taken or own in stored else own
-            other = taken.get(bare, bare)
-            reasons[name] = f"beside {other}, which has the same name without its wrappers"
+    first = [name for name in stored if "original_module" not in name]
+    for name in (*first, *(name for name in stored if "original_module" in name)):
+        if not words and name.partition(".")[0] not in _LEADING:
+            own = name
+        else:
+            own = bare = _stripped(name, words)
+            if bare != name and (bare in taken or bare in stored):
+                own = _stripped(name, words & _ANYWHERE)
+                own = name if own in taken or own in stored else own
+                other = taken.get(bare, bare)
+                reasons[name] = f"beside {other}, which has the same name without its wrappers"
         taken[own] = name
         plain[name] = own
     for name, reason in _adapted(stored, plain).items():
         reasons.setdefault(name, reason)
-    modules = without_pipeline(plain.values())
-    own_names = _without_base_class(list(modules.values()))
-    return PlainNames({name: own_names[modules[plain[name]]] for name in stored}, reasons)
+    modules = without_pipeline(list(plain.values()))
+    renamed = dict(zip(plain, _without_base_class(modules), strict=True))
+    return PlainNames({name: renamed[name] for name in stored} if words else renamed, reasons)
+
+
+def _wrappers_in(names: Iterable[str]) -> frozenset[str]:
+    """The words of ``_WRAPPERS`` that are in any of the names: in most checkpoints none, so that
+    none has to be looked for name by name."""
+    text = "\n".join(names)
+    return frozenset(word for word in _WRAPPERS if word in text)
 
 
 def _stripped(name: str, wrappers: frozenset[str]) -> str:
@@ -117,16 +130,16 @@ def _stripped(name: str, wrappers: frozenset[str]) -> str:
             if not follows_copies and segment not in wrappers:
                 left.append(segment)
             follows_copies = segment == "modules_to_save" and segment in wrappers
-    bare = _without_leading(tuple(left))
+    bare = _without_leading(left)
     # A wrapper holds modules: what is left of a name is more than a parameter.
     if not bare or (len(bare) == 1 and bare[0] in WEIGHT_NAMES and len(segments) > 1):
         return name
     return ".".join(bare)
 
 
-def _without_leading(segments: Path) -> Path:
-    start = 0
-    while start < len(segments) - 1 and segments[start] in _LEADING:
+def _without_leading(segments: list[str]) -> list[str]:
+    start, last = 0, len(segments) - 1
+    while start < last and segments[start] in _LEADING:
         start += 1
     return segments[start:]
 
@@ -134,7 +147,9 @@ def _without_leading(segments: Path) -> Path:
 def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
     """What is to be said of matrices beside which an adapter's stand."""
     adapted = {
-        plain[name].partition(".lora_A")[0] for name in stored if name.count(".lora_A.") == 1
+        plain[name].partition(".lora_A")[0]
+        for name in stored
+        if ".lora_A." in name and name.count(".lora_A.") == 1
     }
     under = {name for name in stored if ".base_layer." in name}
     if not adapted and not under:
@@ -147,31 +162,30 @@ def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _without_base_class(names: list[str]) -> dict[str, str]:
+def _without_base_class(names: Sequence[str]) -> Sequence[str]:
     """Each name without the segment that most names of layers begin with."""
-    own_names = dict(zip(names, names, strict=True))
+    own_names = list(names)
     for _ in range(_MOST_PREFIXES):
-        prefix = _base_class([tuple(own.split(".")) for own in own_names.values()])
+        prefix = _base_class(own_names)
         if prefix is None:
             break
-        taken = set(own_names.values())
-        for name, own in own_names.items():
+        taken = set(own_names)
+        for at, own in enumerate(own_names):
             if own.startswith(f"{prefix}."):
                 rest = own[len(prefix) + 1 :]
-                shorter = (".".join(_without_leading(tuple(rest.split(".")))), rest)
-                own_names[name] = next((bare for bare in shorter if bare not in taken), own)
-                taken.add(own_names[name])
+                shorter = (".".join(_without_leading(rest.split("."))), rest)
+                own_names[at] = next((bare for bare in shorter if bare not in taken), own)
+                taken.add(own_names[at])
     return own_names
 
 
-def _base_class(paths: Sequence[Path]) -> str | None:
-    positions = zip(paths, layer_positions(paths), strict=True)
-    layered = [path for path, at in positions if at is not None]
-    first = Counter([path[0] for path in layered]).most_common(1)
+def _base_class(names: Sequence[str]) -> str | None:
+    numbers = layer_numbers(names)
+    layered = [name for name, number in zip(names, numbers, strict=True) if number is not None]
+    first = Counter([name.partition(".")[0] for name in layered]).most_common(1)
     if not first or first[0][1] * 2 <= len(layered):
         return None
     prefix = first[0][0]
-    is_list = is_list_word(prefix) or any(
-        path[0] == prefix and index_of(path[1]) is not None for path in layered
-    )
+    counted = re.compile(re.escape(prefix) + INDEX)
+    is_list = is_list_word(prefix) or any(map(counted.match, layered))
     return None if is_list or prefix in TOWER_WORDS else prefix

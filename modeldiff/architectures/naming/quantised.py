@@ -14,7 +14,7 @@ tensors), quanto (``weight._data``, ``weight._data._data``) and torchao (``_weig
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,15 @@ _PLAIN_BITS = 16
 """Numbers of fewer bits are codes where a config says that weights are quantised."""
 
 
+_PLAIN = frozenset(
+    name
+    for name, stored in STORED_TYPES.items()
+    if name in ("I64", "BOOL") or (stored.kind == "float" and stored.bits >= _PLAIN_BITS)
+)
+"""Types of what holds no codes, but where its name says so."""
+_ENDS_OF_CODES = (*_CODES, _DATA, *_TORCHAO, _BLOCKS)
+
+
 @dataclass(frozen=True)
 class Quantisation:
     """``weights`` has the name that the values would have by the codes' own; ``codes`` what the
@@ -80,12 +89,15 @@ class Quantisation:
     codes: Mapping[str, Codes]
     beside: Mapping[str, tuple[str, str]]
 
-    def value_name(self, name: str) -> str:
-        """The name by which a tensor is placed: the values' own for codes and what goes with
+    def value_names(self, names: Iterable[str]) -> list[str]:
+        """The names by which tensors are placed: the values' own for codes and what goes with
         them."""
-        if name in self.beside:
-            return self.beside[name][0]
-        return self.weights.get(name, name)
+        if not self.weights:  # then nothing goes with them, either
+            return list(names)
+        return [
+            self.beside[name][0] if name in self.beside else self.weights.get(name, name)
+            for name in names
+        ]
 
     def note(self, name: str) -> str:
         """What is to be said of what goes with codes."""
@@ -102,6 +114,9 @@ def read_quantisation(
     weights: dict[str, str] = {}
     codes: dict[str, Codes] = {}
     for name, tensor in tensors.items():
+        # Nearly all tensors of nearly all models are told to be values by this alone.
+        if tensor.dtype in _PLAIN and not name.endswith(_ENDS_OF_CODES):
+            continue
         value = _value_name(name, tensor, tensors, quantised=entries is not None)
         if value is not None and value not in codes:
             weights[name] = value
@@ -110,8 +125,8 @@ def read_quantisation(
     values = {value: name for name, value in weights.items()}
     beside = {
         name: partner
-        for name in tensors
-        if values and name not in weights and (partner := _goes_with(name, values, weights))
+        for name in (tensors if values else ())
+        if name not in weights and (partner := _goes_with(name, values, weights))
     }
     return Quantisation(weights, codes, beside)
 

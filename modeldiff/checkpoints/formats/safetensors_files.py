@@ -23,6 +23,7 @@ from modeldiff.checkpoints.formats.weight_files import (
 )
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.errors import CheckpointChanged, CheckpointError, placing_errors
+from modeldiff.processes.collector import collector_at_rest
 from modeldiff.text.quoting import quoted
 
 _AT_ONCE = 8
@@ -70,7 +71,7 @@ class Safetensors:
         read = dict(zip(files.files, _read_all(source, files.files, budget), strict=True))
         headers = {file: header for file, (header, _) in read.items()}
         shared = files.index is not None and may_share_embedding(source)
-        with budget.timed():
+        with budget.timed(), collector_at_rest():
             assembly = assemble(headers, files.index, source.where(source.named), shared=shared)
         return replace(assembly, heads={file: head for file, (_, head) in read.items()})
 
@@ -121,7 +122,7 @@ def _read_header(source: Source, file: str, budget: OpeningBudget) -> tuple[Head
                     hint="Wait until nothing writes to it any more, then open it again.",
                 )
         raw = start[:length]
-        with budget.timed():
+        with budget.timed(), collector_at_rest():
             header = parse_header(raw, file=file, file_size=stat.size, where=where)
         budget.take_tensors([tensor.name for tensor in header.tensors])
     return header, FileHead(stat, length, sha256(raw))

@@ -41,7 +41,9 @@ def assemble(
         raise NoWeights(
             f"{where} holds no tensors.", hint="Check that this is the file that was meant."
         )
-    tensors = tuple(sorted(by_name.values(), key=lambda tensor: (tensor.file, tensor.offset)))
+    tensors = tuple(by_name.values())
+    if repeated:  # a name stands where the first file had it
+        tensors = tuple(sorted(tensors, key=lambda tensor: (tensor.file, tensor.offset)))
     warnings = _compare_with_index(index, by_name, where, shared) if index else ()
     if repeated:
         warnings = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 
 from modeldiff.architectures.architecture import Architecture
 
@@ -16,4 +15,4 @@ def with_main_kind(architecture: Architecture) -> Architecture:
     counts = Counter(
         {kind: len(kind.layers) for kind in architecture.layer_kinds if kind.tower == main}
     )
-    return replace(architecture, layer_kinds=(counts.most_common(1)[0][0],))
+    return architecture.with_kinds((counts.most_common(1)[0][0],))

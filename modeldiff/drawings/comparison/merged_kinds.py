@@ -18,7 +18,7 @@ def comparable(architecture: Architecture) -> Architecture:
     kinds: dict[object, list[LayerKind]] = {}
     for kind in architecture.layer_kinds:
         kinds.setdefault(_build(kind), []).append(kind)
-    return replace(architecture, layer_kinds=tuple(map(_folded, kinds.values())))
+    return architecture.with_kinds(tuple(map(_folded, kinds.values())))
 
 
 def without_repeats(architecture: Architecture, kinds: Collection[LayerKind]) -> Architecture:
@@ -35,7 +35,7 @@ def without_repeats(architecture: Architecture, kinds: Collection[LayerKind]) ->
         replace(kind, sublayers=tuple(map(briefly, kind.sublayers))) if kind in kinds else kind
         for kind in architecture.layer_kinds
     )
-    return replace(architecture, layer_kinds=tuple(shown))
+    return architecture.with_kinds(tuple(shown))
 
 
 def _build(kind: LayerKind) -> object:

@@ -56,7 +56,7 @@ def _sublayers(drawing: Drawing) -> Iterator[tuple[str, Drawing]]:
     for kind in kinds[:1]:
         for sublayer in kind.sublayers:
             one = replace(kind, sublayers=(sublayer,))
-            yield sublayer.name, _of(main, replace(main.architecture, layer_kinds=(one,)))
+            yield sublayer.name, _of(main, main.architecture.with_kinds((one,)))
 
 
 def _of(drawing: Drawing, architecture: Architecture) -> Drawing:

@@ -1,0 +1,54 @@
+"""The flow of data through a checkpoint's model, worked out as it is asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from modeldiff.architectures.architecture import LayerKind, Node
+from modeldiff.architectures.graph.blocks import Blocks, read_blocks
+from modeldiff.architectures.graph.data_order import DataOrder
+from modeldiff.architectures.spec import ModelSpec
+from modeldiff.processes.collector import collector_at_rest
+
+
+class ReadFlow:
+    """As ``DataFlow``, of what was read. A made-up file may have a node a tensor, and who only asks
+    what the tensors are needs none of them."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._spec = spec
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns in layers."""
+        return self._order.inside
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """The columns outside of the layers."""
+        return self._order.outside
+
+    @property
+    def stem(self) -> tuple[Node, ...]:
+        """The nodes before the layers."""
+        return self._blocks.stem
+
+    @property
+    def layer_kinds(self) -> tuple[LayerKind, ...]:
+        """Which layers are built how."""
+        return self._blocks.layer_kinds
+
+    @property
+    def tail(self) -> tuple[Node, ...]:
+        """The nodes after the layers."""
+        return self._blocks.tail
+
+    @cached_property
+    def _order(self) -> DataOrder:
+        with collector_at_rest():
+            return DataOrder(p.place for p in self._spec.parameters if p.role != "buffer")
+
+    @cached_property
+    def _blocks(self) -> Blocks:
+        with collector_at_rest():
+            return read_blocks(self._spec)
