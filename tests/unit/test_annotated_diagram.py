@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from modeldiff.architectures import Architecture, understand
+from modeldiff.architectures.architecture import GivenFlow
 from modeldiff.changes import ChangeTable
 from modeldiff.changes.change import SharedRows
 from modeldiff.checkpoints import open_checkpoint
@@ -275,10 +276,10 @@ def test_a_box_names_the_tensors_behind_it() -> None:
 
 
 def test_an_architecture_without_layers_or_tail_is_still_drawn() -> None:
-    bare = replace(model("strange"), layer_kinds=(), layer_count=0)
+    bare = replace(model("strange").with_kinds(()), layer_count=0)
     svg = Drawing(bare, "x", MEDIAN).svg(1232, LIGHT)
     assert [one.get("data-node") for one in nodes(svg)] == ["tok_table"]
-    nothing = replace(bare, stem=(), parameters=())
+    nothing = replace(bare, parameters=(), flow=GivenFlow((), (), (), (), ()))
     assert ElementTree.fromstring(Drawing(nothing, "x", MEDIAN, 5).svg(1232, LIGHT)) is not None
 
 
