@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modeldiff.checkpoints import Reference
+from modeldiff.checkpoints.hub import visibility
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ResultError
 from modeldiff.results import Asker, job_request, run_diff
@@ -296,3 +299,16 @@ def test_a_performer_is_told_of_the_jobs_end(pairs: tuple[Comparison, ...]) -> N
     assert stopping is not None and stopping.active
     assert manager.submit(pairs[1], asker=ADA).id != job.id, "what is to stop is not joined"
     assert not manager.shut_down(0.01)
+
+
+def test_who_waits_is_not_told_of_a_private_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = [str(write_model(tmp_path / name, seed=1)) for name in "ab"]
+    comparison = Comparison.open(*sides)
+    assert BackgroundJob(comparison, "cpu", None, ADA).names
+    monkeypatch.setattr(visibility, "is_for_everybody", lambda repo: repo != "ada/secret")
+    secret = Reference("hub", "ada/secret", "ada/secret")
+    base = comparison.base
+    private = replace(base, checkpoint=replace(base.checkpoint, reference=secret))
+    assert BackgroundJob(replace(comparison, base=private), "cpu", None, ADA).names == ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from huggingface_hub import constants
 
 from modeldiff.checkpoints.hub import metadata_cache as hub_cache
+from modeldiff.checkpoints.references import Reference
 from modeldiff.settings.startup import is_server
 from modeldiff.settings.table import HF_ENDPOINT, HUB
 
@@ -34,3 +35,8 @@ def is_for_everybody(repo: str) -> bool:
     """Whether each viewer of this app may be told of ``repo`` (``owner/name``), and shown what was
     measured of it, without the Hub being asked whether they may open it."""
     return not is_server() or HUB.value().names(repo) or is_public(hub_endpoint(), repo)
+
+
+def is_reference_for_everybody(reference: Reference) -> bool:
+    """``is_for_everybody`` of what a reference names; true of what is no repository of the Hub."""
+    return reference.kind != "hub" or is_for_everybody(reference.location)

@@ -30,8 +30,9 @@ ones only: a pair of some megabytes does not stand behind one of some hundred gi
 @dataclass(frozen=True)
 class QueuePlace:
     """Where a job stands that waits: ``ahead`` is how many go before it, the one that runs now
-    included. That one is the diff or drill-down of ``names`` (both models), asked for by ``owner``
-    (empty where nobody is known), and ends in ``seconds_left``; None while nothing can be said."""
+    included. That one is the diff or drill-down of ``names`` (both models; empty where not
+    everybody may know of them), asked for by ``owner`` (empty where nobody is known), and ends in
+    ``seconds_left``; None while nothing can be said."""
 
     ahead: int
     names: str = ""
@@ -100,8 +101,12 @@ class BackgroundJob:
         self.references, self.device, self.drill_down = comparison.references, device, drill_down
         self.alignment = comparison.alignment
         # By their own names: a label is what one viewer typed, and this is shown to others.
-        sides = (side.reference for side in comparison.checkpoints)
-        self.names = " → ".join(names_apart(*sides))
+        # The import is late: it brings the Hub's client, which the command line can do without.
+        from modeldiff.checkpoints.hub.visibility import is_reference_for_everybody
+
+        sides = tuple(side.reference for side in comparison.checkpoints)
+        shown = all(map(is_reference_for_everybody, sides))
+        self.names = " → ".join(names_apart(*sides)) if shown else ""
         self.lane = _lane(comparison, drill_down)
         self.state: JobState = "queued"
         self.progress: Progress | None = None

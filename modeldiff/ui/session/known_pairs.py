@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import streamlit as st
 
 from modeldiff.checkpoints import Reference, parse_reference
-from modeldiff.checkpoints.hub.visibility import is_for_everybody
+from modeldiff.checkpoints.hub.visibility import is_reference_for_everybody
 from modeldiff.checkpoints.names import model_name
 from modeldiff.errors import InvalidReference
 from modeldiff.results import asked_by, list_results
@@ -72,9 +72,7 @@ def _label(base: str, target: str) -> str:
 
 def _may_be_listed(text: str) -> bool:
     reference = _reference(text)
-    if reference is None:
-        return False
-    return reference.kind != "hub" or is_for_everybody(reference.location)
+    return reference is not None and is_reference_for_everybody(reference)
 
 
 def _name(text: str) -> str:
