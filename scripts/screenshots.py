@@ -92,6 +92,10 @@ def shoot(browser: Browser, url: str, shot: Shot) -> None:
         page.screenshot(path=shot.path, animations="disabled")
 
 
+_WITHOUT_DIFF = ("Evolution", "Beyond the weights", "Gallery")
+"""Pages that show nothing of what was measured."""
+
+
 @contextmanager
 def _opened(browser: Browser, url: str, view: View, theme: Theme, width: int) -> Iterator[Page]:
     query = {**_DEFAULT_PAIR, **view.query, "embed_options": f"{theme}_theme"}
@@ -103,7 +107,7 @@ def _opened(browser: Browser, url: str, view: View, theme: Theme, width: int) ->
 
 
 def _wait_for_diff(page: Page) -> None:
-    if page.get_by_role("heading", level=1).inner_text() != "Evolution":
+    if page.get_by_role("heading", level=1).inner_text() not in _WITHOUT_DIFF:
         expect(page.locator(".st-key-measured")).to_be_attached(timeout=180_000)
     settle(page)
 

@@ -202,7 +202,7 @@ class TestIndexAtOdds:
             ("c", "model-2.safetensors"),
         ]
         said = " ".join(checkpoint.warnings)
-        assert "1 tensors that the index doesn't list" in said
+        assert "1 tensor that the index doesn't list" in said
         assert "1 tensor is in another shard" in said
         assert "1 bytes of weights; the shards hold 32" in said
 
