@@ -205,11 +205,12 @@ class Progress:
     """How far a long act has come.
 
     ``phase`` is ``"fetching"`` (bytes of a download), ``"waiting"`` (another process measures the
-    same pair) or ``"measuring"`` (bytes read of both sides). Bytes are counts since the act began;
+    same pair), ``"compiling"`` (what measures, once a machine; ``current`` says how far that is) or
+    ``"measuring"`` (bytes read of both sides). Bytes are counts since the act began;
     ``resumed_bytes`` of them were found in a journal and not read again.
     """
 
-    phase: Literal["fetching", "waiting", "measuring"]
+    phase: Literal["fetching", "waiting", "compiling", "measuring"]
     bytes_done: int
     bytes_total: int
     tensors_done: int

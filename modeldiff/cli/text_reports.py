@@ -132,6 +132,7 @@ def report_diff(result: Result, terminal: Terminal, chosen: ChosenRows | None = 
     that were ``chosen``, and what could not be compared."""
     header, changes = result.header, result.changes
     # Late: who wants a document or no words needs none of it.
+    from modeldiff.findings.evidence import is_equal
     from modeldiff.findings.narrative import narrate
     from modeldiff.findings.summary import summarize
 
@@ -164,7 +165,8 @@ def report_diff(result: Result, terminal: Terminal, chosen: ChosenRows | None = 
 
         report_heat_table(changes, terminal)
         if chosen is None:
-            _report_extremes("Most changed", summary.most_changed, terminal)
+            moved = [change for change in summary.most_changed if not is_equal(change)]
+            _report_extremes("Most changed", moved, terminal)
             _report_extremes("Least changed", summary.least_changed, terminal)
     if chosen is not None:
         _report_chosen(chosen, terminal)
@@ -259,6 +261,8 @@ def _report_floor(statistics: Statistics, terminal: Terminal) -> None:
 
 
 def _report_extremes(title: str, changes: Sequence[Change], terminal: Terminal) -> None:
+    if not changes:
+        return
     terminal.heading(title)
     rows = [
         (_name(change.pair), format_shape(change.pair.base.shape), *_numbers(change.statistics))

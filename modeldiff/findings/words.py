@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from modeldiff.architectures import Place
-from modeldiff.text.formatting import format_layers, format_pct
+from modeldiff.text.formatting import counted, format_layers, format_pct
 
 MOST_NAMED = 3
 
@@ -18,7 +19,9 @@ def place_words(place: Place) -> str:
 
 
 def places_words(places: Sequence[Place]) -> str:
-    """Several places by their columns and layers, in a few words."""
+    """Several places by their columns and layers, in a few words; of many the first, and how many
+    more."""
+    counts = Counter(place.column for place in places)
     layers_of: dict[str, list[int]] = {}
     for place in places:
         layers = layers_of.setdefault(place.column, [])
@@ -32,7 +35,8 @@ def places_words(places: Sequence[Place]) -> str:
         for layers, columns in alike.items()
     ]
     if len(parts) > MOST_NAMED:
-        parts = [*parts[: MOST_NAMED - 1], "elsewhere"]
+        rest = sum(counts[name] for names in [*alike.values()][MOST_NAMED - 1 :] for name in names)
+        parts = [*parts[: MOST_NAMED - 1], counted(rest, "more place")]
     return "; ".join(parts)
 
 

@@ -36,6 +36,7 @@ that is not theirs, so this is never called; but it has to be there."""
 _CTYPES: dict[str, Any] = {"i64": ctypes.c_int64, "u32": ctypes.c_uint32, "u64": ctypes.c_uint64}
 
 Kernel = Callable[..., int]
+OnStep = Callable[[int, int], None]
 
 
 @dataclass(eq=False)
@@ -58,15 +59,16 @@ class KernelLibrary:
     _loaded: Mapping[str, Kernel] | None = field(default=None, repr=False)
     _engine: Any = field(default=None, repr=False)
 
-    def load(self) -> Mapping[str, Kernel]:
+    def load(self, on_step: OnStep | None = None) -> Mapping[str, Kernel]:
         """The kernels by name, from this process, the cache folder or the compiler, whichever comes
-        first."""
+        first. ``on_step`` hears how many steps of compiling are done, of how many; an error that it
+        raises ends it."""
         with self._lock:
             if self._loaded is None:
                 file = self.private_file()
                 object_code = _stored(file) if file else None
                 if object_code is None:
-                    object_code = self._compile()
+                    object_code = self._compile(on_step or _unheard)
                     _store(file, object_code)
                 self._loaded = self._link(object_code)
             return self._loaded
@@ -115,9 +117,9 @@ class KernelLibrary:
             for name, signature in self.signatures.items()
         }
 
-    def _compile(self) -> bytes:
+    def _compile(self, on_step: OnStep) -> bytes:
         """Machine code for this processor: one object file that holds the kernels under their
-        names."""
+        names. A step is a kernel, and the last one all of them together."""
         logger.info(
             "compiling %s for this processor; this happens once and takes seconds", self.name
         )
@@ -129,7 +131,9 @@ class KernelLibrary:
         entries = importlib.import_module(self.module)
         types = _numba_types()
         linked = llvm.parse_assembly(_NO_DESTRUCTOR)
-        for name, words in self.signatures.items():
+        steps = len(self.signatures) + 1
+        for done, (name, words) in enumerate(self.signatures.items()):
+            on_step(done, steps)
             signature = numba.types.int64(*[types[word] for word in words.split()])
             options = EXACT if self.exact else MEASURING
             dispatcher = numba.njit(signature, **options)(getattr(entries, name))
@@ -141,6 +145,7 @@ class KernelLibrary:
                 elif not function.is_declaration:
                     function.linkage = "internal"
             linked.link_in(module)
+        on_step(steps - 1, steps)
         machine = _target_machine()
         builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
         passes = llvm.create_new_module_pass_manager()
@@ -154,6 +159,10 @@ class KernelLibrary:
         if not called <= set(_FROM_C):
             raise AssertionError(f"the kernels call {sorted(called)}")
         return bytes(machine.emit_object(linked))
+
+
+def _unheard(done: int, steps: int) -> None:
+    """Nobody wants to know."""
 
 
 def _function(address: int, signature: str) -> Kernel:

@@ -298,16 +298,21 @@ class _Diff:
         """Compile the kernels where this machine never did: no part of the time it takes to
         measure, and long enough to be said."""
         if not are_compiled():
-            doing = "compiling the kernels for this processor, once"
-            self._report(replace(self._resumed, current=doing))
-            kernels()
+            kernels(self._compiling("kernel"))
         decoded = any(
             needs_kernels(side) for pair in self._pairs for side in (pair.base, pair.target)
         )
         if decoded and not GGML_KERNELS.is_compiled():
-            doing = "compiling the decoders of GGUF for this processor, once"
-            self._report(replace(self._resumed, current=doing))
-            GGML_KERNELS.load()
+            GGML_KERNELS.load(self._compiling("GGUF decoder"))
+
+    def _compiling(self, what: str) -> Callable[[int, int], None]:
+        """Reports each step of compiling; that may be cancelled between two of them."""
+
+        def report(done: int, steps: int) -> None:
+            current = f"{what} {done + 1} of {steps - 1}" if done < steps - 1 else "machine code"
+            self._report(replace(self._resumed, phase="compiling", current=current))
+
+        return report
 
     def _resume_from(self, pairs: Sequence[Pair]) -> None:
         done = _bytes(pairs)

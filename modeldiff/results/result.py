@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.changes import ChangeTable
+from modeldiff.checkpoints import parse_reference
+from modeldiff.checkpoints.names import model_name
 from modeldiff.comparison import comparison_key
+from modeldiff.errors import InvalidReference
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,12 @@ class ResultHeader:
     target_unread: tuple[str, ...] = ()
 
     @property
+    def names(self) -> tuple[str, str]:
+        """What people call base and target, by their references; a reference that means nothing
+        here by its last part."""
+        return _name(self.base_reference), _name(self.target_reference)
+
+    @property
     def unread(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """What lies with base's and with target's weights and was not read."""
         return self.base_unread, self.target_unread
@@ -60,6 +69,13 @@ class Result:
     key: str
     header: ResultHeader
     changes: ChangeTable
+
+
+def _name(reference: str) -> str:
+    try:
+        return model_name(parse_reference(reference))
+    except InvalidReference:
+        return reference.rstrip("/").rpartition("/")[2] or reference
 
 
 def is_key(text: str) -> bool:

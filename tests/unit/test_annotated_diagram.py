@@ -23,7 +23,7 @@ from modeldiff.drawings.annotated.heads import heads_of
 from modeldiff.drawings.output.text_sizes import least_text_size
 from tests.support.annotated import read_annotated
 from tests.support.architectures import ALL, llama_like, moe_like
-from tests.support.changes import continued, made_changes
+from tests.support.changes import continued, made_changes, made_statistics
 from tests.support.named_shapes import checkpoint
 
 MEDIAN = METRICS[0]
@@ -187,6 +187,28 @@ def test_the_key_names_both_scales_and_where_they_end() -> None:
     assert "norms and biases" not in " ".join(
         ElementTree.fromstring(drawing("llama").svg(1232, LIGHT)).itertext()
     )
+
+
+def test_no_number_says_0_where_tensors_are_equal_or_a_few_elements_moved() -> None:
+    """A median of 0 is said of both, and means neither."""
+    architecture = model("llama")
+    changes = made_changes(architecture, architecture, lambda _: 0.0)
+    rows = [
+        replace(row, statistics=made_statistics(20.0, unchanged=0.88))
+        if row.pair.place.component.endswith("q_proj")
+        else row
+        for row in changes
+    ]
+    for layer in (None, 0):
+        svg = Drawing(architecture, "x", MEDIAN, layer, ChangeTable(rows)).svg(1232.0, LIGHT)
+        drawn = {one.get("data-node"): one for one in nodes(svg)}
+        query, key = drawn["self_attn.q_proj"], drawn["self_attn.k_proj"]
+        assert "≈" in query.itertext() and "=" in key.itertext()
+        assert "12.0 % of its elements moved" in (query.get("aria-label") or "")
+        assert "exactly equal" in (key.get("aria-label") or "")
+        texts = [*ElementTree.fromstring(svg).itertext()]
+        assert "≈  fewer than half its elements moved" in texts and "=  exactly equal" in texts
+        assert not any(text.startswith("0.00") for text in texts)
 
 
 def test_numbers_have_the_colour_of_their_own_scale() -> None:

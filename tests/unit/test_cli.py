@@ -25,6 +25,7 @@ from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import table_lines
 from modeldiff.results import load_result
 from modeldiff.results.store.result_parquet import decode_result
+from tests.support.planted import add_noise, llama_values, write_values
 from tests.support.results import cache_at, write_model
 
 ROOT = Path(__file__).parents[2]
@@ -196,6 +197,22 @@ class TestDiff:
         assert main(["diff", base, base, "--json"]) == 0
         for row in document(capsys)["tensors"]:
             assert (row["median_pct"], row["unchanged_pct"]) == (0.0, 100.0)
+
+    def test_identical_tensors_are_not_the_most_changed(
+        self, tmp_path: Path, capsys: Output
+    ) -> None:
+        base = llama_values(2)
+        sides = base, add_noise(base, 0.2, "layers.1.self_attn.q_proj", "layers.0.mlp.up_proj")
+        pair = [
+            str(write_values(tmp_path / name, values))
+            for name, values in zip(("base", "target"), sides, strict=True)
+        ]
+        main(["diff", *pair])
+        shown = capsys.readouterr().out
+        most = shown.partition("Most changed")[2].partition("Least changed")[0]
+        assert most.count("_proj") == 2 and "q_proj" in most and "up_proj" in most
+        main(["diff", pair[0], pair[0]])
+        assert "Most changed" not in capsys.readouterr().out
 
     def test_infinity(self, tmp_path: Path, capsys: Output) -> None:
         for name, value in (("zeros", 0.0), ("ones", 1.0)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modeldiff.native.library import Kernel, KernelLibrary
+from modeldiff.native.library import Kernel, KernelLibrary, OnStep
 
 _SIDES = "raw i64 u32* raw i64 u32*"
 """The two sides of a chunk: bytes, how to decode them, and a table for that."""
@@ -32,8 +32,8 @@ MEASURING_KERNELS = KernelLibrary(
 class Kernels:
     """The compiled kernels as functions, by their names."""
 
-    def __init__(self) -> None:
-        functions = MEASURING_KERNELS.load()
+    def __init__(self, on_step: OnStep | None = None) -> None:
+        functions = MEASURING_KERNELS.load(on_step)
         self.measure32: Kernel = functions["measure32"]
         self.measure_batch: Kernel = functions["measure_batch"]
         self.refine32: Kernel = functions["refine32"]
@@ -47,11 +47,12 @@ class Kernels:
 _kernels: Kernels | None = None
 
 
-def kernels() -> Kernels:
-    """The kernels, from this process, the cache folder or the compiler, whichever comes first."""
+def kernels(on_step: OnStep | None = None) -> Kernels:
+    """The kernels, from this process, the cache folder or the compiler, whichever comes first;
+    ``on_step`` is as ``KernelLibrary.load`` has it."""
     global _kernels
     if _kernels is None:
-        _kernels = Kernels()
+        _kernels = Kernels(on_step)
     return _kernels
 
 

@@ -78,7 +78,7 @@ class Drawing:
         parts = [over, f'<g transform="translate(0 {y:.1f})">{inner}</g>']
         y += height + 30
         if self.changes:
-            key, own = legend_tags(self.scales(), Colours(palette), width)
+            key, own = legend_tags(self.scales(), Colours(palette), width, self._signs())
             parts.append(f'<g transform="translate(0 {y - 18:.1f})">{key}</g>')
             y += own + 12
         if not listed:
@@ -136,6 +136,13 @@ class Drawing:
             second: choose_value_scale(values[second], self.metric, floors[second])
             for second in (False, True)
         }
+
+    def _signs(self) -> tuple[str, ...]:
+        """The signs that stand for numbers in some layer, or over all of them."""
+        table = self.changes or ChangeTable()
+        merges = *table.merged("cell").values(), *table.merged("column").values()
+        signs = {self.metric.sign(statistics) for statistics in merges}
+        return tuple(sorted(signs - {""}))
 
     def _layers(
         self, width: float, palette: Palette, parameters: list[ListedParameter]

@@ -27,9 +27,11 @@ class BoxValue:
     """One parameter of a component (its weight, its bias), over the experts and layers asked for.
 
     ``value`` is of the metric, None where there is none; ``words`` then say why, and stand beside
-    the value where it needs them (``tied``, ``NOT_FINITE_WORDS``, ``PARTLY_WORDS``). ``spread`` has
-    the value of each layer, None where a layer has none; it is empty unless several layers were
-    asked for.
+    the value where it needs them (``tied``, ``NOT_FINITE_WORDS``, ``PARTLY_WORDS``). ``sign``
+    stands for a value that says less than is known (see ``Metric.sign``), ``moved_pct`` is the
+    share of the elements that moved, in percent; None where there is no value. ``spread`` has the
+    value of each layer, None where a layer has none; it is empty unless several layers were asked
+    for.
     ``elements`` are a layer's trained ones, ``share`` those of all these layers over the model's
     (0 to 1; 0 where tied).
     """
@@ -37,6 +39,8 @@ class BoxValue:
     parameter: str
     value: float | None
     words: str
+    sign: str
+    moved_pct: float | None
     spread: tuple[float | None, ...]
     tensors: tuple[Sequence[Parameter], ...]
     elements: int
@@ -58,6 +62,12 @@ class BoxValue:
         names = [name[:_LONGEST_NAME] for name in islice(self.names, _NAMES_SHOWN)]
         more = self.count - len(names)
         return ", ".join(names) + (f" and {more:,} more" if more else "")
+
+
+def _moved_pct(statistics: Statistics | None) -> float | None:
+    if statistics is None or statistics.unchanged_pct is None:
+        return None
+    return 100.0 - statistics.unchanged_pct
 
 
 class BoxValues:
@@ -107,6 +117,8 @@ class BoxValues:
             parameter=name,
             value=self.metric.value(whole),
             words=self._why(groups, whole, node),
+            sign=self.metric.sign(whole),
+            moved_pct=_moved_pct(whole),
             spread=tuple(self.metric.value(s) for s in layers) if len(groups) > 1 else (),
             tensors=tuple(groups.values()),
             elements=trained[0],

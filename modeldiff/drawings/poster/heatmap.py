@@ -13,9 +13,11 @@ from modeldiff.results import Result
 
 
 def poster_heatmap(
-    result: Result, comparison: Comparison, palette: Palette, size: HeatmapSize
+    result: Result, comparison: Comparison | None, palette: Palette, size: HeatmapSize
 ) -> str:
-    """The heatmap of a result's median change as an SVG of this ``size``."""
-    architectures = comparison.base.architecture, comparison.target.architecture
+    """The heatmap of a result's median change as an SVG of this ``size``; without the
+    ``comparison`` its columns are grouped by their names alone."""
+    sides = () if comparison is None else (comparison.base, comparison.target)
+    architectures = [side.architecture for side in sides]
     cells = gather_cells(result.changes, *architectures)
     return heatmap_svg(Heatmap.of_cells(cells, METRICS[0]), size, palette=palette)

@@ -37,8 +37,9 @@ _HEATMAP_SIZE = HeatmapSize(WIDTH - 2 * _RIM - 32, font=15, rows=390, widest=140
 """As wide as the sheet less its rim and the drawing's own."""
 
 
-def poster(result: Result, comparison: Comparison, palette: Palette, paper: Paper) -> Figure:
-    """The poster of a finished diff in these colours, on this paper.
+def poster(result: Result, comparison: Comparison | None, palette: Palette, paper: Paper) -> Figure:
+    """The poster of a finished diff in these colours, on this paper. Without the ``comparison``
+    (None: a kept result, whose checkpoints were not opened) it has neither diagram nor facts.
 
     Whole references and fingerprints are in the file's metadata.
     """
@@ -49,12 +50,13 @@ def poster(result: Result, comparison: Comparison, palette: Palette, paper: Pape
         f"measured on {header.device} by modeldiff {header.version}, {header.created}, "
         f"options: {header.options_text}",
     )
-    names = comparison.names
+    names = header.names if comparison is None else comparison.names
+    diagram = "" if comparison is None else _diagram(result, comparison, names[1], palette)
     svg = poster_svg(
         names,
         poster_words(result, comparison),
         poster_heatmap(result, comparison, palette, _HEATMAP_SIZE),
-        _diagram(result, comparison, names[1], palette),
+        diagram,
         palette,
     )
     return figure(svg, PAPERS[paper], f"What changed from {names[0]} to {names[1]}", origin)

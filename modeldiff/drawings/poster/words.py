@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from modeldiff.architectures import FactPair
 from modeldiff.architectures.facts.diagram_anchors import in_brief
 from modeldiff.architectures.facts.lineage import telling
 from modeldiff.comparison import Comparison
@@ -43,26 +44,27 @@ class PosterWords:
     origin: str
 
 
-def poster_words(result: Result, comparison: Comparison) -> PosterWords:
-    """The words of a finished diff's poster."""
+def poster_words(result: Result, comparison: Comparison | None) -> PosterWords:
+    """The words of a finished diff's poster; without the ``comparison`` none on how the models are
+    built."""
     narrative = narrate(result.changes)
     changes, header = result.changes, result.header
     prints = (header.base_fingerprint, header.target_fingerprint)
     short = " → ".join(one.rpartition(":")[2][:_DIGITS] for one in prints)
     origin = (f"modeldiff {header.version}", header.created[:10], header.device, short)
-    same = [pair for pair in comparison.facts if pair.same]
+    facts = () if comparison is None else comparison.facts
     return PosterWords(
         sentence=narrative.headline,
         more=narrative.facts[:_MOST_FACTS],
-        entries=tuple(_entries(result, comparison)),
-        same=_same(len(same), len(comparison.facts), comparison),
+        entries=tuple(_entries(result, facts)),
+        same="" if comparison is None else _same(facts, comparison.target.architecture.title),
         coverage=next(iter(describe_coverage(changes, coverage_of(changes))), ""),
         origin=" · ".join(origin),
     )
 
 
-def _entries(result: Result, comparison: Comparison) -> Iterator[PosterEntry]:
-    different = [pair for pair in comparison.facts if not pair.same]
+def _entries(result: Result, facts: Sequence[FactPair]) -> Iterator[PosterEntry]:
+    different = [pair for pair in facts if not pair.same]
     for pair in telling(different)[:_MOST_DIFFERENCES]:
         old, new = in_brief(pair)
         yield PosterEntry("structure", pair.label, f"{old} → {new}", pair.meaning_beside_label)
@@ -77,8 +79,8 @@ def _entries(result: Result, comparison: Comparison) -> Iterator[PosterEntry]:
         yield PosterEntry("weights", "All weights together", value, ", ".join(numbers))
 
 
-def _same(same: int, every: int, comparison: Comparison) -> str:
-    title = comparison.target.architecture.title
-    if same == every:
-        return f"Built the same: {title}, all {every} facts."
+def _same(facts: Sequence[FactPair], title: str) -> str:
+    same = sum(pair.same for pair in facts)
+    if same == len(facts):
+        return f"Built the same: {title}, all {same} facts."
     return f"The other {same} facts are the same: {title}."

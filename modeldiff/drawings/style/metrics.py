@@ -17,6 +17,8 @@ _UNRELATED_MEDIAN = 100 * math.sqrt(2)
 _T95 = -math.tan(0.95 * math.pi)
 _UNRELATED_P95 = 100 * (1 + math.sqrt(1 + 2 * _T95 * _T95)) / _T95
 
+EQUAL_SIGN, FEW_SIGN = "=", "≈"
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -43,6 +45,15 @@ class Metric:
     def value(self, statistics: Statistics | None) -> float | None:
         """This statistic of one tensor (or of several, merged); None where there is none."""
         return None if statistics is None else self.read(statistics)
+
+    def sign(self, statistics: Statistics | None) -> str:
+        """What stands in the number's place: ``=`` where every element is equal, ``≈`` where some
+        moved and too few to show in it; empty for the number itself."""
+        if statistics is None or statistics.nonfinite_base or statistics.nonfinite_target:
+            return ""
+        if statistics.unchanged_pct == 100.0:
+            return EQUAL_SIGN
+        return FEW_SIGN if self.has_floor and self.value(statistics) == 0 else ""
 
     @property
     def of_vectors(self) -> Metric:

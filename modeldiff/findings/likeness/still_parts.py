@@ -85,8 +85,8 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
         )
     if few_flips(moved):
         return (
-            "where matrices moved, far fewer signs flipped than training that far would flip, as "
-            "when values are rounded to few bits (quantised)."
+            "where matrices moved, far fewer signs flipped than noise of this size would flip: the "
+            "change scales with each value, or sits in large values."
         )
     if layers == {c.pair.place.layer for c in rows} and all(map(is_moved, rows)):
         if small or None in layers:

@@ -219,7 +219,7 @@ def _decoded_progress(content: Mapping[str, Any] | None) -> Progress | None:
         return None
     names = ("bytes_done", "bytes_total", "tensors_done", "tensors_total", "resumed_bytes")
     done, total, tensors_done, tensors, resumed = (int(content[name]) for name in names)
-    phase = _one_of(content["phase"], ("fetching", "waiting", "measuring"))
+    phase = _one_of(content["phase"], ("fetching", "waiting", "compiling", "measuring"))
     return Progress(phase, done, total, tensors_done, tensors, resumed, _text(content["current"]))
 
 

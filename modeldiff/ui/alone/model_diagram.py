@@ -9,6 +9,7 @@ from modeldiff.drawings import METRICS
 from modeldiff.drawings.annotated.annotated import LEAST_TEXT, Drawing
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
 from modeldiff.model import Model
+from modeldiff.text.file_names import file_slug
 from modeldiff.ui.alone.weight_spectrum import spectrum_at
 from modeldiff.ui.controls.choosers import choose_layer
 from modeldiff.ui.controls.downloads import side_provenance
@@ -49,7 +50,7 @@ def _draw(model: Model) -> None:
     drawing = Drawing(architecture, model.name, METRICS[0], layer, None, selected=component)
     page_diagram(drawing, model.name)
     figure_downloads(
-        "modeldiff-diagram",
+        f"{file_slug(model.name)}-diagram",
         drawing.svg,
         text_px=LEAST_TEXT,
         caption=drawing.caption(),

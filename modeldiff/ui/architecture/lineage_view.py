@@ -26,6 +26,7 @@ from modeldiff.drawings.style.fonts import SANS, SERIF
 from modeldiff.errors import InvalidReference
 from modeldiff.findings.release_dates import release_text
 from modeldiff.model import Model
+from modeldiff.text.file_names import pair_slug
 from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.session.opening import NotOpened, Side, open_side
 from modeldiff.ui.session.presenting import present_button
@@ -96,7 +97,7 @@ def _figure(opened: Sequence[tuple[Model, LineageStep]]) -> None:
         draw(width, CSS_PALETTE, "inherit", "var(--st-heading-font)"), key="stacks", least=1.0
     )
     figure_downloads(
-        "modeldiff-evolution",
+        f"{pair_slug((models[0].name, models[-1].name))}-evolution",
         draw,
         text_px=EVOLUTION_TEXT,
         caption=evolution_caption(models),

@@ -14,6 +14,7 @@ from modeldiff.drawings.comparison.side_by_side import SideBySide, side_by_side,
 from modeldiff.drawings.comparison.side_by_side_svg import side_by_side_svg
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
 from modeldiff.model import Model
+from modeldiff.text.file_names import pair_slug
 from modeldiff.ui.controls.downloads import provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.place.place_panel import explanation_text
@@ -46,7 +47,7 @@ def architecture_drawings(comparison: Comparison, facts: Sequence[FactPair]) -> 
     )
     st.caption("Data runs upward. Click a box to read what it does.")
     figure_downloads(
-        "modeldiff-blocks",
+        f"{pair_slug(names)}-blocks",
         lambda _, palette: side_by_side_svg(drawing, names, palette=palette),
         text_px=None,
         caption=_caption(comparison),

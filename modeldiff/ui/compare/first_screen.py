@@ -3,6 +3,7 @@ how much of it was measured. Every state of a diff has the same places."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import streamlit as st
@@ -22,7 +23,9 @@ from modeldiff.findings.narrative import narrate
 from modeldiff.findings.words import enumeration
 from modeldiff.results import Result
 from modeldiff.text.formatting import counted, format_bytes, format_count, format_duration
+from modeldiff.ui.compare.saved_cell import saved_cell, saved_cell_panel
 from modeldiff.ui.controls.diff_progress import DiffState, changes_so_far, diff_status
+from modeldiff.ui.heatmap.cell_choice import keep_cell
 from modeldiff.ui.heatmap.small_heatmap import small_heatmap
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.summary.narrative_panel import narrative_of, sentence_text
@@ -31,8 +34,10 @@ from modeldiff.ui.widgets.how_to_read import how_to_read
 from modeldiff.ui.widgets.linked_html import Link, LinkedEntry, linked_entries, linked_line
 
 _MOST_ENTRIES = 4
-_LONG = 130
-"""Letters of a gist of which the first clause is enough here: all of it stands below."""
+_LONG = 105
+"""Letters of a gist of which the first clause is enough here: all of it stands below. It has one
+line, beside what explains the picture."""
+_IN_BRACKETS = re.compile(r" \([^()]*\)")
 _PICTURE_AND_LIST = [2.09, 1]
 
 
@@ -72,12 +77,16 @@ def saved_screen(result: Result) -> None:
         for line in measured_sentences(result):
             st.markdown(sentence_text(line))
         _likeness_line(result)
-    picture, differences = st.columns(_PICTURE_AND_LIST, gap="medium")
+    picture, beside = st.columns(_PICTURE_AND_LIST, gap="medium")
+    chosen = saved_cell(result.changes)
     with picture:
-        small_heatmap(result.changes, linked=False)
-    with differences:
-        st.subheader("What differs", anchor=False)
-        linked_entries(saved_differences(result), key="what_differs")
+        small_heatmap(result.changes, chosen=chosen, on_choose=keep_cell)
+    with beside:
+        if chosen is not None:
+            saved_cell_panel(result.changes, chosen)
+        else:
+            st.subheader("What differs", anchor=False)
+            linked_entries(saved_differences(result), key="what_differs")
     with st.container(key="measured"):
         _coverage_line(result, linked=False)
 
@@ -135,20 +144,20 @@ def likeness_gist(result: Result | None) -> str:
     """What the change is like, in one plain sentence; empty where nothing is known of that."""
     likeness = narrative_of(result).likeness if result is not None else ()
     gist = likeness[0] if likeness else ""
-    return f"{gist.partition(': ')[0].removesuffix('.')}." if len(gist) > _LONG else gist
+    if len(gist) > _LONG:
+        gist = f"{gist.partition(': ')[0].removesuffix('.')}."
+    # Where something is stands below, with all the rest.
+    return _IN_BRACKETS.sub("", gist) if len(gist) > _LONG else gist
 
 
 def _likeness_line(result: Result | None) -> None:
     """What the change is like, and beside it how the picture below is to be read."""
     gist = likeness_gist(result)
-    text = f":gray[{sentence_text(gist)}] [What this may mean](#inferred)" if gist else "&nbsp;"
-    with st.container(
-        horizontal=True,
-        horizontal_alignment="distribute",
-        vertical_alignment="center",
-        key="likeness",
-    ):
-        st.markdown(text, width="content")
+    with st.container(horizontal=True, vertical_alignment="center", key="likeness"):
+        with st.container(horizontal=True, vertical_alignment="center", key="gist"):
+            if gist:
+                st.markdown(f":gray[{sentence_text(gist)}]", width="content")
+                st.markdown("[What this may mean](#inferred)", width="content")
         how_to_read("heatmap")
 
 
@@ -185,8 +194,10 @@ def _sentence_case(words: str) -> str:
 def saved_differences(result: Result) -> tuple[LinkedEntry, ...]:
     """The same of a saved result whose models are not here."""
     heading = _weights_heading(result.changes)
-    here = Link("pages/result.py", link_query())
-    entries = [_entry(each, heading, here) for each in weight_differences(result.changes)]
+    entries = [
+        _entry(each, heading, _cell_link(each, "pages/result.py"))
+        for each in weight_differences(result.changes)
+    ]
     return tuple(entries[:_MOST_ENTRIES])
 
 
@@ -202,9 +213,8 @@ def _weights_heading(changes: ChangeTable) -> str:
     return f"Weights: {who} {counted(len(compared), 'tensor')} moved{so_far}"
 
 
-def _cell_link(difference: MainDifference) -> Link:
-    query = link_query(layer=difference.layer, component=difference.column)
-    return Link("pages/heatmap.py", query)
+def _cell_link(difference: MainDifference, page: str = "pages/heatmap.py") -> Link:
+    return Link(page, link_query(layer=difference.layer, component=difference.column))
 
 
 def _entry(difference: MainDifference, heading: str, link: Link) -> LinkedEntry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
@@ -16,7 +16,6 @@ from modeldiff.results import Result
 from modeldiff.text.formatting import counted, format_cosine, format_pct
 from modeldiff.ui.controls.downloads import result_downloads
 from modeldiff.ui.place.statistic_notes import SUMMARY_NOTES
-from modeldiff.ui.session.selected_pair import PairChoice, pair_query
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.summary.narrative_panel import narrative_of, reading_panel
 from modeldiff.ui.widgets.copy_menu import copy_menu
@@ -40,12 +39,12 @@ def numbers(names: str, result: Result, comparison: Comparison | None = None) ->
     vectors = [change for change in changed if not _is_matrix(change)]
     if changed:
         st.header("Most changed", anchor=False)
-        pair = _models_of(result) if comparison is None else None
+        page = "pages/result.py" if comparison is None else "pages/heatmap.py"
         left, right = st.columns(2, gap="medium")
         with left:
-            _table("Matrices", matrices, pair)
+            _table("Matrices", matrices, page)
         with right:
-            _table("Norms and other vectors", vectors, pair)
+            _table("Norms and other vectors", vectors, page)
         still = sum(c.statistics is not None for c in result.changes) - len(changed)
         if still:
             st.caption(
@@ -84,18 +83,12 @@ def _is_matrix(change: Change) -> bool:
     return tensor is not None and len(tensor.shape) > 1
 
 
-def _models_of(result: Result) -> dict[str, str]:
-    """The query that opens the models of a result."""
-    header = result.header
-    return pair_query(PairChoice(header.base_reference, header.target_reference))
-
-
-def _table(title: str, changes: Sequence[Change], models: Mapping[str, str] | None) -> None:
-    """``models`` is the query of links that lead to other models than those of the page."""
+def _table(title: str, changes: Sequence[Change], page: str) -> None:
+    """``page`` is where a cell is opened: of a saved result there is no heatmap without models."""
     if not changes:
         return
     links = [
-        Link("pages/heatmap.py", link_query(models, layer=place.layer, component=place.column))
+        Link(page, link_query(layer=place.layer, component=place.column))
         for change in changes[:_MOST]
         for place in (change.pair.place,)
     ]

@@ -6,13 +6,17 @@ import streamlit as st
 
 from modeldiff.checkpoints import parse_reference
 from modeldiff.checkpoints.hub.visibility import is_for_everybody
-from modeldiff.checkpoints.names import model_name
+from modeldiff.drawings import METRICS, Heatmap, gather_cells
+from modeldiff.drawings.heatmap.svg.figure import TEXT_PX, heatmap_caption, heatmap_figure
 from modeldiff.errors import InvalidReference, ResultError
 from modeldiff.results import Result, find_result
 from modeldiff.results.gallery.collection import GALLERY, read_entry
 from modeldiff.results.gallery.entry import GalleryEntry, licences_text
+from modeldiff.text.file_names import pair_slug
 from modeldiff.ui.compare.first_screen import saved_screen
 from modeldiff.ui.compare.numbers import numbers
+from modeldiff.ui.controls.downloads import saved_provenance
+from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.session.opening import NotOpened, open_side
 from modeldiff.ui.session.presenting import present_button
 from modeldiff.ui.session.selected_pair import PairChoice, pair_query
@@ -55,13 +59,20 @@ def saved_result() -> None:
             label="Open the models",
             query_params=pair_query(PairChoice(*references)),
         )
+    heatmap = Heatmap.of_cells(gather_cells(result.changes), METRICS[0])
+    figure_downloads(
+        f"{pair_slug(header.names)}-heatmap",
+        lambda width, palette: heatmap_figure(heatmap, width, palette),
+        text_px=TEXT_PX,
+        caption=heatmap_caption(heatmap, header.names),
+        origin=saved_provenance(header),
+    )
     numbers(names, result)
 
 
 def names_of(result: Result) -> str:
     """Both models of a result by their names."""
-    header = result.header
-    return " → ".join(map(reference_name, (header.base_reference, header.target_reference)))
+    return " → ".join(result.header.names)
 
 
 def _entry(name: str) -> GalleryEntry | None:
@@ -72,14 +83,6 @@ def _entry(name: str) -> GalleryEntry | None:
         return read_entry(name.removeprefix(GALLERY))
     except ResultError:
         return None
-
-
-def reference_name(text: str) -> str:
-    """What people call what a reference names; the text itself where it is none here."""
-    try:
-        return model_name(parse_reference(text))
-    except InvalidReference:
-        return text.rstrip("/").rpartition("/")[2] or text
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -14,7 +14,8 @@ from modeldiff.drawings import DARK, LIGHT
 from modeldiff.drawings.poster.poster import PAPERS, poster
 from modeldiff.drawings.report import report_html
 from modeldiff.model import Model
-from modeldiff.results import Result, write_result
+from modeldiff.results import Result, ResultHeader, write_result
+from modeldiff.text.file_names import pair_slug
 from modeldiff.ui.controls.diff_progress import DiffState
 
 _TYPES = {
@@ -25,28 +26,27 @@ _TYPES = {
 
 
 def result_downloads(comparison: Comparison | None, result: Result) -> None:
-    """The whole diff as a report (where both models are there: ``comparison``), and its change
-    table as CSV, JSON and Parquet, each with where it came from."""
-    name = f"modeldiff-{result.key[:12]}"
+    """The whole diff as a report and a poster (without a ``comparison``, of a result whose models
+    are not here: as far as its rows tell), and its change table as CSV, JSON and Parquet, each with
+    where it came from."""
+    name = pair_slug(result.header.names if comparison is None else comparison.names)
     with st.container(horizontal=True):
-        if comparison is not None:
-            pair = comparison
-            st.download_button(
-                "Report",
-                lambda: report_html(result, pair),
-                file_name=f"{name}.html",
-                mime="text/html",
-                key="download_html",
-                icon=":material/article:",
-                help="One page with everything, to mail, keep or print.",
-                on_click="ignore",
-            )
-            _poster_download(pair, result, name)
+        st.download_button(
+            "Report",
+            lambda: report_html(result, comparison),
+            file_name=f"{name}-report.html",
+            mime="text/html",
+            key="download_html",
+            icon=":material/article:",
+            help="One page with everything, to mail, keep or print.",
+            on_click="ignore",
+        )
+        _poster_download(comparison, result, name)
         for suffix, mime in _TYPES.items():
             st.download_button(
                 suffix.upper() if suffix != "parquet" else "Parquet",
                 _written(result, suffix),
-                file_name=f"{name}.{suffix}",
+                file_name=f"{name}-changes.{suffix}",
                 mime=mime,
                 key=f"download_{suffix}",
                 icon=":material/download:",
@@ -54,7 +54,7 @@ def result_downloads(comparison: Comparison | None, result: Result) -> None:
             )
 
 
-def _poster_download(comparison: Comparison, result: Result, name: str) -> None:
+def _poster_download(comparison: Comparison | None, result: Result, name: str) -> None:
     """The change as a poster, on the chosen paper in the chosen colours."""
     with st.popover("Poster", icon=":material/wallpaper:", help="One sheet for the wall"):
         paper = st.segmented_control(
@@ -67,7 +67,7 @@ def _poster_download(comparison: Comparison, result: Result, name: str) -> None:
         st.download_button(
             "PDF",
             lambda: poster(result, comparison, palette, paper).pdf(),
-            file_name=f"{name}-{paper}.pdf",
+            file_name=f"{name}-poster-{paper}.pdf",
             mime="application/pdf",
             key="download_poster",
             icon=":material/download:",
@@ -89,19 +89,31 @@ def provenance(comparison: Comparison, state: DiffState | None = None) -> tuple[
         for role, side in (("Base", comparison.base), ("Target", comparison.target))
     ]
     if state is not None and state.result is not None:
-        header = state.result.header
-        lines.append(
-            f"Measured on {header.device} by modeldiff {header.version}, {header.created}, "
-            f"options: {header.options_text}"
-        )
+        lines.append(_measured(state.result.header))
     else:
         lines.append(f"modeldiff {__version__}")
     return tuple(lines)
 
 
+def saved_provenance(header: ResultHeader) -> tuple[str, ...]:
+    """The same of a drawing of a saved result."""
+    return (
+        f"Base: {header.base_reference}, {header.base_fingerprint}",
+        f"Target: {header.target_reference}, {header.target_fingerprint}",
+        _measured(header),
+    )
+
+
 def side_provenance(model: Model) -> tuple[str, ...]:
     """The same of a drawing of one model."""
     return _identity(model), f"modeldiff {__version__}"
+
+
+def _measured(header: ResultHeader) -> str:
+    return (
+        f"Measured on {header.device} by modeldiff {header.version}, {header.created}, "
+        f"options: {header.options_text}"
+    )
 
 
 def _identity(model: Model) -> str:

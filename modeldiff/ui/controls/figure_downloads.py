@@ -47,26 +47,36 @@ def figure_downloads(
     caption: str = "",
     origin: Sequence[str] = (),
     key: str = "drawing",
+    folded: bool = False,
 ) -> None:
-    """A drawing as SVG, PNG and PDF of a chosen size, and its ``caption`` to be copied.
+    """A drawing as SVG, PNG and PDF of a chosen size, and its ``caption`` to be copied; ``folded``:
+    behind one button, for a row of choosers.
 
     ``text_px`` is the size of the drawing's least text; None for one that has a width of its own,
     whose text is as large as that makes it. ``origin`` is what it came from, for the file's
     metadata. ``key`` tells the buttons apart where a page has several drawings.
     """
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.popover("Figure", icon=":material/straighten:", help="Width, text, colours"):
+    if folded:
+        with st.popover("Save", icon=":material/download:", key=f"{key}_save", width="stretch"):
+            buttons = st.container(horizontal=True)
             size, slide, palette = _choose(key, sized=text_px is not None)
-            if caption:
-                st.caption("Caption to copy:")
-                st.code(caption, language=None, wrap_lines=True)
+            sizes = st.container()
+            _caption(caption)
+    else:
+        row, sizes = st.container(horizontal=True, vertical_alignment="bottom"), st.container()
+        with row:
+            with st.popover("Figure", icon=":material/straighten:", help="Width, text, colours"):
+                size, slide, palette = _choose(key, sized=text_px is not None)
+                _caption(caption)
+            buttons = st.container(horizontal=True, width="content")
 
-        def made() -> Figure:
-            drawing = draw(size.drawing_width(text_px or 1.0), palette)
-            if slide:
-                drawing = on_slide(drawing, palette)
-            return figure(drawing, size.width_mm, caption, origin)
+    def made() -> Figure:
+        drawing = draw(size.drawing_width(text_px or 1.0), palette)
+        if slide:
+            drawing = on_slide(drawing, palette)
+        return figure(drawing, size.width_mm, caption, origin)
 
+    with buttons:
         _drawing_buttons(
             name,
             key,
@@ -74,8 +84,15 @@ def figure_downloads(
             png=lambda: made().png(),
             pdf=lambda: made().pdf(),
         )
-    if text_px is None or (size, slide) != (FigureSize(_WIDTHS[_DEFAULT], _TEXT_PT), False):
-        _say_what_comes(made)
+    with sizes:
+        if text_px is None or (size, slide) != (FigureSize(_WIDTHS[_DEFAULT], _TEXT_PT), False):
+            _say_what_comes(made)
+
+
+def _caption(caption: str) -> None:
+    if caption:
+        st.caption("Caption to copy:")
+        st.code(caption, language=None, wrap_lines=True)
 
 
 def _drawing_buttons(

@@ -26,6 +26,7 @@ SECONDS_BETWEEN_POLLS = 1.0
 """How often a line of progress is drawn."""
 SECONDS_BETWEEN_PICTURES = 2.0
 """How often a picture of what is measured so far is."""
+_SECONDS_TO_COMPILE = 10
 _REFUSED = "refused_jobs"
 """Where in the session the errors are of jobs that were asked for and not taken, by request."""
 
@@ -195,6 +196,8 @@ def job_stage(job: JobSnapshot, words: JobWords) -> str:
         return stages.get(job.state, words.reading)
     if progress.phase == "fetching":
         return f"{words.fetching}, {job_share(job):.0%}"
+    if progress.phase == "compiling":
+        return f"Compiling for this processor, once: {progress.current}"
     if words.computing and job_share(job) == 1:
         return f"{words.computing}, {job.elapsed:.0f} s so far"
     return f"{words.reading}, {job_share(job):.0%}"
@@ -228,6 +231,8 @@ def _pace(job: JobSnapshot) -> str:
     progress = job.progress
     if progress is None:
         return ""
+    if progress.phase == "compiling":
+        return f"{job.elapsed:.0f} s; about {_SECONDS_TO_COMPILE} s on an idle machine"
     parts = [f"{format_bytes(progress.bytes_done)} of {format_bytes(progress.bytes_total)}"]
     if progress.bytes_done < progress.bytes_total:  # else what is left is no reading
         if job.bytes_per_second:

@@ -11,6 +11,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.drawings.annotated.annotated import LEAST_TEXT, Drawing
 from modeldiff.drawings.diagram.size_limit import why_not_drawn
 from modeldiff.findings.selection import component_of, rows_of_component
+from modeldiff.text.file_names import file_slug, pair_slug
 from modeldiff.ui.controls.choosers import choose_layer, choose_metric, choose_side
 from modeldiff.ui.controls.diff_progress import DiffState, any_measured, changes_so_far
 from modeldiff.ui.controls.downloads import provenance
@@ -27,8 +28,9 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
     view = current_view("diagram")
     table = changes_so_far(comparison, state)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        with st.container(width=320):
-            metric = choose_metric(view)
+        if comparison.has_weights:
+            with st.container(width=320):
+                choose_metric(view)
         side = choose_side(view, comparison)
         architecture = side.architecture
         own_side: Literal["base", "target"] = "base" if side is comparison.base else "target"
@@ -41,16 +43,16 @@ def diagram_view(comparison: Comparison, state: DiffState) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = choose_layer(view, architecture.layer_count)
     component = component_of(changes, view.component) if view.component else None
-    drawing = Drawing(architecture, side.name, metric, layer, numbers, selected=component)
+    drawing = Drawing(architecture, side.name, view.metric, layer, numbers, selected=component)
     name = "all layers" if layer is None else f"layer {layer}"
     page_diagram(drawing, f"{comparison.names_text}, {name}")
     if numbers:
-        st.caption(metric.description)
+        st.caption(view.metric.description)
     if elsewhere := drawing.not_drawn():
         names = ", ".join(map(code, elsewhere))
         st.caption(f"Not drawn, for only the other side has it: {names}")
     figure_downloads(
-        f"modeldiff {name}".replace(" ", "-"),
+        f"{pair_slug(comparison.names)}-diagram-{file_slug(name)}",
         drawing.svg,
         text_px=LEAST_TEXT,
         caption=_caption(comparison, drawing),

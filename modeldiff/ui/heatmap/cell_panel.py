@@ -24,7 +24,7 @@ def cell_panel(comparison: Comparison, changes: ChangeTable, chosen: ChosenCell)
         st.markdown(f"{where}: neither checkpoint has a tensor {code(chosen.column)}.")
         return
     if not chosen.column:
-        _layer_panel(where, place)
+        layer_panel(where, place)
         node = None
     else:
         node = place.rows[0].pair.place.node
@@ -42,7 +42,8 @@ def cell_panel(comparison: Comparison, changes: ChangeTable, chosen: ChosenCell)
     )
 
 
-def _layer_panel(where: str, place: PlaceRows) -> None:
+def layer_panel(where: str, place: PlaceRows) -> None:
+    """Draw a whole layer's statistics; ``where`` are the words for it."""
     st.subheader(f"{where} as a whole", anchor=False)
     if place.statistics is None:
         st.markdown("**Nothing of it is measured.**")

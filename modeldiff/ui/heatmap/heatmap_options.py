@@ -79,7 +79,7 @@ def choose_picture(
 ) -> None:
     """The rest of the choices."""
     chosen = {"log": options.log, "order": options.by_change}
-    with st.popover("Picture", icon=":material/tune:", key="picture", width="stretch"):
+    with st.popover("Options", icon=":material/tune:", key="picture", width="stretch"):
         _choose_way(way)
         for name, (label, (without, with_it), says) in _SWITCHES.items():
             _switch(name, label, (without, with_it), says, on=chosen[name])

@@ -9,6 +9,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.drawings import Heatmap, HeatmapOptions, Metric
 from modeldiff.drawings.heatmap.svg.figure import TEXT_PX, heatmap_caption, heatmap_figure
 from modeldiff.findings.selection import ChosenCell
+from modeldiff.text.file_names import pair_slug
 from modeldiff.ui.controls.choosers import choose_from_list, choose_metric
 from modeldiff.ui.controls.diff_progress import (
     DiffState,
@@ -57,7 +58,7 @@ def _with_choosers(comparison: Comparison, state: DiffState) -> None:
     experts = changes.experts
     options, way = chosen_options(experts), chosen_way()
     chosen = cell_in_view(view, options, changes)
-    metric = _choosers(view, options, changes, chosen, way)
+    metric = _choosers(view, options, changes, chosen, way, comparison, state)
 
     def draw(state: DiffState) -> None:
         changes = changes_so_far(comparison, state)
@@ -66,7 +67,7 @@ def _with_choosers(comparison: Comparison, state: DiffState) -> None:
         # stays in its place, so that it is not drawn anew and keeps the keyboard's focus.
         with st.container(horizontal=True, gap="medium", key="heatmap_row"):
             with st.container(width="stretch", key="heatmap_side"):
-                _draw(comparison, state, changes, picture, chosen, way)
+                _draw(comparison, changes, picture, chosen, way)
             if chosen is not None:
                 with st.container(border=True, width=_PANEL, key="place_panel"):
                     cell_panel(comparison, changes, chosen)
@@ -80,9 +81,11 @@ def _choosers(
     changes: ChangeTable,
     chosen: ChosenCell | None,
     way: Way,
+    comparison: Comparison,
+    state: DiffState,
 ) -> Metric:
-    of_metric, of_scale, of_cell, of_picture = st.columns(
-        [3, 3, 3, 1.7], vertical_alignment="bottom"
+    of_metric, of_scale, of_cell, of_picture, of_file = st.columns(
+        [3, 3, 2.6, 1.6, 1.3], vertical_alignment="bottom"
     )
     with of_metric:
         metric = choose_metric(view)
@@ -92,12 +95,49 @@ def _choosers(
         choose_from_list(changes, None if chosen is None else (chosen.layer, chosen.column))
     with of_picture:
         choose_picture(options, changes.experts, metric, way)
+    with of_file:
+        picture = picture_of(comparison, state, changes, metric, options)
+        _save(comparison, state, picture, chosen, way)
     return metric
+
+
+def _save(
+    comparison: Comparison,
+    state: DiffState,
+    picture: Picture,
+    chosen: ChosenCell | None,
+    way: Way,
+) -> None:
+    """The picture as a file; while a diff runs there is none yet that stays."""
+    if state.active:
+        st.button(
+            "Save",
+            icon=":material/download:",
+            key="save_later",
+            disabled=True,
+            width="stretch",
+            help="When all is measured, or the diff is stopped.",
+        )
+        return
+    heatmap = picture.heatmap
+    figure_downloads(
+        f"{pair_slug(comparison.names)}-heatmap",
+        lambda width, palette: heatmap_figure(
+            heatmap,
+            width,
+            palette,
+            across=None if not way else way == "1",
+            selected=None if chosen is None else picture.position(chosen),
+        ),
+        text_px=TEXT_PX,
+        caption=heatmap_caption(heatmap, comparison.names),
+        origin=provenance(comparison, state),
+        folded=True,
+    )
 
 
 def _draw(
     comparison: Comparison,
-    state: DiffState,
     changes: ChangeTable,
     picture: Picture,
     chosen: ChosenCell | None,
@@ -117,16 +157,6 @@ def _draw(
         )
     offer_other_matching(comparison, changes)
     st.caption(f"{heatmap.metric.description} {heatmap.guide}")
-    across = None if not way else way == "1"
-    figure_downloads(
-        "modeldiff-heatmap",
-        lambda width, palette: heatmap_figure(
-            heatmap, width, palette, across=across, selected=selected
-        ),
-        text_px=TEXT_PX,
-        caption=heatmap_caption(heatmap, comparison.names),
-        origin=provenance(comparison, state),
-    )
 
 
 def _keep(cell: ChosenCell | None) -> None:

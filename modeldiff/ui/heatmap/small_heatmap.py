@@ -1,8 +1,9 @@
-"""The heatmap as the first screen shows it: whole, small, layers across; a click leads to it."""
+"""The heatmap as the first screen shows it: whole, small, layers across; a click leads to the page
+of the heatmap, or chooses a cell here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -12,13 +13,12 @@ from modeldiff.drawings import Heatmap, gather_cells
 from modeldiff.drawings.heatmap.options import GLANCE, PHONE
 from modeldiff.findings.selection import ChosenCell
 from modeldiff.ui.heatmap.pictures import Picture
-from modeldiff.ui.session.url_state import chosen_metric, link_query
+from modeldiff.ui.session.url_state import chosen_metric
 from modeldiff.ui.widgets.clickable_heatmap import clickable_heatmap
 
 _SIZES = {"phone": PHONE, "small": GLANCE}
-_KEY, _WANTED = "small_heatmap", "wanted_cell"
 _HINT = "Point at a cell to read it; click to open it in the heatmap."
-_HINT_ALONE = "Point at a cell to read it."
+_HINT_HERE = "Point at a cell to read it; click for its numbers."
 
 
 def small_heatmap(
@@ -26,30 +26,31 @@ def small_heatmap(
     architectures: Sequence[Architecture] = (),
     *,
     title: str = "",
-    linked: bool = True,
+    chosen: ChosenCell | None = None,
+    on_choose: Callable[[ChosenCell | None], None] | None = None,
 ) -> None:
-    """Draw the picture of a change table, finished or not. ``architectures`` are base's and
-    target's, by which columns are grouped; ``title`` stands over it on a full screen; ``linked``: a
-    click opens the heatmap's page there."""
-    wanted: ChosenCell | None = st.session_state.pop(_WANTED, None)
-    if wanted is not None:
-        query = link_query(layer=wanted.layer, component=wanted.column or None)
-        st.switch_page("pages/heatmap.py", query_params=query)
+    """Draw the picture of a change table, finished or not.
+
+    Args:
+        changes: what is drawn.
+        architectures: base's and target's, by which columns are grouped.
+        title: stands over it on a full screen.
+        chosen: the cell that is outlined.
+        on_choose: a callback for a cell that is clicked, or None for leaving it; without it a click
+            opens the page of the heatmap there.
+    """
     picture = Picture(Heatmap.of_cells(gather_cells(changes, *architectures), chosen_metric()))
-    with st.container(key=_KEY):
+    with st.container(key="small_heatmap"):
         clickable_heatmap(
             picture.drawn(_SIZES),
             picture.cells,
             title=title,
-            hint=_HINT if linked else _HINT_ALONE,
-            selected=None,
-            on_choose=_choose if linked else _ignore,
+            hint=_HINT if on_choose is None else _HINT_HERE,
+            selected=None if chosen is None else picture.position(chosen),
+            on_choose=on_choose or _nowhere,
+            leads_to="" if on_choose is not None else "heatmap",
         )
 
 
-def _choose(cell: ChosenCell | None) -> None:
-    st.session_state[_WANTED] = cell
-
-
-def _ignore(_: ChosenCell | None) -> None:
-    """There is nowhere to go."""
+def _nowhere(_: ChosenCell | None) -> None:
+    """The browser goes where a cell leads."""

@@ -18,8 +18,9 @@ from modeldiff.errors import ModeldiffError
 from modeldiff.results import keep_given_result
 from modeldiff.ui.session.selected_pair import PairChoice
 from modeldiff.ui.widgets.error_box import show_error
+from modeldiff.ui.widgets.going import go_to
 
-_KEY, _DROP = "model_here", "dropped_file"
+_KEY, _DROP, _NEW = "model_here", "dropped_file", "newly_dropped"
 _SEARCH, _HUB_MODEL = "hub_search", "hub_model"
 _LARGEST_MB = 200
 
@@ -104,13 +105,17 @@ def _dropped(choice: PairChoice, take: Callable[[PairChoice], None]) -> None:
         type=["json", "parquet"],
         key=_DROP,
         max_upload_size=_LARGEST_MB,
+        on_change=lambda: st.session_state.update({_NEW: True}),
     )
+    new = st.session_state.pop(_NEW, False)
     if file is None:
         return
     try:
         if file.name.lower().endswith(".parquet"):
-            key = keep_given_result(file.getvalue(), file.name).key
-            st.page_link("pages/result.py", label="Open it", query_params={"result": key})
+            query = {"result": keep_given_result(file.getvalue(), file.name).key}
+            st.page_link("pages/result.py", label="Open it", query_params=query)
+            if new:  # and not whenever Back leads to where it lies
+                go_to("result", query, key="open_dropped")
         else:
             _buttons(choice, keep_given_config(file.getvalue(), file.name), take, "config")
     except ModeldiffError as error:

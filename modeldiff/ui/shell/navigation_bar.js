@@ -14,6 +14,14 @@ const reachTables = () => {
   }
 }
 
+// A click into a reference or a label selects it: who comes there mostly brings another one.
+const selectWhole = (event) => {
+  const field = event.target
+  if (!field.matches?.(".st-key-pair_chooser input[type=text]") || document.activeElement === field) return
+  const once = () => { if (field.selectionStart === field.selectionEnd) field.select() }
+  field.addEventListener("pointerup", once, { once: true })
+}
+
 export default function ({ parentElement, data, setTriggerValue }) {
   const links = parentElement.querySelector(".links"), dialog = parentElement.querySelector("dialog")
   const names = data.links.map((link) => `${link.name} ${link.current}`).join()
@@ -52,6 +60,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
     if (event.key === "?" && !typing(event.composedPath()[0])) open()
   }
   document.addEventListener("keydown", onKey)
+  document.addEventListener("pointerdown", selectWhole)
   let due
   const later = () => { due ??= setTimeout(() => { due = undefined; reachTables() }, 200) }
   const grown = new MutationObserver(later)
@@ -63,5 +72,6 @@ export default function ({ parentElement, data, setTriggerValue }) {
     clearTimeout(due)
     removeEventListener("resize", later)
     document.removeEventListener("keydown", onKey)
+    document.removeEventListener("pointerdown", selectWhole)
   }
 }

@@ -71,25 +71,25 @@ def _take_preset(preset: PairPreset | None) -> None:
 def _choose_by_hand(choice: PairChoice, names: tuple[str, str]) -> None:
     devices = ("auto", *available_devices())
     with st.form("pair_form", border=False):
+        # Tab goes from base to target: no help, which would be a stop, and the labels after both.
+        references, labels = st.columns([2, 1])
         for role, name in zip(("base", "target"), names, strict=True):
-            reference, label = st.columns([2, 1])
-            with reference:
+            with references:
                 st.text_input(
                     role.capitalize(),
                     getattr(choice, role),
                     key=_key(role, choice),
                     max_chars=1000,
-                    help=_REFERENCE_HELP,
                 )
-            with label:
+            with labels:
                 st.text_input(
-                    "Called",
+                    f"{role.capitalize()} is called",
                     model_label(getattr(choice, f"{role}_label")),
                     key=_key(f"{role}_label", choice),
                     max_chars=MAX_LABEL,
                     placeholder=name,
-                    help=f"What headings and figures call the {role}.",
                 )
+        st.caption(_REFERENCE_HELP)
         device, layers = st.columns(2)
         with device:
             st.selectbox(

@@ -50,7 +50,15 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
     line.textContent = cell ? data.words[Number(cell.dataset.cell)] + keys : data.hint
     line.classList.toggle("read", Boolean(cell))
   }
-  const say = (at) => setStateValue("view", { at: at === data.at ? null : at })
+  const say = (at) => {
+    if (!data.leadsTo) return setStateValue("view", { at: at === data.at ? null : at })
+    const [layer, component] = data.places[at], query = new URLSearchParams(location.search)
+    for (const [name, value] of Object.entries({ layer, component, expert: null })) {
+      if (value === null || value === "") query.delete(name)
+      else query.set(name, value)
+    }
+    go(data.leadsTo, query)
+  }
 
   const tabTo = (cell) => {
     for (const other of host.querySelectorAll('[tabindex="0"]')) other.setAttribute("tabindex", "-1")

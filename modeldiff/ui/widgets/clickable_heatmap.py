@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from modeldiff.findings.selection import ChosenCell
+from modeldiff.ui.widgets.going import GOING_JS
 
 _KEY = "heatmap_picture"
 _HTML = """
@@ -24,7 +25,8 @@ _component = st.components.v2.component(
     "clickable_heatmap",
     html=_HTML,
     css=(_HERE / "clickable_heatmap.css").read_text(encoding="utf-8"),
-    js=(_HERE / "heatmap_cells.js").read_text(encoding="utf-8")
+    js=GOING_JS
+    + (_HERE / "heatmap_cells.js").read_text(encoding="utf-8")
     + (_HERE / "clickable_heatmap.js").read_text(encoding="utf-8"),
 )
 PictureCell = tuple[ChosenCell, str]
@@ -40,6 +42,7 @@ def clickable_heatmap(
     selected: int | None,
     on_choose: Callable[[ChosenCell | None], None],
     on_ceiling: Callable[[int, int], None] | None = None,
+    leads_to: str = "",
 ) -> None:
     """Draw one of a few SVGs of the same heatmap, whose cells carry ``data-cell``.
 
@@ -55,6 +58,8 @@ def clickable_heatmap(
             with None when the chosen one was once more, or was left by Escape.
         on_ceiling: called with a cell and a step up (1) or down (-1) when its scale is to end
             higher or lower.
+        leads_to: the address of a page below the app's where a cell is opened, with the whole query
+            and the cell's layer and component; nothing is called then.
     """
     # Whoever calls says what is chosen: the browser's last click is no longer the state, and the
     # same click counts as a change after the choice moved on.
@@ -89,6 +94,8 @@ def clickable_heatmap(
             "title": title,
             "hint": hint,
             "digest": digest,
+            "leadsTo": leads_to,
+            "places": [[cell.layer, cell.column] for cell, _ in cells] if leads_to else [],
         },
         on_view_change=take,
         on_ceiling_change=take_ceiling,

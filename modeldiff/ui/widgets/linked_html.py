@@ -9,16 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
+
+from modeldiff.ui.widgets.going import GOING_JS
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
     "linked_html",
     html='<div class="host"></div>',
     css=(_HERE / "linked_html.css").read_text(encoding="utf-8"),
-    js=(_HERE / "linked_html.js").read_text(encoding="utf-8"),
+    js=GOING_JS + (_HERE / "linked_html.js").read_text(encoding="utf-8"),
 )
 
 
@@ -92,11 +93,5 @@ def linked_line(sign: str, lead: str, text: str, label: str, link: Link, *, key:
 
 
 def _draw(html: str, links: Sequence[Link], key: str) -> None:
-    clicked: Any = _component(
-        key=key,
-        data={"html": html, "links": [{"path": x.path, "query": dict(x.query)} for x in links]},
-        on_chosen_change=lambda: None,
-    )
-    number = getattr(clicked, "chosen", None)
-    if isinstance(number, int) and 0 <= number < len(links):
-        st.switch_page(links[number].page, query_params=dict(links[number].query))
+    addresses = [{"path": link.path, "query": dict(link.query)} for link in links]
+    _component(key=key, data={"html": html, "links": addresses})

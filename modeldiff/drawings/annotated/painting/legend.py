@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from modeldiff.drawings.annotated.colours import Colours
 from modeldiff.drawings.annotated.tiles import TEXT
+from modeldiff.drawings.heatmap.marks import FEW_MOVED, SAME, mark_meaning
 from modeldiff.drawings.style.fonts import REGULAR
+from modeldiff.drawings.style.metrics import EQUAL_SIGN, FEW_SIGN
 from modeldiff.drawings.style.svg import text_tag
 from modeldiff.drawings.style.value_scale import ValueScale
 
 _NAMES = {False: "matrices", True: "norms and biases"}
+_MARKS = {EQUAL_SIGN: SAME, FEW_SIGN: FEW_MOVED}
 _STEPS, _RAMP, _HEIGHT = 20, 160.0, 12.0
 _GAP, _BETWEEN, _LINE = 8.0, 36.0, 22.0
 
 
 def legend_tags(
-    scales: Mapping[bool, ValueScale], colours: Colours, width: float
+    scales: Mapping[bool, ValueScale],
+    colours: Colours,
+    width: float,
+    signs: Sequence[str] = (),
 ) -> tuple[str, float]:
-    """The key as SVG elements and its height: one line, or two where ``width`` is less."""
+    """The key as SVG elements and its height: one line, or more where ``width`` is less. ``signs``
+    are those that stand for numbers."""
     metric = scales[False].metric
     unit = f", {metric.unit}" if metric.unit else ""
     parts = [text_tag(f"{metric.label}{unit}:", "aside", 0, 14)]
@@ -36,6 +43,13 @@ def legend_tags(
         left = x + sizes[0] + sizes[1] + 2 * _GAP
         parts.append(_ramp(scale, colours, left, y - 11, second=second))
         parts.append(text_tag(words[2], "aside", round(left + _RAMP + _GAP, 1), y))
+        x += whole + _BETWEEN
+    for sign in signs:
+        meaning = f"{sign}  {mark_meaning(_MARKS[sign], metric.key)}"
+        whole = REGULAR.width(meaning, TEXT)
+        if x and x + whole > width:
+            x, y = 0.0, y + _LINE
+        parts.append(text_tag(meaning, "aside", round(x, 1), y))
         x += whole + _BETWEEN
     return "".join(parts), y + 8
 

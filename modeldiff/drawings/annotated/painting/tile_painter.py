@@ -10,10 +10,10 @@ from modeldiff.drawings.annotated.heads import HEAD_HEIGHT
 from modeldiff.drawings.annotated.tiles import BADGE, CHIP, CHIP_WIDTH, LINE, TEXT, Tile
 from modeldiff.drawings.diagram.box_values import NOT_FINITE_WORDS, PARTLY_WORDS, BoxValue
 from modeldiff.drawings.style.fonts import REGULAR, SEMIBOLD
-from modeldiff.drawings.style.metrics import Metric
+from modeldiff.drawings.style.metrics import EQUAL_SIGN, FEW_SIGN, Metric
 from modeldiff.drawings.style.svg import escape, text_tag
 from modeldiff.drawings.style.value_scale import ValueScale
-from modeldiff.text.formatting import format_share
+from modeldiff.text.formatting import format_pct, format_share
 
 _BASE = 0.34 * TEXT
 _PAD, _NARROW, _CORNER = 9.0, 150.0, 7
@@ -179,7 +179,9 @@ class TilePainter:
         ground, ink = self.colours.heat(scale.heat(value.value), second=second)
         text = self.metric.number(value.value)
         unit = f" {self.metric.unit}" if self.metric.unit else ""
-        if SEMIBOLD.width(text + unit, TEXT) <= width - 4:
+        if value.sign:
+            text = value.sign
+        elif SEMIBOLD.width(text + unit, TEXT) <= width - 4:
             text += unit
         if value.words == NOT_FINITE_WORDS:
             text = f"! {text}"
@@ -201,11 +203,19 @@ class TilePainter:
         for value in tile.values:
             name = f"{value.parameter}: " if len(tile.values) > 1 else ""
             if value.value is not None:
-                number = self.metric.format(value.value)
-                words.append(f"{name}{self.metric.label.lower()} {number}")
+                words.append(f"{name}{self._change(value)}")
             if value.words:
                 words.append(f"{name}{value.words}")
         return ", ".join(part for part in words if part)
+
+    def _change(self, value: BoxValue) -> str:
+        """The number in words, and what it leaves out."""
+        words = f"{self.metric.label.lower()} {self.metric.format(value.value)}"
+        if value.sign == EQUAL_SIGN:
+            return f"{words}, exactly equal"
+        if value.sign == FEW_SIGN:
+            return f"{words}, {format_pct(value.moved_pct)} of its elements moved"
+        return words
 
     def _tooltip(self, tile: Tile) -> str:
         """What is shown at the mouse: the stored names, the shape, the numbers."""
@@ -216,9 +226,7 @@ class TilePainter:
         for value in tile.values:
             if value.value is None:
                 continue
-            line = (
-                f"{value.parameter}: {self.metric.label.lower()} {self.metric.format(value.value)}"
-            )
+            line = f"{value.parameter}: {self._change(value)}"
             known = [one for one in value.spread if one is not None]
             if known:
                 reach = f"from {self.metric.format(min(known))} to {self.metric.format(max(known))}"
