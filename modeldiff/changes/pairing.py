@@ -115,11 +115,19 @@ def _row(base: Parameter | None, target: Parameter | None) -> Pair:
     sides = (base.tensor if base else None, target.tensor if target else None)
     notes = []
     if base is not None and target is not None and base.transposed != target.transposed:
-        if base.transposed:
-            sides, name = (turned(base.tensor), target.tensor), "base"
-        else:
-            sides, name = (base.tensor, turned(target.tensor)), "target"
-        notes.append(f"{name} stores this matrix as [in, out]; here it is turned")
+        turnable = [side for side in (base, target) if side.tensor.recipe is None]
+        if not turnable:
+            reason = "one side stores it as [in, out], and neither can be turned"
+            return Pair(place, "unreadable", *sides, reason=reason)
+        # What a recipe makes comes in one order: then the other side is turned.
+        side = max(turnable, key=lambda each: each.transposed)
+        name, way = ("base" if side is base else "target"), ("[in, out]", "[out, in]")
+        sides = (
+            turned(base.tensor) if side is base else base.tensor,
+            turned(target.tensor) if side is target else target.tensor,
+        )
+        stored = way[0] if side.transposed else way[1]
+        notes.append(f"{name} stores this matrix as {stored}; here it is turned")
     status, why = _status(base, target, sides)
     return Pair(place, status, *sides, reason=why or "; ".join([*notes, *_readings(base, target)]))
 

@@ -33,9 +33,11 @@ _TAG = re.compile(r"[\w.][\w./-]{0,199}", re.ASCII)
 
 _GIVEN = re.compile(r"[0-9a-f]{16}/[\w-][\w.-]{0,60}", re.ASCII)
 
+_PLUS = " + "
+
 _DEMO_ROOT = bundled("demo")
 
-ReferenceKind = Literal["folder", "file", "hub", "demo", "catalog"]
+ReferenceKind = Literal["folder", "file", "hub", "demo", "catalog", "adapted"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Reference:
     absolute path (folder, file; that of a config that somebody brought stands in no ``text``),
     ``owner/name`` (hub) or a name (demo, catalog). ``tag`` says which of several sets of weights
     there is meant: a state dict of a file (``model.pt:ema``), a quantisation of a folder
-    (``folder:Q4_K_M``).
+    (``folder:Q4_K_M``). ``parts`` of what is ``adapted`` are a model and an adapter for it; the
+    ``location`` is the adapter's.
     """
 
     kind: ReferenceKind
@@ -54,6 +57,7 @@ class Reference:
     location: str
     revision: str | None = None
     tag: str = ""
+    parts: tuple[Reference, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -105,6 +109,8 @@ def _parse(text: str) -> Reference:
     # Unlike Path's methods these keep links as typed and take "~nobody" for a name like any other.
     path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
     kind = _kind_of(path) if is_allowed(path) else None
+    if kind is None and _PLUS in text:
+        return _adapted(text)
     if kind is None and (tagged := _tagged(text)):
         return tagged
     if kind is None and text[0] not in "/.~":
@@ -117,6 +123,15 @@ def _parse(text: str) -> Reference:
     if kind is None:
         _refuse(f"{quoted(text)} is neither something that is here nor written as owner/name.")
     return Reference(kind, str(path), str(path))
+
+
+def _adapted(text: str) -> Reference:
+    """A model and an adapter for it."""
+    base, adapter, *more = (parse_reference(part) for part in text.split(_PLUS))
+    if more:
+        _refuse(f"{quoted(text)} names several adapters: one at a time is read.")
+    both = f"{base}{_PLUS}{adapter}"
+    return Reference("adapted", both, adapter.location, parts=(base, adapter))
 
 
 def _tagged(text: str) -> Reference | None:
@@ -166,6 +181,8 @@ def reference_forms() -> str:
         f"A checkpoint is named by a folder ({paths}), one file of weights (.safetensors, .bin, "
         ".pt, .pth, .ckpt; with :NAME behind it one of several state dicts in it), owner/name or "
         "owner/name@revision on the Hugging Face Hub, or its address there, "
+        "a model and an adapter for it (BASE + ADAPTER; an adapter alone is put on the base that "
+        "its config names), "
         f"a demo ({demos or 'none is here'}), or, for its architecture without weights, a name "
         "from the catalog (catalog:llama-3-8b) or a config.json."
     )

@@ -35,6 +35,11 @@ class SelectedRows:
         return np.frombuffer(self.numbers_bytes, np.int64)
 
     @property
+    def stored(self) -> str:
+        """As the matrix that they are rows of."""
+        return self.tensor.dtype
+
+    @property
     def operands(self) -> tuple[TensorInfo, ...]:
         """The tensor that the rows are of."""
         return (self.tensor,)

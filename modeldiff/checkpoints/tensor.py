@@ -55,6 +55,11 @@ class Recipe(Protocol):
         ...
 
     @property
+    def stored(self) -> str:
+        """What the stored type is called where types are listed: ``Q4_K``."""
+        ...
+
+    @property
     def grain(self) -> int:
         """Ranges of elements have to be whole multiples of this; it divides 256."""
         ...
@@ -150,8 +155,8 @@ class TensorInfo:
 
     @property
     def dtype(self) -> str:
-        """The type that its first piece is stored in."""
-        return self.pieces[0].dtype
+        """The type that it is stored in: its recipe's, else that of its first piece."""
+        return self.pieces[0].dtype if self.recipe is None else self.recipe.stored
 
     @property
     def file(self) -> str:

@@ -22,6 +22,7 @@ class ScaledInt8:
     codes: TensorInfo
     scales: TensorInfo
     words: str = "int8, blocks of 32"
+    stored: str = "I8"
     grain: int = BLOCK
     lossy: bool = True
 

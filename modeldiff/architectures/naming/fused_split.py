@@ -24,7 +24,8 @@ from modeldiff.architectures.naming.placed_slice import PlacedSlice
 from modeldiff.architectures.naming.strides import slice_strides
 from modeldiff.architectures.place import Codes, Place
 from modeldiff.checkpoints.dtypes import STORED_TYPES
-from modeldiff.checkpoints.tensor import Strides, TensorInfo
+from modeldiff.checkpoints.recipes.element_slice import slice_elements
+from modeldiff.checkpoints.tensor import Strides
 
 MOST_PARTS = 1 << 17
 """Parts that one checkpoint is cut into: the largest models have half as many tensors where they
@@ -127,6 +128,8 @@ class Cutter:
         for part, size, start in zip(fused.parts, sizes, accumulate((0, *sizes)), strict=False):
             own = (*shape[:axis], turns * size, *shape[axis + 1 :])
             strides = slice_strides(shape, axis, turns, size)
+            if whole.tensor.recipe is not None and strides and strides[-1][1] != 1:
+                return []  # by columns of what is made row by row
             component = f"{stem}.{part}" if stem else part
             first = start * prod(shape[axis + 1 :])
             word = part.removesuffix("_proj")
@@ -213,11 +216,12 @@ def _has_whole_rows(whole: PlacedSlice, first: int) -> bool:
     """Whether rows can be told apart: the elements lie one after the other in whole bytes, and
     packed values fill whole rows, so that the ``first`` dimensions are those of the values."""
     tensor, codes = whole.tensor, whole.codes
-    piece, stored = tensor.only_piece, STORED_TYPES.get(tensor.dtype)
-    if piece is None or piece.strides or not tensor.elements:
+    if not tensor.elements:
         return False
-    if stored is None or stored.bits % 8:
-        return False
+    if tensor.recipe is None:
+        piece, stored = tensor.only_piece, STORED_TYPES.get(tensor.values)
+        if piece is None or piece.strides or stored is None or stored.bits % 8:
+            return False
     if codes is None:
         return True
     if codes.shape is None or codes.inputs_first:
@@ -231,21 +235,11 @@ def _part(
     """One part of ``whole``; ``shape`` is that of what was cut: all of it, or an expert's."""
     place, own_shape, first, strides, word = cut
     tensor = whole.tensor
-    width = STORED_TYPES[tensor.dtype].bits // 8
     if expert is not None:
         place = replace(place, expert=expert)
         first += expert * prod(shape)
         word = f"{word} of expert {expert}" if word else f"expert {expert}"
-    part = TensorInfo.stored(
-        tensor.name,
-        tensor.dtype,
-        own_shape,
-        tensor.file,
-        tensor.offset + first * width,
-        prod(own_shape) * width,
-        strides,
-        word,
-    )
+    part = slice_elements(tensor, own_shape, first, strides, word)
     codes = _codes_of(whole.codes, shape, own_shape, expert is not None)
     return PlacedSlice(place, part, codes)
 

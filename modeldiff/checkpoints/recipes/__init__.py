@@ -1,0 +1,1 @@
+"""How stored bytes become values, where they are not the values themselves."""
