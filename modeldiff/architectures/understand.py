@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.config.entries import read_entries
+from modeldiff.architectures.facts.adapter import adapter_facts_of
 from modeldiff.architectures.facts.facts import read_facts
 from modeldiff.architectures.graph.blocks import read_blocks
 from modeldiff.architectures.graph.data_order import DataOrder
@@ -41,7 +42,7 @@ def _understand(checkpoint: Checkpoint) -> Architecture:
     return Architecture(
         family=spec.family.name if spec.family else UNKNOWN,
         title=f"{spec.title}, {short_count(parameters)}" if parameters else spec.title,
-        facts=read_facts(spec),
+        facts=(*read_facts(spec), *adapter_facts_of(checkpoint.adapter)),
         parameters=spec.parameters,
         columns=order.inside,
         outside=order.outside,

@@ -33,7 +33,7 @@ from modeldiff.findings.evidence import (
 )
 from modeldiff.findings.likeness.likeness import describe_likeness
 from modeldiff.findings.likeness.strangers import strangers_of
-from modeldiff.findings.measured.adapters import adapter_facts
+from modeldiff.findings.measured.adapters import adapter_facts, merged_facts
 from modeldiff.findings.measured.broken import describe_broken
 from modeldiff.findings.measured.depth import describe_depth
 from modeldiff.findings.measured.layer_alignment import alignment_facts, alignment_headlines
@@ -92,6 +92,7 @@ def narrate(
     headline, *more = [*filter(None, first)] or ["No element could be compared."]
     of_layers = (*alignment_facts(changes), *shared_rows_facts(changes))
     beside = (*filter(None, (describe_unread(unread),)), *adapter_facts(changes))
+    beside = (*beside, *merged_facts(evidence, coverage))
     facts = (*beside, *more, *of_layers, *_facts(evidence, coverage, witnesses))
     if layers and not evidence.moved and not evidence.broken:
         like = "Like base's own layers, rearranged: nothing that was compared has changed."
