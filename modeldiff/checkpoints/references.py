@@ -76,6 +76,8 @@ def parse_reference(text: str) -> Reference:
         _refuse(f"A text of {len(text):,} characters is no reference to a checkpoint.")
     text = without_credentials(unquoted(text))
     _require_readable(text)
+    if _PLUS in text and not _is_here(text):
+        return _adapted(text)
     try:
         kind, meant = of_address(text) or ("", text)
         _require_readable(meant)
@@ -109,8 +111,6 @@ def _parse(text: str) -> Reference:
     # Unlike Path's methods these keep links as typed and take "~nobody" for a name like any other.
     path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
     kind = _kind_of(path) if is_allowed(path) else None
-    if kind is None and _PLUS in text:
-        return _adapted(text)
     if kind is None and (tagged := _tagged(text)):
         return tagged
     if kind is None and text[0] not in "/.~":
@@ -127,9 +127,10 @@ def _parse(text: str) -> Reference:
 
 def _adapted(text: str) -> Reference:
     """A model and an adapter for it."""
-    base, adapter, *more = (parse_reference(part) for part in text.split(_PLUS))
-    if more:
+    parts = text.split(_PLUS)
+    if len(parts) > 2:
         _refuse(f"{quoted(text)} names several adapters: one at a time is read.")
+    base, adapter = map(parse_reference, parts)
     both = f"{base}{_PLUS}{adapter}"
     return Reference("adapted", both, adapter.location, parts=(base, adapter))
 
@@ -220,6 +221,12 @@ def _kind_of(path: Path) -> Literal["folder", "file"] | None:
         return "folder" if stat.S_ISDIR(path.stat().st_mode) else "file"
     except OSError:
         return None
+
+
+def _is_here(text: str) -> bool:
+    """Whether text is the path of something that may be opened."""
+    path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
+    return is_allowed(path) and _kind_of(path) is not None
 
 
 def _is_path(text: str) -> bool:

@@ -65,7 +65,10 @@ def open_adapted(
     own = _read_weights(adapter)
     model = open_model(base) if base is not None else _open_named_base(config, adapter, open_model)
     if not model.tensors or model.format == "config":
-        raise NoWeights(f"{model.reference} has no weights that {adapter.where()} could update.")
+        raise NoWeights(
+            f"{model.reference} has no weights that {adapter.where()} could update.",
+            hint="Give the model that it was trained on, with its weights.",
+        )
     parts = sort_parts(_renamed(own.tensors))
     merging = Merging(model.tensors, config, adapter.where())
     tensors = merging.merge(parts)

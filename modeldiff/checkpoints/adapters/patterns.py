@@ -92,7 +92,10 @@ class Patterns:
         whole = pattern.startswith("^")
         bare = pattern.removeprefix("^").removesuffix("$")
         ways = _alternatives(bare) if len(pattern) <= _LONGEST else None
-        tokens = [_tokens(way) for way in ways or []]
+        if whole and ways and any("|" in way for way in ways):
+            ways = None  # the ^ would be the first one's alone
+        ways = [each for way in ways or [] for each in way.split("|")]
+        tokens = [_tokens(way) for way in ways]
         if not tokens or None in tokens:
             raise UnsupportedFormat(
                 f"{self._where} has the pattern {quoted(pattern)}, which is not understood: names "
@@ -103,8 +106,8 @@ class Patterns:
 
 
 def _alternatives(pattern: str) -> list[str] | None:
-    """The patterns without groups that it stands for; None where there are too many, or groups in
-    groups."""
+    """The patterns without groups that it stands for, which may be alternatives themselves; None
+    where there are too many, or groups in groups."""
     ways = [""]
     at = 0
     while at < len(pattern):
@@ -121,8 +124,7 @@ def _alternatives(pattern: str) -> list[str] | None:
         size = 2 if pattern[at] == "\\" else 1
         ways = [way + pattern[at : at + size] for way in ways]
         at += size
-    # At the top, too: a|b is one or the other.
-    return [each for way in ways for each in way.split("|")]
+    return ways
 
 
 def _tokens(pattern: str) -> list[_Token] | None:
