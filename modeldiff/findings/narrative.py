@@ -33,12 +33,13 @@ from modeldiff.findings.evidence import (
 )
 from modeldiff.findings.likeness.likeness import describe_likeness
 from modeldiff.findings.likeness.strangers import strangers_of
-from modeldiff.findings.measured.adapters import adapter_facts, merged_facts
+from modeldiff.findings.measured.adapters import adapter_facts
 from modeldiff.findings.measured.broken import describe_broken
 from modeldiff.findings.measured.depth import describe_depth
 from modeldiff.findings.measured.layer_alignment import alignment_facts, alignment_headlines
 from modeldiff.findings.measured.shared_rows import shared_rows_facts
 from modeldiff.findings.measured.spread import describe_spread
+from modeldiff.findings.merged_adapters import merged_facts
 from modeldiff.findings.witnesses.sampled_witnesses import sampled_witnesses
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses
 from modeldiff.findings.witnesses.witness import Witness, explained_places

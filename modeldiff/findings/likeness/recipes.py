@@ -35,7 +35,7 @@ from modeldiff.findings.likeness.rounding import (
 from modeldiff.findings.likeness.size_groups import SizedRows, size_groups
 from modeldiff.findings.likeness.still_parts import adapters_alone, parts_stood_still
 from modeldiff.findings.likeness.strangers import all_unrelated, partners_lost
-from modeldiff.findings.measured.adapters import known_adapter
+from modeldiff.findings.merged_adapters import known_adapter
 from modeldiff.findings.words import counted, enumeration, places_words
 from modeldiff.text.formatting import format_cosine, format_pct
 

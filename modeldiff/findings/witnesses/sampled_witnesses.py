@@ -13,7 +13,7 @@ from typing import NamedTuple
 from modeldiff.changes import Change
 from modeldiff.changes.relation import Relation
 from modeldiff.findings.evidence import kind_of
-from modeldiff.findings.measured.adapters import ADAPTER_KINDS
+from modeldiff.findings.merged_adapters import ADAPTER_KINDS
 from modeldiff.findings.witnesses.witness import Witness
 from modeldiff.findings.words import MOST_NAMED, but_for, columns_words, counted, places_words
 from modeldiff.text.formatting import format_small

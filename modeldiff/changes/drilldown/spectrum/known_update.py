@@ -11,20 +11,17 @@ import numpy as np
 
 from modeldiff.changes.drilldown.pair_reader import MatrixPair, PairReader
 from modeldiff.changes.drilldown.spectrum.panels import Totals, panels
-from modeldiff.changes.drilldown.spectrum.spectrum import SingularValues
+from modeldiff.changes.drilldown.spectrum.spectrum import Floats, SingularValues
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.checkpoints.recipes.low_rank import LowRankUpdate, update_factors
-
-Side = int
-"""0 for base, 1 for target."""
 
 
 def known_update(
     matrix: MatrixPair, base: Checkpoint, target: Checkpoint
-) -> tuple[Side, LowRankUpdate] | None:
-    """The low-rank update that is all the difference of a pair, and the side that it is on: where
-    one checkpoint is an adapter on the other. None where it is not, and with magnitudes, which are
-    no low-rank update."""
+) -> tuple[int, LowRankUpdate] | None:
+    """The low-rank update that is all the difference of a pair, and the side that it is on (0 for
+    base, 1 for target): where one checkpoint is an adapter on the other. None where it is not, and
+    with magnitudes, which are no low-rank update."""
     sides = (matrix.base, base), (matrix.target, target)
     for side in (1, 0):
         (own, adapted), (other, plain) = sides[side], sides[1 - side]
@@ -37,7 +34,7 @@ def known_update(
 
 
 def update_spectrum(
-    reader: PairReader, side: Side, recipe: LowRankUpdate, size: int
+    reader: PairReader, side: int, recipe: LowRankUpdate, size: int
 ) -> SingularValues:
     """All singular values of the update, before it was rounded. ``size``: elements of a panel. The
     pair is read once, for base's norm and for what rounding adds."""
@@ -45,8 +42,7 @@ def update_spectrum(
     for _ in panels(reader, size, totals):
         pass
     rows, columns = update_factors(recipe, reader.reading(side))
-    triangles = (np.linalg.qr(factor, mode="r") for factor in (rows, columns.T))
-    left, right = triangles
+    left, right = _triangle(rows), _triangle(columns.T)
     values = np.linalg.svd(left @ right.T, compute_uv=False)
     largest = float(values[0]) if values.size else 0.0
     return SingularValues(
@@ -62,3 +58,9 @@ def update_spectrum(
         nonfinite=totals.nonfinite,
         known_rank=recipe.rank,
     )
+
+
+def _triangle(factor: Floats) -> Floats:
+    """R of a thin QR."""
+    triangle: Floats = np.linalg.qr(factor)[1]
+    return triangle
