@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,13 +59,14 @@ class Model:
         stamp = file_stamp(reference)
         checkpoint = open_checkpoint(reference, login=login)
         text = without_credentials(text or reference.text)
-        return cls(checkpoint, understand(checkpoint), text, stamp)
+        return cls(checkpoint, understand(checkpoint), text, stamp + _base_stamp(checkpoint))
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Model:
         """The model of a ``checkpoint`` that is open already."""
         text = checkpoint.reference.text
-        return cls(checkpoint, understand(checkpoint), text, file_stamp(checkpoint.reference))
+        stamp = file_stamp(checkpoint.reference) + _base_stamp(checkpoint)
+        return cls(checkpoint, understand(checkpoint), text, stamp)
 
     def __repr__(self) -> str:
         return f"<Model {self.text}: {self.architecture.title}>"
@@ -109,7 +111,7 @@ class Model:
     def reopened(self) -> Model:
         """The model as its files are now: itself, unless one of them changed."""
         reference = self.checkpoint.reference
-        if file_stamp(reference) == self.stamp:
+        if file_stamp(reference) + _base_stamp(self.checkpoint) == self.stamp:
             return self
         return Model.open(reference, text=self.text).labelled(self.label)
 
@@ -117,6 +119,8 @@ class Model:
 def file_stamp(reference: Reference) -> FileStamp:
     """Names, sizes, times and inodes of the local files behind a reference: what changes when they
     do. Empty for what is not local, or cannot be looked at."""
+    if reference.parts:
+        return tuple(chain.from_iterable(map(file_stamp, reference.parts)))
     if reference.kind not in ("folder", "file"):
         return ()
     path = Path(reference.location)
@@ -129,3 +133,10 @@ def file_stamp(reference: Reference) -> FileStamp:
         (name, state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
         for name, state in states
     )
+
+
+def _base_stamp(checkpoint: Checkpoint) -> FileStamp:
+    """The state of the model under an adapter, where the reference names the adapter alone."""
+    if checkpoint.adapter is None or checkpoint.reference.parts:
+        return ()
+    return file_stamp(checkpoint.adapter.base)

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.config.entries import read_entries
+from modeldiff.architectures.facts.adapter import adapter_facts_of
 from modeldiff.architectures.facts.facts import read_facts
 from modeldiff.architectures.graph.reading import ReadFlow
 from modeldiff.architectures.spec import UNKNOWN, read_checkpoint
@@ -40,7 +41,7 @@ def _understand(checkpoint: Checkpoint) -> Architecture:
     return Architecture(
         family=spec.family.name if spec.family else UNKNOWN,
         title=f"{spec.title}, {short_count(parameters)}" if parameters else spec.title,
-        facts=read_facts(spec),
+        facts=(*read_facts(spec), *adapter_facts_of(checkpoint.adapter)),
         parameters=spec.parameters,
         layer_count=spec.shapes.layers[-1] + 1 if spec.shapes.layers else 0,
         flow=ReadFlow(spec),

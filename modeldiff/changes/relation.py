@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-RelationKind = Literal["order", "factors", "transposed", "expert", "name"]
+RelationKind = Literal[
+    "order", "factors", "transposed", "expert", "name", "adapter_on", "adapter_off"
+]
 RelationAxis = Literal["rows", "columns", "elements"]
 OrderPattern = Literal["", "interleaved", "halved", "blocks", "reversed"]
 
@@ -25,6 +27,8 @@ class Relation:
     - ``transposed``: a square matrix is the transpose of base's.
     - ``expert``: it is the tensor of base's expert number ``origin``.
     - ``name``: it is another tensor of base's in the same layer, the first of ``partners``.
+    - ``adapter_on``: it is base's with an adapter's update of rank ``size`` (0: of rows, or of a
+      bias); ``adapter_off``: it is base's without its adapter's.
 
     Of ``count`` rows (columns, elements) ``seen`` were looked at, and ``matched`` of them are so.
     ``rest_pct`` is what is left of the sample beside that, as its norm in percent of target's;

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from modeldiff.checkpoints.adapters.adapter import Adapter
 from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.tensor import TensorInfo
@@ -30,6 +31,8 @@ class Checkpoint:
     them. ``source`` is where the bytes are, pinned to what was opened. ``warnings`` are sentences
     about oddities that did not stop the opening. ``unread`` names weights that lie with these, may
     belong to the model and were not read: a subfolder's, an adapter's.
+    ``adapter`` is what updates the weights of a model that lies elsewhere; None for a model of its
+    own.
     """
 
     reference: Reference
@@ -42,6 +45,7 @@ class Checkpoint:
     source: Source = field(repr=False)
     warnings: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    adapter: Adapter | None = None
 
     def __repr__(self) -> str:
         size = format_bytes(self.nbytes)

@@ -33,6 +33,8 @@ def model_name(reference: Reference) -> str:
     >>> model_name(parse_reference("meta-llama/Llama-3.1-8B@main"))
     'meta-llama/Llama-3.1-8B'
     """
+    if reference.parts:
+        return " + ".join(map(model_name, reference.parts))
     if reference.kind == "catalog":
         return catalog_title(reference.location)
     if reference.kind == "demo":
@@ -55,6 +57,8 @@ def names_apart(base: Reference, target: Reference) -> tuple[str, str]:
     if names[0] != names[1] or base.text == target.text:
         return names
     if base.kind == target.kind == "hub":
+        return base.text, target.text
+    if base.parts or target.parts:
         return base.text, target.text
     parts = [PurePath(reference.location).parts for reference in (base, target)]
     for count in range(2, max(map(len, parts)) + 1):

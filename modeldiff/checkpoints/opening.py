@@ -8,11 +8,14 @@ that.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modeldiff.checkpoints.adapters.opening import open_adapted
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.fingerprints import with_tag
+from modeldiff.checkpoints.formats.adapters import is_adapter
 from modeldiff.checkpoints.formats.config_json import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
@@ -48,7 +51,18 @@ def open_checkpoint(
         reference = parse_reference(reference)
     repository = reference.location if reference.kind == "hub" else None
     with placing_errors(reference=reference.text, repository=repository):
-        return open_source(_source_of(reference, download, login))
+        own = reference.parts[-1] if reference.parts else reference
+        source = _source_of(own, download, login)
+        if reference.parts or is_adapter(source):
+            base = reference.parts[0] if reference.parts else None
+            open_base = partial(_open_model, download=download, login=login)
+            return open_adapted(reference, base, source, open_base)
+        return open_source(source)
+
+
+def _open_model(reference: Reference, *, download: bool, login: HubLogin | None) -> Checkpoint:
+    """What ``reference`` names, which has to be a model of its own."""
+    return open_source(_source_of(reference, download, login))
 
 
 def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoint:

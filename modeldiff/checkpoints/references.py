@@ -33,9 +33,11 @@ _TAG = re.compile(r"[\w.][\w./-]{0,199}", re.ASCII)
 
 _GIVEN = re.compile(r"[0-9a-f]{16}/[\w-][\w.-]{0,60}", re.ASCII)
 
+_PLUS = " + "
+
 _DEMO_ROOT = bundled("demo")
 
-ReferenceKind = Literal["folder", "file", "hub", "demo", "catalog"]
+ReferenceKind = Literal["folder", "file", "hub", "demo", "catalog", "adapted"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Reference:
     absolute path (folder, file; that of a config that somebody brought stands in no ``text``),
     ``owner/name`` (hub) or a name (demo, catalog). ``tag`` says which of several sets of weights
     there is meant: a state dict of a file (``model.pt:ema``), a quantisation of a folder
-    (``folder:Q4_K_M``).
+    (``folder:Q4_K_M``). ``parts`` of what is ``adapted`` are a model and an adapter for it; the
+    ``location`` is the adapter's.
     """
 
     kind: ReferenceKind
@@ -54,6 +57,7 @@ class Reference:
     location: str
     revision: str | None = None
     tag: str = ""
+    parts: tuple[Reference, ...] = ()
 
     def __str__(self) -> str:
         return self.text
@@ -72,6 +76,8 @@ def parse_reference(text: str) -> Reference:
         _refuse(f"A text of {len(text):,} characters is no reference to a checkpoint.")
     text = without_credentials(unquoted(text))
     _require_readable(text)
+    if _PLUS in text and not _is_here(text):
+        return _adapted(text)
     try:
         kind, meant = of_address(text) or ("", text)
         _require_readable(meant)
@@ -117,6 +123,16 @@ def _parse(text: str) -> Reference:
     if kind is None:
         _refuse(f"{quoted(text)} is neither something that is here nor written as owner/name.")
     return Reference(kind, str(path), str(path))
+
+
+def _adapted(text: str) -> Reference:
+    """A model and an adapter for it."""
+    parts = text.split(_PLUS)
+    if len(parts) > 2:
+        _refuse(f"{quoted(text)} names several adapters: one at a time is read.")
+    base, adapter = map(parse_reference, parts)
+    both = f"{base}{_PLUS}{adapter}"
+    return Reference("adapted", both, adapter.location, parts=(base, adapter))
 
 
 def _tagged(text: str) -> Reference | None:
@@ -166,6 +182,8 @@ def reference_forms() -> str:
         f"A checkpoint is named by a folder ({paths}), one file of weights (.safetensors, .gguf, "
         ".bin, .pt, .pth, .ckpt), either with :NAME behind it for one of several sets of weights "
         "in it, owner/name or owner/name@revision on the Hugging Face Hub, or its address there, "
+        "a model and an adapter for it (BASE + ADAPTER; an adapter alone is put on the base that "
+        "its config names), "
         f"a demo ({demos or 'none is here'}), or, for its architecture without weights, a name "
         "from the catalog (catalog:llama-3-8b) or a config.json."
     )
@@ -203,6 +221,12 @@ def _kind_of(path: Path) -> Literal["folder", "file"] | None:
         return "folder" if stat.S_ISDIR(path.stat().st_mode) else "file"
     except OSError:
         return None
+
+
+def _is_here(text: str) -> bool:
+    """Whether text is the path of something that may be opened."""
+    path = Path(os.path.abspath(os.path.expanduser(text)))  # noqa: PTH100, PTH111
+    return is_allowed(path) and _kind_of(path) is not None
 
 
 def _is_path(text: str) -> bool:

@@ -39,6 +39,7 @@ from modeldiff.findings.measured.depth import describe_depth
 from modeldiff.findings.measured.layer_alignment import alignment_facts, alignment_headlines
 from modeldiff.findings.measured.shared_rows import shared_rows_facts
 from modeldiff.findings.measured.spread import describe_spread
+from modeldiff.findings.merged_adapters import merged_facts
 from modeldiff.findings.quantised.describe import describe_lossy_types
 from modeldiff.findings.witnesses.sampled_witnesses import sampled_witnesses
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses
@@ -93,6 +94,7 @@ def narrate(
     headline, *more = [*filter(None, first)] or ["No element could be compared."]
     of_layers = (*alignment_facts(changes), *shared_rows_facts(changes))
     beside = (*filter(None, (describe_unread(unread),)), *adapter_facts(changes))
+    beside = (*beside, *merged_facts(evidence, coverage))
     facts = (*beside, *more, *of_layers, *_facts(evidence, coverage, witnesses))
     if layers and not evidence.moved and not evidence.broken:
         like = "Like base's own layers, rearranged: nothing that was compared has changed."

@@ -12,6 +12,7 @@ from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.naming.detection import tower_beside
 from modeldiff.architectures.naming.fused_split import Cutter
 from modeldiff.architectures.naming.generic import read_component, read_names
+from modeldiff.architectures.naming.merged_updates import merged_note
 from modeldiff.architectures.naming.orientation import Orientation
 from modeldiff.architectures.naming.placed_slice import PlacedSlice
 from modeldiff.architectures.naming.plain_names import PlainNames
@@ -74,7 +75,13 @@ def read_parameters(
             parts = ()
         turned, way = reader.orientation.of(whole)
         why_whole = reader.cutter.why_whole(whole) if role != "buffer" and not parts else ""
-        notes = (names.reasons.get(name, ""), quantised.note(plain), way, why_whole)
+        notes = (
+            names.reasons.get(name, ""),
+            quantised.note(plain),
+            merged_note(whole.tensor),
+            way,
+            why_whole,
+        )
         for part in parts or (whole,):
             part, order = reader.rows.read(part)
             place, tensor, codes = part

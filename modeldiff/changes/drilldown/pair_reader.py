@@ -20,6 +20,7 @@ from modeldiff.changes.change import Pair, Progress, ReportProgress
 from modeldiff.changes.dtype_pairs import DtypePair, decode_into, dtype_pair
 from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
 from modeldiff.checkpoints import Checkpoint, TensorInfo
+from modeldiff.checkpoints.tensor import Fill
 from modeldiff.errors import CheckpointError, InvalidOption
 
 BLOCK_ELEMENTS = 1 << 18
@@ -165,11 +166,20 @@ class PairReader:
                 try:
                     files.fill(tensor, start * self.matrix.columns, raw)
                 except TensorUnreadable as error:
-                    raise CheckpointError(
-                        f"{tensor.name}: {error}.", hint="Check that its disk works."
-                    ) from error
+                    raise _unreadable(tensor, error) from error
             sides.append(raw.reshape(stop - start, width))
         return sides[0], sides[1]
+
+    def reading(self, side: int) -> Fill:
+        """How tensors are read that lie in the files of base (0) or target (1)."""
+
+        def fill(tensor: TensorInfo, first: int, out: memoryview) -> None:
+            try:
+                self._files[side].fill(tensor, first, np.frombuffer(out, np.uint8))
+            except TensorUnreadable as error:
+                raise _unreadable(tensor, error) from error
+
+        return fill
 
     def rows(self, start: int, stop: int) -> tuple[Values, Values]:
         """The values of rows ``start`` to ``stop`` of both sides in the working type, each
@@ -239,3 +249,7 @@ class PairReader:
 
     def _fetching(self, here: int, total: int) -> None:
         self._progress(Progress("fetching", here, total, 0, 1, current=self.matrix.base.name))
+
+
+def _unreadable(tensor: TensorInfo, error: TensorUnreadable) -> CheckpointError:
+    return CheckpointError(f"{tensor.name}: {error}.", hint="Check that its disk works.")

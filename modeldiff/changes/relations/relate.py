@@ -18,6 +18,7 @@ from modeldiff.architectures.place import Place
 from modeldiff.changes.change import Change
 from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
 from modeldiff.changes.relation import Relation
+from modeldiff.changes.relations.adapters import relate_adapters
 from modeldiff.changes.relations.checks import CHECKS, Answer, check_vector
 from modeldiff.changes.relations.experts import match_experts
 from modeldiff.changes.relations.namesakes import match_names
@@ -63,11 +64,13 @@ def relate(
     downloaded first, ``looking`` before every few tensors; what they raise ends it. Raises
     ``CheckpointChanged``, and what fetching raises.
     """
-    suspects = [change for change in changes if is_suspect(change)]
-    if not suspects:
+    looking = looking or (lambda: None)
+    of_adapters = relate_adapters(changes, (base, target), fetching, looking)
+    suspects = [c for c in changes if c.pair.place not in of_adapters and is_suspect(c)]
+    if not suspects and not of_adapters:
         return changes
     whole = sum(change.pair.nbytes for change in changes)
-    search = _Search(changes, (base, target), fetching, looking or (lambda: None))
+    search = _Search(changes, (base, target), fetching, looking)
     # Numbers whose squares are beyond the type's are like no others, and need no warning.
     with np.errstate(all="ignore"):
         with search.spending(max(BUDGET, int(BUDGET_SHARE * whole))):
@@ -77,7 +80,7 @@ def relate(
             for rows in by_layer(search.alike(suspects)):
                 search.look_at(rows)
             search.look_at_vectors()
-    relations = search.relations()
+    relations = {**search.relations(), **of_adapters}
     return changes.with_measured(
         replace(change, relation=relations[change.pair.place])
         for change in changes

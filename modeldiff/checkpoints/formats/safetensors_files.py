@@ -46,8 +46,8 @@ class Safetensors:
             return FileSet((source.named,))
         names = source.list()
         refuse_parallel_shards(names, source.where())
+        refuse_adapter(source)
         chosen = choose_weights(names, source.where())
-        refuse_adapter(source, chosen.files if chosen else ())
         if chosen is None:
             return None
         files, index, warnings = read_index(source, chosen)

@@ -11,6 +11,7 @@ from modeldiff.errors import CheckpointError
 
 _HEADS = re.compile(r"(.+\.)?(lm_head|embed_out|output|decoder|embed_tokens)\.(weight|bias)")
 """What transformers' models tie: the head, and an encoder's or decoder's own embedding."""
+_HEAD = re.compile(r"(.+\.)?(lm_head|embed_out|output)\.weight")
 _IN_LAYER = re.compile(r"\.\d+\.")
 _BUFFERS = re.compile(r"(.+\.)?(inv_freq|position_ids|masked_bias|attn\.bias|attention\.bias)")
 """What models compute as they are built."""
@@ -48,3 +49,13 @@ def needless(lacking: Sequence[str], stored: Collection[str], *, shared: bool) -
         if _BUFFERS.fullmatch(name)
         or (heads and _HEADS.fullmatch(name) and not _IN_LAYER.search(name))
     ]
+
+
+def is_embedding(name: str) -> bool:
+    """Whether a tensor is called as the embedding of the tokens is."""
+    return name.endswith(_EMBEDDINGS)
+
+
+def is_head(name: str) -> bool:
+    """Whether a tensor is called as a head is that may be tied to the embedding."""
+    return bool(_HEAD.fullmatch(name)) and not _IN_LAYER.search(name)

@@ -35,6 +35,7 @@ from modeldiff.findings.likeness.rounding import (
 from modeldiff.findings.likeness.size_groups import SizedRows, size_groups
 from modeldiff.findings.likeness.still_parts import adapters_alone, parts_stood_still
 from modeldiff.findings.likeness.strangers import all_unrelated, partners_lost
+from modeldiff.findings.merged_adapters import known_adapter
 from modeldiff.findings.quantised.describe import lossy_likeness
 from modeldiff.findings.words import enumeration, places_words
 from modeldiff.text.formatting import counted, format_cosine, format_pct
@@ -237,6 +238,7 @@ def _is_scaled(statistics: Statistics) -> bool:
 _RECIPES: tuple[RecipeCheck, ...] = (
     _all_explained,
     adapters_alone,
+    known_adapter,
     _lossy_types,
     type_rounding,
     grid_rounding,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from modeldiff.changes import Change
 from modeldiff.changes.relation import Relation
 from modeldiff.findings.evidence import kind_of
+from modeldiff.findings.merged_adapters import ADAPTER_KINDS
 from modeldiff.findings.witnesses.witness import Witness
 from modeldiff.findings.words import MOST_NAMED, but_for, columns_words, places_words
 from modeldiff.text.formatting import counted, format_small
@@ -46,7 +47,7 @@ def sampled_witnesses(changes: Iterable[Change]) -> tuple[Witness, ...]:
     groups: dict[tuple[object, ...], list[_Row]] = {}
     for change in changes:
         relation = change.relation
-        if relation is None or change.statistics is None:
+        if relation is None or change.statistics is None or relation.kind in ADAPTER_KINDS:
             continue
         exact = relation.kind != "factors" and relation.rest_pct == 0
         head = 0 if relation.pattern == "blocks" else relation.size

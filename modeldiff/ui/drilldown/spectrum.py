@@ -76,6 +76,8 @@ def _concentration(spectrum: SingularValues) -> str:
 
 
 def _verdict(spectrum: SingularValues) -> str:
+    if spectrum.known_rank is not None:
+        return _of_the_adapter(spectrum, spectrum.known_rank)
     if spectrum.only_rounding:
         return (
             "**No more than rounding.** The change has no more energy than rounding target to its "
@@ -104,12 +106,24 @@ def _verdict(spectrum: SingularValues) -> str:
     )
 
 
+def _of_the_adapter(spectrum: SingularValues, rank: int) -> str:
+    """What is known of an update whose factors an adapter holds."""
+    size = 100 * (spectrum.energy / spectrum.base_energy) ** 0.5 if spectrum.base_energy else None
+    beside = "" if size is None else f" Its norm is {format_pct(size)} of the weights'."
+    return (
+        f"**The adapter's update, rank {rank:,}.** These are its own singular values, from its "
+        f"factors, before it is added and rounded.{beside}"
+    )
+
+
 def _exactness(spectrum: SingularValues) -> str:
     largest = float(spectrum.values[0]) if spectrum.values.size else 0.0
     share = spectrum.error / largest if largest else 0.0
     off = f"{format_small(spectrum.error)} ({share:.1g} of the largest)"
     whole = "change" if spectrum.of == "change" else "matrix"
-    if spectrum.exact:
+    if spectrum.known_rank is not None:
+        text = f"From the adapter's factors, each within {off}; all others are 0."
+    elif spectrum.exact:
         text = f"All {spectrum.possible_rank:,} were computed, each within {off}."
     else:
         text = (

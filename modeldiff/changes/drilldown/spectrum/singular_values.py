@@ -12,10 +12,11 @@ method           when, and how far it is off
                  and holds only the vectors. Each Ritz value θ with residual ρ has a true eigenvalue
                  of DᵀD within ρ (Parlett, "The symmetric eigenvalue problem", theorem 4.5.1), and
                  is never above the true one of its rank; the error follows from the largest ρ
+``factors``      where one side is an adapter on the other: QR of the update's factors in float64
 ===============  =================================================================================
 
-All three compute D = target − base element by element in the working type, which is off by at most
-2⁻²⁴ of each element; of weights D is base.
+The first three compute D = target − base element by element in the working type, which is off by
+at most 2⁻²⁴ of each element; of weights D is base.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from modeldiff.changes.drilldown.pair_reader import (
     matrix_pair,
     require_floats,
 )
+from modeldiff.changes.drilldown.spectrum.known_update import known_update, update_spectrum
 from modeldiff.changes.drilldown.spectrum.linear_algebra import Algebra
 from modeldiff.changes.drilldown.spectrum.numpy_linear_algebra import NumpyAlgebra
 from modeldiff.changes.drilldown.spectrum.panels import Totals, panels
@@ -115,6 +117,10 @@ def _measured(
     algebra: Algebra,
     progress: ReportProgress | None,
 ) -> SingularValues:
+    update = known_update(matrix, base, target) if of == "change" else None
+    if update is not None:
+        with PairReader(matrix, base, target, progress) as reader:
+            return update_spectrum(reader, *update, _PANEL)
     plan = plan_for(matrix, algebra)
     with PairReader(matrix, base, target, progress, passes=plan.passes) as reader:
         by_size = _exact if plan.exact else _randomized

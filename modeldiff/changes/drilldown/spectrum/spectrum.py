@@ -71,10 +71,11 @@ class SingularValues:
     noise: RoundingNoise
     exact: bool
     error: float
-    method: Literal["lapack", "gram", "randomized"]
+    method: Literal["lapack", "gram", "randomized", "factors"]
     nonfinite: int = 0
     trials: tuple[tuple[int, float], ...] = ()
     of: Matrix = "change"
+    known_rank: int | None = None
 
     @property
     def possible_rank(self) -> int:
@@ -137,6 +138,8 @@ class SingularValues:
     def fitting_rank(self) -> int | None:
         """The rank r of the low-rank update that the change fits; None where it fits none, or where
         no rank that was tried explains what stands beside it."""
+        if self.known_rank is not None:
+            return self.known_rank
         for rank, added in self.trials:
             edge = max(self._noise_edge, _ABOVE_NOISE * added)
             beside = self.values[rank : rank + 1]
@@ -148,6 +151,8 @@ class SingularValues:
     def possible_fit(self) -> int | None:
         """How many singular values stand above independent rounding, where these may be the rank of
         an update; None where they cannot."""
+        if self.known_rank is not None:
+            return None
         return self.signal if self.of == "change" and self._explains(self.signal) else None
 
     def _explains(self, rank: int) -> bool:

@@ -1,0 +1,99 @@
+"""Whether one side of a row is what the other is without its adapter.
+
+Asked of every tensor that moved and that an adapter updates on one side alone, however far it
+moved: to name it tells an adapter put on its base, and a folder called merged into which nothing
+was merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from modeldiff.architectures.place import Place
+from modeldiff.changes.change import Change
+from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
+from modeldiff.changes.relation import Relation
+from modeldiff.changes.relations.sampling import RUN_LENGTH, spread
+from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
+from modeldiff.checkpoints.recipes.without_update import rank_of_update, without_update
+
+_Fetching = Callable[[int, int], None]
+
+
+def relate_adapters(
+    changes: Iterable[Change],
+    checkpoints: tuple[Checkpoint, Checkpoint],
+    fetching: _Fetching | None,
+    looking: Callable[[], None],
+) -> Mapping[Place, Relation]:
+    """The relation of each row whose other side is the same without the adapter, as far as samples
+    show. Raises as ``relate`` does."""
+    relations = {}
+    for change in changes:
+        sides = _sides(change)
+        if sides is None:
+            continue
+        looking()
+        relation = _compared(sides, checkpoints, fetching)
+        if relation is not None:
+            relations[change.pair.place] = relation
+    return relations
+
+
+def _sides(change: Change) -> tuple[int, TensorInfo, TensorInfo, TensorInfo] | None:
+    """Which side of a row that moved has an adapter, its tensor with and without it, and the other
+    side's; None where that is not one alone."""
+    sums = change.statistics.sums if change.statistics else None
+    base, target = change.pair.base, change.pair.target
+    if sums is None or sums.unchanged == sums.n or base is None or target is None:
+        return None
+    plain = without_update(base), without_update(target)
+    if (plain[0] is None) == (plain[1] is None) or base.values != target.values:
+        return None
+    side = 0 if plain[0] is not None else 1
+    own, other = ((base, target), (target, base))[side]
+    bare = plain[side]
+    assert bare is not None
+    return side, own, bare, other
+
+
+def _compared(
+    sides: tuple[int, TensorInfo, TensorInfo, TensorInfo],
+    checkpoints: tuple[Checkpoint, Checkpoint],
+    fetching: _Fetching | None,
+) -> Relation | None:
+    side, own, bare, other = sides
+    size = min(RUN_LENGTH, own.elements)
+    runs = max(own.elements // size, 1)
+    firsts = (spread(runs) * size).tolist()
+    files = OpenFiles(checkpoints[side], [own]), OpenFiles(checkpoints[1 - side], [other])
+    width = STORED_TYPES[own.values].bits // 8
+    read = []
+    try:
+        for each, tensor in zip(files, (bare, other), strict=True):
+            for name in each.names:
+                each.fetch(name, fetching if each.bytes_to_download(name) else None)
+            buffer = np.empty(len(firsts) * size * width, np.uint8)
+            each.fill_clusters(tensor, firsts, buffer)
+            read.append(buffer)
+        for each, tensor in zip(files, (own, other), strict=True):
+            each.done(tensor)
+    except TensorUnreadable:
+        return None
+    finally:
+        for each in files:
+            each.close()
+    if not np.array_equal(read[0], read[1]):
+        return None
+    count = len(firsts) * size
+    return Relation(
+        "adapter_off" if side == 0 else "adapter_on",
+        "elements",
+        matched=count,
+        seen=count,
+        count=own.elements,
+        rest_pct=0.0,
+        size=rank_of_update(own),
+    )

@@ -1,0 +1,1 @@
+"""Adapters of PEFT: small updates to the weights of a model that lies elsewhere."""
