@@ -86,7 +86,7 @@ class TestByNumber:
         written = result_document(result)["tensors"]
         html = report_html(result, comparison)
         assert "25.0 %, first 96 of 104 rows, by row number" in html
-        assert "median relative change 25.0 % · only rows that both have" in html
+        assert "median relative change 25.0 %, only rows that both have" in html
         [document] = [each for each in written if each["component"] == "embed_tokens"]
         assert document["compared_rows"] == 96 and document["target_shape"] == [104, HIDDEN]
         assert document["elements"] == 96 * HIDDEN

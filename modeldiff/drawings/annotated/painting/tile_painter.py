@@ -226,7 +226,8 @@ class TilePainter:
         for value in tile.values:
             if value.value is None:
                 continue
-            line = f"{value.parameter}: {self._change(value)}"
+            line = ", ".join(filter(None, (self._change(value), value.words)))
+            line = f"{value.parameter}: {line}"
             known = [one for one in value.spread if one is not None]
             if known:
                 reach = f"from {self.metric.format(min(known))} to {self.metric.format(max(known))}"
