@@ -139,7 +139,9 @@ def in_the_app(person: Person, url: str, folder: Path, target: Path) -> None:
         expect(page.locator(".st-key-what_differs")).to_contain_text("self_attn.q_proj in layer 2")
     with person.task("2. send the picture (PNG)"):
         person.click(page.get_by_role("link", name="Heatmap", exact=True))
+        person.button("Save")
         person.save("PNG", folder)
+        page.keyboard.press("Escape")
     with person.task("2. send the report"):
         person.save("Report", folder)
     saved = person.save("Parquet", folder)
@@ -153,7 +155,6 @@ def in_the_app(person: Person, url: str, folder: Path, target: Path) -> None:
         person.button("Pair")
         page.locator(".st-key-pair_chooser input[type=file]").set_input_files(saved)
         person.clicks += 2  # "Upload", and the file in the system's own window
-        person.click(page.get_by_role("link", name="Open it"))
         expect(page.get_by_role("heading", level=1)).to_have_text(f"{_BASE.name} → {target.name}")
         expect(page.locator(".st-key-measured")).to_be_visible()
 

@@ -113,3 +113,14 @@ def test_the_chart_over_all_layers_marks_this_one_and_knows_the_metric(
         assert "Relative Frobenius norm over all layers" in words(app)
     charts = open_page("diagram", **pair, component="embed_tokens").get("vega_lite_chart")
     assert len(charts) == 0, "there is one embedding"
+
+
+def test_there_is_a_metric_to_choose_where_there_are_numbers(
+    open_page: OpenPage, pair: dict[str, str]
+) -> None:
+    def choosers(app: AppTest) -> list[str]:
+        return [box.label for box in app.selectbox if box.label == "Metric"]
+
+    assert choosers(open_page("diagram", **pair)) == ["Metric"]
+    configs = {"base": "catalog:llama-3-8b", "target": "catalog:llama-3.1-8b"}
+    assert choosers(open_page("diagram", **configs)) == []

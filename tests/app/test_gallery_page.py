@@ -56,6 +56,18 @@ def test_an_entry_opens_without_its_models(
     assert "All 75 tensors compared" in linked(app, "coverage")
     assert "Demo: merged LoRA, from the gallery" in text_of(app)
     assert "Licence: Apache-2.0" in text_of(app)
+    # A report, a poster and the picture are made of the rows alone.
+    saved = {button.proto.label for button in app.get("download_button")}
+    assert saved == {"Report", "SVG", "PNG", "PDF", "CSV", "JSON", "Parquet"}
+
+
+def test_a_cell_of_an_entry_tells_its_numbers(open_page: OpenPage) -> None:
+    chosen = {"layer": "1", "component": "self_attn.v_proj"}
+    app = open_page("result", result="gallery:demo-lora", **chosen)
+    shown = text_of(app)
+    assert "model.layers.1.self_attn.v_proj.weight" in shown and "Layer 1" in shown
+    app = open_page("result", result="gallery:demo-lora", layer="99", component="no.such")
+    assert "model.layers" not in text_of(app)
 
 
 def test_markup_in_an_entry_stays_text(

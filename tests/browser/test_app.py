@@ -136,7 +136,7 @@ def test_a_pair_of_ones_own_has_labels_and_hides_a_token(server: Server, tab: Pa
     names = tab.get_by_role("heading", level=1)
     tab.get_by_role("button", name="Pair", exact=True).click()
     tab.get_by_label("Target", exact=True).fill("/no/such/folder")
-    tab.get_by_role("textbox", name="Called").first.fill("Ours, before")
+    tab.get_by_role("textbox", name="Base is called").fill("Ours, before")
     tab.get_by_role("button", name="Compare", exact=True).click()
     expect(names).to_have_text("Ours, before → /no/such/folder")
     expect(tab.get_by_text("Target cannot be opened.")).to_be_visible()
@@ -188,12 +188,16 @@ def test_the_downloads(server: Server, tab: Page, tmp_path: Path) -> None:
         assert Path(download.value.path()).read_bytes().startswith(start)
     for page in ("diagram", "heatmap"):
         open_measured(tab, f"{server.url}/{page}?layer=1")
+        if page == "heatmap":
+            tab.get_by_role("button", name="Save", exact=True).click()
         for name, start in {"SVG": b"<svg", "PNG": b"\x89PNG"}.items():
             with tab.expect_download() as download:
                 tab.get_by_role("button", name=name, exact=True).click()
             assert Path(download.value.path()).read_bytes().startswith(start)
+    tab.keyboard.press("Escape")
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Report", exact=True).click()
+    assert download.value.suggested_filename == "demo-base-to-demo-continued-report.html"
     assert b"layer 1 \xc2\xb7 self_attn.q_proj" in Path(download.value.path()).read_bytes()
 
 

@@ -87,7 +87,9 @@ def test_the_list_goes_along_into_files_of_a_chosen_size(
     for name in ("SVG", "PDF"):
         with tab.expect_download() as download:
             tab.get_by_role("button", name=name, exact=True).click()
-        assert download.value.suggested_filename == f"modeldiff-layer-1.{name.lower()}"
+        assert download.value.suggested_filename == (
+            f"demo-base-to-demo-continued-diagram-layer-1.{name.lower()}"
+        )
         files[name] = Path(download.value.path()).read_bytes()
     root = ElementTree.fromstring(files["SVG"])
     assert root.get("width") == "85mm"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,39 @@ def test_a_saved_result_and_a_config_open_again(server: Server, tab: Page, tmp_p
         tab.get_by_role("button", name="Parquet", exact=True).click()
     saved = tmp_path / "result.parquet"
     download.value.save_as(saved)
-    drop(tab, saved)
-    tab.get_by_role("link", name="Open it").click()
-    expect(tab.get_by_role("heading", level=1)).to_have_text("Demo base → Demo LoRA")
+    names = tab.get_by_role("heading", level=1)
+    tab.get_by_role("button", name="Swap").click()
+    expect(names).to_have_text("Demo LoRA → Demo base")
+    settle(tab)
+    drop(tab, saved)  # and it opens, without another click
+    expect(names).to_have_text("Demo base → Demo LoRA")
     expect(tab.locator(".st-key-measured")).to_contain_text("All 75 tensors compared")
     settle(tab)
     assert set(query(tab)) == {"result"}
+    tab.go_back()  # where the file lies no more, or it would open again
+    expect(names).to_have_text("Demo LoRA → Demo base")
+    settle(tab)
+    expect_page(tab, "Compare")
+    tab.go_back()
+    expect(names).to_have_text("Demo base → Demo LoRA")
+    expect_page(tab, "Compare")
+    tab.go_forward()
+    tab.go_forward()
+    tab.wait_for_url("**/result?**")
+    # Cells tell their numbers without the weights.
+    settle(tab)
+    tab.get_by_label(re.compile("^layer 1 · self_attn.q_proj: median")).first.click()
+    panel = tab.locator(".st-key-place_panel")
+    expect(panel).to_contain_text("model.layers.1.self_attn.q_proj.weight")
+    settle(tab)
+    assert set(query(tab)) == {"result", "layer", "component"}
+    tab.get_by_role("button", name="Close").click()
+    expect(panel).to_be_hidden()
+    settle(tab)
+    for name in ("Report", "SVG"):
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name=name, exact=True).click()
+        assert download.value.suggested_filename.startswith("demo-base-to-demo-lora-")
     tab.reload()
     expect(tab.locator(".st-key-measured")).to_contain_text("All 75 tensors compared")
 

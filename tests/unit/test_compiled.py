@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from modeldiff.changes.kernels.object_code import MEASURING_KERNELS
-from modeldiff.native.library import _stored
+from modeldiff.errors import Cancelled
+from modeldiff.native.library import KernelLibrary, OnStep, _stored
 
 compiled = MEASURING_KERNELS
 
@@ -32,7 +33,7 @@ def compilations(
     """As in a new process with an empty cache; counts how often it compiles."""
     count: list[int] = []
 
-    def compile_again() -> bytes:
+    def compile_again(on_step: OnStep) -> bytes:
         count.append(1)
         return object_code
 
@@ -56,6 +57,31 @@ def test_a_second_process_does_not_compile(
     assert compiled.is_compiled()
     compiled.load()
     assert len(compilations) == 1
+
+
+def test_compiling_tells_its_steps_and_can_be_ended_between_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELDIFF_KERNELS", str(tmp_path))
+    small = KernelLibrary(
+        "two of them",
+        compiled.sources,
+        compiled.module,
+        {name: compiled.signatures[name] for name in ("pick32", "flush32")},
+    )
+    steps: list[tuple[int, int]] = []
+
+    def stop_at_the_second(done: int, count: int) -> None:
+        steps.append((done, count))
+        if done == 1:
+            raise Cancelled("Enough.")
+
+    with pytest.raises(Cancelled):
+        small.load(stop_at_the_second)
+    assert steps == [(0, 3), (1, 3)] and not small.is_compiled()
+    steps.clear()
+    assert set(small.load(lambda *step: steps.append(step))) == {"pick32", "flush32"}
+    assert steps == [(0, 3), (1, 3), (2, 3)] and small.is_compiled()
 
 
 def test_a_harmed_file_is_compiled_anew(

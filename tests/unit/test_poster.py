@@ -46,6 +46,13 @@ def test_a_poster_is_one_sheet_with_all_of_it(palette: Palette, paper: Paper) ->
     assert b"/Type3" not in pdf
 
 
+def test_a_kept_result_has_a_poster_without_its_models() -> None:
+    result, comparison = measured()
+    svg = poster(result, None, LIGHT, "A4").svg()
+    assert poster_words(result, comparison).sentence in svg
+    assert "Demo continued" in svg and "Where it sits" not in svg and "Built the same" not in svg
+
+
 @pytest.mark.parametrize("size", [(100, 10), (100, 100), (10, 100)])
 def test_any_heatmap_has_its_place(size: tuple[int, int]) -> None:
     words = poster_words(*measured())

@@ -155,8 +155,9 @@ def _likeness_line(result: Result | None) -> None:
     gist = likeness_gist(result)
     with st.container(horizontal=True, vertical_alignment="center", key="likeness"):
         with st.container(horizontal=True, vertical_alignment="center", key="gist"):
+            # Also where nothing is known, so that what stands beside it keeps its place.
+            st.markdown(f":gray[{sentence_text(gist)}]" if gist else "&nbsp;", width="content")
             if gist:
-                st.markdown(f":gray[{sentence_text(gist)}]", width="content")
                 st.markdown("[What this may mean](#inferred)", width="content")
         how_to_read("heatmap")
 

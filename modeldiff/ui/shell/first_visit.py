@@ -21,7 +21,7 @@ def first_visit() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="first_visit"):
         st.caption(
             "modeldiff compares two checkpoints of a language model: which weights moved, how far, "
-            "and where. This is a demo pair; choose your own under **Pair**. Press **?** for help.",
+            "and where. This is a demo pair; choose your own under **Pair**.",
             width="content",
         )
         st.button("Take a tour", key="tour_start", type="tertiary", on_click=_tour)

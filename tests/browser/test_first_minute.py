@@ -1,0 +1,101 @@
+"""What a newcomer does first: nothing moves under the mouse, fields take what is typed, and Back
+leads where one came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from scripts.serving import Server, serve, settle
+from tests.browser.conftest import expect_page, open_measured, query
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+_PARTS = ("small_heatmap", "same", "status")
+
+
+def _tops(tab: Page) -> dict[str, int]:
+    """Where the parts of the first screen begin, in pixels."""
+    boxes = {part: tab.locator(f".st-key-{part}").bounding_box() for part in _PARTS}
+    return {part: round(box["y"]) for part, box in boxes.items() if box}
+
+
+def test_the_first_screen_keeps_its_places(server: Server, tab: Page, tmp_path: Path) -> None:
+    """Before a diff, and after it with one line or two, and with a long sentence below them."""
+    tab.set_viewport_size({"width": 1280, "height": 720})
+    ends = []
+    for target in ("continued", "lora"):
+        open_measured(tab, f"{server.url}/?base=demo:base&target=demo:{target}")
+        ends.append(_tops(tab))
+        measured = tab.locator(".st-key-measured").bounding_box()
+        assert measured and measured["y"] + measured["height"] <= 720
+        read = tab.get_by_role("button", name="How to read this").bounding_box()
+        assert read and read["x"] > 1000
+    # Here a diff waits for a process that does not run.
+    with serve(tmp_path, environment={"MODELDIFF_WORKER": "yes"}) as waiting:
+        tab.goto(f"{waiting.url}/?base=demo:base&target=demo:lora")
+        expect(tab.locator(".st-key-job_diff")).to_be_visible()
+        settle(tab)
+        before = _tops(tab)
+        tab.goto("about:blank")
+    assert before.keys() == set(_PARTS)
+    for end in ends:
+        assert all(abs(end[part] - before[part]) <= 1 for part in _PARTS), (before, end)
+
+
+@pytest.mark.parametrize("link", ["cell", "difference", "facts"])
+def test_a_link_is_one_entry_of_the_history(server: Server, tab: Page, link: str) -> None:
+    open_measured(tab, f"{server.url}/?target=demo:lora")
+    names = tab.get_by_role("heading", level=1)
+    tab.get_by_role("button", name="Swap").click()
+    expect(names).to_have_text("Demo LoRA → Demo base")
+    settle(tab)
+    before = query(tab)
+    entries = tab.evaluate("history.length")
+    at = {
+        "cell": tab.locator(".st-key-small_heatmap [data-cell]").nth(20),
+        "difference": tab.locator(".st-key-what_differs a").first,
+        "facts": tab.locator(".st-key-same a"),
+    }[link]
+    at.click()
+    expect_page(tab, "Architecture" if link == "facts" else "Heatmap")
+    settle(tab)
+    assert tab.evaluate("history.length") == entries + 1
+    tab.go_back()
+    expect_page(tab, "Compare")
+    settle(tab)
+    assert query(tab) == before
+    tab.go_back()
+    expect(names).to_have_text("Demo base → Demo LoRA")
+
+
+def test_fields_of_the_pair_are_next_to_each_other_and_take_what_is_typed(
+    server: Server, tab: Page
+) -> None:
+    open_measured(tab, server.url)
+    tab.get_by_role("button", name="Pair", exact=True).click()
+    tab.get_by_role("textbox", name="Base", exact=True).click()
+    tab.keyboard.type("demo:lora")
+    tab.keyboard.press("Tab")
+    tab.keyboard.type("demo:base")
+    expect(tab.get_by_role("textbox", name="Target", exact=True)).to_have_value("demo:base")
+    expect(tab.get_by_text("Press Enter")).to_be_hidden()
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Demo LoRA → Demo base")
+
+
+def test_saving_is_in_sight_on_the_heatmaps_page(server: Server, tab: Page) -> None:
+    tab.set_viewport_size({"width": 1280, "height": 720})
+    open_measured(tab, f"{server.url}/heatmap?target=demo:lora")
+    button = tab.get_by_role("button", name="Save", exact=True)
+    box = button.bounding_box()
+    assert box and box["y"] + box["height"] < 720
+    button.click()
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="SVG", exact=True).click()
+    assert download.value.suggested_filename == "demo-base-to-demo-lora-heatmap.svg"
+    drawing = Path(download.value.path()).read_text("utf-8")
+    drawn = drawing.partition("</desc>")[2]
+    assert "demo:lora, local:" in drawing and "local:" not in drawn and "demo:" not in drawn
