@@ -288,7 +288,6 @@ class TestShardsOfTensorParallelism:
             ("mp_rank_00/model_optim_rng.pt", "mp_rank_01/model_optim_rng.pt"),
             ("mp_rank_00_model_states.pt", "mp_rank_01_model_states.pt"),
             ("consolidated.00.safetensors", "consolidated.01.safetensors"),
-            ("consolidated.00.pth", "consolidated.01.pth"),
             ("model-rank-0-part-0.safetensors", "model-rank-1-part-0.safetensors"),
         ],
     )

@@ -19,7 +19,7 @@ from modeldiff.checkpoints.formats.pytorch.archive import read_archive
 from modeldiff.checkpoints.formats.pytorch.byte_range import ByteRange
 from modeldiff.checkpoints.formats.pytorch.pickle_machine import MAX_PICKLE, Machine, NotReadable
 from modeldiff.checkpoints.formats.pytorch.records import Call
-from modeldiff.checkpoints.formats.pytorch.stored_tensors import is_tensor, tensor_of
+from modeldiff.checkpoints.formats.pytorch.stored_tensors import is_tensor, sizes_of, tensor_of
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.checkpoints.tensor import Piece, TensorInfo
@@ -177,14 +177,10 @@ class _Reading:
         return self._files[name]
 
     def _sizes(self, value: Any, name: str) -> tuple[int, ...]:
-        """A ``torch.Size`` that was pickled as such, or as a call."""
-        sizes = value.arguments[:1] if isinstance(value, Call) else (value,)
-        inner = sizes[0] if isinstance(sizes, tuple) and sizes else ()
-        if not isinstance(inner, tuple | list) or not all(
-            type(size) is int and 0 <= size < 1 << 48 for size in inner
-        ):
+        sizes = sizes_of(value)
+        if sizes is None:
             self._fail(f"gives {quoted(name)} a shape that no tensor has")
-        return tuple(inner)
+        return sizes
 
     def _fail(self, what: str) -> NoReturn:
         raise DamagedCheckpoint(f"{self._where} {what}.", hint=_COPY_AGAIN)
