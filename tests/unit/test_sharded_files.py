@@ -169,6 +169,36 @@ class TestDeepSpeedsZero:
             assert torch.equal(seen, whole)
 
 
+class TestMegatronsDistributedCheckpoints:
+    """A Llama of two ranks, its layers in one tensor each, against transformers' own file."""
+
+    RUN = DATA.parent / "megatron" / "run"
+
+    @pytest.mark.parametrize("folder", ["", "iter_0000020"])
+    def test_the_layers_are_those_of_the_model(self, folder: str) -> None:
+        table = diff(str(self.RUN.parent / "transformers"), str(self.RUN / folder)).to_pandas()
+        assert len(table) == 2 * 9 + 3
+        assert (table["status"] == "compared").all()
+        assert (table["unchanged_pct"] == 100).all()
+
+    def test_what_the_runs_arguments_say(self) -> None:
+        checkpoint = open_checkpoint(str(self.RUN))
+        said = json.loads((self.RUN.parent / "transformers" / "config.json").read_text())
+        assert checkpoint.config is not None
+        for name, value in checkpoint.config.items():
+            assert said.get(name, value) == value, name
+        assert checkpoint.config["num_key_value_heads"] == 2
+        assert "Left out: 2 entries of the optimizer." in checkpoint.warnings
+
+    def test_the_latest_of_several_iterations(self, tmp_path: Path) -> None:
+        run = shutil.copytree(self.RUN, tmp_path / "run")
+        shutil.copytree(run / "iter_0000020", run / "iter_0000010")
+        assert "iter_0000020" in open_checkpoint(str(run)).tensors[0].file
+        (run / "latest_checkpointed_iteration.txt").write_text("release")
+        with pytest.raises(UnsupportedFormat, match="several"):
+            open_checkpoint(str(run))
+
+
 class TestMetasShards:
     """The same small Llama as transformers saves it and as Meta's files hold it, cut as they are:
     https://github.com/huggingface/transformers, convert_llama_weights_to_hf.py."""
