@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple, Protocol, Self
@@ -176,3 +176,21 @@ class TensorInfo:
 
 Fill = Callable[[TensorInfo, int, memoryview], None]
 """Fills the memory with the bytes of a tensor's values from an element on."""
+
+
+def whole_boxes(strides: Strides, start: int, stop: int) -> Iterator[tuple[int, Strides]]:
+    """Elements ``start`` to ``stop`` as whole boxes, in order: where each begins, and its axes."""
+    (_, distance), inner = strides[0], strides[1:]
+    size = prod(count for count, _ in inner)
+    row, within = divmod(start, size)
+    if within:
+        end = min(stop, start - within + size)
+        for first, axes in whole_boxes(inner, within, within + end - start):
+            yield row * distance + first, axes
+        row, start = row + 1, end
+    rows, rest = divmod(stop - start, size)
+    if rows:
+        yield row * distance, ((rows, distance), *inner)
+    if rest:
+        for first, axes in whole_boxes(inner, 0, rest):
+            yield (row + rows) * distance + first, axes

@@ -14,10 +14,13 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from modeldiff import diff
 from modeldiff.checkpoints import open_checkpoint
+from modeldiff.checkpoints.formats.sharded.flat_vectors import FlatVector, boxes_of_runs
+from modeldiff.checkpoints.tensor import Piece
 from modeldiff.errors import CheckpointError, DamagedCheckpoint, UnsupportedFormat
 from tests.support.opened_values import bytes_of
 
 DATA = Path(__file__).parents[1] / "data" / "distributed"
+ZERO = DATA.parent / "zero"
 
 
 def require_equal(reference: Path, expected: dict[str, torch.Tensor]) -> None:
@@ -80,6 +83,120 @@ class TestDistributedCheckpoints:
         metadata.write_bytes(metadata.read_bytes().replace(b"__1_0.distcp", b"../0_0.distc"))
         with pytest.raises(DamagedCheckpoint, match=r"\.\./0_0"):
             open_checkpoint(str(tmp_path / "run"))
+
+
+class TestDeepSpeedsZero:
+    """Files in DeepSpeed's layout against what its own zero_to_fp32.py makes of them."""
+
+    @pytest.mark.parametrize("stage", ["stage2", "stage3"])
+    @pytest.mark.parametrize("folder", ["", "global_step3"])
+    def test_the_weights_in_fp32(self, stage: str, folder: str) -> None:
+        expected = load_file(ZERO / f"{stage}.safetensors")
+        assert torch.equal(expected.pop("lm_head.weight"), expected["model.embed_tokens.weight"])
+        # The converter widens what is not fp32; it is read as it is stored.
+        frozen, buffer = "model.frozen.weight", "model.rotary.inv_freq"
+        expected[frozen], expected[buffer] = expected[frozen].bfloat16(), expected[buffer].half()
+        require_equal(ZERO / stage / folder, expected)
+        warnings = " ".join(open_checkpoint(str(ZERO / stage / folder)).warnings)
+        assert "tied to it: 'lm_head.weight'" in warnings
+        assert ("subfolder 'global_step3'" in warnings) == (not folder)
+
+    def test_the_latest_of_several_saves(self, tmp_path: Path) -> None:
+        run = shutil.copytree(ZERO / "stage2", tmp_path / "run")
+        shutil.copytree(run / "global_step3", run / "global_step10")
+        assert open_checkpoint(str(run)).tensors
+        (run / "latest").write_text("global_step4")
+        with pytest.raises(UnsupportedFormat, match=r"several.*global_step3"):
+            open_checkpoint(str(run))
+
+    @pytest.mark.parametrize("stage", ["stage2", "stage3"])
+    @pytest.mark.parametrize("kind", ["model", "optim"])
+    def test_a_missing_rank_is_named(self, tmp_path: Path, stage: str, kind: str) -> None:
+        run = shutil.copytree(ZERO / stage / "global_step3", tmp_path / "run")
+        *_, last = sorted(run.glob(f"*{kind}_states.pt"))
+        last.unlink()
+        if (stage, kind) == ("stage2", "model"):
+            says = r"lacks the model_states\.pt"
+        else:
+            says = "not all ranks have" if kind == "model" else r"ranks, and the optim_states\.pt"
+        with pytest.raises(DamagedCheckpoint, match=says):
+            open_checkpoint(str(run))
+
+    def test_ranks_that_hold_another_number_of_weights(self, tmp_path: Path) -> None:
+        run = shutil.copytree(ZERO / "stage2" / "global_step3", tmp_path / "run")
+        (file,) = run.glob("*model_states.pt")
+        content = torch.load(file)
+        del content["param_shapes"][0]["model.layers.0.mlp.experts"]
+        torch.save(content, file)
+        with pytest.raises(DamagedCheckpoint, match=r"names 43 weights where the ranks hold 61"):
+            open_checkpoint(str(run))
+
+    def test_without_the_optimizer_the_models_own_are_taken(self, tmp_path: Path) -> None:
+        run = shutil.copytree(ZERO / "stage2" / "global_step3", tmp_path / "run")
+        for file in run.glob("*optim*"):
+            file.unlink()
+        checkpoint = open_checkpoint(str(run))
+        assert "model.embed_tokens.weight" in checkpoint
+        assert "not here: those that the model computed with" in " ".join(checkpoint.warnings)
+
+    @pytest.mark.parametrize(
+        "file",
+        [
+            "zero_pp_rank_0_mp_rank_01_optim_states.pt",
+            "layer_1_expert_0_mp_rank_00_model_states.pt",
+        ],
+    )
+    def test_other_parallelism_is_refused(self, tmp_path: Path, file: str) -> None:
+        run = shutil.copytree(ZERO / "stage2" / "global_step3", tmp_path / "run")
+        (run / file).write_bytes(b"")
+        with pytest.raises(UnsupportedFormat, match=r"(tensor|expert) parallelism"):
+            open_checkpoint(str(run))
+
+    def test_a_run_over_many_rows(self) -> None:
+        """Each part of a rank begins and ends amid a row, at every depth."""
+        shape = (3, 4, 5)
+        whole = torch.arange(60, dtype=torch.float32).reshape(shape)
+        piece = Piece("file", 0, 240, "F32", (60,))
+        for cut in range(1, 60):
+            vector = FlatVector([piece._replace(shape=(60,))])
+            runs = [*vector.cut(0, cut), *vector.cut(cut, 60)]
+            seen = torch.full(shape, -1.0)
+            for box in boxes_of_runs(runs, shape):
+                index = tuple(slice(s, s + n) for s, n in zip(box.start, box.shape, strict=True))
+                first = box.offset // 4
+                values = torch.arange(first, first + box.nbytes // 4, dtype=torch.float32)
+                seen[index] = values.reshape(box.shape)
+            assert torch.equal(seen, whole)
+
+
+class TestMegatronsDistributedCheckpoints:
+    """A Llama of two ranks, its layers in one tensor each, against transformers' own file."""
+
+    RUN = DATA.parent / "megatron" / "run"
+
+    @pytest.mark.parametrize("folder", ["", "iter_0000020"])
+    def test_the_layers_are_those_of_the_model(self, folder: str) -> None:
+        table = diff(str(self.RUN.parent / "transformers"), str(self.RUN / folder)).to_pandas()
+        assert len(table) == 2 * 9 + 3
+        assert (table["status"] == "compared").all()
+        assert (table["unchanged_pct"] == 100).all()
+
+    def test_what_the_runs_arguments_say(self) -> None:
+        checkpoint = open_checkpoint(str(self.RUN))
+        said = json.loads((self.RUN.parent / "transformers" / "config.json").read_text())
+        assert checkpoint.config is not None
+        for name, value in checkpoint.config.items():
+            assert said.get(name, value) == value, name
+        assert checkpoint.config["num_key_value_heads"] == 2
+        assert "Left out: 2 entries of the optimizer." in checkpoint.warnings
+
+    def test_the_latest_of_several_iterations(self, tmp_path: Path) -> None:
+        run = shutil.copytree(self.RUN, tmp_path / "run")
+        shutil.copytree(run / "iter_0000020", run / "iter_0000010")
+        assert "iter_0000020" in open_checkpoint(str(run)).tensors[0].file
+        (run / "latest_checkpointed_iteration.txt").write_text("release")
+        with pytest.raises(UnsupportedFormat, match="several"):
+            open_checkpoint(str(run))
 
 
 class TestMetasShards:

@@ -25,7 +25,7 @@ from modeldiff.architectures.naming.strides import slice_strides
 from modeldiff.architectures.place import Codes, Place
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.recipes.element_slice import slice_elements
-from modeldiff.checkpoints.tensor import Strides
+from modeldiff.checkpoints.tensor import Strides, TensorInfo
 
 MOST_PARTS = 1 << 17
 """Parts that one checkpoint is cut into: the largest models have half as many tensors where they
@@ -129,7 +129,7 @@ class Cutter:
         for part, size, start in zip(fused.parts, sizes, accumulate((0, *sizes)), strict=False):
             own = (*shape[:axis], turns * size, *shape[axis + 1 :])
             strides = slice_strides(shape, axis, turns, size)
-            if whole.tensor.recipe is not None and strides and strides[-1][1] != 1:
+            if strides and strides[-1][1] != 1 and not _is_stored_so(whole.tensor):
                 return []  # by columns of what is made row by row
             component = f"{stem}.{part}" if stem else part
             first = start * prod(shape[axis + 1 :])
@@ -212,20 +212,23 @@ def _described_stacks(family: Family | None) -> frozenset[str]:
 
 
 def _has_whole_rows(whole: PlacedSlice, first: int) -> bool:
-    """Whether rows can be told apart: the elements lie one after the other in whole bytes, and
-    packed values fill whole rows, so that the ``first`` dimensions are those of the values."""
+    """Whether rows can be told apart: the values are of whole bytes, and packed ones fill whole
+    rows, so that the ``first`` dimensions are those of the values."""
     tensor, codes = whole.tensor, whole.codes
-    if not tensor.elements:
+    stored = STORED_TYPES.get(tensor.values)
+    if not tensor.elements or stored is None or stored.bits % 8:
         return False
-    if tensor.recipe is None:
-        piece, stored = tensor.only_piece, STORED_TYPES.get(tensor.values)
-        if piece is None or piece.strides or stored is None or stored.bits % 8:
-            return False
     if codes is None:
         return True
     if codes.shape is None or codes.inputs_first:
         return False
     return codes.shape[:first] == tensor.shape[:first]
+
+
+def _is_stored_so(tensor: TensorInfo) -> bool:
+    """Whether its values lie in one piece, in the order in which they are read."""
+    piece = tensor.only_piece
+    return piece is not None and not piece.strides
 
 
 def _part(

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.changes.engine.strided_read import SCRATCH, UNSIGNED, whole_boxes
-from modeldiff.checkpoints.tensor import Piece
+from modeldiff.changes.engine.strided_read import SCRATCH, UNSIGNED
+from modeldiff.checkpoints.tensor import Piece, whole_boxes
 
 UnsignedArray = npt.NDArray[np.unsignedinteger]
 ReadPiece = Callable[[Piece, int, npt.NDArray[np.uint8]], None]

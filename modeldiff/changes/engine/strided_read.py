@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.checkpoints.tensor import Strides
+from modeldiff.checkpoints.tensor import Strides, whole_boxes
 
 SCRATCH = 1 << 20
 """Bytes that a thread reads at once to copy elements out of them."""
@@ -43,24 +43,6 @@ def gather(
         box = elements[done : done + prod(counts)].reshape(counts)
         _read_box(fill, first, tuple(distance for _, distance in axes), box)
         done += box.size
-
-
-def whole_boxes(strides: Strides, start: int, stop: int) -> Iterator[tuple[int, Strides]]:
-    """Elements ``start`` to ``stop`` as whole boxes, in order: where each begins, and its axes."""
-    (_, distance), inner = strides[0], strides[1:]
-    size = prod(count for count, _ in inner)
-    row, within = divmod(start, size)
-    if within:
-        end = min(stop, start - within + size)
-        for first, axes in whole_boxes(inner, within, within + end - start):
-            yield row * distance + first, axes
-        row, start = row + 1, end
-    rows, rest = divmod(stop - start, size)
-    if rows:
-        yield row * distance, ((rows, distance), *inner)
-    if rest:
-        for first, axes in whole_boxes(inner, 0, rest):
-            yield (row + rows) * distance + first, axes
 
 
 def _read_box(

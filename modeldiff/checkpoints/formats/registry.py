@@ -11,6 +11,7 @@ from modeldiff.checkpoints.formats.pytorch.pytorch_files import PyTorch
 from modeldiff.checkpoints.formats.safetensors_files import Safetensors
 from modeldiff.checkpoints.formats.sharded.distributed import Distributed
 from modeldiff.checkpoints.formats.sharded.tensor_parallel import MetaShards
+from modeldiff.checkpoints.formats.sharded.zero import Zero
 from modeldiff.checkpoints.formats.unsupported import refuse_foreign_files
 from modeldiff.checkpoints.source import Source
 from modeldiff.errors import NoWeights
@@ -21,6 +22,7 @@ FORMATS: tuple[Format, ...] = (
     Gguf(),
     Safetensors(),
     Distributed(),
+    Zero(),
     PyTorch(),
 )
 _LONGEST_SIGNATURE = 16

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from modeldiff.checkpoints.formats.config_json import CONFIG_NAME, MAX_CONFIG_BYTES, parse_config
 from modeldiff.checkpoints.source import Source
+from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import CheckpointError
+from modeldiff.text.quoting import listed
 
 _HEADS = re.compile(r"(.+\.)?(lm_head|embed_out|output|decoder|embed_tokens)\.(weight|bias)")
 """What transformers' models tie: the head, and an encoder's or decoder's own embedding."""
@@ -59,3 +61,25 @@ def is_embedding(name: str) -> bool:
 def is_head(name: str) -> bool:
     """Whether a tensor is called as a head is that may be tied to the embedding."""
     return bool(_HEAD.fullmatch(name)) and not _IN_LAYER.search(name)
+
+
+def without_aliases(tensors: Iterable[TensorInfo]) -> tuple[tuple[TensorInfo, ...], list[str]]:
+    """The tensors in the order of their bytes, without heads that are the embedding's own bytes,
+    as safetensors stores a tied model; and the names of these."""
+    in_order = sorted(tensors, key=lambda tensor: (tensor.file, tensor.offset, tensor.name))
+    places: dict[object, list[str]] = {}
+    for tensor in in_order:
+        places.setdefault((tensor.shape, tensor.pieces), []).append(tensor.name)
+    tied: list[str] = []
+    for names in places.values():
+        if len(names) > 1:
+            spare = needless(names, [tensor.name for tensor in in_order], shared=True)
+            tied += spare[: len(names) - 1]
+    return tuple(tensor for tensor in in_order if tensor.name not in set(tied)), tied
+
+
+def tied_warning(tied: Sequence[str]) -> tuple[str, ...]:
+    """That the tensors of these names were left out so; nothing where there are none."""
+    if not tied:
+        return ()
+    return (f"Stored as the same bytes as the embedding, so tied to it: {listed(tied)}.",)

@@ -13,7 +13,9 @@ from pathlib import Path
 _MOST_FOLDERS = 300
 _MOST_ENTRIES = 2_000
 """Subfolders that are looked into, and names that are looked at in each."""
-_WEIGHTS = re.compile(r"[^/]+\.(safetensors|distcp)|pytorch_model[^/]*\.bin|\.metadata")
+_WEIGHTS = re.compile(
+    r"[^/]+\.(safetensors|distcp)|pytorch_model[^/]*\.bin|\.metadata|[^/]+_(model|optim)_states\.pt"
+)
 _CACHED = re.compile(r"models--.+--.+")
 _SNAPSHOT = re.compile(r"[\w-][\w.-]{0,99}", re.ASCII)
 _LONGEST_REVISION = 200

@@ -81,15 +81,16 @@ def slice_elements(
     tensor: TensorInfo, shape: tuple[int, ...], first: int, strides: Strides, word: str
 ) -> TensorInfo:
     """The elements of ``tensor`` from ``first`` on that lie in ``strides``, as a tensor of
-    ``shape``; ``word`` says which slice it is. Without a recipe it is a view of the stored bytes.
+    ``shape``; ``word`` says which slice it is. Of a tensor in one piece that lies as it is read it
+    is a view of the stored bytes, of any other a recipe.
 
-    Raises ``ValueError`` where the elements of a recipe do not lie in runs, and where a tensor in
-    several pieces, or whose own elements lie apart, is to be cut.
+    Raises ``ValueError`` where the elements of such a recipe do not lie in runs.
     """
     elements = prod(shape)
-    if tensor.recipe is not None:
+    piece = tensor.only_piece
+    if piece is None or piece.strides:
         if strides and strides[-1][1] != 1:
-            raise ValueError(f"{tensor.recipe.words} cannot be cut by columns")
+            raise ValueError(f"{tensor.label} cannot be cut by columns")
         # What is read of each piece: these bytes are what progress counts.
         pieces = tuple(
             piece._replace(nbytes=piece.nbytes * elements // tensor.elements)
@@ -97,9 +98,6 @@ def slice_elements(
         )
         recipe = ElementSlice(tensor, first, strides)
         return TensorInfo(tensor.name, shape, tensor.values, pieces, recipe, word)
-    piece = tensor.only_piece
-    if piece is None or piece.strides:
-        raise ValueError(f"the elements of {tensor.label} lie apart")
     width = STORED_TYPES[tensor.values].bits // 8
     return TensorInfo.stored(
         tensor.name,

@@ -38,6 +38,7 @@ MEGATRON_CORE = Family(
         **{f"mlp.{stored}": f"mlp.{part}" for stored, part in _FC.items()},
         "mlp.router": "mlp.router",
         **expert_names("mlp.experts.local_experts", _FC),
+        **expert_names("mlp.experts.experts", _FC),
         **{f"mlp.shared_experts.{stored}": f"mlp.shared_expert.{p}" for stored, p in _FC.items()},
     },
     outside={

@@ -5,7 +5,6 @@ Nothing in them is run: see ``pickle_machine``. Values are read where they lie i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from modeldiff.checkpoints.fingerprints import sha256
@@ -25,7 +24,11 @@ from modeldiff.checkpoints.formats.pytorch.stored_tensors import tensor_of
 from modeldiff.checkpoints.formats.safetensors import Header
 from modeldiff.checkpoints.formats.shards import assemble
 from modeldiff.checkpoints.formats.stand_ins import LOOKED_AT, refuse_stand_in
-from modeldiff.checkpoints.formats.tied_heads import may_share_embedding, needless
+from modeldiff.checkpoints.formats.tied_heads import (
+    may_share_embedding,
+    tied_warning,
+    without_aliases,
+)
 from modeldiff.checkpoints.formats.unsupported import is_training_state
 from modeldiff.checkpoints.formats.weight_files import (
     PYTORCH,
@@ -34,7 +37,6 @@ from modeldiff.checkpoints.formats.weight_files import (
     read_index,
 )
 from modeldiff.checkpoints.source import FileHead, Source
-from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import NoWeights, placing_errors
 from modeldiff.text.quoting import listed, quoted
 
@@ -95,7 +97,7 @@ def _read_header(
                     hint="Check that this is the file that was meant.",
                 )
             part = choose(parts, source.reference.tag, where)
-            tensors, tied = _without_aliases(
+            tensors, tied = without_aliases(
                 tensor_of(record, name, archive, where) for name, record in part.tensors.items()
             )
         budget.take_header(archive.head_bytes)
@@ -103,21 +105,6 @@ def _read_header(
         budget.take_tensors([tensor.name for tensor in header.tensors])
         head = FileHead(data.stat, archive.head_bytes, sha256(data.read(0, archive.head_bytes)))
     return header, head, _warnings(where, archive, parts, part, tied)
-
-
-def _without_aliases(tensors: Iterable[TensorInfo]) -> tuple[tuple[TensorInfo, ...], list[str]]:
-    """The tensors in the order of their bytes, without heads that are the embedding's own bytes,
-    as safetensors stores a tied model; and the names of these."""
-    in_order = sorted(tensors, key=lambda tensor: (tensor.offset, tensor.name))
-    places: dict[object, list[str]] = {}
-    for tensor in in_order:
-        place = (tensor.offset, tensor.shape, tensor.dtype, tensor.strides)
-        places.setdefault(place, []).append(tensor.name)
-    tied: list[str] = []
-    for names in places.values():
-        spare = needless(names, [tensor.name for tensor in in_order], shared=True)
-        tied += [name for name in spare if len(names) > 1][: len(names) - 1]
-    return tuple(tensor for tensor in in_order if tensor.name not in set(tied)), tied
 
 
 def _warnings(
@@ -134,6 +121,4 @@ def _warnings(
             f"Not read, as they are stored sparse, quantised by torch or as NumPy's: "
             f"{listed(part.foreign)}."
         )
-    if tied:
-        words.append(f"Stored as the same bytes as the embedding, so tied to it: {listed(tied)}.")
-    return words
+    return [*words, *tied_warning(tied)]

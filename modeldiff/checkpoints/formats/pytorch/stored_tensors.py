@@ -81,6 +81,16 @@ def tensor_of(value: Any, name: str, archive: Archive, where: str) -> TensorInfo
     )
 
 
+def sizes_of(value: Any) -> tuple[int, ...] | None:
+    """A ``torch.Size`` that was pickled as such, or as a call; None where it is none."""
+    sizes = value.arguments[:1] if isinstance(value, Call) else (value,)
+    inner = sizes[0] if isinstance(sizes, tuple) and sizes else None
+    if not isinstance(inner, tuple | list) or len(inner) > _MAX_DIMENSIONS:
+        return None
+    sound = all(type(size) is int and 0 <= size < _MAX_SIZE for size in inner)
+    return tuple(inner) if sound else None
+
+
 def strides_of(shape: tuple[int, ...], strides: tuple[int, ...]) -> Strides:
     """torch's strides as ours: neighbouring dimensions that lie as one are one, and those that lie
     one element after the other none."""

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -14,20 +15,29 @@ from typing import Any, NoReturn
 
 from modeldiff.checkpoints.fingerprints import sha256
 from modeldiff.checkpoints.formats.budget import OpeningBudget
+from modeldiff.checkpoints.formats.config_json import CONFIG_NAME
 from modeldiff.checkpoints.formats.format import Assembly, FileSet
 from modeldiff.checkpoints.formats.pytorch.archive import read_archive
 from modeldiff.checkpoints.formats.pytorch.byte_range import ByteRange
 from modeldiff.checkpoints.formats.pytorch.pickle_machine import MAX_PICKLE, Machine, NotReadable
 from modeldiff.checkpoints.formats.pytorch.records import Call
-from modeldiff.checkpoints.formats.pytorch.stored_tensors import is_tensor, tensor_of
+from modeldiff.checkpoints.formats.pytorch.stored_tensors import is_tensor, sizes_of, tensor_of
+from modeldiff.checkpoints.formats.sharded.megatron import COMMON, LATEST, config_of, unstacked
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.checkpoints.tensor import Piece, TensorInfo
-from modeldiff.errors import DamagedCheckpoint, NoWeights, UnsupportedFormat, placing_errors
+from modeldiff.errors import (
+    CheckpointError,
+    DamagedCheckpoint,
+    NoWeights,
+    UnsupportedFormat,
+    placing_errors,
+)
 from modeldiff.text.quoting import listed, quoted
 
 METADATA = ".metadata"
 _OPTIMIZER = ("optimizer", "optim")
+_OF_OPTIMIZER = re.compile(r"(chained_\d+\.)?(optimizer|optim)(\..*)?", re.DOTALL)
 _COPY_AGAIN = "Copy the whole folder again."
 
 
@@ -48,7 +58,7 @@ class Distributed:
             if name.rpartition("/")[2] == METADATA
             and not name.rpartition("/")[0].startswith(_OPTIMIZER)
         ]
-        whole = [name for name in found if name == METADATA] or found
+        whole = [name for name in found if name == METADATA] or _latest(source, found)
         if len(whole) > 1:
             raise UnsupportedFormat(
                 f"{source.where()} holds several distributed checkpoints: "
@@ -73,9 +83,22 @@ class Distributed:
                 f"{source.where(metadata)} names no tensors of a model.",
                 hint="Check that this is the folder that was meant.",
             )
-        in_order = sorted(tensors, key=lambda tensor: (tensor.file, tensor.offset))
-        budget.take_tensors([tensor.name for tensor in in_order])
-        return Assembly(tuple(in_order), {}, reading.warnings, reading.heads)
+        layers = [layer for tensor in tensors for layer in unstacked(tensor, budget)]
+        in_order = sorted(layers, key=lambda tensor: (tensor.file, tensor.offset))
+        common = metadata.removesuffix(METADATA) + COMMON
+        config = None
+        if source.has(common) and not source.has(CONFIG_NAME):
+            config = config_of(source, common, budget)
+        return Assembly(tuple(in_order), {}, reading.warnings, reading.heads, config)
+
+
+def _latest(source: Source, found: list[str]) -> list[str]:
+    """Of several iterations the one that Megatron's own file calls the latest; else all."""
+    try:
+        number = int(source.read_small(LATEST, 100))
+    except (CheckpointError, ValueError):
+        return found
+    return [name for name in found if name == f"iter_{number:07}/{METADATA}"] or found
 
 
 class _Reading:
@@ -107,7 +130,7 @@ class _Reading:
         if not isinstance(described, Mapping) or not isinstance(stored, Mapping):
             self._fail("lists no tensors and where they are stored")
         shapes = dict(self._shapes(described))
-        left_out = [name for name in described if str(name).partition(".")[0] in _OPTIMIZER]
+        left_out = [name for name in described if _OF_OPTIMIZER.fullmatch(str(name))]
         if left_out:
             self.warnings = (f"Left out: {len(left_out):,} entries of the optimizer.",)
         pieces: dict[str, list[Piece]] = {name: [] for name in shapes}
@@ -131,7 +154,7 @@ class _Reading:
     def _shapes(self, described: Mapping[Any, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
         for name, entry in described.items():
             state = _state(entry)
-            if not isinstance(name, str) or name.partition(".")[0] in _OPTIMIZER:
+            if not isinstance(name, str) or _OF_OPTIMIZER.fullmatch(name):
                 continue
             if "chunks" in state:  # else bytes: a step's number, a random state
                 yield name, self._sizes(state.get("size"), name)
@@ -177,14 +200,10 @@ class _Reading:
         return self._files[name]
 
     def _sizes(self, value: Any, name: str) -> tuple[int, ...]:
-        """A ``torch.Size`` that was pickled as such, or as a call."""
-        sizes = value.arguments[:1] if isinstance(value, Call) else (value,)
-        inner = sizes[0] if isinstance(sizes, tuple) and sizes else ()
-        if not isinstance(inner, tuple | list) or not all(
-            type(size) is int and 0 <= size < 1 << 48 for size in inner
-        ):
+        sizes = sizes_of(value)
+        if sizes is None:
             self._fail(f"gives {quoted(name)} a shape that no tensor has")
-        return tuple(inner)
+        return sizes
 
     def _fail(self, what: str) -> NoReturn:
         raise DamagedCheckpoint(f"{self._where} {what}.", hint=_COPY_AGAIN)
