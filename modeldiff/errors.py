@@ -56,7 +56,8 @@ class CheckpointError(ModeldiffError):
 
     ``reference`` is what was to be opened, as its canonical text; ``path`` the file or folder of
     this machine that is at fault, ``repository`` the one at the Hub (``owner/name``). Each is None
-    where it is not known or there is none.
+    where it is not known or there is none. ``choices`` are endings of which one has to stand behind
+    the reference (``:Q4_K_M``, ``/vae``), where it names several things.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class CheckpointError(ModeldiffError):
         path: Path | None = None,
         reference: str | None = None,
         repository: str | None = None,
+        choices: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint)
+        self.choices = choices
         self.path = path
         self.reference = reference
         self.repository = repository

@@ -21,6 +21,7 @@ from modeldiff.checkpoints.formats.gguf.sets import (
 )
 from modeldiff.checkpoints.formats.gguf.tensors import EMBEDDING, HEAD, TensorReader
 from modeldiff.checkpoints.formats.stand_ins import LOOKED_AT, refuse_stand_in
+from modeldiff.checkpoints.formats.weight_files import refuse_tag
 from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import CheckpointError, DamagedCheckpoint, NoWeights, placing_errors
@@ -52,6 +53,8 @@ class Gguf:
 
     def _of_file(self, source: Source) -> FileSet | None:
         file = source.named
+        if file.lower().endswith(SUFFIX):
+            refuse_tag(source)
         if not file.lower().endswith(SUFFIX):
             if file.endswith((".safetensors", ".json")):
                 return None
