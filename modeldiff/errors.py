@@ -8,6 +8,7 @@ ModeldiffError
 │   ├── CheckpointNotFound      no such folder, file, repository or revision
 │   ├── AccessDenied            a gated or private repository, a file that may not be read
 │   ├── HubUnreachable          the Hub did not answer, or we are offline
+│   ├── StoreUnreachable        an object store or web server did not answer as it should
 │   ├── NoWeights               nothing in there holds weights
 │   ├── UnsupportedFormat       weights, but in a format that we do not read
 │   ├── DamagedCheckpoint       truncated, contradictory or lying files
@@ -112,6 +113,10 @@ class AccessDenied(CheckpointError):
 
 class HubUnreachable(CheckpointError):
     """The Hub did not answer, or the machine is offline."""
+
+
+class StoreUnreachable(CheckpointError):
+    """An object store or web server did not answer, or not as it should."""
 
 
 class NoWeights(CheckpointError):

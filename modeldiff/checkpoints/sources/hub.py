@@ -23,6 +23,7 @@ from modeldiff.checkpoints.local.files import read_file_range
 from modeldiff.checkpoints.local.reader import LocalReader
 from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, FileHead, FileStat
+from modeldiff.checkpoints.stores.read_ahead import ReadAhead
 from modeldiff.errors import (
     CheckpointChanged,
     CheckpointError,
@@ -140,7 +141,7 @@ class HubFiles:
             if path is None and not self.download:
                 remote = RangeReader(self.repository, full, size)
                 remote.verify()
-                return remote
+                return ReadAhead(remote, size)
             if path is None:
                 require_room(self.repository.repo, sum(map(self.bytes_to_download, self.heads)))
                 path = download(self.repository, full, size, progress)

@@ -7,6 +7,7 @@ import streamlit as st
 from modeldiff.checkpoints import parse_reference
 from modeldiff.checkpoints.hub.visibility import is_for_everybody
 from modeldiff.checkpoints.names import model_name
+from modeldiff.checkpoints.stores.access import may_read_store
 from modeldiff.errors import InvalidReference, ResultError
 from modeldiff.results import Result, find_result
 from modeldiff.results.gallery.collection import GALLERY, read_entry
@@ -113,6 +114,8 @@ def _may_see(text: str) -> bool:
         reference = parse_reference(text)
     except InvalidReference:
         return True
+    if reference.kind == "store":
+        return may_read_store(reference.location)
     if reference.kind != "hub" or is_for_everybody(reference.location):
         return True
     return not isinstance(open_side(text), NotOpened)

@@ -10,6 +10,7 @@ import streamlit as st
 from modeldiff.checkpoints import Reference, parse_reference
 from modeldiff.checkpoints.hub.visibility import is_for_everybody
 from modeldiff.checkpoints.names import model_name
+from modeldiff.checkpoints.stores.access import may_read_store
 from modeldiff.errors import InvalidReference
 from modeldiff.results import asked_by, list_results
 from modeldiff.ui.session.asking import asker
@@ -74,6 +75,8 @@ def _may_be_listed(text: str) -> bool:
     reference = _reference(text)
     if reference is None:
         return False
+    if reference.kind == "store":
+        return may_read_store(reference.location)
     return reference.kind != "hub" or is_for_everybody(reference.location)
 
 
