@@ -18,7 +18,7 @@ from huggingface_hub import get_session, hf_raise_for_status
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from modeldiff.checkpoints.addresses.hub_names import HubName, hub_name
-from modeldiff.checkpoints.hub.access import HubLogin, hub_token, require_hub_access
+from modeldiff.checkpoints.hub.access import hub_token, require_hub_access
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
 from modeldiff.checkpoints.hub.visibility import hub_endpoint
 from modeldiff.errors import HubUnreachable
@@ -40,16 +40,17 @@ class Revision:
     commit: str
 
 
-def hub_revisions(repo: str, login: HubLogin | None = None) -> tuple[Revision, ...]:
-    """The branches and tags of ``repo`` (``owner/name``), asked for in the name of ``login``:
-    ``main`` first, the others by the numbers in their names, ``MOST_REVISIONS`` at most.
+def hub_revisions(repo: str, *, public: bool = False) -> tuple[Revision, ...]:
+    """The branches and tags of ``repo`` (``owner/name``): ``main`` first, the others by the numbers
+    in their names, ``MOST_REVISIONS`` of each at most. ``public``: no token is sent, and only what
+    everybody is shown is listed.
 
     Raises ``CheckpointNotFound``, ``AccessDenied``, ``HubUnreachable``.
     """
     require_hub_access(repo)
     endpoint = hub_endpoint()
     with translating_hub_errors(repo, None, endpoint):
-        content = _ask(endpoint, repo, login)
+        content = _ask(endpoint, repo, False if public else hub_token(repo))
     try:
         known = {each.name: each for each in _revisions(repo, json.loads(content))}
     except (ValueError, RecursionError) as error:
@@ -74,13 +75,13 @@ def revision_order(name: str) -> tuple[bool, list[tuple[int, int, str]]]:
     ]
 
 
-def _ask(endpoint: str, repo: str, login: HubLogin | None) -> bytes:
+def _ask(endpoint: str, repo: str, token: str | Literal[False] | None) -> bytes:
     began = time.monotonic()
     received = bytearray()
     with get_session().stream(
         "GET",
         f"{endpoint}/api/models/{repo}/refs",
-        headers=build_hf_headers(token=hub_token(repo, login)),
+        headers=build_hf_headers(token=token),
         timeout=_TIMEOUT_SECONDS,
     ) as response:
         hf_raise_for_status(response)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
+from urllib.parse import unquote
 
 from modeldiff.checkpoints.addresses.store_names import BUCKETS, address_parts
 from modeldiff.checkpoints.addresses.suffixes import WEIGHT_SUFFIXES
@@ -55,7 +56,7 @@ class StoreFiles:
         is_file = address_parts(address)[2] != "" and name.lower().endswith(WEIGHT_SUFFIXES)
         if not in_bucket:
             site = Website(folder if is_file else address)
-            return cls(reference, site.address, site, name if is_file else "")
+            return cls(reference, site.address, site, unquote(name) if is_file else "")
         if is_file:
             bucket = Bucket(folder)
             try:

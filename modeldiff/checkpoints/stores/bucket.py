@@ -6,7 +6,6 @@ hold addresses with signatures in them, so none of them is shown.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -15,7 +14,6 @@ from typing import Any, NoReturn
 from modeldiff.checkpoints.addresses.store_names import address_parts
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.source import FileStat
-from modeldiff.checkpoints.stores.profiles import aws_profile
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -24,6 +22,7 @@ from modeldiff.errors import (
     StoreUnreachable,
 )
 from modeldiff.extras import require
+from modeldiff.settings.aws_profiles import aws_endpoint, aws_profile
 from modeldiff.text.quoting import quoted
 
 MOST_LISTED = 20_000
@@ -156,7 +155,7 @@ def _open_store(scheme: str, bucket: str) -> Any:
     from obstore import exceptions, store
 
     settings = aws_profile() if scheme == "s3" else {}
-    endpoint = settings.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL", "")
+    endpoint = settings.get("endpoint") or aws_endpoint()
     # Whoever set an endpoint without TLS means it.
     client = _TIMEOUTS | {"allow_http": scheme == "s3" and endpoint.startswith("http://")}
     options: dict[str, Any] = {"client_options": client, "retry_config": _RETRIES, **settings}

@@ -6,6 +6,7 @@ connection goes to one of these: a name that means something else a moment later
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import socket
 import ssl
@@ -16,9 +17,9 @@ from modeldiff.checkpoints.stores.access import may_connect
 from modeldiff.errors import AccessDenied, StoreUnreachable
 from modeldiff.text.quoting import quoted
 
-TIMEOUT_SECONDS = 20.0
+SILENCE_SECONDS = 20.0
 """The longest silence."""
-_MOST_IDLE = 32
+_MOST_IDLE = 64
 
 
 class Connections:
@@ -40,11 +41,15 @@ class Connections:
     def give_back(self, root: str, connection: http.client.HTTPConnection) -> None:
         """Keep a connection whose last answer was read to its end."""
         with self._lock:
-            idle = self._idle.setdefault(root, [])
-            if len(idle) < _MOST_IDLE:
-                idle.append(connection)
-                return
-        connection.close()
+            self._idle.setdefault(root, []).append(connection)
+            surplus = []
+            while sum(map(len, self._idle.values())) > _MOST_IDLE:
+                oldest = next(iter(self._idle))
+                surplus.append(self._idle[oldest].pop(0))
+                if not self._idle[oldest]:
+                    del self._idle[oldest]
+        for each in surplus:
+            each.close()
 
     def _idle_one(self, root: str) -> http.client.HTTPConnection | None:
         with self._lock:
@@ -58,6 +63,14 @@ class Connections:
         for connections in idle.values():
             for connection in connections:
                 connection.close()
+
+
+@cache
+def shared_connections() -> Connections:
+    """Those of this process, for all who read."""
+    connections = Connections()
+    atexit.register(connections.close)
+    return connections
 
 
 def _connect(root: str, address: str) -> http.client.HTTPConnection:
@@ -79,7 +92,7 @@ def _connect(root: str, address: str) -> http.client.HTTPConnection:
         )
     for number in allowed[:4]:
         try:
-            plain = socket.create_connection((number, port), TIMEOUT_SECONDS)
+            plain = socket.create_connection((number, port), SILENCE_SECONDS)
         except OSError:
             continue
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -7,14 +7,13 @@ most ``MOST_BLOCKS`` of them are kept, whatever the file's size.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
 
 from modeldiff.checkpoints.source import ByteReader
 
-BLOCK = 4 << 20
+FAR_BLOCK = 4 << 20
 AHEAD = 8
 MOST_BLOCKS = 14
 """Of one file: those ahead, and those that threads still read in. 56 MiB a side."""
@@ -30,24 +29,24 @@ class ReadAhead:
         self._far = far
         self._size = size
         self._lock = threading.Lock()
-        self._blocks: OrderedDict[int, Future[bytearray]] = OrderedDict()
+        self._blocks: dict[int, Future[bytearray]] = {}
         self._ranges: dict[tuple[int, int], Future[bytearray]] = {}
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
-        small = len(buffer) <= _SMALL and self._size > AHEAD * BLOCK
+        small = len(buffer) <= _SMALL and self._size > AHEAD * FAR_BLOCK
         with self._lock:
             waiting = self._ranges.pop((offset, len(buffer)), None)
         if waiting is not None:
             buffer[:] = self._content(waiting, offset, len(buffer))
             return
         while buffer:
-            number, within = divmod(offset, BLOCK)
+            number, within = divmod(offset, FAR_BLOCK)
             block = self._block(number, ahead=0 if small else AHEAD, only_known=small)
             if block is None:
                 self._far.readinto(buffer, offset)
                 return
-            content = self._content(block, number * BLOCK, self._length(number))
+            content = self._content(block, number * FAR_BLOCK, self._length(number))
             part = memoryview(content)[within : within + len(buffer)]
             if not part:  # behind the end, which the far reader has words for
                 self._far.readinto(buffer, offset)
@@ -58,7 +57,7 @@ class ReadAhead:
     def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Fetches what is not under way yet: as a few blocks where these are enough, else range by
         range, all at once."""
-        spans = [(start // BLOCK, (start + count - 1) // BLOCK) for start, count in ranges]
+        spans = [(start // FAR_BLOCK, (start + count - 1) // FAR_BLOCK) for start, count in ranges]
         numbers = {number for first, last in spans for number in range(first, last + 1)[:AHEAD]}
         if len(numbers) < AHEAD:
             for number in sorted(numbers):
@@ -68,7 +67,7 @@ class ReadAhead:
             for start, count in ranges:
                 if count > _SMALL:
                     continue
-                if (start, count) not in self._ranges and start // BLOCK not in self._blocks:
+                if (start, count) not in self._ranges and start // FAR_BLOCK not in self._blocks:
                     future = _requests().submit(self._fetch, start, count)
                     self._ranges[start, count] = future
 
@@ -94,7 +93,7 @@ class ReadAhead:
     ) -> Future[bytearray] | None:
         """A block that is here or under way, and as many behind it asked for. None for one that is
         not, where only such are wanted."""
-        last = max(self._size - 1, 0) // BLOCK
+        last = max(self._size - 1, 0) // FAR_BLOCK
         with self._lock:
             known = self._blocks.get(number)
             if known is None and only_known:
@@ -102,17 +101,17 @@ class ReadAhead:
             for each in range(number, min(number + ahead, last) + 1):
                 if each not in self._blocks:
                     self._blocks[each] = _requests().submit(
-                        self._fetch, each * BLOCK, self._length(each)
+                        self._fetch, each * FAR_BLOCK, self._length(each)
                     )
-            self._blocks.move_to_end(number)
             block = self._blocks[number]
             while len(self._blocks) > MOST_BLOCKS:
-                oldest = next(iter(self._blocks))
-                self._blocks.pop(oldest).cancel()
+                # What lies behind is not wanted again, the farthest first; then what lies far on.
+                behind = min(self._blocks)
+                self._blocks.pop(behind if behind < number else max(self._blocks)).cancel()
         return block
 
     def _length(self, number: int) -> int:
-        return max(min(BLOCK, self._size - number * BLOCK), 0)
+        return max(min(FAR_BLOCK, self._size - number * FAR_BLOCK), 0)
 
     def _content(self, waiting: Future[bytearray], start: int, count: int) -> bytearray:
         """What a request brings; asked for anew where others crowded it out before it began."""

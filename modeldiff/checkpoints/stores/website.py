@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 
 from modeldiff.checkpoints.addresses.store_names import address_parts, web_address
 from modeldiff.checkpoints.source import FileStat
-from modeldiff.checkpoints.stores.connections import Connections
+from modeldiff.checkpoints.stores.connections import shared_connections
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -47,7 +47,6 @@ class Website:
         self.address = address.rstrip("/")
         scheme, host, self._folder = address_parts(self.address)
         self._root = f"{scheme}://{host}"
-        self._connections = Connections()
 
     def __reduce__(self) -> tuple[object, ...]:
         return Website, (self.address,)
@@ -71,10 +70,6 @@ class Website:
         if offset + len(buffer) > stat.size:
             self._refuse_change(name)
         self._fill(name, buffer, offset, stat)
-
-    def close(self) -> None:
-        """Close the connections that are not in use."""
-        self._connections.close()
 
     def _fill(
         self, name: str, buffer: memoryview, offset: int, opened: FileStat | None
@@ -121,7 +116,7 @@ class Website:
         finally:
             response.close()
             if whole and connection.sock is not None:
-                self._connections.give_back(root, connection)
+                shared_connections().give_back(root, connection)
             else:
                 connection.close()
         return taken, stat
@@ -165,19 +160,19 @@ class Website:
             connection, response = self._answer(name, root, target, headers)
             if response.status not in (301, 302, 303, 307, 308):
                 return root, connection, response
-            address = urljoin(f"{root}{target}", response.headers.get("Location", ""))
+            location = response.headers.get("Location", "")
             response.close()
             connection.close()
             redirections += 1
             if redirections > _MOST_REDIRECTIONS:
                 self._refuse(name, "there are too many redirections")
-            root, target = self._redirected(name, root, address)
+            root, target = self._redirected(name, f"{root}{target}", location)
 
     def _answer(
         self, name: str, root: str, target: str, headers: Mapping[str, str]
     ) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         while True:
-            connection, used = self._connections.take(root, f"{root}{target}")
+            connection, used = shared_connections().take(root, f"{root}{target}")
             try:
                 connection.request("GET", target, headers=dict(headers))
                 return connection, connection.getresponse()
@@ -186,12 +181,13 @@ class Website:
                 if not used:  # a server may end a connection that was idle
                     self._refuse(name, "the server did not answer")
 
-    def _redirected(self, name: str, root: str, address: str) -> tuple[str, str]:
+    def _redirected(self, name: str, before: str, location: str) -> tuple[str, str]:
+        """Scheme with host, and the rest, of the address that ``location`` means."""
         try:
-            url = urlsplit(address)
+            url = urlsplit(urljoin(before, location))
             host = url.netloc.rpartition("@")[2].lower()
             target = f"{url.path or '/'}{'?' if url.query else ''}{url.query}"
-            downgraded = root.startswith("https:") and url.scheme != "https"
+            downgraded = before.startswith("https:") and url.scheme != "https"
             sound = url.hostname and target.isascii() and target.isprintable()
         except ValueError:
             sound = downgraded = False

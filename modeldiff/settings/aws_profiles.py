@@ -44,6 +44,11 @@ def aws_profile() -> dict[str, str]:
             known |= {_KEYS[key]: value for key, value in parser.items(section) if key in _KEYS}
     if "AWS_REGION" in environment or "AWS_DEFAULT_REGION" in environment:
         known.pop("region", None)
-    if "AWS_ENDPOINT_URL" in environment or "AWS_ENDPOINT_URL_S3" in environment:
+    if "AWS_ENDPOINT_URL" in environment:
         known.pop("endpoint", None)
     return known
+
+
+def aws_endpoint() -> str:
+    """The store that the environment names in the place of AWS' own; empty without one."""
+    return os.environ.get("AWS_ENDPOINT_URL", "")
