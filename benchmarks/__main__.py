@@ -1,5 +1,5 @@
-"""``python -m benchmarks [1b | 8b | many | mixed]``: builds the pairs, runs all programs in turn,
-prints one table."""
+"""``python -m benchmarks [1b | 8b | many | mixed | stores]``: builds the pairs, runs all programs
+in turn, prints one table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from benchmarks.pairs import SIZES, make_pair
 from benchmarks.programs import Program, programs
 from benchmarks.report import keep, table
 from benchmarks.running import ProgramFailed, Run, forget, run
+from benchmarks.stores import file_server, last_files, store_programs, store_table
 
 TITLES = {
     "1b": "A pair shaped like Llama 3.2 1B: 1.24 billion values a side, 4.94 GB",
@@ -27,6 +28,8 @@ def main() -> int:
     devices = tuple(options.device or ["cpu"])
     checkouts = [OURS, *([options.before.resolve()] if options.before else [])]
     mixed = options.size == "mixed"
+    if options.size == "stores":
+        return _stores(options)
     print(f"Building the {options.size} pair below {options.folder} …", file=sys.stderr)
     if mixed:
         chosen = mixed_programs(options.folder, checkouts)
@@ -49,9 +52,21 @@ def main() -> int:
     return int(failed)
 
 
+def _stores(options: argparse.Namespace) -> int:
+    base, target = make_pair("1b", options.folder)
+    with file_server(base.parent):
+        runs, failed = _run_all(store_programs(base, target), options.runs, None)
+    nbytes = sum(file.stat().st_size for file in last_files(base, target))
+    text = store_table(runs, nbytes)
+    print(text)
+    if options.keep and not failed:
+        keep("stores", text)
+    return int(failed)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("size", nargs="?", choices=(*SIZES, "mixed"), default="1b")
+    parser.add_argument("size", nargs="?", choices=(*SIZES, "mixed", "stores"), default="1b")
     parser.add_argument("--runs", type=int, default=5, help="of each but the slow ones (5)")
     parser.add_argument("--device", action="append", help="cpu, cuda … ; may be given repeatedly")
     parser.add_argument("--cold", action="store_true", help="empty the page cache before each run")

@@ -8,6 +8,7 @@ ModeldiffError
 │   ├── CheckpointNotFound      no such folder, file, repository or revision
 │   ├── AccessDenied            a gated or private repository, a file that may not be read
 │   ├── HubUnreachable          the Hub did not answer, or we are offline
+│   ├── StoreUnreachable        an object store or web server did not answer as it should
 │   ├── NoWeights               nothing in there holds weights
 │   ├── UnsupportedFormat       weights, but in a format that we do not read
 │   ├── DamagedCheckpoint       truncated, contradictory or lying files
@@ -56,7 +57,8 @@ class CheckpointError(ModeldiffError):
 
     ``reference`` is what was to be opened, as its canonical text; ``path`` the file or folder of
     this machine that is at fault, ``repository`` the one at the Hub (``owner/name``). Each is None
-    where it is not known or there is none.
+    where it is not known or there is none. ``choices`` are endings of which one has to stand behind
+    the reference (``:Q4_K_M``, ``/vae``), where it names several things.
     """
 
     def __init__(
@@ -67,8 +69,10 @@ class CheckpointError(ModeldiffError):
         path: Path | None = None,
         reference: str | None = None,
         repository: str | None = None,
+        choices: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message, hint=hint)
+        self.choices = choices
         self.path = path
         self.reference = reference
         self.repository = repository
@@ -109,6 +113,10 @@ class AccessDenied(CheckpointError):
 
 class HubUnreachable(CheckpointError):
     """The Hub did not answer, or the machine is offline."""
+
+
+class StoreUnreachable(CheckpointError):
+    """An object store or web server did not answer, or not as it should."""
 
 
 class NoWeights(CheckpointError):

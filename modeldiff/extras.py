@@ -12,7 +12,9 @@ from typing import Literal
 
 from modeldiff.errors import MissingExtra
 
-Extra = Literal["app", "login", "server", "report", "gpu", "configs", "companions", "gguf"]
+Extra = Literal[
+    "app", "login", "server", "report", "gpu", "configs", "companions", "gguf", "stores"
+]
 
 DISTRIBUTION = "modeldiff-weights"
 """The package's name on the index, where ``modeldiff`` is another project."""
@@ -29,6 +31,7 @@ EXTRAS: Mapping[Extra, tuple[str, ...]] = {
     "configs": ("torch", "transformers"),
     "companions": ("jinja2", "tokenizers"),
     "gguf": ("gguf",),
+    "stores": ("obstore",),
 }
 """The modules that come with each extra, as ``pyproject.toml`` lists their packages."""
 

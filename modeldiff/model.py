@@ -44,12 +44,14 @@ class Model:
         reference: str | Reference,
         *,
         text: str | None = None,
+        download: bool = True,
         login: HubLogin | None = None,
     ) -> Model:
         """Open what ``reference`` names: headers, index and config are read, never weights.
 
-        ``text`` is what to call it, by default the reference. ``login`` is in whose name the Hub is
-        asked; None for this machine's. Raises ``InvalidReference`` and
+        ``text`` is what to call it, by default the reference. ``download``: weights at the Hub are
+        downloaded when they are measured; without, they are read over the network. ``login`` is in
+        whose name the Hub is asked; None for this machine's. Raises ``InvalidReference`` and
         ``CheckpointError`` with what stands below it.
         """
         if isinstance(reference, str):
@@ -57,7 +59,7 @@ class Model:
             reference = parse_reference(reference)
         # Before the files are read: what changes meanwhile shows as a change.
         stamp = file_stamp(reference)
-        checkpoint = open_checkpoint(reference, login=login)
+        checkpoint = open_checkpoint(reference, download=download, login=login)
         text = without_credentials(text or reference.text)
         return cls(checkpoint, understand(checkpoint), text, stamp + _base_stamp(checkpoint))
 

@@ -1,12 +1,12 @@
 """READ: what a user types → named tensors, config and fingerprint, with headers read only."""
 
+from modeldiff.checkpoints.addresses.spellings import without_credentials
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.dtypes import STORED_TYPES, StoredType
 from modeldiff.checkpoints.opening import open_checkpoint
 from modeldiff.checkpoints.references import Reference, demo_names, parse_reference
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, Source
 from modeldiff.checkpoints.sources.config_only import only_a_config
-from modeldiff.checkpoints.spellings import without_credentials
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.checkpoints.tokenizer import Tokens, read_tokens
 

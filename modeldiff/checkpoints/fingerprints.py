@@ -5,8 +5,10 @@ of a few blocks of each. Two models of one shape have equal headers and sizes, a
 build may set equal modification times, so a copy counts as another checkpoint: to measure it again
 costs time, to show another pair's result would be wrong. The blocks tell a file that was written
 in place and got its time back. A folder that was renamed keeps its fingerprint, as do files whose
-permissions change or that get another hard link. Hub files: the commit and the blobs' hashes. The
-config's content counts in both, because how tensors are paired may depend on it.
+permissions change or that get another hard link. Hub files: the commit and the blobs' hashes.
+Files in stores: the address, sizes, headers and ETags, which tell versions of one file apart, and
+not always files. The config's content counts in all, because how tensors are paired may depend on
+it.
 """
 
 from __future__ import annotations
@@ -34,6 +36,15 @@ def hub_fingerprint(commit: str, heads: Mapping[str, FileHead], config: bytes | 
     """Of a commit's files, by name; their identities are (the blob's hash or ``""``,)."""
     files = [(file, head.stat.size, *head.stat.identity) for file, head in heads.items()]
     return f"hub:{commit}:{_digest(files, config)[:16]}"
+
+
+def store_fingerprint(address: str, heads: Mapping[str, FileHead], config: bytes | None) -> str:
+    """Of a store's files, by name, below an address; their identities are (ETag,)."""
+    files = [
+        (address, file, head.sha256, head.stat.size, *head.stat.identity)
+        for file, head in heads.items()
+    ]
+    return f"store:{_digest(files, config)}"
 
 
 def with_tag(fingerprint: str, tag: str) -> str:

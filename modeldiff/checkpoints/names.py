@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
+from urllib.parse import unquote
 
 from modeldiff.checkpoints.config_only.catalog import catalog_title
 from modeldiff.checkpoints.references import Reference
@@ -41,6 +42,8 @@ def model_name(reference: Reference) -> str:
         return f"Demo {_DEMO.get(reference.location, reference.location)}"
     if reference.kind == "hub":
         return reference.location
+    if reference.kind == "store":
+        return _of_path(PurePath(unquote(reference.location)))
     return _of_path(PurePath(reference.location))
 
 

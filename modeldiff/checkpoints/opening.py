@@ -102,6 +102,10 @@ def _source_of(reference: Reference, download: bool, login: HubLogin | None) -> 
         from modeldiff.checkpoints.sources.hub import HubFiles
 
         return HubFiles.of(reference, download=download, login=login)
+    if reference.kind == "store":
+        from modeldiff.checkpoints.sources.object_store import StoreFiles
+
+        return StoreFiles.of(reference)
     if reference.kind == "catalog":
         from modeldiff.checkpoints.config_only.catalog import catalog_file
 

@@ -9,27 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from modeldiff.checkpoints.addresses.hub_names import HubName, hub_name, is_tag
+from modeldiff.checkpoints.addresses.spellings import (
+    of_address,
+    of_shorthand,
+    unquoted,
+    without_credentials,
+)
+from modeldiff.checkpoints.addresses.store_names import store_name
+from modeldiff.checkpoints.addresses.suffixes import WEIGHT_SUFFIXES
 from modeldiff.checkpoints.local.allowed_paths import (
     given_configs_folder,
     is_allowed,
     require_allowed,
 )
-from modeldiff.checkpoints.spellings import of_address, of_shorthand, unquoted, without_credentials
 from modeldiff.errors import InvalidReference
 from modeldiff.files.bundled import bundled
 from modeldiff.settings.startup import is_server
 from modeldiff.text.quoting import quoted
 
-WEIGHT_SUFFIXES = (".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt")
-"""What files of weights end in. Text that does is a path, even where nothing is."""
 MAX_LENGTH = 4096
 """Longest text that is looked at: the longest path that Linux takes."""
-
-# The Hub's own rule for names: letters, digits, "-", "_" and ".", no punctuation at either end.
-_NAME = r"\w(?:[\w.-]{0,94}\w)?"
-_HUB = re.compile(rf"(?P<repo>{_NAME}/{_NAME})(?:@(?P<revision>[\w./+-]{{1,255}}))?", re.ASCII)
-
-_TAG = re.compile(r"[\w.][\w./-]{0,199}", re.ASCII)
 
 _GIVEN = re.compile(r"[0-9a-f]{16}/[\w-][\w.-]{0,60}", re.ASCII)
 
@@ -37,7 +37,7 @@ _PLUS = " + "
 
 _DEMO_ROOT = bundled("demo")
 
-ReferenceKind = Literal["folder", "file", "hub", "demo", "catalog", "adapted"]
+ReferenceKind = Literal["folder", "file", "hub", "store", "demo", "catalog", "adapted"]
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,11 @@ class Reference:
 
     ``text`` is the canonical spelling and parses to the same reference again. ``location`` is an
     absolute path (folder, file; that of a config that somebody brought stands in no ``text``),
-    ``owner/name`` (hub) or a name (demo, catalog). ``tag`` says which of several sets of weights
-    there is meant: a state dict of a file (``model.pt:ema``), a quantisation of a folder
-    (``folder:Q4_K_M``). ``parts`` of what is ``adapted`` are a model and an adapter for it; the
-    ``location`` is the adapter's.
+    ``owner/name`` (hub), the address of a folder or file (store) or a name (demo, catalog).
+    ``revision`` and ``path``, a folder or file in it, are those of a repository. ``tag`` says which
+    of several sets of weights there is meant: a state dict of a file (``model.pt:ema``), a
+    quantisation or variant in a folder (``folder:Q4_K_M``). ``parts`` of what is ``adapted`` are a
+    model and an adapter for it; the ``location`` is the adapter's.
     """
 
     kind: ReferenceKind
@@ -57,17 +58,24 @@ class Reference:
     location: str
     revision: str | None = None
     tag: str = ""
+    path: str = ""
     parts: tuple[Reference, ...] = ()
 
     def __str__(self) -> str:
         return self.text
+
+    def choosing(self, ending: str) -> str:
+        """The text of a reference to one of the things that this one names: ``ending`` is a tag
+        with its colon, in the place of this one's, or a path with its slash."""
+        text = self.text.removesuffix(f":{self.tag}") if self.tag else self.text
+        return f"{text.rstrip('/')}{ending}"
 
 
 def parse_reference(text: str) -> Reference:
     """Understand a reference; the forms are those that ``reference_forms`` lists.
 
     Quotes around it and credentials in it are left out, and an address at huggingface.co, hf.co or
-    HF_ENDPOINT's host is the repository that it shows. A local folder or file that exists wins over
+    HF_ENDPOINT's host is what it shows of the Hub. A local folder or file that exists wins over
     a Hub repository of the same spelling. Text that can only be a path is a reference whether or
     not something is there: opening it will tell.
     Raises ``InvalidReference``.
@@ -81,7 +89,9 @@ def parse_reference(text: str) -> Reference:
     try:
         kind, meant = of_address(text) or ("", text)
         _require_readable(meant)
-        return _of_hub(meant, text) if kind == "hub" else _parse(meant)
+        if kind == "hub":
+            return _of_hub(meant, text)
+        return _of_store(meant) if kind == "store" else _parse(meant)
     except InvalidReference as error:
         error.hint = error.hint or reference_forms()
         raise
@@ -114,9 +124,9 @@ def _parse(text: str) -> Reference:
     if kind is None and (tagged := _tagged(text)):
         return tagged
     if kind is None and text[0] not in "/.~":
-        repository = of_shorthand(text)
-        if hub := _hub(repository):
-            return Reference("hub", repository, hub["repo"], hub["revision"])
+        hub = hub_name(of_shorthand(text))
+        if hub is not None:
+            return _at_hub(hub)
     if kind is None and _is_path(text):
         require_allowed(path, text)
         kind = "file" if path.suffix in WEIGHT_SUFFIXES else "folder"
@@ -138,30 +148,30 @@ def _adapted(text: str) -> Reference:
 def _tagged(text: str) -> Reference | None:
     """The reference of a folder or file that is here with a tag behind it; None for other text."""
     before, colon, tag = text.rpartition(":")
-    if not (before and colon and _TAG.fullmatch(tag)):
+    if not (before and colon and is_tag(tag)):
         return None
     path = Path(os.path.abspath(os.path.expanduser(before)))  # noqa: PTH100, PTH111
     kind = _kind_of(path) if is_allowed(path) else None
     return Reference(kind, f"{path}:{tag}", str(path), tag=tag) if kind else None
 
 
-def _of_hub(repository: str, address: str) -> Reference:
+def _of_hub(place: str, address: str) -> Reference:
     """The reference of an address, which never means what lies here under the same name."""
-    hub = _hub(repository)
+    hub = hub_name(place)
     if hub is None:
         _refuse(f"{quoted(address)} is an address of no repository that there can be.")
-    namesake = Path(repository).resolve()
-    here = is_allowed(namesake) and _kind_of(namesake)
-    text = f"hf://{repository}" if here else repository
-    return Reference("hub", text, hub["repo"], hub["revision"])
+    namesake = Path(hub.text).resolve()
+    here = (is_allowed(namesake) and _kind_of(namesake)) or _tagged(hub.text)
+    return _at_hub(hub, "hf://" if here else "")
 
 
-def _hub(text: str) -> re.Match[str] | None:
-    """The parts of ``owner/name[@revision]``, by the Hub's rules; None for other text."""
-    hub = _HUB.fullmatch(text)
-    if hub and ("--" in hub["repo"] or ".." in text or hub["repo"].endswith(".git")):
-        return None
-    return hub
+def _at_hub(hub: HubName, scheme: str = "") -> Reference:
+    return Reference("hub", f"{scheme}{hub.text}", hub.repo, hub.revision, hub.tag, hub.path)
+
+
+def _of_store(address: str) -> Reference:
+    url, tag = store_name(address)
+    return Reference("store", f"{url}:{tag}" if tag else url, url, tag=tag)
 
 
 def demo_names() -> tuple[str, ...]:
@@ -180,8 +190,9 @@ def reference_forms() -> str:
     paths = "/models/llama" if is_server() else "/models/llama, ~/llama, ./llama"
     return (
         f"A checkpoint is named by a folder ({paths}), one file of weights (.safetensors, .gguf, "
-        ".bin, .pt, .pth, .ckpt), either with :NAME behind it for one of several sets of weights "
-        "in it, owner/name or owner/name@revision on the Hugging Face Hub, or its address there, "
+        ".bin, .pt, .pth, .ckpt), owner/name on the Hugging Face Hub with @revision and "
+        "/path/in/it where wanted, or its address there, an address that begins with s3://, gs://, "
+        "az:// or https://, each with :NAME behind it for one of several sets of weights in it, "
         "a model and an adapter for it (BASE + ADAPTER; an adapter alone is put on the base that "
         "its config names), "
         f"a demo ({demos or 'none is here'}), or, for its architecture without weights, a name "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
@@ -21,8 +21,9 @@ class FileStat:
 
     ``size`` in bytes. ``identity`` tells whether it is still the same file: (time of the last
     change in nanoseconds, inode) of one of this machine, (blob's hash,) of one at the Hub, where
-    ``""`` is a hash that is not known. The time that the system keeps of any change (ctime) is no
-    part of it: a change of permissions and a new hard link move it, too.
+    ``""`` is a hash that is not known, (ETag,) of one in a store. The time that the system keeps
+    of any change (ctime) is no part of it: a change of permissions and a new hard link move it,
+    too.
     """
 
     size: int
@@ -30,7 +31,7 @@ class FileStat:
 
     @property
     def modified_ns(self) -> int | None:
-        """The time of the last change in nanoseconds; None for a file at the Hub."""
+        """The time of the last change in nanoseconds; None for a file that is elsewhere."""
         first = self.identity[0] if self.identity else None
         return first if isinstance(first, int) else None
 
@@ -52,8 +53,14 @@ class ByteReader(Protocol):
         """Fill all of ``buffer`` (of bytes) with the file's bytes from byte ``offset`` on.
 
         Raises ``OSError`` when the disk fails, ``CheckpointChanged`` when the file is not what was
-        opened or ends too early, and the Hub's errors where it is read over the network.
+        opened or ends too early, and the errors of the Hub or the store where it is read over the
+        network.
         """
+        ...
+
+    def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """These bytes, each range from a byte on and how many, are wanted next, in any order. Who
+        has them far away begins to fetch them; where they are near, nothing happens."""
         ...
 
     def forget(self, offset: int, nbytes: int) -> None:

@@ -23,6 +23,7 @@ from modeldiff.cli.usage.shared_options import (
     add_pair,
     add_quiet,
     add_rows,
+    add_stream,
     condition,
     shard,
 )
@@ -132,6 +133,7 @@ def _add_diffs(commands: _Commands) -> None:
     )
     add_pair(diff)
     add_layers(diff)
+    add_stream(diff)
     add_measuring(diff)
     add_output(diff)
     add_rows(diff)
@@ -204,6 +206,7 @@ def _add_check(commands: _Commands) -> None:
         f"{', '.join(_REASONS)}; may be given several times",
     )
     add_layers(check)
+    add_stream(check)
     add_measuring(check)
     check.add_argument(
         "--junit", type=Path, metavar="FILE", help="also write the outcome as JUnit XML"
@@ -217,12 +220,17 @@ def _add_check(commands: _Commands) -> None:
 def _add_kept(commands: _Commands) -> None:
     listing = commands.add(
         "list",
-        "what is at hand: the catalog, the demos, the gallery, kept results",
+        "what is at hand, or what a repository of the Hub has: revisions, sets of weights",
         "What is at hand: the catalog's architectures, the demo checkpoints, the gallery's "
-        "results, and the results kept on this machine.",
+        "results, and the results kept on this machine. Of a repository of the Hub its branches "
+        "and tags, and the sets of weights that may stand behind a colon.",
     )
     listing.add_argument(
-        "what", nargs="?", choices=LISTS, default="all", help="which of them (default: all)"
+        "what",
+        nargs="?",
+        default="all",
+        metavar="WHAT",
+        help=f"one of {', '.join(LISTS[1:])}, or owner/name[@revision] (default: all but that)",
     )
     add_json(listing)
 

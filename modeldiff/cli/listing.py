@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.checkpoints.config_only.catalog import catalog_config, catalog_names
-from modeldiff.checkpoints.references import demo_names
+from modeldiff.checkpoints.references import Reference, demo_names, parse_reference
 from modeldiff.cli.schemas.published import document_id
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import table_lines
+from modeldiff.errors import InvalidOption
 from modeldiff.results import ResultHeader, list_results
 from modeldiff.results.export.documents import origin_document
 from modeldiff.results.gallery.collection import GALLERY, gallery_entries
@@ -33,19 +34,70 @@ class _Part:
 
 
 def list_command(options: Namespace, terminal: Terminal) -> None:
-    """The catalog, the demos, the gallery and the kept results, or one of these."""
-    names = tuple(_PARTS) if options.what == "all" else (options.what,)
-    entries = {name: _PARTS[name].entries() for name in names}
+    """The catalog, the demos, the gallery and the kept results, or one of these; or what a
+    repository of the Hub has."""
+    if options.what == "all" or options.what in _PARTS:
+        names = tuple(_PARTS) if options.what == "all" else (options.what,)
+        parts: Mapping[str, _Part] = {name: _PARTS[name] for name in names}
+    else:
+        parts = _of_repository(options.what)
+    entries = {name: part.entries() for name, part in parts.items()}
     if options.json:
         terminal.document({"document": document_id("list"), **entries})
         return
-    for name in names:
-        part = _PARTS[name]
+    for name, part in parts.items():
         terminal.heading(part.title)
         rows = [part.line(entry) for entry in entries[name]]
         lines = table_lines(part.headers, rows, width=terminal.width) if rows else ["none"]
         for line in lines:
             terminal.line(line)
+
+
+def _of_repository(text: str) -> Mapping[str, _Part]:
+    """The revisions and the sets of weights of a repository."""
+    reference = parse_reference(text)
+    if reference.kind != "hub":
+        raise InvalidOption(
+            f"{reference} is no repository of the Hub: it has no revisions to list.",
+            hint=f"Give owner/name, or one of {', '.join(_PARTS)}.",
+        )
+    return {
+        "revisions": _Part(
+            f"Branches and tags of {reference.location}",
+            ("reference", "kind", "commit"),
+            lambda: _revisions(reference),
+            lambda entry: (entry["reference"], entry["kind"], entry["commit"][:_DIGITS]),
+        ),
+        "weights": _Part(
+            f"Sets of weights in {reference.choosing('')}",
+            ("reference",),
+            lambda: _weights(reference),
+            lambda entry: (entry["reference"],),
+        ),
+    }
+
+
+def _revisions(reference: Reference) -> list[_Entry]:
+    from modeldiff.checkpoints.addresses.hub_names import HubName
+    from modeldiff.checkpoints.hub.revisions import hub_revisions
+
+    return [
+        {
+            "reference": HubName(reference.location, each.name, reference.path).text,
+            "revision": each.name,
+            "kind": each.kind,
+            "commit": each.commit,
+        }
+        for each in hub_revisions(reference.location)
+    ]
+
+
+def _weights(reference: Reference) -> list[_Entry]:
+    from modeldiff.checkpoints.formats.registry import weight_tags
+    from modeldiff.checkpoints.sources.hub import HubFiles
+
+    tags = weight_tags(HubFiles.of(reference).list())
+    return [{"reference": reference.choosing(f":{tag}"), "tag": tag} for tag in tags]
 
 
 def _catalog() -> list[_Entry]:

@@ -11,13 +11,18 @@ from modeldiff.model import Model
 
 def open_both(options: Namespace, terminal: Terminal) -> Comparison:
     """``options.base`` and ``options.target``, their layers paired as ``options.layers`` says."""
-    base, target = open_one(options.base, terminal), open_one(options.target, terminal)
+    download = not getattr(options, "stream", False)
+    base, target = (
+        open_one(reference, terminal, download=download)
+        for reference in (options.base, options.target)
+    )
     return Comparison(base, target, layers=options.layers)
 
 
-def open_one(reference: str, terminal: Terminal) -> Model:
-    """What ``reference`` names; oddities are told as warnings."""
-    model = Model.open(reference)
+def open_one(reference: str, terminal: Terminal, *, download: bool = True) -> Model:
+    """What ``reference`` names, its weights to be downloaded where they are at the Hub, or read
+    there; oddities are told as warnings."""
+    model = Model.open(reference, download=download)
     for warning in model.checkpoint.warnings:
         terminal.talk(f"warning: {model.reference}: {warning}")
     return model

@@ -16,6 +16,7 @@ _Value = TypeVar("_Value")
 _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([kMGT]?B)", re.ASCII | re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _OWNER = re.compile(r"\w[\w.-]{0,95}", re.ASCII)
+_PREFIX = re.compile(r"(?:s3|gs|az|https?)://[^\s/@?#,]+(?:/[^\s?#,]*)?")
 _NAME = re.compile(r"\w[\w.-]{0,95}/\w[\w.-]{0,95}", re.ASCII)
 
 
@@ -69,6 +70,23 @@ class HubAccess:
     def allows(self, repository: str) -> bool:
         """Whether ``repository`` (``owner/name``) may be opened."""
         return self.all or self.names(repository)
+
+
+@dataclass(frozen=True)
+class StoreAccess:
+    """Which object stores and web servers may be read: all, or what lies below one of the
+    ``prefixes`` (``s3://bucket/models``); without any: none."""
+
+    all: bool = False
+    prefixes: tuple[str, ...] = ()
+
+    def names(self, address: str) -> bool:
+        """Whether ``address`` lies below one of the prefixes."""
+        return any(f"{address}/".startswith(f"{prefix}/") for prefix in self.prefixes)
+
+    def allows(self, address: str) -> bool:
+        """Whether what lies at ``address`` may be read."""
+        return self.all or self.names(address)
 
 
 def folder(text: str) -> Path:
@@ -141,6 +159,16 @@ def hub_access(text: str) -> HubAccess:
     if not parts or parts != owners | repositories:
         raise ValueError(text)
     return HubAccess(False, owners, repositories)
+
+
+def store_access(text: str) -> StoreAccess:
+    """``off``, ``all``, or prefixes with commas between them."""
+    if text.lower() in ("off", "all"):
+        return StoreAccess(all=text.lower() == "all")
+    prefixes = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
+    if not prefixes or not all(map(_PREFIX.fullmatch, prefixes)):
+        raise ValueError(text)
+    return StoreAccess(prefixes=prefixes)
 
 
 def _one_of(text: str, choices: str) -> str:

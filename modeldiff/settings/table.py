@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from modeldiff.settings.setting import (
     HubAccess,
+    StoreAccess,
     Variable,
     count,
     folder,
@@ -18,6 +19,7 @@ from modeldiff.settings.setting import (
     log_form,
     names,
     size,
+    store_access,
     word,
     yes_or_no,
 )
@@ -95,6 +97,15 @@ HUB: Final = Variable(
     "those alone that are named here.",
     HubAccess(),
     hub_access,
+)
+STORES: Final = Variable[StoreAccess | None](
+    "MODELDIFF_STORES",
+    "off, all, or prefixes, as: s3://models/public, https://example.org/models",
+    "all on one's own machine, off on a server",
+    "Which object stores and web servers may be read, with this machine's credentials. On a "
+    "server, private addresses are read only where a prefix names them.",
+    None,
+    store_access,
 )
 MOST_DOWNLOAD: Final = Variable[int | None](
     "MODELDIFF_MAX_DOWNLOAD",
@@ -245,7 +256,7 @@ SERVER_ADDRESS: Final = Variable(
 )
 
 SETTINGS: Final[tuple[Variable[Any], ...]] = (
-    *(ROOTS, ALLOW_ALL_PATHS, HUB, MOST_DOWNLOAD),
+    *(ROOTS, ALLOW_ALL_PATHS, HUB, STORES, MOST_DOWNLOAD),
     *(LOGIN, LOGIN_HEADER),
     *(MOST_QUEUED, MOST_QUEUED_PER_USER, WORKER),
     *(METRICS_ADDRESS, LOG),

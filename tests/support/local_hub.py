@@ -213,6 +213,8 @@ class _Hub(_Handler):
         elif check := re.fullmatch(r"/api/models/([^/]+/[^/]+)/auth-check", path):
             if self.find(check[1], "main", token) and self.is_granted(check[1], token):
                 self.send(200)
+        elif refs := re.fullmatch(r"/api/models/([^/]+/[^/]+)/refs", path):
+            self.list_refs(refs[1], token)
         elif api := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
             self.model_info(api[1], api[2] or "main", token)
         elif path == "/api/models":
@@ -261,6 +263,22 @@ class _Hub(_Handler):
         }
         page = self.hub.page
         self.send(200, json.dumps(info).encode() if page is None else page)
+
+    def list_refs(self, repo: str, token: str) -> None:
+        """Revisions are branches, those that look like versions tags."""
+        if self.find(repo, "main", token) is None:
+            return
+        owner, name = repo.split("/")
+        refs: dict[str, list[dict[str, str]]] = {"branches": [], "tags": [], "converts": []}
+        for folder in sorted((self.hub.root / owner).glob(f"{name}*")):
+            stem, _, label = folder.name.partition("@")
+            if stem == name:
+                kind = "tags" if re.match(r"v\d", label) else "branches"
+                label = label or "main"
+                entry = {"name": label, "ref": label, "targetCommit": self.hub.commit(folder)}
+                refs[kind].append(entry)
+        page = self.hub.page
+        self.send(200, json.dumps(refs).encode() if page is None else page)
 
     def is_granted(self, repo: str, token: str) -> bool:
         """Whether the token may have the files; refuses where not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -67,6 +67,9 @@ class MemoryReader:
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         buffer[:] = self.content[offset : offset + len(buffer)]
+
+    def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
+        pass
 
     def forget(self, offset: int, nbytes: int) -> None:
         pass

@@ -68,8 +68,17 @@ def test_hub(here: Path, text: str, repo: str, revision: str | None) -> None:
         ("https://huggingface.co/owner/name/blob/v1.0/config.json", "owner/name@v1.0"),
         (
             "https://huggingface.co/owner/name/resolve/main/a.safetensors?download=true",
-            "owner/name@main",
+            "owner/name@main/a.safetensors",
         ),
+        (
+            "https://huggingface.co/owner/name/blob/main/vae/model-00001-of-00002.safetensors",
+            "owner/name@main/vae",
+        ),
+        ("https://huggingface.co/owner/name/tree/main/vae", "owner/name@main/vae"),
+        ("https://huggingface.co/owner/name/tree/refs/pr/12/vae", "owner/name@refs/pr/12/vae"),
+        ("https://huggingface.co/owner/name/tree/feature%2Fx/a%20b", "owner/name@feature%2Fx/a b"),
+        ("owner/name/tree/v1/sub/model.Q8_0.gguf", "owner/name@v1/sub/model.Q8_0.gguf"),
+        ("hf://owner/name@main/vae:fp16", "owner/name@main/vae:fp16"),
         ("https://huggingface.co/owner/name/commit/" + "a" * 40, "owner/name@" + "a" * 40),
         ("https://huggingface.co/owner/name/discussions/4", "owner/name"),
         ("https://huggingface.co/owner/name.git", "owner/name"),
@@ -96,9 +105,10 @@ def test_what_people_paste(
     "text",
     [
         "https://user:hf_secret@huggingface.co/datasets/owner/name",
-        "https://hf_secret@huggingface.co/owner/name/tree/main/vae",
-        '"https://user:p@hf_secret@example.com/owner/name"',
-        "s3://key:hf_secret@bucket/name",
+        "https://hf_secret@huggingface.co/owner/name/tree/main/..",
+        '"https://user:p@hf_secret@example.com/owner//name"',
+        "https://example.com/a//b?X-Amz-Signature=hf_secret",
+        "s3://key:hf_secret@bucket//name",
         "hf://hf_secret@owner",
     ],
 )
@@ -128,19 +138,22 @@ def test_paths_that_people_paste(here: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("https://example.com/owner/name", "an address at 'example.com'"),
-        ("https://huggingface.co.example.com/owner/name", "an address at"),
-        ("https://huggingface.co@example.com/owner/name", "at 'example.com'"),
-        ("https://huggingface.co:8443/owner/name", "an address at"),
         ("https://huggingface.co/gpt2", "names no repository"),
         ("https://huggingface.co/datasets/owner/name", "not of a model"),
-        ("https://huggingface.co/owner/name/tree/main/vae", "a subfolder of 'owner/name'"),
-        ("https://huggingface.co/owner/name/blob/main/vae/x.safetensors", "a subfolder of"),
+        ("https://huggingface.co/owner/name/tree/main/..", "no repository that there can be"),
+        ("https://huggingface.co/owner/name/tree/main/a:b/c", "a colon in it"),
         ("https://huggingface.co/owner/name/tree/a..b", "no repository that there can be"),
         ("https://huggingface.co/owner/%2e%2e", "no repository that there can be"),
         ("https://huggingface.co/%2Fetc/passwd", "no repository that there can be"),
         ("https://[/owner/name", "no valid address"),
-        ("s3://bucket/key", "begins with s3://"),
+        ("ftp://bucket/key", "begins with ftp://"),
+        ("s3://bucket/a/../b", "a path that leads nowhere"),
+        ("s3://bucket/a//b", "a path that leads nowhere"),
+        ("s3://b ucket/a", "no bucket that there can be"),
+        ("s3://169.254.169.254:80/a", "no bucket that there can be"),
+        ("https://example.com/a%0Ab", "a path that leads nowhere"),
+        ("https://example.com/%2e%2e/b", "a path that leads nowhere"),
+        ("https://exa$mple.com/b", "no server's name"),
         ("https:///owner/name", "an address at ''"),
         ("file://server/share/model", "on another machine"),
         ("file:///models/%0Aname", "control characters"),
@@ -153,9 +166,63 @@ def test_addresses_of_something_else(here: Path, text: str, says: str) -> None:
     assert "owner/name" in caught.value.hint
 
 
-@given(
-    st.sampled_from(["file://", "https://hf.co/", "hf.co/", "'", "models--"]), st.text(max_size=40)
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("owner/name/vae", (None, "vae", "")),
+        ("owner/name/vae/", (None, "vae", "")),
+        ("owner/name:Q4_K_M", (None, "", "Q4_K_M")),
+        ("owner/name@v1:UD-Q4_K_XL", ("v1", "", "UD-Q4_K_XL")),
+        ("owner/name@v1/a/b.pt:ema/shadow", ("v1", "a/b.pt", "ema/shadow")),
+        ("owner/name@refs/pr/12/a", ("refs/pr/12", "a", "")),
+        ("owner/name@a%2fb/c", ("a/b", "c", "")),
+        ("owner/name@a/b", ("a", "b", "")),
+        ("owner/name/ünï cødé/x@y", (None, "ünï cødé/x@y", "")),
+        ("hf://owner/name/tree/x", ("main", "tree/x", "")),
+    ],
 )
+def test_what_stands_behind_a_repository(
+    here: Path, text: str, parts: tuple[str | None, str, str]
+) -> None:
+    reference = parse_reference(text)
+    assert (reference.kind, reference.location) == ("hub", "owner/name")
+    assert (reference.revision, reference.path, reference.tag) == parts
+    assert parse_reference(reference.text) == reference
+
+
+@pytest.mark.parametrize(
+    ("text", "location", "tag"),
+    [
+        ("s3://bucket/a/b/", "s3://bucket/a/b", ""),
+        ("S3://bucket", "s3://bucket", ""),
+        ("s3://bucket/llama:Q4_K_M", "s3://bucket/llama", "Q4_K_M"),
+        ("s3://bucket/run:1/step", "s3://bucket/run:1/step", ""),
+        ("s3://bucket/run:1/", "s3://bucket/run:1/", ""),
+        ("gs://bucket/a.pt:ema/shadow", "gs://bucket/a.pt", "ema/shadow"),
+        ("az://container/a b?#%", "az://container/a b?#%", ""),
+        ("HTTPS://Example.COM:443/a%20b", "https://example.com/a%20b", ""),
+        ("http://127.0.0.1:9000/x.gguf", "http://127.0.0.1:9000/x.gguf", ""),
+        ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x", ""),
+        ("https://u:secret@example.com/x?sig=secret#a", "https://example.com/x", ""),
+        ("https://huggingface.co.example.com/o/n", "https://huggingface.co.example.com/o/n", ""),
+        ("https://huggingface.co@example.com/o/n", "https://example.com/o/n", ""),
+        ("https://huggingface.co:8443/owner/name", "https://huggingface.co:8443/owner/name", ""),
+    ],
+)
+def test_what_lies_in_stores(here: Path, text: str, location: str, tag: str) -> None:
+    reference = parse_reference(text)
+    assert (reference.kind, reference.location, reference.tag) == ("store", location, tag)
+    assert "secret" not in reference.text
+    assert parse_reference(reference.text) == reference
+
+
+_STARTS = (
+    *("file://", "https://hf.co/", "hf.co/", "'", "models--", "owner/name", "owner/name@"),
+    *("hf://owner/name/", "https://hf.co/owner/name/tree/", "s3://bucket/", "https://a.b/"),
+)
+
+
+@given(st.sampled_from(_STARTS), st.text(max_size=40))
 def test_whatever_follows_gets_a_reference_or_a_clear_error(start: str, text: str) -> None:
     try:
         reference = parse_reference(start + text)
@@ -185,7 +252,11 @@ def test_catalog() -> None:
         "",
         "  ",
         "gpt2",
-        "a/b/c",
+        "a/b/../c",
+        "a/b/c:",
+        "a/b//c",
+        "owner/name/a\\b",
+        "owner/name:a:b",
         "owner/",
         "owner/name@",
         "owner/name@a..b",

@@ -85,6 +85,7 @@ class OpenFiles:
     ) -> None:
         """Fill the buffer with as many equal runs of the tensor's values, each from an element on.
         Raises as ``fill`` does."""
+        self._expect(tensor, firsts, buffer.size // len(firsts))
         for first, run in zip(firsts, buffer.reshape(len(firsts), -1), strict=True):
             self._fill(tensor, first, run)
 
@@ -116,6 +117,17 @@ class OpenFiles:
         """Close what is still open."""
         for reader in self._readers.values():
             reader.close()
+
+    def _expect(self, tensor: TensorInfo, firsts: Sequence[int], nbytes: int) -> None:
+        """Tell the reader of runs that are about to be read, each of so many bytes of values."""
+        piece = tensor.pieces[0]
+        if len(tensor.pieces) > 1 or piece.strides:
+            return
+        ranges = [(piece.offset, piece.nbytes)]  # with a recipe: where in it, the decoder knows
+        if tensor.only_piece is not None:
+            bits = STORED_TYPES[piece.dtype].bits
+            ranges = [(piece.offset + first * bits // 8, nbytes) for first in firsts]
+        self._readers[piece.file].expect(ranges)
 
     def _fill_view(self, tensor: TensorInfo, first: int, view: memoryview) -> None:
         self._fill(tensor, first, np.frombuffer(view, np.uint8))

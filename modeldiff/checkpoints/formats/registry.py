@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NoReturn
 
+from modeldiff.checkpoints.addresses.hub_names import is_tag
 from modeldiff.checkpoints.formats.config_listing import ConfigListing
 from modeldiff.checkpoints.formats.format import FileSet, Format
 from modeldiff.checkpoints.formats.gguf.gguf_files import Gguf
+from modeldiff.checkpoints.formats.gguf.sets import gguf_sets
 from modeldiff.checkpoints.formats.pytorch.pytorch_files import PyTorch
 from modeldiff.checkpoints.formats.safetensors_files import Safetensors
 from modeldiff.checkpoints.formats.sharded.distributed import Distributed
 from modeldiff.checkpoints.formats.sharded.tensor_parallel import MetaShards
 from modeldiff.checkpoints.formats.sharded.zero import Zero
-from modeldiff.checkpoints.formats.unsupported import refuse_foreign_files
+from modeldiff.checkpoints.formats.unsupported import is_training_state, refuse_foreign_files
+from modeldiff.checkpoints.formats.weight_files import PYTORCH, SAFETENSORS, set_tags
 from modeldiff.checkpoints.source import Source
-from modeldiff.errors import NoWeights
+from modeldiff.errors import NoWeights, UnsupportedFormat
+from modeldiff.text.quoting import listed, quoted
 
 FORMATS: tuple[Format, ...] = (
     ConfigListing(),
@@ -39,10 +44,30 @@ def recognise(source: Source, formats: Sequence[Format] = FORMATS) -> tuple[Form
         files = format.recognise(source)
         if files is not None:
             return format, files
+    if source.reference.tag and not source.named:
+        _refuse_tag(source)
     refuse_foreign_files(source)
     raise NoWeights(
         f"{source.where()} holds no safetensors or GGUF file.",
         hint="A checkpoint has model.safetensors or model.safetensors.index.json.",
+    )
+
+
+def weight_tags(names: Collection[str]) -> tuple[str, ...]:
+    """What may stand behind the colon of a reference to the folder or repository that has files of
+    these ``names``: its quantisations, its variants, and other sets of weights by their names."""
+    quantised = tuple(each.tag for each in gguf_sets(names))
+    others = (tag for naming in (SAFETENSORS, PYTORCH) for tag in set_tags(names, naming))
+    return tuple(filter(is_tag, dict.fromkeys((*quantised, *others))))
+
+
+def _refuse_tag(source: Source) -> NoReturn:
+    tags = weight_tags([name for name in source.list() if not is_training_state(name)])
+    there = f"it holds {listed(tags, limit=20)}" if tags else "it holds no weights that are read"
+    raise UnsupportedFormat(
+        f"{source.where()} has no weights called {quoted(source.reference.tag)}: {there}.",
+        hint="Put one of these behind the colon." if tags else "Leave the tag out.",
+        choices=tuple(f":{tag}" for tag in tags),
     )
 
 

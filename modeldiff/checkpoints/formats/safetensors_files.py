@@ -19,6 +19,7 @@ from modeldiff.checkpoints.formats.weight_files import (
     choose_weights,
     left_aside,
     read_index,
+    refuse_tag,
     unread_folders,
 )
 from modeldiff.checkpoints.source import FileHead, Source
@@ -43,11 +44,12 @@ class Safetensors:
         """As ``Format`` has it. A file that the reference names is taken whatever its name: its
         first bytes will tell."""
         if source.named:
+            refuse_tag(source)
             return FileSet((source.named,))
-        names = source.list()
+        names, tag = source.list(), source.reference.tag
         refuse_parallel_shards(names, source.where())
         refuse_adapter(source)
-        chosen = choose_weights(names, source.where())
+        chosen = choose_weights(names, source.where(), tag=tag)
         if chosen is None:
             return None
         files, index, warnings = read_index(source, chosen)

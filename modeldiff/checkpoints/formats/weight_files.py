@@ -9,8 +9,15 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from modeldiff.checkpoints.formats.stand_ins import refuse_stand_in
+from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import Source
-from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat, placing_errors
+from modeldiff.errors import (
+    CheckpointError,
+    DamagedCheckpoint,
+    NoWeights,
+    UnsupportedFormat,
+    placing_errors,
+)
 from modeldiff.text.quoting import listed, quoted
 
 MAX_INDEX_BYTES = 25_000_000
@@ -24,8 +31,9 @@ _PART = re.compile(r".+/[^/]+\.safetensors|.+/pytorch_model[^/]*\.bin")
 @dataclass(frozen=True)
 class FileNames:
     """How a format's files are called: they end in one of the ``suffixes``, and the set called
-    ``first`` is taken where there are several. An index is called as the files, with
-    ``.index.json`` behind."""
+    ``first`` is taken where there are several, unless another is asked for: one called
+    ``first.fp16`` by its variant, ``fp16``, any by its name. An index is called as the files, with
+    ``.index.json`` behind, or ``.index.fp16.json``."""
 
     first: str
     suffixes: tuple[str, ...]
@@ -37,10 +45,14 @@ class FileNames:
                 return name[: -len(suffix)]
         return ""
 
+    def tag(self, stem: str) -> str:
+        """What asks for the set of this stem."""
+        return stem.removeprefix(f"{self.first}.")
+
 
 SAFETENSORS = FileNames("model", (".safetensors",))
 PYTORCH = FileNames("pytorch_model", (".bin", ".pt", ".pth", ".ckpt"))
-_INDEX = ".index.json"
+_INDEX = re.compile(r"(?P<file>.+)\.index(?:\.(?P<variant>[\w-]+))?\.json", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -79,16 +91,19 @@ class _Set:
 
 
 def choose_weights(
-    names: Collection[str], where: str, naming: FileNames = SAFETENSORS
+    names: Collection[str], where: str, naming: FileNames = SAFETENSORS, tag: str = ""
 ) -> WeightFiles | None:
     """Choose among a folder's file names as transformers does: ``model.safetensors`` first, then
-    its index, then numbered shards without an index; other stems where there is no ``model``. None
-    where there is no file of this ``naming``.
+    its index, then numbered shards without an index; other stems where there is no ``model``. With
+    a ``tag`` the set that it asks for. None where there is no such file of this ``naming``.
 
     Raises ``UnsupportedFormat`` (several candidates) and ``DamagedCheckpoint`` (a shard is
     missing).
     """
     sets = _group(names, naming)
+    if tag:
+        wanted = tag.casefold()
+        sets = {s: sets[s] for s in sets if wanted in (naming.tag(s).casefold(), s.casefold())}
     if not sets:
         return None
     with_index = [stem for stem in sets if sets[stem].index]
@@ -101,8 +116,9 @@ def choose_weights(
     else:
         raise UnsupportedFormat(
             f"{where} holds several sets of weights: {listed(sorted(sets), limit=6)}.",
-            hint=f"Give the path of one of the {naming.suffixes[0]} files, or a folder with one "
-            "set.",
+            hint=f"Name one behind a colon, as in {where}:{naming.tag(min(sets))}, or give the "
+            f"path of one of the {naming.suffixes[0]} files.",
+            choices=tuple(f":{naming.tag(stem)}" for stem in sorted(sets)),
         )
     chosen = sets[stem]
     if chosen.single:
@@ -114,10 +130,42 @@ def choose_weights(
     return WeightFiles(_complete(chosen.shards, where), warnings=(warning,))
 
 
+def set_tags(names: Collection[str], naming: FileNames) -> tuple[str, ...]:
+    """The tags that ``choose_weights`` takes among these names, in their order."""
+    return tuple(naming.tag(stem) for stem in sorted(_group(names, naming)))
+
+
+def refuse_tag(source: Source) -> None:
+    """Raise ``UnsupportedFormat`` where a reference asks for one of several sets of weights in a
+    file that can only hold one."""
+    if source.reference.tag:
+        raise UnsupportedFormat(
+            f"{source.where(source.named)} holds one set of weights, none that is called "
+            f"{quoted(source.reference.tag)}.",
+            hint="Leave out the colon and what stands behind it.",
+        )
+
+
 def unread_folders(names: Collection[str], files: Collection[str]) -> list[str]:
     """The subfolders whose weights are not among the ``files``."""
     rest = set(names) - set(files)
     return sorted({name.rpartition("/")[0] for name in rest if _PART.fullmatch(name)})
+
+
+def with_subfolders(
+    error: CheckpointError, names: Collection[str], reference: Reference
+) -> CheckpointError:
+    """``error``; where it says that there are no weights and some of the ``names`` are in
+    subfolders, one that names these, as ``reference`` would be written for them."""
+    folders = unread_folders(names, ()) if isinstance(error, NoWeights) else []
+    if not folders:
+        return error
+    return NoWeights(
+        error.message,
+        hint=f"Give one of its subfolders that hold some: "
+        f"{listed((reference.choosing(f'/{folder}') for folder in folders), limit=6)}.",
+        choices=tuple(f"/{folder}" for folder in folders),
+    )
 
 
 def left_aside(
@@ -221,7 +269,9 @@ def _group(names: Collection[str], naming: FileNames) -> dict[str, _Set]:
     for name in sorted(names):
         if "/" in name:
             continue
-        if stem := naming.stem(name.removesuffix(_INDEX)) if name.endswith(_INDEX) else "":
+        index = _INDEX.fullmatch(name)
+        if index and (stem := naming.stem(index["file"])):
+            stem = f"{stem}.{index['variant']}" if index["variant"] else stem
             sets.setdefault(stem, _Set()).index = name
         elif stem := naming.stem(name):
             if shard := _SHARD.fullmatch(stem):

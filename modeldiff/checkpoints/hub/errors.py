@@ -59,7 +59,8 @@ def _translate(
         case hub.RevisionNotFoundError():
             return CheckpointNotFound(
                 f"{repo} has no revision {revision or 'main'}.",
-                hint=f"Its branches and tags are listed at {endpoint}/{repo}.",
+                hint=f"`modeldiff list {repo}` lists its branches and tags. A slash in a name is "
+                "written %2F: what follows one is a folder or file.",
             )
         case hub.RemoteEntryNotFoundError():
             return CheckpointNotFound(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from urllib.parse import urlsplit
 
@@ -59,6 +59,9 @@ class RangeReader:
                     raise
                 self._address = ""
                 time.sleep(_PAUSE_SECONDS * 2 ** (fruitless - 1))
+
+    def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Nothing is asked for before it is read."""
 
     def forget(self, offset: int, nbytes: int) -> None:
         """Nothing is kept."""

@@ -10,6 +10,7 @@ from huggingface_hub import constants
 
 from modeldiff.checkpoints.hub import metadata_cache as hub_cache
 from modeldiff.checkpoints.references import Reference
+from modeldiff.checkpoints.stores.access import may_read_store
 from modeldiff.settings.startup import is_server
 from modeldiff.settings.table import HF_ENDPOINT, HUB
 
@@ -38,5 +39,11 @@ def is_for_everybody(repo: str) -> bool:
 
 
 def is_reference_for_everybody(reference: Reference) -> bool:
-    """``is_for_everybody`` of what a reference names; true of what is no repository of the Hub."""
+    """Whether each viewer of this app may be told of what a reference names: of a repository as
+    ``is_for_everybody`` says, of an object store's address if it may be read here, of an adapted
+    model if both parts may be told of, of all else always."""
+    if reference.parts:
+        return all(map(is_reference_for_everybody, reference.parts))
+    if reference.kind == "store":
+        return may_read_store(reference.location)
     return reference.kind != "hub" or is_for_everybody(reference.location)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from modeldiff.errors import CheckpointChanged
@@ -35,6 +35,9 @@ class LocalReader:
                 raise self._changed("became shorter")
             buffer = buffer[count:]
             offset += count
+
+    def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Everything is here."""
 
     def forget(self, offset: int, nbytes: int) -> None:
         """Lets the system give up the pages that hold these bytes, where it can be told to."""

@@ -64,6 +64,16 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_stream(command: argparse.ArgumentParser) -> None:
+    """Where the weights of the Hub are read."""
+    command.add_argument(
+        "--stream",
+        action="store_true",
+        help="read weights at the Hub over the network, range by range, and keep none of them on "
+        "the disk; what was downloaded before is read from there",
+    )
+
+
 def add_output(command: argparse.ArgumentParser) -> None:
     """A file beside the words, or no words."""
     command.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from modeldiff.checkpoints import parse_reference
-from modeldiff.checkpoints.hub.visibility import is_for_everybody
+from modeldiff.checkpoints.hub.visibility import is_reference_for_everybody
 from modeldiff.drawings import METRICS, Heatmap, gather_cells
 from modeldiff.drawings.heatmap.svg.figure import TEXT_PX, heatmap_caption, heatmap_figure
 from modeldiff.errors import InvalidReference, ResultError
@@ -116,6 +116,4 @@ def _may_see(text: str) -> bool:
         reference = parse_reference(text)
     except InvalidReference:
         return True
-    if reference.kind != "hub" or is_for_everybody(reference.location):
-        return True
-    return not isinstance(open_side(text), NotOpened)
+    return is_reference_for_everybody(reference) or not isinstance(open_side(text), NotOpened)

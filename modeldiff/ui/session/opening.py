@@ -30,16 +30,19 @@ class NotOpened:
 
 
 Side = Model | NotOpened
-_Kept = tuple[str, str, str, str, FileStamp, str]
+_Kept = tuple[str, str, str, str, FileStamp, str, int]
 
 
-def open_side(text: str, label: str = "") -> Side:
-    """Open what was typed, to be called ``label`` (empty: by its own name); an error is a value, so
-    that one broken side hides nothing else."""
+def open_side(text: str, label: str = "", *, stream: bool = False) -> Side:
+    """Open what was typed, to be called ``label`` (empty: by its own name), its weights to be read
+    at the Hub itself with ``stream``; an error is a value, so that one broken side hides nothing
+    else."""
     try:
         reference = parse_reference(text)
         login = hub_login() if reference.kind == "hub" else None
-        side = _open(text, reference.text, file_stamp(reference), _who(login), reference, login)
+        stream = stream and reference.kind == "hub"
+        stamp = file_stamp(reference)
+        side = _open(text, reference.text, stamp, _who(login), stream, reference, login)
         return side.labelled(label) if isinstance(side, Model) else side
     except ModeldiffError as error:
         return NotOpened(text, error)
@@ -64,7 +67,8 @@ def _who(login: HubLogin | None) -> str:
 
 
 def _kept_under(model: Model, who: str) -> _Kept:
-    return model.text, model.label, *model.identity, model.stamp, who
+    # What has to be downloaded differs between the ways to read one repository.
+    return model.text, model.label, *model.identity, model.stamp, who, model.bytes_away
 
 
 # A repository's branch may move and a gate may open, hence the time limit.
@@ -74,12 +78,13 @@ def _open(
     canonical: str,
     stamp: FileStamp,
     who: str,
+    stream: bool,
     _reference: Reference,
     _login: HubLogin | None,
 ) -> Side:
     del canonical, stamp, who
     try:
-        return Model.open(_reference, text=text, login=_login)
+        return Model.open(_reference, text=text, download=not stream, login=_login)
     except ModeldiffError as error:
         error_met(error, "opening")
         return NotOpened(text, error)

@@ -29,7 +29,8 @@ _OF_A_PLACE = ("layer", "component", "expert", "look", "side", "rows", "tour")
 class PairChoice:
     """What was asked for: both references as typed, what to call each (empty: by its own name),
     the device to measure on, and how layers meet. ``alone`` is not empty where base is to be seen
-    by itself. The fields' names are those in the address."""
+    by itself, ``stream`` where weights at the Hub are read there and not downloaded. The
+    fields' names are those in the address."""
 
     base: str = DEFAULT.base
     target: str = DEFAULT.target
@@ -38,6 +39,7 @@ class PairChoice:
     device: str = "auto"
     layers: LayerMatching = "auto"
     alone: str = ""
+    stream: str = ""
 
     @property
     def swapped(self) -> PairChoice:
@@ -111,10 +113,11 @@ def hide_credentials() -> None:
 def open_chosen_pair() -> ChosenPair:
     """Open what the address says by now."""
     choice = pair_choice()
-    base = open_side(choice.base, choice.base_label)
+    stream = bool(choice.stream)
+    base = open_side(choice.base, choice.base_label, stream=stream)
     if choice.alone:
         return ChosenPair(base, base, None, alone=True)
-    target = open_side(choice.target, choice.target_label)
+    target = open_side(choice.target, choice.target_label, stream=stream)
     return ChosenPair(base, target, compare_sides(base, target, choice.layers))
 
 

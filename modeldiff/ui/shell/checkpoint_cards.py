@@ -6,6 +6,7 @@ import streamlit as st
 
 from modeldiff.model import Model
 from modeldiff.ui.session.opening import NotOpened, Side
+from modeldiff.ui.shell.set_chooser import offer_choices
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import code, plain
 
@@ -28,6 +29,7 @@ def checkpoint_cards(base: Side, target: Side) -> None:
         with column:
             if isinstance(side, NotOpened):
                 show_error(side.error, about=f"{role} cannot be opened.")
+                offer_choices(role, side)
             else:
                 _card(role, side)
 

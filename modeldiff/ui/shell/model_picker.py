@@ -10,8 +10,10 @@ from pathlib import PurePath
 import streamlit as st
 
 from modeldiff.checkpoints import demo_names
+from modeldiff.checkpoints.addresses.hub_names import HubName
 from modeldiff.checkpoints.config_only.catalog import catalog_names, catalog_title
 from modeldiff.checkpoints.given_configs import keep_given_config
+from modeldiff.checkpoints.hub.revisions import hub_revisions
 from modeldiff.checkpoints.hub.search import MAX_WORDS, can_search_hub, search_hub
 from modeldiff.checkpoints.nearby import cached_repositories, nearby_folders
 from modeldiff.errors import ModeldiffError
@@ -22,6 +24,7 @@ from modeldiff.ui.widgets.going import go_to
 
 _KEY, _DROP, _NEW = "model_here", "dropped_file", "newly_dropped"
 _SEARCH, _HUB_MODEL = "hub_search", "hub_model"
+_HUB_REVISIONS, _HUB_REVISION = "hub_revisions", "hub_revision"
 _LARGEST_MB = 200
 
 
@@ -68,6 +71,38 @@ def _on_the_hub(choice: PairChoice, take: Callable[[PairChoice], None]) -> None:
         "On the Hub", names, index=None, key=_HUB_MODEL, placeholder=f"{len(names)} found"
     )
     _buttons(choice, chosen, take, "hub")
+    if chosen is not None:
+        _of_repository(choice, chosen, take)
+
+
+def _of_repository(choice: PairChoice, repo: str, take: Callable[[PairChoice], None]) -> None:
+    """The steps and versions that a repository has, once somebody asks for them."""
+    if not st.toggle(
+        "Its branches and tags",
+        key=_HUB_REVISIONS,
+        help="Of many models the steps of their training are there, too.",
+    ):
+        return
+    try:
+        revisions = _revisions(repo)
+    except ModeldiffError as error:
+        show_error(error)
+        return
+    names = [revision for revision in revisions if revision != "main"]
+    if not names:
+        st.caption("It has none but main.")
+        return
+    chosen = st.selectbox(
+        "Revision", names, index=None, key=_HUB_REVISION, placeholder=f"{len(names):,} found"
+    )
+    reference = HubName(repo, chosen).text if chosen else None
+    _buttons(choice, reference, take, "revision")
+
+
+# No token is sent, as for the search: everybody is shown the same.
+@st.cache_data(ttl="5m", max_entries=64, show_spinner="Asking the Hub …")
+def _revisions(repo: str) -> tuple[str, ...]:
+    return tuple(each.name for each in hub_revisions(repo, public=True))
 
 
 @st.cache_data(ttl="5m", max_entries=64, show_spinner="Asking the Hub …")

@@ -17,8 +17,9 @@ from modeldiff.ui.shell.model_picker import model_picker
 _POPOVER, _PRESET = "pair", "preset"
 _LAYERS = {"auto": "By content", "position": "By position"}
 _REFERENCE_HELP = (
-    "A folder, a `.safetensors` file, a `config.json`, `owner/name` or `owner/name@revision` on "
-    "the Hugging Face Hub, `catalog:name` or `demo:name`."
+    "A folder, a file of weights, a `config.json`, `owner/name@revision/path` on the Hugging Face "
+    "Hub, `s3://…`, `gs://…`, `az://…` or `https://…`, each with `:tag` behind it for one of "
+    "several sets of weights, `catalog:name` or `demo:name`."
 )
 _FIELDS = ("base", "target", "base_label", "target_label", "device", "layers")
 
@@ -110,13 +111,21 @@ def _choose_by_hand(choice: PairChoice, names: tuple[str, str]) -> None:
                 "one of its number, layers with the same content are compared. By position: "
                 "always by number.",
             )
+        st.checkbox(
+            "Read the Hub's weights over the network, keep none on the disk",
+            bool(choice.stream),
+            key=_key("stream", choice),
+            help="For networks that are faster than the disk, or models that it has no room for. "
+            "Each diff reads them anew.",
+        )
         st.form_submit_button(
             "Compare", key="compare_pair", type="primary", on_click=_take_form, args=(choice,)
         )
 
 
 def _take_form(shown: PairChoice) -> None:
-    choose_pair(PairChoice(**{field: st.session_state[_key(field, shown)] for field in _FIELDS}))
+    chosen = {field: st.session_state[_key(field, shown)] for field in _FIELDS}
+    choose_pair(PairChoice(**chosen, stream="1" if st.session_state[_key("stream", shown)] else ""))
 
 
 def _plain() -> PairChoice:

@@ -16,6 +16,7 @@ from modeldiff.checkpoints.formats.gguf.sets import (
     split_files,
 )
 from modeldiff.checkpoints.formats.stand_ins import LOOKED_AT, refuse_stand_in
+from modeldiff.checkpoints.formats.weight_files import refuse_tag
 from modeldiff.checkpoints.source import Source
 from modeldiff.errors import CheckpointError, placing_errors
 from modeldiff.text.quoting import listed
@@ -46,6 +47,8 @@ class Gguf:
 
     def _of_file(self, source: Source) -> FileSet | None:
         file = source.named
+        if file.lower().endswith(SUFFIX):
+            refuse_tag(source)
         if not file.lower().endswith(SUFFIX):
             if file.endswith((".safetensors", ".json")):
                 return None

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
-from modeldiff.text.quoting import listed, quoted
+from modeldiff.text.quoting import listed
 
 SUFFIX = ".gguf"
 _SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})\.gguf", re.ASCII)
@@ -58,28 +58,25 @@ def gguf_sets(names: Collection[str]) -> tuple[GgufSet, ...]:
 
 
 def choose_set(names: Collection[str], tag: str, where: str) -> GgufSet | None:
-    """The model that ``tag`` means, or the only one; None where there is none and no tag.
+    """The model that ``tag`` means, or the only one; None where there is none.
 
-    Raises ``UnsupportedFormat`` where there are several, or none of that tag, listing their tags,
-    and ``DamagedCheckpoint`` where a part of a split is missing.
+    Raises ``UnsupportedFormat`` where there are several and no tag, listing theirs, and
+    ``DamagedCheckpoint`` where a part of a split is missing.
     """
     sets = gguf_sets(names)
-    tags = listed((each.tag for each in sets), limit=20)
     if tag:
         wanted = tag.casefold()
         meant = [s for s in sets if wanted in (s.tag.casefold(), _stem(s.files[0]).casefold())]
         if len(meant) != 1:
-            there = f"it holds {tags}" if sets else "it holds no GGUF file"
-            raise UnsupportedFormat(
-                f"{where} has no weights called {quoted(tag)}: {there}.",
-                hint="Put one of these tags behind the colon." if sets else "Leave the tag out.",
-            )
+            return None
         chosen = meant[0]
     elif len(sets) > 1:
         raise UnsupportedFormat(
-            f"{where} holds several sets of weights: {tags}.",
+            f"{where} holds several sets of weights: "
+            f"{listed((each.tag for each in sets), limit=20)}.",
             hint=f"Name one with its tag behind a colon, as in {where}:{sets[0].tag}, or give the "
             "path of one .gguf file.",
+            choices=tuple(f":{each.tag}" for each in sets),
         )
     elif not sets:
         _require_first_part(names, where)

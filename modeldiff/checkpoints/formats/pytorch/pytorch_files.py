@@ -57,7 +57,7 @@ class PyTorch:
         if source.named:
             return FileSet((source.named,))
         names = [name for name in source.list() if not is_training_state(name)]
-        chosen = choose_weights(names, source.where(), PYTORCH)
+        chosen = choose_weights(names, source.where(), PYTORCH, source.reference.tag)
         if chosen is None:
             return None
         files, index, warnings = read_index(source, chosen)
@@ -96,7 +96,7 @@ def _read_header(
                     f"{where} holds no tensors that can be read.",
                     hint="Check that this is the file that was meant.",
                 )
-            part = choose(parts, source.reference.tag, where)
+            part = choose(parts, source.reference.tag if source.named else "", where)
             tensors, tied = without_aliases(
                 tensor_of(record, name, archive, where) for name, record in part.tensors.items()
             )

@@ -50,7 +50,7 @@ class Distributed:
 
     def recognise(self, source: Source) -> FileSet | None:
         """As ``Format`` has it; the folder itself, or the one subfolder that holds such weights."""
-        if source.named:
+        if source.named or source.reference.tag:
             return None
         found = [
             name

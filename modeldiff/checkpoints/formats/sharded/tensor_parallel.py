@@ -34,7 +34,11 @@ class MetaShards:
     def recognise(self, source: Source) -> FileSet | None:
         """As ``Format`` has it. Where there are weights in safetensors, too, these are taken."""
         names = source.list()
-        if source.named or any("/" not in n and n.endswith(".safetensors") for n in names):
+        if (
+            source.named
+            or source.reference.tag
+            or any("/" not in n and n.endswith(".safetensors") for n in names)
+        ):
             return None
         ranks = {int(m[1]): m[0] for m in map(_FILE.fullmatch, names) if m}
         if not ranks:

@@ -1,0 +1,1 @@
+"""How what lies elsewhere is written: a repository of the Hub, an object store, a web address."""

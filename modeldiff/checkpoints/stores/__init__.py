@@ -1,0 +1,1 @@
+"""Files in object stores and at web servers: lists, states and ranges of bytes."""

@@ -1,0 +1,133 @@
+"""Reading far bytes ahead: while one block is measured, the next ones are under way.
+
+A file is read in blocks, a few requests at a time, as one connection is slower than the network. At
+most ``MOST_BLOCKS`` of them are kept, whatever the file's size.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import cache
+
+from modeldiff.checkpoints.source import ByteReader
+
+FAR_BLOCK = 4 << 20
+AHEAD = 8
+MOST_BLOCKS = 14
+"""Of one file: those ahead, and those that threads still read in. 56 MiB a side."""
+_SMALL = 64 << 10
+"""A read of fewer bytes is a sample's: it fetches no block."""
+_AT_ONCE = 16
+
+
+class ReadAhead:
+    """Reads a file of ``size`` bytes by way of ``far``, from any thread. See ``ByteReader``."""
+
+    def __init__(self, far: ByteReader, size: int) -> None:
+        self._far = far
+        self._size = size
+        self._lock = threading.Lock()
+        self._blocks: dict[int, Future[bytearray]] = {}
+        self._ranges: dict[tuple[int, int], Future[bytearray]] = {}
+
+    def readinto(self, buffer: memoryview, offset: int) -> None:
+        """As ``ByteReader`` has it."""
+        small = len(buffer) <= _SMALL and self._size > AHEAD * FAR_BLOCK
+        with self._lock:
+            waiting = self._ranges.pop((offset, len(buffer)), None)
+        if waiting is not None:
+            buffer[:] = self._content(waiting, offset, len(buffer))
+            return
+        while buffer:
+            number, within = divmod(offset, FAR_BLOCK)
+            block = self._block(number, ahead=0 if small else AHEAD, only_known=small)
+            if block is None:
+                self._far.readinto(buffer, offset)
+                return
+            content = self._content(block, number * FAR_BLOCK, self._length(number))
+            part = memoryview(content)[within : within + len(buffer)]
+            if not part:  # behind the end, which the far reader has words for
+                self._far.readinto(buffer, offset)
+                return
+            buffer[: len(part)] = part
+            buffer, offset = buffer[len(part) :], offset + len(part)
+
+    def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
+        """Fetches what is not under way yet: as a few blocks where these are enough, else range by
+        range, all at once."""
+        spans = [(start // FAR_BLOCK, (start + count - 1) // FAR_BLOCK) for start, count in ranges]
+        numbers = {number for first, last in spans for number in range(first, last + 1)[:AHEAD]}
+        if len(numbers) < AHEAD:
+            for number in sorted(numbers):
+                self._block(number, ahead=0)
+            return
+        with self._lock:
+            for start, count in ranges:
+                if count > _SMALL:
+                    continue
+                if (start, count) not in self._ranges and start // FAR_BLOCK not in self._blocks:
+                    future = _requests().submit(self._fetch, start, count)
+                    self._ranges[start, count] = future
+
+    def forget(self, offset: int, nbytes: int) -> None:
+        """Nothing is kept for long."""
+
+    def verify(self) -> None:
+        """Asks where the file is."""
+        self._far.verify()
+
+    def close(self) -> None:
+        """Lets go of what was read ahead."""
+        with self._lock:
+            waiting = [*self._blocks.values(), *self._ranges.values()]
+            self._blocks.clear()
+            self._ranges.clear()
+        for future in waiting:
+            future.cancel()
+        self._far.close()
+
+    def _block(
+        self, number: int, *, ahead: int, only_known: bool = False
+    ) -> Future[bytearray] | None:
+        """A block that is here or under way, and as many behind it asked for. None for one that is
+        not, where only such are wanted."""
+        last = max(self._size - 1, 0) // FAR_BLOCK
+        with self._lock:
+            known = self._blocks.get(number)
+            if known is None and only_known:
+                return None
+            for each in range(number, min(number + ahead, last) + 1):
+                if each not in self._blocks:
+                    self._blocks[each] = _requests().submit(
+                        self._fetch, each * FAR_BLOCK, self._length(each)
+                    )
+            block = self._blocks[number]
+            while len(self._blocks) > MOST_BLOCKS:
+                # What lies behind is not wanted again, the farthest first; then what lies far on.
+                behind = min(self._blocks)
+                self._blocks.pop(behind if behind < number else max(self._blocks)).cancel()
+        return block
+
+    def _length(self, number: int) -> int:
+        return max(min(FAR_BLOCK, self._size - number * FAR_BLOCK), 0)
+
+    def _content(self, waiting: Future[bytearray], start: int, count: int) -> bytearray:
+        """What a request brings; asked for anew where others crowded it out before it began."""
+        try:
+            return waiting.result()
+        except CancelledError:
+            return self._fetch(start, count)
+
+    def _fetch(self, start: int, count: int) -> bytearray:
+        content = bytearray(count)
+        if count:
+            self._far.readinto(memoryview(content), start)
+        return content
+
+
+@cache
+def _requests() -> ThreadPoolExecutor:
+    """The threads that wait for far bytes, of all files together."""
+    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="far bytes")

@@ -1,0 +1,84 @@
+"""A real S3 server on loopback: moto's, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+BUCKET = "models"
+SECRET = "s3cr3t-and-never-shown"
+_START = (
+    "import sys\n"
+    "from moto.server import ThreadedMotoServer\n"
+    "server = ThreadedMotoServer('127.0.0.1', 0, verbose=False)\n"
+    "server.start()\n"
+    "print(server.get_host_and_port()[1], flush=True)\n"
+    "sys.stdin.read()\n"
+)
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """The address of a server with an empty bucket, ``models``."""
+    environment = {name: text for name, text in os.environ.items() if not name.startswith("AWS_")}
+    server = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", _START],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        port = server.stdout.readline().strip()
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(100):
+            try:
+                put(address, "")
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        assert server.stdin is not None and server.stdout is not None
+        server.stdin.close()
+        server.stdout.close()
+        server.kill()
+        server.wait()
+
+
+def put(address: str, key: str, content: bytes = b"") -> None:
+    """Write an object, or with an empty key make the bucket."""
+    request = urllib.request.Request(
+        f"{address}/{BUCKET}/{key}".rstrip("/"),
+        content,
+        {"Content-Type": "application/octet-stream"},
+        method="PUT",
+    )
+    with urllib.request.urlopen(request, timeout=60):
+        pass
+
+
+def put_folder(address: str, prefix: str, folder: Path) -> None:
+    """Write a folder's files below a prefix."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            put(address, f"{prefix}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+
+def environment(address: str) -> Mapping[str, str]:
+    """What AWS' own tools would need, too."""
+    return {
+        "AWS_ACCESS_KEY_ID": "key",
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": address,
+    }

@@ -1,0 +1,441 @@
+"""Checkpoints in object stores and at web servers: a real S3 server, and hostile servers."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import modeldiff
+from modeldiff.checkpoints import Checkpoint, open_checkpoint, parse_reference
+from modeldiff.checkpoints.names import model_name
+from modeldiff.checkpoints.stores import connections, website
+from modeldiff.checkpoints.stores.access import may_connect
+from modeldiff.checkpoints.stores.read_ahead import FAR_BLOCK, MOST_BLOCKS, ReadAhead
+from modeldiff.errors import (
+    AccessDenied,
+    CheckpointChanged,
+    CheckpointError,
+    CheckpointNotFound,
+    MissingExtra,
+    ModeldiffError,
+    NoWeights,
+    StoreUnreachable,
+)
+from modeldiff.settings.aws_profiles import aws_profile
+from tests.support import s3_server
+from tests.support.safetensors_files import simple
+from tests.support.web_server import Headers, WebServer
+
+DEMO = Path(__file__).parents[2] / "demo"
+
+
+@pytest.fixture(scope="module")
+def s3_address() -> Iterator[str]:
+    with s3_server.s3_server() as address:
+        s3_server.put_folder(address, "base", DEMO / "base")
+        s3_server.put_folder(address, "runs/tuned", DEMO / "tuned")
+        yield address
+
+
+@pytest.fixture
+def s3(s3_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A server with demo:base and demo:tuned, and credentials in the environment."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, text in s3_server.environment(s3_address).items():
+        monkeypatch.setenv(name, text)
+    return s3_address
+
+
+@pytest.fixture
+def web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    monkeypatch.setattr(website, "_PAUSE_SECONDS", 0.01)
+    root = tmp_path / "web"
+    shutil.copytree(DEMO / "base", root / "base")
+    with WebServer(root) as server:
+        yield server
+
+
+def statistics(base: str, target: str) -> list[object]:
+    changes = modeldiff.diff(base, target, cache=False, device="cpu")
+    return [change.statistics for change in changes]
+
+
+def read_all(checkpoint: Checkpoint, file: str = "model.safetensors") -> bytes:
+    buffer = bytearray(checkpoint.files[file])
+    reader = checkpoint.source.reader(file)
+    reader.readinto(memoryview(buffer), 0)
+    reader.close()
+    return bytes(buffer)
+
+
+class TestS3:
+    def test_a_diff_is_that_of_the_folders(self, s3: str) -> None:
+        remote = open_checkpoint("s3://models/base")
+        local = open_checkpoint("demo:base")
+        assert [t.name for t in remote.tensors] == [t.name for t in local.tensors]
+        assert remote.config == local.config
+        assert (
+            remote.source.read_small("tokenizer.json", 10**7)
+            == (DEMO / "base" / "tokenizer.json").read_bytes()
+        )
+        assert remote.source.bytes_to_download("model.safetensors") == 0
+        assert statistics("s3://models/base", "s3://models/runs/tuned/model.safetensors") == (
+            statistics("demo:base", "demo:tuned")
+        )
+
+    def test_a_replaced_object_is_noticed(self, s3: str) -> None:
+        for side in ("base", "tuned"):
+            content = (DEMO / side / "model.safetensors").read_bytes()
+            s3_server.put(s3, f"changing-{side}/model.safetensors", content)
+        checkpoint = open_checkpoint("s3://models/changing-base")
+        reader = checkpoint.source.reader("model.safetensors")
+        changed = bytearray((DEMO / "base" / "model.safetensors").read_bytes())
+        changed[-1] ^= 1
+        s3_server.put(s3, "changing-base/model.safetensors", bytes(changed))
+        with pytest.raises(CheckpointChanged):
+            reader.readinto(memoryview(bytearray(1000)), 0)
+        with pytest.raises(CheckpointChanged):
+            reader.verify()
+        with pytest.raises(CheckpointChanged):
+            checkpoint.source.reader("model.safetensors")
+        again = open_checkpoint("s3://models/changing-base")
+        assert again.fingerprint != checkpoint.fingerprint
+        assert read_all(again) == changed
+
+    @pytest.mark.parametrize(
+        ("address", "kind"),
+        [
+            ("s3://models/none", CheckpointNotFound),
+            ("s3://models/none.safetensors", CheckpointNotFound),
+            ("s3://nobody-has-it/x", StoreUnreachable),
+            ("s3://models/runs", NoWeights),
+        ],
+    )
+    def test_what_is_not_there(self, s3: str, address: str, kind: type[CheckpointError]) -> None:
+        with pytest.raises(kind) as caught:
+            open_checkpoint(address)
+        assert caught.value.hint
+        assert caught.value.reference == address
+        if kind is NoWeights:
+            assert caught.value.choices == ("/tuned",)
+
+    def test_a_dead_server_is_given_up(self, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        with pytest.raises(StoreUnreachable, match="did not answer"):
+            open_checkpoint("s3://models/base")
+
+    def test_credentials_are_shown_nowhere(self, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        checkpoint = open_checkpoint("s3://models/base")
+        shown = [repr(checkpoint), repr(checkpoint.source), checkpoint.fingerprint]
+        written = pickle.dumps(checkpoint.source)
+        assert s3_server.SECRET.encode() not in written
+        assert read_all(checkpoint) == (DEMO / "base" / "model.safetensors").read_bytes()
+        assert pickle.loads(written).read_small("config.json", 10**6)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        with pytest.raises(ModeldiffError) as caught:
+            open_checkpoint("s3://models/base")
+        shown += [caught.value.message, caught.value.hint, repr(caught.value)]
+        assert caught.value.__suppress_context__
+        assert s3_server.SECRET not in "".join(shown)
+
+    def test_a_profile_stands_in_for_the_environment(
+        self, s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in s3_server.environment(s3):
+            monkeypatch.delenv(name)
+        (tmp_path / ".aws").mkdir()
+        (tmp_path / ".aws" / "credentials").write_text(
+            f"[work]\naws_access_key_id = key\naws_secret_access_key = {s3_server.SECRET}\n"
+        )
+        (tmp_path / ".aws" / "config").write_text(
+            f"[profile work]\nregion = us-east-1\nendpoint_url = {s3}\nsso_session = x\n"
+        )
+        assert aws_profile() == {}
+        monkeypatch.setenv("AWS_PROFILE", "work")
+        assert set(aws_profile()) == {
+            *("access_key_id", "secret_access_key", "region", "endpoint"),
+        }
+        assert len(open_checkpoint("s3://models/base").tensors) == 75
+
+    def test_without_the_library_it_is_named(
+        self, s3: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("modeldiff.extras.find_spec", lambda _: None)
+        with pytest.raises(MissingExtra, match="obstore") as caught:
+            open_checkpoint("s3://models/base")
+        assert "[stores]" in caught.value.hint
+
+
+class TestWeb:
+    def test_a_folder_and_a_file(self, web: WebServer) -> None:
+        folder = open_checkpoint(f"{web.url}/base")
+        file = open_checkpoint(f"{web.url}/base/model.safetensors")
+        assert [t.name for t in folder.tensors] == [t.name for t in file.tensors]
+        assert folder.config == file.config and folder.config is not None
+        assert model_name(folder.reference) == "base"
+        assert statistics(f"{web.url}/base", "demo:tuned") == statistics("demo:base", "demo:tuned")
+
+    def test_names_are_escaped(self, web: WebServer) -> None:
+        (web.root / "a b#?%").mkdir()
+        (web.root / "a b#?%" / "ü.safetensors").write_bytes(simple("w"))
+        checkpoint = open_checkpoint(f"{web.url}/a%20b%23%3F%25/ü.safetensors")
+        assert read_all(checkpoint, "ü.safetensors") == simple("w")
+        assert parse_reference(checkpoint.reference.text) == checkpoint.reference
+
+    def test_a_folder_can_not_be_listed(self, web: WebServer) -> None:
+        (web.root / "empty").mkdir()
+        with pytest.raises(NoWeights, match="neither") as caught:
+            open_checkpoint(f"{web.url}/empty")
+        assert "one file" in caught.value.hint
+
+    def test_redirections_are_followed_some_way(self, web: WebServer) -> None:
+        (web.root / "cdn.safetensors").write_bytes(simple("w"))
+        web.moved = {"/x.safetensors": f"{web.url}/cdn.safetensors?signature=s3cr3t"}
+        checkpoint = open_checkpoint(f"{web.url}/x.safetensors")
+        assert read_all(checkpoint, "x.safetensors") == simple("w")
+        assert "s3cr3t" not in repr(checkpoint) + repr(checkpoint.source)
+        web.moved = {"/x.safetensors": "/x.safetensors"}
+        with pytest.raises(StoreUnreachable, match="too many redirections"):
+            open_checkpoint(f"{web.url}/x.safetensors")
+        for address in ("file:///etc/passwd", "ftp://a/b", "http://[", "http://a b/"):
+            web.moved = {"/x.safetensors": address}
+            with pytest.raises(StoreUnreachable):
+                open_checkpoint(f"{web.url}/x.safetensors")
+
+    def test_what_breaks_off_goes_on(self, web: WebServer) -> None:
+        checkpoint = open_checkpoint(f"{web.url}/base")
+        web.cuts = 2
+        assert read_all(checkpoint) == (DEMO / "base" / "model.safetensors").read_bytes()
+        assert web.cuts == 0
+        web.cuts = 10**9
+        web.bend = lambda status, headers, body: (status, headers | {"Connection": "close"}, b"")
+        with pytest.raises(StoreUnreachable, match="break off"):
+            read_all(checkpoint)
+
+    @pytest.mark.parametrize(
+        ("header", "value"),
+        [
+            ("Content-Range", "bytes 7-70/80"),
+            ("Content-Range", "bytes 0-0/1"),
+            ("Content-Range", "bytes 0-99999999999999999999/9"),
+            ("Content-Range", "none"),
+            ("Content-Length", "99"),
+            ("Content-Encoding", "gzip"),
+            ("ETag", ""),
+        ],
+    )
+    def test_an_answer_that_does_not_fit(self, web: WebServer, header: str, value: str) -> None:
+        def bend(status: int, headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
+            return status, headers | {header: value}, body
+
+        web.bend = bend
+        with pytest.raises(CheckpointError) as caught:
+            open_checkpoint(f"{web.url}/base/model.safetensors")
+        assert caught.value.hint
+
+    @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 204, 304, 999])
+    def test_other_answers(self, web: WebServer, status: int) -> None:
+        web.bend = lambda _status, headers, body: (status, headers, b"")
+        with pytest.raises(CheckpointError) as caught:
+            open_checkpoint(f"{web.url}/base/model.safetensors")
+        assert caught.value.hint
+
+    def test_a_server_without_ranges_is_read_from_the_start_only(self, web: WebServer) -> None:
+        content = simple("w") + bytes(8 << 20)
+
+        def bend(status: int, headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
+            del headers["Content-Range"]
+            return 200, headers | {"Content-Length": str(len(content))}, content
+
+        web.bend = bend
+        with pytest.raises(CheckpointError):
+            read_all(open_checkpoint(f"{web.url}/base/model.safetensors"))
+        assert web.sent < len(content) // 2
+
+    def test_a_file_that_changes_is_noticed(self, web: WebServer) -> None:
+        checkpoint = open_checkpoint(f"{web.url}/base")
+        reader = checkpoint.source.reader("model.safetensors")
+        path = web.root / "base" / "model.safetensors"
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(CheckpointChanged):
+            reader.readinto(memoryview(bytearray(1000)), 0)
+        path.write_bytes(content[:-1])
+        with pytest.raises(CheckpointChanged):
+            reader.verify()
+        path.unlink()
+        with pytest.raises(CheckpointChanged):
+            reader.verify()
+
+    def test_a_weak_etag_is_compared_here(self, web: WebServer) -> None:
+        versions = ["one"]
+
+        def bend(status: int, headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
+            assert status != 412
+            return status, headers | {"ETag": f'W/"{versions[-1]}"'}, body
+
+        web.bend = bend
+        checkpoint = open_checkpoint(f"{web.url}/base")
+        assert read_all(checkpoint) == (DEMO / "base" / "model.safetensors").read_bytes()
+        versions.append("two")
+        with pytest.raises(CheckpointChanged):
+            read_all(checkpoint)
+
+    def test_drops_of_bytes_are_given_up(
+        self, web: WebServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checkpoint = open_checkpoint(f"{web.url}/base")
+        reader = checkpoint.source.reader("model.safetensors")
+        monkeypatch.setattr(website, "_PATIENCE_SECONDS", 0.2)
+        monkeypatch.setattr(website, "_SLOWEST_BYTES_PER_SECOND", 10**9)
+        web.byte_seconds = 0.01
+        with pytest.raises(StoreUnreachable, match="too slowly"):
+            reader.readinto(memoryview(bytearray(100_000)), 0)
+
+    def test_silence_is_given_up(self, web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(connections, "SILENCE_SECONDS", 0.1)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            with pytest.raises(StoreUnreachable):
+                open_checkpoint(f"http://127.0.0.1:{port}/x.safetensors")
+
+
+class TestAccess:
+    """What a server lets its viewers read of other machines."""
+
+    @pytest.fixture
+    def server(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MODELDIFF_ROOTS", str(tmp_path))
+
+    def test_off_without_a_setting(self, server: None, web: WebServer, s3: str) -> None:
+        for address in (f"{web.url}/base", "s3://models/base"):
+            with pytest.raises(AccessDenied, match="MODELDIFF_STORES is off"):
+                open_checkpoint(address)
+        assert not web.requests
+
+    def test_all_is_all_but_private_addresses(
+        self, server: None, web: WebServer, s3: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MODELDIFF_STORES", "all")
+        with pytest.raises(AccessDenied, match="private network"):
+            open_checkpoint(f"{web.url}/base")
+        assert not web.requests
+        assert open_checkpoint("s3://models/base").tensors  # whose endpoint the server's owner set
+
+    def test_prefixes(
+        self, server: None, web: WebServer, s3: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shutil.copytree(web.root / "base", web.root / "base2")
+        monkeypatch.setenv("MODELDIFF_STORES", f"{web.url}/base, s3://models/base/")
+        assert open_checkpoint(f"{web.url}/base/model.safetensors").tensors
+        assert open_checkpoint("s3://models/base").tensors
+        for address in (f"{web.url}/base2", web.url, "s3://models/runs/tuned", "s3://models"):
+            with pytest.raises(AccessDenied, match="alone"):
+                open_checkpoint(address)
+
+    def test_a_redirection_leads_to_no_private_address(
+        self, server: None, web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        inner = tmp_path / "inner"
+        inner.mkdir()
+        (inner / "x.safetensors").write_bytes(simple("w"))
+        with WebServer(inner) as secret:
+            web.moved = {
+                "/base/model.safetensors": f"{secret.url}/x.safetensors",
+                "/base/again.safetensors": "/x.safetensors",
+            }
+            monkeypatch.setenv("MODELDIFF_STORES", f"{web.url}/base")
+            for name in ("model", "again"):  # to another server, and elsewhere at this one
+                with pytest.raises(AccessDenied, match="private network"):
+                    open_checkpoint(f"{web.url}/base/{name}.safetensors")
+            assert not secret.requests
+
+    @pytest.mark.parametrize(
+        "number",
+        [
+            *("127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "0.0.0.0", "100.64.0.1"),
+            *("::1", "::", "fe80::1%eth0", "fc00::1", "::ffff:10.0.0.1", "64:ff9b::a00:1"),
+            *("2002:7f00:1::", "224.0.0.1", "ff02::1", "no number", ""),
+        ],
+    )
+    def test_private_addresses(self, server: None, number: str) -> None:
+        assert not may_connect(number, "https://example.com/x")
+
+    @pytest.mark.parametrize("number", ["1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8"])
+    def test_public_addresses(self, server: None, number: str) -> None:
+        assert may_connect(number, "https://example.com/x")
+
+
+class _Counting:
+    """A far file, with the ranges that were asked for."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.ranges: list[tuple[int, int]] = []
+
+    def readinto(self, buffer: memoryview, offset: int) -> None:
+        self.ranges.append((offset, len(buffer)))
+        if offset + len(buffer) > len(self.content):
+            raise CheckpointChanged("It ends too early.", hint="Open it again.")
+        buffer[:] = self.content[offset : offset + len(buffer)]
+
+    def expect(self, ranges: object) -> None: ...
+
+    def forget(self, offset: int, nbytes: int) -> None: ...
+
+    def verify(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class TestReadAhead:
+    def test_any_range_is_the_files(self) -> None:
+        content = np.random.default_rng(0).bytes(11 * FAR_BLOCK + 12_345)
+        far = _Counting(content)
+        reader = ReadAhead(far, len(content))
+        random = np.random.default_rng(1)
+        for _ in range(60):
+            start = int(random.integers(len(content)))
+            count = int(random.choice([0, 1, 100, 70_000, 3 * FAR_BLOCK]))
+            count = min(count, len(content) - start)
+            buffer = bytearray(count)
+            reader.readinto(memoryview(buffer), start)
+            assert buffer == content[start : start + count]
+            assert len(reader._blocks) <= MOST_BLOCKS
+        with pytest.raises(CheckpointChanged):
+            reader.readinto(memoryview(bytearray(2)), len(content) - 1)
+
+    def test_reading_in_order_asks_for_each_byte_once(self) -> None:
+        content = bytes(20 * FAR_BLOCK + 5)
+        far = _Counting(content)
+        reader = ReadAhead(far, len(content))
+        buffer = memoryview(bytearray(1 << 20))
+        for start in range(0, len(content), 1 << 20):
+            part = buffer[: len(content) - start]
+            reader.expect([(start + at, 100) for at in range(0, len(part) - 100, 100_000)])
+            reader.readinto(part, start)
+        assert sum(count for _, count in far.ranges) == len(content)
+
+    def test_samples_far_apart_bring_no_blocks(self) -> None:
+        content = np.random.default_rng(0).bytes(20 * FAR_BLOCK)
+        far = _Counting(content)
+        reader = ReadAhead(far, len(content))
+        ranges = [(start, 1000) for start in range(0, len(content), FAR_BLOCK)]
+        reader.expect(ranges)
+        for start, count in ranges:
+            buffer = bytearray(count)
+            reader.readinto(memoryview(buffer), start)
+            assert buffer == content[start : start + count]
+        assert sorted(far.ranges) == ranges
+        reader.expect(ranges)
+        reader.close()
