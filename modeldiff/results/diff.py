@@ -23,6 +23,8 @@ from modeldiff.changes import (
 from modeldiff.changes.change import PairId
 from modeldiff.changes.kernels.object_code import are_compiled, kernels
 from modeldiff.changes.layer_chains import Alignment
+from modeldiff.checkpoints.recipes.code_kernels import CODE_KERNELS
+from modeldiff.checkpoints.recipes.coded import has_codes
 from modeldiff.checkpoints.recipes.ggml_blocks import GGML_KERNELS, needs_kernels
 from modeldiff.comparison import SCHEMA, Comparison
 from modeldiff.results.aligning import aligned_by_depth, aligned_by_values
@@ -301,13 +303,12 @@ class _Diff:
             doing = "compiling the kernels for this processor, once"
             self._report(replace(self._resumed, current=doing))
             kernels()
-        decoded = any(
-            needs_kernels(side) for pair in self._pairs for side in (pair.base, pair.target)
-        )
-        if decoded and not GGML_KERNELS.is_compiled():
-            doing = "compiling the decoders of GGUF for this processor, once"
-            self._report(replace(self._resumed, current=doing))
-            GGML_KERNELS.load()
+        sides = [side for pair in self._pairs for side in (pair.base, pair.target)]
+        for library, decodes in ((GGML_KERNELS, needs_kernels), (CODE_KERNELS, has_codes)):
+            if any(map(decodes, sides)) and not library.is_compiled():
+                doing = f"compiling {library.name} for this processor, once"
+                self._report(replace(self._resumed, current=doing))
+                library.load()
 
     def _resume_from(self, pairs: Sequence[Pair]) -> None:
         done = _bytes(pairs)

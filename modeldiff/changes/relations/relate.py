@@ -16,7 +16,7 @@ import numpy as np
 
 from modeldiff.architectures.place import Place
 from modeldiff.changes.change import Change
-from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
+from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.changes.relation import Relation
 from modeldiff.changes.relations.checks import CHECKS, Answer, check_vector
 from modeldiff.changes.relations.experts import match_experts
@@ -36,6 +36,7 @@ from modeldiff.changes.relations.suspects import (
 )
 from modeldiff.changes.table.change_table import ChangeTable
 from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints.tensor import TensorUnreadable
 
 BUDGET = 256 << 20
 BUDGET_SHARE = 1 / 4
