@@ -78,19 +78,20 @@ class _Decoder:
         self._read(self._recipe.codes, begin, stored.data)
         groups = first // group, (last - 1) // group + 1
         scales, biases = self._scales(*groups), self._biases(*groups)
+        codes, target = stored.ctypes.data, values.ctypes.data
+        numbers = scales.ctypes.data, biases.ctypes.data
+        room = self._scratch.octets("codes", TILE + 8).ctypes.data
         for start in range(first, last, TILE):
             stop = min(start + TILE, last)
-            codes = self._unpacker.codes(
-                stored[start * bits // 8 - begin : -(-stop * bits // 8) - begin],
-                self._scratch.octets("codes", TILE + 8),
-            )
-            at = start // group - groups[0]
+            at = start * bits // 8 - begin
+            nbytes = -(-stop * bits // 8) - begin - at
+            beside = 4 * (start // group - groups[0])
             self._kernel(
-                codes.ctypes.data,
+                self._unpacker.codes(codes + at, nbytes, room),
                 start,
                 stop - start,
                 group,
-                scales[at:].ctypes.data,
-                biases[at:].ctypes.data,
-                values[(start - first) * width :].ctypes.data,
+                numbers[0] + beside,
+                numbers[1] + beside,
+                target + (start - first) * width,
             )

@@ -23,7 +23,8 @@ CODE_KERNELS = KernelLibrary(
         "high_nibbles": "raw i64 raw",
         "quarters": "raw i64 raw",
         "bit_stream": "raw i64 i64 raw",
-        "outputs_in_words": "raw i64 i64 raw",
+        "turn_words": "raw i64 i64 raw",
+        "outputs_of_words": "raw i64 i64 i64 raw",
         "scaled": "raw i64 i64 i64 i64 i64 i64 raw raw raw raw",
         "scaled_by_column": "raw i64 i64 i64 raw i64 raw raw raw",
         "to_bf16": "raw i64 raw",
@@ -47,7 +48,7 @@ GRAINS: dict[Packing, int] = {
 }
 """How many codes are unpacked together, at least."""
 
-TILE = 1 << 15
+TILE = 1 << 16
 """Values that are decoded at once: what lies between two kernels stays in the nearest caches."""
 
 
@@ -79,13 +80,13 @@ class Unpacker:
         whole_bytes = packing not in ("octets", "stream")
         self._kernel = kernels[packing.replace(" ", "_")] if whole_bytes else None
 
-    def codes(self, stored: CodeBytes, room: CodeBytes) -> CodeBytes:
-        """The codes in ``stored``: these bytes themselves, or ``room`` filled with them."""
-        source, target = stored.ctypes.data, room.ctypes.data
+    def codes(self, stored: int, nbytes: int, room: int) -> int:
+        """Where the codes of so many bytes are; all are addresses. That is ``stored`` itself where
+        nothing is to be unpacked, else ``room``, which is filled."""
         if self._stream is not None:
-            self._stream(source, stored.size, self._bits, target)
+            self._stream(stored, nbytes, self._bits, room)
         elif self._kernel is not None:
-            self._kernel(source, stored.size, target)
+            self._kernel(stored, nbytes, room)
         else:
             return stored
         return room

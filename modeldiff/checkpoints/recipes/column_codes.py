@@ -14,7 +14,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.checkpoints.recipes.code_kernels import CODE_KERNELS, CodeBytes, Float32s, packing_of
+from modeldiff.checkpoints.recipes.code_kernels import (
+    CODE_KERNELS,
+    CodeBytes,
+    Float32s,
+    TileScratch,
+    packing_of,
+)
 from modeldiff.checkpoints.recipes.element_slice import slice_elements
 from modeldiff.checkpoints.recipes.groups import read_raw, unpacked_words
 from modeldiff.checkpoints.recipes.scaled_codes import (
@@ -27,9 +33,9 @@ from modeldiff.checkpoints.recipes.scaled_codes import (
 from modeldiff.checkpoints.recipes.small_floats import as_float32
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
 
-PANEL = 1 << 22
-"""Codes in a panel, more or less."""
-_KEPT = 3
+PANEL = 32 << 20
+"""Bytes of codes in a panel, at most, but for the widest of matrices."""
+_KEPT = 2
 """Panels of a tensor that are kept: threads that share a tensor are at neighbouring ranges."""
 _WORD = 32
 AWQ_ORDER = np.array([0, 4, 1, 5, 2, 6, 3, 7])
@@ -75,7 +81,7 @@ class ColumnCodes:
 
 
 class _Panel(NamedTuple):
-    """Rows of packed codes, and the scales and zeros of each."""
+    """Rows of words, and the scales and zeros of each output."""
 
     codes: npt.NDArray[np.uint8]
     scales: Float32s
@@ -86,7 +92,8 @@ class _PanelDecoder:
     def __init__(self, recipe: ColumnCodes, read: Fill) -> None:
         self._recipe, self._read = recipe, read
         outputs, inputs = recipe.shape
-        self._width = min(max(PANEL // inputs // _WORD, 1) * _WORD, outputs)
+        column = inputs * recipe.bits
+        self._width = min(max(PANEL * 8 // column // _WORD, 1) * _WORD, outputs)
         self._grid = Grid(inputs, 1, recipe.group)
         order = None if recipe.order is None else read_order(read, recipe.order, self._grid)
         # What AWQ packs otherwise is unpacked with its panel.
@@ -95,7 +102,9 @@ class _PanelDecoder:
         none = np.zeros(256, np.float32)
         self._bits = bits
         self._arithmetic = Arithmetic(coding, self._grid, recipe.rounding, none, order)
-        self._turn = CODE_KERNELS.load()["outputs_in_words"]
+        kernels = CODE_KERNELS.load()
+        self._turn, self._outputs = kernels["turn_words"], kernels["outputs_of_words"]
+        self._scratch = TileScratch()
         self._lock = threading.Lock()
         self._panels: OrderedDict[int, _Panel] = OrderedDict()
 
@@ -112,7 +121,7 @@ class _PanelDecoder:
     def _fill_from(self, panel: _Panel, first: int, last: int, out: memoryview) -> None:
         per_byte = 8 // self._bits if 8 % self._bits == 0 else 8
         begin, end = first - first % per_byte, last + -last % per_byte
-        stored = panel.codes.reshape(-1)[begin * self._bits // 8 : end * self._bits // 8]
+        stored = self._packed(panel, begin, end)
         groups = self._grid.groups(begin, end)
         numbers = panel.scales[groups[0] :], panel.zeros[groups[0] :]
         if (begin, end) == (first, last):
@@ -122,6 +131,15 @@ class _PanelDecoder:
         beside = np.empty((end - begin) * width, np.uint8)
         self._arithmetic.fill(stored, begin, end, numbers, beside.data)
         np.frombuffer(out, np.uint8)[:] = beside[(first - begin) * width :][: len(out)]
+
+    def _packed(self, panel: _Panel, first: int, last: int) -> CodeBytes:
+        """The codes of elements ``first`` to ``last``, as the arithmetic takes them."""
+        if self._recipe.packed == "inputs":
+            return panel.codes[first * self._bits // 8 : last * self._bits // 8]
+        codes = self._scratch.octets("codes", last - first)
+        source, inputs = panel.codes.ctypes.data, self._recipe.shape[1]
+        self._outputs(source, first, last - first, inputs, codes.ctypes.data)
+        return codes
 
     def _panel(self, number: int) -> _Panel:
         with self._lock:  # held while it is read: the others would want it, too
@@ -147,17 +165,14 @@ class _PanelDecoder:
         )
 
     def _codes(self, first: int, last: int) -> CodeBytes:
+        """The words of these outputs with the outputs as rows."""
         recipe = self._recipe
-        if recipe.packed == "inputs":
-            words = self._columns(recipe.codes, first, last).view(np.uint32)
-            turned = np.ascontiguousarray(words.reshape(-1, last - first).T)
-            return turned.view(np.uint8).reshape(-1)
-        each = _WORD // recipe.bits
-        words = self._columns(recipe.codes, first // each, last // each).view(np.uint32)
-        inputs = recipe.shape[1]
-        codes = np.empty(inputs * (last - first), np.uint8)
-        self._turn(words.ctypes.data, inputs, (last - first) // each, codes.ctypes.data)
-        return codes
+        each = 1 if recipe.packed == "inputs" else _WORD // recipe.bits
+        words = self._columns(recipe.codes, first // each, last // each)
+        turned = np.empty_like(words)
+        rows, columns = recipe.codes.shape[0], (last - first) // each
+        self._turn(words.ctypes.data, rows, columns, turned.ctypes.data)
+        return turned
 
     def _zeros(self, first: int, last: int, groups: int) -> Float32s:
         recipe = self._recipe

@@ -29,7 +29,8 @@ from modeldiff.checkpoints.tensor import Fill, TensorInfo, TensorUnreadable
 
 Rounding = Literal["F32", "F16", "BF16"]
 """The type that values are rounded to, once; F32 for as they are."""
-_TABLE, _UNSIGNED, _SIGNED = 0, 1, 2
+_TABLE, _UNSIGNED, _SIGNED, _E4M3 = 0, 1, 2, 3
+_KINDS = {"unsigned": _UNSIGNED, "signed": _SIGNED, "F8_E4M3": _E4M3}
 NO_ZEROS = SameOfAll(0.0)
 
 
@@ -73,7 +74,7 @@ class Coding:
     @property
     def kind(self) -> int:
         """As the kernels count the ways."""
-        return {"signed": _SIGNED, "unsigned": _UNSIGNED}.get(self.stands_for, _TABLE)
+        return _KINDS.get(self.stands_for, _TABLE)
 
     def values(self, read: Fill) -> Float32s:
         """The 256 values of a byte, where a table has them. Raises ``TensorUnreadable``."""
@@ -174,32 +175,38 @@ class Arithmetic:
         scales and zeros of ``grid.groups(first, last)``."""
         values = np.frombuffer(out, np.uint8)
         width = values.size // (last - first)
-        begun = self._grid.groups(first, last)[0]
+        # Addresses are computed, not asked for: to ask takes as long as a tile's arithmetic.
+        codes, scales, zeros = (each.ctypes.data for each in (stored, *groups))
+        target, bits, begun = values.ctypes.data, self._bits, self._grid.groups(first, last)[0]
+        room = self._scratch.octets("codes", TILE + 8).ctypes.data
+        floats = None if self._round is None else self._scratch.floats("values", TILE)
         for start in range(first, last, TILE):
             stop = min(start + TILE, last)
-            codes = self._unpacker.codes(
-                stored[(start - first) * self._bits // 8 : -(-(stop - first) * self._bits // 8)],
-                self._scratch.octets("codes", TILE + 8),
+            begin = (start - first) * bits // 8
+            nbytes = -(-(stop - first) * bits // 8) - begin
+            at = 4 * (self._grid.groups(start, stop)[0] - begun)
+            to = target + (start - first) * width
+            self._scale(
+                self._unpacker.codes(codes + begin, nbytes, room),
+                start,
+                stop - start,
+                scales + at,
+                zeros + at,
+                to if floats is None else floats.ctypes.data,
             )
-            tile = values[(start - first) * width : (stop - first) * width]
-            at = self._grid.groups(start, stop)[0] - begun
-            self._tile(codes, start, stop, (groups[0][at:], groups[1][at:]), tile)
+            if self._round is not None and floats is not None:
+                self._round(floats.ctypes.data, stop - start, to)
+        if self._factor != 1:
+            whole = values.view(np.float32)
+            np.multiply(whole, self._factor, out=whole)
 
-    def _tile(
-        self,
-        codes: CodeBytes,
-        first: int,
-        last: int,
-        groups: tuple[Float32s, Float32s],
-        out: CodeBytes,
+    def _scale(
+        self, codes: int, first: int, count: int, scales: int, zeros: int, values: int
     ) -> None:
-        count, grid = last - first, self._grid
-        values = out if self._round is None else self._scratch.octets("values", 4 * TILE)
-        scales, zeros = (numbers.ctypes.data for numbers in groups)
-        to = values.ctypes.data
+        grid = self._grid
         if self._order is None:
             self._scaled(
-                codes.ctypes.data,
+                codes,
                 self._kind,
                 first,
                 count,
@@ -209,19 +216,12 @@ class Arithmetic:
                 self._table.ctypes.data,
                 scales,
                 zeros,
-                to,
+                values,
             )
-        else:
-            across = -(-grid.columns // grid.block_columns)
-            order = self._order.ctypes.data
-            self._by_column(
-                codes.ctypes.data, first, count, grid.columns, order, across, scales, zeros, to
-            )
-        if self._factor != 1:
-            floats = values[: 4 * count].view(np.float32)
-            np.multiply(floats, self._factor, out=floats)
-        if self._round is not None:
-            self._round(to, count, out.ctypes.data)
+            return
+        across = -(-grid.columns // grid.block_columns)
+        order = self._order.ctypes.data
+        self._by_column(codes, first, count, grid.columns, order, across, scales, zeros, values)
 
 
 class _Decoder:

@@ -55,17 +55,52 @@ def bit_stream(stored, nbytes, bits, codes):
     return 0
 
 
-def outputs_in_words(words, rows, width, codes):
-    """AWQ's words: ``rows`` inputs, ``width`` words a row of eight outputs each, in the order
-    0 2 4 6 1 3 5 7; codes come out with the outputs as rows."""
-    packed, out = carray(words, rows * width, u32), carray(codes, rows * width * 8, u8)
-    for w in range(u64(width)):
-        for k in range(u64(8)):
-            shift = u32(u64(4) * ((k >> u64(1)) + u64(4) * (k & u64(1))))
-            to = (u64(8) * w + k) * u64(rows)
-            for r in range(u64(rows)):
-                out[to + r] = u8((packed[r * u64(width) + w] >> shift) & u32(15))
+def turn_words(words, rows, columns, turned):
+    """The transpose of a matrix of words, block by block: a row of one is a line of cache."""
+    given, out = carray(words, rows * columns, u32), carray(turned, rows * columns, u32)
+    for first in range(u64(0), u64(rows), u64(16)):
+        last = min(first + u64(16), u64(rows))
+        for begin in range(u64(0), u64(columns), u64(16)):
+            end = min(begin + u64(16), u64(columns))
+            for column in range(begin, end):
+                for row in range(first, last):
+                    out[column * u64(rows) + row] = given[row * u64(columns) + column]
     return 0
+
+
+def outputs_of_words(turned, first, count, inputs, codes):
+    """AWQ's codes from element ``first`` of [out, in] on: a row of words holds eight outputs, in
+    the order 0 2 4 6 1 3 5 7, for each input."""
+    row = u64(first) // u64(inputs)
+    column = u64(first) - row * u64(inputs)
+    last = (u64(first) + u64(count) - u64(1)) // u64(inputs)
+    words = carray(turned, (last // u64(8) + u64(1)) * u64(inputs), u32)
+    out = carray(codes, count, u8)
+    at = u64(0)
+    while at < u64(count):
+        run = min(u64(inputs) - column, u64(count) - at)
+        k = row & u64(7)
+        shift = u32(u64(4) * ((k >> u64(1)) + u64(4) * (k & u64(1))))
+        begin = (row >> u64(3)) * u64(inputs) + column
+        for i in range(u64(run)):
+            out[at + u64(i)] = u8((words[begin + u64(i)] >> shift) & u32(15))
+        at += run
+        column = u64(0)
+        row += u64(1)
+    return 0
+
+
+@inlined_exactly
+def _e4m3(code):
+    """The value of FP8's E4M3, by its bits: with the exponent moved, or as a fraction alone."""
+    magnitude = u32(code & u8(0x7F))
+    normal = u32((magnitude << u32(20)) + u32(120 << 23)).view(f32)
+    small = f32(magnitude) * f32(2.0**-9)
+    value = normal if magnitude >= u32(8) else small
+    bits = u32(f32(value).view(u32))
+    if magnitude == u32(0x7F):
+        bits = u32(0x7FC00000)
+    return u32(bits | (u32(code & u8(0x80)) << u32(24))).view(f32)
 
 
 def scaled(
@@ -73,9 +108,9 @@ def scaled(
 ):
     """``(what the code stands for - zero) * scale``, element ``first`` and on of a matrix.
 
-    A code stands for the ``table``'s entry (``kind`` 0), for itself (1) or for itself as a signed
-    number (2). Groups are blocks of rows and columns; ``scales`` and ``zeros`` begin with those
-    of the first element's row of blocks.
+    A code stands for the ``table``'s entry (``kind`` 0), for itself (1), for itself as a signed
+    number (2) or for a float, E4M3 (3). Groups are blocks of rows and columns; ``scales`` and
+    ``zeros`` begin with those of the first element's row of blocks.
     """
     across = (columns + column_block - 1) // column_block
     row = u64(first) // u64(columns)
@@ -102,9 +137,12 @@ def scaled(
         elif kind == 1:
             for i in range(u64(run)):
                 out[at + u64(i)] = (f32(code[at + u64(i)]) - z) * s
-        else:
+        elif kind == 2:
             for i in range(u64(run)):
                 out[at + u64(i)] = (f32(i8(code[at + u64(i)])) - z) * s
+        else:
+            for i in range(u64(run)):
+                out[at + u64(i)] = (_e4m3(code[at + u64(i)]) - z) * s
         at += run
         column += run
         if column == u64(columns):
