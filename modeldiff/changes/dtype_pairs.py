@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -11,43 +10,9 @@ import numpy.typing as npt
 
 from modeldiff.changes.kernels.bins import BF16, F16, F32, F64, TABLE8
 from modeldiff.checkpoints.dtypes import STORED_TYPES, StoredType
+from modeldiff.checkpoints.recipes.small_floats import table8
 
 _CODES = {"F64": F64, "F32": F32, "BF16": BF16, "F16": F16}
-
-
-@cache
-def table8(dtype: str) -> npt.NDArray[np.float32]:
-    """The 256 values of an eight-bit float type, by their byte.
-
-    F8_E4M3 and F8_E5M2 as in Micikevicius et al., "FP8 formats for deep learning" (2022); the
-    FNUZ variants, whose only special value is NaN at 0x80 and whose bias is one more, as in
-    Noune et al., "8-bit numerical formats for deep neural networks" (2022); F8_E8M0, a bare power
-    of two, as in the OCP Microscaling specification 1.0.
-    """
-    byte = np.arange(256)
-    if dtype == "F8_E8M0":
-        values = np.ldexp(1.0, byte - 127)
-        values[0xFF] = np.nan
-        return values.astype(np.float32)
-    fraction_bits, bias = {
-        "F8_E4M3": (3, 7),
-        "F8_E4M3FNUZ": (3, 8),
-        "F8_E5M2": (2, 15),
-        "F8_E5M2FNUZ": (2, 16),
-    }[dtype]
-    exponent = (byte & 0x7F) >> fraction_bits
-    fraction = (byte & ((1 << fraction_bits) - 1)) / (1 << fraction_bits)
-    normal = np.ldexp(1.0 + fraction, exponent - bias)
-    values = np.where(exponent == 0, np.ldexp(fraction, 1 - bias), normal)
-    values = np.where(byte & 0x80, -values, values)
-    if dtype.endswith("FNUZ"):
-        values[0x80] = np.nan
-    elif dtype == "F8_E4M3":
-        values[[0x7F, 0xFF]] = np.nan
-    else:
-        values[[0x7C, 0xFC]] = np.inf, -np.inf
-        values[[0x7D, 0x7E, 0x7F, 0xFD, 0xFE, 0xFF]] = np.nan
-    return values.astype(np.float32)
 
 
 @dataclass(frozen=True)

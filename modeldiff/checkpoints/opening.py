@@ -26,10 +26,13 @@ from modeldiff.checkpoints.formats.format import Format
 from modeldiff.checkpoints.formats.registry import FORMATS, recognise
 from modeldiff.checkpoints.local.allowed_paths import require_allowed
 from modeldiff.checkpoints.local.files import read_small_file
+from modeldiff.checkpoints.quantised.named_tensors import Peek
+from modeldiff.checkpoints.quantised.reading import with_values
 from modeldiff.checkpoints.references import Reference, demo_folder, parse_reference
 from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.sources.config_only import ConfigOnly
 from modeldiff.checkpoints.sources.local import LocalFolder
+from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import CheckpointError, CheckpointNotFound, HubUnreachable, placing_errors
 
 if TYPE_CHECKING:
@@ -81,10 +84,11 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
         assembly = format.read_headers(source, files)
     of_files = assembly.config, None, ()
     config, config_bytes, config_warnings = of_files if assembly.config else _read_config(source)
+    tensors, unfit = with_values(assembly.tensors, config, _peek(source))
     return Checkpoint(
         reference=source.reference,
         format=format.name,
-        tensors=assembly.tensors,
+        tensors=tensors,
         files={file: head.stat.size for file, head in assembly.heads.items()},
         config=config,
         metadata=assembly.metadata,
@@ -92,9 +96,17 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
             source.fingerprint(assembly.heads, config_bytes), source.reference.tag
         ),
         source=source.pinned(assembly.heads),
-        warnings=(*source.warnings, *files.warnings, *assembly.warnings, *config_warnings),
+        warnings=(*source.warnings, *files.warnings, *assembly.warnings, *config_warnings, *unfit),
         unread=files.unread,
     )
+
+
+def _peek(source: Source) -> Peek:
+    def peek(tensor: TensorInfo, count: int) -> bytes:
+        piece = tensor.pieces[0]
+        return source.read(piece.file, piece.offset, min(count, piece.nbytes))[0]
+
+    return peek
 
 
 def _source_of(reference: Reference, download: bool, login: HubLogin | None) -> Source:

@@ -12,6 +12,10 @@ Strides = tuple[tuple[int, int], ...]
 empty one: they lie one after the other."""
 
 
+class TensorUnreadable(Exception):
+    """These values cannot be had; the message says why."""
+
+
 class Piece(NamedTuple):
     """Stored bytes that hold a box of a tensor. A named tuple, as checkpoints have 50,000 of them:
     it is made in half the time of a dataclass.
@@ -76,7 +80,8 @@ class Recipe(Protocol):
 
     def open(self, read: Fill) -> Decoder:
         """Begin: reads what is small and needed all the time, such as scales, through ``read``;
-        the decoder reads the rest through it, too. Raises what ``read`` raises."""
+        the decoder reads the rest through it, too. Raises what ``read`` raises, and
+        ``TensorUnreadable`` where what it read contradicts the shapes."""
         ...
 
 

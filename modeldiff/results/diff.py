@@ -23,6 +23,8 @@ from modeldiff.changes import (
 from modeldiff.changes.change import PairId
 from modeldiff.changes.kernels.object_code import are_compiled, kernels
 from modeldiff.changes.layer_chains import Alignment
+from modeldiff.checkpoints.recipes.code_kernels import CODE_KERNELS
+from modeldiff.checkpoints.recipes.coded import has_codes
 from modeldiff.checkpoints.recipes.ggml_blocks import GGML_KERNELS, needs_kernels
 from modeldiff.comparison import SCHEMA, Comparison
 from modeldiff.results.aligning import aligned_by_depth, aligned_by_values
@@ -299,11 +301,10 @@ class _Diff:
         measure, and long enough to be said."""
         if not are_compiled():
             kernels(self._compiling("kernel"))
-        decoded = any(
-            needs_kernels(side) for pair in self._pairs for side in (pair.base, pair.target)
-        )
-        if decoded and not GGML_KERNELS.is_compiled():
-            GGML_KERNELS.load(self._compiling("GGUF decoder"))
+        sides = [side for pair in self._pairs for side in (pair.base, pair.target)]
+        for library, decodes in ((GGML_KERNELS, needs_kernels), (CODE_KERNELS, has_codes)):
+            if any(map(decodes, sides)) and not library.is_compiled():
+                library.load(self._compiling(library.name))
 
     def _compiling(self, what: str) -> Callable[[int, int], None]:
         """Reports each step of compiling; that may be cancelled between two of them."""

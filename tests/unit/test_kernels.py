@@ -13,8 +13,9 @@ from modeldiff.changes.arrays import Measurement
 from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch, PartialMedian
 from modeldiff.changes.backends.cpu import CpuWorker
 from modeldiff.changes.change import Statistics
-from modeldiff.changes.dtype_pairs import dtype_pair, table8
+from modeldiff.changes.dtype_pairs import dtype_pair
 from modeldiff.changes.kernels.bins import LEAF
+from modeldiff.checkpoints.recipes.small_floats import table8
 from tests.support.slow_statistics import TORCH_TYPES, Bytes, decode, encode, expect
 from tests.support.stored_values import StoredPair, stored_pairs
 

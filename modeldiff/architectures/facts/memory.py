@@ -8,7 +8,7 @@ from modeldiff.architectures.architecture import Fact
 from modeldiff.architectures.config.parameter_counts import PARTS
 from modeldiff.architectures.facts.kv_cache import Cache, read_cache
 from modeldiff.architectures.spec import ModelSpec
-from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
+from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.text.formatting import format_bytes, format_share
 from modeldiff.text.magnitudes import short_count
 
@@ -33,7 +33,7 @@ def footprint_facts(spec: ModelSpec) -> Iterator[Fact]:
         if of_config and of_config not in names and set(names) <= _WHOLE_TYPES:
             text += f" (config says {of_config})"
         yield Fact("stored_types", "Stored types", ", ".join(sorted(names)), text, "tensors")
-        if any(name in BLOCK_TYPES for name in names):
+        if not STORED_TYPES.keys() >= set(names):
             yield _bits(spec)
     if not spec.parameters:
         return

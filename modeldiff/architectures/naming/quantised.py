@@ -1,8 +1,10 @@
 """Tensors that hold codes in place of values: a quantised matrix, and what stands beside it.
 
-A matrix is quantised where a scale stands beside it, or where the config says that the weights are
-and it holds no plain floats. Its codes are no weights, and packed ones do not have the weights'
-shape. Scales, zero points, tables and orders are what the codes are read with, no parameters.
+What a recipe turns into values is none of these any more: here is what is left, because its scale
+is missing or its packing is not known. A matrix is quantised where a scale stands beside it, or
+where the config, or another matrix, says that the weights are and it holds no plain floats. Its
+codes are no weights, and packed ones do not have the weights' shape. Scales, zero points, tables
+and orders are what the codes are read with, no parameters.
 
 Names are those of GPTQ and AWQ (``qweight``, ``qzeros``, ``scales``, ``g_idx``), bitsandbytes
 (``weight.absmax``, ``weight.quant_map``, ``SCB``), MLX (``scales``, ``biases``),
@@ -109,6 +111,7 @@ def read_quantisation(
 ) -> Quantisation:
     """What of these tensors, by plain name, is quantised. Reads names, types, shapes and config."""
     entries = _entries(config)
+    made = {name for name, tensor in tensors.items() if tensor.recipe and tensor.recipe.lossy}
     method = _word(entries, "quant_method") or _word(entries, "mode") if entries else ""
     bits = _bits(entries, _DEPTH) if entries else None
     weights: dict[str, str] = {}
@@ -117,12 +120,12 @@ def read_quantisation(
         # Nearly all tensors of nearly all models are told to be values by this alone.
         if tensor.dtype in _PLAIN and not name.endswith(_ENDS_OF_CODES):
             continue
-        value = _value_name(name, tensor, tensors, quantised=entries is not None)
+        value = _value_name(name, tensor, tensors, quantised=bool(entries is not None or made))
         if value is not None and value not in codes:
             weights[name] = value
             scale = tensors.get(_scale_by_rows(name))
             codes[name] = _read_codes(name, tensor, method, bits, scale)
-    values = {value: name for name, value in weights.items()}
+    values = {value: name for name, value in weights.items()} | {name: name for name in made}
     beside = {
         name: partner
         for name in (tensors if values else ())

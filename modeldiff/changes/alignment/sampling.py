@@ -12,8 +12,9 @@ from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.naming.strides import turned
 from modeldiff.architectures.place import Parameter
 from modeldiff.changes.dtype_pairs import decode_into
-from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
+from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
+from modeldiff.checkpoints.tensor import TensorUnreadable
 
 MATRICES = 8
 """So many matrices of a layer are sampled at most."""

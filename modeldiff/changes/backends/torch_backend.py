@@ -38,12 +38,13 @@ from modeldiff.changes.backends.torch_kernels import (
     measure_slice,
 )
 from modeldiff.changes.change import Statistics
-from modeldiff.changes.dtype_pairs import DtypePair, table8
+from modeldiff.changes.dtype_pairs import DtypePair
 from modeldiff.changes.kernels.bins import (
     ALL_KEPT,
     LEAF,
 )
 from modeldiff.checkpoints import StoredType
+from modeldiff.checkpoints.recipes.small_floats import table8
 
 DEVICE_CHUNK_BYTES = 32 << 20
 """Bytes of the wider side that are read, copied and measured at once."""

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from modeldiff.changes.backends.devices import MOST_THREADS, usable_cores
 from modeldiff.changes.change import Pair, Progress, ReportProgress
 from modeldiff.changes.dtype_pairs import DtypePair, decode_into, dtype_pair
-from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
+from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.checkpoints import Checkpoint, TensorInfo
-from modeldiff.checkpoints.tensor import Fill
+from modeldiff.checkpoints.tensor import Fill, TensorUnreadable
 from modeldiff.errors import CheckpointError, InvalidOption
 
 BLOCK_ELEMENTS = 1 << 18

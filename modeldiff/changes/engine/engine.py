@@ -16,7 +16,7 @@ from modeldiff.changes.backends.select import backend_for
 from modeldiff.changes.change import Change, Pair, Progress, ReportProgress
 from modeldiff.changes.engine.fetching import Fetching
 from modeldiff.changes.engine.loading import load_batch, load_chunk, load_sample
-from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable, physical_memory
+from modeldiff.changes.engine.tensor_files import OpenFiles, physical_memory
 from modeldiff.changes.engine.work_units import (
     Chunk,
     Job,
@@ -29,6 +29,7 @@ from modeldiff.changes.engine.work_units import (
     unreadable,
 )
 from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints.tensor import TensorUnreadable
 
 _REPORT_SECONDS = 0.1
 """How often progress is reported."""

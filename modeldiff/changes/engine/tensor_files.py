@@ -13,16 +13,12 @@ from modeldiff.changes.engine.boxes import fill_from_boxes
 from modeldiff.changes.engine.decoding import Decoders
 from modeldiff.changes.engine.strided_read import gather
 from modeldiff.checkpoints import STORED_TYPES, ByteReader, Checkpoint, FetchProgress, TensorInfo
-from modeldiff.checkpoints.tensor import Piece
+from modeldiff.checkpoints.tensor import Piece, TensorUnreadable
 
 _BEHIND = 8 << 20
 """How much of what lies before the bytes just read is given up: more than was read at once, since
 the system holds a file in pieces of up to 2 MiB, gives up whole ones only, and takes long over
 those that are cut."""
-
-
-class TensorUnreadable(Exception):
-    """These values cannot be had; the message says why."""
 
 
 def physical_memory() -> int:

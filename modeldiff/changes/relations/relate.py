@@ -16,7 +16,7 @@ import numpy as np
 
 from modeldiff.architectures.place import Place
 from modeldiff.changes.change import Change
-from modeldiff.changes.engine.tensor_files import OpenFiles, TensorUnreadable
+from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.changes.relation import Relation
 from modeldiff.changes.relations.adapters import relate_adapters
 from modeldiff.changes.relations.checks import CHECKS, Answer, check_vector
@@ -37,6 +37,7 @@ from modeldiff.changes.relations.suspects import (
 )
 from modeldiff.changes.table.change_table import ChangeTable
 from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints.tensor import TensorUnreadable
 
 BUDGET = 256 << 20
 BUDGET_SHARE = 1 / 4

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from modeldiff.checkpoints.dtypes import STORED_TYPES
+
 
 @dataclass(frozen=True)
 class BlockType:
@@ -52,4 +54,4 @@ BLOCK_TYPES: Mapping[str, BlockType] = {
 
 def values_type(stored: str) -> str:
     """The type of the values that a stored type, as ``TensorInfo.dtype`` has it, comes in."""
-    return "F32" if stored in BLOCK_TYPES else stored
+    return stored if stored in STORED_TYPES else "F32"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from modeldiff.changes import Change
+from modeldiff.findings.quantised.grids import grid_floor
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ FLOORS: Mapping[str, TypeFloor] = {
     "IQ4_XS": TypeFloor(9.21, 7.70),
     "Q4_1": TypeFloor(9.17, 7.82),
     "Q4_0": TypeFloor(9.95, 8.62),
+    "FP8": TypeFloor(2.17, 2.65),
+    "FP8-E5M2": TypeFloor(4.33, 5.27),
+    "MXFP8": TypeFloor(2.18, 2.66),
+    "LLM.int8": TypeFloor(1.01, 0.87),
+    "NF4": TypeFloor(10.3, 9.20),
+    "FP4": TypeFloor(12.1, 12.2),
     "NVFP4": TypeFloor(10.5, 10.3),
     "MXFP4": TypeFloor(11.2, 11.4),
     "IQ3_S": TypeFloor(14.1, 16.6),
@@ -41,18 +48,29 @@ FLOORS: Mapping[str, TypeFloor] = {
     "IQ1_M": TypeFloor(54.0, 45.0),
     "IQ1_S": TypeFloor(60.0, 49.0),
 }
-"""By the stored type's name. Measured with llama.cpp's own quantisers, without an importance
-matrix, on numbers from N(0, 0.02). Relative Frobenius is the better floor: the median is of ratios
+"""By the stored type's name, without the size of its group. Measured on numbers from N(0, 0.02), of
+GGUF's types with llama.cpp's own quantisers and no importance matrix, of the others by rounding to
+the nearest value that the type has. Relative Frobenius is the better floor: the median is of ratios
 to values near zero."""
+
+
+def type_floor(stored: str) -> TypeFloor | None:
+    """The floor of a stored type by its name; None for one that loses nothing, or has none."""
+    named = FLOORS.get(stored.partition("-g")[0])
+    if named is not None:
+        return named
+    grid = grid_floor(stored)
+    return TypeFloor(*grid) if grid is not None else None
 
 
 def lossy_types(change: Change) -> tuple[str, ...]:
     """The stored types of both sides that have a floor, base's first."""
     sides = (change.pair.base, change.pair.target)
-    return tuple(side.dtype for side in sides if side is not None and side.dtype in FLOORS)
+    return tuple(side.dtype for side in sides if side is not None and type_floor(side.dtype))
 
 
 def floor_of(types: tuple[str, ...]) -> float:
     """The relative Frobenius change, in percent, between weights in these types: errors of two
     quantisations are at a right angle to each other."""
-    return math.hypot(*(FLOORS[name].rel_frobenius_pct for name in types))
+    floors = map(type_floor, types)
+    return math.hypot(*(floor.rel_frobenius_pct for floor in floors if floor is not None))

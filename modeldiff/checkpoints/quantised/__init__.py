@@ -1,0 +1,1 @@
+"""Quantised matrices in safetensors: which tensors make up each, and how they become its values."""

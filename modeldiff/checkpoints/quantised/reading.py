@@ -1,0 +1,97 @@
+"""Codes and what stands beside them → tensors with their values; what does not fit stays as it is.
+
+What a tensor is, its own name and shape decide, and those of its neighbours. A config fills gaps
+only, and where it contradicts them that is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from modeldiff.checkpoints.quantised.bitsandbytes import read_bitsandbytes
+from modeldiff.checkpoints.quantised.columns import read_columns
+from modeldiff.checkpoints.quantised.mlx import read_mlx
+from modeldiff.checkpoints.quantised.named_tensors import (
+    NamedTensors,
+    Peek,
+    QuantisationConfig,
+    Unfit,
+)
+from modeldiff.checkpoints.quantised.nibbles import read_nibbles
+from modeldiff.checkpoints.quantised.octets import read_octets
+from modeldiff.checkpoints.quantised.packed import read_packed
+from modeldiff.checkpoints.quantised.torchao import read_torchao
+from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.text.formatting import counted
+from modeldiff.text.quoting import listed
+
+Method = Callable[[str, NamedTensors], TensorInfo | None]
+
+METHODS: tuple[Method, ...] = (
+    read_octets,
+    read_columns,
+    read_packed,
+    read_bitsandbytes,
+    read_mlx,
+    read_torchao,
+    read_nibbles,
+)
+_CODES = frozenset({"I8", "U8", "I32", "U32", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"})
+"""The types that codes are stored in."""
+
+
+def with_values(
+    tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None, peek: Peek
+) -> tuple[tuple[TensorInfo, ...], tuple[str, ...]]:
+    """The tensors with quantised ones as their values, each where its codes stood, and warnings.
+
+    ``config`` is the checkpoint's. ``peek`` reads the few bytes that a method decides by: shapes
+    that are stored as numbers, zero points of one matrix. Codes whose scales are missing or do not
+    fit stay as they are, and are named.
+
+    Raises what ``peek`` raises.
+    """
+    if not any(tensor.values in _CODES and tensor.recipe is None for tensor in tensors):
+        return tuple(tensors), ()
+    stored = NamedTensors(
+        {tensor.name: tensor for tensor in tensors}, QuantisationConfig.of(config), peek
+    )
+    made: dict[str, TensorInfo] = {}
+    names: set[str] = set()
+    reasons: dict[str, list[str]] = {}
+    for tensor in tensors:
+        if tensor.values not in _CODES or tensor.recipe is not None:
+            continue
+        try:
+            values = _read(tensor.name, stored)
+        except Unfit as error:
+            reasons.setdefault(str(error), []).append(tensor.name)
+            continue
+        if values is None or values.name in names:
+            continue
+        if values.name == tensor.name or values.name not in stored.tensors:
+            made[tensor.name] = values
+            names.add(values.name)
+    taken = {operand.name for each in made.values() for operand in _operands(each)}
+    kept = tuple(
+        made.get(tensor.name, tensor)
+        for tensor in tensors
+        if tensor.name in made or tensor.name not in taken
+    )
+    unread = (
+        f"{counted(len(names), 'quantised tensor')} can't be read as values, and "
+        f"{'is' if len(names) == 1 else 'are'} not measured, because {reason}: {listed(names)}."
+        for reason, names in reasons.items()
+    )
+    return kept, (*stored.notes, *unread)
+
+
+def _read(name: str, stored: NamedTensors) -> TensorInfo | None:
+    """As the first method that knows its name and shape reads it."""
+    readings = (method(name, stored) for method in METHODS)
+    return next((reading for reading in readings if reading is not None), None)
+
+
+def _operands(tensor: TensorInfo) -> tuple[TensorInfo, ...]:
+    return tensor.recipe.operands if tensor.recipe is not None else ()

@@ -1,0 +1,247 @@
+"""``(what a code stands for - zero) * scale``: the recipe of most quantised matrices.
+
+FP8 and INT8 with a scale for the tensor, a row or a block; MXFP4, NVFP4, NF4; integers of a few
+bits in words. What differs is how codes lie in bytes, what they stand for, and where scales come
+from: each is an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from modeldiff.checkpoints.recipes.code_kernels import (
+    CODE_KERNELS,
+    GRAINS,
+    TILE,
+    CodeBytes,
+    Float32s,
+    Packing,
+    TileScratch,
+    Unpacker,
+)
+from modeldiff.checkpoints.recipes.groups import GroupNumbers, Groups, SameOfAll, read_all, read_raw
+from modeldiff.checkpoints.recipes.small_floats import E2M1, table8
+from modeldiff.checkpoints.tensor import Fill, TensorInfo, TensorUnreadable
+
+Rounding = Literal["F32", "F16", "BF16"]
+"""The type that values are rounded to, once; F32 for as they are."""
+_TABLE, _UNSIGNED, _SIGNED, _E4M3 = 0, 1, 2, 3
+_KINDS = {"unsigned": _UNSIGNED, "signed": _SIGNED, "F8_E4M3": _E4M3}
+NO_ZEROS = SameOfAll(0.0)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Which values share a scale: blocks of rows and columns of a matrix with so many columns."""
+
+    columns: int
+    block_rows: int
+    block_columns: int
+
+    @classmethod
+    def flat(cls, group: int) -> Grid:
+        """Runs of ``group`` elements, whatever the matrix."""
+        return cls(group, 1, group)
+
+    @classmethod
+    def of(cls, columns: int, block: tuple[int, int]) -> Grid:
+        """Blocks of a matrix; as runs, where each is one."""
+        rows, across = block
+        return cls.flat(across) if rows == 1 and columns % across == 0 else cls(columns, *block)
+
+    def groups(self, first: int, last: int) -> tuple[int, int]:
+        """The groups that elements ``first`` to ``last`` need, and those beside them in their rows
+        of blocks."""
+        across = -(-self.columns // self.block_columns)
+        rows = self.columns * self.block_rows
+        return first // rows * across, ((last - 1) // rows + 1) * across
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How codes of ``bits`` bits lie in bytes, and what they stand for: ``signed`` or
+    ``unsigned`` numbers, a float type's values, or the ``table`` of a file."""
+
+    packing: Packing
+    bits: int
+    stands_for: str
+    table: TensorInfo | None = None
+
+    @property
+    def kind(self) -> int:
+        """As the kernels count the ways."""
+        return _KINDS.get(self.stands_for, _TABLE)
+
+    def values(self, read: Fill) -> Float32s:
+        """The 256 values of a byte, where a table has them. Raises ``TensorUnreadable``."""
+        if self.kind != _TABLE:
+            return np.zeros(256, np.float32)
+        if self.table is not None:
+            own = read_all(read, self.table)
+        else:
+            own = E2M1 if self.stands_for == "E2M1" else table8(self.stands_for)
+        if own.size != 1 << self.bits:
+            raise TensorUnreadable(f"its table has {own.size:,} entries, not {1 << self.bits}")
+        return np.resize(own, 256)
+
+
+@dataclass(frozen=True)
+class ScaledCodes:
+    """The recipe. ``codes`` are bytes in the order of values, rows after rows without a gap.
+
+    ``order`` are the numbers of each column's group where groups are no runs (GPTQ's activation
+    order), for codes that stand for themselves. ``factor`` multiplies every value at last, in
+    float32. ``also`` are tensors that say nothing that is not known without them.
+    """
+
+    words: str
+    stored: str
+    codes: TensorInfo
+    coding: Coding
+    grid: Grid
+    scales: Groups
+    zeros: Groups = NO_ZEROS
+    rounding: Rounding = "F32"
+    order: TensorInfo | None = None
+    factor: float = 1.0
+    also: tuple[TensorInfo, ...] = ()
+
+    lossy = True
+
+    @property
+    def grain(self) -> int:
+        """Codes that are unpacked together."""
+        return GRAINS[self.coding.packing]
+
+    @property
+    def operands(self) -> tuple[TensorInfo, ...]:
+        """Codes, and what they are read with."""
+        order = () if self.order is None else (self.order,)
+        table = () if self.coding.table is None else (self.coding.table,)
+        beside = (*self.scales.operands, *self.zeros.operands, *order, *table, *self.also)
+        return (self.codes, *dict.fromkeys(beside))
+
+    def open(self, read: Fill) -> _Decoder:
+        """Begin. Raises what ``read`` raises, and ``TensorUnreadable``."""
+        order = None if self.order is None else read_order(read, self.order, self.grid)
+        arithmetic = Arithmetic(
+            self.coding, self.grid, self.rounding, self.coding.values(read), order, self.factor
+        )
+        return _Decoder(self, arithmetic, self.scales.open(read), self.zeros.open(read), read)
+
+
+def read_order(read: Fill, tensor: TensorInfo, grid: Grid) -> npt.NDArray[np.uint32]:
+    """The group of each column. Raises ``TensorUnreadable`` where there is no such group."""
+    order = read_raw(read, tensor, 0, tensor.elements).view(np.int32)
+    groups = -(-grid.columns // grid.block_columns)
+    if order.size != grid.columns or order.min() < 0 or order.max() >= groups:
+        raise TensorUnreadable(f"its g_idx names groups that are not there: it has {groups:,}")
+    return order.astype(np.uint32)
+
+
+class Arithmetic:
+    """Codes in bytes to values, with what never changes for a tensor at hand."""
+
+    def __init__(
+        self,
+        coding: Coding,
+        grid: Grid,
+        rounding: Rounding,
+        table: Float32s,
+        order: npt.NDArray[np.uint32] | None,
+        factor: float = 1.0,
+    ) -> None:
+        self._bits, self._kind, self._table = coding.bits, coding.kind, table
+        self._grid, self._order, self._factor = grid, order, np.float32(factor)
+        self._unpacker = Unpacker(coding.packing, coding.bits)
+        kernels = CODE_KERNELS.load()
+        self._scaled, self._by_column = kernels["scaled"], kernels["scaled_by_column"]
+        self._round = kernels["to_" + rounding.lower()] if rounding != "F32" else None
+        self._scratch = TileScratch()
+
+    def fill(
+        self,
+        stored: CodeBytes,
+        first: int,
+        last: int,
+        groups: tuple[Float32s, Float32s],
+        out: memoryview,
+    ) -> None:
+        """Fill ``out`` with values ``first`` to ``last``, whose codes ``stored`` is; ``groups`` are
+        scales and zeros of ``grid.groups(first, last)``."""
+        values = np.frombuffer(out, np.uint8)
+        width = values.size // (last - first)
+        # Addresses are computed, not asked for: to ask takes as long as a tile's arithmetic.
+        codes, scales, zeros = (each.ctypes.data for each in (stored, *groups))
+        target, bits, begun = values.ctypes.data, self._bits, self._grid.groups(first, last)[0]
+        room = self._scratch.octets("codes", TILE + 8).ctypes.data
+        floats = None if self._round is None else self._scratch.floats("values", TILE)
+        for start in range(first, last, TILE):
+            stop = min(start + TILE, last)
+            begin = (start - first) * bits // 8
+            nbytes = -(-(stop - first) * bits // 8) - begin
+            at = 4 * (self._grid.groups(start, stop)[0] - begun)
+            to = target + (start - first) * width
+            self._scale(
+                self._unpacker.codes(codes + begin, nbytes, room),
+                start,
+                stop - start,
+                scales + at,
+                zeros + at,
+                to if floats is None else floats.ctypes.data,
+            )
+            if self._round is not None and floats is not None:
+                self._round(floats.ctypes.data, stop - start, to)
+        if self._factor != 1:
+            whole = values.view(np.float32)
+            np.multiply(whole, self._factor, out=whole)
+
+    def _scale(
+        self, codes: int, first: int, count: int, scales: int, zeros: int, values: int
+    ) -> None:
+        grid = self._grid
+        if self._order is None:
+            self._scaled(
+                codes,
+                self._kind,
+                first,
+                count,
+                grid.columns,
+                grid.block_rows,
+                grid.block_columns,
+                self._table.ctypes.data,
+                scales,
+                zeros,
+                values,
+            )
+            return
+        across = -(-grid.columns // grid.block_columns)
+        order = self._order.ctypes.data
+        self._by_column(codes, first, count, grid.columns, order, across, scales, zeros, values)
+
+
+class _Decoder:
+    def __init__(
+        self,
+        recipe: ScaledCodes,
+        arithmetic: Arithmetic,
+        scales: GroupNumbers,
+        zeros: GroupNumbers,
+        read: Fill,
+    ) -> None:
+        self._codes, self._bits, self._grid = recipe.codes, recipe.coding.bits, recipe.grid
+        self._arithmetic, self._scales, self._zeros = arithmetic, scales, zeros
+        self._read, self._scratch = read, TileScratch()
+
+    def fill(self, first: int, last: int, out: memoryview) -> None:
+        """Fill ``out`` with values ``first`` to ``last``."""
+        begin, end = first * self._bits // 8, -(-last * self._bits // 8)
+        stored = self._scratch.octets("stored", end - begin)
+        self._read(self._codes, begin, stored.data)
+        groups = self._grid.groups(first, last)
+        numbers = self._scales(*groups), self._zeros(*groups)
+        self._arithmetic.fill(stored, first, last, numbers, out)
