@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import peft
 import torch
 import transformers
 from safetensors.torch import save_file
 
 from modeldiff.changes.engine.tensor_files import OpenFiles
-from modeldiff.checkpoints import STORED_TYPES, Checkpoint
+from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
 
 SMALL: dict[str, Any] = {
     "vocab_size": 96,
@@ -101,6 +102,16 @@ def values_of(checkpoint: Checkpoint, name: str, kind: torch.dtype = torch.bfloa
     """A tensor of a checkpoint as torch has it, read in ranges that fit nothing."""
     tensor = checkpoint[name]
     assert tensor.values == _TYPES[kind]
+    return torch.frombuffer(_content(checkpoint, tensor), dtype=kind).reshape(tensor.shape)
+
+
+def part_values(checkpoint: Checkpoint, tensor: TensorInfo) -> npt.NDArray[np.float64]:
+    """The values of a tensor of a checkpoint in BF16, or of a slice of one."""
+    values = torch.frombuffer(_content(checkpoint, tensor), dtype=torch.bfloat16)
+    return np.asarray(values.double().numpy().reshape(tensor.shape))
+
+
+def _content(checkpoint: Checkpoint, tensor: TensorInfo) -> bytearray:
     width = STORED_TYPES[tensor.values].bits // 8
     files = OpenFiles(checkpoint, [tensor])
     for file in files.names:
@@ -109,7 +120,7 @@ def values_of(checkpoint: Checkpoint, name: str, kind: torch.dtype = torch.bfloa
     for start in range(0, tensor.elements, 1111):
         files.fill(tensor, start, content[start * width : (start + 1111) * width])
     files.close()
-    return torch.frombuffer(bytearray(content.tobytes()), dtype=kind).reshape(tensor.shape)
+    return bytearray(content.tobytes())
 
 
 def _load(base: Path, kind: torch.dtype) -> Any:

@@ -31,7 +31,14 @@ from modeldiff.findings.narrative import Narrative, narrate
 from modeldiff.model import Model
 from modeldiff.results import run_diff
 from modeldiff.settings.table import ROOTS
-from tests.support.adapters import merged, merged_model, values_of, write_adapter, write_base
+from tests.support.adapters import (
+    merged,
+    merged_model,
+    part_values,
+    values_of,
+    write_adapter,
+    write_base,
+)
 
 PARAMETERS = ["mlp.experts.gate_up_proj", "mlp.experts.down_proj"]
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -333,6 +340,32 @@ class TestItsSpectrum:
         assert spectrum.base_energy == pytest.approx(norm**2)
         assert spectrum.energy == pytest.approx(float(np.linalg.norm(2 * b @ a)) ** 2)
 
+    @pytest.mark.parametrize("variant", ["stored turned", "experts"])
+    def test_of_parts_of_a_matrix(
+        self, variant: str, base: Callable[[str], Path], tmp_path: Path
+    ) -> None:
+        name, config = VARIANTS[variant]
+        adapter = write_adapter(base(name), tmp_path / "adapter", **config)
+        comparison = Comparison.open(str(base(name)), str(adapter))
+        updated = [
+            pair
+            for pair in comparison.pairs
+            if pair.target and pair.target.recipe and pair.status == "compared"
+        ]
+        assert updated
+        for pair in updated[-3:]:
+            spectrum = measure_singular_values(pair, *comparison.checkpoints, device="cpu")
+            assert spectrum.known_rank == 8
+            assert pair.base is not None and pair.target is not None
+            before, after = (
+                part_values(each, tensor)
+                for each, tensor in zip(
+                    comparison.checkpoints, (pair.base, pair.target), strict=True
+                )
+            )
+            measured = np.linalg.svd(after - before, compute_uv=False)
+            np.testing.assert_allclose(spectrum.values, measured[:8], rtol=0.02)
+
     def test_of_another_base_it_is_measured(
         self, base: Callable[[str], Path], plain: Path, tmp_path: Path
     ) -> None:
@@ -381,6 +414,8 @@ class TestWhatIsRefused:
             {"alpha_pattern": {"q_proj": float("inf")}},
             {"trainable_token_indices": {"embed_tokens": [-1]}},
             {"trainable_token_indices": 7},
+            {"modules_to_save": "lm_head"},
+            {"target_parameters": ["x"] * 2_000},
         ],
     )
     def test_configs_without_sense(self, entry: Any, own: Path) -> None:

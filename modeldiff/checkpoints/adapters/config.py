@@ -12,7 +12,7 @@ from modeldiff.checkpoints.source import Source
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
 from modeldiff.text.quoting import quoted
 
-_MOST_TOKENS = 1_000_000
+_MOST_TOKENS, _MOST_NAMES = 1_000_000, 1_000
 _OTHERS = {
     "alora_invocation_tokens": "activated LoRA",
     "use_qalora": "QALoRA",
@@ -85,8 +85,8 @@ def read_adapter_config(source: Source) -> AdapterConfig:
         alpha_pattern={str(key): float(value) for key, value in pattern.items()},
         root_scaled=config.get("use_rslora") is True,
         turned=config.get("fan_in_fan_out") is True,
-        parameters=_texts(config.get("target_parameters")),
-        saved=_texts(config.get("modules_to_save")),
+        parameters=_texts(config, "target_parameters", where),
+        saved=_texts(config, "modules_to_save", where),
         tokens=_tokens(config.get("trainable_token_indices"), where),
         raw=raw,
     )
@@ -125,14 +125,20 @@ def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(filter(None, map(_text, value))) if isinstance(value, list) else ()
+def _texts(config: Mapping[str, Any], key: str, where: str) -> tuple[str, ...]:
+    value = config.get(key)
+    if value is not None and not (isinstance(value, list) and len(value) <= _MOST_NAMES):
+        raise DamagedCheckpoint(
+            f"{where}: {key} is no list of at most {_MOST_NAMES:,} names.",
+            hint="Copy it again, or save the adapter with PEFT anew.",
+        )
+    return tuple(filter(None, map(_text, value or ())))
 
 
 def _tokens(value: object, where: str) -> Mapping[str, tuple[int, ...]]:
     tables = value if isinstance(value, Mapping) else {} if value is None else {"": value}
     tokens = {str(name): _row_numbers(numbers) for name, numbers in tables.items()}
-    if None in tokens.values():
+    if None in tokens.values() or len(tokens) > _MOST_NAMES:
         raise DamagedCheckpoint(
             f"{where}: trainable_token_indices are no lists of row numbers.",
             hint="Copy it again, or save the adapter with PEFT anew.",

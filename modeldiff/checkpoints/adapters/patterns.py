@@ -19,7 +19,7 @@ from modeldiff.text.quoting import quoted
 _LITERAL = re.compile(r"(?:[\w/-]|\\?\.)+", re.ASCII)
 _LONGEST = 200
 _MOST_ALTERNATIVES = 64
-_MOST_STEPS = 20_000_000
+_MOST_STEPS = 5_000_000
 """Patterns times names that are looked at."""
 _ATOM = re.compile(
     r"(?P<any>\.)|\\(?P<class>[dw])|\\(?P<escaped>[.\-_/])|\[(?P<set>[\w-]+)\]|(?P<plain>[\w/-])",

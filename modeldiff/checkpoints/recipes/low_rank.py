@@ -16,13 +16,15 @@ import numpy as np
 from modeldiff.checkpoints.recipes.floats import FloatArray, read_floats, rounded, write_floats
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
 
-MOST_HELD = 1 << 24
-"""Elements of a factor that may be in memory at once: 64 MiB."""
+MOST_HELD = 1 << 25
+"""Elements of a factor that may be in memory at once: 128 MiB."""
 _TILE = 1 << 16
-_LEAST_ROWS = 16
-"""Products are made in tiles of about so many elements, of at least so many rows, that begin where
-the matrix does: the order in which a product is summed may depend on its size, and a value must
-not depend on how it was asked for."""
+"""About so many elements are computed at once, in tiles that begin where the matrix does: a value
+must not depend on how it was asked for, and the order of a product's sum may depend on its size."""
+_ROWS, _LEAST_COLUMNS = 16, 16
+_PRODUCT = 1 << 17
+"""Multiplications of one product of BLAS: below its bound for threads of its own, which would be in
+each other's way beside those that measure."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,10 @@ class _Merger:
     def __init__(self, recipe: LowRankUpdate, read: Fill) -> None:
         self._recipe, self._read = recipe, read
         *_, self._height, self._width = recipe.base.shape
-        step = max(_TILE // max(self._width, 1), _LEAST_ROWS)
-        self._step = min(step, self._height)
-        self._rows = np.ascontiguousarray(recipe.rows.vectors(read).transpose(0, 2, 1))
-        self._columns = np.ascontiguousarray(recipe.columns.vectors(read))
+        groups = max(_TILE // (max(self._width, 1) * _ROWS), 1)
+        self._step = groups * _ROWS
+        self._rows = _row_groups(recipe.rows.vectors(read))
+        self._columns = _column_groups(recipe.columns.vectors(read))
         self._last = threading.local()
         """The tile that each thread made last: ranges that follow each other share one."""
         self._factors: FloatArray | None = None
@@ -149,7 +151,7 @@ class _Merger:
         """Base and the change, unrounded, of the tile of a part that begins at a row."""
         recipe, stop = self._recipe, min(start + self._step, self._height)
         with np.errstate(all="ignore"):  # what is broken in a file is shown, not warned of
-            change = self._rows[part][start:stop] @ self._columns[part]
+            change = self._product(part, start, stop)
             change *= np.float32(recipe.scale)
             if recipe.rounds_update:
                 change = rounded(change, recipe.base.values)
@@ -158,6 +160,13 @@ class _Merger:
             weights = weights.reshape(change.shape)
             weights += change
         return weights
+
+    def _product(self, part: int, start: int, stop: int) -> FloatArray:
+        """Rows of the product of a part's factors."""
+        groups = self._rows[part, start // _ROWS : -(-stop // _ROWS)]
+        products = groups[:, None] @ self._columns[part]  # groups × blocks × 16 × columns
+        whole = products.transpose(0, 2, 1, 3).reshape(len(groups) * _ROWS, -1)
+        return np.ascontiguousarray(whole[: stop - start, : self._width])
 
     def _norms(self) -> FloatArray:
         """The norm of the sum's weights of each output."""
@@ -175,8 +184,31 @@ class _Merger:
         return norms
 
 
-def update_factors(recipe: LowRankUpdate, read: Fill) -> tuple[FloatArray, FloatArray]:
-    """The factors of an update of one matrix in float64, rows × rank and rank × columns: their
-    product is the change, unrounded and before any magnitude."""
-    rows = recipe.rows.vectors(read)[0].T.astype(np.float64) * recipe.scale
-    return rows, recipe.columns.vectors(read)[0].astype(np.float64)
+def _row_groups(vectors: FloatArray) -> FloatArray:
+    """Rows by sixteen, filled up with zeros: parts × groups × 16 × rank."""
+    parts, rank, length = vectors.shape
+    padded = np.zeros((parts, -(-length // _ROWS) * _ROWS, rank), np.float32)
+    padded[:, :length] = vectors.transpose(0, 2, 1)
+    return padded.reshape(parts, -1, _ROWS, rank)
+
+
+def _column_groups(vectors: FloatArray) -> FloatArray:
+    """Columns in blocks, filled up with zeros: parts × blocks × rank × columns."""
+    parts, rank, length = vectors.shape
+    width = min(max(_PRODUCT // (_ROWS * rank), _LEAST_COLUMNS), -(-length // 16) * 16)
+    blocks = -(-length // width)
+    padded = np.zeros((parts, rank, blocks * width), np.float32)
+    padded[:, :, :length] = vectors
+    return np.ascontiguousarray(padded.reshape(parts, rank, blocks, width).transpose(0, 2, 1, 3))
+
+
+def update_factors(
+    recipe: LowRankUpdate, read: Fill, first: tuple[int, int], shape: tuple[int, int]
+) -> tuple[FloatArray, FloatArray]:
+    """The factors of a part of an update in float64, rows × rank and rank × columns: their product
+    is the change, unrounded and before any magnitude, of ``shape`` rows and columns from the
+    ``first`` row (of all parts) and column on."""
+    part, row = divmod(first[0], recipe.rows.length)
+    rows = recipe.rows.vectors(read)[part][:, row : row + shape[0]]
+    columns = recipe.columns.vectors(read)[part][:, first[1] : first[1] + shape[1]]
+    return rows.T.astype(np.float64) * recipe.scale, columns.astype(np.float64)

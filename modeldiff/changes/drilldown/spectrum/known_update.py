@@ -7,41 +7,70 @@ chapter 5).
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from modeldiff.changes.drilldown.pair_reader import MatrixPair, PairReader
 from modeldiff.changes.drilldown.spectrum.panels import Totals, panels
 from modeldiff.changes.drilldown.spectrum.spectrum import Floats, SingularValues
-from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints import Checkpoint, TensorInfo
+from modeldiff.checkpoints.recipes.element_slice import ElementSlice
 from modeldiff.checkpoints.recipes.low_rank import LowRankUpdate, update_factors
+from modeldiff.checkpoints.recipes.without_update import without_update
 
 
-def known_update(
-    matrix: MatrixPair, base: Checkpoint, target: Checkpoint
-) -> tuple[int, LowRankUpdate] | None:
-    """The low-rank update that is all the difference of a pair, and the side that it is on (0 for
-    base, 1 for target): where one checkpoint is an adapter on the other. None where it is not, and
-    with magnitudes, which are no low-rank update."""
+class KnownUpdate(NamedTuple):
+    """The update on one ``side`` (0 for base, 1 for target): a part of ``recipe``'s that begins at
+    the row and column ``first``."""
+
+    side: int
+    recipe: LowRankUpdate
+    first: tuple[int, int]
+
+
+def known_update(matrix: MatrixPair, base: Checkpoint, target: Checkpoint) -> KnownUpdate | None:
+    """The low-rank update that is all the difference of a pair: where one checkpoint is an adapter
+    on the other. None where it is not, and with magnitudes, which are no low-rank update."""
     sides = (matrix.base, base), (matrix.target, target)
     for side in (1, 0):
         (own, adapted), (other, plain) = sides[side], sides[1 - side]
-        recipe, adapter = own.recipe, adapted.adapter
-        if adapter is None or adapter.base_fingerprint != plain.fingerprint:
+        adapter, update = adapted.adapter, update_on(own)
+        if adapter is None or adapter.base_fingerprint != plain.fingerprint or update is None:
             continue
-        if isinstance(recipe, LowRankUpdate) and recipe.magnitude is None and recipe.base == other:
-            return side, recipe
+        recipe, first = update
+        if recipe.magnitude is None and without_update(own) == other:
+            return KnownUpdate(side, recipe, first)
     return None
 
 
-def update_spectrum(
-    reader: PairReader, side: int, recipe: LowRankUpdate, size: int
-) -> SingularValues:
+def update_on(tensor: TensorInfo) -> tuple[LowRankUpdate, tuple[int, int]] | None:
+    """The one update on a matrix, or on what it is whole rows or columns of, and the row and column
+    at which it begins there; None where there is none, or several are."""
+    rows, columns = tensor.shape
+    cut, recipe = None, tensor.recipe
+    if isinstance(recipe, ElementSlice):
+        cut, recipe = recipe, recipe.tensor.recipe
+    if not isinstance(recipe, LowRankUpdate) or isinstance(recipe.base.recipe, LowRankUpdate):
+        return None
+    if cut is None:
+        return recipe, (0, 0)
+    width = recipe.base.shape[-1]
+    whole_rows = not cut.strides and columns == width
+    if whole_rows or cut.strides == ((rows, width), (columns, 1)):
+        return recipe, divmod(cut.first, width)
+    return None
+
+
+def update_spectrum(reader: PairReader, update: KnownUpdate, size: int) -> SingularValues:
     """All singular values of the update, before it was rounded. ``size``: elements of a panel. The
     pair is read once, for base's norm and for what rounding adds."""
     totals = Totals(reader.matrix)
     for _ in panels(reader, size, totals):
         pass
-    rows, columns = update_factors(recipe, reader.reading(side))
+    side, recipe, first = update
+    shape = reader.matrix.rows, reader.matrix.columns
+    rows, columns = update_factors(recipe, reader.reading(side), first, shape)
     left, right = _triangle(rows), _triangle(columns.T)
     values = np.linalg.svd(left @ right.T, compute_uv=False)
     largest = float(values[0]) if values.size else 0.0

@@ -34,7 +34,11 @@ from modeldiff.changes.drilldown.pair_reader import (
     matrix_pair,
     require_floats,
 )
-from modeldiff.changes.drilldown.spectrum.known_update import known_update, update_spectrum
+from modeldiff.changes.drilldown.spectrum.known_update import (
+    known_update,
+    update_on,
+    update_spectrum,
+)
 from modeldiff.changes.drilldown.spectrum.linear_algebra import Algebra
 from modeldiff.changes.drilldown.spectrum.numpy_linear_algebra import NumpyAlgebra
 from modeldiff.changes.drilldown.spectrum.panels import Totals, panels
@@ -47,6 +51,7 @@ from modeldiff.changes.drilldown.spectrum.rank_check import (
 from modeldiff.changes.drilldown.spectrum.select import algebra_for
 from modeldiff.changes.drilldown.spectrum.spectrum import Floats, Matrix, SingularValues
 from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints.recipes.without_update import without_update
 from modeldiff.errors import InvalidOption
 
 _SMALL_SIDE = 1024
@@ -120,7 +125,7 @@ def _measured(
     update = known_update(matrix, base, target) if of == "change" else None
     if update is not None:
         with PairReader(matrix, base, target, progress) as reader:
-            return update_spectrum(reader, *update, _PANEL)
+            return update_spectrum(reader, update, _PANEL)
     plan = plan_for(matrix, algebra)
     with PairReader(matrix, base, target, progress, passes=plan.passes) as reader:
         by_size = _exact if plan.exact else _randomized
@@ -139,7 +144,13 @@ def spectrum_plan(pair: Pair) -> Plan:
 
     Raises ``InvalidOption`` for a pair that cannot be measured.
     """
-    return plan_for(matrix_pair(pair), NumpyAlgebra())
+    matrix = matrix_pair(pair)
+    if any(
+        len(side.shape) == 2 and update_on(side) and without_update(side) == other
+        for side, other in ((matrix.base, matrix.target), (matrix.target, matrix.base))
+    ):
+        return Plan(exact=True, small=True, passes=1, trial_passes=0)  # from the factors
+    return plan_for(matrix, NumpyAlgebra())
 
 
 def plan_for(matrix: MatrixPair, algebra: Algebra) -> Plan:
