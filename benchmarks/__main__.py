@@ -1,5 +1,5 @@
-"""``python -m benchmarks [1b | 8b | many | mixed | stores]``: builds the pairs, runs all programs
-in turn, prints one table."""
+"""``python -m benchmarks [1b | 8b | many | mixed | formats | stores]``: builds the pairs, runs all
+programs in turn, prints one table."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.formats import format_programs, format_table
 from benchmarks.mixed import OURS, mixed_programs, mixed_table
 from benchmarks.pairs import SIZES, make_pair
 from benchmarks.programs import Program, programs
@@ -31,7 +32,10 @@ def main() -> int:
     if options.size == "stores":
         return _stores(options)
     print(f"Building the {options.size} pair below {options.folder} …", file=sys.stderr)
-    if mixed:
+    formats = options.size == "formats"
+    if formats:
+        chosen, files = format_programs(options.folder), []
+    elif mixed:
         chosen = mixed_programs(options.folder, checkouts)
         files = list((options.folder / "mixed").glob("*/*.safetensors"))
     else:
@@ -39,9 +43,11 @@ def main() -> int:
         chosen = programs(base, target, devices, all_of=not options.only_ours)
         files = [*base.glob("*.safetensors"), *target.glob("*.safetensors")]
     runs, failed = _run_all(chosen, options.runs, files if options.cold else None)
-    if mixed and failed:
+    if (mixed or formats) and failed:
         return 1
-    if mixed:
+    if formats:
+        text = format_table(runs)
+    elif mixed:
         text = mixed_table(runs, checkouts)
     else:
         text = table(TITLES[options.size] + (", read cold" if options.cold else ""), runs)
@@ -66,7 +72,9 @@ def _stores(options: argparse.Namespace) -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("size", nargs="?", choices=(*SIZES, "mixed", "stores"), default="1b")
+    parser.add_argument(
+        "size", nargs="?", choices=(*SIZES, "mixed", "formats", "stores"), default="1b"
+    )
     parser.add_argument("--runs", type=int, default=5, help="of each but the slow ones (5)")
     parser.add_argument("--device", action="append", help="cpu, cuda … ; may be given repeatedly")
     parser.add_argument("--cold", action="store_true", help="empty the page cache before each run")

@@ -122,6 +122,15 @@ def make_pair(size: str, folder: Path) -> tuple[Path, Path]:
     return base, target
 
 
+def write_plain(shape: Shape, folder: Path) -> tuple[Path, Path]:
+    """The folders ``base`` and ``target`` of a model in one file of bf16, built below ``folder``
+    where missing."""
+    base, target = folder / "base", folder / "target"
+    sides = _Side(base, False, "BF16"), _Side(target, True, "BF16")
+    _write([shape.tensors()], shape.config(), sides)
+    return base, target
+
+
 def make_mixed_pairs(folder: Path) -> dict[tuple[str, str], tuple[Path, Path]]:
     """The folders of ``MIXED`` for each of ``MIXED_TYPES``, built below ``folder`` where missing:
     the same values everywhere, as each type can hold them."""

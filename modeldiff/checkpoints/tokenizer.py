@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.checkpoints.formats.gguf.vocabulary import tokenizer_json
 from modeldiff.checkpoints.formats.stand_ins import refuse_stand_in
 from modeldiff.errors import CheckpointNotFound, DamagedCheckpoint, NoWeights, placing_errors
 from modeldiff.text.quoting import spelt_out
@@ -22,6 +23,7 @@ TokenRole = Literal["token", "special", "reserved"]
 
 WHOLE_TOKENIZER = "tokenizer.json"
 BARE_VOCABULARY = "vocab.json"
+GGUF = "gguf"
 MAX_TOKENIZER_BYTES = 50_000_000
 """Longest file that is read: half as much again as the largest ones published."""
 _MOST_CONTAINERS = 3_000_000
@@ -104,12 +106,13 @@ class TokenizerFile:
         """The texts of the tokens in its ``parsed`` content. Raises ``DamagedCheckpoint`` where it
         lists none."""
         with _naming_damage(self.file):
-            content = _whole_tokenizer if self.file == WHOLE_TOKENIZER else _bare_vocabulary
+            content = _bare_vocabulary if self.file == BARE_VOCABULARY else _whole_tokenizer
             return _tokens(content(parsed), self.file)
 
 
 def read_tokenizer_file(checkpoint: Checkpoint) -> TokenizerFile:
-    """The checkpoint's ``tokenizer.json``, else GPT-2's ``vocab.json``, unparsed.
+    """The checkpoint's ``tokenizer.json``, else GPT-2's ``vocab.json``, else the tokens of its
+    GGUF in the form of the former, unparsed.
 
     Raises ``CheckpointNotFound`` where there is neither, and what reading raises.
     """
@@ -120,6 +123,12 @@ def read_tokenizer_file(checkpoint: Checkpoint) -> TokenizerFile:
                 return TokenizerFile(file, source.read_small(file, MAX_TOKENIZER_BYTES))
         except (CheckpointNotFound, NoWeights):
             continue
+    if checkpoint.format == GGUF:
+        first = next(iter(checkpoint.files))
+        with placing_errors(path=source.path(first), reference=reference):
+            content = tokenizer_json(source, first)
+        if content is not None:
+            return TokenizerFile(first, content)
     raise CheckpointNotFound(
         f"{checkpoint.reference} has no tokenizer.json and no vocab.json beside its weights.",
         hint="Put its tokenizer.json there to see the texts of its tokens.",
@@ -128,7 +137,8 @@ def read_tokenizer_file(checkpoint: Checkpoint) -> TokenizerFile:
 
 
 def read_tokens(checkpoint: Checkpoint) -> Tokens:
-    """The texts of a checkpoint's tokens: of ``tokenizer.json``, else of GPT-2's ``vocab.json``.
+    """The texts of a checkpoint's tokens: of ``tokenizer.json``, else of GPT-2's ``vocab.json``,
+    else of its GGUF.
 
     Raises ``CheckpointNotFound`` where there is neither, ``DamagedCheckpoint`` where the file is
     not what it should be, and what reading raises.

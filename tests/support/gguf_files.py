@@ -78,7 +78,8 @@ def write_gguf(
 
 
 def text(value: str) -> bytes:
-    return struct.pack("<Q", len(value)) + value.encode()
+    content = value.encode()
+    return struct.pack("<Q", len(content)) + content
 
 
 def header(

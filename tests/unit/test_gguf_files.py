@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import struct
 from hashlib import sha256
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeldiff.checkpoints import open_checkpoint
+from modeldiff.checkpoints import open_checkpoint, read_tokens
 from modeldiff.checkpoints.opening import open_source
 from modeldiff.cli import main
-from modeldiff.errors import CheckpointError, DamagedCheckpoint
+from modeldiff.companions.tokenizer.tokenizer import compare_tokenizers
+from modeldiff.errors import CheckpointError, CheckpointNotFound, DamagedCheckpoint
 from tests.support.gguf_files import (
     array,
     header,
@@ -26,8 +28,10 @@ from tests.support.gguf_files import (
     write_gguf,
 )
 from tests.support.memory_source import MemoryFiles
+from tests.support.safetensors_files import simple
 
 NAME = text("a")
+TOKEN_TYPES = "tokenizer.ggml.token_type"
 HOSTILE = {
     "an array of 2**40": (header(array(4, 1 << 40)), "longer than the file"),
     "2**26 texts": (header(array(8, 1 << 26)), "longer than the file"),
@@ -130,3 +134,46 @@ def test_the_command_line_takes_them(
     assert "Bits a weight" in capsys.readouterr().out
     assert main(["diff", f"{tmp_path}:F32", f"{tmp_path}:Q8_0", "--device", "cpu"]) == 0
     assert "1 tensor in Q8_0: relative Frobenius" in capsys.readouterr().out
+
+
+class TestTokens:
+    """Against the same tokenizer as transformers keeps it."""
+
+    def write(self, folder: Path, model: str, tokens: list[str], types: list[int]) -> Path:
+        words = b"".join(map(text, tokens))
+        named = text("tokenizer.ggml.model") + struct.pack("<I", 8) + text(model)
+        content = header(
+            named,
+            array(8, len(tokens), words, "tokenizer.ggml.tokens"),
+            array(5, len(tokens), struct.pack(f"<{len(types)}i", *types), TOKEN_TYPES),
+            tensors=1,
+        ) + tensor("token_embd.weight", (len(tokens),))
+        data = content + bytes(-len(content) % 32) + bytes(4 * len(tokens))
+        (folder / "model.gguf").write_bytes(data)
+        return folder / "model.gguf"
+
+    @pytest.mark.parametrize("model", ["gpt2", "llama"])
+    def test_are_those_of_the_tokenizer_json(self, tmp_path: Path, model: str) -> None:
+        space = {"gpt2": "Ġ", "llama": "▁"}[model]
+        tokens = ["<s>", "<0x0A>", *(f"{space}word{n}" for n in range(6000)), "<extra> token"]
+        path = self.write(tmp_path, model, tokens, [3, 6, *[1] * 6000, 4])
+        (tmp_path / "hf").mkdir()
+        (tmp_path / "hf" / "model.safetensors").write_bytes(simple("w"))
+        added = [{"id": row, "content": tokens[row]} for row in (0, len(tokens) - 1)]
+        parsed = {
+            "model": {"vocab": {token: row for row, token in enumerate(tokens)}},
+            "added_tokens": added,
+            "decoder": {"type": "ByteLevel" if model == "gpt2" else "Metaspace"},
+        }
+        (tmp_path / "hf" / "tokenizer.json").write_text(json.dumps(parsed))
+        ours, theirs = open_checkpoint(str(path)), open_checkpoint(str(tmp_path / "hf"))
+        mine, wanted = read_tokens(ours), read_tokens(theirs)
+        assert mine.texts == wanted.texts and mine.added == wanted.added
+        difference = compare_tokenizers(ours, theirs).vocabulary
+        assert difference is not None and difference.shared == len(tokens)
+
+    def test_a_list_that_is_none(self, tmp_path: Path) -> None:
+        path = self.write(tmp_path, "gpt2", ["a"], [1])
+        path.write_bytes(path.read_bytes().replace(b"ggml.tokens", b"ggml.tokenx"))
+        with pytest.raises(CheckpointNotFound, match=r"no tokenizer\.json"):
+            read_tokens(open_checkpoint(str(path)))

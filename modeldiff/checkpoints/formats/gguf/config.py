@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from modeldiff.checkpoints.formats.gguf.header import Metadata, Value
+from modeldiff.checkpoints.formats.gguf.metadata import Metadata, Value
 
 _KEYS: Mapping[str, str] = {
     "block_count": "num_hidden_layers",

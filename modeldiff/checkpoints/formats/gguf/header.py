@@ -10,12 +10,18 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.formats.gguf.cursor import HeaderCursor
+from modeldiff.checkpoints.formats.gguf.metadata import (
+    NOT_WRITTEN_RIGHT,
+    Metadata,
+    MetadataReader,
+    read_name,
+)
 from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
 from modeldiff.checkpoints.source import FileHead
 from modeldiff.errors import UnsupportedFormat
@@ -60,44 +66,12 @@ _TYPES: Mapping[int, str] = {
 }
 """ggml's numbers of types."""
 
-_F32, _TEXT, _ARRAY = 6, 8, 9
-_SCALARS = {
-    number: struct.Struct(f"<{code}")
-    for number, code in {
-        0: "B",
-        1: "b",
-        2: "H",
-        3: "h",
-        4: "I",
-        5: "i",
-        6: "f",
-        7: "?",
-        10: "Q",
-        11: "q",
-        12: "d",
-    }.items()
-}
-_LARGE = 1e38
-_U32, _U64 = _SCALARS[4], _SCALARS[10]
-
-_LONGEST_NAME = 1_000
+_U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
 _MOST_ENTRIES = 20_000
 _MOST_TENSORS = 1 << 17
-_LONGEST_TEXT = 1 << 20
-_LONGEST_ARRAY = 4096
-"""Longer ones, such as vocabularies, are stepped over."""
-_MOST_KEPT = 1 << 19
-_MOST_KEPT_BYTES = 16 << 20
-"""Numbers and texts in arrays, and bytes of texts, that are kept of all entries."""
-_MOST_TEXTS = 4_000_000
-"""Texts that are stepped over: eight times as many as the largest vocabulary and its merges."""
 _MOST_DIMENSIONS = 4
 _LEAST_TENSOR_BYTES = 8 + 4 + 8 + 4 + 8
 _MAX_SIZE = 2**63 - 1
-_NOT_WRITTEN_RIGHT = "The program that wrote the file did not follow the format: write it again."
-
-Value = int | float | bool | str | tuple[int | float | bool | str, ...]
-Metadata = Mapping[str, Value]
 
 
 class StoredTensor(NamedTuple):
@@ -129,6 +103,23 @@ def parse_gguf(cursor: HeaderCursor, where: str) -> GgufHeader:
     ``UnsupportedFormat`` for another version, another order of bytes or a type that is not known,
     and what the cursor raises.
     """
+    count, reader = read_metadata(cursor, where)
+    metadata = reader.metadata
+    claims = [_claim(cursor) for _ in range(count)]
+    alignment = metadata.get("general.alignment", 32)
+    if type(alignment) is not int or not 0 < alignment <= 1 << 30 or alignment & (alignment - 1):
+        cursor.fail("its alignment is no power of two.", NOT_WRITTEN_RIGHT)
+    begin = -(-cursor.position // alignment) * alignment
+    tensors = sorted((_checked(cursor, where, begin, *claim) for claim in claims), key=_place)
+    _require_apart(cursor, tensors)
+    return GgufHeader(metadata, reader.counts, tuple(tensors), cursor.head())
+
+
+def read_metadata(
+    cursor: HeaderCursor, where: str, whole: Collection[str] = ()
+) -> tuple[int, MetadataReader]:
+    """How many tensors a file has, and its metadata, with arrays of the ``whole`` keys at any
+    length. Raises as ``parse_gguf`` does."""
     if cursor.take(4) != MAGIC:
         cursor.fail("it does not begin as a GGUF file does.")
     _require_version(cursor.number(_U32), where)
@@ -136,18 +127,10 @@ def parse_gguf(cursor: HeaderCursor, where: str) -> GgufHeader:
     most = min(cursor.left // _LEAST_TENSOR_BYTES, _MOST_TENSORS)
     if entries > _MOST_ENTRIES or count > most:
         cursor.fail(f"it claims {count:,} tensors and {entries:,} entries of metadata.")
-    reader = _MetadataReader(cursor)
+    reader = MetadataReader(cursor, whole)
     for _ in range(entries):
         reader.read_entry()
-    metadata = reader.metadata
-    claims = [_claim(cursor) for _ in range(count)]
-    alignment = metadata.get("general.alignment", 32)
-    if type(alignment) is not int or not 0 < alignment <= 1 << 30 or alignment & (alignment - 1):
-        cursor.fail("its alignment is no power of two.", _NOT_WRITTEN_RIGHT)
-    begin = -(-cursor.position // alignment) * alignment
-    tensors = sorted((_checked(cursor, where, begin, *claim) for claim in claims), key=_place)
-    _require_apart(cursor, tensors)
-    return GgufHeader(metadata, reader.counts, tuple(tensors), cursor.head())
+    return count, reader
 
 
 def _place(tensor: StoredTensor) -> tuple[int, int]:
@@ -169,101 +152,15 @@ def _require_version(version: int, where: str) -> None:
     )
 
 
-class _MetadataReader:
-    """Reads entries; what is long is stepped over."""
-
-    def __init__(self, cursor: HeaderCursor) -> None:
-        self._cursor = cursor
-        self.metadata: dict[str, Value] = {}
-        self.counts: dict[str, int] = {}
-        self._kept = self._kept_bytes = self._texts = 0
-
-    def read_entry(self) -> None:
-        cursor = self._cursor
-        key = _name(cursor, "an entry of its metadata")
-        if key in self.metadata or key in self.counts:
-            cursor.fail(f"its metadata has {quoted(key)} twice.", _NOT_WRITTEN_RIGHT)
-        kind = cursor.number(_U32)
-        if kind == _ARRAY:
-            self._read_array(key)
-        elif kind == _TEXT:
-            self.metadata[key] = self._text()
-        elif kind in _SCALARS:
-            self.metadata[key] = _shortest(cursor.number(_SCALARS[kind]), kind)
-        else:
-            self._refuse(key, kind)
-
-    def _read_array(self, key: str) -> None:
-        cursor = self._cursor
-        kind, count = cursor.number(_U32), cursor.number(_U64)
-        if kind not in _SCALARS and kind != _TEXT:
-            self._refuse(key, kind)
-        width = 8 if kind == _TEXT else _SCALARS[kind].size
-        if count > cursor.left // width:
-            cursor.fail(f"its metadata's {quoted(key)} is longer than the file.")
-        self.counts[key] = count
-        if count > _LONGEST_ARRAY:
-            if kind != _TEXT:
-                cursor.skip(count * width)
-                return
-            self._texts += count
-            if self._texts > _MOST_TEXTS:
-                cursor.fail(f"its metadata has more than {_MOST_TEXTS:,} texts.")
-            cursor.skip_texts(count)
-            return
-        self._kept += count
-        if self._kept > _MOST_KEPT:
-            cursor.fail("its metadata has far more numbers than any model's.")
-        if kind == _TEXT:
-            self.metadata[key] = tuple(self._text() for _ in range(count))
-        else:
-            code = _SCALARS[kind].format[1:]
-            values = struct.unpack(f"<{count}{code}", cursor.take(count * width))
-            self.metadata[key] = tuple(_shortest(value, kind) for value in values)
-
-    def _text(self) -> str:
-        length = self._cursor.number(_U64)
-        self._kept_bytes += length
-        if length > _LONGEST_TEXT or self._kept_bytes > _MOST_KEPT_BYTES:
-            self._cursor.fail(f"its metadata has a text of {length:,} bytes.")
-        return self._cursor.take(length).decode("utf-8", "replace")
-
-    def _refuse(self, key: str, kind: int) -> NoReturn:
-        self._cursor.fail(
-            f"its metadata's {quoted(key)} is of type {kind:,}, which no file has.",
-            _NOT_WRITTEN_RIGHT,
-        )
-
-
-def _shortest(value: int | float | bool, kind: int) -> int | float | bool:
-    """A number of single precision as people write it: 1e-05 and not 9.999999747378752e-06."""
-    if kind == _F32 and abs(value) < _LARGE:  # infinities and NaN stay what they are
-        for digits in range(6, 9):
-            short = float(f"{value:.{digits}g}")
-            if struct.unpack("<f", struct.pack("<f", short))[0] == value:
-                return short
-    return value
-
-
-def _name(cursor: HeaderCursor, of: str) -> str:
-    length = cursor.number(_U64)
-    if not 0 < length <= _LONGEST_NAME:
-        cursor.fail(f"{of} has a name of {length:,} bytes; 1 to {_LONGEST_NAME:,} are allowed.")
-    try:
-        return cursor.take(length).decode()
-    except UnicodeDecodeError:
-        cursor.fail(f"{of} has a name that is not UTF-8.", _NOT_WRITTEN_RIGHT)
-
-
 _Claim = tuple[str, tuple[int, ...], int, int]
 """A tensor's name, shape, type's number and offset within the data."""
 
 
 def _claim(cursor: HeaderCursor) -> _Claim:
-    name = _name(cursor, "a tensor")
+    name = read_name(cursor, "a tensor")
     dimensions = cursor.number(_U32)
     if dimensions > _MOST_DIMENSIONS:
-        cursor.fail(f"tensor {quoted(name)} has {dimensions:,} dimensions.", _NOT_WRITTEN_RIGHT)
+        cursor.fail(f"tensor {quoted(name)} has {dimensions:,} dimensions.", NOT_WRITTEN_RIGHT)
     shape = struct.unpack(f"<{dimensions}Q", cursor.take(8 * dimensions))[::-1]
     return name, shape, cursor.number(_U32), cursor.number(_U64)
 
@@ -295,7 +192,7 @@ def _checked(
             cursor.fail(
                 f"tensor {quoted(name)} of shape {shape} has rows that are no whole blocks of "
                 f"{kind}.",
-                _NOT_WRITTEN_RIGHT,
+                NOT_WRITTEN_RIGHT,
             )
         nbytes = elements // block.values * block.nbytes
     if begin + offset + nbytes > cursor.size:
@@ -312,7 +209,7 @@ def _require_apart(cursor: HeaderCursor, tensors: Sequence[StoredTensor]) -> Non
     end = 0
     for tensor in tensors:
         if tensor.name in names:
-            cursor.fail(f"tensor {quoted(tensor.name)} stands in it twice.", _NOT_WRITTEN_RIGHT)
+            cursor.fail(f"tensor {quoted(tensor.name)} stands in it twice.", NOT_WRITTEN_RIGHT)
         names.add(tensor.name)
         if tensor.offset < end:
             cursor.fail(f"the data of tensor {quoted(tensor.name)} overlaps the one before it.")
