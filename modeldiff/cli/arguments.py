@@ -230,7 +230,7 @@ def _add_kept(commands: _Commands) -> None:
         nargs="?",
         default="all",
         metavar="WHAT",
-        help=f"one of {', '.join(LISTS[1:])}, or owner/name[@revision] (default: all but that)",
+        help=f"{', '.join(LISTS)}, or owner/name[@revision] (default: all)",
     )
     add_json(listing)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
+from urllib.parse import unquote
 
 from modeldiff.errors import InvalidOption
 from modeldiff.text.quoting import quoted
@@ -16,7 +17,10 @@ _Value = TypeVar("_Value")
 _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([kMGT]?B)", re.ASCII | re.IGNORECASE)
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _OWNER = re.compile(r"\w[\w.-]{0,95}", re.ASCII)
-_PREFIX = re.compile(r"(?:s3|gs|az|https?)://[^\s/@?#,]+(?:/[^\s?#,]*)?")
+_PREFIX = re.compile(
+    r"(?P<root>https?://[\w.:\[\]-]+(?=/|$)|(?:s3|gs|az)://(?=\w))(?P<path>[^\s?#,]*)",
+    re.ASCII | re.IGNORECASE,
+)
 _NAME = re.compile(r"\w[\w.-]{0,95}/\w[\w.-]{0,95}", re.ASCII)
 
 
@@ -81,7 +85,9 @@ class StoreAccess:
     prefixes: tuple[str, ...] = ()
 
     def names(self, address: str) -> bool:
-        """Whether ``address`` lies below one of the prefixes."""
+        """Whether ``address`` lies below one of the prefixes, and does not lead up again."""
+        if ".." in re.split(r"[/\\]", unquote(address)):
+            return False
         return any(f"{address}/".startswith(f"{prefix}/") for prefix in self.prefixes)
 
     def allows(self, address: str) -> bool:
@@ -165,8 +171,9 @@ def store_access(text: str) -> StoreAccess:
     """``off``, ``all``, or prefixes with commas between them."""
     if text.lower() in ("off", "all"):
         return StoreAccess(all=text.lower() == "all")
-    prefixes = tuple(part.strip().rstrip("/") for part in text.split(",") if part.strip())
-    if not prefixes or not all(map(_PREFIX.fullmatch, prefixes)):
+    parts = [_PREFIX.fullmatch(part.strip()) for part in text.split(",") if part.strip()]
+    prefixes = tuple(f"{m['root'].lower()}{m['path']}".rstrip("/") for m in parts if m)
+    if not prefixes or len(prefixes) < len(parts):
         raise ValueError(text)
     return StoreAccess(prefixes=prefixes)
 

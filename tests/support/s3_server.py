@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import obstore
+from obstore.store import S3Store
 
 BUCKET = "models"
 SECRET = "s3cr3t-and-never-shown"
@@ -42,7 +44,7 @@ def s3_server() -> Iterator[str]:
         address = f"http://127.0.0.1:{port}"
         for _ in range(100):
             try:
-                put(address, "")
+                _make_bucket(address)
                 break
             except OSError:
                 time.sleep(0.1)
@@ -55,14 +57,21 @@ def s3_server() -> Iterator[str]:
         server.wait()
 
 
-def put(address: str, key: str, content: bytes = b"") -> None:
-    """Write an object, or with an empty key make the bucket."""
-    request = urllib.request.Request(
-        f"{address}/{BUCKET}/{key}".rstrip("/"),
-        content,
-        {"Content-Type": "application/octet-stream"},
-        method="PUT",
+def put(address: str, key: str, content: bytes) -> None:
+    """Write an object."""
+    store = S3Store(
+        BUCKET,
+        endpoint=address,
+        access_key_id="key",
+        secret_access_key=SECRET,
+        region="us-east-1",
+        client_options={"allow_http": True},
     )
+    obstore.put(store, key, content)
+
+
+def _make_bucket(address: str) -> None:
+    request = urllib.request.Request(f"{address}/{BUCKET}", method="PUT")
     with urllib.request.urlopen(request, timeout=60):
         pass
 

@@ -12,6 +12,7 @@ from huggingface_hub import constants
 
 from modeldiff.checkpoints import open_checkpoint, parse_reference
 from modeldiff.checkpoints.hub.revisions import hub_revisions, revision_order
+from modeldiff.cli import main
 from modeldiff.errors import (
     AccessDenied,
     CheckpointNotFound,
@@ -21,6 +22,9 @@ from modeldiff.errors import (
 )
 from tests.support.local_hub import LocalHub
 from tests.support.safetensors_files import simple, write_sharded
+from tests.unit.test_documents import require_valid
+
+DEMO = Path(__file__).parents[2] / "demo"
 
 
 @pytest.fixture
@@ -197,3 +201,40 @@ class TestRevisions:
         with pytest.raises(AccessDenied):
             hub_revisions("owner/name")
         assert not hub.requests
+
+
+class TestCommands:
+    def test_what_a_repository_has_is_listed(
+        self, hub: LocalHub, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for label in ("", "@step10", "@step9"):
+            publish(hub, {"b.safetensors": simple("b")}, f"owner/name{label}")
+        publish(hub, {"x/a-Q8_0.gguf": b"GGUF", "x/a-Q4_0.gguf": b"GGUF"})
+        assert main(["list", "owner/name/x"]) == 0
+        shown = capsys.readouterr().out
+        assert shown.index("owner/name@step9/x ") < shown.index("owner/name@step10/x ")
+        assert "owner/name/x:Q4_0" in shown
+        assert main(["list", "owner/name@step9", "--json"]) == 0
+        listed = json.loads(capsys.readouterr().out)
+        require_valid(listed, "list")
+        assert [entry["reference"] for entry in listed["weights"]] == ["owner/name@step9:b"]
+        assert [entry["revision"] for entry in listed["revisions"]] == ["main", "step9", "step10"]
+
+    def test_what_is_no_repository(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["list", "demo:base"]) == 1
+        assert "no repository" in capsys.readouterr().err
+
+    def test_a_streamed_diff_keeps_nothing(
+        self, hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for side in ("base", "tuned"):
+            shutil.copytree(DEMO / side, hub.root / "owner" / "demos" / side)
+        options = ["--no-cache", "--json", "--device", "cpu"]
+        references = ["owner/demos/base", "owner/demos/tuned"]
+        assert main(["diff", *references, "--stream", *options]) == 0
+        streamed = json.loads(capsys.readouterr().out)
+        assert not list((tmp_path / "huggingface").rglob("*.safetensors"))
+        assert main(["diff", *references, *options]) == 0
+        downloaded = json.loads(capsys.readouterr().out)
+        assert len(list((tmp_path / "huggingface").rglob("*.safetensors"))) == 2
+        assert streamed["tensors"] == downloaded["tensors"]

@@ -16,13 +16,14 @@ import modeldiff
 from modeldiff.checkpoints import Checkpoint, open_checkpoint, parse_reference
 from modeldiff.checkpoints.names import model_name
 from modeldiff.checkpoints.stores import connections, website
-from modeldiff.checkpoints.stores.access import may_connect
+from modeldiff.checkpoints.stores.access import may_connect, may_read_store
 from modeldiff.checkpoints.stores.read_ahead import FAR_BLOCK, MOST_BLOCKS, ReadAhead
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
     CheckpointError,
     CheckpointNotFound,
+    InvalidOption,
     MissingExtra,
     ModeldiffError,
     NoWeights,
@@ -343,6 +344,17 @@ class TestAccess:
             with pytest.raises(AccessDenied, match="alone"):
                 open_checkpoint(address)
 
+    @pytest.mark.parametrize(
+        "text",
+        ["s3://", "ftp://x", "https://", "all, off", "https://u@h/x", "models", "https://h/?"],
+    )
+    def test_a_slip_in_the_setting_opens_nothing(
+        self, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
+        monkeypatch.setenv("MODELDIFF_STORES", text)
+        with pytest.raises(InvalidOption):
+            may_read_store("s3://models/x")
+
     def test_a_redirection_leads_to_no_private_address(
         self, server: None, web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -353,9 +365,10 @@ class TestAccess:
             web.moved = {
                 "/base/model.safetensors": f"{secret.url}/x.safetensors",
                 "/base/again.safetensors": "/x.safetensors",
+                "/base/up.safetensors": f"{web.url}/base/%2e%2e/x.safetensors",
             }
             monkeypatch.setenv("MODELDIFF_STORES", f"{web.url}/base")
-            for name in ("model", "again"):  # to another server, and elsewhere at this one
+            for name in ("model", "again", "up"):  # to another server, and elsewhere at this one
                 with pytest.raises(AccessDenied, match="private network"):
                     open_checkpoint(f"{web.url}/base/{name}.safetensors")
             assert not secret.requests

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from modeldiff.checkpoints.recipes.low_rank import LowRankUpdate
-from modeldiff.checkpoints.recipes.trained_whole import AddedVector, ReplacedRows
+from modeldiff.checkpoints.recipes.adapted.low_rank import LowRankUpdate
+from modeldiff.checkpoints.recipes.adapted.trained_whole import AddedVector, ReplacedRows
 from modeldiff.checkpoints.tensor import TensorInfo
 
 MERGED_HERE = "with an adapter's update, merged here"

@@ -17,7 +17,7 @@ from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.changes.relation import Relation
 from modeldiff.changes.relations.sampling import RUN_LENGTH, spread
 from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
-from modeldiff.checkpoints.recipes.without_update import rank_of_update, without_update
+from modeldiff.checkpoints.recipes.adapted.without_update import rank_of_update, without_update
 from modeldiff.checkpoints.tensor import TensorUnreadable
 
 _Fetching = Callable[[int, int], None]

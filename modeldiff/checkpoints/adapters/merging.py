@@ -15,9 +15,9 @@ from modeldiff.checkpoints.adapters.patterns import Patterns
 from modeldiff.checkpoints.adapters.stored_parts import ModuleParts, StoredParts
 from modeldiff.checkpoints.formats.adapters import MERGE_IT
 from modeldiff.checkpoints.formats.tied_heads import is_embedding, is_head
+from modeldiff.checkpoints.recipes.adapted.low_rank import MOST_HELD, Factor, LowRankUpdate
+from modeldiff.checkpoints.recipes.adapted.trained_whole import AddedVector, ReplacedRows, Rounded
 from modeldiff.checkpoints.recipes.floats import COMPUTED
-from modeldiff.checkpoints.recipes.low_rank import MOST_HELD, Factor, LowRankUpdate
-from modeldiff.checkpoints.recipes.trained_whole import AddedVector, ReplacedRows, Rounded
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
 from modeldiff.text.quoting import quoted

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from modeldiff.checkpoints.config_only.catalog import catalog_names
 from modeldiff.checkpoints.references import demo_names
+from modeldiff.cli.arguments import LISTS
 from modeldiff.cli.schemas.published import DOCUMENTS
 from modeldiff.results.gallery.collection import GALLERY, gallery_names
 
 _LONGEST_LINE = 72
 _REFERENCES = ("REF", "BASE", "TARGET")
 _FILES = (*_REFERENCES, "FILE", "RESULT")
-_WORDS = {"RESULT": ("last",), "NAME": tuple(DOCUMENTS)}
+_WORDS = {"RESULT": ("last",), "NAME": tuple(DOCUMENTS), "WHAT": LISTS}
 
 
 @dataclass(frozen=True)

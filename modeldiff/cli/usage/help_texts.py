@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Mapping
 
 REFERENCES = (
-    "A reference is a folder, one .safetensors file, owner/name[@revision] on the Hugging Face "
-    "Hub, a demo checkpoint (demo:base) or, without weights, catalog:NAME or a config.json; "
-    "modeldiff list names what is at hand."
+    "A reference is a folder, one file of weights, owner/name[@revision][/path] on the Hugging "
+    "Face Hub, an address (s3://, gs://, az://, https://), each with :TAG behind it for one of "
+    "several sets of weights, a demo checkpoint (demo:base) or, without weights, catalog:NAME or a "
+    "config.json; modeldiff list names what is at hand."
 )
 EXIT_CODES_TEXT = (
     "Exit codes: 0 done; 1 an error, with a hint what to do; 2 wrong usage; 130 "
@@ -53,7 +54,11 @@ EXAMPLES: Mapping[str, str] = {
             "modeldiff check ./base ./tuned --fail-if 'whole.unchanged_pct > 99' \\",
             "    --fail-if 'nonfinite_target > 0' --junit check.xml --markdown check.md",
         ),
-        "list": ("modeldiff list", "modeldiff list results --json"),
+        "list": (
+            "modeldiff list",
+            "modeldiff list results --json",
+            "modeldiff list EleutherAI/pythia-1b",
+        ),
         "open": (
             "modeldiff open last",
             "modeldiff open gallery:demo-lora",

@@ -15,9 +15,9 @@ from modeldiff.changes.drilldown.pair_reader import MatrixPair, PairReader
 from modeldiff.changes.drilldown.spectrum.panels import Totals, panels
 from modeldiff.changes.drilldown.spectrum.spectrum import Floats, SingularValues
 from modeldiff.checkpoints import Checkpoint, TensorInfo
+from modeldiff.checkpoints.recipes.adapted.low_rank import LowRankUpdate, update_factors
+from modeldiff.checkpoints.recipes.adapted.without_update import without_update
 from modeldiff.checkpoints.recipes.element_slice import ElementSlice
-from modeldiff.checkpoints.recipes.low_rank import LowRankUpdate, update_factors
-from modeldiff.checkpoints.recipes.without_update import without_update
 
 
 class KnownUpdate(NamedTuple):

@@ -51,7 +51,7 @@ from modeldiff.changes.drilldown.spectrum.rank_check import (
 from modeldiff.changes.drilldown.spectrum.select import algebra_for
 from modeldiff.changes.drilldown.spectrum.spectrum import Floats, Matrix, SingularValues
 from modeldiff.checkpoints import Checkpoint
-from modeldiff.checkpoints.recipes.without_update import without_update
+from modeldiff.checkpoints.recipes.adapted.without_update import without_update
 from modeldiff.errors import InvalidOption
 
 _SMALL_SIDE = 1024

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from modeldiff.checkpoints.recipes.adapted.low_rank import LowRankUpdate
+from modeldiff.checkpoints.recipes.adapted.trained_whole import AddedVector, ReplacedRows
 from modeldiff.checkpoints.recipes.element_slice import ElementSlice, slice_elements
-from modeldiff.checkpoints.recipes.low_rank import LowRankUpdate
-from modeldiff.checkpoints.recipes.trained_whole import AddedVector, ReplacedRows
 from modeldiff.checkpoints.selected_rows import SelectedRows, select_rows
 from modeldiff.checkpoints.tensor import TensorInfo
 

@@ -1,0 +1,1 @@
+"""What an adapter makes of its base's tensors."""
