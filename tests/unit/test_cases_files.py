@@ -227,7 +227,7 @@ def test_doubled_layers_are_counted_on_both_sides(tmp_path: Path) -> None:
 def gptq(name: str, matrix: torch.Tensor) -> Tensors:
     stem, (out, inner) = name.removesuffix("weight"), matrix.shape
     codes = torch.arange(inner // 8 * out, dtype=torch.int32).view(inner // 8, out)
-    return {f"{stem}qweight": codes, f"{stem}scales": torch.ones(1, out).half()}
+    return {f"{stem}qweight": codes, f"{stem}scales": torch.ones(5, out).half()}
 
 
 def bnb4(name: str, matrix: torch.Tensor) -> Tensors:
@@ -242,9 +242,10 @@ def bnb4(name: str, matrix: torch.Tensor) -> Tensors:
 def fp8(name: str, matrix: torch.Tensor) -> Tensors:
     scale = matrix.float().abs().max() / 448
     codes = (matrix.float() / scale).to(torch.float8_e4m3fn)
-    return {name: codes, name.replace(".weight", ".weight_scale_inv"): scale.reshape(1, 1)}
+    return {name: codes}
 
 
+# Of none can values be told: groups that do not divide, no quant_state, no scale.
 PACKED: Mapping[str, tuple[Callable[[str, torch.Tensor], Tensors], dict[str, Any]]] = {
     "GPTQ": (gptq, {"quant_method": "gptq", "bits": 4}),
     "bitsandbytes": (bnb4, {"quant_method": "bitsandbytes", "load_in_4bit": True}),

@@ -326,35 +326,6 @@ def test_a_change_in_one_part_is_that_parts_alone(folder: Path, tmp_path: Path, 
     assert Comparison.of(base, target).key != unchanged.key
 
 
-def test_packed_experts_are_split_as_their_values_are(tmp_path: Path) -> None:
-    """gpt-oss's MXFP4: the parts, unpacked by transformers, against what it makes of the whole."""
-    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
-
-    name = "model.layers.0.mlp.experts.gate_up_proj"
-    blocks = torch.randint(0, 256, (EXPERTS, 2 * 8, 3, 16), dtype=torch.uint8)
-    scales = torch.randint(120, 130, (EXPERTS, 2 * 8, 3), dtype=torch.uint8)
-    save_file({f"{name}_blocks": blocks, f"{name}_scales": scales}, tmp_path / "model.safetensors")
-    (tmp_path / "config.json").write_text('{"model_type": "gpt_oss"}')
-    checkpoint = open_checkpoint(str(tmp_path))
-    whole = {tensor.name: tensor for tensor in checkpoint.tensors}
-    architecture = understand(checkpoint)
-    assert_nothing_lost_or_doubled(checkpoint, architecture)
-    shapes = {p.shape for p in architecture.parameters if p.role == "quantised"}
-    assert shapes == {(8, 3 * 16 * 2)}
-    cut = {
-        (p.place.component, p.place.parameter, p.place.expert): torch.from_numpy(
-            elements_of(p.tensor, whole[p.tensor.name])
-        )
-        for p in architecture.parameters
-    }
-    values = convert_moe_packed_tensors(blocks, scales)  # [experts, in, gate and up in turn]
-    for first, part in enumerate(("gate", "up")):
-        for expert in range(EXPERTS):
-            own = blocks.reshape(-1)[cut[f"mlp.experts.{part}_proj", "weight", expert]]
-            unpacked = convert_moe_packed_tensors(own[None], scales[expert, first::2][None])[0]
-            assert torch.equal(unpacked, values[expert, :, first::2])
-
-
 @pytest.mark.parametrize("width", [64, 96])
 def test_what_looks_beside_a_model_is_split_by_its_own_sizes(tmp_path: Path, width: int) -> None:
     """Qwen-VL's vision tower against its attention's own ``reshape(seq, 3, heads, -1)``; the text

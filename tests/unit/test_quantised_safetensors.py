@@ -521,3 +521,34 @@ def test_a_recipes_operands_are_its_files_bytes(tmp_path: Path) -> None:
 
 def _pieces(tensors: tuple[TensorInfo, ...]) -> list[Any]:
     return [piece for tensor in tensors for piece in tensor.pieces]
+
+
+def test_gpt_oss_experts_meet_those_of_a_plain_copy(tmp_path: Path) -> None:
+    """The packed ones are [out, in] with gate and up in turn, the plain ones [in, out]."""
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+
+    torch.manual_seed(2)
+    width, inner, experts = 64, 64, 2
+    stem = "model.layers.0."
+    packed: Tensors = {
+        f"{stem}input_layernorm.weight": torch.ones(width).bfloat16(),
+        f"{stem}post_attention_layernorm.weight": torch.ones(width).bfloat16(),
+        f"{stem}mlp.router.weight": torch.randn(experts, width).bfloat16(),
+    }
+    plain = dict(packed)
+    for part, outputs in (("gate_up_proj", 2 * inner), ("down_proj", width)):
+        blocks = torch.randint(0, 256, (experts, outputs, width // 32, 16), dtype=torch.uint8)
+        scales = torch.randint(118, 122, (experts, outputs, width // 32), dtype=torch.uint8)
+        packed[f"{stem}mlp.experts.{part}_blocks"] = blocks
+        packed[f"{stem}mlp.experts.{part}_scales"] = scales
+        plain[f"{stem}mlp.experts.{part}"] = convert_moe_packed_tensors(
+            blocks, scales, dtype=torch.bfloat16
+        )
+    config = {"model_type": "gpt_oss", "hidden_size": width, "num_local_experts": experts}
+    folders = [write(tmp_path / "plain", plain, config), write(tmp_path / "mx", packed, config)]
+    changes = diff(*map(str, folders), device="cpu", cache=False)
+    components = {change.pair.place.component for change in changes}
+    assert {"mlp.experts.gate_proj", "mlp.experts.up_proj"} <= components
+    for change in changes:
+        assert change.statistics is not None, change.pair
+        assert change.statistics.unchanged_pct == 100, change.pair

@@ -171,6 +171,10 @@ def parse_state(raw: bytes) -> dict[str, Any]:
 def unpacked_words(words: npt.NDArray[np.uint32], bits: int) -> npt.NDArray[np.uint8]:
     """Codes of ``bits`` bits that lie one after the other in each row of words, lowest first."""
     octets = np.ascontiguousarray(words).view(np.uint8)
+    if 8 % bits == 0:
+        shifts = np.arange(0, 8, bits, dtype=np.uint8)
+        whole = octets[..., np.newaxis] >> shifts & np.uint8((1 << bits) - 1)
+        return whole.reshape(len(octets), -1)
     flat = np.unpackbits(octets, axis=-1, bitorder="little")
     each = flat[:, : flat.shape[1] // bits * bits].reshape(len(flat), -1, bits)
     return np.packbits(each, axis=-1, bitorder="little")[..., 0]

@@ -134,13 +134,15 @@ class ScaledCodes:
         return _Decoder(self, arithmetic, self.scales.open(read), self.zeros.open(read), read)
 
 
-def read_order(read: Fill, tensor: TensorInfo, grid: Grid) -> npt.NDArray[np.uint32]:
-    """The group of each column. Raises ``TensorUnreadable`` where there is no such group."""
+def read_order(read: Fill, tensor: TensorInfo, grid: Grid) -> npt.NDArray[np.uint32] | None:
+    """The group of each column; None where groups are the runs of the ``grid``. Raises
+    ``TensorUnreadable`` where there is no such group."""
     order = read_raw(read, tensor, 0, tensor.elements).view(np.int32)
     groups = -(-grid.columns // grid.block_columns)
     if order.size != grid.columns or order.min() < 0 or order.max() >= groups:
         raise TensorUnreadable(f"its g_idx names groups that are not there: it has {groups:,}")
-    return order.astype(np.uint32)
+    runs = np.arange(grid.columns, dtype=np.int32) // grid.block_columns
+    return None if np.array_equal(order, runs) else order.astype(np.uint32)
 
 
 class Arithmetic:
