@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from modeldiff.checkpoints.addresses.store_names import address_parts
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.source import FileStat
+from modeldiff.checkpoints.stores.read_ahead import Content
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -81,24 +82,28 @@ class Bucket:
 
     def readinto(self, name: str, stat: FileStat, buffer: memoryview, offset: int) -> None:
         """As ``Objects`` has it."""
+        buffer[:] = self.fetch(name, stat, offset, len(buffer))
+
+    def fetch(self, name: str, stat: FileStat, offset: int, count: int) -> Content:
+        """As ``Objects`` has it: the library's own memory, not copied."""
         import obstore
 
         identity = str(stat.identity[0])
-        if offset + len(buffer) > stat.size:
+        if offset + count > stat.size:
             self._refuse_change(name)
         with self._translating(name):
             answer = obstore.get(
                 self._store,
                 self._full(name),
-                options={"range": (offset, offset + len(buffer)), "if_match": identity},
+                options={"range": (offset, offset + count), "if_match": identity},
             )
             # A store that knows no conditions answers with another version.
             if self._stat(answer.meta, name) != stat:
                 self._refuse_change(name)
             content = answer.bytes()
-        if len(content) != len(buffer):
+        if len(content) != count:
             raise StoreUnreachable(f"{self._where(name)}: the answer broke off.", hint="Try again.")
-        buffer[:] = memoryview(content)
+        return memoryview(content)
 
     def _full(self, name: str) -> str:
         return f"{self._folder}/{name}".strip("/")

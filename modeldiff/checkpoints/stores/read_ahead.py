@@ -10,27 +10,42 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
+from typing import Protocol
 
 from modeldiff.checkpoints.source import ByteReader
 
+Content = bytes | bytearray | memoryview
+
 FAR_BLOCK = 4 << 20
 AHEAD = 8
-MOST_BLOCKS = 14
-"""Of one file: those ahead, and those that threads still read in. 56 MiB a side."""
+MOST_BLOCKS = 16
+"""Of one file: those ahead, and those that threads still read in. 64 MiB a side."""
+_MOST_FOR_SAMPLES = 12
+"""A sample from no more blocks than these is read by way of them: they are wanted next anyway, and
+a request for each of its runs would cost more."""
 _SMALL = 64 << 10
 """A read of fewer bytes is a sample's: it fetches no block."""
 _AT_ONCE = 16
 
 
+class FarReader(ByteReader, Protocol):
+    """A file's bytes that are far away."""
+
+    def fetch(self, offset: int, count: int) -> Content:
+        """The file's bytes from byte ``offset`` on, ``count`` of them, in memory of their own.
+        Raises as ``readinto`` does."""
+        ...
+
+
 class ReadAhead:
     """Reads a file of ``size`` bytes by way of ``far``, from any thread. See ``ByteReader``."""
 
-    def __init__(self, far: ByteReader, size: int) -> None:
+    def __init__(self, far: FarReader, size: int) -> None:
         self._far = far
         self._size = size
         self._lock = threading.Lock()
-        self._blocks: dict[int, Future[bytearray]] = {}
-        self._ranges: dict[tuple[int, int], Future[bytearray]] = {}
+        self._blocks: dict[int, Future[Content]] = {}
+        self._ranges: dict[tuple[int, int], Future[Content]] = {}
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
@@ -58,8 +73,10 @@ class ReadAhead:
         """Fetches what is not under way yet: as a few blocks where these are enough, else range by
         range, all at once."""
         spans = [(start // FAR_BLOCK, (start + count - 1) // FAR_BLOCK) for start, count in ranges]
-        numbers = {number for first, last in spans for number in range(first, last + 1)[:AHEAD]}
-        if len(numbers) < AHEAD:
+        numbers = {
+            number for first, last in spans for number in range(first, last + 1)[:MOST_BLOCKS]
+        }
+        if len(numbers) <= _MOST_FOR_SAMPLES:
             for number in sorted(numbers):
                 self._block(number, ahead=0)
             return
@@ -90,7 +107,7 @@ class ReadAhead:
 
     def _block(
         self, number: int, *, ahead: int, only_known: bool = False
-    ) -> Future[bytearray] | None:
+    ) -> Future[Content] | None:
         """A block that is here or under way, and as many behind it asked for. None for one that is
         not, where only such are wanted."""
         last = max(self._size - 1, 0) // FAR_BLOCK
@@ -113,18 +130,15 @@ class ReadAhead:
     def _length(self, number: int) -> int:
         return max(min(FAR_BLOCK, self._size - number * FAR_BLOCK), 0)
 
-    def _content(self, waiting: Future[bytearray], start: int, count: int) -> bytearray:
+    def _content(self, waiting: Future[Content], start: int, count: int) -> Content:
         """What a request brings; asked for anew where others crowded it out before it began."""
         try:
             return waiting.result()
         except CancelledError:
             return self._fetch(start, count)
 
-    def _fetch(self, start: int, count: int) -> bytearray:
-        content = bytearray(count)
-        if count:
-            self._far.readinto(memoryview(content), start)
-        return content
+    def _fetch(self, start: int, count: int) -> Content:
+        return self._far.fetch(start, count) if count else b""
 
 
 @cache
