@@ -34,7 +34,7 @@ def test_it_says_what_differs(open_page: OpenPage, llamas: dict[str, str]) -> No
     shown = plainly(words(app))
     assert "3 reserved tokens got names: <|finetune_right_pad_id|>" in shown
     assert "The target's template tells the model of its tools" in shown
-    assert "Writing also ends at <|eom_id|>" in shown
+    assert "Generation also ends at <|eom_id|>" in shown
     assert "made from meta-llama/Llama-3.1-8B" in shown
 
 

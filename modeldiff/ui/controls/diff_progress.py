@@ -36,7 +36,7 @@ _STATE = "diff_state"
 
 _WORDS = JobWords(
     name="diff",
-    queued="Waiting to start",
+    behind="Waiting for another diff to finish",
     fetching="Downloading",
     reading="Measuring",
     start="Measure",

@@ -29,7 +29,7 @@ _PATIENCE = 0.6
 then."""
 _WORDS = JobWords(
     name="drill_down",
-    queued="Waiting to start",
+    behind="Waiting for another drill-down to finish",
     fetching="Downloading the file that holds it",
     reading="Reading",
     computing="Computing",

@@ -57,13 +57,14 @@ class ResultOrJob(Generic[_Result]):
 class JobWords:
     """What a panel calls a kind of job and its stages.
 
-    ``name`` is part of the widgets' keys. ``computing`` is the stage after all is read, empty where
+    ``name`` is part of the widgets' keys. ``behind`` introduces the pair that is waited for.
+    ``computing`` is the stage after all is read, empty where
     there is none. ``before``, ``stopped`` and ``failed`` introduce the button that starts it:
     for the first time, and after either end.
     """
 
     name: str
-    queued: str
+    behind: str
     fetching: str
     reading: str
     start: str
@@ -215,11 +216,11 @@ def _queue(job: JobSnapshot, words: JobWords) -> str:
     """What a job waits for, whose that is and for how long, as far as it is known."""
     place = job.place
     if place is None or not place.names:
-        return words.queued
+        return "Waiting to start"
     owner = f", asked for by {plain(place.owner)}" if place.owner else ""
     left = "" if place.seconds_left is None else f", {format_duration(place.seconds_left)} left"
     more = f", then {place.ahead - 1:,} more" if place.ahead > 1 else ""
-    return f"{words.queued}: {plain(place.names)}{owner}{left}{more}"
+    return f"{words.behind}: {plain(place.names)}{owner}{left}{more}"
 
 
 def _whose(job: JobSnapshot) -> str:
