@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -260,6 +261,22 @@ class TestAgainstSafetensors:
         assert facts["kv_heads"] == "2" and facts["rope_theta"] == "500,000"
         assert facts["stored_types"].startswith("Q8_0")
         assert 8.5 < float(facts["bits_per_weight"]) < 8.6
+
+    @pytest.mark.parametrize(("layers", "act"), [(LAYERS, "silu"), (LAYERS + 1, None)])
+    def test_a_config_beside_it_fills_what_it_leaves_unsaid(
+        self, llama: Path, tmp_path: Path, layers: int, act: str | None
+    ) -> None:
+        """Where it is of that model, by its sizes; what the file says itself stands."""
+        path = shutil.copy(llama / "llama-F16.gguf", tmp_path)
+        alone = open_checkpoint(str(path))
+        sizes = {"hidden_size": HIDDEN, "num_attention_heads": HEADS, "vocab_size": VOCABULARY}
+        config = {**sizes, "num_hidden_layers": layers, "hidden_act": "silu", "rope_theta": 1.0}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        checkpoint = open_checkpoint(str(path))
+        assert checkpoint.config is not None and alone.config is not None
+        assert checkpoint.config.get("hidden_act") == act
+        assert checkpoint.config["rope_theta"] == 500_000.0
+        assert (checkpoint.fingerprint == alone.fingerprint) == (act is None)
 
 
 def one_layer(
