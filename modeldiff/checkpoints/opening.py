@@ -20,6 +20,7 @@ from modeldiff.checkpoints.formats.config_json import (
     CONFIG_NAME,
     MAX_CONFIG_BYTES,
     PARAMS_NAME,
+    is_of_same_model,
     parse_config,
 )
 from modeldiff.checkpoints.formats.format import Format
@@ -82,8 +83,11 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
                 raise
             raise explained from error
         assembly = format.read_headers(source, files)
-    of_files = assembly.config, None, ()
-    config, config_bytes, config_warnings = of_files if assembly.config else _read_config(source)
+    config, config_bytes, config_warnings = _read_config(source)
+    if assembly.config and config is not None and is_of_same_model(config, assembly.config):
+        config = {**config, **assembly.config}
+    elif assembly.config:
+        config, config_bytes, config_warnings = assembly.config, None, ()
     tensors, unfit = with_values(assembly.tensors, config, _peek(source))
     return Checkpoint(
         reference=source.reference,

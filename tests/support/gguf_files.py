@@ -57,12 +57,15 @@ def write_gguf(
     entries: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a file whose matrices are of ``kind``, its vectors F32, as converters do. Of
-    ``entries``, behind the architecture's name, whole numbers are U32 and fractions F32."""
+    ``entries``, behind the architecture's name, whole numbers are U32, fractions F32,
+    lists arrays."""
     writer = gguf.GGUFWriter(path, architecture)
     for key, value in (entries or {}).items():
         whole = key if key.startswith(("split.", "general.")) else f"{architecture}.{key}"
         if key.startswith("split."):
             (writer.add_int32 if "tensors" in key else writer.add_uint16)(whole, value)
+        elif isinstance(value, list):
+            writer.add_array(whole, value)
         elif isinstance(value, int):
             writer.add_uint32(whole, value)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,6 +217,22 @@ class TestAgainstSafetensors:
         assert "the other rotary order" in narrative.likeness[0]
         assert "Nothing but the quantisation: what else moved" in narrative.likeness[1]
 
+    @pytest.mark.parametrize("kind", ["F32", "BF16", "Q8_0"])
+    def test_norms_with_one_added_by_mistake_are_named(
+        self, llama: Path, tmp_path: Path, kind: str
+    ) -> None:
+        """Norms are near 1, so that one more is nearly twice as much: that is not what is said."""
+        converted = {
+            name: values + np.float32(1) if "norm" in name else values
+            for name, values in llama_tensors(llama_weights(), HEADS, KV_HEADS).items()
+        }
+        target = write_gguf(tmp_path / "plus.gguf", "llama", converted, kind, ENTRIES)
+        narrative = narrate(changes_between(llama / "hf", target))
+        words = " ".join((*narrative.facts, *narrative.likeness))
+        assert "5 tensors differ by 1 in every element" in words
+        assert "stores as w and the other as 1 + w" in words
+        assert "times 2" not in words
+
     def test_a_result_that_was_kept_says_the_stored_type(self, llama: Path) -> None:
         changes = changes_between(llama / "hf", llama / "llama-Q8_0.gguf")
         again = ChangeTable(changes_of(table_of(changes)))
@@ -244,6 +261,22 @@ class TestAgainstSafetensors:
         assert facts["kv_heads"] == "2" and facts["rope_theta"] == "500,000"
         assert facts["stored_types"].startswith("Q8_0")
         assert 8.5 < float(facts["bits_per_weight"]) < 8.6
+
+    @pytest.mark.parametrize(("layers", "act"), [(LAYERS, "silu"), (LAYERS + 1, None)])
+    def test_a_config_beside_it_fills_what_it_leaves_unsaid(
+        self, llama: Path, tmp_path: Path, layers: int, act: str | None
+    ) -> None:
+        """Where it is of that model, by its sizes; what the file says itself stands."""
+        path = shutil.copy(llama / "llama-F16.gguf", tmp_path)
+        alone = open_checkpoint(str(path))
+        sizes = {"hidden_size": HIDDEN, "num_attention_heads": HEADS, "vocab_size": VOCABULARY}
+        config = {**sizes, "num_hidden_layers": layers, "hidden_act": "silu", "rope_theta": 1.0}
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        checkpoint = open_checkpoint(str(path))
+        assert checkpoint.config is not None and alone.config is not None
+        assert checkpoint.config.get("hidden_act") == act
+        assert checkpoint.config["rope_theta"] == 500_000.0
+        assert (checkpoint.fingerprint == alone.fingerprint) == (act is None)
 
 
 def one_layer(
@@ -275,6 +308,15 @@ class TestConversions:
             else:
                 np.testing.assert_array_equal(in_pairs(given, 2), rows)
                 assert not np.array_equal(given, rows)
+
+    def test_layers_may_have_other_numbers_of_heads(self, tmp_path: Path) -> None:
+        rows = numbered(16, 32)
+        entries = {"attention.head_count": [4, 2], "attention.head_count_kv": [2, 1]}
+        stored = {f"blk.{n}.attn_k.weight": in_pairs(rows, 2 - n) for n in (0, 1)}
+        path = write_gguf(tmp_path / "uneven.gguf", "llama", stored, "F32", entries)
+        checkpoint = open_checkpoint(str(path))
+        for tensor in checkpoint.tensors:
+            np.testing.assert_array_equal(values_of(checkpoint, tensor), rows)
 
     @pytest.mark.parametrize("kind", ["Q4_0", "Q8_0", "F16"])
     def test_permuted_rows_of_blocks_and_biases(self, tmp_path: Path, kind: str) -> None:

@@ -34,6 +34,7 @@ def fill_from_boxes(
     that make up the whole. Raises what ``read`` raises."""
     elements = buffer.view(UNSIGNED[width])
     axes = tuple((size, prod(shape[axis + 1 :])) for axis, size in enumerate(shape))
+    near = _near(pieces, axes[0][1], first, first + elements.size) if axes else pieces
     done = 0
     for begin, box_axes in whole_boxes(axes, first, first + elements.size):
         counts = [count for count, _ in box_axes]
@@ -41,7 +42,7 @@ def fill_from_boxes(
         start = tuple(int(index) for index in np.unravel_index(begin, shape))
         box = box.reshape((1,) * (len(shape) - len(counts)) + tuple(counts))
         had = np.zeros(box.shape, np.bool_)
-        for piece in pieces:
+        for piece in near:
             share = _shared(piece, start, box.shape)
             if share is None:
                 continue
@@ -53,6 +54,17 @@ def fill_from_boxes(
             return False
         done += box.size
     return True
+
+
+def _near(pieces: tuple[Piece, ...], row: int, first: int, last: int) -> list[Piece]:
+    """Those that have some of the rows, of ``row`` elements, in which elements ``first`` to
+    ``last`` lie: of thousands most have none of them."""
+    begin, end = first // row, -(-last // row)
+    return [
+        piece
+        for piece in pieces
+        if not piece.start or (piece.start[0] < end and begin < piece.start[0] + piece.shape[0])
+    ]
 
 
 class _Share(NamedTuple):

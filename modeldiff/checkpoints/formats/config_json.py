@@ -15,6 +15,7 @@ PARAMS_NAME = "params.json"
 """What Meta's and Mistral's own files have in its place."""
 GENERATION_CONFIG_NAME = "generation_config.json"
 MAX_CONFIG_BYTES = 5_000_000
+_SIZES = ("num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size")
 
 
 def parse_config(
@@ -31,6 +32,14 @@ def parse_config(
     if not isinstance(parsed, dict):
         return None, (f"{name} is not a JSON object and was left aside.",)
     return parsed, ()
+
+
+def is_of_same_model(beside: Mapping[str, Any], of_files: Mapping[str, Any]) -> bool:
+    """Whether a config that lies beside files, which say of themselves what model they are, can be
+    that model's: it has as many layers of the same width."""
+    return all(
+        type(of_files.get(name)) is int and beside.get(name) == of_files[name] for name in _SIZES
+    )
 
 
 def read_generation_config(checkpoint: Checkpoint) -> Mapping[str, Any] | None:

@@ -31,7 +31,8 @@ class Assembly:
 
     ``tensors`` stand in file order (files by name, then by offset), ``metadata`` is what the files
     say of themselves, ``heads`` (by file name) what was read of each. ``config`` is what they say
-    of the model, in transformers' words; None where a ``config.json`` beside them does.
+    of the model, in transformers' words, and a ``config.json`` beside them what they leave unsaid;
+    None where they say nothing.
     """
 
     tensors: tuple[TensorInfo, ...]

@@ -34,10 +34,13 @@ _ONE = 0.01
 def table_witnesses(changes: Iterable[Change]) -> tuple[Witness, ...]:
     """What the sums of single rows prove of how target came from base."""
     moved = [c for c in changes if is_moved(c) and nonfinite_of(c) == (0, 0)]
-    witnesses = [*_zeros(moved), *_factors(moved)]
-    known = explained_places(witnesses)
-    left = (change for change in moved if change.pair.place not in known)
-    return (*witnesses, *_offset_norms(left))
+    zeros = list(_zeros(moved))
+    known = explained_places(zeros)
+    offset = [c for c in moved if c.pair.place not in known and _is_offset_norm(c)]
+    # Norms are near 1, so that one more is nearly twice as much: what fits them better is said.
+    known |= {change.pair.place for change in offset}
+    factors = _factors(c for c in moved if c.pair.place not in known)
+    return (*zeros, *factors, *_offset_norms(offset))
 
 
 def _zeros(moved: Sequence[Change]) -> Iterator[Witness]:
@@ -116,18 +119,8 @@ def _factor(statistics: Statistics) -> tuple[float, float] | None:
     return sums.product / sums.base_squared, rest
 
 
-def _offset_norms(moved: Iterable[Change]) -> Iterator[Witness]:
+def _offset_norms(rows: list[Change]) -> Iterator[Witness]:
     """Norms whose every element moved by 1, as the two conventions of storing them are apart."""
-    rows = []
-    for change in moved:
-        statistics = change.statistics
-        if statistics is None or statistics.sums is None or kind_of(change) != "norms":
-            continue
-        mean, most = statistics.mean_abs_delta, statistics.max_abs_delta
-        if mean is None or most is None or statistics.sums.n < _LEAST_ELEMENTS:
-            continue
-        if most <= (1 + _SAME) * mean and abs(mean - 1) < _ONE:
-            rows.append(change)
     if rows:
         yield _witness(
             rows,
@@ -136,6 +129,20 @@ def _offset_norms(moved: Iterable[Change]) -> Iterator[Witness]:
             "This is how a norm looks that one side stores as w and the other as 1 + w: a "
             "convention that the code running the model must know.",
         )
+
+
+def _is_offset_norm(change: Change) -> bool:
+    """Whether every element moved by 1, and a factor does not tell it better."""
+    statistics = change.statistics
+    if statistics is None or statistics.sums is None or kind_of(change) != "norms":
+        return False
+    mean, most = statistics.mean_abs_delta, statistics.max_abs_delta
+    if mean is None or most is None or statistics.sums.n < _LEAST_ELEMENTS:
+        return False
+    if most > (1 + _SAME) * mean or abs(mean - 1) >= _ONE:
+        return False
+    factor = _factor(statistics)
+    return factor is None or most - mean <= factor[1]
 
 
 def _verb(rows: list[Change], one: str, more: str) -> str:

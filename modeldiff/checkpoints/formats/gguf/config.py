@@ -75,6 +75,14 @@ class ModelMetadata:
         value = self.value(key)
         return value if type(value) is int and value > 0 else 0
 
+    def count_in(self, layer: int, key: str) -> int:
+        """A whole number of one layer, where they have one each; else the one of all."""
+        value = self.metadata.get(f"{self.architecture}.{key}")
+        if not isinstance(value, tuple):
+            return self.count(key)
+        own = value[layer] if layer < len(value) else 0
+        return own if type(own) is int and own > 0 else 0
+
     def config(self, model_type: str, *, tied: bool, vocabulary: int) -> Mapping[str, Any]:
         """As transformers would have it. ``tied``: no head is stored. ``vocabulary`` are the rows
         of the embedding."""

@@ -20,7 +20,7 @@ from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
 from modeldiff.checkpoints.selected_rows import RowNumbers, select_rows
 from modeldiff.checkpoints.tensor import Strides, TensorInfo
 
-_TURNING = re.compile(r"blk\.\d+\.attn_(?P<part>[qk])\.(weight|bias)", re.ASCII)
+_TURNING = re.compile(r"blk\.(?P<layer>\d{1,5})\.attn_(?P<part>[qk])\.(weight|bias)", re.ASCII)
 _FUSED = re.compile(r"blk\.\d+\.attn_qkv\.(weight|bias)", re.ASCII)
 EMBEDDING, HEAD = "token_embd.weight", "output.weight"
 
@@ -29,7 +29,7 @@ class TensorReader:
     """Reads the tensors of one model, that was ``converted`` so and has this ``model`` metadata."""
 
     def __init__(self, converted: Converted, model: ModelMetadata) -> None:
-        self._converted = converted
+        self._converted, self._model = converted, model
         self._heads = model.count("attention.head_count")
         self._kv_heads = model.count("attention.head_count_kv") or self._heads
         self.left_in_pairs = False
@@ -59,7 +59,10 @@ class TensorReader:
         match = _TURNING.fullmatch(stored.name) if self._converted.pairs else None
         if match is None or not stored.shape or not prod(stored.shape):
             return ()
-        rows, heads = stored.shape[0], self._heads if match["part"] == "q" else self._kv_heads
+        rows, layer = stored.shape[0], int(match["layer"])
+        heads = self._model.count_in(layer, "attention.head_count")
+        if match["part"] == "k":
+            heads = self._model.count_in(layer, "attention.head_count_kv") or heads
         if not heads or rows % (2 * heads):
             self.left_in_pairs = True
             return ()
