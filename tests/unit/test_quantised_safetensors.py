@@ -449,6 +449,32 @@ class TestWords:
         assert "in INT8 and INT4-g64: relative Frobenius" in facts
         assert any(s.startswith("Nothing but the quantisation") for s in narrative.likeness)
 
+    def test_awq_scales_what_stands_before_a_matrix(self, tmp_path: Path) -> None:
+        """Norms differ, and that is no sign of another model."""
+        weights = llama()
+        stored: Tensors = dict(weights)
+        for name, weight in weights.items():
+            if name.endswith("layernorm.weight"):
+                stored[name] = (weight.float() * 1.1).bfloat16()
+            if "_proj" not in name:
+                continue
+            stem, (outputs, inputs) = name.removesuffix("weight"), weight.shape
+            scale = (weight.float().abs().max() / 8).half()
+            codes = torch.round(weight.float() / scale + 8).clamp(0, 15).to(torch.int64)
+            # Output j of a word stands at this place among its codes.
+            places = torch.tensor([0, 4, 1, 5, 2, 6, 3, 7]) * 4
+            words = (codes.T.reshape(inputs, outputs // 8, 8) << places).sum(-1)
+            eights = torch.full((1, outputs // 8), 0x88888888, dtype=torch.int64)
+            del stored[name]
+            stored[f"{stem}qweight"] = words.to(torch.uint32).view(torch.int32)
+            stored[f"{stem}qzeros"] = eights.to(torch.uint32).view(torch.int32)
+            stored[f"{stem}scales"] = scale.expand(1, outputs)
+        plain = write(tmp_path / "plain", weights, LLAMA)
+        awq = write(tmp_path / "awq", stored, LLAMA)
+        narrative = narrate(diff(str(plain), str(awq), device="cpu", cache=False))
+        assert "AWQ moves a factor of each channel" in " ".join(narrative.likeness)
+        assert "in AWQ4: relative Frobenius" in " ".join(narrative.facts)
+
 
 class TestFloors:
     def test_grids_are_what_rounding_makes_of_normal_numbers(self) -> None:

@@ -108,7 +108,7 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
         places = places_words([change.pair.place for change in beside])
         sentences.append(
             f"{counted(len(beside), 'tensor')} stored without loss moved, too ({places}): "
-            "quantisation alone does not do that."
+            f"{_why_beside(groups)}."
         )
     sentences.append(
         "How far weights were trained is not told from types that lose so much: compare the "
@@ -119,6 +119,13 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
 
 def _unexplained(evidence: Evidence) -> Iterator[Change]:
     return (c for c in evidence.moved if c.pair.place not in evidence.explained)
+
+
+def _why_beside(groups: Sequence[LossyRows]) -> str:
+    """Why what is stored without loss moved along with these."""
+    if any(name.startswith("AWQ") for group in groups for name in group.types):
+        return "AWQ moves a factor of each channel from a matrix to the norm or matrix before it"
+    return "quantisation alone does not do that"
 
 
 def _is_above(change: Change, group: LossyRows) -> bool:
