@@ -238,12 +238,14 @@ def measure_elements(
     alike = a_code == b_code and a_code in (BF16, F32)
     # Counted next; the fillers' own counts nobody reads.
     previous = fillers
+    turn = 0
     size = i64(0)
     for first in range(0, n, RUN):
         m = min(n - first, RUN)
         start = begin + first
         leaf = leaves[first // LEAF]
-        out = words[4 + (first // RUN & 1), :m]
+        # Not where the run lies that is counted meanwhile.
+        out = words[4 + turn, :m]
         if width == KEEP_ALL:
             out = keeps[first : first + m]
         x_at = _place(a, a_code, start, x)
@@ -275,6 +277,7 @@ def measure_elements(
                 size,
             )
             previous = out
+            turn = 1 - turn
             done = _add_run(sums, leaf, counts)
             if done:
                 size = (

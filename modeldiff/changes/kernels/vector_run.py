@@ -17,9 +17,10 @@ one loop, and the processor does both at once::
    or note in ``masks`` which those are.
 5. Count sixteen ``r`` of ``previous``, a half of a word each: its key.
 
-After the run the sixteen partial sums become one, halves added to halves. Whether they may be
-believed the caller looks up in ``sums`` (``RunSums``); ``plain_run`` is the same without the
-weaving, element by element, for any values and any length.
+After the run the sixteen partial sums become one, halves added to halves: the same bits with any
+processor that can fuse a product into a sum. Whether float32 had room for them the caller sees by
+their size. ``element_loop.plain_run`` is the same without the weaving, element by element, for any
+values and any length; the tests hold one to the other.
 
 LLVM instructions, made with llvmlite's builder, because the weaving is an order of instructions,
 which no loop in Python can say.
