@@ -1,6 +1,5 @@
 """``modeldiff``, which is also ``python -m modeldiff``."""
 
-import os
 import signal
 import sys
 
@@ -14,8 +13,6 @@ def _terminate(signal_number: int, frame: object) -> None:
 def run() -> int:
     """Run the command line as a program of its own, and return its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
-    # Before NumPy is imported: its own threads would have nothing to do here but to wait, busily.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     return main()
 
 

@@ -41,7 +41,8 @@ class MeasuredChunk:
     @property
     def histogram(self) -> npt.NDArray[np.int64]:
         """The counts of all keys, without the fillers'."""
-        return self.tables[:, :KEYS32].sum(0, dtype=np.int64)
+        counts: npt.NDArray[np.int64] = self.tables[:, :KEYS32].sum(0, dtype=np.int64)
+        return counts
 
     def measure(
         self,

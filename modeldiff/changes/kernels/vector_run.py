@@ -350,8 +350,7 @@ def make_equal_run(width: int) -> Callable[..., Any]:
     return equal_run
 
 
-@intrinsic
-def address_of(typing, values):
+def _address_of(typing, values):
     """Where an array or what a pointer points to begins, as a number."""
 
     def generate(context, builder, signature, arguments):
@@ -363,11 +362,15 @@ def address_of(typing, values):
     return types.int64(values), generate
 
 
-@intrinsic
-def pointer_to(typing, address):
-    """The inverse of ``address_of``."""
+def _pointer_to(typing, address):
+    """The pointer to where an ``address_of`` is."""
 
     def generate(context, builder, signature, arguments):
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
     return types.voidptr(types.int64), generate
+
+
+# Numba's types for intrinsics are those of their makers, not of their callers.
+address_of: Callable[[Any], Any] = intrinsic(_address_of)
+pointer_to: Callable[[Any], Any] = intrinsic(_pointer_to)
