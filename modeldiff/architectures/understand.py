@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.config.entries import read_entries
 from modeldiff.architectures.facts.adapter import adapter_facts_of
 from modeldiff.architectures.facts.facts import read_facts
 from modeldiff.architectures.graph.reading import ReadFlow
-from modeldiff.architectures.spec import UNKNOWN, read_checkpoint
+from modeldiff.architectures.spec import UNKNOWN, ModelSpec, read_checkpoint
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.formats.config_json import (
     CONFIG_NAME,
@@ -20,6 +20,8 @@ from modeldiff.processes.collector import collector_at_rest
 from modeldiff.text.magnitudes import short_count
 
 _understood: WeakKeyDictionary[Checkpoint, Architecture] = WeakKeyDictionary()
+_latest: tuple[ReferenceType[Checkpoint], ReferenceType[ModelSpec]] | None = None
+"""What was read last: the other side of a pair often has the very same headers and config."""
 
 
 def understand(checkpoint: Checkpoint) -> Architecture:
@@ -36,7 +38,7 @@ def understand(checkpoint: Checkpoint) -> Architecture:
 
 
 def _understand(checkpoint: Checkpoint) -> Architecture:
-    spec = read_checkpoint(checkpoint)
+    spec = _read(checkpoint)
     parameters = spec.composition.parameters
     return Architecture(
         family=spec.family.name if spec.family else UNKNOWN,
@@ -50,3 +52,20 @@ def _understand(checkpoint: Checkpoint) -> Architecture:
             **read_entries(read_generation_config(checkpoint), GENERATION_CONFIG_NAME),
         },
     )
+
+
+def _read(checkpoint: Checkpoint) -> ModelSpec:
+    """What headers and config say; what the latest ones said where they are equal."""
+    global _latest
+    if _latest is not None:
+        before, known = _latest[0](), _latest[1]()
+        if before is not None and known is not None and _says_the_same(before, checkpoint):
+            return known
+    spec = read_checkpoint(checkpoint)
+    _latest = ref(checkpoint), ref(spec)
+    return spec
+
+
+def _says_the_same(one: Checkpoint, other: Checkpoint) -> bool:
+    # As text, for in Python true equals 1.
+    return one.tensors == other.tensors and repr(one.config) == repr(other.config)

@@ -20,6 +20,8 @@ stays so where it is called from other code."""
 
 inlined = njit(**MEASURING)
 """A part of measuring kernels, which LLVM puts where it is called."""
+always_inlined = njit(**MEASURING, forceinline=True)
+"""The same where LLVM has no choice: small parts of a loop, whose call would cost as much."""
 inlined_exactly = njit(**EXACT)
 """A part of kernels that decode."""
 

@@ -7,14 +7,38 @@ from __future__ import annotations
 
 import numpy as np
 from numba import carray
+from numba.cpython.unsafe.numbers import trailing_zeros
 
-from modeldiff.changes.kernels.bins import ALL_KEPT, BF16, BLOCK, KEYS32, LEAF, RUN
+from modeldiff.changes.kernels.bins import (
+    ALL_KEPT,
+    BF16,
+    BLOCK,
+    F32,
+    KEYS32,
+    LEAF,
+    RUN,
+)
 from modeldiff.changes.kernels.decode import decode
-from modeldiff.native.numba_types import f32, f64, i32, i64, inlined, u16, u32
+from modeldiff.changes.kernels.vector_run import (
+    ABS_DELTA,
+    BASE_SQUARED,
+    DELTA_SQUARED,
+    FLIPS,
+    HIGHEST,
+    LARGEST,
+    LOWEST,
+    PRODUCT,
+    TARGET_SQUARED,
+    ZEROS,
+    address_of,
+    can_compress,
+    make_equal_run,
+    make_vector_run,
+    pointer_to,
+)
+from modeldiff.native.numba_types import always_inlined, f32, f64, i64, inlined, u32, u64
 
-ZERO = f32(0)
 INFINITY = f32(np.inf)
-SIGN = u32(0x80000000)
 TINY = f32(2.0**-90)
 """Below this a float32 sum of squares may have lost squares to underflow."""
 NOT_COUNTED = u32(KEYS32 << 16)
@@ -23,100 +47,37 @@ past the last, and it is spread over 64 keys, since adding to one number again a
 KEEP_ALL = u32(ALL_KEPT)
 
 
-@inlined
-def _widen_bfloat16(word):
-    return u32(u32(word) << u32(16))
+_COMPRESS = can_compress()
+_halves = make_vector_run(16, 16, False, _COMPRESS)
+_halves_kept = make_vector_run(16, 16, True, _COMPRESS)
+_half_word = make_vector_run(16, 32, False, _COMPRESS)
+_half_word_kept = make_vector_run(16, 32, True, _COMPRESS)
+_word_half = make_vector_run(32, 16, False, _COMPRESS)
+_word_half_kept = make_vector_run(32, 16, True, _COMPRESS)
+_words = make_vector_run(32, 32, False, _COMPRESS)
+_words_kept = make_vector_run(32, 32, True, _COMPRESS)
+_equal_halves = make_equal_run(16)
+_equal_words = make_equal_run(32)
 
 
-@inlined
-def _widen_nothing(word):
-    return word
-
-
-def _make_runs(widen):
-    """The function that measures the runs of one block, for words that ``widen`` makes the bits of
-    a float32."""
-
-    @inlined
-    def fast_run(x_words, y_words, not_counted, out, leaf, counts):
-        """A run's ``r`` into ``out`` and its sums into ``leaf``; False where it needs care."""
-        base_squared = ZERO
-        target_squared = ZERO
-        product = ZERO
-        delta_squared = ZERO
-        abs_delta = ZERO
-        largest = u32(0)
-        zeros = i32(0)
-        flips = i32(0)
-        lowest_r = NOT_COUNTED
-        highest_r = i32(0)
-        for i in range(x_words.size):
-            x_bits = u32(widen(x_words[i]))
-            y_bits = u32(widen(y_words[i]))
-            x = x_bits.view(f32)
-            y = y_bits.view(f32)
-            delta = f32(y - x)
-            size = f32(abs(delta))
-            base_squared += x * x
-            target_squared += y * y
-            product += x * y
-            delta_squared += delta * delta
-            abs_delta += size
-            largest = max(largest, size.view(u32))
-            zero = x == ZERO
-            flipped = (u32(x_bits ^ y_bits) >= SIGN) & (not zero) & (y != ZERO)
-            zeros = i32(zeros + i32(zero))
-            flips = i32(flips + i32(flipped))
-            r = f32(size / f32(abs(x))).view(u32)
-            counted = not_counted[i] if x == y else r
-            lowest_r = min(lowest_r, counted)
-            highest_r = max(highest_r, i32(counted))
-            out[i] = counted
-        finite = (
-            (base_squared < INFINITY) & (target_squared < INFINITY) & (delta_squared < INFINITY)
-        )
-        all_zero = (zeros == x_words.size) & (largest == u32(0))
-        lost = ((base_squared < TINY) | (target_squared < TINY)) & (not all_zero)
-        lost |= (delta_squared < TINY) & (largest != u32(0))
-        if lost | (not finite):
-            return False
-        leaf[0] += f64(base_squared)
-        leaf[1] += f64(target_squared)
-        leaf[2] += f64(product)
-        leaf[3] += f64(delta_squared)
-        leaf[4] += f64(abs_delta)
-        leaf[5] = max(leaf[5], f64(u32(largest).view(f32)))
-        counts[0] += x_words.size
-        counts[2] += flips
-        counts[3] += zeros
-        if lowest_r < NOT_COUNTED:
-            counts[6] = min(counts[6], i64(lowest_r >> u32(16)))
-            counts[7] = max(counts[7], i64(highest_r >> i32(16)))
-        return True
-
-    @inlined
-    def careful_run(x_words, y_words, not_counted, out, leaf, counts):
-        """What ``fast_run`` does, for any values."""
-        for i in range(x_words.size):
-            x = u32(widen(x_words[i])).view(f32)
-            y = u32(widen(y_words[i])).view(f32)
-            out[i] = not_counted[i]
-            if count_element(x, y, leaf, counts):
-                r = f32(f32(abs(f32(y - x))) / f32(abs(x))).view(u32)
-                out[i] = r
-                counts[6] = min(counts[6], i64(r >> u32(16)))
-                counts[7] = max(counts[7], i64(r >> u32(16)))
-
-    @inlined
-    def runs(x_words, y_words, not_counted, out, leaf, counts):
-        for start in range(0, x_words.size, RUN):
-            x = x_words[start : start + RUN]
-            y = y_words[start : start + RUN]
-            r = out[start : start + RUN]
-            if not fast_run(x, y, not_counted, r, leaf, counts):
-                careful_run(x, y, not_counted, r, leaf, counts)
-
-    return runs
+@always_inlined
+def _vector_run(x_code, y_code, x, y, out, previous, tables, sums, kept, masks, low, width, size):
+    """The vector run for these types; the new size. Sides that are no bfloat16 are float32."""
+    if width == 0 or width == KEEP_ALL:
+        if x_code == BF16:
+            if y_code == BF16:
+                return _halves(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+            return _half_word(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+        if y_code == BF16:
+            return _word_half(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+        return _words(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+    if x_code == BF16:
+        if y_code == BF16:
+            return _halves_kept(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+        return _half_word_kept(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+    if y_code == BF16:
+        return _word_half_kept(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+    return _words_kept(x, y, out, previous, tables, sums, kept, masks, low, width, size)
 
 
 @inlined
@@ -144,44 +105,106 @@ def count_element(x, y, leaf, counts):
     return x != y
 
 
-_runs_of_bfloat16 = _make_runs(_widen_bfloat16)
-_runs_of_float32 = _make_runs(_widen_nothing)
+@always_inlined
+def _keep_by_masks(out, masks, kept, size):
+    """Appends the words whose bit is set; the new size."""
+    for i in range(masks.size):
+        bits = masks[i]
+        while bits != u64(0):
+            kept[size] = out[64 * i + i64(trailing_zeros(bits))]
+            size += 1
+            bits &= u64(bits - u64(1))
+    return size
+
+
+@always_inlined
+def _add_run(sums, leaf, counts):
+    """Adds what a vector run found; False where float32 had no room for it."""
+    floats = sums.view(f32)
+    base_squared = floats[BASE_SQUARED]
+    target_squared = floats[TARGET_SQUARED]
+    delta_squared = floats[DELTA_SQUARED]
+    unchanged = sums[LARGEST] == u32(0)
+    all_zero = (sums[ZEROS] == RUN) & unchanged
+    finite = (base_squared < INFINITY) & (target_squared < INFINITY) & (delta_squared < INFINITY)
+    lost = ((base_squared < TINY) | (target_squared < TINY)) & (not all_zero)
+    lost |= (delta_squared < TINY) & (not unchanged)
+    if lost | (not finite):
+        return False
+    leaf[0] += f64(base_squared)
+    leaf[1] += f64(target_squared)
+    leaf[2] += f64(floats[PRODUCT])
+    leaf[3] += f64(delta_squared)
+    leaf[4] += f64(floats[ABS_DELTA])
+    leaf[5] = max(leaf[5], f64(floats[LARGEST]))
+    counts[0] += RUN
+    counts[2] += i64(sums[FLIPS])
+    counts[3] += i64(sums[ZEROS])
+    if sums[LOWEST] < NOT_COUNTED:
+        counts[6] = min(counts[6], i64(sums[LOWEST] >> u32(16)))
+        counts[7] = max(counts[7], i64(sums[HIGHEST] >> u32(16)))
+    return True
+
+
+@always_inlined
+def _add_equal_run(code, x, y, sums, leaf, counts):
+    """Adds a run of which both sides are the same bits; False where they are not, or where it
+    needs care. Equal values have no change, so that one sum says all."""
+    equal = (
+        _equal_halves(x, y, address_of(sums))
+        if code == BF16
+        else _equal_words(x, y, address_of(sums))
+    )
+    if not equal:
+        return False
+    squared = sums.view(f32)[BASE_SQUARED]
+    if not ((squared >= TINY) & (squared < INFINITY)):
+        return False
+    for column in range(3):
+        leaf[column] += f64(squared)
+    counts[0] += RUN
+    counts[3] += i64(sums[ZEROS])
+    return True
 
 
 @inlined
-def _count_block(r_bits, m, tables):
-    """Counts a block in four tables in turn, so that neighbours do not wait on each other."""
-    even = m & ~3
-    for i in range(0, even, 4):
-        tables[0, r_bits[i] >> u32(16)] += u32(1)
-        tables[1, r_bits[i + 1] >> u32(16)] += u32(1)
-        tables[2, r_bits[i + 2] >> u32(16)] += u32(1)
-        tables[3, r_bits[i + 3] >> u32(16)] += u32(1)
-    for i in range(even, m):
-        tables[0, r_bits[i] >> u32(16)] += u32(1)
+def plain_run(x, y, fillers, out, leaf, counts):
+    """What a vector run does but for counting and keeping, for any values and any length: the
+    ``r`` of each element, fillers where it is not counted, and sums in float64."""
+    for i in range(x.size):
+        out[i] = fillers[i]
+        if count_element(x[i], y[i], leaf, counts):
+            r = f32(f32(abs(f32(y[i] - x[i]))) / f32(abs(x[i]))).view(u32)
+            out[i] = r
+            counts[6] = min(counts[6], i64(r >> u32(16)))
+            counts[7] = max(counts[7], i64(r >> u32(16)))
 
 
 @inlined
-def _count_and_keep_block(r_bits, m, tables, low, width, kept, size):
-    """``_count_block`` that also appends ``low <= r < low + width`` to ``kept``; the new size.
-
-    A jump and not a select: few are kept, and then a jump that is foreseen costs least.
-    """
-    even = m & ~3
-    for start in range(0, even, 4):
-        for table in range(4):
-            r = r_bits[start + table]
-            tables[table, r >> u32(16)] += u32(1)
-            if u32(r - low) < width:
-                kept[size] = r
-                size += 1
-    for i in range(even, m):
-        r = r_bits[i]
-        tables[0, r >> u32(16)] += u32(1)
-        if u32(r - low) < width:
-            kept[size] = r
+def _keep(out, low, width, kept, size):
+    for i in range(out.size):
+        if u32(out[i] - low) < width:
+            kept[size] = out[i]
             size += 1
     return size
+
+
+@inlined
+def _count(out, tables):
+    """Counts in four tables in turn, so that neighbours do not wait on each other."""
+    for i in range(out.size):
+        tables[i & 3, out[i] >> u32(16)] += u32(1)
+
+
+@always_inlined
+def _place(raw, code, start, decoded):
+    """Where a vector run finds a side's elements from ``start`` on: where they are stored, or where
+    they were decoded to."""
+    if code == BF16:
+        return address_of(raw) + 2 * start
+    if code == F32:
+        return address_of(raw) + 4 * start
+    return address_of(decoded)
 
 
 @inlined
@@ -203,31 +226,71 @@ def measure_elements(
     keeps,
 ):
     """Measures ``n`` elements from ``begin`` on; how many words were kept. See ``measure32``."""
-    words = carray(scratch, (4, BLOCK), u32)
-    x = words[0]
-    y = words[1]
-    r_bits = words[2]
-    not_counted = words[3, :RUN]
+    words = carray(scratch, (6, BLOCK), u32)
+    x = words[0, :RUN].view(f32)
+    y = words[1, :RUN].view(f32)
+    sums = words[2, :16]
+    masks = carray(pointer_to(address_of(words[2, 64:])), RUN // 64, u64)
+    fillers = words[3, :RUN]
     for i in range(RUN):
-        not_counted[i] = u32(NOT_COUNTED | u32(u32(i & 63) << u32(16)))
-    size = 0
-    for first in range(0, n, BLOCK):
-        m = min(n - first, BLOCK)
+        fillers[i] = u32(NOT_COUNTED | u32(u32(i & 63) << u32(16)))
+    bracketed = width != 0 and width != KEEP_ALL
+    alike = a_code == b_code and a_code in (BF16, F32)
+    # Counted next; the fillers' own counts nobody reads.
+    previous = fillers
+    turn = 0
+    size = i64(0)
+    for first in range(0, n, RUN):
+        m = min(n - first, RUN)
         start = begin + first
         leaf = leaves[first // LEAF]
-        if a_code == BF16 and b_code == BF16:
-            x_halves = carray(a, start + m, u16)[start:]
-            y_halves = carray(b, start + m, u16)[start:]
-            _runs_of_bfloat16(x_halves, y_halves, not_counted, r_bits, leaf, counts)
-        else:
-            decode(a, a_code, a_table, start, m, x.view(f32))
-            decode(b, b_code, b_table, start, m, y.view(f32))
-            _runs_of_float32(x[:m], y[:m], not_counted, r_bits, leaf, counts)
-        if width == 0 or width == KEEP_ALL:
-            _count_block(r_bits, m, counters)
-        else:
-            size = _count_and_keep_block(r_bits, m, counters, low, width, keeps, size)
+        # Not where the run lies that is counted meanwhile.
+        out = words[4 + turn, :m]
         if width == KEEP_ALL:
-            for i in range(m):
-                keeps[first + i] = r_bits[i]
+            out = keeps[first : first + m]
+        x_at = _place(a, a_code, start, x)
+        y_at = _place(b, b_code, start, y)
+        done = False
+        if m == RUN and alike and _add_equal_run(a_code, x_at, y_at, sums, leaf, counts):
+            if width == KEEP_ALL:
+                for i in range(RUN):
+                    out[i] = fillers[i]
+            continue
+        if m == RUN:
+            if a_code != BF16 and a_code != F32:
+                decode(a, a_code, a_table, start, m, x)
+            if b_code != BF16 and b_code != F32:
+                decode(b, b_code, b_table, start, m, y)
+            more = _vector_run(
+                a_code,
+                b_code,
+                x_at,
+                y_at,
+                address_of(out),
+                address_of(previous),
+                address_of(counters),
+                address_of(sums),
+                address_of(keeps),
+                address_of(masks),
+                low,
+                width,
+                size,
+            )
+            previous = out
+            turn = 1 - turn
+            done = _add_run(sums, leaf, counts)
+            if done:
+                size = (
+                    more if _COMPRESS or not bracketed else _keep_by_masks(out, masks, keeps, size)
+                )
+        else:
+            _count(previous, counters)
+            previous = out
+        if not done:
+            decode(a, a_code, a_table, start, m, x)
+            decode(b, b_code, b_table, start, m, y)
+            plain_run(x[:m], y[:m], fillers, out, leaf, counts)
+            if bracketed:
+                size = _keep(out, low, width, keeps, size)
+    _count(previous, counters)
     return n if width == KEEP_ALL else size

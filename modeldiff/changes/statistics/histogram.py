@@ -11,6 +11,7 @@ counted in the first or last bucket.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from modeldiff.changes.change import Histogram
 BUCKET_SHIFT = 18
 LAST_BUCKET = 0x7F7FFFFF >> BUCKET_SHIFT
 """The last bucket of finite ``r``: 8159."""
+_BATCH = 1024
+"""Histograms that are added in one go: of thousands of small ones the calls would cost most."""
 
 
 def bucket_edges(buckets: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -55,10 +58,13 @@ def add_histograms(histograms: Iterable[Histogram]) -> Histogram:
     """The histogram of all that these count; the same in whatever order."""
     zero = infinite = 0
     dense = np.zeros(LAST_BUCKET + 1, np.int64)
-    for histogram in histograms:
-        zero += histogram.zero
-        infinite += histogram.infinite
-        dense[histogram.buckets] += histogram.counts
+    several = iter(histograms)
+    while batch := list(islice(several, _BATCH)):
+        zero += sum(each.zero for each in batch)
+        infinite += sum(each.infinite for each in batch)
+        buckets = np.concatenate([each.buckets for each in batch])
+        counts = np.concatenate([each.counts for each in batch])
+        np.add.at(dense, buckets, counts)
     (buckets,) = np.nonzero(dense)
     return Histogram(zero, infinite, buckets.astype(np.uint16), dense[buckets])
 

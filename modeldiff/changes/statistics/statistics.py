@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from modeldiff.changes.change import Histogram, Statistics, Sums
@@ -15,6 +16,9 @@ STATISTIC_NAMES: tuple[str, ...] = tuple(
     field.name for field in fields(Statistics) if field.name not in ("sums", "histogram")
 )
 """The scalar columns of ``Statistics``, in order."""
+
+_SUM_NAMES = tuple(field.name for field in fields(Sums))
+_all_sums = attrgetter(*_SUM_NAMES)
 
 Quantiles = tuple[float, float, float, float, float, float]
 """The ``r`` at the quantiles of ``geometry.PERCENTS``: 0.1 is ten percent."""
@@ -113,8 +117,8 @@ def _with_median_between(merged: Statistics, parts: Iterable[Statistics]) -> Sta
 
 def add_sums(sums: Iterable[Sums]) -> Sums:
     """Field by field: added, exactly rounded once; ``max_abs_delta`` by maximum."""
-    rows = list(sums)
-    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(Sums)}
+    values = zip(*map(_all_sums, sums), strict=True)
+    columns = dict(zip(_SUM_NAMES, values, strict=False)) or dict.fromkeys(_SUM_NAMES, ())
     largest = max(columns.pop("max_abs_delta"), default=0.0)
     return Sums(**{name: _add(values) for name, values in columns.items()}, max_abs_delta=largest)
 
@@ -129,7 +133,7 @@ def cosine_distance(statistics: Statistics) -> float | None:
     return max(0.0, (sums.delta_squared - (base - target) ** 2) / base / target / 2)
 
 
-def _add(values: list[Any]) -> Any:
+def _add(values: Sequence[Any]) -> Any:
     if all(isinstance(value, int) for value in values):
         return sum(values)
     try:
