@@ -1,5 +1,5 @@
-"""``python -m benchmarks [1b | 8b | many | mixed]``: builds the pairs, runs all programs in turn,
-prints one table."""
+"""``python -m benchmarks [1b | 8b | many | mixed | names]``: builds the pairs, runs all programs in
+turn, prints one table."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.mixed import OURS, mixed_programs, mixed_table
+from benchmarks.names import names_table
 from benchmarks.pairs import SIZES, make_pair
 from benchmarks.programs import Program, programs
 from benchmarks.report import keep, table
@@ -24,6 +25,12 @@ TITLES = {
 def main() -> int:
     """Runs the benchmark; 1 if a program failed."""
     options = _options()
+    if options.size == "names":
+        text = names_table(options.folder)
+        print(text)
+        if options.keep:
+            keep("names", text)
+        return 0
     devices = tuple(options.device or ["cpu"])
     checkouts = [OURS, *([options.before.resolve()] if options.before else [])]
     mixed = options.size == "mixed"
@@ -51,7 +58,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("size", nargs="?", choices=(*SIZES, "mixed"), default="1b")
+    parser.add_argument("size", nargs="?", choices=(*SIZES, "mixed", "names"), default="1b")
     parser.add_argument("--runs", type=int, default=5, help="of each but the slow ones (5)")
     parser.add_argument("--device", action="append", help="cpu, cuda … ; may be given repeatedly")
     parser.add_argument("--cold", action="store_true", help="empty the page cache before each run")

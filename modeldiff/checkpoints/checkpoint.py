@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import UnknownName
+from modeldiff.processes.once import computed_once
 from modeldiff.text.formatting import format_bytes
 from modeldiff.text.quoting import did_you_mean, quoted
 
@@ -68,7 +68,7 @@ class Checkpoint:
         """The stored tensors' names, in file order."""
         return iter(self._by_name)
 
-    @cached_property
+    @computed_once
     def _by_name(self) -> Mapping[str, TensorInfo]:
         return {tensor.name: tensor for tensor in self.tensors}
 
