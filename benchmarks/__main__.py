@@ -1,5 +1,5 @@
-"""``python -m benchmarks [1b | 8b | many | mixed | formats | stores]``: builds the pairs, runs all
-programs in turn, prints one table."""
+"""``python -m benchmarks [1b | 8b | many | mixed | formats | stores | names]``: builds the pairs,
+runs all programs in turn, prints one table."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.formats import format_programs, format_table
 from benchmarks.mixed import OURS, mixed_programs, mixed_table
+from benchmarks.names import names_table
 from benchmarks.pairs import SIZES, make_pair
 from benchmarks.programs import Program, programs
 from benchmarks.report import keep, table
@@ -26,6 +27,12 @@ TITLES = {
 def main() -> int:
     """Runs the benchmark; 1 if a program failed."""
     options = _options()
+    if options.size == "names":
+        text = names_table(options.folder)
+        print(text)
+        if options.keep:
+            keep("names", text)
+        return 0
     devices = tuple(options.device or ["cpu"])
     checkouts = [OURS, *([options.before.resolve()] if options.before else [])]
     mixed = options.size == "mixed"
@@ -73,7 +80,7 @@ def _stores(options: argparse.Namespace) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "size", nargs="?", choices=(*SIZES, "mixed", "formats", "stores"), default="1b"
+        "size", nargs="?", choices=(*SIZES, "mixed", "formats", "stores", "names"), default="1b"
     )
     parser.add_argument("--runs", type=int, default=5, help="of each but the slow ones (5)")
     parser.add_argument("--device", action="append", help="cpu, cuda … ; may be given repeatedly")

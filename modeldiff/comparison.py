@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from modeldiff.architectures import FactPair, compare_facts
@@ -16,6 +15,7 @@ from modeldiff.changes.shared_rows import compare_shared_rows, shared_rows_id
 from modeldiff.checkpoints import Checkpoint, Reference, only_a_config
 from modeldiff.checkpoints.names import names_apart
 from modeldiff.model import Model
+from modeldiff.processes.once import computed_once
 
 if TYPE_CHECKING:
     from modeldiff.companions import Companions
@@ -62,30 +62,30 @@ class Comparison:
 
         return comparison_html(self)
 
-    @cached_property
+    @computed_once
     def pairs(self) -> tuple[Pair, ...]:
         """Every tensor of both sides in one row, before anything is measured."""
         pairs = pair(self.base.architecture, self.target.architecture, self.alignment)
         return compare_shared_rows(pairs, *self.checkpoints)
 
-    @cached_property
+    @computed_once
     def unmeasured(self) -> ChangeTable:
         """The change table of ``pairs``."""
         return ChangeTable.of_pairs(self.pairs)
 
-    @cached_property
+    @computed_once
     def facts(self) -> tuple[FactPair, ...]:
         """Both architectures' facts, side by side."""
         return compare_facts(self.base.architecture, self.target.architecture)
 
-    @cached_property
+    @computed_once
     def companions(self) -> Companions:
         """What lies beside both sides' weights, compared. Read when it is first asked for."""
         from modeldiff.companions import compare_companions  # late: a diff needs none of it
 
         return compare_companions(*self.checkpoints)
 
-    @cached_property
+    @computed_once
     def differing_companions(self) -> tuple[str, ...]:
         """Which of the companions differ, by name: a part of ``companions``, and quick to read."""
         from modeldiff.companions import differing_at_a_glance  # late, as above
@@ -136,7 +136,7 @@ class Comparison:
         base, target = self.checkpoints
         return comparison_key(base.fingerprint, target.fingerprint, self.options)
 
-    @cached_property
+    @computed_once
     def options(self) -> Mapping[str, Any]:
         """What changes the numbers beside the contents: what was asked for otherwise than by
         default, and where vocabularies differ in size which rows are partners. The tokenizers that
@@ -147,7 +147,7 @@ class Comparison:
             options["rows"] = shared_rows_id(shared)
         return options
 
-    @cached_property
+    @computed_once
     def nbytes(self) -> int:
         """Bytes to read of both sides to measure all pairs."""
         return sum(each.nbytes for each in self.pairs)

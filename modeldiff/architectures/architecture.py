@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import chain
 from typing import Literal, Protocol
 
 from modeldiff.architectures.place import Parameter, Place, node_id, trained_elements
 from modeldiff.errors import UnknownName
+from modeldiff.processes.once import computed_once
 from modeldiff.text.quoting import did_you_mean
 
 Holding = Mapping[int | None, list[Parameter]]
@@ -220,7 +220,7 @@ class Architecture:
         """All places, in the checkpoint's file order."""
         return iter(self._by_place)
 
-    @cached_property
+    @computed_once
     def _by_place(self) -> Mapping[Place, Parameter]:
         return {parameter.place: parameter for parameter in self.parameters}
 
@@ -241,7 +241,7 @@ class Architecture:
         drawn = self.layer_kinds if kinds is None else kinds
         return chain(self.stem, *(kind.nodes() for kind in drawn), self.tail)
 
-    @cached_property
+    @computed_once
     def _contents(self) -> Mapping[tuple[str, str, str, int | None], list[Parameter]]:
         """Tower, component, parameter and layer → what stands there, buffers left out."""
         # One flat loop, as there are tens of thousands of experts.
@@ -252,7 +252,7 @@ class Architecture:
                 contents[place.tower, place.component, place.parameter, place.layer].append(one)
         return contents
 
-    @cached_property
+    @computed_once
     def holdings(self) -> Mapping[str, Mapping[str, Holding]]:
         """What the nodes stand for: node id → parameter (``weight``) → layer; buffers left out."""
         holdings: dict[str, dict[str, dict[int | None, list[Parameter]]]] = {}
@@ -261,7 +261,7 @@ class Architecture:
             of_node.setdefault(parameter, {})[layer] = group
         return holdings
 
-    @cached_property
+    @computed_once
     def trained(self) -> Mapping[tuple[str, str, int | None], int]:
         """The trained elements by node id, parameter and layer; what is used twice counts once."""
         counts = {}
@@ -278,7 +278,7 @@ class Architecture:
                     )
         return counts
 
-    @cached_property
+    @computed_once
     def towers(self) -> frozenset[str]:
         """The towers that hold parameters; the main one is often without a name."""
         return frozenset(tower for tower, *_ in self._contents)

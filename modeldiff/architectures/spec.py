@@ -17,6 +17,7 @@ from modeldiff.architectures.naming.plain_names import plain_names
 from modeldiff.architectures.naming.quantised import read_quantisation
 from modeldiff.architectures.place import Parameter
 from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.checkpoints.formats.budget import OpeningBudget
 
 UNKNOWN = "unknown"
 """The family of a checkpoint whose names no description knows."""
@@ -80,20 +81,33 @@ class ModelSpec:
 
 
 def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
-    """Read a checkpoint's headers and config. Never raises, whatever they hold."""
+    """Read a checkpoint's headers and config.
+
+    Whatever they hold is read; but where there are so many names that it would take longer than is
+    allowed, or nobody waits for it any more, it raises what ``OpeningBudget`` does. That is asked
+    after each step.
+    """
+    budget = OpeningBudget(checkpoint.source.where())
+    purpose = "understand its names"
     config = as_config(checkpoint.config)
-    names = plain_names(tuple([tensor.name for tensor in checkpoint.tensors]))
-    plain = names.plain.values()
-    quantised = read_quantisation(dict(zip(plain, checkpoint.tensors, strict=True)), config)
-    family = family_of(config, name_patterns(quantised.value_names(plain)))
-    settings = Settings(config, family)
-    parameters = read_parameters(checkpoint.tensors, names, quantised, family, settings)
-    shapes = read_shapes(parameters)
-    experts = {p.place.expert for p in parameters if p.place.expert is not None}
-    dimensions = read_dimensions(shapes, settings, len(experts))
-    layers = dimensions.layers.value if dimensions.layers else 0
-    types = model_types(config)
-    known = (t for t in types if family is not None and t in family.model_types)
+    with budget.timed(purpose):
+        names = plain_names(tuple([tensor.name for tensor in checkpoint.tensors]))
+        plain = names.plain.values()
+    with budget.timed(purpose):
+        quantised = read_quantisation(dict(zip(plain, checkpoint.tensors, strict=True)), config)
+        family = family_of(config, name_patterns(quantised.value_names(plain)))
+        settings = Settings(config, family)
+    with budget.timed(purpose):
+        parameters = read_parameters(checkpoint.tensors, names, quantised, family, settings)
+    with budget.timed(purpose):
+        shapes = read_shapes(parameters)
+        experts = {p.place.expert for p in parameters if p.place.expert is not None}
+        dimensions = read_dimensions(shapes, settings, len(experts))
+        layers = dimensions.layers.value if dimensions.layers else 0
+        types = model_types(config)
+        known = (t for t in types if family is not None and t in family.model_types)
+    with budget.timed(purpose):
+        composition = read_composition(parameters)
     return ModelSpec(
         family=family,
         model_type=next(known, types[0] if types else ""),
@@ -102,5 +116,5 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
         shapes=shapes,
         dimensions=dimensions,
         positions=read_positions(shapes, settings, family, layers),
-        composition=read_composition(parameters),
+        composition=composition,
     )

@@ -28,8 +28,9 @@ def understand(checkpoint: Checkpoint) -> Architecture:
     """Places, facts and graph of a checkpoint, from its headers and its config alone.
 
     Never raises for what a file or config says: names that no family knows are read by their own
-    pattern, values that make no sense are left out. Asked again, as long as the checkpoint is in
-    use, the answer is at hand.
+    pattern, values that make no sense are left out. It raises ``CheckpointError`` for so many names
+    that it would take longer than is allowed, and ``Cancelled`` once nobody waits for it any more.
+    Asked again, as long as the checkpoint is in use, the answer is at hand.
     """
     if checkpoint not in _understood:
         with collector_at_rest():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from modeldiff.checkpoints.adapters.adapter import Adapter
@@ -12,6 +11,7 @@ from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import UnknownName
+from modeldiff.processes.once import computed_once
 from modeldiff.text.formatting import format_bytes
 from modeldiff.text.quoting import did_you_mean, quoted
 
@@ -72,7 +72,7 @@ class Checkpoint:
         """The stored tensors' names, in file order."""
         return iter(self._by_name)
 
-    @cached_property
+    @computed_once
     def _by_name(self) -> Mapping[str, TensorInfo]:
         return {tensor.name: tensor for tensor in self.tensors}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Literal
 
 from modeldiff.architectures import Place
@@ -13,6 +13,7 @@ from modeldiff.architectures.config.parameter_counts import part_of
 from modeldiff.changes import Cell, Change, ChangeTable, Statistics, merge_statistics
 from modeldiff.changes.statistics.histogram import histogram_quantile
 from modeldiff.changes.statistics.merge_cache import merged
+from modeldiff.processes.once import computed_once
 
 TensorKind = Literal["matrices", "experts", "routers", "embeddings and head", "norms", "vectors"]
 KINDS: tuple[TensorKind, ...] = (
@@ -43,7 +44,7 @@ class KindRows:
     moved: tuple[Change, ...]
     each: bool = False
 
-    @cached_property
+    @computed_once
     def by(self) -> Literal["median", "relative Frobenius"]:
         """The name of the number that ``extent`` gives."""
         medians = sorted(medians_of(self.moved))
@@ -58,7 +59,7 @@ class KindRows:
             return None
         return statistics.median_pct if self.by == "median" else statistics.rel_frobenius_pct
 
-    @cached_property
+    @computed_once
     def extents(self) -> tuple[float, ...]:
         """Those of the rows that moved, ascending; what is not known is left out."""
         values = (self.extent(change.statistics) for change in self.moved)
@@ -94,7 +95,7 @@ class Evidence:
         """Elements of one side that were compared: those that are finite in both."""
         return sum(map(compared_elements, self.compared))
 
-    @cached_property
+    @computed_once
     def kinds(self) -> dict[TensorKind, KindRows]:
         """The rows that no witness explains, by kind, those kinds that occur."""
         members: dict[TensorKind, list[Change]] = {kind: [] for kind in KINDS}
@@ -139,18 +140,18 @@ class Evidence:
         parts = [statistics for _, statistics in self.merged_cells(rows)]
         return merge_statistics(parts) if parts else None
 
-    @cached_property
+    @computed_once
     def moved_matrices(self) -> Statistics | None:
         """The layers' matrices that moved, merged. A norm's weights are all near one value, which
         would hide what the matrices' cosine and signs show."""
         return self._merged(self.moved_of_kinds(LEVEL_KINDS))
 
-    @cached_property
+    @computed_once
     def whole(self) -> Statistics | None:
         """Everything compared, merged."""
         return self._merged(self.compared)
 
-    @cached_property
+    @computed_once
     def all_moved(self) -> Moved | None:
         """All rows that moved and no witness explains, merged; None where there is none."""
         return self.merged_rows(c for c in self.moved if c.pair.place not in self.explained)
@@ -160,7 +161,7 @@ class Evidence:
         statistics = self._merged(rows)
         return None if statistics is None else Moved.of(statistics)
 
-    @cached_property
+    @computed_once
     def where_moved(self) -> Moved | None:
         """The layers' matrices that moved, or where none did everything that moved; None where
         nothing did, or where equality is all that could be told."""

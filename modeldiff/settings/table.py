@@ -151,7 +151,8 @@ MOST_OPENING_SECONDS: Final = Variable(
     "MODELDIFF_MAX_OPENING_SECONDS",
     _COUNT,
     "120",
-    "The most seconds of a processor that reading one checkpoint's headers may take.",
+    "The most seconds of a processor that reading one checkpoint's headers may take, and as many "
+    "again for understanding its names.",
     120,
     count,
 )

@@ -59,4 +59,5 @@ def library_for(processor: str, features: str) -> KernelLibrary:
 
 if __name__ == "__main__":
     library = library_for(sys.argv[1], sys.argv[2])  # kept: it owns the code
-    np.savez(Path(sys.argv[3]), **measured_samples(library.load()["measure32"]))
+    samples = measured_samples(library.load()["measure32"])
+    np.savez(Path(sys.argv[3]), allow_pickle=False, **samples)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
+from itertools import count
 from pathlib import Path
 
 import pytest
 
+from modeldiff.architectures import understand
 from modeldiff.checkpoints import open_checkpoint
-from modeldiff.errors import CheckpointError
+from modeldiff.errors import Cancelled, CheckpointError
+from modeldiff.processes.wanted import wanted_while
 from tests.support.safetensors_files import write_sharded
 
 NAMES = tuple(f"layers.{number}.weight" for number in range(6))
@@ -55,3 +58,26 @@ def test_many_files_of_spaces_are_not_read(tmp_path: Path, monkeypatch: pytest.M
         assert tracemalloc.get_traced_memory()[1] < 40_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_understanding_counts_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = open_checkpoint(str(folder))
+    clock = count(0, 50)
+    monkeypatch.setattr("time.thread_time", lambda: next(clock))
+    monkeypatch.setenv("MODELDIFF_MAX_OPENING_SECONDS", "120")
+    with pytest.raises(CheckpointError, match=r"120 seconds .* to understand its names") as caught:
+        understand(checkpoint)
+    assert "MODELDIFF_MAX_OPENING_SECONDS" in caught.value.hint
+
+
+def test_what_nobody_waits_for_any_more_is_given_up(folder: Path) -> None:
+    answers = iter([True] * 4)
+    with (
+        wanted_while(lambda: next(answers, False)),
+        pytest.raises(Cancelled, match="Nobody waits"),
+    ):
+        open_checkpoint(str(folder))
+    checkpoint = open_checkpoint(str(folder))
+    with wanted_while(lambda: False), pytest.raises(Cancelled):
+        understand(checkpoint)
+    assert understand(checkpoint).parameters

@@ -49,9 +49,10 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
     for parameter in parameters:
         if parameter.role == "tied":
             continue
-        nbytes += parameter.tensor.nbytes
+        own = parameter.tensor.nbytes
+        nbytes += own
         if parameter.role != "buffer":
-            types[parameter.tensor.dtype] += parameter.tensor.nbytes
+            types[parameter.tensor.dtype] += own
             place = parameter.place
             component = place.layer is None, place.component
             part = part_of_component.get(component)

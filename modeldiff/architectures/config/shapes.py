@@ -85,7 +85,7 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
     """The main tower's layers and the shapes of one tensor of each column (outside ones too)."""
     parameters = tuple(parameters)
     tower = main_tower(parameters)
-    stored: dict[str, tuple[tuple[int, int], Stored]] = {}
+    stored: dict[str, tuple[tuple[int, int], Parameter]] = {}
     outputs: dict[str, frozenset[int]] = {}
     lengths: dict[int, frozenset[int]] = {}
     layers = set()
@@ -105,16 +105,17 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
             # Hundreds of thousands of columns share a few lengths.
             length = lengths.setdefault(shape[0], frozenset(shape[:1]))
             known = outputs.setdefault(column, length)
-            if not length <= known:
+            if known is not length and not length <= known:
                 outputs[column] = known | length
-        rank = (-1 if place.layer is None else place.layer, place.expert or 0)
         if parameter.codes is not None and parameter.codes.shape is None:
             continue
-        if column not in stored or rank < stored[column][0]:
-            stored[column] = (rank, Stored(parameter.tensor.label, shape))
+        rank = (-1 if place.layer is None else place.layer, place.expert or 0)
+        first = stored.get(column)
+        if first is None or rank < first[0]:
+            stored[column] = rank, parameter
     return Shapes(
         tower,
         tuple(sorted(layers)),
-        {column: first for column, (_, first) in stored.items()},
+        {c: Stored(first.tensor.label, oriented(first)) for c, (_, first) in stored.items()},
         outputs,
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from modeldiff.architectures.architecture import LayerKind, Node
 from modeldiff.architectures.graph.blocks import Blocks, read_blocks
 from modeldiff.architectures.graph.data_order import DataOrder
 from modeldiff.architectures.spec import ModelSpec
 from modeldiff.processes.collector import collector_at_rest
+from modeldiff.processes.once import computed_once
 
 
 class ReadFlow:
@@ -43,12 +42,12 @@ class ReadFlow:
         """The nodes after the layers."""
         return self._blocks.tail
 
-    @cached_property
+    @computed_once
     def _order(self) -> DataOrder:
         with collector_at_rest():
             return DataOrder(p.place for p in self._spec.parameters if p.role != "buffer")
 
-    @cached_property
+    @computed_once
     def _blocks(self) -> Blocks:
         with collector_at_rest():
             return read_blocks(self._spec)

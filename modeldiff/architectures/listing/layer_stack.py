@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from modeldiff.architectures.architecture import Architecture
@@ -38,6 +38,11 @@ class Printed:
     count: int = 1
     role: ParameterRole = "parameter"
 
+    @property
+    def build(self) -> tuple[object, ...]:
+        """All but the name: what layers that are built alike have in common."""
+        return self.shape, self.oriented, self.dtype, self.count, self.role
+
 
 Entries = Mapping[StackColumn, tuple[Printed, ...]]
 """What stands at each column; more than one only where experts are not alike."""
@@ -47,26 +52,26 @@ Entries = Mapping[StackColumn, tuple[Printed, ...]]
 class Stack:
     """A model's layers. ``kinds`` has the same number for layers (of one tower) that are alike.
 
-    ``usual_type`` is the stored type of the most elements.
+    ``numbers`` are the layers of each tower, and ``members`` those of each kind, in ascending
+    order. ``usual_type`` is the stored type of the most elements.
     """
 
     layers: Mapping[LayerKey, Entries]
     kinds: Mapping[LayerKey, int]
+    numbers: Mapping[str, Sequence[int]]
+    members: Mapping[int, Sequence[int]]
     outside: Entries
     usual_type: str
 
     def last(self, tower: str) -> LayerKey | None:
         """The tower's last layer."""
-        return max((key for key in self.layers if key[0] == tower), default=None)
+        numbers = self.numbers.get(tower)
+        return (tower, numbers[-1]) if numbers else None
 
-    def alike(self, key: LayerKey) -> tuple[int, ...]:
+    def alike(self, key: LayerKey) -> Sequence[int]:
         """The layers that are built as this one, itself among them."""
         kind = self.kinds.get(key)
-        return tuple(
-            layer
-            for (tower, layer), other in self.kinds.items()
-            if kind is not None and tower == key[0] and other == kind
-        )
+        return () if kind is None else self.members[kind]
 
 
 def read_stack(architecture: Architecture) -> Stack:
@@ -82,16 +87,20 @@ def read_stack(architecture: Architecture) -> Stack:
     outside = groups.pop(None, {})
     layers: dict[LayerKey, Entries] = {}
     kinds: dict[LayerKey, int] = {}
-    numbers: dict[object, int] = {}
+    builds: dict[object, int] = {}
+    numbers: dict[str, list[int]] = {}
+    members: dict[int, list[int]] = {}
     for key in sorted(key for key in groups if key is not None):
+        tower, layer = key
         entries = {column: _fold(group) for column, group in sorted(groups[key].items())}
-        build = tuple(
-            (column, replace(one, name="")) for column, each in entries.items() for one in each
-        )
+        build = tuple((column, one.build) for column, each in entries.items() for one in each)
         layers[key] = entries
-        kinds[key] = numbers.setdefault((key[0], build), len(numbers))
+        kinds[key] = builds.setdefault((tower, build), len(builds))
+        numbers.setdefault(tower, []).append(layer)
+        members.setdefault(kinds[key], []).append(layer)
     usual = types.most_common(1)[0][0] if types else ""
-    return Stack(layers, kinds, {c: _fold(group) for c, group in outside.items()}, usual)
+    folded = {column: _fold(group) for column, group in outside.items()}
+    return Stack(layers, kinds, numbers, members, folded, usual)
 
 
 def common_name(first: str, last: str) -> str:

@@ -131,26 +131,23 @@ class LayerTable:
         """The whole of both, layers paired by number and those alike on both sides in one group."""
         before = (group for group in self.outside if group.where == "before")
         after = (group for group in self.outside if group.where == "after")
-        return (*before, *(g for tower in self.towers for g in self._runs(tower)), *after)
+        return (*before, *(run for tower in self.towers for run in self._runs(tower)), *after)
 
     def alike(self, group: LayerGroup) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The layers of base, and of target, that are built as this group's own, those left out."""
-        sides = (self.base, group.base_layers), (self.target, group.target_layers)
-        ours, theirs = (
-            tuple(n for n in stack.alike((group.tower, layers[0])) if n not in layers)
-            if layers
-            else ()
-            for stack, layers in sides
+        return (
+            _others(self.base, group.tower, group.base_layers),
+            _others(self.target, group.tower, group.target_layers),
         )
-        return ours, theirs
 
     def _runs(self, tower: str) -> Iterator[LayerGroup]:
         kinds: dict[tuple[int | None, int | None], list[int]] = {}
-        for layer in self.layers:
+        # A made-up file may have as many towers as layers: each looks at its own alone.
+        numbers = {n for side in (self.base, self.target) for n in side.numbers.get(tower, ())}
+        for layer in sorted(numbers):
             key = (tower, layer)
             both = self.base.kinds.get(key), self.target.kinds.get(key)
-            if both != (None, None):
-                kinds.setdefault(both, []).append(layer)
+            kinds.setdefault(both, []).append(layer)
         shown: dict[tuple[int | None, int | None], tuple[int, ...]] = {}
         for (ours, theirs), layers in kinds.items():
             first, last = (tower, layers[0]), (tower, layers[-1])
@@ -192,11 +189,9 @@ def layer_table(base: Architecture, target: Architecture) -> LayerTable:
     ours, theirs = read_stack(base), read_stack(target)
     by_name = UNKNOWN in (base.family, target.family)
     order = {c: rank for rank, c in enumerate(merge_columns(base.outside, target.outside))}
-    after = {node.id for side in (base, target) for node in side.tail}
     groups: dict[bool, list[tuple[int, StackColumn, LayerRow]]] = {True: [], False: []}
     for column, row in _paired(ours.outside, theirs.outside, by_name=by_name):
-        before = is_before_layers(column[1]) and column[1] not in after
-        groups[before].append((order.get(row.column, len(order)), column, row))
+        groups[is_before_layers(column[1])].append((order.get(row.column, len(order)), column, row))
     outside = tuple(
         LayerGroup("before" if before else "after", "", (), (), tuple(row for *_, row in rows))
         for before, rows in ((b, sorted(groups[b], key=lambda each: each[:2])) for b in groups)
@@ -234,6 +229,13 @@ def _names(row: LayerRow) -> Iterator[str]:
     for side in (row.base, row.target):
         if side is not None:
             yield side.name.lower()
+
+
+def _others(stack: Stack, tower: str, layers: tuple[int, ...]) -> tuple[int, ...]:
+    """The layers built as these are, without these."""
+    own = set(layers)
+    alike = stack.alike((tower, layers[0])) if layers else ()
+    return tuple(layer for layer in alike if layer not in own)
 
 
 def _run(stack: Stack, start: LayerKey | None, end: LayerKey | None) -> Entries:

@@ -118,14 +118,16 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
         names = tuple(n for n in names if beside.split(n)[0] == "") or names
     counted = tuple(name for name in names if any(map(str.isdigit, name.split(".")))) or names
     known = {family.name: _known(family, counted) for family in FAMILIES}
-    best = max(FAMILIES, key=lambda family: (known[family.name], _known(family, names)))
-    most = known[best.name]
+    most = max(known.values())
     for model_type in model_types(config):
         called = [family for family in FAMILIES if model_type in family.model_types]
-        own = max(called, key=lambda family: known[family.name], default=best)
-        if called and known[own.name] > most / 2:
+        own = max(called, key=lambda family: known[family.name], default=None)
+        if own is not None and known[own.name] > most / 2:
             return own
-    return best if most >= _ENOUGH else None
+    if most < _ENOUGH:
+        return None
+    equals = (family for family in FAMILIES if known[family.name] == most)
+    return max(equals, key=lambda family: _known(family, names))
 
 
 def tower_beside(patterns: Iterable[str]) -> Family | None:

@@ -61,7 +61,7 @@ def is_list_word(segment: str) -> bool:
 def layer_numbers(names: Sequence[str]) -> list[Number | None]:
     """For each of these names which number is its layer; None where it stands in no layer of the
     lists that the names show to be there."""
-    numbered = [_numbers(name) if _NUMBER.search(name) else () for name in names]
+    numbered = [_numbers(name) for name in names]
     lists = _lists(numbers for numbers in numbered if numbers)
     return [_layer(numbers, lists) if numbers else None for numbers in numbered]
 
@@ -93,13 +93,16 @@ def _layer(numbers: Iterable[Number], lists: Set[str]) -> Number | None:
     return None
 
 
-def _numbers(name: str) -> list[Number]:
+def _numbers(name: str) -> Sequence[Number]:
+    match = _NUMBER.search(name)
+    if match is None:
+        return ()
     numbers: list[Number] = []
-    for match in _NUMBER.finditer(name):
+    is_long = name.count(".") >= MOST_SEGMENTS
+    while match is not None and len(numbers) < _MOST_NUMBERS:
         start, end = match.span()
-        if name.count(".", 0, start + 1) >= MOST_SEGMENTS:
+        if is_long and name.count(".", 0, start + 1) >= MOST_SEGMENTS:
             break
-        numbers.append(Number(name[:start], match[1], name[end + 1 :]))
-        if len(numbers) == _MOST_NUMBERS:
-            break
+        numbers.append(Number(name[:start], name[start + 1 : end], name[end + 1 :]))
+        match = _NUMBER.search(name, end)
     return numbers

@@ -121,6 +121,9 @@ def _wrappers_in(names: Iterable[str]) -> frozenset[str]:
 
 
 def _stripped(name: str, wrappers: frozenset[str]) -> str:
+    if not wrappers:  # as in nearly all files: then no name is cut at all its dots
+        rest = _after_leading(name)
+        return name if rest in WEIGHT_NAMES else rest
     left = segments = name.split(".")
     if segments[0] not in _LEADING and wrappers.isdisjoint(segments):
         return name
@@ -142,6 +145,15 @@ def _without_leading(segments: list[str]) -> list[str]:
     while start < last and segments[start] in _LEADING:
         start += 1
     return segments[start:]
+
+
+def _after_leading(name: str) -> str:
+    """As ``_without_leading``, of a name in one piece."""
+    first, dot, rest = name.partition(".")
+    while dot and first in _LEADING:
+        name = rest
+        first, dot, rest = name.partition(".")
+    return name
 
 
 def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
@@ -173,7 +185,7 @@ def _without_base_class(names: Sequence[str]) -> Sequence[str]:
         for at, own in enumerate(own_names):
             if own.startswith(f"{prefix}."):
                 rest = own[len(prefix) + 1 :]
-                shorter = (".".join(_without_leading(rest.split("."))), rest)
+                shorter = (_after_leading(rest), rest)
                 own_names[at] = next((bare for bare in shorter if bare not in taken), own)
                 taken.add(own_names[at])
     return own_names

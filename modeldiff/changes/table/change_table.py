@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from modeldiff.architectures.graph.data_order import DataOrder
@@ -14,6 +13,7 @@ from modeldiff.changes.change import Change, Pair, Statistics, Status
 from modeldiff.changes.layer_chains import Alignment
 from modeldiff.changes.statistics.merge_cache import merged
 from modeldiff.changes.table.row_index import Cell, RowIndex, RowPositions
+from modeldiff.processes.once import computed_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ class ChangeTable(Sequence[Change]):
         """The order of data of the table's places."""
         return self._index.order_of_data
 
-    @cached_property
+    @computed_once
     def cells(self) -> tuple[Cell, ...]:
         """Every cell once, in the order of data."""
         return tuple(self._index.cells)
@@ -106,7 +106,7 @@ class ChangeTable(Sequence[Change]):
         """A place of each column, in the order of ``columns``."""
         return self._index.one_a_column
 
-    @cached_property
+    @computed_once
     def alignment(self) -> Alignment:
         """The chains by which layers met otherwise than by number."""
         return Alignment.of_places(row.pair.place for row in self._rows)
@@ -217,12 +217,12 @@ class ChangeTable(Sequence[Change]):
             self._merged[by] = _MergedRows(groups, lambda rows: self.statistics(self._at(rows)))
         return self._merged[by]
 
-    @cached_property
+    @computed_once
     def whole(self) -> Statistics | None:
         """Everything that is measured, merged; what is used twice counts once."""
         return merged([row.statistics for row in self._rows if row.statistics is not None])
 
-    @cached_property
+    @computed_once
     def statuses(self) -> Mapping[Status, int]:
         """How many rows have each status, those that occur."""
         return dict(Counter(row.pair.status for row in self._rows))
@@ -241,7 +241,7 @@ class ChangeTable(Sequence[Change]):
 
         return table_of(self._rows)
 
-    @cached_property
+    @computed_once
     def _stored(self) -> tuple[Mapping[str, Change], Mapping[str, Change]]:
         """By base's and by target's stored name the row that measures the tensor. A head that
         stands against the other side's embedding comes after the embedding's own row."""

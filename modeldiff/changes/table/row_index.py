@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import cached_property
 from typing import TypeVar
 
 from modeldiff.architectures.graph.data_order import DataOrder
 from modeldiff.architectures.place import Place
+from modeldiff.processes.once import computed_once
 
 Cell = tuple[int | None, str]
 """A layer (None outside the layers) and a column (``Place.column``)."""
@@ -27,18 +27,18 @@ class RowIndex:
     def __init__(self, places: Sequence[Place]) -> None:
         self._places = places
 
-    @cached_property
+    @computed_once
     def order_of_data(self) -> DataOrder:
         """The order of the places."""
         return DataOrder(self._places)
 
-    @cached_property
+    @computed_once
     def ordered(self) -> RowPositions:
         """All rows in the order of data."""
         positions = [self.order_of_data.position(place) for place in self._places]
         return sorted(range(len(positions)), key=positions.__getitem__)
 
-    @cached_property
+    @computed_once
     def cells(self) -> Mapping[Cell, RowPositions]:
         """The rows of each cell: one, or one an expert."""
         cells: dict[Cell, list[int]] = {}
@@ -47,30 +47,30 @@ class RowIndex:
             cells.setdefault((place.layer, place.column), []).append(number)
         return cells
 
-    @cached_property
+    @computed_once
     def layers(self) -> Mapping[int, RowPositions]:
         """The rows of each layer, of all towers; what stands outside the layers is in none."""
         rows = self._by(lambda place: place.layer)
         return {layer: rows[layer] for layer in sorted(key for key in rows if key is not None)}
 
-    @cached_property
+    @computed_once
     def columns(self) -> Mapping[str, RowPositions]:
         """The rows of each column: in the order of data, all layers of a column in one."""
         rows = self._by(lambda place: place.column)
         order = self.order_of_data.column_position
         return dict(sorted(rows.items(), key=lambda item: order(self._places[item[1][0]])))
 
-    @cached_property
+    @computed_once
     def one_a_column(self) -> tuple[Place, ...]:
         """A place of each column, in the order of ``columns``."""
         return tuple(self._places[rows[0]] for rows in self.columns.values())
 
-    @cached_property
+    @computed_once
     def places(self) -> Mapping[Place, int]:
         """The row of each place."""
         return {place: number for number, place in enumerate(self._places)}
 
-    @cached_property
+    @computed_once
     def layered(self) -> Mapping[str, Sequence[int]]:
         """The layers that have a column, ascending; none for a column outside the layers."""
         layers: dict[str, list[int]] = {}
@@ -80,7 +80,7 @@ class RowIndex:
                 own.append(layer)
         return {column: sorted(own) for column, own in layers.items()}
 
-    @cached_property
+    @computed_once
     def experts(self) -> Mapping[str, int]:
         """The columns that have experts, with how many rows these have in layers."""
         counts: Counter[str] = Counter()

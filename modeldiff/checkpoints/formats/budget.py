@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from modeldiff.errors import CheckpointError
+from modeldiff.errors import Cancelled, CheckpointError
+from modeldiff.processes.wanted import who_waits
 from modeldiff.settings.setting import Variable
 from modeldiff.settings.table import (
     MOST_FILES,
@@ -26,11 +27,13 @@ class OpeningBudget:
     """Counts what is read of the checkpoint that messages call ``where``. Any thread may ask.
 
     Each method raises ``CheckpointError`` where a limit is passed; the message names the limit, the
-    hint the setting that raises it.
+    hint the setting that raises it. Each raises ``Cancelled`` once nobody waits any more for what
+    the thread that made it began.
     """
 
     def __init__(self, where: str) -> None:
         self._where = where
+        self._wanted = who_waits()
         self._lock = threading.Lock()
         self._spent: dict[str, float] = {}
 
@@ -49,15 +52,17 @@ class OpeningBudget:
         self._take(MOST_NAME_BYTES, letters, "bytes of names")
 
     @contextmanager
-    def timed(self) -> Iterator[None]:
-        """What this thread's processor does meanwhile counts."""
-        self._take(MOST_OPENING_SECONDS, 0, "seconds of a processor to read its headers")
+    def timed(self, purpose: str = "read its headers") -> Iterator[None]:
+        """What this thread's processor does meanwhile counts; ``purpose`` says what that is."""
+        what = f"seconds of a processor to {purpose}"
+        self._take(MOST_OPENING_SECONDS, 0, what)
         began = time.thread_time()
         yield
-        seconds = time.thread_time() - began
-        self._take(MOST_OPENING_SECONDS, seconds, "seconds of a processor to read its headers")
+        self._take(MOST_OPENING_SECONDS, time.thread_time() - began, what)
 
     def _take(self, limit: Variable[int], amount: float, what: str) -> None:
+        if not self._wanted():
+            raise Cancelled(f"Nobody waits for {self._where} any more.")
         with self._lock:
             spent = self._spent.get(limit.name, 0) + amount
             self._spent[limit.name] = spent

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import streamlit as st
 
@@ -50,7 +51,8 @@ def layer_rows(
     cells: list[tuple[str, str, str, str]] = []
     for group in groups:
         repeated = group.repeats and not searched
-        cells.append((*_heading(table, group), _side_of(group) if repeated else "", ""))
+        if len(cells) < _MOST_ROWS:
+            cells.append((*_heading(table, group), _side_of(group) if repeated else "", ""))
         for row in group.rows if not repeated else ():
             if len(cells) < _MOST_ROWS:
                 cells.append((*_cells(row, usual), _mark(row), _median(group, row, changes)))
@@ -74,16 +76,19 @@ def layer_rows(
 
 
 def copy_rows(comparison: Comparison, groups: Sequence[LayerGroup]) -> None:
-    """Draw the menu that copies the rows: names, shapes, and what differs."""
+    """Draw the menu that copies the rows that are shown: names, shapes, and what differs."""
     rows = [
         [format_layers(group.base_layers or group.target_layers), row.column]
         + [_copied(side) for side in (row.base, row.target)]
         + [_MARKS[row.status]]
-        for group in groups
-        for row in group.rows
+        for group, row in islice(_every_row(groups), _MOST_ROWS)
     ]
     head = ("Layers", "Component", *comparison.names, "Difference")
     copy_menu((), head, rows, key="copy_layers")
+
+
+def _every_row(groups: Sequence[LayerGroup]) -> Iterator[tuple[LayerGroup, LayerRow]]:
+    return ((group, row) for group in groups for row in group.rows)
 
 
 def _copied(side: Printed | None) -> str:

@@ -15,10 +15,12 @@ from modeldiff.changes.layer_chains import LayerMatching
 from modeldiff.checkpoints import Reference, parse_reference
 from modeldiff.checkpoints.hub.access import HubLogin
 from modeldiff.comparison import Comparison
-from modeldiff.errors import ModeldiffError
+from modeldiff.errors import Cancelled, ModeldiffError
 from modeldiff.model import FileStamp, Model, file_stamp
 from modeldiff.observability.events import error_met
+from modeldiff.processes.wanted import wanted_while
 from modeldiff.ui.session.login import hub_login
+from modeldiff.ui.session.presence import session_waits
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,11 @@ def open_side(text: str, label: str = "", *, stream: bool = False) -> Side:
     else."""
     try:
         reference = parse_reference(text)
-        login = hub_login() if reference.kind == "hub" else None
+        login = hub_login() if reference.kind in ("hub", "adapted") else None
         stream = stream and reference.kind == "hub"
         stamp = file_stamp(reference)
-        side = _open(text, reference.text, stamp, _who(login), stream, reference, login)
+        with wanted_while(session_waits()):
+            side = _open(text, reference.text, stamp, _who(login), stream, reference, login)
         return side.labelled(label) if isinstance(side, Model) else side
     except ModeldiffError as error:
         return NotOpened(text, error)
@@ -85,6 +88,8 @@ def _open(
     del canonical, stamp, who
     try:
         return Model.open(_reference, text=text, download=not stream, login=_login)
+    except Cancelled:
+        raise  # whoever opens it next is not to be told that somebody left
     except ModeldiffError as error:
         error_met(error, "opening")
         return NotOpened(text, error)

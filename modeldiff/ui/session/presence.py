@@ -12,11 +12,15 @@ from collections.abc import Callable
 from functools import cache
 
 from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from modeldiff.processes.wanted import Wanted
 from modeldiff.results import job_manager
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_AWAY = 60.0
+_SECONDS_UNTIL_LEFT = 5.0
+"""Opening anew costs little, so it is given up sooner than a job."""
 
 
 class Presence:
@@ -40,6 +44,33 @@ class Presence:
         for session, since in self._away_since.items():
             if now - since >= _SECONDS_AWAY:
                 self._gone(session)
+
+
+def session_waits() -> Wanted:
+    """Says whether the session of this run still waits for it: not once it was away for some
+    seconds, which is longer than a browser takes that lost its connection for a moment. Where the
+    app runs without Streamlit's server, as in tests, somebody always waits."""
+    context = get_script_run_ctx()
+    if context is None or not runtime.exists():
+        return lambda: True
+    return _Waiting(context.session_id, runtime.get_instance().is_active_session)
+
+
+class _Waiting:
+    def __init__(
+        self,
+        session: str,
+        is_here: Callable[[str], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session, self._is_here, self._clock = session, is_here, clock
+        self._last_here = clock()
+
+    def __call__(self) -> bool:
+        now = self._clock()
+        if self._is_here(self._session):
+            self._last_here = now
+        return now - self._last_here < _SECONDS_UNTIL_LEFT
 
 
 @cache
