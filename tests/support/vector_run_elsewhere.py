@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
-import numpy.typing as npt
 from llvmlite.binding.targets import FeatureMap
 
 from modeldiff.changes.kernels.object_code import MEASURING_KERNELS, SIGNATURES
@@ -16,7 +16,7 @@ from modeldiff.native.library import Kernel, KernelLibrary
 from tests.support.measured_chunks import BRACKETS, MeasuredChunk
 from tests.support.slow_statistics import Bytes
 
-Arrays = dict[str, npt.NDArray[np.generic]]
+Arrays = dict[str, Any]
 
 
 def measured_samples(measure32: Kernel) -> Arrays:
