@@ -106,7 +106,7 @@ def test_a_phone_reaches_the_other_model(server: Server, tab: Page) -> None:
 def test_a_phone_stops_at_a_model_of_the_row(server: Server, tab: Page) -> None:
     tab.set_viewport_size({"width": 430, "height": 900})
     tab.goto(f"{server.url}/evolution")
-    frame = tab.locator(".st-key-stacks .frame")
+    frame = tab.locator(".st-key-stacks div.frame")
     expect(frame).to_be_visible(timeout=120_000)
     settle(tab)
     frame.evaluate("e => e.scrollBy(150, 0)")

@@ -6,8 +6,10 @@ The measuring itself runs in ``modeldiff.results``. Here it is asked for and dra
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
@@ -117,8 +119,10 @@ def follow(
 
 def redraw_around() -> None:
     """Draw the parts that only widgets draw again (``every`` None), with all that is in them. For
-    the callback of a widget in a part within, as its last statement."""
-    st.rerun(scope=_name(None))
+    the callback of a widget in a part within, as its last statement; on a page that has no such
+    parts the widget's own is drawn, as always."""
+    with suppress(StreamlitAPIException):
+        st.rerun(scope=_name(None))
 
 
 def _name(every: float | None) -> str:

@@ -11,6 +11,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.drawings import METRICS, Metric, metric_named
 from modeldiff.drawings.charts.units import expert_chart, unit_chart, unit_names, units_alt
 from modeldiff.drawings.charts.vega_spec import chart_spec
+from modeldiff.ui.controls.diff_progress import redraw_around
 from modeldiff.ui.drilldown.view import DrillDownView
 from modeldiff.ui.session.url_state import change_view, chosen_metric
 from modeldiff.ui.widgets.chart_selection import chart_key, clicked
@@ -59,6 +60,7 @@ def _choose(key: str, column: str) -> None:
     datum = clicked(key, "expert")
     if datum is not None:
         change_view(experts=column, expert=int(datum["expert"]))
+        redraw_around()
 
 
 def _telling(statistics: Sequence[Statistics]) -> Metric:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from modeldiff.drawings.charts.layer_profile import over_layers_alt, over_layers_spec
 from modeldiff.findings.selection import PlaceRows
+from modeldiff.ui.controls.diff_progress import redraw_around
 from modeldiff.ui.session.url_state import change_view, chosen_metric
 from modeldiff.ui.widgets.chart_selection import chart_key, clicked
 
@@ -42,3 +43,4 @@ def _go(key: str) -> None:
     datum = clicked(key, "over")
     if datum is not None:
         change_view(layer=int(datum["layer"]))
+        redraw_around()
