@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 
 from modeldiff.drawings.heatmap.cells import gather_cells
 from modeldiff.drawings.heatmap.options import HeatmapOptions, HeatmapSize
@@ -16,23 +15,24 @@ FLEET_PICTURE = HeatmapSize(
     420, font=13, rows=170, least_row=8, most_row=18, margins=False, numbers=False
 )
 """Beside the numbers of its row."""
-_DEFAULT = HeatmapOptions()
+FleetTops = tuple[float | None, float | None]
+"""Where the scales end, as ``HeatmapOptions.tops`` has them."""
 
 
-def fleet_heatmaps(keys: Sequence[str], metric: Metric) -> Iterator[Heatmap | None]:
-    """The heatmap of each result that is kept under one of ``keys``, None where there is none, all
-    in the colours of one scale. Results are read twice, so that one at a time is in memory."""
-    tops = SharedTops()
+def fleet_tops(keys: Iterable[str], metric: Metric) -> FleetTops:
+    """Where the scales of the results that are kept under these ``keys`` end together."""
+    shared = SharedTops()
     for key in keys:
-        heatmap = _heatmap(key, metric)
+        heatmap = fleet_heatmap(key, metric, (None, None))
         if heatmap is not None:
-            tops.add(heatmap)
-    options = replace(_DEFAULT, tops=tops.tops)
-    return (_heatmap(key, metric, options) for key in keys)
+            shared.add(heatmap)
+    return shared.tops
 
 
-def _heatmap(key: str, metric: Metric, options: HeatmapOptions = _DEFAULT) -> Heatmap | None:
+def fleet_heatmap(key: str, metric: Metric, tops: FleetTops) -> Heatmap | None:
+    """The heatmap of the result that is kept under ``key``, with scales that end at ``tops``; None
+    where there is no such result."""
     result = load_result(key)
     if result is None:
         return None
-    return Heatmap.of_cells(gather_cells(result.changes), metric, options)
+    return Heatmap.of_cells(gather_cells(result.changes), metric, HeatmapOptions(tops=tops))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from modeldiff._version import __version__
-from modeldiff.drawings.heatmap.fleet import FLEET_PICTURE, fleet_heatmaps
+from modeldiff.drawings.heatmap.fleet import FLEET_PICTURE, fleet_heatmap, fleet_tops
 from modeldiff.drawings.heatmap.svg.cell_groups import CellGroups
 from modeldiff.drawings.heatmap.svg.drawing import definitions, report_svg
 from modeldiff.drawings.report.css_colours import colours_css
@@ -49,11 +49,11 @@ def fleet_report_html(fleet: Fleet) -> str:
 
 
 def _table(fleet: Fleet, metric: Metric) -> str:
-    drawn = fleet_heatmaps([row.key for row in fleet.rows], metric)
+    tops = fleet_tops((row.key for row in fleet.rows), metric)
     room, without, rows = _MOST_PICTURES, 0, []
-    for row, heatmap in zip(fleet.rows, drawn, strict=True):
+    for row in fleet.rows:
         picture = ""
-        if heatmap is not None and room > 0:
+        if room > 0 and (heatmap := fleet_heatmap(row.key, metric, tops)) is not None:
             picture = report_svg(heatmap, FLEET_PICTURE, CellGroups(described=False), REPORT_PAINT)
             room -= len(picture)
         without += not picture
@@ -75,11 +75,19 @@ def _table(fleet: Fleet, metric: Metric) -> str:
 
 
 def _row(row: FleetRow, picture: str) -> str:
-    name, *cells = fleet_cells(row)
-    numbers = "".join(f'<td class="number">{text(cell)}</td>' for cell in cells[:3])
-    words = "".join(f"<td>{text(cell, 400)}</td>" for cell in cells[3:])
+    name, *cells = (text(cell, 400) for cell in fleet_cells(row))
+    numbers, words = (
+        "".join(
+            f'<td{css} data-label="{label}">{cell}</td>'
+            for label, cell in zip(labels, of_row, strict=True)
+        )
+        for css, labels, of_row in (
+            (' class="number"', FLEET_HEADERS[1:4], cells[:3]),
+            ("", FLEET_HEADERS[4:], cells[3:]),
+        )
+    )
     return (
-        f'<tr><th scope="row">{text(name)}<code>{text(row.target, 300)}</code></th>{numbers}{words}'
+        f'<tr><th scope="row">{name}<code>{text(row.target, 300)}</code></th>{numbers}{words}'
         f'<td class="picture">{picture}</td></tr>'
     )
 

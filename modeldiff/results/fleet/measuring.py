@@ -217,6 +217,7 @@ class _FleetRun:
         """A pair ready to be measured; None where somebody else did that meanwhile, or where it
         can't be."""
         comparison, key = wanted.comparison, wanted.comparison.key
+        begun = None
         with self._noting_failure(wanted.target):
             diff = PairDiff(comparison, self._device, together.of_pair, None)
             folder = ready_results_folder()
@@ -225,10 +226,10 @@ class _FleetRun:
             stack.enter_context(held_alone(folder / f"{key}.lock", waiting))
             if (stored := load_result(key)) is not None:
                 self._keep(wanted, as_asked(stored, comparison))
-                return None
-            journal = stack.enter_context(Journal(path, key))
-            return _Begun(wanted, diff, diff.begin(journal), journal)
-        return None
+            else:
+                journal = stack.enter_context(Journal(path, key))
+                begun = _Begun(wanted, diff, diff.begin(journal), journal)
+        return begun
 
     def _measure_alone(self, wanted: _Wanted) -> None:
         with self._noting_failure(wanted.target):
