@@ -24,7 +24,7 @@ from modeldiff.changes.engine.work_units import (
     Task,
     Whole,
     chunks,
-    in_columns,
+    beside_each_other,
     plan_jobs,
     sort_out,
     unreadable,
@@ -106,7 +106,7 @@ class _Walk:
         backend: Backend,
         progress: ReportProgress | None,
     ) -> None:
-        pairs = in_columns([pairs for _, pairs in targets])
+        pairs = beside_each_other([pairs for _, pairs in targets])
         self._sides = [side for side, _ in pairs]
         self._backend = backend
         self._progress = progress

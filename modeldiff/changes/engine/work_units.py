@@ -110,7 +110,7 @@ Jobs = tuple[Job, ...]
 stay in its buffer from one to the next; of one target, one job."""
 
 
-def in_columns(targets: Sequence[Sequence[Pair]]) -> list[tuple[int, Pair]]:
+def beside_each_other(targets: Sequence[Sequence[Pair]]) -> list[tuple[int, Pair]]:
     """All targets' pairs with their target's number. Pairs with the same tensor of base are
     neighbours, in the first target's order; a single target's pairs stay in theirs."""
     if len(targets) == 1:

@@ -42,6 +42,7 @@ _SORTS = {
     "most_changed_pct": "Most changed tensor",
     "likeness": "Likeness",
 }
+_ONE_LINE = "\N{NO-BREAK SPACE}"
 _BASE, _SORT, _REVERSE, _FILTER = "fleet_base", "fleet_sort", "fleet_reverse", "fleet_filter"
 
 
@@ -60,11 +61,11 @@ def fleet_view() -> None:
     view = current_view("fleet")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         headers = _choose_base(fleets)
-        with st.container(width=260):
+        with st.container(width=240):
             metric = choose_metric(view)
         sort, reverse = _choose_order()
-        condition = _choose_filter()
-        how_to_read("heatmap")
+        text = _filter_text()
+    condition = _condition(text)
     rows = [row for header in headers if (row := row_of(header)) is not None]
     chosen = chosen_fleet_rows(rows, filter=condition, sort=sort, reverse=reverse)
     _say(headers[0], metric, len(chosen), len(rows))
@@ -85,20 +86,24 @@ def fleet_view() -> None:
 def _row(header: ResultHeader, row: FleetRow, svg: str) -> None:
     numbers, picture = st.columns([2, 3], vertical_alignment="center")
     with numbers:
-        st.page_link(
-            "pages/compare.py",
-            label=plain(row.name),
-            query_params=pair_query(PairChoice(header.base_reference, row.target)),
-        )
+        st.subheader(plain(row.name), anchor=False)
         _, *cells = fleet_cells(row)
         facts = zip(FLEET_HEADERS[1:4], cells[:3], strict=True)
-        st.markdown(" · ".join(f"{name} **{plain(cell)}**" for name, cell in facts))
+        # A number and its unit stay on one line.
+        units = (f"{name} **{plain(cell).replace(' ', _ONE_LINE)}**" for name, cell in facts)
         most, likeness = cells[3:]
-        if most:
-            st.markdown(f"{FLEET_HEADERS[4]}: {plain(most)}")
-        st.markdown(plain(likeness))
+        lines = [" · ".join(units), f"Most changed: {plain(most)}" if most else "", plain(likeness)]
+        st.markdown("  \n".join(filter(None, lines)))
         st.caption(code(row.target))
-        st.page_link("pages/result.py", label="The result alone", query_params={"result": row.key})
+        with st.container(horizontal=True):
+            st.page_link(
+                "pages/compare.py",
+                label="Open the pair",
+                query_params=pair_query(PairChoice(header.base_reference, row.target)),
+            )
+            st.page_link(
+                "pages/result.py", label="Open the result", query_params={"result": row.key}
+            )
     with picture:
         if svg:
             scrolled_drawing(svg, key=f"drawing_{row.key[:16]}")
@@ -108,7 +113,7 @@ def _choose_base(fleets: Fleets) -> list[ResultHeader]:
     bases = list(fleets)
     wanted = st.query_params.get("fleet", "")
     st.session_state[_BASE] = wanted if wanted in fleets else bases[0]
-    with st.container(width=320):
+    with st.container(width=240):
         st.selectbox(
             "Base",
             bases,
@@ -126,7 +131,7 @@ def _choose_order() -> tuple[str, bool]:
     reverse = st.query_params.get("reverse", "") == "1"
     st.session_state[_SORT] = sort if sort in _SORTS else ""
     st.session_state[_REVERSE] = reverse
-    with st.container(width=220):
+    with st.container(width=190):
         st.selectbox(
             "Order",
             list(_SORTS),
@@ -142,11 +147,10 @@ def _choose_order() -> tuple[str, bool]:
     return st.session_state[_SORT], reverse
 
 
-def _choose_filter() -> Condition | None:
-    """What rows have to fulfil; None for all, and where it is not understood, which is said."""
+def _filter_text() -> str:
     text = st.query_params.get("filter", "")
     st.session_state[_FILTER] = text
-    with st.container(width=320):
+    with st.container(width=280):
         st.text_input(
             "Filter",
             key=_FILTER,
@@ -155,6 +159,11 @@ def _choose_filter() -> Condition | None:
             help=f"A condition on {', '.join(FLEET_COLUMNS)}.",
             on_change=lambda: change_view(filter=st.session_state[_FILTER].strip() or None),
         )
+    return text
+
+
+def _condition(text: str) -> Condition | None:
+    """What rows have to fulfil; None for all, and where it is not understood, which is said."""
     if not text:
         return None
     try:
@@ -174,7 +183,9 @@ def _say(header: ResultHeader, metric: Metric, chosen: int, rows: int) -> None:
     which = counted(rows, "pair") if chosen == rows else f"{chosen:,} of {counted(rows, 'pair')}"
     scale = " All pictures share one scale: a colour is the same number in each."
     one_scale = metric.rises or metric.limit is not None
-    st.caption(f"{which} from {code(header.base_reference)}.{scale if one_scale else ''}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{which} from {code(header.base_reference)}.{scale if one_scale else ''}")
+        how_to_read("heatmap")
 
 
 def _download(header: ResultHeader, rows: Sequence[FleetRow]) -> None:

@@ -27,7 +27,7 @@ def kept_fleets() -> Fleets:
 
 
 # The folder of results changes when a diff ends; who waits half a minute sees it.
-@st.cache_data(ttl="30s", show_spinner=False)
+@st.cache_resource(ttl="30s", max_entries=1, show_spinner=False)
 def _fleets() -> Fleets:
     return fleets_of(list_results())
 
@@ -37,7 +37,7 @@ def row_of(header: ResultHeader) -> FleetRow | None:
     return _row(header.key, header.created)
 
 
-@st.cache_data(max_entries=4_000, show_spinner="Reading the kept results …")
+@st.cache_resource(max_entries=4_000, show_spinner="Reading the kept results …")
 def _row(key: str, created: str) -> FleetRow | None:
     del created  # measured anew it is another one
     result = load_result(key)
