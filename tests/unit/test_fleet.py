@@ -386,7 +386,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     arguments = ["fleet", str(tmp_path / "base"), *targets, "--sort", "median_pct", "--top", "2"]
     assert main([*arguments, "--output", str(path)]) == 0
     shown = capsys.readouterr().out
-    assert "3 targets" in shown and "2 of them are shown" in shown
+    assert "3 targets" in shown and "2 of them shown" in shown
     lines = path.read_text("utf-8").splitlines()
     assert [line.split(",")[0] for line in lines] == ["name", "target-2", "target-1"]
     assert main(["fleet", str(tmp_path / "base"), targets[0], str(tmp_path / "no"), "--json"]) == 1

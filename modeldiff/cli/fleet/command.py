@@ -93,7 +93,7 @@ def _report(fleet: Fleet, of_all: int, terminal: Terminal) -> None:
     elif of_all:
         terminal.line("All results were kept before.")
     if len(fleet.rows) < of_all:
-        terminal.line(f"{len(fleet.rows):,} of them are shown")
+        terminal.line(f"{len(fleet.rows):,} of them shown")
     if fleet.rows:
         terminal.line()
         cells = [fleet_cells(row) for row in fleet.rows]
