@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from modeldiff.architectures.place import Place
 from modeldiff.changes import Pair, Progress, measure, measure_together
 from modeldiff.changes.backends.cpu import CpuBackend
+from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.checkpoints.local.reader import LocalReader
@@ -109,11 +110,21 @@ def stored_bytes(folder: Path) -> int:
 
 class TestTogether:
     @pytest.mark.parametrize(
-        ("threads", "chunk"), [(1, SMALLEST_CHUNK), (3, SMALLEST_CHUNK), (2, 0)]
+        ("threads", "chunk", "misses"),
+        [(1, SMALLEST_CHUNK, False), (3, SMALLEST_CHUNK, True), (2, 0, False)],
     )
     def test_each_target_has_the_statistics_that_it_has_alone(
-        self, tmp_path: Path, threads: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+        self,
+        tmp_path: Path,
+        threads: int,
+        chunk: int,
+        misses: bool,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        if misses:  # then medians need a second look
+            monkeypatch.setattr(
+                "modeldiff.changes.backends.cpu.bracket_of", lambda *_: Bracket(1 << 16, 1 << 16)
+            )
         backend = CpuBackend(threads, chunk) if chunk else CpuBackend(threads)
         monkeypatch.setattr("modeldiff.changes.engine.engine.backend_for", lambda _: backend)
         sides = {

@@ -23,13 +23,13 @@ from modeldiff.changes.engine.work_units import (
     Sample,
     Task,
     Whole,
-    chunks,
     beside_each_other,
+    chunks,
     plan_jobs,
     sort_out,
     unreadable,
 )
-from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints import Checkpoint, TensorInfo
 
 _REPORT_SECONDS = 0.1
 """How often progress is reported."""
@@ -117,13 +117,12 @@ class _Walk:
         self._base = OpenFiles(
             base, [task.base for task in self._tasks], evict_page_cache=evict_page_cache
         )
+        tensors: list[list[TensorInfo]] = [[] for _ in targets]
+        for task in self._tasks:
+            tensors[task.side].append(task.target)
         self._targets = [
-            OpenFiles(
-                target,
-                [task.target for task in self._tasks if task.side == side],
-                evict_page_cache=evict_page_cache,
-            )
-            for side, (target, _) in enumerate(targets)
+            OpenFiles(target, own, evict_page_cache=evict_page_cache)
+            for (target, _), own in zip(targets, tensors, strict=True)
         ]
         self._results: queue.SimpleQueue[dict[int, Change] | BaseException] = queue.SimpleQueue()
         # The condition guards all below; it is notified when there may be more to do, or nothing.
