@@ -31,6 +31,7 @@ PAGES = {
     "beyond": st.Page("pages/beyond.py", title="Beyond the weights"),
     "evolution": st.Page("pages/evolution.py", title="Evolution"),
     "gallery": st.Page("pages/gallery.py", title="Gallery"),
+    "fleet": st.Page("pages/fleet.py", title="Fleet"),
     "result": st.Page("pages/result.py", title="Result", visibility="hidden"),
 }
 

@@ -18,7 +18,7 @@ from modeldiff.changes.drilldown import (
     spectrum_plan,
     units_between,
 )
-from modeldiff.changes.engine.engine import measure
+from modeldiff.changes.engine.engine import measure, measure_together
 from modeldiff.changes.engine.sharding import Shard, plan_shards
 from modeldiff.changes.pairing import pair
 from modeldiff.changes.statistics.statistics import STATISTIC_NAMES, merge_statistics
@@ -51,6 +51,7 @@ __all__ = [
     "measure_image",
     "measure_rows",
     "measure_singular_values",
+    "measure_together",
     "measure_units",
     "merge_statistics",
     "pair",

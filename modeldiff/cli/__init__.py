@@ -66,6 +66,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _farewell(command: str, no_cache: bool) -> str:
-    if command not in ("diff", "demo", "check") or no_cache:
+    if command not in ("diff", "fleet", "demo", "check") or no_cache:
         return "Interrupted."
     return "Interrupted. What was measured is kept: the same command resumes there."

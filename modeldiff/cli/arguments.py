@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modeldiff._version import __version__
+from modeldiff.cli.fleet.arguments import add_fleet
 from modeldiff.cli.usage.help_texts import (
     CHECK_EXIT_CODES_TEXT,
     EXAMPLES,
     EXIT_CODES_TEXT,
+    FLEET_EXIT_CODES_TEXT,
     REFERENCES,
     HelpFormatter,
 )
@@ -158,6 +160,16 @@ def _add_diffs(commands: _Commands) -> None:
     add_json(join)
     add_output(join)
     add_rows(join)
+
+    fleet = commands.add(
+        "fleet",
+        "many targets beside one base: measured together, shown in one table",
+        "How much each TARGET changed from BASE. Base is read once for many targets, each pair's "
+        "result is kept as diff keeps it, and what was interrupted goes on where it was. Targets "
+        "that can't be opened or paired are named at the end and stop no other.",
+        after=f"{REFERENCES}\n\n{FLEET_EXIT_CODES_TEXT}",
+    )
+    add_fleet(fleet)
 
     demo = commands.add(
         "demo",

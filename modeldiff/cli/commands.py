@@ -132,6 +132,7 @@ COMMANDS: Mapping[str, _Command] = {
     "compare": compare_command,
     "diff": diff_command,
     "join": join_command,
+    "fleet": _late("fleet.command", "fleet_command"),
     "demo": demo_command,
     "check": _late("check.command", "check_command"),
     "list": _late("listing", "list_command"),

@@ -65,7 +65,7 @@ def run_diff(
     key = comparison.key
     if cache and (stored := load_result(key)) is not None:
         return as_asked(stored, comparison)
-    diff = _Diff(comparison, device, progress, on_change, on_alignment=on_alignment)
+    diff = PairDiff(comparison, device, progress, on_change, on_alignment=on_alignment)
     if not cache:
         return diff.run(None)
     folder = ready_results_folder()
@@ -109,7 +109,7 @@ def run_shard(
     """
     comparison.require_weights()
     key = comparison.key
-    diff = _Diff(comparison, device, progress, on_change, shard)
+    diff = PairDiff(comparison, device, progress, on_change, shard)
     folder = ready_results_folder()
     path = journal_path(folder, key, shard)
     with held_alone(path.with_suffix(".lock"), diff.waiting(JournalTail(path, key))):
@@ -127,7 +127,7 @@ def realigned(
 ) -> ChangeTable:
     """The rows of a whole diff whose layers met by number: the same ones, or, where they show that
     layers should meet by content, those that follow from that, measured now."""
-    diff = _Diff(comparison, "auto", progress, None)
+    diff = PairDiff(comparison, "auto", progress, None)
     if not diff.align_by_values(changes):
         return changes
     return diff.measured_from(changes, None, 0.0).changes
@@ -178,7 +178,40 @@ def as_asked(result: Result, comparison: Comparison) -> Result:
     return replace(result, header=header)
 
 
-class _Diff:
+class MissingRows:
+    """What is to be measured of a diff, the ``missing`` pairs, and where each row goes once it is:
+    into the ``journal``, if there is one, and to ``on_change``."""
+
+    def __init__(
+        self,
+        known: Mapping[PairId, Change],
+        missing: Sequence[Pair],
+        journal: Journal | None,
+        device: str,
+        earlier: float,
+        on_change: Callable[[Change], None],
+    ) -> None:
+        self.missing = missing
+        self.finished = dict(known)
+        self._journal, self._device, self._on_change = journal, device, on_change
+        self._started = time.monotonic() - earlier
+
+    @property
+    def seconds(self) -> float:
+        """How long the diff has been running, all its runs together."""
+        return time.monotonic() - self._started
+
+    def add(self, change: Change) -> None:
+        """Take the row of one of the missing pairs."""
+        self.finished[change.pair.id] = change
+        if self._journal and change.pair.status in ("compared", "unreadable"):
+            reason = "" if change.statistics else change.pair.reason
+            entry = Entry(change.statistics, self._device, self.seconds, reason)
+            self._journal.append(change.pair, entry)
+        self._on_change(change)
+
+
+class PairDiff:
     """A comparison, or a shard of it, on the way to its rows."""
 
     def __init__(
@@ -211,12 +244,14 @@ class _Diff:
 
     def run(self, journal: Journal | None) -> Result:
         """The result, of what the journal holds and what it lacks."""
-        rows = self.measured(journal)
-        changes = related(self._comparison, rows.changes, self._report)
-        return result_of(self._comparison, changes, device=rows.device, seconds=rows.seconds)
+        return self._result(self.measured(journal))
 
     def measured(self, journal: Journal | None) -> _Measured:
         """Measure what the journal lacks. What could not be read is tried again."""
+        return self._completed(self._measure(self.begin(journal)), journal)
+
+    def begin(self, journal: Journal | None) -> MissingRows:
+        """What the journal lacks, for somebody who measures it; then to be given to ``finish``."""
         self._align(aligned_by_depth(self._comparison, self._report))
         entries = journal.entries if journal else {}
         known = {}
@@ -225,13 +260,25 @@ class _Diff:
             if entry is not None and entry.statistics is not None:
                 known[each.id] = entry.change(each)
         earlier = max((entry.seconds for entry in entries.values()), default=0.0)
+        return self._begin(known, journal, earlier)
+
+    def finish(self, rows: MissingRows, journal: Journal | None) -> Result:
+        """The result, once every missing pair was measured."""
+        return self._result(self._completed(self._rows(rows), journal))
+
+    def _completed(self, rows: _Measured, journal: Journal | None) -> _Measured:
+        """All rows, those too that show only now that their layers should meet otherwise."""
+        entries = journal.entries if journal else {}
         devices = [entry.device for entry in entries.values()]
-        rows = self._measured(known, journal, earlier)
         if self._shard is None and self.align_by_values(rows.changes):
             earlier_rows = [*rows.changes, *_rows_of(entries, self._pairs)]
             rows = self.measured_from(earlier_rows, journal, rows.seconds)
         device = ", ".join(dict.fromkeys([*devices, self._device]))
         return replace(rows, device=device)
+
+    def _result(self, rows: _Measured) -> Result:
+        changes = related(self._comparison, rows.changes, self._report)
+        return result_of(self._comparison, changes, device=rows.device, seconds=rows.seconds)
 
     def align_by_values(self, changes: ChangeTable) -> bool:
         """Let layers meet by content, where these rows show that they should; whether they do."""
@@ -247,7 +294,7 @@ class _Diff:
             for each in self._pairs
             if each.status == "compared" and _tensors(each) in measured
         }
-        return self._measured(known, journal, seconds)
+        return self._measure(self._begin(known, journal, seconds))
 
     def _align(self, comparison: Comparison) -> bool:
         if comparison is self._comparison:
@@ -266,35 +313,33 @@ class _Diff:
         compared = sum(each.status == "compared" for each in self._pairs)
         self._resumed = Progress("measuring", 0, _bytes(self._pairs), 0, compared)
 
-    def _measured(
+    def _begin(
         self, known: Mapping[PairId, Change], journal: Journal | None, earlier: float
-    ) -> _Measured:
-        """Measure what is not ``known``, after ``earlier`` seconds."""
-        finished = dict(known)
-        missing = [each for each in self._pairs if each.id not in finished]
-        self._resume_from([change.pair for change in finished.values()])
+    ) -> MissingRows:
+        """What is not ``known``, to be measured after ``earlier`` seconds."""
+        missing = [each for each in self._pairs if each.id not in known]
+        self._resume_from([change.pair for change in known.values()])
         for change in known.values():
             self._on_change(change)
         if any(each.status == "compared" for each in missing):
             self._prepare()
-        started = time.monotonic() - earlier
+        return MissingRows(known, missing, journal, self._device, earlier, self._on_change)
+
+    def _measure(self, rows: MissingRows) -> _Measured:
         changes = measure(
-            missing, *self._comparison.checkpoints, device=self._device, progress=self._measuring
+            rows.missing,
+            *self._comparison.checkpoints,
+            device=self._device,
+            progress=self._measuring,
         )
         with closing(changes):
             for change in changes:
-                finished[change.pair.id] = change
-                if journal and change.pair.status in ("compared", "unreadable"):
-                    seconds = time.monotonic() - started
-                    reason = "" if change.statistics else change.pair.reason
-                    entry = Entry(change.statistics, self._device, seconds, reason)
-                    journal.append(change.pair, entry)
-                self._on_change(change)
-        return _Measured(
-            self.unmeasured.with_measured(finished.values()),
-            device=self._device,
-            seconds=time.monotonic() - started,
-        )
+                rows.add(change)
+        return self._rows(rows)
+
+    def _rows(self, rows: MissingRows) -> _Measured:
+        changes = self.unmeasured.with_measured(rows.finished.values())
+        return _Measured(changes, device=self._device, seconds=rows.seconds)
 
     def _prepare(self) -> None:
         """Compile the kernels where this machine never did: no part of the time it takes to

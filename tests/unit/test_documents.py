@@ -13,6 +13,7 @@ import pytest
 from modeldiff.cli import main
 from modeldiff.cli.schemas.published import DOCUMENTS, document_id, schema_text
 from modeldiff.results.export.documents import DIFF_DOCUMENT
+from modeldiff.results.fleet.files import FLEET_DOCUMENT
 from tests.support.faulty_pairs import faulty, write
 from tests.support.results import cache_at
 
@@ -59,6 +60,7 @@ COMMANDS: list[tuple[str, list[str]]] = [
     ("shard", ["diff", "{base}", "{target}", "--shard", "1/2"]),
     ("check", ["check", "{base}", "{target}", "--fail-if", "median_pct / 0 > 5"]),
     ("check", ["check", "{base}", "{base}", "--fail-if", "whole.unchanged_pct < 100"]),
+    ("fleet", ["fleet", "{base}", "{target}", "./nowhere"]),
     ("list", ["list"]),
     ("list", ["list", "demos"]),
 ]
@@ -104,3 +106,4 @@ def test_schemas_are_printed_and_listed(capsys: Output) -> None:
 
 def test_one_name_for_the_diff_on_both_floors() -> None:
     assert document_id("diff") == DIFF_DOCUMENT
+    assert document_id("fleet") == FLEET_DOCUMENT

@@ -199,7 +199,7 @@ class TestOtherProcesses:
         assert pickle.loads(pickle.dumps(here)) is not None
 
     def test_a_task_arrives_as_one_that_nobody_has_begun(self, comparison: Comparison) -> None:
-        tasks, _ = sort_out(comparison.pairs)
+        tasks, _ = sort_out([(0, pair) for pair in comparison.pairs])
         for task in tasks:
             task.trouble, task.left = "here", 3
             task.accumulator = Accumulator(task.elements, task.types)

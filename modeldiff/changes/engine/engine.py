@@ -15,20 +15,21 @@ from modeldiff.changes.backends.backend import Backend, Worker
 from modeldiff.changes.backends.select import backend_for
 from modeldiff.changes.change import Change, Pair, Progress, ReportProgress
 from modeldiff.changes.engine.fetching import Fetching
-from modeldiff.changes.engine.loading import load_batch, load_chunk, load_sample
+from modeldiff.changes.engine.loading import Loader
 from modeldiff.changes.engine.tensor_files import OpenFiles, physical_memory
 from modeldiff.changes.engine.work_units import (
     Chunk,
-    Job,
+    Jobs,
     Sample,
     Task,
     Whole,
+    beside_each_other,
     chunks,
     plan_jobs,
     sort_out,
     unreadable,
 )
-from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.checkpoints.tensor import TensorUnreadable
 
 _REPORT_SECONDS = 0.1
@@ -70,7 +71,29 @@ def walk(
 ) -> Generator[Change, None, None]:
     """``measure`` in a backend of one's own: how many threads and how large its chunks are
     changes nothing of what comes out."""
-    return _Walk(pairs, base, target, backend, progress).changes()
+    changes = _Walk(base, [(target, pairs)], backend, progress).changes()
+    try:
+        for _, change in changes:
+            yield change
+    finally:
+        changes.close()
+
+
+def measure_together(
+    base: Checkpoint,
+    targets: Sequence[tuple[Checkpoint, Sequence[Pair]]],
+    *,
+    device: str = "auto",
+    progress: ReportProgress | None = None,
+) -> Generator[tuple[int, Change], None, None]:
+    """``measure`` for several targets of one ``base``, each with its pairs: what several need of
+    base is read once. One change for every pair, with its target's number.
+
+    Pairs with the same tensor of base come together, in the first target's order. ``progress``
+    counts base's bytes once where they are read once. Each target takes memory for its largest
+    tensor's histogram and sums; buffers are those of one. Raises as ``measure`` does.
+    """
+    return _Walk(base, targets, backend_for(device), progress).changes()
 
 
 class _Walk:
@@ -79,38 +102,43 @@ class _Walk:
 
     def __init__(
         self,
-        pairs: Sequence[Pair],
         base: Checkpoint,
-        target: Checkpoint,
+        targets: Sequence[tuple[Checkpoint, Sequence[Pair]]],
         backend: Backend,
         progress: ReportProgress | None,
     ) -> None:
-        self._count = len(pairs)
+        pairs = beside_each_other([pairs for _, pairs in targets])
+        self._sides = [side for side, _ in pairs]
         self._backend = backend
         self._progress = progress
         self._tasks, self._ready = sort_out(pairs)
         self._bytes_done = 0
-        self._bytes_total = sum(task.pair.nbytes for task in self._tasks)
+        self._bytes_total = sum(task.nbytes for task in self._tasks)
         evict_page_cache = self._bytes_total > _KEPT_SHARE * physical_memory()
         self._base = OpenFiles(
             base, [task.base for task in self._tasks], evict_page_cache=evict_page_cache
         )
-        self._target = OpenFiles(
-            target, [task.target for task in self._tasks], evict_page_cache=evict_page_cache
-        )
+        tensors: list[list[TensorInfo]] = [[] for _ in targets]
+        for task in self._tasks:
+            tensors[task.side].append(task.target)
+        self._targets = [
+            OpenFiles(target, own, evict_page_cache=evict_page_cache)
+            for (target, _), own in zip(targets, tensors, strict=True)
+        ]
         self._results: queue.SimpleQueue[dict[int, Change] | BaseException] = queue.SimpleQueue()
         # The condition guards all below; it is notified when there may be more to do, or nothing.
         self._state = threading.Condition()
         self._jobs = plan_jobs(self._tasks, backend)
-        self._next: Job | None = None
-        self._urgent: deque[Job] = deque()
+        self._next: Jobs | None = None
+        self._urgent: deque[Jobs] = deque()
         self._unfinished = len(self._tasks)
         self._stopping = False
-        self._fetching = Fetching(self._base, self._target)
+        self._fetching = Fetching(self._base, *self._targets)
         self._current = ""
 
-    def changes(self) -> Generator[Change, None, None]:
-        """The changes in order; the threads live while it is iterated."""
+    def changes(self) -> Generator[tuple[int, Change], None, None]:
+        """The changes in order, each with its target's number; the threads live while it is
+        iterated."""
         acts = [self._fetch, *[self._work] * self._backend.threads] if self._tasks else []
         threads = [threading.Thread(target=self._guarded, args=(act,), daemon=True) for act in acts]
         try:
@@ -121,12 +149,12 @@ class _Walk:
             self._stop()
             for thread in threads:
                 thread.join()
-            self._base.close()
-            self._target.close()
+            for files in (self._base, *self._targets):
+                files.close()
 
-    def _in_order(self) -> Iterator[Change]:
+    def _in_order(self) -> Iterator[tuple[int, Change]]:
         due = 0.0
-        for index in range(self._count):
+        for index, side in enumerate(self._sides):
             while True:
                 if time.monotonic() >= due:
                     self._report()
@@ -138,7 +166,7 @@ class _Walk:
                     if isinstance(result, BaseException):
                         raise result
                     self._ready |= result
-            yield self._ready.pop(index)
+            yield side, self._ready.pop(index)
         self._report()
 
     def _report(self) -> None:
@@ -179,20 +207,22 @@ class _Walk:
     def _work(self) -> None:
         """Takes jobs and does them until there are none."""
         worker = self._backend.worker()
+        loader = Loader(worker, self._base, self._targets)
         try:
-            while (job := self._next_job()) is not None:
-                self._current = job.tasks[0].base.name
-                if isinstance(job, Whole):
-                    self._do_whole(worker, job)
-                elif isinstance(job, Sample):
-                    self._do_sample(worker, job.task)
-                else:
-                    self._do_chunk(worker, job)
+            while (jobs := self._next_jobs()) is not None:
+                self._current = jobs[0].tasks[0].base.name
+                for job in jobs:
+                    if isinstance(job, Whole):
+                        self._do_whole(worker, loader, job)
+                    elif isinstance(job, Sample):
+                        self._do_sample(worker, loader, job.task)
+                    else:
+                        self._do_chunk(worker, loader, job)
         finally:
             worker.close()
 
-    def _next_job(self) -> Job | None:
-        """The next job whose files are here; none when all is done or to be stopped."""
+    def _next_jobs(self) -> Jobs | None:
+        """The next jobs whose files are here; none when all is done or to be stopped."""
         with self._state:
             while self._unfinished and not self._stopping:
                 if self._urgent:
@@ -200,28 +230,29 @@ class _Walk:
                 if self._next is None:
                     self._next = next(self._jobs, None)
                 if self._next is not None and self._is_here(self._next):
-                    job, self._next = self._next, None
-                    return job
+                    jobs, self._next = self._next, None
+                    return jobs
                 self._state.wait()
         return None
 
-    def _is_here(self, job: Job) -> bool:
+    def _is_here(self, jobs: Jobs) -> bool:
         return all(
-            self._base.is_fetched(task.base) and self._target.is_fetched(task.target)
+            self._base.is_fetched(task.base) and self._targets[task.side].is_fetched(task.target)
+            for job in jobs
             for task in job.tasks
         )
 
-    def _do_whole(self, worker: Worker, job: Whole) -> None:
+    def _do_whole(self, worker: Worker, loader: Loader, job: Whole) -> None:
         """Measures tensors from beginning to end. If one of several cannot be read, each is
         tried on its own."""
         types = job.tasks[0].types
         sizes = [task.elements for task in job.tasks]
         try:
-            load_batch(worker, job.tasks, self._base, self._target)
+            loader.batch(job.tasks)
         except TensorUnreadable as error:
             if len(job.tasks) > 1:
                 for task in job.tasks:
-                    self._do_whole(worker, Whole((task,), job.batch))
+                    self._do_whole(worker, loader, Whole((task,), job.batch))
                 return
             changes = [unreadable(job.tasks[0].pair, str(error))]
         else:
@@ -233,14 +264,14 @@ class _Walk:
                 Change(task.pair, statistics)
                 for task, statistics in zip(job.tasks, results, strict=True)
             ]
-        self._count_bytes(sum(task.pair.nbytes for task in job.tasks))
+        self._count_bytes(sum(task.nbytes for task in job.tasks))
         self._finish(list(zip(job.tasks, changes, strict=True)))
 
-    def _do_sample(self, worker: Worker, task: Task) -> None:
+    def _do_sample(self, worker: Worker, loader: Loader, task: Task) -> None:
         """Gives a large task's accumulator its bracket. Whatever happens, its chunks may go on
         then."""
         try:
-            load_sample(worker, task, self._base, self._target)
+            loader.sample(task)
             if task.accumulator is not None:
                 task.accumulator.bracket = worker.bracket(task.types)
         except TensorUnreadable as error:
@@ -248,13 +279,13 @@ class _Walk:
         finally:
             task.sampled.set()
 
-    def _do_chunk(self, worker: Worker, job: Chunk) -> None:
+    def _do_chunk(self, worker: Worker, loader: Loader, job: Chunk) -> None:
         """Measures a chunk, or looks in it for the median; the last of a pass goes on with the
         task."""
         task, n = job.task, job.stop - job.start
         try:
             if task.accumulator is not None and not task.trouble:
-                load_chunk(worker, task, job.start, job.stop, self._base, self._target)
+                loader.chunk(task, job.start, job.stop)
                 task.sampled.wait()
                 if task.search is None:
                     worker.measure_part(task.types, n, task.accumulator, job.start)
@@ -279,7 +310,8 @@ class _Walk:
         if isinstance(median, PartialMedian):
             task.search = MedianSearch(median)
             with self._state:
-                self._urgent.extend(chunks(task, self._backend))
+                size = self._backend.chunk_elements(task.types)
+                self._urgent.extend((chunk,) for chunk in chunks(task, size))
                 self._state.notify_all()
             return
         self._finish([(task, Change(task.pair, task.accumulator.statistics(median)))])
@@ -291,7 +323,7 @@ class _Walk:
     def _finish(self, finished: list[tuple[Task, Change]]) -> None:
         for task, _ in finished:
             self._base.done(task.base)
-            self._target.done(task.target)
+            self._targets[task.side].done(task.target)
             task.accumulator = task.search = None
         # Counted first: whoever takes the last change reports at once that all is done.
         with self._state:

@@ -1,4 +1,4 @@
-"""Brings both sides' files here, in the order in which they are read."""
+"""Brings all sides' files here, in the order in which they are read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from modeldiff.errors import Cancelled
 
 
 class Fetching:
-    """How far the fetching of two sides is: ``done`` of ``total`` bytes, and the ``file`` in
+    """How far the fetching of base and targets is: ``done`` of ``total`` bytes, and the ``file`` in
     flight. ``total`` is 0 until ``bring`` has looked, and for files that are all here."""
 
-    def __init__(self, base: OpenFiles, target: OpenFiles) -> None:
+    def __init__(self, *sides: OpenFiles) -> None:
         self.done = self.total = 0
         self.file = ""
-        both_sides = [[(side, file) for file in side.names] for side in (base, target)]
-        self._wanted = [entry for both in zip_longest(*both_sides) for entry in both if entry]
+        all_sides = [[(side, file) for file in side.names] for side in sides]
+        self._wanted = [entry for each in zip_longest(*all_sides) for entry in each if entry]
 
     @property
     def going_on(self) -> bool:

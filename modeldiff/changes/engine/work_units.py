@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch
 from modeldiff.changes.backends.backend import Backend
@@ -28,6 +29,9 @@ class Task:
     ``left`` chunks of the current pass are still to be done. ``sampled`` is set when the
     accumulator has its bracket. ``trouble`` says why a tensor cannot be read.
 
+    Its target's tensor is one of the ``side``-th target. ``nbytes`` are the stored bytes that it
+    adds to what is read: base's only where no task before it reads the same.
+
     Pickled, it is a task that nobody has begun: what the threads share stays in their process.
     """
 
@@ -36,6 +40,8 @@ class Task:
     base: TensorInfo
     target: TensorInfo
     types: DtypePair
+    side: int = 0
+    nbytes: int = 0
     left: int = 0
     accumulator: Accumulator | None = None
     search: MedianSearch | None = None
@@ -44,7 +50,10 @@ class Task:
     sampled: threading.Event = field(default_factory=threading.Event)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Task, (self.index, self.pair, self.base, self.target, self.types)
+        return Task, (
+            *(self.index, self.pair, self.base, self.target, self.types),
+            *(self.side, self.nbytes),
+        )
 
     @property
     def elements(self) -> int:
@@ -57,8 +66,8 @@ class Task:
         return 1 if self.base.recipe is None and self.target.recipe is None else COARSEST_GRAIN
 
     def bytes_before(self, element: int) -> int:
-        """How many of the stored bytes of both sides lie before an element."""
-        return self.pair.nbytes * element // max(self.elements, 1)
+        """How many of its bytes lie before an element."""
+        return self.nbytes * element // max(self.elements, 1)
 
 
 @dataclass(frozen=True)
@@ -96,14 +105,31 @@ class Chunk:
 
 
 Job = Whole | Sample | Chunk
-"""What a thread takes at a time."""
+Jobs = tuple[Job, ...]
+"""What a thread takes at a time: jobs of several targets that need the same values of base, which
+stay in its buffer from one to the next; of one target, one job."""
 
 
-def sort_out(pairs: Sequence[Pair]) -> tuple[list[Task], dict[int, Change]]:
-    """The pairs to measure, as tasks in order, and by index the changes of all others."""
+def beside_each_other(targets: Sequence[Sequence[Pair]]) -> list[tuple[int, Pair]]:
+    """All targets' pairs with their target's number. Pairs with the same tensor of base are
+    neighbours, in the first target's order; a single target's pairs stay in theirs."""
+    if len(targets) == 1:
+        return [(0, pair) for pair in targets[0]]
+    columns: dict[tuple[TensorInfo | None, int], list[tuple[int, Pair]]] = {}
+    for side, pairs in enumerate(targets):
+        earlier: Counter[TensorInfo | None] = Counter()
+        for pair in pairs:
+            columns.setdefault((pair.base, earlier[pair.base]), []).append((side, pair))
+            earlier[pair.base] += 1
+    return [each for column in columns.values() for each in column]
+
+
+def sort_out(pairs: Sequence[tuple[int, Pair]]) -> tuple[list[Task], dict[int, Change]]:
+    """The pairs to measure, each with its target's number, as tasks in order; and by index the
+    changes of all others."""
     tasks: list[Task] = []
     ready: dict[int, Change] = {}
-    for index, pair in enumerate(pairs):
+    for index, (side, pair) in enumerate(pairs):
         if pair.status != "compared" or pair.base is None or pair.target is None:
             ready[index] = Change(pair)
             continue
@@ -112,9 +138,12 @@ def sort_out(pairs: Sequence[Pair]) -> tuple[list[Task], dict[int, Change]]:
             reason = f"{pair.base.values} and {pair.target.values} cannot be compared by element"
             ready[index] = unreadable(pair, reason)
             continue
-        if any(side.recipe and side.recipe.lossy for side in (pair.base, pair.target)):
+        if any(each.recipe and each.recipe.lossy for each in (pair.base, pair.target)):
             types = replace(types, resolves=False)
-        tasks.append(Task(index, pair, pair.base, pair.target, types))
+        last = tasks[-1] if tasks else None
+        again = last is not None and last.side != side and last.base == pair.base
+        nbytes = pair.target.nbytes if again else pair.nbytes
+        tasks.append(Task(index, pair, pair.base, pair.target, types, side, nbytes))
     return tasks, ready
 
 
@@ -123,51 +152,76 @@ def unreadable(pair: Pair, reason: str) -> Change:
     return Change(replace(pair, status="unreadable", reason=reason))
 
 
-def plan_jobs(tasks: Iterable[Task], backend: Backend) -> Iterator[Job]:
+def plan_jobs(tasks: Iterable[Task], backend: Backend) -> Iterator[Jobs]:
     """All tasks as jobs, in order, but a large task's sample some jobs before its first chunk, so
     that no thread has to wait for it."""
-    waiting: deque[Job] = deque()
-    for job in _in_order(tasks, backend):
-        if isinstance(job, Sample):
-            yield job
+    waiting: deque[Jobs] = deque()
+    for jobs in _in_order(tasks, backend):
+        if isinstance(jobs[0], Sample):
+            yield jobs
             continue
-        waiting.append(job)
+        waiting.append(jobs)
         if len(waiting) > _AHEAD:
             yield waiting.popleft()
     yield from waiting
 
 
-def _in_order(tasks: Iterable[Task], backend: Backend) -> Iterator[Job]:
-    """Neighbours that are small and of the same types make a job together, as many as a worker's
-    buffers hold. A large task gets its accumulator when its turn comes."""
-    batch: list[Task] = []
+def _in_order(tasks: Iterable[Task], backend: Backend) -> Iterator[Jobs]:
+    """Neighbours that are small, of the same targets and of the same types make a job of each
+    target together, as many as a worker's buffers hold. A large task gets its accumulator when its
+    turn comes."""
+    batch: list[Column] = []
     room = 0
-    for task in tasks:
-        small = task.elements <= backend.batched(task.types)
-        room -= task.elements
-        if batch and (not small or room < 0 or batch[0].types != task.types):
-            yield Whole(tuple(batch), batch=True)
+    for _, neighbours in groupby(tasks, key=lambda task: task.base):
+        column = tuple(neighbours)
+        elements = column[0].elements
+        small = all(elements <= backend.batched(task.types) for task in column)
+        room -= elements
+        if batch and (not small or room < 0 or _kind(batch[0]) != _kind(column)):
+            yield _batches(batch)
             batch = []
+        most = min(backend.chunk_elements(task.types) for task in column)
         if small:
             if not batch:
-                room = backend.chunk_elements(task.types) - task.elements
-            batch.append(task)
-        elif task.elements <= backend.chunk_elements(task.types):
-            yield Whole((task,), batch=False)
+                room = most - elements
+            batch.append(column)
+        elif elements <= most:
+            yield tuple(Whole((task,), batch=False) for task in column)
         else:
-            task.accumulator = Accumulator(task.elements, task.types)
-            if task.types.precision == "float32":
-                yield Sample(task)
-            else:
-                task.sampled.set()
-            yield from chunks(task, backend)
+            yield from _large(column, most)
     if batch:
-        yield Whole(tuple(batch), batch=True)
+        yield _batches(batch)
 
 
-def chunks(task: Task, backend: Backend) -> list[Chunk]:
-    """A large task's next pass."""
-    size = backend.chunk_elements(task.types)
+Column = tuple[Task, ...]
+"""Tasks with the same tensor of base."""
+
+
+def _kind(column: Column) -> list[tuple[int, DtypePair]]:
+    return [(task.side, task.types) for task in column]
+
+
+def _batches(columns: Sequence[Column]) -> Jobs:
+    """A batch of each target."""
+    return tuple(Whole(tasks, batch=True) for tasks in zip(*columns, strict=True))
+
+
+def _large(column: Column, size: int) -> Iterator[Jobs]:
+    """The samples and the first pass of tasks of more than ``size`` elements, a chunk."""
+    samples: list[Job] = []
+    for task in column:
+        task.accumulator = Accumulator(task.elements, task.types)
+        if task.types.precision == "float32":
+            samples.append(Sample(task))
+        else:
+            task.sampled.set()
+    if samples:
+        yield tuple(samples)
+    yield from zip(*(chunks(task, size) for task in column), strict=True)
+
+
+def chunks(task: Task, size: int) -> list[Chunk]:
+    """A large task's next pass, in chunks of ``size`` elements."""
     starts = range(0, task.elements, size)
     task.left = len(starts)
     return [Chunk(task, start, min(start + size, task.elements)) for start in starts]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_MOST_FOLDERS = 300
+MOST_FOLDERS = 300
 _MOST_ENTRIES = 2_000
 """Subfolders that are looked into, and names that are looked at in each."""
 _WEIGHTS = re.compile(
@@ -25,10 +25,15 @@ def weights_below(folder: Path) -> list[str]:
     """Weight files of the subfolders, as ``subfolder/file``, in natural order; of a repository in
     the Hub's cache those of its snapshots."""
     names = []
-    for path in itertools.islice(_below(folder), _MOST_FOLDERS):
+    for path in itertools.islice(_below(folder), MOST_FOLDERS):
         weights = sorted(name for name in _names(folder / path) if _WEIGHTS.fullmatch(name))
         names += [f"{path}/{name}" for name in weights]
     return names
+
+
+def holds_weights(folder: Path) -> bool:
+    """Whether weight files lie in the folder itself."""
+    return any(_WEIGHTS.fullmatch(name) for name in _names(folder))
 
 
 def _below(folder: Path) -> Iterator[str]:
@@ -75,7 +80,7 @@ def _folders(folder: Path) -> list[str]:
             for entry in itertools.islice(entries, _MOST_ENTRIES)
             if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
         )
-    return sorted(names, key=_natural_order)[:_MOST_FOLDERS]
+    return sorted(names, key=_natural_order)[:MOST_FOLDERS]
 
 
 def _snapshots(repository: Path) -> list[str]:

@@ -19,6 +19,7 @@ DOCUMENTS: Mapping[str, str] = {
     "compare": "compare BASE TARGET --json",
     "diff": "diff, join, demo and open with --json, and --output FILE.json",
     "shard": "diff --shard I/N --json",
+    "fleet": "fleet BASE TARGET … --json, and --output FILE.json",
     "check": "check BASE TARGET --json",
     "list": "list --json",
 }

@@ -15,6 +15,10 @@ EXIT_CODES_TEXT = (
     "Exit codes: 0 done; 1 an error, with a hint what to do; 2 wrong usage; 130 "
     "interrupted: the same command resumes there. check has codes of its own."
 )
+FLEET_EXIT_CODES_TEXT = (
+    "Exit codes: 0 done; 1 an error, or targets that could not be measured; 2 wrong usage; 130 "
+    "interrupted: the same command resumes there."
+)
 CHECK_EXIT_CODES_TEXT = (
     "Exit codes: 0 passed; 1 an error, with a hint what to do; 2 wrong usage; 3 failed: "
     "a condition holds; 4 undecided: no condition holds, but one depends on what was not compared "
@@ -46,6 +50,11 @@ EXAMPLES: Mapping[str, str] = {
             "modeldiff diff ./base ./fine-tuned --output report.html",
         ),
         "join": ("modeldiff join ./base ./fine-tuned --output report.html",),
+        "fleet": (
+            "modeldiff fleet ./base ./sft ./dpo ./merged",
+            "modeldiff fleet ./base ./run --sort median_pct --output fleet.html",
+            "modeldiff fleet ./base @tunes.txt --filter 'unchanged_pct < 50' --json",
+        ),
         "demo": ("modeldiff demo", "modeldiff demo --top 5"),
         "check": (
             "modeldiff check ./base ./merged --fail-if 'median_pct > 5'",

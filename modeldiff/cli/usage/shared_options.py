@@ -113,7 +113,7 @@ def add_rows(command: argparse.ArgumentParser) -> None:
         "(default: median_pct)",
     )
     rows.add_argument("--reverse", action="store_true", help="reverse the order")
-    rows.add_argument("--top", type=_count, metavar="N", help="only the first N")
+    rows.add_argument("--top", type=row_count, metavar="N", help="only the first N")
 
 
 def condition(text: str) -> Condition:
@@ -122,21 +122,21 @@ def condition(text: str) -> Condition:
     from modeldiff.findings.conditions.columns import COLUMNS
     from modeldiff.findings.conditions.expression import parse_condition
 
-    return _usage(lambda: parse_condition(text, COLUMNS))
+    return understood(lambda: parse_condition(text, COLUMNS))
 
 
 def shard(text: str) -> Shard:
     """``I/N``. Raises ``ArgumentTypeError``."""
     from modeldiff.changes import Shard
 
-    return _usage(lambda: Shard.parse(text))
+    return understood(lambda: Shard.parse(text))
 
 
 def _filter(text: str) -> Condition:
     from modeldiff.findings.conditions.columns import ROW_COLUMNS
     from modeldiff.findings.conditions.expression import parse_condition
 
-    return _usage(lambda: parse_condition(text, ROW_COLUMNS))
+    return understood(lambda: parse_condition(text, ROW_COLUMNS))
 
 
 def _column(text: str) -> str:
@@ -149,15 +149,17 @@ def _column(text: str) -> str:
     return text
 
 
-def _count(text: str) -> int:
+def row_count(text: str) -> int:
+    """A number of rows. Raises ``ArgumentTypeError``."""
     number = int(text) if text.isascii() and text.isdigit() else 0
     if not 0 < number < 10**9:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of tensors, such as 10")
     return number
 
 
-def _usage(read: Callable[[], _Value]) -> _Value:
-    """What ``read`` gives; what it can't understand is wrong usage."""
+def understood(read: Callable[[], _Value]) -> _Value:
+    """What ``read`` gives; what it can't understand is wrong usage. Raises ``ArgumentTypeError``
+    for what ``read`` raises ``InvalidOption`` for."""
     from modeldiff.errors import InvalidOption
 
     try:

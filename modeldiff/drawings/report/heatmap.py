@@ -12,7 +12,8 @@ from modeldiff.drawings.report.html import REPORT_PALETTE, sentence, text
 from modeldiff.drawings.report.rows import ReportRows
 from modeldiff.drawings.style.palette import DARK, LIGHT
 
-_PAINT = Paint(REPORT_PALETTE, (LIGHT, DARK))
+REPORT_PAINT = Paint(REPORT_PALETTE, (LIGHT, DARK))
+"""In the reader's theme."""
 _MOST_BYTES = 1_200_000
 """The drawings together are smaller than this; a metric for which there is no room has its numbers
 in the table alone."""
@@ -20,7 +21,7 @@ in the table alone."""
 
 def heatmap_css() -> str:
     """The rules that the drawings are painted with."""
-    return definitions(_PAINT)[0]
+    return definitions(REPORT_PAINT)[0]
 
 
 def heatmap_html(rows: ReportRows) -> tuple[str, str]:
@@ -46,9 +47,8 @@ def heatmap_html(rows: ReportRows) -> tuple[str, str]:
         for heatmap, svg in drawn
     )
     # What is painted with is apart: in a drawing that is hidden it would serve none.
-    painted = (
-        f'<svg width="0" height="0" aria-hidden="true"><defs>{definitions(_PAINT)[1]}</defs></svg>'
-    )
+    gradients = definitions(REPORT_PAINT)[1]
+    painted = f'<svg width="0" height="0" aria-hidden="true"><defs>{gradients}</defs></svg>'
     return controls, painted + pictures
 
 
@@ -62,7 +62,7 @@ def _drawings(rows: ReportRows) -> list[tuple[Heatmap, str]]:
     for heatmap in (first, *(each for each in rows.heatmaps if each is not first)):
         seen = heatmap is first
         # The script reads a hidden one's words from the table.
-        svg = report_svg(heatmap, PAGE, CellGroups(seen, numbers, linked=seen), _PAINT)
+        svg = report_svg(heatmap, PAGE, CellGroups(seen, numbers, linked=seen), REPORT_PAINT)
         room -= len(svg.encode())
         if seen or room >= 0:
             drawings[heatmap.metric.key] = heatmap, svg

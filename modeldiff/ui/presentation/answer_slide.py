@@ -36,7 +36,7 @@ from modeldiff.ui.presentation.slides import (
 )
 from modeldiff.ui.widgets.linked_html import LinkedEntry
 
-_HIGH = HeatmapSize(790, rows=380, margins=False, numbers=False, most_row=56)
+_HIGH = HeatmapSize(790, font=15, rows=380, margins=False, numbers=False, most_row=56)
 _SIZES = {
     "high": _HIGH,
     "low": replace(_HIGH, rows=290, most_row=44),

@@ -10,7 +10,8 @@ from modeldiff.drawings.style.fonts import REGULAR
 from modeldiff.ui.heatmap.pictures import Picture
 from modeldiff.ui.presentation.slides import DRAWING, WIDTH, Slide, reading_line
 
-_SIZES = {"screen": SCREEN, "square": replace(SCREEN, width=960, rows=430), "phone": PHONE}
+_WIDE = replace(SCREEN, font=15)
+_SIZES = {"screen": _WIDE, "square": replace(_WIDE, width=960, rows=430), "phone": PHONE}
 _TEXT = 17.0
 """The size of the line, in pixels."""
 

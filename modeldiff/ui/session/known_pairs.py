@@ -53,7 +53,7 @@ def _kept() -> Iterator[tuple[str, str, str]]:
     for base, target, key in _headers():
         pairs[base, target] = pairs.get((base, target), False) or key in own
     for (base, target), is_own in sorted(pairs.items(), key=lambda pair: not pair[1]):
-        if _may_be_listed(base) and _may_be_listed(target):
+        if may_be_listed(base) and may_be_listed(target):
             yield base, target, "Yours" if is_own else "Kept"
 
 
@@ -70,7 +70,8 @@ def _label(base: str, target: str) -> str:
     return f"{_name(base) or base} → {_name(target) or target}"
 
 
-def _may_be_listed(text: str) -> bool:
+def may_be_listed(text: str) -> bool:
+    """Whether each viewer may be told of this reference, which may be opened here."""
     reference = _reference(text)
     return reference is not None and is_reference_for_everybody(reference)
 

@@ -1,0 +1,1 @@
+"""``modeldiff fleet``: many targets beside one base."""
