@@ -55,3 +55,8 @@ STORED_TYPES: dict[str, StoredType] = {
         StoredType("BOOL", 8, "bool"),
     )
 }
+
+CODE_TYPES = frozenset(
+    {"I8", "U8", "I32", "U32", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"}
+)
+"""The types that quantisation stores codes in."""

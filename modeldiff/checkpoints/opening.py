@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modeldiff.checkpoints.adapters.opening import open_adapted
 from modeldiff.checkpoints.checkpoint import Checkpoint
+from modeldiff.checkpoints.dtypes import CODE_TYPES
 from modeldiff.checkpoints.fingerprints import with_tag
 from modeldiff.checkpoints.formats.adapters import is_adapter
 from modeldiff.checkpoints.formats.config_json import (
@@ -27,8 +27,6 @@ from modeldiff.checkpoints.formats.format import Format
 from modeldiff.checkpoints.formats.registry import FORMATS, recognise
 from modeldiff.checkpoints.local.allowed_paths import require_allowed
 from modeldiff.checkpoints.local.files import read_small_file
-from modeldiff.checkpoints.quantised.named_tensors import Peek
-from modeldiff.checkpoints.quantised.reading import with_values
 from modeldiff.checkpoints.references import Reference, demo_folder, parse_reference
 from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.sources.config_only import ConfigOnly
@@ -38,6 +36,7 @@ from modeldiff.errors import CheckpointError, CheckpointNotFound, HubUnreachable
 
 if TYPE_CHECKING:
     from modeldiff.checkpoints.hub.access import HubLogin
+    from modeldiff.checkpoints.quantised.named_tensors import Peek
 
 
 def open_checkpoint(
@@ -58,6 +57,8 @@ def open_checkpoint(
         own = reference.parts[-1] if reference.parts else reference
         source = _source_of(own, download, login)
         if reference.parts or is_adapter(source):
+            from modeldiff.checkpoints.adapters.opening import open_adapted
+
             base = reference.parts[0] if reference.parts else None
             open_base = partial(_open_model, download=download, login=login)
             return open_adapted(reference, base, source, open_base)
@@ -88,7 +89,7 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
         config = {**config, **assembly.config}
     elif assembly.config:
         config, config_bytes, config_warnings = assembly.config, None, ()
-    tensors, unfit = with_values(assembly.tensors, config, _peek(source))
+    tensors, unfit = _values(assembly.tensors, config, source)
     return Checkpoint(
         reference=source.reference,
         format=format.name,
@@ -103,6 +104,17 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
         warnings=(*source.warnings, *files.warnings, *assembly.warnings, *config_warnings, *unfit),
         unread=files.unread,
     )
+
+
+def _values(
+    tensors: tuple[TensorInfo, ...], config: Mapping[str, Any] | None, source: Source
+) -> tuple[tuple[TensorInfo, ...], tuple[str, ...]]:
+    """The tensors, quantised ones as their values, and warnings of those whose codes do not fit."""
+    if not any(each.values in CODE_TYPES and each.recipe is None for each in tensors):
+        return tensors, ()
+    from modeldiff.checkpoints.quantised.reading import with_values
+
+    return with_values(tensors, config, _peek(source))
 
 
 def _peek(source: Source) -> Peek:

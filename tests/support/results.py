@@ -14,8 +14,7 @@ from safetensors.numpy import save_file
 
 from modeldiff.architectures import Place
 from modeldiff.changes import Change, ChangeTable, Histogram, Pair, Statistics, Sums
-from modeldiff.checkpoints import TensorInfo
-from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
+from modeldiff.checkpoints import STORED_TYPES, TensorInfo
 from modeldiff.comparison import SCHEMA
 from modeldiff.results import Result, ResultHeader
 
@@ -46,7 +45,7 @@ STATISTICS = st.builds(
     sums=_optional(st.builds(Sums, *[_WHOLE] * 6, *[_NUMBER] * 6)),
     histogram=_optional(_histograms()),
 )
-_PLAIN_TYPES = _TEXT.filter(lambda name: name not in BLOCK_TYPES)  # what those hold is made
+_PLAIN_TYPES = st.sampled_from(sorted(STORED_TYPES))
 _TENSORS = st.builds(
     TensorInfo.stored,
     _TEXT,

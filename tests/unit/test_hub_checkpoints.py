@@ -322,7 +322,7 @@ class TestRanges:
 
         with ThreadPoolExecutor(4) as pool:
             assert b"".join(pool.map(read, range(10))) == content[:3_000_000]
-        assert len(hub.requests) == 10
+        assert 1 <= len(hub.requests) <= 10, "neighbours may come with one answer"
         assert not any("resolve" in request.path for request in hub.requests)
 
     def test_what_is_in_the_cache_is_read_there(self, hub: LocalHub) -> None:

@@ -97,6 +97,7 @@ def _names(answer: Any) -> Iterator[str]:
 def _is_repository(name: str) -> bool:
     """Whether a name is one of a repository, and of nothing that lies here."""
     try:
-        return parse_reference(name).kind == "hub"
+        reference = parse_reference(name)
     except InvalidReference:
         return False
+    return reference.kind == "hub" and reference.location == name

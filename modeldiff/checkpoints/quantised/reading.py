@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from modeldiff.checkpoints.dtypes import CODE_TYPES
 from modeldiff.checkpoints.quantised.bitsandbytes import read_bitsandbytes
 from modeldiff.checkpoints.quantised.columns import read_columns
 from modeldiff.checkpoints.quantised.mlx import read_mlx
@@ -37,8 +38,6 @@ METHODS: tuple[Method, ...] = (
     read_torchao,
     read_nibbles,
 )
-_CODES = frozenset({"I8", "U8", "I32", "U32", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ"})
-"""The types that codes are stored in."""
 
 
 def with_values(
@@ -52,8 +51,6 @@ def with_values(
 
     Raises what ``peek`` raises.
     """
-    if not any(tensor.values in _CODES and tensor.recipe is None for tensor in tensors):
-        return tuple(tensors), ()
     stored = NamedTensors(
         {tensor.name: tensor for tensor in tensors}, QuantisationConfig.of(config), peek
     )
@@ -61,7 +58,7 @@ def with_values(
     names: set[str] = set()
     reasons: dict[str, list[str]] = {}
     for tensor in tensors:
-        if tensor.values not in _CODES or tensor.recipe is not None:
+        if tensor.values not in CODE_TYPES or tensor.recipe is not None:
             continue
         try:
             values = _read(tensor.name, stored)
