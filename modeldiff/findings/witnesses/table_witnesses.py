@@ -36,7 +36,11 @@ def table_witnesses(changes: Iterable[Change]) -> tuple[Witness, ...]:
     moved = [c for c in changes if is_moved(c) and nonfinite_of(c) == (0, 0)]
     zeros = list(_zeros(moved))
     known = explained_places(zeros)
-    offset = [c for c in moved if c.pair.place not in known and _is_offset_norm(c)]
+    rest = [c for c in moved if c.pair.place not in known]
+    offset = [c for c in rest if _is_offset_norm(c)]
+    if any(_is_doubled(c) for c in rest if kind_of(c) != "norms"):
+        # Norms of ones fit both; where matrices doubled, too, one sentence tells all of it.
+        offset = [c for c in offset if not _is_doubled(c)]
     # Norms are near 1, so that one more is nearly twice as much: what fits them better is said.
     known |= {change.pair.place for change in offset}
     factors = _factors(c for c in moved if c.pair.place not in known)
@@ -143,6 +147,12 @@ def _is_offset_norm(change: Change) -> bool:
         return False
     factor = _factor(statistics)
     return factor is None or most - mean <= factor[1]
+
+
+def _is_doubled(change: Change) -> bool:
+    """Whether target is twice base."""
+    factor = _factor(change.statistics) if change.statistics else None
+    return factor is not None and abs(factor[0] - 2) < _SAME
 
 
 def _verb(rows: list[Change], one: str, more: str) -> str:
