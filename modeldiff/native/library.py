@@ -38,6 +38,10 @@ _CTYPES: dict[str, Any] = {"i64": ctypes.c_int64, "u32": ctypes.c_uint32, "u64":
 Kernel = Callable[..., int]
 OnStep = Callable[[int, int], None]
 
+_ENGINES: list[Any] = []
+"""What owns the machine code. It stays for as long as the process lives: whoever took a kernel may
+call it when its library is gone, and code that was given back is a crash."""
+
 
 @dataclass(eq=False)
 class KernelLibrary:
@@ -57,7 +61,6 @@ class KernelLibrary:
     exact: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _loaded: Mapping[str, Kernel] | None = field(default=None, repr=False)
-    _engine: Any = field(default=None, repr=False)
 
     def load(self, on_step: OnStep | None = None) -> Mapping[str, Kernel]:
         """The kernels by name, from this process, the cache folder or the compiler, whichever comes
@@ -109,11 +112,12 @@ class KernelLibrary:
         for name in _FROM_C:
             address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
             llvm.add_symbol(name, address)
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
-        self._engine.finalize_object()
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
+        engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
+        engine.finalize_object()
+        _ENGINES.append(engine)
         return {
-            name: _function(self._engine.get_function_address(name), signature)
+            name: _function(engine.get_function_address(name), signature)
             for name, signature in self.signatures.items()
         }
 
