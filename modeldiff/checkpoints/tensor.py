@@ -159,6 +159,11 @@ class TensorInfo:
         return piece if not any(piece.start) and prod(piece.shape) == self.elements else None
 
     @property
+    def lossy(self) -> bool:
+        """Whether what was stored lost something of what it was made from, as its recipe says."""
+        return self.recipe is not None and self.recipe.lossy
+
+    @property
     def dtype(self) -> str:
         """The type that it is stored in: its recipe's, else that of its first piece."""
         return self.pieces[0].dtype if self.recipe is None else self.recipe.stored

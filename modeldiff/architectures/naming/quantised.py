@@ -111,7 +111,7 @@ def read_quantisation(
 ) -> Quantisation:
     """What of these tensors, by plain name, is quantised. Reads names, types, shapes and config."""
     entries = _entries(config)
-    made = {name for name, tensor in tensors.items() if tensor.recipe and tensor.recipe.lossy}
+    made = {name for name, tensor in tensors.items() if tensor.lossy}
     method = _word(entries, "quant_method") or _word(entries, "mode") if entries else ""
     bits = _bits(entries, _DEPTH) if entries else None
     weights: dict[str, str] = {}

@@ -138,7 +138,7 @@ def sort_out(pairs: Sequence[tuple[int, Pair]]) -> tuple[list[Task], dict[int, C
             reason = f"{pair.base.values} and {pair.target.values} cannot be compared by element"
             ready[index] = unreadable(pair, reason)
             continue
-        if any(each.recipe and each.recipe.lossy for each in (pair.base, pair.target)):
+        if pair.base.lossy or pair.target.lossy:
             types = replace(types, resolves=False)
         last = tasks[-1] if tasks else None
         again = last is not None and last.side != side and last.base == pair.base

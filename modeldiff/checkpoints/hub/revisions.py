@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import httpx2
-from huggingface_hub import get_session, hf_raise_for_status
-from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
-
 from modeldiff.checkpoints.addresses.hub_names import HubName, hub_name
 from modeldiff.checkpoints.hub.access import hub_token, require_hub_access
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
+from modeldiff.checkpoints.hub.listings import read_listing
 from modeldiff.checkpoints.hub.visibility import hub_endpoint
 from modeldiff.errors import HubUnreachable
 
@@ -50,7 +46,14 @@ def hub_revisions(repo: str, *, public: bool = False) -> tuple[Revision, ...]:
     require_hub_access(repo)
     endpoint = hub_endpoint()
     with translating_hub_errors(repo, None, endpoint):
-        content = _ask(endpoint, repo, False if public else hub_token(repo))
+        content = read_listing(
+            f"{endpoint}/api/models/{repo}/refs",
+            token=False if public else hub_token(repo),
+            parameters={},
+            most_bytes=_MOST_BYTES,
+            patience=_TIMEOUT_SECONDS,
+            most_seconds=_LONGEST_SECONDS,
+        )
     try:
         known = {each.name: each for each in _revisions(repo, json.loads(content))}
     except (ValueError, RecursionError) as error:
@@ -73,23 +76,6 @@ def revision_order(name: str) -> tuple[bool, list[tuple[int, int, str]]]:
     return name != "main", [
         (0, int(part), "") if _NUMBER.fullmatch(part) else (1, 0, part) for part in parts
     ]
-
-
-def _ask(endpoint: str, repo: str, token: str | Literal[False] | None) -> bytes:
-    began = time.monotonic()
-    received = bytearray()
-    with get_session().stream(
-        "GET",
-        f"{endpoint}/api/models/{repo}/refs",
-        headers=build_hf_headers(token=token),
-        timeout=_TIMEOUT_SECONDS,
-    ) as response:
-        hf_raise_for_status(response)
-        for part in response.iter_bytes():
-            received += part
-            if len(received) > _MOST_BYTES or time.monotonic() - began > _LONGEST_SECONDS:
-                raise httpx2.ReadTimeout("too long", request=response.request)
-    return bytes(received)
 
 
 def _revisions(repo: str, answer: Any) -> Iterator[Revision]:

@@ -8,15 +8,13 @@ text from outside, of which only what has the form of a repository's name is kep
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
-from huggingface_hub import constants, get_session, hf_raise_for_status
-from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+from huggingface_hub import constants
 
 from modeldiff.checkpoints.hub.errors import translating_hub_errors
+from modeldiff.checkpoints.hub.listings import read_listing
 from modeldiff.checkpoints.hub.visibility import hub_endpoint
 from modeldiff.checkpoints.references import parse_reference
 from modeldiff.errors import HubUnreachable, InvalidReference
@@ -68,21 +66,14 @@ def _ask(endpoint: str, words: str) -> bytes:
         "direction": "-1",
         "limit": str(MOST_FOUND),
     }
-    began = time.monotonic()
-    received = bytearray()
-    with get_session().stream(
-        "GET",
+    return read_listing(
         f"{endpoint}/api/models",
-        params=parameters,
-        headers=build_hf_headers(token=False),
-        timeout=_TIMEOUT_SECONDS,
-    ) as response:
-        hf_raise_for_status(response)
-        for part in response.iter_bytes():
-            received += part
-            if len(received) > _MOST_BYTES or time.monotonic() - began > _LONGEST_SECONDS:
-                raise httpx2.ReadTimeout("too long", request=response.request)
-    return bytes(received)
+        token=False,
+        parameters=parameters,
+        most_bytes=_MOST_BYTES,
+        patience=_TIMEOUT_SECONDS,
+        most_seconds=_LONGEST_SECONDS,
+    )
 
 
 def _names(answer: Any) -> Iterator[str]:

@@ -39,7 +39,7 @@ class ElementSlice:
     @property
     def lossy(self) -> bool:
         """As the tensor's recipe."""
-        return self.tensor.recipe is not None and self.tensor.recipe.lossy
+        return self.tensor.lossy
 
     @property
     def operands(self) -> tuple[TensorInfo, ...]:

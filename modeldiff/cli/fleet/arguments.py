@@ -10,8 +10,9 @@ from modeldiff.cli.usage.shared_options import (
     add_json,
     add_layers,
     add_quiet,
+    column_among,
+    condition_on,
     row_count,
-    understood,
 )
 
 if TYPE_CHECKING:
@@ -59,17 +60,12 @@ def add_fleet(command: argparse.ArgumentParser) -> None:
 
 def _filter(text: str) -> Condition:
     # Late, here and below: --help is answered at once.
-    from modeldiff.findings.conditions.expression import parse_condition
     from modeldiff.results.fleet.rows import FLEET_COLUMNS
 
-    return understood(lambda: parse_condition(text, FLEET_COLUMNS))
+    return condition_on(text, FLEET_COLUMNS)
 
 
 def _column(text: str) -> str:
     from modeldiff.results.fleet.rows import FLEET_COLUMNS
-    from modeldiff.text.quoting import did_you_mean
 
-    if text not in FLEET_COLUMNS:
-        hint = did_you_mean(text, FLEET_COLUMNS) or f"The columns are {', '.join(FLEET_COLUMNS)}."
-        raise argparse.ArgumentTypeError(f"there is no column {text!r}. {hint}")
-    return text
+    return column_among(text, FLEET_COLUMNS)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from modeldiff.changes import Shard
-    from modeldiff.findings.conditions.expression import Condition
+    from modeldiff.findings.conditions.expression import ColumnKind, Condition
 
 _Value = TypeVar("_Value")
 
@@ -120,9 +120,8 @@ def condition(text: str) -> Condition:
     """A condition of ``check``. Raises ``ArgumentTypeError``."""
     # Late, here and below: --help is answered at once.
     from modeldiff.findings.conditions.columns import COLUMNS
-    from modeldiff.findings.conditions.expression import parse_condition
 
-    return understood(lambda: parse_condition(text, COLUMNS))
+    return condition_on(text, COLUMNS)
 
 
 def shard(text: str) -> Shard:
@@ -132,21 +131,33 @@ def shard(text: str) -> Shard:
     return understood(lambda: Shard.parse(text))
 
 
-def _filter(text: str) -> Condition:
-    from modeldiff.findings.conditions.columns import ROW_COLUMNS
+def condition_on(text: str, columns: Mapping[str, ColumnKind]) -> Condition:
+    """A condition on a table's ``columns``. Raises ``ArgumentTypeError``."""
     from modeldiff.findings.conditions.expression import parse_condition
 
-    return understood(lambda: parse_condition(text, ROW_COLUMNS))
+    return understood(lambda: parse_condition(text, columns))
+
+
+def column_among(text: str, columns: Collection[str]) -> str:
+    """The name of one of ``columns``. Raises ``ArgumentTypeError``."""
+    from modeldiff.text.quoting import did_you_mean
+
+    if text not in columns:
+        hint = did_you_mean(text, columns) or f"The columns are {', '.join(columns)}."
+        raise argparse.ArgumentTypeError(f"there is no column {text!r}. {hint}")
+    return text
+
+
+def _filter(text: str) -> Condition:
+    from modeldiff.findings.conditions.columns import ROW_COLUMNS
+
+    return condition_on(text, ROW_COLUMNS)
 
 
 def _column(text: str) -> str:
     from modeldiff.findings.conditions.columns import ROW_COLUMNS
-    from modeldiff.text.quoting import did_you_mean
 
-    if text not in ROW_COLUMNS:
-        hint = did_you_mean(text, ROW_COLUMNS) or f"The columns are {', '.join(ROW_COLUMNS)}."
-        raise argparse.ArgumentTypeError(f"there is no column {text!r}. {hint}")
-    return text
+    return column_among(text, ROW_COLUMNS)
 
 
 def row_count(text: str) -> int:

@@ -130,7 +130,7 @@ def _measured(
     with PairReader(matrix, base, target, progress, passes=plan.passes) as reader:
         by_size = _exact if plan.exact else _randomized
         found = by_size(reader, algebra, plan, of)
-    lossy = any(side.recipe and side.recipe.lossy for side in (matrix.base, matrix.target))
+    lossy = matrix.base.lossy or matrix.target.lossy
     if found.possible_fit is None or lossy:  # what a lossy type adds is no rounding to steps
         return found
     ranks = ranks_to_try(found.values, found.possible_fit)

@@ -91,7 +91,7 @@ class LowRankUpdate:
     @property
     def lossy(self) -> bool:
         """As base's own recipe."""
-        return self.base.recipe is not None and self.base.recipe.lossy
+        return self.base.lossy
 
     @property
     def operands(self) -> tuple[TensorInfo, ...]:

@@ -123,7 +123,7 @@ class ReplacedRows:
     @property
     def lossy(self) -> bool:
         """As base's own recipe."""
-        return self.base.recipe is not None and self.base.recipe.lossy
+        return self.base.lossy
 
     @property
     def operands(self) -> tuple[TensorInfo, ...]:
