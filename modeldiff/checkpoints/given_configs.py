@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 
 from modeldiff.checkpoints.formats.config_json import MAX_CONFIG_BYTES, parse_config
 from modeldiff.checkpoints.local.allowed_paths import given_configs_folder
@@ -37,5 +38,14 @@ def keep_given_config(content: bytes, name: str) -> str:
     folder = given_configs_folder() / hashlib.sha256(content).hexdigest()[:16]
     make_group_folder(folder)
     path = folder / f"{stem}.json"
-    write_atomically(path, content)
+    if not _holds(path, content):  # written anew, it would be another file and be opened anew
+        write_atomically(path, content)
     return f"given:{folder.name}/{stem}"
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(content) + 1) == content
+    except OSError:
+        return False

@@ -17,7 +17,7 @@ EXPECTED_404 = ("/_stcore/health", "/_stcore/host-config")
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=40_000)
     with sync_playwright() as playwright:
         browser = launch_chromium(playwright)
         yield browser
@@ -60,7 +60,7 @@ def tab(browser: Browser) -> Iterator[Page]:
     """A tab with a session of its own; fails the test that made it complain or ask outside."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(40_000)
     watched = Watched(page)
     yield page
     context.close()

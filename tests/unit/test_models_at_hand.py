@@ -14,6 +14,7 @@ from modeldiff.checkpoints.nearby import cached_repositories, nearby_folders
 from modeldiff.checkpoints.origins import origins_of
 from modeldiff.comparison import Comparison
 from modeldiff.errors import DamagedCheckpoint, InvalidReference, ResultError
+from modeldiff.model import file_stamp
 from modeldiff.results import find_result, keep_given_result, load_result, run_diff
 from modeldiff.results.store.result_parquet import encode_result
 from tests.app.small_models import write_llama
@@ -119,6 +120,9 @@ def test_a_given_config_can_be_opened_where_roots_are_set(
     assert parse_reference(parsed.text) == parsed and model_name(parsed) == "My-model"
     assert Path(parsed.location).is_relative_to(tmp_path / "cache")
     assert open_checkpoint(reference).format == "config"
+    kept = file_stamp(parsed)  # by which what was opened is found again, while the file lies there
+    assert keep_given_config(config, "../../My model.json") == reference
+    assert file_stamp(parsed) == kept
     for text in (str(tmp_path / "elsewhere" / "config.json"), f"given:../{'0' * 16}/x"):
         with pytest.raises(InvalidReference):
             parse_reference(text)

@@ -20,7 +20,8 @@ from time import monotonic
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.navigation.page import Page
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from modeldiff.ui.session.shown_page import page_asked_for, show_page
 
 _PACES = "paces"
 _component = st.components.v2.component(
@@ -67,6 +68,7 @@ def keep_pace(name: str, seconds: float) -> None:
 @contextmanager
 def pulse(page: Page) -> Iterator[None]:
     """Draw ``page`` within; from then on draw its parts again as they asked for."""
+    show_page()
     paces = st.session_state[_PACES] = _Paces()
     place = st.container(key="pulse")
     try:
@@ -79,11 +81,11 @@ def pulse(page: Page) -> Iterator[None]:
 
 
 def _beat(page: Page, paces: _Paces) -> None:
-    shown = _page_asked_for()
+    shown = page_asked_for()
     query = st.query_params.to_dict()
 
     def ring() -> None:
-        if _page_asked_for() != shown or not (due := paces.take_due()):
+        if page_asked_for() != shown or not (due := paces.take_due()):
             return
         try:
             st.rerun(scope=due)
@@ -91,7 +93,7 @@ def _beat(page: Page, paces: _Paces) -> None:
             st.rerun()
 
     def beat() -> None:
-        if _page_asked_for() != shown:
+        if page_asked_for() != shown:
             st.switch_page(page, query_params=query)
         _component(
             key="pulse_clock",
@@ -100,9 +102,3 @@ def _beat(page: Page, paces: _Paces) -> None:
         )
 
     st.fragment(beat)()
-
-
-def _page_asked_for() -> str:
-    """The page for which the browser asked for this run, be it of a part only."""
-    context = get_script_run_ctx()
-    return "" if context is None else context.page_script_hash

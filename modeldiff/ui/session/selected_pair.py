@@ -15,8 +15,8 @@ from modeldiff.changes import available_devices
 from modeldiff.changes.layer_chains import LayerMatching
 from modeldiff.checkpoints import without_credentials
 from modeldiff.comparison import Comparison
+from modeldiff.ui.session.known_pairs import PRESETS
 from modeldiff.ui.session.opening import Side, compare_sides, open_side
-from modeldiff.ui.session.presets import PRESETS
 from modeldiff.ui.session.url_state import change_view
 
 DEFAULT = PRESETS[0]

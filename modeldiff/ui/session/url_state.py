@@ -13,6 +13,7 @@ from typing import Literal
 import streamlit as st
 
 from modeldiff.drawings import METRICS, Metric, metric_named
+from modeldiff.ui.session.shown_page import is_page_left
 
 _PAGE = "view_page"
 PLAY = "play"
@@ -63,7 +64,10 @@ def chosen_metric() -> Metric:
 
 
 def change_view(**changes: str | int | None) -> None:
-    """Set or (with None) remove parts of the view. For callbacks: the script then runs anew."""
+    """Set or (with None) remove parts of the view. For callbacks: the script then runs anew. Those
+    of a page that was left change nothing: the address is another page's by now."""
+    if is_page_left():
+        return
     if "layer" in changes:
         st.session_state.pop(PLAY, None)
     # In one update, so that the browser's history has no place in between; an empty list is the

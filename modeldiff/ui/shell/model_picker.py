@@ -22,7 +22,7 @@ from modeldiff.ui.session.selected_pair import PairChoice
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.going import go_to
 
-_KEY, _DROP, _NEW = "model_here", "dropped_file", "newly_dropped"
+_KEY, _DROP, _OPENED = "model_here", "dropped_file", "opened_file"
 _SEARCH, _HUB_MODEL = "hub_search", "hub_model"
 _HUB_REVISIONS, _HUB_REVISION = "hub_revisions", "hub_revision"
 _LARGEST_MB = 200
@@ -140,16 +140,16 @@ def _dropped(choice: PairChoice, take: Callable[[PairChoice], None]) -> None:
         type=["json", "parquet"],
         key=_DROP,
         max_upload_size=_LARGEST_MB,
-        on_change=lambda: st.session_state.update({_NEW: True}),
     )
-    new = st.session_state.pop(_NEW, False)
     if file is None:
         return
     try:
         if file.name.lower().endswith(".parquet"):
             query = {"result": keep_given_result(file.getvalue(), file.name).key}
             st.page_link("pages/result.py", label="Open it", query_params=query)
-            if new:  # and not whenever Back leads to where it lies
+            # Back may lead to where it lies still, and is not to open it once more.
+            if st.session_state.get(_OPENED) != file.file_id:
+                st.session_state[_OPENED] = file.file_id
                 go_to("result", query, key="open_dropped")
         else:
             _buttons(choice, keep_given_config(file.getvalue(), file.name), take, "config")

@@ -9,8 +9,7 @@ import streamlit as st
 
 from modeldiff.changes import available_devices
 from modeldiff.checkpoints.names import MAX_LABEL, model_label
-from modeldiff.ui.session.known_pairs import known_pairs
-from modeldiff.ui.session.presets import PairPreset
+from modeldiff.ui.session.known_pairs import PairPreset, known_pairs
 from modeldiff.ui.session.selected_pair import PairChoice, choose_pair, pair_choice
 from modeldiff.ui.shell.model_picker import model_picker
 

@@ -7,6 +7,8 @@ const addressOf = (path, query) => {
   return new URL(path, root).pathname + (text && `?${text}`)
 }
 const go = (path, query) => {
-  history.pushState({}, "", addressOf(path, query))
+  const address = addressOf(path, query)
+  if (location.pathname + location.search === address) return
+  history.pushState({}, "", address)
   dispatchEvent(new PopStateEvent("popstate", { state: {} }))
 }
