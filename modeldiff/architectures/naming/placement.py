@@ -122,7 +122,9 @@ def _readers(
     looks beside the model) and its plain name."""
     plain = [names.plain[tensor.name] for tensor in tensors]
     values = quantised.value_names(plain)
-    places, beside, looking = _places(values, family, settings)
+    # Codes have other names than their values have.
+    starts = None if quantised.weights else names.starts
+    places, beside, looking = _places(values, starts, family, settings)
     placed: list[PlacedSlice] = []
     for tensor, name, value in zip(tensors, plain, values, strict=True):
         place = places[value]
@@ -139,9 +141,10 @@ def _readers(
 
 
 def _places(
-    names: Sequence[str], family: Family | None, settings: Settings
+    names: Sequence[str], starts: Sequence[int] | None, family: Family | None, settings: Settings
 ) -> tuple[dict[str, Place], Family | None, frozenset[str]]:
-    """The place of each name; the description of what looks beside the model, and its names."""
+    """The place of each name, with its ``layer_starts`` where they are known; the description of
+    what looks beside the model, and its names."""
     places = _described(names, family, settings) if family else {}
     beside, looking = None, dict[str, Place]()
     if family:
@@ -149,6 +152,8 @@ def _places(
         beside = tower_beside(name_patterns(left))
         looking = _described(left, beside, settings) if beside else {}
         places.update(looking)
+    if not places:
+        return read_names(names, starts=starts), beside, frozenset()
     rest = [name for name in names if name not in places]
     places.update(read_names(rest, main_known=any(p.layer is not None for p in places.values())))
     return places, beside, frozenset(looking)
