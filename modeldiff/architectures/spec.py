@@ -92,10 +92,9 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
     config = as_config(checkpoint.config)
     with budget.timed(purpose):
         names = plain_names(tuple([tensor.name for tensor in checkpoint.tensors]))
-        plain = names.plain.values()
     with budget.timed(purpose):
-        quantised = read_quantisation(dict(zip(plain, checkpoint.tensors, strict=True)), config)
-        family = family_of(config, name_patterns(quantised.value_names(plain)))
+        quantised = read_quantisation(names.plain, checkpoint.tensors, config)
+        family = family_of(config, name_patterns(quantised.value_names(names.plain)))
         settings = Settings(config, family)
     with budget.timed(purpose):
         parameters = read_parameters(checkpoint.tensors, names, quantised, family, settings)

@@ -23,7 +23,7 @@ from modeldiff.architectures.place import Place
 
 def read_names(
     names: Sequence[str], *, starts: Sequence[int] | None = None, main_known: bool = False
-) -> dict[str, Place]:
+) -> list[Place]:
     """A place for each plain name. Two names may come out at one place: the caller sees to that.
 
     ``starts`` are what ``layer_starts`` gives of these names, where that is known already.
@@ -37,17 +37,17 @@ def read_names(
     heads = _heads(towers)
     first_words = {head.partition(".")[0] for head in heads}
     longest = max((head.count(".") + 1 for head in heads), default=0)
-    places = {}
+    places = []
     for name, start in zip(names, starts, strict=True):
         if start != NOT_LAYERED:
             parent, value, rest = number_at(name, start)
             component, parameter, expert = read_component(rest)
-            places[name] = Place(int(value), component, parameter, expert, towers[parent])
+            places.append(Place(int(value), component, parameter, expert, towers[parent]))
         elif first_words and name.partition(".")[0] in first_words:
-            places[name] = _outside(name, heads, longest)
+            places.append(_outside(name, heads, longest))
         else:
             component, parameter, expert = read_component(name)
-            places[name] = Place(None, component, parameter, expert)
+            places.append(Place(None, component, parameter, expert))
     return places
 
 

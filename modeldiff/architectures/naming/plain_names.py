@@ -74,15 +74,13 @@ _MOST_PREFIXES = 4
 
 @dataclass(frozen=True)
 class PlainNames:
-    """``plain`` has the plain name of each stored one; two stored names have two. ``reasons`` says
-    what is to be said of some. ``starts`` are the plain names' ``layer_starts``, in their order."""
+    """``plain`` are the plain names of the stored ones, in their order; no two are the same.
+    ``reasons`` has what is to be said of some stored ones. ``starts`` are the ``layer_starts`` of
+    the plain ones."""
 
-    plain: Mapping[str, str]
+    plain: Sequence[str]
     reasons: Mapping[str, str]
     starts: Sequence[int]
-
-    def __getitem__(self, name: str) -> str:
-        return self.plain[name]
 
 
 # Two sides of a comparison mostly have the same names: the second is done when the first is.
@@ -103,8 +101,10 @@ def plain_names(names: tuple[str, ...]) -> PlainNames:
         for name, reason in _adapted(stored, plain).items():
             reasons.setdefault(name, reason)
     modules, starts = _without_base_class(without_pipeline(list(plain.values())))
-    renamed, begun = (dict(zip(plain, each, strict=True)) for each in (modules, starts))
-    return PlainNames({name: renamed[name] for name in stored}, reasons, [begun[n] for n in stored])
+    if "original_module" in words:
+        renamed = dict(zip(plain, zip(modules, starts, strict=True), strict=True))
+        modules, starts = zip(*(renamed[name] for name in stored), strict=True)
+    return PlainNames(modules, reasons, starts)
 
 
 def _all_stripped(
