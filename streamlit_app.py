@@ -9,7 +9,7 @@ from modeldiff import ui
 from modeldiff.ui.controls.diff_progress import begin_run
 from modeldiff.ui.controls.pulse import pulse
 from modeldiff.ui.presentation.presentation import presentation
-from modeldiff.ui.session.entry_guard import lead_back, require_safe_serving
+from modeldiff.ui.session.entry_guard import guarded_page, lead_back, require_safe_serving
 from modeldiff.ui.session.login import require_login
 from modeldiff.ui.session.presenting import presented_view
 from modeldiff.ui.session.selected_pair import hide_credentials, leave_for_page
@@ -48,7 +48,7 @@ hide_credentials()
 view = presented_view()
 if view is None:
     navigation_bar(PAGES, page)
-with pulse(page):
+with pulse(page), guarded_page():
     if view is not None:
         presentation(page.url_path, view)
     else:

@@ -7,6 +7,7 @@ from math import prod
 from typing import Literal, NamedTuple
 
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.processes.made_quickly import made_quickly
 
 ParameterRole = Literal["parameter", "buffer", "tied", "quantised"]
 
@@ -53,7 +54,8 @@ class LayerNumbers(NamedTuple):
         return f"{self.target}" if self.base == self.target else f"{self.target} ← {self.base}"
 
 
-@dataclass(frozen=True)
+@made_quickly
+@dataclass(frozen=True, slots=True)
 class Place:
     """Tower, layer, component, parameter and expert: what pairs two checkpoints' tensors.
 
@@ -135,7 +137,8 @@ class Codes:
         return nbytes * 8 // self.bits if self.count is None else self.count
 
 
-@dataclass(frozen=True)
+@made_quickly
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A stored tensor, or a part of a fused one, in its place.
 

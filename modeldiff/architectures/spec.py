@@ -19,13 +19,18 @@ from modeldiff.architectures.place import Parameter
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.formats.budget import OpeningBudget
 
+UNDERSTAND = "understand its names"
+"""What a processor's time is spent on, as messages say it."""
 UNKNOWN = "unknown"
 """The family of a checkpoint whose names no description knows."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A checkpoint's names, shapes and config, read in the light of its family."""
+    """A checkpoint's names, shapes and config, read in the light of its family.
+
+    ``budget`` is what reading them has spent: what is worked out of them later is charged to it.
+    """
 
     family: Family | None
     model_type: str
@@ -35,6 +40,7 @@ class ModelSpec:
     dimensions: Dimensions
     positions: Positions
     composition: Composition
+    budget: OpeningBudget
 
     @property
     def title(self) -> str:
@@ -88,25 +94,23 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
     after each step.
     """
     budget = OpeningBudget(checkpoint.source.where())
-    purpose = "understand its names"
     config = as_config(checkpoint.config)
-    with budget.timed(purpose):
+    with budget.timed(UNDERSTAND):
         names = plain_names(tuple([tensor.name for tensor in checkpoint.tensors]))
-        plain = names.plain.values()
-    with budget.timed(purpose):
-        quantised = read_quantisation(dict(zip(plain, checkpoint.tensors, strict=True)), config)
-        family = family_of(config, name_patterns(quantised.value_names(plain)))
+    with budget.timed(UNDERSTAND):
+        quantised = read_quantisation(names.plain, checkpoint.tensors, config)
+        family = family_of(config, name_patterns(quantised.value_names(names.plain)))
         settings = Settings(config, family)
-    with budget.timed(purpose):
+    with budget.timed(UNDERSTAND):
         parameters = read_parameters(checkpoint.tensors, names, quantised, family, settings)
-    with budget.timed(purpose):
+    with budget.timed(UNDERSTAND):
         shapes = read_shapes(parameters)
         experts = {p.place.expert for p in parameters if p.place.expert is not None}
         dimensions = read_dimensions(shapes, settings, len(experts))
         layers = dimensions.layers.value if dimensions.layers else 0
         types = model_types(config)
         known = (t for t in types if family is not None and t in family.model_types)
-    with budget.timed(purpose):
+    with budget.timed(UNDERSTAND):
         composition = read_composition(parameters)
     return ModelSpec(
         family=family,
@@ -117,4 +121,5 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
         dimensions=dimensions,
         positions=read_positions(shapes, settings, family, layers),
         composition=composition,
+        budget=budget,
     )

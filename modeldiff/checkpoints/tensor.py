@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple, Protocol, Self
 
+from modeldiff.processes.made_quickly import made_quickly
+
 Strides = tuple[tuple[int, int], ...]
 """How many elements lie how far apart, as (count, distance in elements), the outermost first. The
 empty one: they lie one after the other."""
@@ -85,6 +87,7 @@ class Recipe(Protocol):
         ...
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
     """One tensor from the headers, or a slice of one.

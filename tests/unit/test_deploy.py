@@ -171,6 +171,7 @@ def test_every_example_in_help_is_understood() -> None:
 
 
 SERVER = ROOT / "deploy" / "server"
+UNITS = ("modeldiff.service", "modeldiff-worker.service")
 
 
 class TestServer:
@@ -220,9 +221,30 @@ class TestServer:
                 assert set(installed[1].decode().split(",")) == extras <= set(EXTRAS)
 
     def test_compose_leaves_nothing_open(self) -> None:
-        app = loaded(SERVER / "compose.yaml")["services"]["app"]
-        assert "ports" not in app and app["read_only"] and app["cap_drop"] == ["ALL"]
-        assert any(volume.endswith(":/models:ro") for volume in app["volumes"])
+        services = loaded(SERVER / "compose.yaml")["services"]
+        for name in ("app", "worker"):
+            one = services[name]
+            assert "ports" not in one and one["read_only"] and one["cap_drop"] == ["ALL"]
+            assert any(volume.endswith(":/models:ro") for volume in one["volumes"])
+
+    def test_compose_has_a_worker_that_may_what_the_app_may(self) -> None:
+        services = loaded(SERVER / "compose.yaml")["services"]
+        app, worker = services["app"], services["worker"]
+        assert parse(worker["command"][1:]).command == "worker"
+        # The image's health check asks a port that only the app has.
+        assert worker["healthcheck"] == {"disable": True}
+        asks = dict(app["environment"])
+        assert asks.pop("MODELDIFF_WORKER") == "yes"
+        for name in worker["environment"]:
+            assert asks[name] == worker["environment"][name]
+        assert {name for name in asks if name not in worker["environment"]} == {
+            "MODELDIFF_METRICS",
+            "STREAMLIT_SERVER_ALLOWED_HOSTS",
+            "STREAMLIT_SERVER_BASE_URL_PATH",
+        }
+        assert app["volumes"] == worker["volumes"]
+        cards = loaded(SERVER / "compose.cuda.yaml")["services"]
+        assert cards["app"] == cards["worker"]
 
     def test_nginx_takes_its_file(self, tmp_path: Path) -> None:
         nginx, openssl = shutil.which("nginx"), shutil.which("openssl")
@@ -236,12 +258,28 @@ class TestServer:
         )
         assert done.returncode == 0 and "[warn]" not in done.stderr, done.stderr
 
-    def test_systemd_takes_the_unit(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", UNITS)
+    def test_systemd_takes_the_unit(self, name: str, tmp_path: Path) -> None:
         analyze = shutil.which("systemd-analyze")
         if not analyze:
             pytest.skip("systemd is not installed")
-        unit = (SERVER / "modeldiff.service").read_text(encoding="utf-8")
-        path = tmp_path / "modeldiff.service"
+        unit = (SERVER / name).read_text(encoding="utf-8")
+        path = tmp_path / name
         path.write_text(unit.replace("/opt/modeldiff/bin/modeldiff", "/bin/true"), encoding="utf-8")
         done = subprocess.run([analyze, "verify", str(path)], capture_output=True, text=True)
-        assert done.returncode == 0 and "modeldiff.service" not in done.stderr, done.stderr
+        assert done.returncode == 0 and name not in done.stderr, done.stderr
+
+    def test_the_units_share_user_cache_and_settings_and_are_as_hard(self) -> None:
+        app, worker = (unit_lines(SERVER / name) for name in UNITS)
+        assert "User=modeldiff" in app and "DynamicUser=yes" in app
+        starts = [line for line in app + worker if line.startswith("ExecStart=")]
+        for line, command in zip(starts, ("app", "worker"), strict=True):
+            assert parse(shlex.split(line)[1:]).command == command
+        described = ("ExecStart=", "Description=")
+        kept = [[line for line in one if not line.startswith(described)] for one in (app, worker)]
+        assert kept[0] == kept[1]
+
+
+def unit_lines(path: Path) -> list[str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]

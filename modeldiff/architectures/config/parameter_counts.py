@@ -67,8 +67,10 @@ def part_of(place: Place) -> str:
     """Which of ``PARTS`` a place belongs to, by the words of its component."""
     component = place.component
     name = component.lower()
+    if component in NORMS or "norm" in name:
+        return "norms"
     words = name.replace("_", ".").split(".")
-    if component in NORMS or "norm" in name or "ln" in words:
+    if "ln" in words:
         return "norms"
     if place.layer is None:
         if component.startswith(_HEADS):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from modeldiff.architectures.place import Parameter
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A tensor that stands for all of its column: the one of the lowest layer and expert.
+class Stored(NamedTuple):
+    """A tensor that stands for all of its column: the one of the lowest layer and expert. A named
+    tuple, as made-up files have a column a tensor.
 
     ``shape`` is [out, in] however the matrix is stored.
     """
@@ -103,7 +104,9 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
         shape = oriented(parameter)
         if shape:
             # Hundreds of thousands of columns share a few lengths.
-            length = lengths.setdefault(shape[0], frozenset(shape[:1]))
+            length = lengths.get(shape[0])
+            if length is None:
+                length = lengths[shape[0]] = frozenset(shape[:1])
             known = outputs.setdefault(column, length)
             if known is not length and not length <= known:
                 outputs[column] = known | length

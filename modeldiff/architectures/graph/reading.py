@@ -5,14 +5,18 @@ from __future__ import annotations
 from modeldiff.architectures.architecture import LayerKind, Node
 from modeldiff.architectures.graph.blocks import Blocks, read_blocks
 from modeldiff.architectures.graph.data_order import DataOrder
-from modeldiff.architectures.spec import ModelSpec
+from modeldiff.architectures.spec import UNDERSTAND, ModelSpec
 from modeldiff.processes.collector import collector_at_rest
 from modeldiff.processes.once import computed_once
 
 
 class ReadFlow:
     """As ``DataFlow``, of what was read. A made-up file may have a node a tensor, and who only asks
-    what the tensors are needs none of them."""
+    what the tensors are needs none of them.
+
+    Asking raises what ``OpeningBudget`` does: ``CheckpointError`` where it would take longer than
+    is allowed, ``Cancelled`` once who asks no longer waits.
+    """
 
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
@@ -44,10 +48,10 @@ class ReadFlow:
 
     @computed_once
     def _order(self) -> DataOrder:
-        with collector_at_rest():
+        with self._spec.budget.asked_again().timed(UNDERSTAND), collector_at_rest():
             return DataOrder(p.place for p in self._spec.parameters if p.role != "buffer")
 
     @computed_once
     def _blocks(self) -> Blocks:
-        with collector_at_rest():
+        with self._spec.budget.asked_again().timed(UNDERSTAND), collector_at_rest():
             return read_blocks(self._spec)

@@ -11,34 +11,43 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from modeldiff.architectures.families.family import WEIGHT_NAMES, index_of
-from modeldiff.architectures.naming.layer_lists import is_list_word, layer_numbers
+from modeldiff.architectures.naming.layer_lists import (
+    NOT_LAYERED,
+    is_list_word,
+    layer_starts,
+    number_at,
+)
 from modeldiff.architectures.naming.plain_names import TOWER_WORDS
 from modeldiff.architectures.place import Place
 
 
-def read_names(names: Sequence[str], *, main_known: bool = False) -> dict[str, Place]:
+def read_names(
+    names: Sequence[str], *, starts: Sequence[int] | None = None, main_known: bool = False
+) -> list[Place]:
     """A place for each plain name. Two names may come out at one place: the caller sees to that.
 
+    ``starts`` are what ``layer_starts`` gives of these names, where that is known already.
     ``main_known``: these are the left-over names of a model whose main stack is described, so a
     single stack among them is a tower beside it.
     """
-    layers = layer_numbers(names)
-    stacks = dict.fromkeys(layer.parent for layer in layers if layer is not None)
+    starts = layer_starts(names) if starts is None else starts
+    layered = zip(names, starts, strict=True)
+    stacks = dict.fromkeys(name[:start] for name, start in layered if start != NOT_LAYERED)
     towers = _towers(tuple(stacks), main_known=main_known)
     heads = _heads(towers)
     first_words = {head.partition(".")[0] for head in heads}
     longest = max((head.count(".") + 1 for head in heads), default=0)
-    places = {}
-    for name, layer in zip(names, layers, strict=True):
-        if layer is not None:
-            component, parameter, expert = read_component(layer.rest)
-            tower = towers[layer.parent]
-            places[name] = Place(int(layer.value), component, parameter, expert, tower)
+    places = []
+    for name, start in zip(names, starts, strict=True):
+        if start != NOT_LAYERED:
+            parent, value, rest = number_at(name, start)
+            component, parameter, expert = read_component(rest)
+            places.append(Place(int(value), component, parameter, expert, towers[parent]))
         elif first_words and name.partition(".")[0] in first_words:
-            places[name] = _outside(name, heads, longest)
+            places.append(_outside(name, heads, longest))
         else:
             component, parameter, expert = read_component(name)
-            places[name] = Place(None, component, parameter, expert)
+            places.append(Place(None, component, parameter, expert))
     return places
 
 

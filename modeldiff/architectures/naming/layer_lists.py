@@ -8,8 +8,9 @@ module's steps (``merger.mlp.0``, ``classifier.2``) are none, nor are those of e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from modeldiff.architectures.families.family import index_of
@@ -33,6 +34,10 @@ _NUMBER = re.compile(INDEX)
 """Names are not cut at their dots for it: most have no number, or one."""
 
 
+NOT_LAYERED = -1
+"""Where the number of a layer begins in a name that stands in none."""
+
+
 class Number(NamedTuple):
     """A number in a name: ``parent`` is what stands before it, ``rest`` what stands behind it."""
 
@@ -40,10 +45,11 @@ class Number(NamedTuple):
     value: str
     rest: str
 
-    @property
-    def word(self) -> str:
-        """The segment before the number."""
-        return self.parent.rpartition(".")[2]
+
+def number_at(name: str, start: int) -> Number:
+    """The number in ``name`` whose dot is at ``start``, as ``layer_starts`` gives it."""
+    value, _, rest = name[start + 1 :].partition(".")
+    return Number(name[:start], value, rest)
 
 
 # Made-up names have as many words as they like, models a few dozen.
@@ -58,51 +64,87 @@ def is_list_word(segment: str) -> bool:
     return not LIST_WORDS.isdisjoint(words) and "norm" not in words
 
 
-def layer_numbers(names: Sequence[str]) -> list[Number | None]:
-    """For each of these names which number is its layer; None where it stands in no layer of the
-    lists that the names show to be there."""
-    numbered = [_numbers(name) for name in names]
-    lists = _lists(numbers for numbers in numbered if numbers)
-    return [_layer(numbers, lists) if numbers else None for numbers in numbered]
+def layer_starts(names: Sequence[str]) -> list[int]:
+    """For each of these names where its layer's number begins, at the dot before it;
+    ``NOT_LAYERED`` where it stands in no layer of the lists that the names show to be there.
+
+    >>> layer_starts(["layers.3.w", "norm.w"])
+    [6, -1]
+    """
+    lists = _Lists()
+    known = lists.parents
+    starts = [NOT_LAYERED] * len(names)
+    open_ones: list[int] = []
+    search = _NUMBER.search
+    for at, name in enumerate(names):
+        first = search(name)
+        if first is None:
+            continue
+        # In a model nearly all names stand in a list that is known by now: these are done.
+        start = first.start()
+        if name[:start] in known:
+            starts[at] = start
+        else:
+            lists.note(name)
+            open_ones.append(at)
+    for at in open_ones:
+        starts[at] = lists.start_in(names[at])
+    return starts
 
 
-def _lists(numbered: Iterable[Iterable[Number]]) -> set[str]:
-    lists: set[str] = set()
-    first: dict[tuple[str, tuple[str, ...]], str] = {}
-    for numbers in numbered:
-        for number in numbers:
-            parent, value, rest = number
-            if parent in lists:
+class _Lists:
+    """The lists that names show to be there: ``parents`` is what stands before their numbers."""
+
+    def __init__(self) -> None:
+        self.parents: set[str] = set()
+        self._first: dict[tuple[str, str], str] = {}
+        """What follows a number, with what stands before it → the first such number."""
+
+    def note(self, name: str) -> None:
+        """Learn what a name shows. Numbers behind the one that must be the layer show nothing that
+        is ever asked: whatever has them has that one, too."""
+        for start, end in _numbers(name):
+            parent = name[:start]
+            if parent in self.parents:
+                return
+            word = parent[parent.rfind(".") + 1 :]
+            if "expert" in word:
+                return
+            if is_list_word(word):
+                self.parents.add(parent)
+                return
+            rest = name[end + 1 :]
+            if "." not in rest:
                 continue
-            if is_list_word(number.word):
-                lists.add(parent)
-            elif "." in rest:
-                member = tuple(rest.split(".", _MOST_COMPARED)[:_MOST_COMPARED])
-                alike = first.setdefault((parent, member), value) != value
-                if alike and index_of(member[0]) is None:
-                    lists.add(parent)
-    return lists
+            value = name[start + 1 : end]
+            alike = self._first.setdefault((parent, _member(rest)), value) != value
+            if alike and index_of(rest.partition(".")[0]) is None:
+                self.parents.add(parent)
+                return
+
+    def start_in(self, name: str) -> int:
+        """Where the number of the layer begins, once all names are known."""
+        for start, _ in _numbers(name):
+            parent = name[:start]
+            if "expert" in parent[parent.rfind(".") + 1 :]:
+                break
+            if parent in self.parents:
+                return start
+        return NOT_LAYERED
 
 
-def _layer(numbers: Iterable[Number], lists: Set[str]) -> Number | None:
-    for number in numbers:
-        if "expert" in number.word:
-            return None
-        if number.parent in lists:
-            return number
-    return None
+def _member(rest: str) -> str:
+    """By what members of a list are told to be alike."""
+    if rest.count(".") < _MOST_COMPARED:
+        return rest
+    return ".".join(rest.split(".", _MOST_COMPARED)[:_MOST_COMPARED])
 
 
-def _numbers(name: str) -> Sequence[Number]:
-    match = _NUMBER.search(name)
-    if match is None:
-        return ()
-    numbers: list[Number] = []
+def _numbers(name: str) -> Iterator[tuple[int, int]]:
+    """Where the numbers that may count a list begin, at their dots, and where they end."""
     is_long = name.count(".") >= MOST_SEGMENTS
-    while match is not None and len(numbers) < _MOST_NUMBERS:
+    for match in islice(_NUMBER.finditer(name), _MOST_NUMBERS):
         start, end = match.span()
         if is_long and name.count(".", 0, start + 1) >= MOST_SEGMENTS:
-            break
-        numbers.append(Number(name[:start], name[start + 1 : end], name[end + 1 :]))
-        match = _NUMBER.search(name, end)
-    return numbers
+            return
+        yield start, end

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from itertools import compress
+from itertools import compress, repeat
 
 from modeldiff.architectures.config.config_values import Settings
 from modeldiff.architectures.families.family import Family
@@ -34,6 +34,7 @@ _BUFFER_NAMES = frozenset(
         "_extra_state",
     }
 )
+_BUFFER_ENDS = tuple(_BUFFER_NAMES)
 _MASKS = ("attn.bias", "attention.bias")
 """A causal mask is stored as the bias *of the attention*; a trained bias is one of a projection."""
 
@@ -59,35 +60,36 @@ def read_parameters(
 ) -> tuple[Parameter, ...]:
     """Every tensor in its place, in the order given, then the tied head where there is one.
 
-    ``names`` are the tensors' plain names, ``quantised`` says which hold codes. A fused tensor's
-    parts stand in their own places, one after the other. A second tensor at a place that is taken
-    keeps its whole name as its component, so that none is lost and places stay unique.
+    ``names`` are the tensors' plain names, in the same order, ``quantised`` says which hold codes.
+    A fused tensor's parts stand in their own places, one after the other. A second tensor at a
+    place that is taken keeps its whole name as its component, so that none is lost and places stay
+    unique.
     """
     taken: set[Place] = set()
     parameters = []
     for reader, whole, plain in _readers(tensors, names, quantised, family, settings):
-        name = whole.tensor.name
-        if whole.place in taken:
-            whole = whole._replace(place=_free(whole.place, name, taken))
-        role = _role(whole.tensor, plain, quantised)
-        parts = () if role == "buffer" else reader.cutter.cut(whole)
-        if parts and any(part.place in taken for part in parts):
-            parts = ()
+        place, tensor, codes = whole
+        name = tensor.name
+        if place in taken:
+            place = _free(place, name, taken)
+            whole = whole._replace(place=place)
+        role = _role(tensor, plain, quantised)
+        parts: tuple[PlacedSlice, ...] = ()
+        why_whole = ""
+        if role != "buffer" and reader.cutter.concerns(place.component):
+            parts = reader.cutter.cut(whole)
+            if not parts or any(part.place in taken for part in parts):
+                parts, why_whole = (), reader.cutter.why_whole(whole)
         turned, way = reader.orientation.of(whole)
-        why_whole = reader.cutter.why_whole(whole) if role != "buffer" and not parts else ""
-        notes = (
-            names.reasons.get(name, ""),
-            quantised.note(plain),
-            merged_note(whole.tensor),
-            way,
-            why_whole,
-        )
+        merged = merged_note(tensor) if tensor.recipe is not None else ""
+        notes = (names.reasons.get(name), quantised.note(plain), merged, way, why_whole)
         for part in parts or (whole,):
-            part, order = reader.rows.read(part)
+            order = ""
+            if reader.rows.concerns(part.place.component):
+                part, order = reader.rows.read(part)
             place, tensor, codes = part
             taken.add(place)
-            said = order or any(notes)
-            reason = "; ".join(filter(None, (*notes, order))) if said else ""
+            reason = "; ".join(filter(None, (*notes, order))) if order or any(notes) else ""
             turns = turned and len(tensor.shape) == 2
             counted = place.parameter != "bias" or not _corrects(place, settings)
             parameters.append(Parameter(place, tensor, role, turns, codes, reason, counted))
@@ -120,16 +122,18 @@ def _readers(
 ) -> Iterator[tuple[_Reader, PlacedSlice, str]]:
     """Each tensor at its place, with what reads it (the family's description, or that of what
     looks beside the model) and its plain name."""
-    plain = [names.plain[tensor.name] for tensor in tensors]
+    plain = names.plain
     values = quantised.value_names(plain)
-    places, beside, looking = _places(values, family, settings)
-    placed: list[PlacedSlice] = []
-    for tensor, name, value in zip(tensors, plain, values, strict=True):
-        place = places[value]
-        if name in quantised.beside:
-            place = replace(place, parameter=quantised.beside[name][1])
-        placed.append(PlacedSlice(place, tensor, quantised.codes.get(name)))
-    looks = [value in looking for value in values]
+    # Where values have other names than what is stored, so may their layers begin elsewhere.
+    starts = names.starts if values is plain else None
+    places, beside, looking = _places(values, starts, family, settings)
+    if quantised.beside:
+        for at, name in enumerate(plain):
+            if name in quantised.beside:
+                places[at] = replace(places[at], parameter=quantised.beside[name][1])
+    codes = map(quantised.codes.get, plain) if quantised.codes else repeat(None)
+    placed = list(map(PlacedSlice, places, tensors, codes))
+    looks = [at in looking for at in range(len(placed))] if looking else [False] * len(placed)
     ours = _reader(family, settings, compress(placed, (not each for each in looks)))
     # What the config says of the model's own layers does not hold for those beside it.
     theirs = _reader(beside, Settings(None), compress(placed, looks))
@@ -139,24 +143,34 @@ def _readers(
 
 
 def _places(
-    names: Sequence[str], family: Family | None, settings: Settings
-) -> tuple[dict[str, Place], Family | None, frozenset[str]]:
-    """The place of each name; the description of what looks beside the model, and its names."""
-    places = _described(names, family, settings) if family else {}
-    beside, looking = None, dict[str, Place]()
-    if family:
-        left = [name for name in names if name not in places]
-        beside = tower_beside(name_patterns(left))
-        looking = _described(left, beside, settings) if beside else {}
-        places.update(looking)
-    rest = [name for name in names if name not in places]
-    places.update(read_names(rest, main_known=any(p.layer is not None for p in places.values())))
-    return places, beside, frozenset(looking)
+    names: Sequence[str], starts: Sequence[int] | None, family: Family | None, settings: Settings
+) -> tuple[list[Place], Family | None, Set[int]]:
+    """The place of each name, with its ``layer_starts`` where they are known; the description of
+    what looks beside the model, and which of the names are its."""
+    if family is None:
+        return read_names(names, starts=starts), None, frozenset()
+    places = _described(names, family, settings)
+    left = [at for at, place in enumerate(places) if place is None]
+    beside = tower_beside(name_patterns([names[at] for at in left]))
+    looking: set[int] = set()
+    if beside is not None:
+        for at, place in zip(
+            left, _described([names[at] for at in left], beside, settings), strict=True
+        ):
+            if place is not None:
+                places[at] = place
+                looking.add(at)
+        left = [at for at in left if at not in looking]
+    main_known = any(place is not None and place.layer is not None for place in places)
+    rest = read_names([names[at] for at in left], main_known=main_known)
+    others = iter(rest)
+    return [place or next(others) for place in places], beside, looking
 
 
-def _described(names: Iterable[str], family: Family, settings: Settings) -> dict[str, Place]:
-    """Places of the names that the description knows, or that stand in its layers."""
-    places: dict[str, Place] = {}
+def _described(names: Iterable[str], family: Family, settings: Settings) -> list[Place | None]:
+    """Places of the names that the description knows, or that stand in its layers; None for
+    others."""
+    places: list[Place | None] = []
     entries: dict[tuple[str, bool, str], tuple[str, str, int | None]] = {}
     counted = settings.count("num_hidden_layers") if family.beyond else None
     for name in names:
@@ -168,11 +182,12 @@ def _described(names: Iterable[str], family: Family, settings: Settings) -> dict
         entry = entry or family.look_up(path, in_layer=layer is not None, tower=tower)
         if entry is None:
             if layer is None and not tower:
+                places.append(None)
                 continue
             entry = read_component(path)
         entries[key] = entry
         component, parameter, expert = entry
-        places[name] = Place(layer, component, parameter, expert, tower)
+        places.append(Place(layer, component, parameter, expert, tower))
     return places
 
 
@@ -195,12 +210,16 @@ def _corrects(place: Place, settings: Settings) -> bool:
 
 
 def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterRole:
-    if plain in quantised.codes:
-        return "quantised"
-    if plain in quantised.beside:
-        return "buffer"
+    if quantised.codes:
+        if plain in quantised.codes:
+            return "quantised"
+        if plain in quantised.beside:
+            return "buffer"
     name, dtype = tensor.name, tensor.dtype
-    if name.rpartition(".")[2] in _BUFFER_NAMES or dtype in ("BOOL", "I64"):
+    if dtype in ("BOOL", "I64"):
+        return "buffer"
+    # Most names are told by their end alone: most parameters are weights.
+    if name.endswith(_BUFFER_ENDS) and name.rpartition(".")[2] in _BUFFER_NAMES:
         return "buffer"
     if "rotary_emb" in name and "rotary_emb" in name.split("."):
         return "buffer"

@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from modeldiff.architectures.families.family import WEIGHT_NAMES
-from modeldiff.architectures.naming.layer_lists import INDEX, is_list_word, layer_numbers
+from modeldiff.architectures.naming.layer_lists import (
+    INDEX,
+    NOT_LAYERED,
+    is_list_word,
+    layer_starts,
+)
 from modeldiff.architectures.naming.pipeline import without_pipeline
 
 _ANYWHERE = frozenset(
@@ -50,6 +55,7 @@ _LEADING = frozenset(
     }
 )
 """What wrappers call the model that they hold."""
+_LEADS = tuple(f"{word}." for word in _LEADING)
 TOWER_WORDS: Mapping[str, str] = {
     "vision_tower": "vision",
     "vision_model": "vision",
@@ -68,14 +74,13 @@ _MOST_PREFIXES = 4
 
 @dataclass(frozen=True)
 class PlainNames:
-    """``plain`` has the plain name of each stored one; two stored names have two. ``reasons`` says
-    what is to be said of some."""
+    """``plain`` are the plain names of the stored ones, in their order; no two are the same.
+    ``reasons`` has what is to be said of some stored ones. ``starts`` are the ``layer_starts`` of
+    the plain ones."""
 
-    plain: Mapping[str, str]
+    plain: Sequence[str]
     reasons: Mapping[str, str]
-
-    def __getitem__(self, name: str) -> str:
-        return self.plain[name]
+    starts: Sequence[int]
 
 
 # Two sides of a comparison mostly have the same names: the second is done when the first is.
@@ -87,37 +92,48 @@ def plain_names(names: tuple[str, ...]) -> PlainNames:
     of a module and its copy that an adapter trains, the copy is the one in use. What a file calls
     a tensor is never another one's plain name.
     """
+    stored = dict.fromkeys(names)
+    # What is in none of the names has not to be looked for name by name: in most files nothing is.
+    text = "\n".join(names)
+    words = frozenset(word for word in _WRAPPERS if word in text)
+    plain, reasons = _all_stripped(stored, words)
+    if "lora_A" in text or "base_layer" in words:
+        for name, reason in _adapted(stored, plain).items():
+            reasons.setdefault(name, reason)
+    modules, starts = _without_base_class(without_pipeline(list(plain.values())))
+    if "original_module" in words:
+        renamed = dict(zip(plain, zip(modules, starts, strict=True), strict=True))
+        modules, starts = zip(*(renamed[name] for name in stored), strict=True)
+    return PlainNames(modules, reasons, starts)
+
+
+def _all_stripped(
+    stored: Collection[str], words: frozenset[str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Each name without the ``words`` of wrappers and what leads it, and what is to be said."""
     plain: dict[str, str] = {}
     reasons: dict[str, str] = {}
-    taken: dict[str, str] = {}
-    stored = dict.fromkeys(names)
-    words = _wrappers_in(names)
-    # The frozen original gives way to the copy in use, wherever the file holds it.
-    first = [name for name in stored if "original_module" not in name]
-    for name in (*first, *(name for name in stored if "original_module" in name)):
-        if not words and name.partition(".")[0] not in _LEADING:
-            own = name
-        else:
-            own = bare = _stripped(name, words)
-            if bare != name and (bare in taken or bare in stored):
-                own = _stripped(name, words & _ANYWHERE)
-                own = name if own in taken or own in stored else own
-                other = taken.get(bare, bare)
-                reasons[name] = f"beside {other}, which has the same name without its wrappers"
-        taken[own] = name
+    shortened: dict[str, str] = {}
+    """Plain names that are no stored ones → these."""
+    for name in _copies_first(stored) if "original_module" in words else stored:
+        if not words and not name.startswith(_LEADS):
+            plain[name] = name
+            continue
+        own = bare = _stripped(name, words)
+        if bare != name and (bare in shortened or bare in stored):
+            own = _stripped(name, words & _ANYWHERE)
+            own = name if own in shortened or own in stored else own
+            other = shortened.get(bare, bare)
+            reasons[name] = f"beside {other}, which has the same name without its wrappers"
+        if own != name:
+            shortened[own] = name
         plain[name] = own
-    for name, reason in _adapted(stored, plain).items():
-        reasons.setdefault(name, reason)
-    modules = without_pipeline(list(plain.values()))
-    renamed = dict(zip(plain, _without_base_class(modules), strict=True))
-    return PlainNames({name: renamed[name] for name in stored} if words else renamed, reasons)
+    return plain, reasons
 
 
-def _wrappers_in(names: Iterable[str]) -> frozenset[str]:
-    """The words of ``_WRAPPERS`` that are in any of the names: in most checkpoints none, so that
-    none has to be looked for name by name."""
-    text = "\n".join(names)
-    return frozenset(word for word in _WRAPPERS if word in text)
+def _copies_first(stored: Iterable[str]) -> Iterable[str]:
+    """The frozen original gives way to the copy in use, wherever the file holds it."""
+    return sorted(stored, key=lambda name: "original_module" in name)
 
 
 def _stripped(name: str, wrappers: frozenset[str]) -> str:
@@ -174,13 +190,15 @@ def _adapted(stored: Iterable[str], plain: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _without_base_class(names: Sequence[str]) -> Sequence[str]:
-    """Each name without the segment that most names of layers begin with."""
+def _without_base_class(names: Sequence[str]) -> tuple[Sequence[str], Sequence[int]]:
+    """Each name without the segment that most names of layers begin with, and where its layer's
+    number then begins."""
     own_names = list(names)
     for _ in range(_MOST_PREFIXES):
-        prefix = _base_class(own_names)
+        starts = layer_starts(own_names)
+        prefix = _base_class(own_names, starts)
         if prefix is None:
-            break
+            return own_names, starts
         taken = set(own_names)
         for at, own in enumerate(own_names):
             if own.startswith(f"{prefix}."):
@@ -188,12 +206,11 @@ def _without_base_class(names: Sequence[str]) -> Sequence[str]:
                 shorter = (_after_leading(rest), rest)
                 own_names[at] = next((bare for bare in shorter if bare not in taken), own)
                 taken.add(own_names[at])
-    return own_names
+    return own_names, layer_starts(own_names)
 
 
-def _base_class(names: Sequence[str]) -> str | None:
-    numbers = layer_numbers(names)
-    layered = [name for name, number in zip(names, numbers, strict=True) if number is not None]
+def _base_class(names: Sequence[str], starts: Sequence[int]) -> str | None:
+    layered = [name for name, start in zip(names, starts, strict=True) if start != NOT_LAYERED]
     first = Counter([name.partition(".")[0] for name in layered]).most_common(1)
     if not first or first[0][1] * 2 <= len(layered):
         return None

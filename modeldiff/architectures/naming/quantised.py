@@ -16,7 +16,7 @@ tensors), quanto (``weight._data``, ``weight._data._data``) and torchao (``_weig
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,11 +91,11 @@ class Quantisation:
     codes: Mapping[str, Codes]
     beside: Mapping[str, tuple[str, str]]
 
-    def value_names(self, names: Iterable[str]) -> list[str]:
+    def value_names(self, names: Sequence[str]) -> Sequence[str]:
         """The names by which tensors are placed: the values' own for codes and what goes with
         them."""
-        if not self.weights:  # then nothing goes with them, either
-            return list(names)
+        if not self.weights and not self.beside:
+            return names
         return [
             self.beside[name][0] if name in self.beside else self.weights.get(name, name)
             for name in names
@@ -107,28 +107,35 @@ class Quantisation:
 
 
 def read_quantisation(
-    tensors: Mapping[str, TensorInfo], config: Mapping[str, Any] | None
+    names: Sequence[str], tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None
 ) -> Quantisation:
-    """What of these tensors, by plain name, is quantised. Reads names, types, shapes and config."""
+    """What of these tensors, of these plain ``names``, is quantised. Reads names, types, shapes and
+    config."""
+    # Nearly all tensors of nearly all models are told to be values by this alone.
+    coded = [
+        (name, tensor)
+        for name, tensor in zip(names, tensors, strict=True)
+        if tensor.dtype not in _PLAIN or name.endswith(_ENDS_OF_CODES)
+    ]
+    made = {name for name, tensor in zip(names, tensors, strict=True) if tensor.lossy}
+    if not coded and not made:
+        return Quantisation({}, {}, {})
+    by_name = dict(zip(names, tensors, strict=True))
     entries = _entries(config)
-    made = {name for name, tensor in tensors.items() if tensor.lossy}
     method = _word(entries, "quant_method") or _word(entries, "mode") if entries else ""
     bits = _bits(entries, _DEPTH) if entries else None
     weights: dict[str, str] = {}
     codes: dict[str, Codes] = {}
-    for name, tensor in tensors.items():
-        # Nearly all tensors of nearly all models are told to be values by this alone.
-        if tensor.dtype in _PLAIN and not name.endswith(_ENDS_OF_CODES):
-            continue
-        value = _value_name(name, tensor, tensors, quantised=bool(entries is not None or made))
+    for name, tensor in coded:
+        value = _value_name(name, tensor, by_name, quantised=bool(entries is not None or made))
         if value is not None and value not in codes:
             weights[name] = value
-            scale = tensors.get(_scale_by_rows(name))
+            scale = by_name.get(_scale_by_rows(name))
             codes[name] = _read_codes(name, tensor, method, bits, scale)
     values = {value: name for name, value in weights.items()} | {name: name for name in made}
     beside = {
         name: partner
-        for name in (tensors if values else ())
+        for name in (names if values else ())
         if name not in weights and (partner := _goes_with(name, values, weights))
     }
     return Quantisation(weights, codes, beside)

@@ -45,10 +45,14 @@ class RowOrder:
         rotates = self._order == "pairs"
         self._widths = dict(_head_widths(settings, placed)) if rotates else {}
 
+    def concerns(self, component: str) -> bool:
+        """Whether rows of this component may stand otherwise than in halves."""
+        return self._order != "halves" and component in _ROTARY
+
     def read(self, one: PlacedSlice) -> tuple[PlacedSlice, str]:
         """The tensor with its rows in halves, and what is to be said of it."""
         place, tensor = one.place, one.tensor
-        if self._order == "halves" or place.component not in _ROTARY or one.is_packed:
+        if not self.concerns(place.component) or one.is_packed:
             return one, ""
         if self._order == "unsaid":
             return one, _UNSAID

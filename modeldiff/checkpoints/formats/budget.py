@@ -51,6 +51,13 @@ class OpeningBudget:
         letters = sum(map(len, names))
         self._take(MOST_NAME_BYTES, letters, "bytes of names")
 
+    def asked_again(self) -> OpeningBudget:
+        """The same budget, what was spent of it included, for who asks now: work that was left
+        until somebody asks is given up when those leave, not when the first ones did."""
+        again = OpeningBudget(self._where)
+        again._lock, again._spent = self._lock, self._spent
+        return again
+
     @contextmanager
     def timed(self, purpose: str = "read its headers") -> Iterator[None]:
         """What this thread's processor does meanwhile counts; ``purpose`` says what that is."""

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.formats.unsupported import refuse_foreign
-from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.checkpoints.tensor import Piece, TensorInfo
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
 from modeldiff.text.quoting import quoted
 
@@ -93,7 +93,8 @@ def parse_header(raw: bytes, *, file: str, file_size: int, where: str) -> Header
             gap = "overlaps the one before it" if begin < position else "leaves a hole before it"
             fail(f"the data of tensor {quoted(name)} {gap}.")
         position = end
-        tensors.append(TensorInfo.stored(name, dtype, shape, file, len(raw) + begin, end - begin))
+        piece = Piece(file, len(raw) + begin, end - begin, dtype, shape)
+        tensors.append(TensorInfo(name, shape, dtype, (piece,)))
     if position > data_bytes:
         fail(
             f"the file is cut short: its header promises {position:,} bytes of data and "
@@ -128,8 +129,11 @@ def _row(name: str, entry: Any, fail: _Fail, where: str) -> _Row:
             hint=f"Known are {', '.join(STORED_TYPES)}.",
         )
     # Compared by type, because True is an int and 1.0 equals one.
-    if type(shape) is not list or not all(type(n) is int and 0 <= n <= _MAX_SIZE for n in shape):
+    if type(shape) is not list:
         fail(f"the shape of tensor {quoted(name)} is not a list of sizes.")
+    for size in shape:
+        if type(size) is not int or not 0 <= size <= _MAX_SIZE:
+            fail(f"the shape of tensor {quoted(name)} is not a list of sizes.")
     if len(shape) > MAX_DIMENSIONS:
         fail(f"tensor {quoted(name)} has {len(shape):,} dimensions.")
     if not (type(begin) is int and type(end) is int and 0 <= begin <= end):

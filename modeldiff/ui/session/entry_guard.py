@@ -9,13 +9,17 @@ through the entrypoint and, with its query untouched, back to the page that was 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import streamlit as st
 from streamlit.navigation.page import Page
 
-from modeldiff.errors import ModeldiffError
+from modeldiff.errors import Cancelled, CheckpointError, ModeldiffError
+from modeldiff.observability.events import error_met
+from modeldiff.processes.wanted import wanted_while
 from modeldiff.settings.startup import check_settings, require_roots
+from modeldiff.ui.session.presence import session_waits
 from modeldiff.ui.widgets.error_box import show_error
 
 _log = logging.getLogger(__name__)
@@ -45,6 +49,20 @@ def _settings_error(address: str) -> ModeldiffError | None:
         _log.error("%s %s", error.message, error.hint)
         return error
     return None
+
+
+@contextmanager
+def guarded_page() -> Iterator[None]:
+    """Run a page for as long as its tab is there. What opening left until a page asks for it is
+    charged to the checkpoint's budget, too: where that is spent, say which limit it was."""
+    try:
+        with wanted_while(session_waits()):
+            yield
+    except Cancelled:
+        st.stop()
+    except CheckpointError as error:
+        error_met(error, "opening")
+        show_error(error)
 
 
 def enter(page: str) -> None:
