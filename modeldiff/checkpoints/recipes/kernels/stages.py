@@ -1,0 +1,15 @@
+"""How kernels and who calls them say the stages of decoding to each other. Imports no Numba."""
+
+from __future__ import annotations
+
+OCTETS, LOW_NIBBLES, HIGH_NIBBLES, QUARTERS, STREAM = range(5)
+"""How codes lie in bytes; see ``code_kernels``."""
+TABLE, UNSIGNED, SIGNED, E4M3, NUMBERS = range(5)
+"""What a code stands for: an entry of a table, itself, itself as a signed number, a float; or it is
+looked up already."""
+AS_F32, AS_F16, AS_BF16 = range(3)
+"""What values are rounded to."""
+TILE = 2048
+"""Codes that go through all stages together: a whole number of bytes in any packing."""
+ROOM = 2 * TILE + 512
+"""What lies between two stages: numbers, what pairs of codes stand for, codes."""
