@@ -34,7 +34,7 @@ from modeldiff.checkpoints.tensor import Fill, TensorInfo
 
 PANEL = 32 << 20
 """Bytes of codes in a panel, at most, but for the widest of matrices."""
-_TURNED = 1 << 18
+_TURNED = 1 << 20
 """Bytes of codes that are turned at once."""
 _KEPT = 2
 """Panels of a tensor that are kept: threads that share a tensor are at neighbouring ranges."""
@@ -159,11 +159,8 @@ class _PanelDecoder:
         last = min(first + self._width, recipe.shape[0])
         columns = self._columns(recipe.scales, first, last)
         scales = read_all(self._read, columns).reshape(-1, last - first)
-        return _Panel(
-            self._codes(first, last),
-            np.ascontiguousarray(scales.T).reshape(-1),
-            self._zeros(first, last, len(scales)),
-        )
+        zeros = self._zeros(first, last, len(scales))
+        return _Panel(self._codes(first, last), self._turned(scales), zeros)
 
     def _codes(self, first: int, last: int) -> CodeBytes:
         """The words of these outputs with the outputs as rows. They are read and turned some rows
@@ -174,11 +171,12 @@ class _PanelDecoder:
         words = self._columns(recipe.codes, first // each, last // each)
         turned = np.empty(4 * height * columns, np.uint8)
         at, rows = turned.ctypes.data, max(_TURNED // (4 * columns), 1)
+        room = self._scratch.room
         for row in range(0, height, rows):
             count = min(rows, height - row)
             some = self._scratch.octets("words", 4 * count * columns)
             self._read(words, row * columns, some.data)
-            self._turn(some.ctypes.data, count, columns, height, at + 4 * row)
+            self._turn(some.ctypes.data, count, columns, height, room, at + 4 * row)
         return turned
 
     def _zeros(self, first: int, last: int, groups: int) -> Float32s:
@@ -192,8 +190,17 @@ class _PanelDecoder:
         codes = unpacked_words(words, recipe.bits)
         if recipe.packed == "outputs":
             codes = codes.reshape(len(codes), -1, 8)[..., AWQ_ORDER].reshape(len(codes), -1)
-        zeros = codes[:, : last - first].T.astype(np.float32) + np.float32(recipe.more)
-        return np.ascontiguousarray(zeros).reshape(-1)
+        zeros = codes[:, : last - first].astype(np.float32)
+        zeros += np.float32(recipe.more)
+        return self._turned(zeros)
+
+    def _turned(self, numbers: Float32s) -> Float32s:
+        """The transpose, flat."""
+        turned = np.empty(numbers.size, np.float32)
+        rows, columns = numbers.shape
+        room = self._scratch.room
+        self._turn(numbers.ctypes.data, rows, columns, rows, room, turned.ctypes.data)
+        return turned
 
     def _columns(self, tensor: TensorInfo, first: int, last: int) -> TensorInfo:
         """Columns ``first`` to ``last`` of a stored matrix, row by row."""

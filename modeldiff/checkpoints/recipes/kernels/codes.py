@@ -19,6 +19,7 @@ from modeldiff.checkpoints.recipes.kernels.stages import (
     LOW_NIBBLES,
     NUMBERS,
     ROOM,
+    SIDE,
     SIGNED,
     TABLE,
     TILE,
@@ -28,18 +29,25 @@ from modeldiff.checkpoints.recipes.kernels.unpacking import as_octets, numbers_o
 from modeldiff.native.numba_types import f32, i8, inlined_exactly, u8, u16, u32, u64
 
 
-def turn_words(words, rows, columns, height, turned):
-    """The transpose of a matrix of words, block by block: a row of one is a line of cache. Rows of
-    the transpose have ``height`` words, of which these are the first."""
+def turn_words(words, rows, columns, height, room, turned):
+    """The transpose of a matrix of words; its rows have ``height`` words, of which these are the
+    first. Squares of it are turned in ``room``, so that of both matrices whole lines of the cache
+    are touched: rows of either often lie a power of two apart, in the same places of it."""
     given = carray(words, rows * columns, u32)
     out = carray(turned, (columns - 1) * height + rows, u32)
-    for first in range(u64(0), u64(rows), u64(16)):
-        last = min(first + u64(16), u64(rows))
-        for begin in range(u64(0), u64(columns), u64(16)):
-            end = min(begin + u64(16), u64(columns))
-            for column in range(begin, end):
-                for row in range(first, last):
-                    out[column * u64(height) + row] = given[row * u64(columns) + column]
+    square = carray(room, SIDE * SIDE, u32)
+    for begin in range(u64(0), u64(columns), u64(SIDE)):
+        wide = min(u64(SIDE), u64(columns) - begin)
+        for first in range(u64(0), u64(rows), u64(SIDE)):
+            count = min(u64(SIDE), u64(rows) - first)
+            for row in range(count):
+                for column in range(wide):
+                    place = u64(column) * u64(SIDE) + u64(row)
+                    square[place] = given[(first + u64(row)) * u64(columns) + begin + u64(column)]
+            for column in range(wide):
+                for row in range(count):
+                    place = (begin + u64(column)) * u64(height) + first + u64(row)
+                    out[place] = square[u64(column) * u64(SIDE) + u64(row)]
     return 0
 
 
@@ -74,13 +82,15 @@ def _scaled(codes, numbers, kind, first, count, grid, begun, table, scale, zero,
     across = (columns + column_block - u64(1)) // column_block
     row = first // columns
     column = first - row * columns
+    group = column // column_block
+    stop = min((group + u64(1)) * column_block, columns)
+    block = row // row_block
+    below = (block + u64(1)) * row_block
+    base = (block - begun) * across
     at = u64(0)
     while at < count:
-        group = column // column_block
-        stop = min((group + u64(1)) * column_block, columns)
         run = min(stop - column, count - at)
-        g = (row // row_block - begun) * across + group
-        s, z = scale[g], zero[g]
+        s, z = scale[base + group], zero[base + group]
         if kind == NUMBERS:
             for i in range(run):
                 out[at + u64(i)] = (numbers[at + u64(i)] - z) * s
@@ -97,10 +107,16 @@ def _scaled(codes, numbers, kind, first, count, grid, begun, table, scale, zero,
             for i in range(run):
                 out[at + u64(i)] = (e4m3(codes[at + u64(i)]) - z) * s
         at += run
-        column += run
+        # Counted on, not divided anew: a division takes as long as sixteen values.
+        group += u64(1)
+        column = stop
         if column == columns:
-            column = u64(0)
+            column = group = u64(0)
             row += u64(1)
+            if row == below:
+                below += row_block
+                base += across
+        stop = min(column + column_block, columns)
 
 
 @inlined_exactly

@@ -13,3 +13,5 @@ TILE = 2048
 """Codes that go through all stages together: a whole number of bytes in any packing."""
 ROOM = 2 * TILE + 512
 """What lies between two stages: numbers, what pairs of codes stand for, codes."""
+SIDE = 16
+"""Of the squares in which a matrix of words is turned: a line of cache."""
