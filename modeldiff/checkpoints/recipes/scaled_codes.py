@@ -24,13 +24,13 @@ from modeldiff.checkpoints.recipes.code_kernels import (
     Scratch,
 )
 from modeldiff.checkpoints.recipes.groups import GroupNumbers, Groups, SameOfAll, read_all, read_raw
-from modeldiff.checkpoints.recipes.kernels.stages import E4M3, SIGNED, TABLE, UNSIGNED
-from modeldiff.checkpoints.recipes.small_floats import E2M1, table8
+from modeldiff.checkpoints.recipes.kernels.stages import E2M1, E4M3, SIGNED, TABLE, UNSIGNED
+from modeldiff.checkpoints.recipes.small_floats import table8
 from modeldiff.checkpoints.tensor import Fill, TensorInfo, TensorUnreadable
 
 Rounding = Literal["F32", "F16", "BF16"]
 """The type that values are rounded to, once; F32 for as they are."""
-_KINDS = {"unsigned": UNSIGNED, "signed": SIGNED, "F8_E4M3": E4M3}
+_KINDS = {"unsigned": UNSIGNED, "signed": SIGNED, "E2M1": E2M1, "F8_E4M3": E4M3}
 NO_ZEROS = SameOfAll(0.0)
 
 
@@ -80,10 +80,7 @@ class Coding:
         """The 256 values of a byte, where a table has them. Raises ``TensorUnreadable``."""
         if self.kind != TABLE:
             return np.zeros(256, np.float32)
-        if self.table is not None:
-            own = read_all(read, self.table)
-        else:
-            own = E2M1 if self.stands_for == "E2M1" else table8(self.stands_for)
+        own = table8(self.stands_for) if self.table is None else read_all(read, self.table)
         if own.size != 1 << self.bits:
             raise TensorUnreadable(f"its table has {own.size:,} entries, not {1 << self.bits}")
         return np.resize(own, 256)

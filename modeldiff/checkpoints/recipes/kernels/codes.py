@@ -11,13 +11,20 @@ from __future__ import annotations
 
 from numba import carray
 
-from modeldiff.checkpoints.recipes.kernels.small_types import bf16_bits, e4m3, f16_bits, of_f16
+from modeldiff.checkpoints.recipes.kernels.small_types import (
+    bf16_bits,
+    e2m1,
+    e4m3,
+    f16_bits,
+    of_f16,
+)
 from modeldiff.checkpoints.recipes.kernels.stages import (
     AS_BF16,
     AS_F32,
+    E2M1,
+    E4M3,
     HIGH_NIBBLES,
     LOW_NIBBLES,
-    NUMBERS,
     ROOM,
     SIDE,
     SIGNED,
@@ -74,10 +81,31 @@ def outputs_of_words(turned, first, count, inputs, codes):
 
 
 @inlined_exactly
-def _scaled(codes, numbers, kind, first, count, grid, begun, table, scale, zero, out):
-    """``(what the code stands for - zero) * scale``, for codes from element ``first`` on of a
-    matrix: ``grid`` has its columns, and the rows and columns of the blocks that share a scale.
-    ``scale`` and ``zero`` begin with those of the row of blocks ``begun``."""
+def _numbers(codes, kind, count, table, out):
+    """What codes stand for. A loop of its own: of a short run of bytes with its arithmetic LLVM
+    makes no vectors, as it wants more bytes in one than there are in the run."""
+    if kind == UNSIGNED:
+        for i in range(count):
+            out[u64(i)] = f32(codes[u64(i)])
+    elif kind == SIGNED:
+        for i in range(count):
+            out[u64(i)] = f32(i8(codes[u64(i)]))
+    elif kind == E2M1:
+        for i in range(count):
+            out[u64(i)] = e2m1(codes[u64(i)])
+    elif kind == E4M3:
+        for i in range(count):
+            out[u64(i)] = e4m3(codes[u64(i)])
+    else:
+        for i in range(count):
+            out[u64(i)] = table[codes[u64(i)]]
+
+
+@inlined_exactly
+def _scaled(numbers, first, count, grid, begun, scale, zero, out):
+    """``(number - zero) * scale``, for those from element ``first`` on of a matrix: ``grid`` has
+    its columns, and the rows and columns of the blocks that share a scale. ``scale`` and ``zero``
+    begin with those of the row of blocks ``begun``."""
     columns, row_block, column_block = grid
     across = (columns + column_block - u64(1)) // column_block
     row = first // columns
@@ -91,21 +119,8 @@ def _scaled(codes, numbers, kind, first, count, grid, begun, table, scale, zero,
     while at < count:
         run = min(stop - column, count - at)
         s, z = scale[base + group], zero[base + group]
-        if kind == NUMBERS:
-            for i in range(run):
-                out[at + u64(i)] = (numbers[at + u64(i)] - z) * s
-        elif kind == TABLE:
-            for i in range(run):
-                out[at + u64(i)] = (table[codes[at + u64(i)]] - z) * s
-        elif kind == UNSIGNED:
-            for i in range(run):
-                out[at + u64(i)] = (f32(codes[at + u64(i)]) - z) * s
-        elif kind == SIGNED:
-            for i in range(run):
-                out[at + u64(i)] = (f32(i8(codes[at + u64(i)])) - z) * s
-        else:
-            for i in range(run):
-                out[at + u64(i)] = (e4m3(codes[at + u64(i)]) - z) * s
+        for i in range(run):
+            out[at + u64(i)] = (numbers[at + u64(i)] - z) * s
         at += run
         # Counted on, not divided anew: a division takes as long as sixteen values.
         group += u64(1)
@@ -120,9 +135,9 @@ def _scaled(codes, numbers, kind, first, count, grid, begun, table, scale, zero,
 
 
 @inlined_exactly
-def _scaled_by_column(codes, first, count, columns, begun, group, across, scale, zero, out):
-    """As ``_scaled`` for codes that stand for themselves, where the group of each column is in
-    ``group``: each row has ``across`` of them."""
+def _scaled_by_column(numbers, first, count, columns, begun, group, across, scale, zero, out):
+    """As ``_scaled`` where the group of each column is in ``group``: each row has ``across`` of
+    them."""
     row = first // columns
     column = first - row * columns
     base = (row - begun) * across
@@ -131,7 +146,7 @@ def _scaled_by_column(codes, first, count, columns, begun, group, across, scale,
         run = min(columns - column, count - at)
         for i in range(run):
             g = base + u64(group[column + u64(i)])
-            out[at + u64(i)] = (f32(codes[at + u64(i)]) - zero[g]) * scale[g]
+            out[at + u64(i)] = (numbers[at + u64(i)] - zero[g]) * scale[g]
         at += run
         base += across
         column = u64(0)
@@ -178,24 +193,25 @@ def decode(
     scale, zero = carray(scales, groups, f32), carray(zeros, groups, f32)
     stands = carray(table, 256, f32)
     floats = carray(room, ROOM, f32)
-    numbers, pairs, unpacked = floats[:TILE], floats[TILE:-TILE], floats[-TILE:].view(u8)
+    numbers, scaled = floats[:TILE], floats[TILE : 2 * TILE]
+    unpacked, pairs = floats[2 * TILE : 3 * TILE].view(u8), floats[3 * TILE :]
     words, halves = carray(values, count, f32), carray(values, count, u16)
     in_pairs = kind == TABLE and packing in (LOW_NIBBLES, HIGH_NIBBLES)
     if in_pairs:
-        kind = NUMBERS
         pair_table(stands, packing, pairs)
     for start in range(0, count, TILE):
         stop = min(start + TILE, count)
+        n = u64(stop - start)
         codes = raw[start * bits // 8 : (stop * bits + 7) // 8]
         if in_pairs:
             numbers_of_pairs(codes, pairs, numbers)
         else:
             codes = as_octets(codes, packing, bits, unpacked)
-        out = words[start:stop] if rounding == AS_F32 else numbers
-        begin, n = u64(first + start), u64(stop - start)
-        _scaled(codes, numbers, kind, begin, n, grid, begun, stands, scale, zero, out)
+            _numbers(codes, kind, n, stands, numbers)
+        out = words[start:stop] if rounding == AS_F32 else scaled
+        _scaled(numbers, u64(first + start), n, grid, begun, scale, zero, out)
         if rounding != AS_F32:
-            _rounded(numbers, n, rounding, halves[start:stop])
+            _rounded(scaled, n, rounding, halves[start:stop])
     return 0
 
 
@@ -222,43 +238,51 @@ def decode_by_column(
     scale, zero = carray(scales, rows * u64(across), f32), carray(zeros, rows * u64(across), f32)
     group = carray(order, columns, u32)
     floats = carray(room, ROOM, f32)
-    numbers, unpacked = floats[:TILE], floats[-TILE:].view(u8)
+    numbers, scaled = floats[:TILE], floats[TILE : 2 * TILE]
+    unpacked = floats[2 * TILE : 3 * TILE].view(u8)
     words, halves = carray(values, count, f32), carray(values, count, u16)
     for start in range(0, count, TILE):
         stop = min(start + TILE, count)
+        n = u64(stop - start)
         codes = raw[start * bits // 8 : (stop * bits + 7) // 8]
-        codes = as_octets(codes, packing, bits, unpacked)
-        out = words[start:stop] if rounding == AS_F32 else numbers
-        begin, n = u64(first + start), u64(stop - start)
+        _numbers(as_octets(codes, packing, bits, unpacked), UNSIGNED, n, scale, numbers)
+        out = words[start:stop] if rounding == AS_F32 else scaled
+        begin = u64(first + start)
         _scaled_by_column(
-            codes, begin, n, u64(columns), begun, group, u64(across), scale, zero, out
+            numbers, begin, n, u64(columns), begun, group, u64(across), scale, zero, out
         )
         if rounding != AS_F32:
-            _rounded(numbers, n, rounding, halves[start:stop])
+            _rounded(scaled, n, rounding, halves[start:stop])
     return 0
 
 
 @inlined_exactly
-def _affine(codes, first, count, group, begun, scale, bias, rounding, words, halves):
-    """``code * scale + bias``, product and sum each rounded."""
+def _affine(numbers, first, count, group, begun, scale, bias, rounding, out):
+    """``number * scale + bias``, product and sum each rounded; a rounded sum is in the lower
+    half of its word."""
+    words = out.view(u32)
     at = u64(0)
+    g = first // group
+    stop = (g + u64(1)) * group - first
     while at < count:
-        g = (first + at) // group
-        run = min((g + u64(1)) * group - first - at, count - at)
+        end = min(stop, count)
+        run = end - at
         s, b = scale[g - begun], bias[g - begun]
         if rounding == AS_F32:
             for i in range(run):
-                product = f32(codes[at + u64(i)]) * s
-                words[at + u64(i)] = product + b
+                product = numbers[at + u64(i)] * s
+                out[at + u64(i)] = product + b
         elif rounding == AS_BF16:
             for i in range(run):
-                product = u32(bf16_bits(f32(codes[at + u64(i)]) * s) << u32(16)).view(f32)
-                halves[at + u64(i)] = u16(bf16_bits(product + b))
+                product = u32(bf16_bits(numbers[at + u64(i)] * s) << u32(16)).view(f32)
+                words[at + u64(i)] = bf16_bits(product + b)
         else:
             for i in range(run):
-                product = of_f16(f16_bits(f32(codes[at + u64(i)]) * s))
-                halves[at + u64(i)] = u16(f16_bits(product + b))
-        at += run
+                product = of_f16(f16_bits(numbers[at + u64(i)] * s))
+                words[at + u64(i)] = f16_bits(product + b)
+        at = end
+        stop += group
+        g += u64(1)
 
 
 def decode_affine(
@@ -271,13 +295,19 @@ def decode_affine(
     groups = (u64(first) + u64(count) - u64(1)) // u64(group) - begun + u64(1)
     raw = carray(stored, (count * bits + 7) // 8, u8)
     scale, bias = carray(scales, groups, f32), carray(biases, groups, f32)
-    unpacked = carray(room, ROOM, f32)[-TILE:].view(u8)
-    words, halves = carray(values, count, f32), carray(values, count, u16)
+    floats = carray(room, ROOM, f32)
+    numbers, scaled = floats[:TILE], floats[TILE : 2 * TILE]
+    unpacked = floats[2 * TILE : 3 * TILE].view(u8)
+    whole, halves = carray(values, count, f32), carray(values, count, u16)
     for start in range(0, count, TILE):
         stop = min(start + TILE, count)
+        n = u64(stop - start)
         codes = raw[start * bits // 8 : (stop * bits + 7) // 8]
-        codes = as_octets(codes, packing, bits, unpacked)
-        begin, n = u64(first + start), u64(stop - start)
-        wide, narrow = words[start:], halves[start:]
-        _affine(codes, begin, n, u64(group), begun, scale, bias, rounding, wide, narrow)
+        _numbers(as_octets(codes, packing, bits, unpacked), UNSIGNED, n, scale, numbers)
+        out = whole[start:stop] if rounding == AS_F32 else scaled
+        _affine(numbers, u64(first + start), n, u64(group), begun, scale, bias, rounding, out)
+        if rounding != AS_F32:
+            rounded, narrow = scaled.view(u32), halves[start:stop]
+            for i in range(n):
+                narrow[u64(i)] = u16(rounded[u64(i)])
     return 0

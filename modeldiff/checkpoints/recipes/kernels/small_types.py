@@ -9,6 +9,16 @@ from modeldiff.native.numba_types import f32, inlined_exactly, u8, u32
 
 
 @inlined_exactly
+def e2m1(code):
+    """The value of the four-bit float E2M1, by its bits: as ``e4m3``."""
+    magnitude = u32(code & u8(7))
+    normal = u32((magnitude << u32(22)) + u32(126 << 23)).view(f32)
+    small = f32(magnitude) * f32(0.5)
+    value = normal if magnitude >= u32(2) else small
+    return u32(f32(value).view(u32) | (u32(code & u8(8)) << u32(28))).view(f32)
+
+
+@inlined_exactly
 def e4m3(code):
     """The value of FP8's E4M3, by its bits: with the exponent moved, or as a fraction alone."""
     magnitude = u32(code & u8(0x7F))
@@ -23,11 +33,10 @@ def e4m3(code):
 
 @inlined_exactly
 def bf16_bits(value):
-    """A float32 rounded to bfloat16, half to even, in the lower half of a word."""
+    """A float32 rounded to bfloat16, half to even, in the lower half of a word. NaN stays what it
+    is, as far as its lower half is 0: one that comes of bfloat16, or of arithmetic, is so."""
     bits = u32(f32(value).view(u32))
-    rounded = u32(bits + u32(0x7FFF) + ((bits >> u32(16)) & u32(1))) >> u32(16)
-    quiet = (bits >> u32(16)) | u32(0x40)
-    return u32(quiet if u32(bits & u32(0x7FFFFFFF)) > u32(0x7F800000) else rounded)
+    return u32(u32(bits + ((bits >> u32(16)) & u32(1))) + u32(0x7FFF)) >> u32(16)
 
 
 @inlined_exactly
