@@ -9,15 +9,13 @@ import numpy as np
 from modeldiff.checkpoints.recipes.code_kernels import (
     CODE_KERNELS,
     GRAINS,
-    TILE,
-    TileScratch,
-    Unpacker,
+    PACKINGS,
+    ROUNDINGS,
+    Scratch,
     packing_of,
 )
 from modeldiff.checkpoints.recipes.groups import GroupNumbers, StoredNumbers
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
-
-_KERNELS = {"F32": "affine", "BF16": "affine_bf16", "F16": "affine_f16"}
 
 
 @dataclass(frozen=True)
@@ -64,34 +62,28 @@ class _Decoder:
         self, recipe: AffineCodes, scales: GroupNumbers, biases: GroupNumbers, read: Fill
     ) -> None:
         self._recipe, self._scales, self._biases = recipe, scales, biases
-        self._unpacker = Unpacker(packing_of(recipe.bits), recipe.bits)
-        self._kernel = CODE_KERNELS.load()[_KERNELS[recipe.scales.values]]
-        self._read, self._scratch = read, TileScratch()
+        self._coding = PACKINGS[packing_of(recipe.bits)], recipe.bits
+        self._rounding = ROUNDINGS[recipe.scales.values]
+        self._decode = CODE_KERNELS.load()["decode_affine"]
+        self._read, self._scratch = read, Scratch()
 
     def fill(self, first: int, last: int, out: memoryview) -> None:
         """Fill ``out`` with values ``first`` to ``last``."""
         bits, group = self._recipe.bits, self._recipe.group
-        values = np.frombuffer(out, np.uint8)
-        width = values.size // (last - first)
         begin, end = first * bits // 8, -(-last * bits // 8)
         stored = self._scratch.octets("stored", end - begin)
         self._read(self._recipe.codes, begin, stored.data)
         groups = first // group, (last - 1) // group + 1
         scales, biases = self._scales(*groups), self._biases(*groups)
-        codes, target = stored.ctypes.data, values.ctypes.data
-        numbers = scales.ctypes.data, biases.ctypes.data
-        room = self._scratch.octets("codes", TILE + 8).ctypes.data
-        for start in range(first, last, TILE):
-            stop = min(start + TILE, last)
-            at = start * bits // 8 - begin
-            nbytes = -(-stop * bits // 8) - begin - at
-            beside = 4 * (start // group - groups[0])
-            self._kernel(
-                self._unpacker.codes(codes + at, nbytes, room),
-                start,
-                stop - start,
-                group,
-                numbers[0] + beside,
-                numbers[1] + beside,
-                target + (start - first) * width,
-            )
+        self._decode(
+            stored.ctypes.data,
+            *self._coding,
+            first,
+            last - first,
+            group,
+            scales.ctypes.data,
+            biases.ctypes.data,
+            self._rounding,
+            self._scratch.room,
+            np.frombuffer(out, np.uint8).ctypes.data,
+        )

@@ -1,4 +1,4 @@
-"""The kernels of quantised safetensors, and scratch memory for what lies between two of them."""
+"""The kernels of quantised safetensors, and scratch memory for them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from modeldiff.checkpoints.recipes.kernels.stages import (
+    AS_BF16,
+    AS_F16,
+    AS_F32,
+    HIGH_NIBBLES,
+    LOW_NIBBLES,
+    OCTETS,
+    QUARTERS,
+    ROOM,
+    STREAM,
+)
 from modeldiff.native.library import KernelLibrary
 
 CodeBytes = npt.NDArray[np.uint8]
@@ -19,19 +30,11 @@ CODE_KERNELS = KernelLibrary(
     (Path(__file__).parent / "kernels",),
     "modeldiff.checkpoints.recipes.kernels.codes",
     {
-        "low_nibbles": "raw i64 raw",
-        "high_nibbles": "raw i64 raw",
-        "quarters": "raw i64 raw",
-        "bit_stream": "raw i64 i64 raw",
-        "turn_words": "raw i64 i64 raw",
+        "turn_words": "raw i64 i64 i64 raw raw",
         "outputs_of_words": "raw i64 i64 i64 raw",
-        "scaled": "raw i64 i64 i64 i64 i64 i64 raw raw raw raw",
-        "scaled_by_column": "raw i64 i64 i64 raw i64 raw raw raw",
-        "to_bf16": "raw i64 raw",
-        "to_f16": "raw i64 raw",
-        "affine": "raw i64 i64 i64 raw raw raw",
-        "affine_bf16": "raw i64 i64 i64 raw raw raw",
-        "affine_f16": "raw i64 i64 i64 raw raw raw",
+        "decode": "raw i64 i64 i64 i64 i64 i64 i64 i64 raw raw raw i64 raw raw",
+        "decode_by_column": "raw i64 i64 i64 i64 i64 raw i64 raw raw i64 raw raw",
+        "decode_affine": "raw i64 i64 i64 i64 i64 raw raw i64 raw raw",
     },
     exact=True,
 )
@@ -48,15 +51,23 @@ GRAINS: dict[Packing, int] = {
 }
 """How many codes are unpacked together, at least."""
 
-TILE = 1 << 16
-"""Values that are decoded at once: what lies between two kernels stays in the nearest caches."""
+PACKINGS: dict[Packing, int] = {
+    "octets": OCTETS,
+    "low nibbles": LOW_NIBBLES,
+    "high nibbles": HIGH_NIBBLES,
+    "quarters": QUARTERS,
+    "stream": STREAM,
+}
+ROUNDINGS = {"F32": AS_F32, "F16": AS_F16, "BF16": AS_BF16}
+"""As kernels count them."""
 
 
-class TileScratch(threading.local):
+class Scratch(threading.local):
     """Memory of each thread, kept for the next range."""
 
     def __init__(self) -> None:
         self._kept: dict[str, CodeBytes] = {}
+        self._room = 0
 
     def octets(self, use: str, nbytes: int) -> CodeBytes:
         """So many bytes for this use; their content is anything."""
@@ -65,31 +76,12 @@ class TileScratch(threading.local):
             kept = self._kept[use] = np.empty(nbytes, np.uint8)
         return kept[:nbytes]
 
-    def floats(self, use: str, count: int) -> Float32s:
-        """As ``octets``, as float32."""
-        return self.octets(use, 4 * count).view(np.float32)
-
-
-class Unpacker:
-    """Brings stored bytes to a code a byte; a code has ``bits`` bits."""
-
-    def __init__(self, packing: Packing, bits: int) -> None:
-        self._bits = bits
-        kernels = CODE_KERNELS.load()
-        self._stream = kernels["bit_stream"] if packing == "stream" else None
-        whole_bytes = packing not in ("octets", "stream")
-        self._kernel = kernels[packing.replace(" ", "_")] if whole_bytes else None
-
-    def codes(self, stored: int, nbytes: int, room: int) -> int:
-        """Where the codes of so many bytes are; all are addresses. That is ``stored`` itself where
-        nothing is to be unpacked, else ``room``, which is filled."""
-        if self._stream is not None:
-            self._stream(stored, nbytes, self._bits, room)
-        elif self._kernel is not None:
-            self._kernel(stored, nbytes, room)
-        else:
-            return stored
-        return room
+    @property
+    def room(self) -> int:
+        """The address of what kernels want for what lies between two stages."""
+        if not self._room:
+            self._room = self.octets("room", 4 * ROOM).ctypes.data
+        return self._room
 
 
 def packing_of(bits: int) -> Packing:

@@ -18,11 +18,11 @@ from modeldiff.checkpoints.recipes.code_kernels import (
     CODE_KERNELS,
     CodeBytes,
     Float32s,
-    TileScratch,
+    Scratch,
     packing_of,
 )
 from modeldiff.checkpoints.recipes.element_slice import slice_elements
-from modeldiff.checkpoints.recipes.groups import read_raw, unpacked_words
+from modeldiff.checkpoints.recipes.groups import read_all, read_raw, unpacked_words
 from modeldiff.checkpoints.recipes.scaled_codes import (
     Arithmetic,
     Coding,
@@ -30,11 +30,12 @@ from modeldiff.checkpoints.recipes.scaled_codes import (
     Rounding,
     read_order,
 )
-from modeldiff.checkpoints.recipes.small_floats import as_float32
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
 
 PANEL = 32 << 20
 """Bytes of codes in a panel, at most, but for the widest of matrices."""
+_TURNED = 1 << 20
+"""Bytes of codes that are turned at once."""
 _KEPT = 2
 """Panels of a tensor that are kept: threads that share a tensor are at neighbouring ranges."""
 _WORD = 32
@@ -104,7 +105,7 @@ class _PanelDecoder:
         self._arithmetic = Arithmetic(coding, self._grid, recipe.rounding, none, order)
         kernels = CODE_KERNELS.load()
         self._turn, self._outputs = kernels["turn_words"], kernels["outputs_of_words"]
-        self._scratch = TileScratch()
+        self._scratch = Scratch()
         self._lock = threading.Lock()
         self._panels: OrderedDict[int, _Panel] = OrderedDict()
 
@@ -156,22 +157,26 @@ class _PanelDecoder:
         recipe = self._recipe
         first = number * self._width
         last = min(first + self._width, recipe.shape[0])
-        raw = self._columns(recipe.scales, first, last)
-        scales = as_float32(raw, recipe.scales.values).reshape(-1, last - first)
-        return _Panel(
-            self._codes(first, last),
-            np.ascontiguousarray(scales.T).reshape(-1),
-            self._zeros(first, last, len(scales)),
-        )
+        columns = self._columns(recipe.scales, first, last)
+        scales = read_all(self._read, columns).reshape(-1, last - first)
+        zeros = self._zeros(first, last, len(scales))
+        return _Panel(self._codes(first, last), self._turned(scales), zeros)
 
     def _codes(self, first: int, last: int) -> CodeBytes:
-        """The words of these outputs with the outputs as rows."""
+        """The words of these outputs with the outputs as rows. They are read and turned some rows
+        at a time, so that each is turned while it is in the processor's cache."""
         recipe = self._recipe
         each = 1 if recipe.packed == "inputs" else _WORD // recipe.bits
+        height, columns = recipe.codes.shape[0], (last - first) // each
         words = self._columns(recipe.codes, first // each, last // each)
-        turned = np.empty_like(words)
-        rows, columns = recipe.codes.shape[0], (last - first) // each
-        self._turn(words.ctypes.data, rows, columns, turned.ctypes.data)
+        turned = np.empty(4 * height * columns, np.uint8)
+        at, rows = turned.ctypes.data, max(_TURNED // (4 * columns), 1)
+        room = self._scratch.room
+        for row in range(0, height, rows):
+            count = min(rows, height - row)
+            some = self._scratch.octets("words", 4 * count * columns)
+            self._read(words, row * columns, some.data)
+            self._turn(some.ctypes.data, count, columns, height, room, at + 4 * row)
         return turned
 
     def _zeros(self, first: int, last: int, groups: int) -> Float32s:
@@ -179,17 +184,27 @@ class _PanelDecoder:
         if recipe.zeros is None:
             return np.full(groups * (last - first), 1 << recipe.bits - 1, np.float32)
         begin, end = first * recipe.bits // _WORD, -(-last * recipe.bits // _WORD)
-        words = self._columns(recipe.zeros, begin, end).view(np.uint32).reshape(-1, end - begin)
+        columns = self._columns(recipe.zeros, begin, end)
+        raw = read_raw(self._read, columns, 0, columns.elements)
+        words = raw.view(np.uint32).reshape(-1, end - begin)
         codes = unpacked_words(words, recipe.bits)
         if recipe.packed == "outputs":
             codes = codes.reshape(len(codes), -1, 8)[..., AWQ_ORDER].reshape(len(codes), -1)
-        zeros = codes[:, : last - first].T.astype(np.float32) + np.float32(recipe.more)
-        return np.ascontiguousarray(zeros).reshape(-1)
+        zeros = codes[:, : last - first].astype(np.float32)
+        zeros += np.float32(recipe.more)
+        return self._turned(zeros)
 
-    def _columns(self, tensor: TensorInfo, first: int, last: int) -> CodeBytes:
+    def _turned(self, numbers: Float32s) -> Float32s:
+        """The transpose, flat."""
+        turned = np.empty(numbers.size, np.float32)
+        rows, columns = numbers.shape
+        room = self._scratch.room
+        self._turn(numbers.ctypes.data, rows, columns, rows, room, turned.ctypes.data)
+        return turned
+
+    def _columns(self, tensor: TensorInfo, first: int, last: int) -> TensorInfo:
         """Columns ``first`` to ``last`` of a stored matrix, row by row."""
         rows, columns = tensor.shape
-        strides = ((rows, columns), (last - first, 1))
         whole = (first, last) == (0, columns)
-        view = slice_elements(tensor, (rows, last - first), first, () if whole else strides, "")
-        return read_raw(self._read, view, 0, view.elements)
+        strides = () if whole else ((rows, columns), (last - first, 1))
+        return slice_elements(tensor, (rows, last - first), first, strides, "")

@@ -57,7 +57,16 @@ class SameOfAll:
 
     def open(self, read: Fill) -> GroupNumbers:
         """As ``Groups`` has it."""
-        return lambda first, last: np.full(last - first, self.number, np.float32)
+        kept = np.empty(0, np.float32)
+
+        def numbers(first: int, last: int) -> Float32s:
+            nonlocal kept
+            several = kept
+            if several.size < last - first:
+                several = kept = np.full(last - first, self.number, np.float32)
+            return several[: last - first]
+
+        return numbers
 
 
 @dataclass(frozen=True)
@@ -172,8 +181,9 @@ def unpacked_words(words: npt.NDArray[np.uint32], bits: int) -> npt.NDArray[np.u
     """Codes of ``bits`` bits that lie one after the other in each row of words, lowest first."""
     octets = np.ascontiguousarray(words).view(np.uint8)
     if 8 % bits == 0:
-        shifts = np.arange(0, 8, bits, dtype=np.uint8)
-        whole = octets[..., np.newaxis] >> shifts & np.uint8((1 << bits) - 1)
+        whole = np.empty((*octets.shape, 8 // bits), np.uint8)
+        for place in range(8 // bits):
+            whole[..., place] = octets >> np.uint8(place * bits) & np.uint8((1 << bits) - 1)
         return whole.reshape(len(octets), -1)
     flat = np.unpackbits(octets, axis=-1, bitorder="little")
     each = flat[:, : flat.shape[1] // bits * bits].reshape(len(flat), -1, bits)

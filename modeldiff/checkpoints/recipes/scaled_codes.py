@@ -16,21 +16,21 @@ import numpy.typing as npt
 from modeldiff.checkpoints.recipes.code_kernels import (
     CODE_KERNELS,
     GRAINS,
-    TILE,
+    PACKINGS,
+    ROUNDINGS,
     CodeBytes,
     Float32s,
     Packing,
-    TileScratch,
-    Unpacker,
+    Scratch,
 )
 from modeldiff.checkpoints.recipes.groups import GroupNumbers, Groups, SameOfAll, read_all, read_raw
-from modeldiff.checkpoints.recipes.small_floats import E2M1, table8
+from modeldiff.checkpoints.recipes.kernels.stages import E2M1, E4M3, SIGNED, TABLE, UNSIGNED
+from modeldiff.checkpoints.recipes.small_floats import table8
 from modeldiff.checkpoints.tensor import Fill, TensorInfo, TensorUnreadable
 
 Rounding = Literal["F32", "F16", "BF16"]
 """The type that values are rounded to, once; F32 for as they are."""
-_TABLE, _UNSIGNED, _SIGNED, _E4M3 = 0, 1, 2, 3
-_KINDS = {"unsigned": _UNSIGNED, "signed": _SIGNED, "F8_E4M3": _E4M3}
+_KINDS = {"unsigned": UNSIGNED, "signed": SIGNED, "E2M1": E2M1, "F8_E4M3": E4M3}
 NO_ZEROS = SameOfAll(0.0)
 
 
@@ -74,16 +74,13 @@ class Coding:
     @property
     def kind(self) -> int:
         """As the kernels count the ways."""
-        return _KINDS.get(self.stands_for, _TABLE)
+        return _KINDS.get(self.stands_for, TABLE)
 
     def values(self, read: Fill) -> Float32s:
         """The 256 values of a byte, where a table has them. Raises ``TensorUnreadable``."""
-        if self.kind != _TABLE:
+        if self.kind != TABLE:
             return np.zeros(256, np.float32)
-        if self.table is not None:
-            own = read_all(read, self.table)
-        else:
-            own = E2M1 if self.stands_for == "E2M1" else table8(self.stands_for)
+        own = table8(self.stands_for) if self.table is None else read_all(read, self.table)
         if own.size != 1 << self.bits:
             raise TensorUnreadable(f"its table has {own.size:,} entries, not {1 << self.bits}")
         return np.resize(own, 256)
@@ -157,13 +154,15 @@ class Arithmetic:
         order: npt.NDArray[np.uint32] | None,
         factor: float = 1.0,
     ) -> None:
-        self._bits, self._kind, self._table = coding.bits, coding.kind, table
-        self._grid, self._order, self._factor = grid, order, np.float32(factor)
-        self._unpacker = Unpacker(coding.packing, coding.bits)
+        self._coding = PACKINGS[coding.packing], coding.bits
+        self._kept = table, order  # for their addresses
+        self._stands = coding.kind, table.ctypes.data
+        self._grid, self._rounding, self._factor = grid, ROUNDINGS[rounding], np.float32(factor)
+        self._order = 0 if order is None else order.ctypes.data
+        self._across = -(-grid.columns // grid.block_columns)
         kernels = CODE_KERNELS.load()
-        self._scaled, self._by_column = kernels["scaled"], kernels["scaled_by_column"]
-        self._round = kernels["to_" + rounding.lower()] if rounding != "F32" else None
-        self._scratch = TileScratch()
+        self._decode, self._by_column = kernels["decode"], kernels["decode_by_column"]
+        self._scratch = Scratch()
 
     def fill(
         self,
@@ -175,55 +174,20 @@ class Arithmetic:
     ) -> None:
         """Fill ``out`` with values ``first`` to ``last``, whose codes ``stored`` is; ``groups`` are
         scales and zeros of ``grid.groups(first, last)``."""
-        values = np.frombuffer(out, np.uint8)
-        width = values.size // (last - first)
-        # Addresses are computed, not asked for: to ask takes as long as a tile's arithmetic.
-        codes, scales, zeros = (each.ctypes.data for each in (stored, *groups))
-        target, bits, begun = values.ctypes.data, self._bits, self._grid.groups(first, last)[0]
-        room = self._scratch.octets("codes", TILE + 8).ctypes.data
-        floats = None if self._round is None else self._scratch.floats("values", TILE)
-        for start in range(first, last, TILE):
-            stop = min(start + TILE, last)
-            begin = (start - first) * bits // 8
-            nbytes = -(-(stop - first) * bits // 8) - begin
-            at = 4 * (self._grid.groups(start, stop)[0] - begun)
-            to = target + (start - first) * width
-            self._scale(
-                self._unpacker.codes(codes + begin, nbytes, room),
-                start,
-                stop - start,
-                scales + at,
-                zeros + at,
-                to if floats is None else floats.ctypes.data,
-            )
-            if self._round is not None and floats is not None:
-                self._round(floats.ctypes.data, stop - start, to)
+        values, grid, count = np.frombuffer(out, np.uint8), self._grid, last - first
+        scales, zeros = (each.ctypes.data for each in groups)
+        end = self._rounding, self._scratch.room, values.ctypes.data
+        begin, columns = (stored.ctypes.data, *self._coding), grid.columns
+        if self._order:
+            by_column = columns, self._order, self._across, scales, zeros
+            self._by_column(*begin, first, count, *by_column, *end)
+        else:
+            kind, table = self._stands
+            by_block = columns, grid.block_rows, grid.block_columns, table, scales, zeros
+            self._decode(*begin, kind, first, count, *by_block, *end)
         if self._factor != 1:
             whole = values.view(np.float32)
             np.multiply(whole, self._factor, out=whole)
-
-    def _scale(
-        self, codes: int, first: int, count: int, scales: int, zeros: int, values: int
-    ) -> None:
-        grid = self._grid
-        if self._order is None:
-            self._scaled(
-                codes,
-                self._kind,
-                first,
-                count,
-                grid.columns,
-                grid.block_rows,
-                grid.block_columns,
-                self._table.ctypes.data,
-                scales,
-                zeros,
-                values,
-            )
-            return
-        across = -(-grid.columns // grid.block_columns)
-        order = self._order.ctypes.data
-        self._by_column(codes, first, count, grid.columns, order, across, scales, zeros, values)
 
 
 class _Decoder:
@@ -237,7 +201,7 @@ class _Decoder:
     ) -> None:
         self._codes, self._bits, self._grid = recipe.codes, recipe.coding.bits, recipe.grid
         self._arithmetic, self._scales, self._zeros = arithmetic, scales, zeros
-        self._read, self._scratch = read, TileScratch()
+        self._read, self._scratch = read, Scratch()
 
     def fill(self, first: int, last: int, out: memoryview) -> None:
         """Fill ``out`` with values ``first`` to ``last``."""

@@ -55,6 +55,6 @@ def as_float32(raw: npt.NDArray[np.uint8], dtype: str) -> npt.NDArray[np.float32
     if dtype == "BF16":
         return (raw.view(np.uint16).astype(np.uint32) << np.uint32(16)).view(np.float32)
     if dtype.startswith("F8_"):
-        return table8(dtype)[raw]
+        return table8(dtype).take(raw)
     numbers: npt.NDArray[Any] = raw.view(_WHOLE.get(dtype) or _INTEGERS[dtype])
     return numbers.astype(np.float32)

@@ -1,7 +1,7 @@
-"""Codes of two to eight bits, unpacked to a byte each and turned into values by groups.
+"""Codes of two to eight bits to values: unpacked to a byte each, to what they stand for, by groups.
 
-A format's own packing is undone by one kernel, its arithmetic by another, a tile at a time so that
-what lies between them stays in the processor's cache. Every kernel returns 0.
+A kernel takes a tile of codes through all stages, and then the next tile: what lies between two
+stages stays in the nearest cache, and who calls it pays for one call. Every kernel returns 0.
 """
 
 # What Numba compiles has its types from Numba's inference.
@@ -11,60 +11,50 @@ from __future__ import annotations
 
 from numba import carray
 
+from modeldiff.checkpoints.recipes.kernels.small_types import (
+    bf16_bits,
+    e2m1,
+    e4m3,
+    f16_bits,
+    of_f16,
+)
+from modeldiff.checkpoints.recipes.kernels.stages import (
+    AS_BF16,
+    AS_F32,
+    E2M1,
+    E4M3,
+    HIGH_NIBBLES,
+    LOW_NIBBLES,
+    ROOM,
+    SIDE,
+    SIGNED,
+    TABLE,
+    TILE,
+    UNSIGNED,
+)
+from modeldiff.checkpoints.recipes.kernels.unpacking import as_octets, numbers_of_pairs, pair_table
 from modeldiff.native.numba_types import f32, i8, inlined_exactly, u8, u16, u32, u64
 
 
-def low_nibbles(stored, nbytes, codes):
-    """Two codes a byte, the first in the low half."""
-    raw, out = carray(stored, nbytes, u8), carray(codes, 2 * nbytes, u8)
-    for i in range(u64(nbytes)):
-        out[u64(2) * u64(i)] = raw[u64(i)] & u8(15)
-        out[u64(2) * u64(i) + u64(1)] = raw[u64(i)] >> u8(4)
-    return 0
-
-
-def high_nibbles(stored, nbytes, codes):
-    """Two codes a byte, the first in the high half."""
-    raw, out = carray(stored, nbytes, u8), carray(codes, 2 * nbytes, u8)
-    for i in range(u64(nbytes)):
-        out[u64(2) * u64(i)] = raw[u64(i)] >> u8(4)
-        out[u64(2) * u64(i) + u64(1)] = raw[u64(i)] & u8(15)
-    return 0
-
-
-def quarters(stored, nbytes, codes):
-    """Four codes a byte, the lowest bits first."""
-    raw, out = carray(stored, nbytes, u8), carray(codes, 4 * nbytes, u8)
-    for i in range(u64(nbytes)):
-        for k in range(u64(4)):
-            out[u64(4) * u64(i) + u64(k)] = (raw[u64(i)] >> u8(u64(2) * u64(k))) & u8(3)
-    return 0
-
-
-def bit_stream(stored, nbytes, bits, codes):
-    """Codes one after the other, the lowest bits first: eight in ``bits`` bytes."""
-    count = nbytes // bits
-    raw, out = carray(stored, nbytes, u8), carray(codes, 8 * count, u8)
-    mask = u64((u64(1) << u64(bits)) - u64(1))
-    for i in range(u64(count)):
-        eight = u64(0)
-        for k in range(u64(bits)):
-            eight |= u64(raw[u64(i) * u64(bits) + u64(k)]) << (u64(8) * u64(k))
-        for k in range(u64(8)):
-            out[u64(8) * u64(i) + u64(k)] = u8((eight >> (u64(bits) * u64(k))) & mask)
-    return 0
-
-
-def turn_words(words, rows, columns, turned):
-    """The transpose of a matrix of words, block by block: a row of one is a line of cache."""
-    given, out = carray(words, rows * columns, u32), carray(turned, rows * columns, u32)
-    for first in range(u64(0), u64(rows), u64(16)):
-        last = min(first + u64(16), u64(rows))
-        for begin in range(u64(0), u64(columns), u64(16)):
-            end = min(begin + u64(16), u64(columns))
-            for column in range(begin, end):
-                for row in range(first, last):
-                    out[column * u64(rows) + row] = given[row * u64(columns) + column]
+def turn_words(words, rows, columns, height, room, turned):
+    """The transpose of a matrix of words; its rows have ``height`` words, of which these are the
+    first. Squares of it are turned in ``room``, so that of both matrices whole lines of the cache
+    are touched: rows of either often lie a power of two apart, in the same places of it."""
+    given = carray(words, rows * columns, u32)
+    out = carray(turned, (columns - 1) * height + rows, u32)
+    square = carray(room, SIDE * SIDE, u32)
+    for begin in range(u64(0), u64(columns), u64(SIDE)):
+        wide = min(u64(SIDE), u64(columns) - begin)
+        for first in range(u64(0), u64(rows), u64(SIDE)):
+            count = min(u64(SIDE), u64(rows) - first)
+            for row in range(count):
+                for column in range(wide):
+                    place = u64(column) * u64(SIDE) + u64(row)
+                    square[place] = given[(first + u64(row)) * u64(columns) + begin + u64(column)]
+            for column in range(wide):
+                for row in range(count):
+                    place = (begin + u64(column)) * u64(height) + first + u64(row)
+                    out[place] = square[u64(column) * u64(SIDE) + u64(row)]
     return 0
 
 
@@ -91,199 +81,233 @@ def outputs_of_words(turned, first, count, inputs, codes):
 
 
 @inlined_exactly
-def _e4m3(code):
-    """The value of FP8's E4M3, by its bits: with the exponent moved, or as a fraction alone."""
-    magnitude = u32(code & u8(0x7F))
-    normal = u32((magnitude << u32(20)) + u32(120 << 23)).view(f32)
-    small = f32(magnitude) * f32(2.0**-9)
-    value = normal if magnitude >= u32(8) else small
-    bits = u32(f32(value).view(u32))
-    if magnitude == u32(0x7F):
-        bits = u32(0x7FC00000)
-    return u32(bits | (u32(code & u8(0x80)) << u32(24))).view(f32)
+def _numbers(codes, kind, count, table, out):
+    """What codes stand for. A loop of its own: of a short run of bytes with its arithmetic LLVM
+    makes no vectors, as it wants more bytes in one than there are in the run."""
+    if kind == UNSIGNED:
+        for i in range(count):
+            out[u64(i)] = f32(codes[u64(i)])
+    elif kind == SIGNED:
+        for i in range(count):
+            out[u64(i)] = f32(i8(codes[u64(i)]))
+    elif kind == E2M1:
+        for i in range(count):
+            out[u64(i)] = e2m1(codes[u64(i)])
+    elif kind == E4M3:
+        for i in range(count):
+            out[u64(i)] = e4m3(codes[u64(i)])
+    else:
+        for i in range(count):
+            out[u64(i)] = table[codes[u64(i)]]
 
 
-def scaled(
-    codes, kind, first, count, columns, row_block, column_block, table, scales, zeros, values
-):
-    """``(what the code stands for - zero) * scale``, element ``first`` and on of a matrix.
-
-    A code stands for the ``table``'s entry (``kind`` 0), for itself (1), for itself as a signed
-    number (2) or for a float, E4M3 (3). Groups are blocks of rows and columns; ``scales`` and
-    ``zeros`` begin with those of the first element's row of blocks.
-    """
-    across = (columns + column_block - 1) // column_block
-    row = u64(first) // u64(columns)
-    down = (u64(first) + u64(count) - u64(1)) // u64(columns) // u64(row_block) - row // u64(
-        row_block
-    )
-    groups = (down + u64(1)) * u64(across)
-    code = carray(codes, count, u8)
-    stands = carray(table, 256, f32)
-    scale, zero = carray(scales, groups, f32), carray(zeros, groups, f32)
-    out = carray(values, count, f32)
-    begun = row // u64(row_block)
-    column = u64(first) - row * u64(columns)
+@inlined_exactly
+def _scaled(numbers, first, count, grid, begun, scale, zero, out):
+    """``(number - zero) * scale``, for those from element ``first`` on of a matrix: ``grid`` has
+    its columns, and the rows and columns of the blocks that share a scale. ``scale`` and ``zero``
+    begin with those of the row of blocks ``begun``."""
+    columns, row_block, column_block = grid
+    across = (columns + column_block - u64(1)) // column_block
+    row = first // columns
+    column = first - row * columns
+    group = column // column_block
+    stop = min((group + u64(1)) * column_block, columns)
+    block = row // row_block
+    below = (block + u64(1)) * row_block
+    base = (block - begun) * across
     at = u64(0)
-    while at < u64(count):
-        group = column // u64(column_block)
-        stop = min((group + u64(1)) * u64(column_block), u64(columns))
-        run = min(stop - column, u64(count) - at)
-        g = (row // u64(row_block) - begun) * u64(across) + group
-        s, z = scale[g], zero[g]
-        if kind == 0:
-            for i in range(u64(run)):
-                out[at + u64(i)] = (stands[code[at + u64(i)]] - z) * s
-        elif kind == 1:
-            for i in range(u64(run)):
-                out[at + u64(i)] = (f32(code[at + u64(i)]) - z) * s
-        elif kind == 2:
-            for i in range(u64(run)):
-                out[at + u64(i)] = (f32(i8(code[at + u64(i)])) - z) * s
-        else:
-            for i in range(u64(run)):
-                out[at + u64(i)] = (_e4m3(code[at + u64(i)]) - z) * s
+    while at < count:
+        run = min(stop - column, count - at)
+        s, z = scale[base + group], zero[base + group]
+        for i in range(run):
+            out[at + u64(i)] = (numbers[at + u64(i)] - z) * s
         at += run
-        column += run
-        if column == u64(columns):
-            column = u64(0)
+        # Counted on, not divided anew: a division takes as long as sixteen values.
+        group += u64(1)
+        column = stop
+        if column == columns:
+            column = group = u64(0)
             row += u64(1)
-    return 0
+            if row == below:
+                below += row_block
+                base += across
+        stop = min(column + column_block, columns)
 
 
-def scaled_by_column(codes, first, count, columns, groups, across, scales, zeros, values):
-    """As ``scaled`` for codes that stand for themselves, where the group of each column is in
-    ``groups``: each row has ``across`` of them."""
-    row = u64(first) // u64(columns)
-    rows = (u64(first) + u64(count) - u64(1)) // u64(columns) - row + u64(1)
-    code, group = carray(codes, count, u8), carray(groups, columns, u32)
-    scale, zero = carray(scales, rows * u64(across), f32), carray(zeros, rows * u64(across), f32)
-    out = carray(values, count, f32)
-    column = u64(first) - row * u64(columns)
+@inlined_exactly
+def _scaled_by_column(numbers, first, count, columns, begun, group, across, scale, zero, out):
+    """As ``_scaled`` where the group of each column is in ``group``: each row has ``across`` of
+    them."""
+    row = first // columns
+    column = first - row * columns
+    base = (row - begun) * across
     at = u64(0)
-    base = u64(0)
-    while at < u64(count):
-        run = min(u64(columns) - column, u64(count) - at)
-        for i in range(u64(run)):
+    while at < count:
+        run = min(columns - column, count - at)
+        for i in range(run):
             g = base + u64(group[column + u64(i)])
-            out[at + u64(i)] = (f32(code[at + u64(i)]) - zero[g]) * scale[g]
+            out[at + u64(i)] = (numbers[at + u64(i)] - zero[g]) * scale[g]
         at += run
-        base += u64(across)
+        base += across
         column = u64(0)
+
+
+@inlined_exactly
+def _rounded(values, count, rounding, out):
+    if rounding == AS_BF16:
+        for i in range(count):
+            out[u64(i)] = u16(bf16_bits(values[u64(i)]))
+    else:
+        for i in range(count):
+            out[u64(i)] = u16(f16_bits(values[u64(i)]))
+
+
+def decode(
+    stored,
+    packing,
+    bits,
+    kind,
+    first,
+    count,
+    columns,
+    row_block,
+    column_block,
+    table,
+    scales,
+    zeros,
+    rounding,
+    room,
+    values,
+):
+    """``(what the code stands for - zero) * scale``, rounded once: ``count`` values from element
+    ``first`` on of a matrix, whose code begins a byte.
+
+    Groups are blocks of rows and columns; ``scales`` and ``zeros`` begin with those of the first
+    element's row of blocks. ``table`` has 256 entries. ``room`` is of ``ROOM`` float32.
+    """
+    grid = u64(columns), u64(row_block), u64(column_block)
+    begun = u64(first) // grid[0] // grid[1]
+    down = (u64(first) + u64(count) - u64(1)) // grid[0] // grid[1] - begun + u64(1)
+    groups = down * ((grid[0] + grid[2] - u64(1)) // grid[2])
+    raw = carray(stored, (count * bits + 7) // 8, u8)
+    scale, zero = carray(scales, groups, f32), carray(zeros, groups, f32)
+    stands = carray(table, 256, f32)
+    floats = carray(room, ROOM, f32)
+    numbers, scaled = floats[:TILE], floats[TILE : 2 * TILE]
+    unpacked, pairs = floats[2 * TILE : 3 * TILE].view(u8), floats[3 * TILE :]
+    words, halves = carray(values, count, f32), carray(values, count, u16)
+    in_pairs = kind == TABLE and packing in (LOW_NIBBLES, HIGH_NIBBLES)
+    if in_pairs:
+        pair_table(stands, packing, pairs)
+    for start in range(0, count, TILE):
+        stop = min(start + TILE, count)
+        n = u64(stop - start)
+        codes = raw[start * bits // 8 : (stop * bits + 7) // 8]
+        if in_pairs:
+            numbers_of_pairs(codes, pairs, numbers)
+        else:
+            codes = as_octets(codes, packing, bits, unpacked)
+            _numbers(codes, kind, n, stands, numbers)
+        out = words[start:stop] if rounding == AS_F32 else scaled
+        _scaled(numbers, u64(first + start), n, grid, begun, scale, zero, out)
+        if rounding != AS_F32:
+            _rounded(scaled, n, rounding, halves[start:stop])
+    return 0
+
+
+def decode_by_column(
+    stored,
+    packing,
+    bits,
+    first,
+    count,
+    columns,
+    order,
+    across,
+    scales,
+    zeros,
+    rounding,
+    room,
+    values,
+):
+    """As ``decode`` for codes that stand for themselves, where the group of each column is in
+    ``order`` and each row has ``across`` of them."""
+    begun = u64(first) // u64(columns)
+    rows = (u64(first) + u64(count) - u64(1)) // u64(columns) - begun + u64(1)
+    raw = carray(stored, (count * bits + 7) // 8, u8)
+    scale, zero = carray(scales, rows * u64(across), f32), carray(zeros, rows * u64(across), f32)
+    group = carray(order, columns, u32)
+    floats = carray(room, ROOM, f32)
+    numbers, scaled = floats[:TILE], floats[TILE : 2 * TILE]
+    unpacked = floats[2 * TILE : 3 * TILE].view(u8)
+    words, halves = carray(values, count, f32), carray(values, count, u16)
+    for start in range(0, count, TILE):
+        stop = min(start + TILE, count)
+        n = u64(stop - start)
+        codes = raw[start * bits // 8 : (stop * bits + 7) // 8]
+        _numbers(as_octets(codes, packing, bits, unpacked), UNSIGNED, n, scale, numbers)
+        out = words[start:stop] if rounding == AS_F32 else scaled
+        begin = u64(first + start)
+        _scaled_by_column(
+            numbers, begin, n, u64(columns), begun, group, u64(across), scale, zero, out
+        )
+        if rounding != AS_F32:
+            _rounded(scaled, n, rounding, halves[start:stop])
     return 0
 
 
 @inlined_exactly
-def _bf16(value):
-    """A float32 rounded to bfloat16, half to even."""
-    bits = u32(f32(value).view(u32))
-    rounded = u32(bits + u32(0x7FFF) + ((bits >> u32(16)) & u32(1))) >> u32(16)
-    quiet = (bits >> u32(16)) | u32(0x40)
-    return u16(quiet) if u32(bits & u32(0x7FFFFFFF)) > u32(0x7F800000) else u16(rounded)
+def _affine(numbers, first, count, group, begun, scale, bias, rounding, out):
+    """``number * scale + bias``, product and sum each rounded; a rounded sum is in the lower
+    half of its word."""
+    words = out.view(u32)
+    at = u64(0)
+    g = first // group
+    stop = (g + u64(1)) * group - first
+    while at < count:
+        end = min(stop, count)
+        run = end - at
+        s, b = scale[g - begun], bias[g - begun]
+        if rounding == AS_F32:
+            for i in range(run):
+                product = numbers[at + u64(i)] * s
+                out[at + u64(i)] = product + b
+        elif rounding == AS_BF16:
+            for i in range(run):
+                product = u32(bf16_bits(numbers[at + u64(i)] * s) << u32(16)).view(f32)
+                words[at + u64(i)] = bf16_bits(product + b)
+        else:
+            for i in range(run):
+                product = of_f16(f16_bits(numbers[at + u64(i)] * s))
+                words[at + u64(i)] = f16_bits(product + b)
+        at = end
+        stop += group
+        g += u64(1)
 
 
-@inlined_exactly
-def _f16(value):
-    """A float32 rounded to half precision, half to even."""
-    bits = u32(f32(value).view(u32))
-    sign = (bits >> u32(16)) & u32(0x8000)
-    magnitude = u32(bits & u32(0x7FFFFFFF))
-    # A normal one: the exponent moved by 112, and what is cut off rounded.
-    odd = (magnitude >> u32(13)) & u32(1)
-    normal = u32(u32(magnitude - u32(0x38000000)) + u32(0xFFF) + odd) >> u32(13)
-    # Below 2**-14: adding one half lets the addition round at the last bit there is, 2**-24.
-    small = u32(f32(u32(magnitude).view(f32) + f32(0.5)).view(u32)) - u32(0x3F000000)
-    half = small if magnitude < u32(0x38800000) else normal
-    if magnitude >= u32(0x477FF000):
-        half = u32(0x7C00)
-    if magnitude > u32(0x7F800000):
-        half = u32(0x7E00)
-    return u16(sign | half)
-
-
-def to_bf16(values, count, halves):
-    """Rounded to bfloat16."""
-    value, out = carray(values, count, f32), carray(halves, count, u16)
-    for i in range(u64(count)):
-        out[u64(i)] = _bf16(value[u64(i)])
-    return 0
-
-
-def to_f16(values, count, halves):
-    """Rounded to half precision."""
-    value, out = carray(values, count, f32), carray(halves, count, u16)
-    for i in range(u64(count)):
-        out[u64(i)] = _f16(value[u64(i)])
-    return 0
-
-
-@inlined_exactly
-def _of_bf16(half):
-    return u32(u32(half) << u32(16)).view(f32)
-
-
-@inlined_exactly
-def _of_f16(half):
-    # Exponent and fraction moved into place are the value times 2**-112, exactly.
-    bits = u32(half)
-    wide = u32(u32(bits & u32(0x7FFF)) << u32(13))
-    value = f32(wide.view(f32) * f32(2.0**112))
-    magnitude = u32(f32(value).view(u32))
-    if wide >= u32(0x0F800000):
-        magnitude = u32(wide | u32(0x7F800000))
-    return u32(magnitude | u32(u32(bits & u32(0x8000)) << u32(16))).view(f32)
-
-
-def affine(codes, first, count, group, scales, biases, values):
-    """``code * scale + bias`` in float32, a scale and a bias for each ``group`` of elements;
-    those given begin with the first element's."""
+def decode_affine(
+    stored, packing, bits, first, count, group, scales, biases, rounding, room, values
+):
+    """``code * scale + bias``, product and sum each rounded, with a scale and a bias for each
+    ``group`` of elements; those given begin with the first element's. The rest as ``decode`` has
+    it."""
     begun = u64(first) // u64(group)
     groups = (u64(first) + u64(count) - u64(1)) // u64(group) - begun + u64(1)
-    code, out = carray(codes, count, u8), carray(values, count, f32)
+    raw = carray(stored, (count * bits + 7) // 8, u8)
     scale, bias = carray(scales, groups, f32), carray(biases, groups, f32)
-    at = u64(0)
-    while at < u64(count):
-        g = (u64(first) + at) // u64(group)
-        run = min((g + u64(1)) * u64(group) - u64(first) - at, u64(count) - at)
-        s, b = scale[g - begun], bias[g - begun]
-        for i in range(u64(run)):
-            product = f32(code[at + u64(i)]) * s
-            out[at + u64(i)] = product + b
-        at += run
-    return 0
-
-
-def affine_bf16(codes, first, count, group, scales, biases, halves):
-    """As ``affine``, with product and sum each rounded to bfloat16."""
-    begun = u64(first) // u64(group)
-    groups = (u64(first) + u64(count) - u64(1)) // u64(group) - begun + u64(1)
-    code, out = carray(codes, count, u8), carray(halves, count, u16)
-    scale, bias = carray(scales, groups, f32), carray(biases, groups, f32)
-    at = u64(0)
-    while at < u64(count):
-        g = (u64(first) + at) // u64(group)
-        run = min((g + u64(1)) * u64(group) - u64(first) - at, u64(count) - at)
-        s, b = scale[g - begun], bias[g - begun]
-        for i in range(u64(run)):
-            product = _of_bf16(_bf16(f32(code[at + u64(i)]) * s))
-            out[at + u64(i)] = _bf16(product + b)
-        at += run
-    return 0
-
-
-def affine_f16(codes, first, count, group, scales, biases, halves):
-    """As ``affine``, with product and sum each rounded to half precision."""
-    begun = u64(first) // u64(group)
-    groups = (u64(first) + u64(count) - u64(1)) // u64(group) - begun + u64(1)
-    code, out = carray(codes, count, u8), carray(halves, count, u16)
-    scale, bias = carray(scales, groups, f32), carray(biases, groups, f32)
-    at = u64(0)
-    while at < u64(count):
-        g = (u64(first) + at) // u64(group)
-        run = min((g + u64(1)) * u64(group) - u64(first) - at, u64(count) - at)
-        s, b = scale[g - begun], bias[g - begun]
-        for i in range(u64(run)):
-            product = _of_f16(_f16(f32(code[at + u64(i)]) * s))
-            out[at + u64(i)] = _f16(product + b)
-        at += run
+    floats = carray(room, ROOM, f32)
+    numbers, scaled = floats[:TILE], floats[TILE : 2 * TILE]
+    unpacked = floats[2 * TILE : 3 * TILE].view(u8)
+    whole, halves = carray(values, count, f32), carray(values, count, u16)
+    for start in range(0, count, TILE):
+        stop = min(start + TILE, count)
+        n = u64(stop - start)
+        codes = raw[start * bits // 8 : (stop * bits + 7) // 8]
+        _numbers(as_octets(codes, packing, bits, unpacked), UNSIGNED, n, scale, numbers)
+        out = whole[start:stop] if rounding == AS_F32 else scaled
+        _affine(numbers, u64(first + start), n, u64(group), begun, scale, bias, rounding, out)
+        if rounding != AS_F32:
+            rounded, narrow = scaled.view(u32), halves[start:stop]
+            for i in range(n):
+                narrow[u64(i)] = u16(rounded[u64(i)])
     return 0
