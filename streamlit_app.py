@@ -9,7 +9,7 @@ from modeldiff import ui
 from modeldiff.ui.controls.diff_progress import begin_run
 from modeldiff.ui.controls.pulse import pulse
 from modeldiff.ui.presentation.presentation import presentation
-from modeldiff.ui.session.entry_guard import lead_back, require_safe_serving
+from modeldiff.ui.session.entry_guard import lead_back, require_safe_serving, stray_page
 from modeldiff.ui.session.login import require_login
 from modeldiff.ui.session.presenting import presented_view
 from modeldiff.ui.session.selected_pair import hide_credentials, leave_for_page
@@ -35,14 +35,14 @@ PAGES = {
     "result": st.Page("pages/result.py", title="Result", visibility="hidden"),
 }
 
-page = st.navigation(list(PAGES.values()), position="hidden")
+page = st.navigation([*PAGES.values(), *stray_page(PAGES)], position="hidden")
 # After it: who does not come in is not shown Streamlit's own list of pages, either.
 require_safe_serving()
 begin_upkeep()
-begin_request(page.url_path)
+begin_request(page.url_path if page in PAGES.values() else "")
 require_login()
 st.set_page_config(page_title=f"{page.title} · modeldiff")
-lead_back(PAGES)
+lead_back(PAGES, page)
 st.html(STYLE)
 hide_credentials()
 view = presented_view()

@@ -4,12 +4,15 @@ A folder called ``pages`` beside the entrypoint is also Streamlit's old conventi
 pages. Until somebody has opened ``/`` once, a request for ``/heatmap`` runs ``pages/heatmap.py``
 alone: no page config, no sidebar. So each page begins with ``enter``, which leads such a request
 through the entrypoint and, with its query untouched, back to the page that was wanted.
+
+An address that is no page's leads to Compare, as does ``/compare``, which is ``/``.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit.navigation.page import Page
@@ -54,10 +57,26 @@ def enter(page: str) -> None:
         st.switch_page(ENTRYPOINT)
 
 
-def lead_back(pages: Mapping[str, Page]) -> None:
-    """In the entrypoint, after ``st.navigation``: mark the session and return a deep link."""
+def stray_page(pages: Mapping[str, Page]) -> list[Page]:
+    """A hidden page at the address that was asked for, where none of the ``pages`` is there: else
+    Streamlit would say in a box over Compare that there is no such page."""
+    name = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]
+    if not name or name in {page.url_path for page in pages.values()}:
+        return []
+    return [st.Page(_nothing, title="Compare", url_path=name, visibility="hidden")]
+
+
+def _nothing() -> None:
+    """What a stray page shows: ``lead_back`` has led away from it before it runs."""
+
+
+def lead_back(pages: Mapping[str, Page], page: Page) -> None:
+    """In the entrypoint, with the ``page`` that ``st.navigation`` gave: mark the session, and
+    return a deep link; from a stray page lead to Compare, with the same query."""
     st.session_state[_ENTERED] = True
+    if page not in pages.values():
+        st.switch_page(pages["compare"], query_params=st.query_params.to_dict())
     wanted = st.session_state.pop(WANTED, None)
     if wanted is not None:
-        page, query = wanted
-        st.switch_page(pages[page], query_params=query)
+        name, query = wanted
+        st.switch_page(pages[name], query_params=query)
