@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 from streamlit.navigation.page import Page
@@ -24,6 +24,8 @@ from modeldiff.ui.widgets.error_box import show_error
 _log = logging.getLogger(__name__)
 ENTRYPOINT = "streamlit_app.py"
 _ENTERED = "entered"
+ROOT_NAME = "root"
+"""What the default page is called beside its address, which is ``/``."""
 WANTED = "wanted"
 """Where in the session a page and its query wait while the entrypoint runs first."""
 
@@ -60,8 +62,8 @@ def enter(page: str) -> None:
 def stray_page(pages: Mapping[str, Page]) -> list[Page]:
     """A hidden page at the address that was asked for, where none of the ``pages`` is there: else
     Streamlit would say in a box over Compare that there is no such page."""
-    name = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]
-    if not name or name in {page.url_path for page in pages.values()}:
+    name = unquote(urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2])
+    if name in {"", ROOT_NAME, *(page.url_path for page in pages.values())}:
         return []
     return [st.Page(_nothing, title="Compare", url_path=name, visibility="hidden")]
 
