@@ -149,16 +149,20 @@ def _context_name(
     scale: _Scale, context: int, base: RopeTurns, target: RopeTurns, palette: Palette
 ) -> str:
     """What the level of the base's context is: above it where no line has come to it yet, else
-    below it at its end, where all lines have passed it."""
-    words, y = f"{context:,}: context of {shorten(base.name, 150, _FONT)}", scale.y(context)
+    below it at its end, where all lines have passed it; in fewer words where there is less room."""
+    name, y = f"context of {shorten(base.name, 150, _FONT)}", scale.y(context)
     crossings = [
         next((scale.x(at, len(one)) for at, each in enumerate(one) if each >= context), WIDTH)
         for one in (base.tokens, target.tokens)
     ]
-    width, end = text_width(words, _FONT), WIDTH - _RIGHT
-    if _LEFT + 14 + width > min(crossings) and end - 8 - width > max(crossings):
-        return _text(end, y + 15, words, palette.muted, "end")
-    return _text(_LEFT + 6, y - 5, words, palette.muted)
+    start, end = _LEFT + 6, WIDTH - _RIGHT
+    for words in (f"{context:,}: {name}", name):
+        width = text_width(words, _FONT) + 8
+        if start + width <= min(crossings):
+            return _text(start, y - 5, words, palette.muted)
+        if end - width >= max(crossings):
+            return _text(end, y + 15, words, palette.muted, "end")
+    return _text(start, y - 5, name, palette.muted)
 
 
 def _text(

@@ -152,7 +152,8 @@ def _tensors_line(comparison: Comparison) -> None:
     link = Link("pages/architecture.py", link_query(rows="every"))
     if others:
         parts = [f"{count:,} {STATUS_WORDS[status].counted}" for status, count in others.items()]
-        text = f"{compared:,} of the same shape in both, {', '.join(parts)}."
+        same = f"{compared:,}" if compared else "none"
+        text = f"{same} of the same shape in both, {', '.join(parts)}."
         linked_line("≠", "Tensors:", text, "All tensors", link, key="tensors")
     else:
         text = (
