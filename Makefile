@@ -43,7 +43,7 @@ docs: $(DOCS_VENV)/.ready ## the documentation as a site, into build/site
 	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --clean
 	@echo "modeldiff: open build/site/index.html, or serve it: python3 -m http.server -d build/site"
 
-screenshots: $(VENV)/.dev-ready ## every page, light and dark, wide and narrow, into screenshots/
+screenshots: $(VENV)/.dev-ready ## every page, light and dark, three sizes, into screenshots/
 	@sh scripts/ensure_chromium.sh $(BIN)/python
 	@$(BIN)/python -m scripts.screenshots
 

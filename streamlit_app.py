@@ -9,7 +9,13 @@ from modeldiff import ui
 from modeldiff.ui.controls.diff_progress import begin_run
 from modeldiff.ui.controls.pulse import pulse
 from modeldiff.ui.presentation.presentation import presentation
-from modeldiff.ui.session.entry_guard import guarded_page, lead_back, require_safe_serving
+from modeldiff.ui.session.entry_guard import (
+    ROOT_NAME,
+    guarded_page,
+    lead_back,
+    require_safe_serving,
+    stray_page,
+)
 from modeldiff.ui.session.login import require_login
 from modeldiff.ui.session.presenting import presented_view
 from modeldiff.ui.session.selected_pair import hide_credentials, leave_for_page
@@ -24,7 +30,8 @@ STYLE = Path(ui.__file__).parent / "shell" / "style.css"
 st.set_page_config(page_icon=str(ICON), layout="wide")
 
 PAGES = {
-    "compare": st.Page("pages/compare.py", title="Compare", default=True),
+    # Served at the root; the name that it takes nevertheless is not to be `compare`.
+    "compare": st.Page("pages/compare.py", title="Compare", default=True, url_path=ROOT_NAME),
     "architecture": st.Page("pages/architecture.py", title="Architecture"),
     "heatmap": st.Page("pages/heatmap.py", title="Heatmap"),
     "diagram": st.Page("pages/diagram.py", title="Diagram"),
@@ -35,14 +42,14 @@ PAGES = {
     "result": st.Page("pages/result.py", title="Result", visibility="hidden"),
 }
 
-page = st.navigation(list(PAGES.values()), position="hidden")
+page = st.navigation([*PAGES.values(), *stray_page(PAGES)], position="hidden")
 # After it: who does not come in is not shown Streamlit's own list of pages, either.
 require_safe_serving()
 begin_upkeep()
-begin_request(page.url_path)
+begin_request(page.url_path if page in PAGES.values() else "")
 require_login()
 st.set_page_config(page_title=f"{page.title} · modeldiff")
-lead_back(PAGES)
+lead_back(PAGES, page)
 st.html(STYLE)
 hide_credentials()
 view = presented_view()

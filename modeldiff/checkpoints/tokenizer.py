@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
@@ -54,17 +53,10 @@ class Tokens:
         """The row's text; None where the tokenizer has no such token."""
         return self.texts[row] if row < len(self.texts) else None
 
-    @cached_property
-    def roles(self) -> tuple[TokenRole | None, ...]:
-        """Each row's role: ``reserved`` by its name, ``special`` where it was added, else
-        ``token``; None where the tokenizer has no such token: such rows only fill the matrix up."""
-        return tuple(map(self._role, range(len(self.texts)), self.texts))
-
     def role(self, row: int) -> TokenRole | None:
-        """One row's role; rows beyond the tokenizer have none."""
-        return self.roles[row] if row < len(self.roles) else None
-
-    def _role(self, row: int, text: str | None) -> TokenRole | None:
+        """The row's role: ``reserved`` by its name, ``special`` where it was added, else
+        ``token``; None where the tokenizer has no such token: such rows only fill the matrix up."""
+        text = self.text(row)
         if text is None:
             return None
         if (row in self.added or text[:1] in "<[") and _RESERVED.search(text):
@@ -216,8 +208,12 @@ _BYTES = _bytes_of_letters()
 
 def _of_bytes(text: str) -> str:
     """A text in GPT-2's alphabet, made readable; one that is not in it stays."""
+    # Most are words of printable ASCII, which are themselves, with or without a space.
+    bare = text.replace("Ġ", "")
+    if bare.isascii() and bare.isprintable() and " " not in bare:
+        return text.replace("Ġ", "␣")
     try:
-        content = bytes(_BYTES[letter] for letter in text)
+        content = bytes(map(_BYTES.__getitem__, text))
     except KeyError:
         return _visible(text)
     # What is no UTF-8 comes out of the decoder as lone surrogates, a byte each.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from modeldiff.architectures.understand import understand
@@ -60,7 +61,11 @@ def encode_both(
     checkpoints: tuple[Checkpoint, Checkpoint], tokenizer: TokenizerPair, texts: Sequence[str]
 ) -> tuple[tuple[Encoding, Encoding], ...]:
     """The ``texts`` as both sides' tokenizers cut them."""
-    base, target = checkpoints
-    before = encode(base, tokenizer.base, texts)
-    after = before if tokenizer.same_file else encode(target, tokenizer.target, texts)
+    tokenizers = tokenizer.base, tokenizer.target
+    if tokenizer.same_file:
+        before = after = encode(checkpoints[0], tokenizer.base, texts)
+    else:
+        # At the same time: each is a process of its own, which mostly reads its vocabulary.
+        with ThreadPoolExecutor(2) as both:
+            before, after = both.map(encode, checkpoints, tokenizers, (texts, texts))
     return tuple(zip(before, after, strict=True))

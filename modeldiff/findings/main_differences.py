@@ -23,7 +23,7 @@ DifferenceKind = Literal["structure", "matrices", "norms", "same"]
 """What differs: how the models are built, their matrices, their norms; or that something is the
 same."""
 _FAR = 4.0
-"""Norms whose change is so many times smaller than that of matrices moved little."""
+"""Norms whose change is so many times smaller than that of matrices moved far less."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _norms(evidence: Evidence) -> Iterator[MainDifference]:
     yield MainDifference(
         "norms",
         "Norms",
-        "moved little" if little else f"moved by {_middle(known)} typically{_by(known.by)}",
+        "moved far less" if little else f"moved by {_middle(known)} typically{_by(known.by)}",
         (f"{_middle(known)} typically, " if little else "")
         + f"at most {format_pct(known.extent(most.statistics))}: {place_words(place)}",
         layer=place.layer,

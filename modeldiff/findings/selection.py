@@ -38,6 +38,13 @@ class PlaceRows:
         """Whether norms, biases and the like stand here, and no matrix."""
         return all(kind_of(row) in ("norms", "vectors") for row in self.rows)
 
+    @property
+    def is_equal(self) -> bool:
+        """Whether all elements that were compared are finite, and exactly equal in both."""
+        known = self.statistics
+        finite = known is not None and not known.nonfinite_base and not known.nonfinite_target
+        return known is not None and finite and known.unchanged_pct == 100.0
+
     def over_layers(self) -> tuple[tuple[int, Statistics | None], ...]:
         """Every layer that has the column, ascending, with its statistics (experts merged)."""
         return tuple(self._over_layers())

@@ -21,6 +21,9 @@ class StatusWords:
 NOT_MEASURED = "not measured yet"
 """The label of a pair that is to be compared, until it is measured."""
 
+EXACTLY_EQUAL = "Every element that was compared is exactly equal in both."
+"""What stands in the place of numbers that say only that nothing moved."""
+
 STATUS_WORDS: Mapping[Status, StatusWords] = {
     "compared": StatusWords("compared", "compared", "Not measured."),
     "different_shape": StatusWords(

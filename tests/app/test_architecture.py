@@ -30,7 +30,7 @@ def test_last_layers_stand_beside_each_other(open_page: OpenPage) -> None:
     assert rows[1] == [
         "`model.layers.31.input_layernorm.weight` **\\[4096\\]**",
         "`model.layers.15.input_layernorm.weight` **\\[2048\\]**",
-        ":orange[**≠ shape**]",
+        ":blue[**≠ shape**]",
     ]
     assert "the embedding as head" in rows[-1][1]
 

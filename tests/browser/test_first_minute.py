@@ -45,6 +45,18 @@ def test_the_first_screen_keeps_its_places(server: Server, tab: Page, tmp_path: 
         assert all(abs(end[part] - before[part]) <= 1 for part in _PARTS), (before, end)
 
 
+def test_an_address_without_a_page_leads_to_compare(server: Server, tab: Page) -> None:
+    tab.goto(server.url)
+    expect_page(tab, "Compare")
+    for name in ("compare", "no such page"):
+        tab.goto(f"{server.url}/{name}?target=demo:lora&layer=2")
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Demo base → Demo LoRA")
+        expect_page(tab, "Compare")
+        settle(tab)
+        assert tab.get_by_role("dialog").count() == 0
+        assert query(tab) == {"target": "demo:lora", "layer": "2"}
+
+
 @pytest.mark.parametrize("link", ["cell", "difference", "facts"])
 def test_a_link_is_one_entry_of_the_history(server: Server, tab: Page, link: str) -> None:
     open_measured(tab, f"{server.url}/?target=demo:lora")

@@ -12,8 +12,11 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from modeldiff.model import Model
+from modeldiff.results.fleet.measuring import run_fleet
 from scripts.serving import Server, settle
 from tests.browser.conftest import open_measured
+from tests.support.results import cache_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -28,6 +31,8 @@ _PAGES = {
     "Evolution": "evolution?",
     "saved result": "result?result={kept}",
     "gallery": "gallery?",
+    "fleet": "fleet?",
+    "pair of configs' blocks": "architecture?base=catalog:llama-3-8b&target=catalog:qwen2-7b",
     "configs": "?base=catalog:llama-3-8b&target=catalog:llama-3.1-8b",
     "one model": "?base=demo:base&alone=1",
     "its diagram": "diagram?base=demo:base&alone=1",
@@ -84,7 +89,9 @@ def _measured(text: dict[str, Any], picture: Image.Image) -> _Text:
 
 @pytest.fixture(scope="module")
 def kept(server: Server, browser: Browser) -> str:
-    """The key of a saved result."""
+    """The key of a saved result, one of a fleet of two."""
+    with cache_at(server.cache):
+        run_fleet(Model.open("demo:base"), ["demo:tuned", "demo:continued"], device="cpu")
     with browser.new_context() as context:
         open_measured(context.new_page(), f"{server.url}/?target=demo:lora")
     return next(Path(server.cache, "results").glob("*.parquet")).stem

@@ -60,7 +60,7 @@ def test_layers_that_stand_out_are_said_first_and_norms_apart() -> None:
     )
     first, *_, norms = weight_differences(changes)
     assert (first.kind, first.column) == ("matrices", "self_attn.q_proj")
-    assert (norms.kind, norms.value) == ("norms", "moved little")
+    assert (norms.kind, norms.value) == ("norms", "moved far less")
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,9 @@ _MEANINGS: dict[str, Meaning] = {
         f"Layers that attend within the window only: {target.text}, in the base {base.text}."
     ),
     "qkv_bias": lambda _base, target, *_: (
-        f"A bias {target.text}." if target.value else "No bias on queries, keys or values."
+        f"A learned offset is added to {target.text.removeprefix('on ')}."
+        if target.value
+        else "No bias on queries, keys or values."
     ),
     "o_bias": bias("Attention outputs"),
     "mlp_bias": bias("The MLP's matrices"),

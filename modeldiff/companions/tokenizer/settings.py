@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -44,31 +45,43 @@ class TokenizerSettings:
     merges_digest: str
 
 
-def read_settings(parsed: Any) -> TokenizerSettings:
-    """The settings in the ``parsed`` content of a ``tokenizer.json``; what makes no sense is left
-    out, nothing is raised."""
+def read_settings(parsed: Any, merges: Sequence[str] | None) -> TokenizerSettings:
+    """The settings in the ``parsed`` content of a ``tokenizer.json`` with these ``merges_of`` it;
+    what makes no sense is left out, nothing is raised."""
     document = parsed if isinstance(parsed, Mapping) else {}
     model = document.get("model")
     model = model if isinstance(model, Mapping) else {}
     stages = {name: document.get(name) for name in _STAGES}
-    merges = list(merges_of(document))
-    has_merges = isinstance(model.get("merges"), list)
     return TokenizerSettings(
         kind=_kind(model),
         bytewise='"ByteLevel"' in json.dumps([stages["decoder"], stages["pre_tokenizer"]]),
         stages={name: _stage(stage) for name, stage in stages.items()},
         digests={name: _digest(json.dumps(s, sort_keys=True)) for name, s in stages.items()},
         options=_parameters({name: model.get(name) for name in _OPTIONS}),
-        merges=len(merges) if has_merges else None,
-        merges_digest=_digest("\n".join(merges)),
+        merges=len(merges) if merges is not None else None,
+        merges_digest=_digest("\n".join(merges or ())),
     )
 
 
-def merges_of(parsed: Any) -> Iterator[str]:
-    """A BPE's merges in their order, as ``left right`` each, however the file writes them."""
+def merges_of(parsed: Any) -> Sequence[str] | None:
+    """A BPE's merges in their order, as ``left right`` each, however the file writes them; None
+    where it lists none. What is no merge is left out."""
     model = parsed.get("model") if isinstance(parsed, Mapping) else None
     merges = model.get("merges") if isinstance(model, Mapping) else None
-    for merge in merges if isinstance(merges, list) else ():
+    if not isinstance(merges, list):
+        return None
+    # There are hundreds of thousands, nearly always of one form.
+    forms = set(map(type, merges))
+    if forms <= {str}:
+        return merges
+    if forms == {list}:
+        with suppress(TypeError):
+            return list(map(" ".join, merges))
+    return list(_each_merge(merges))
+
+
+def _each_merge(merges: Sequence[Any]) -> Iterator[str]:
+    for merge in merges:
         if isinstance(merge, str):
             yield merge
         elif isinstance(merge, list) and all(isinstance(half, str) for half in merge):

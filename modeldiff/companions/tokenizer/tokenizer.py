@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -102,10 +102,17 @@ def read_tokenizer(checkpoint: Checkpoint, other: Tokenizer | None = None) -> To
 
     Where its file is that of the ``other``, which was read already, it is not parsed anew.
     """
+    return _read(checkpoint, other)[0]
+
+
+def _read(checkpoint: Checkpoint, other: Tokenizer | None) -> tuple[Tokenizer, Sequence[str]]:
+    """A checkpoint's tokenizer, and its merges, which are many: nobody keeps them. They are left
+    out where the file is that of the ``other``."""
     problems = []
+    merges: Sequence[str] = ()
     content: dict[str, Any] = {}
     try:
-        content = _content(read_tokenizer_file(checkpoint), other)
+        content, merges = _content(read_tokenizer_file(checkpoint), other)
     except CheckpointNotFound:
         pass
     except CheckpointError as error:
@@ -119,7 +126,7 @@ def read_tokenizer(checkpoint: Checkpoint, other: Tokenizer | None = None) -> To
             if raw is not None:
                 not_read[name] = sha256(raw).hexdigest()
             problems.append(unreadable)
-    return Tokenizer(
+    tokenizer = Tokenizer(
         **content,
         special=dict(_special_tokens({**special, **config})),
         options={
@@ -130,43 +137,34 @@ def read_tokenizer(checkpoint: Checkpoint, other: Tokenizer | None = None) -> To
         not_read=not_read,
         problems=tuple(filter(None, (*problems, problem, other_problem))),
     )
+    return tokenizer, merges
 
 
-def _content(file: TokenizerFile, other: Tokenizer | None) -> dict[str, Any]:
+def _content(file: TokenizerFile, other: Tokenizer | None) -> tuple[dict[str, Any], Sequence[str]]:
+    merges = None
     digest = sha256(file.content).hexdigest()
     if other is not None and (file.file, digest) == (other.file, other.digest):
         tokens, settings = other.tokens, other.settings
     else:
         parsed = file.parse()
         tokens = file.tokens(parsed)
-        settings = read_settings(parsed) if file.file == WHOLE_TOKENIZER else None
-    return {"file": file.file, "digest": digest, "tokens": tokens, "settings": settings}
+        merges = merges_of(parsed)
+        settings = read_settings(parsed, merges) if file.file == WHOLE_TOKENIZER else None
+    content = {"file": file.file, "digest": digest, "tokens": tokens, "settings": settings}
+    return content, merges or ()
 
 
 def compare_tokenizers(base: Checkpoint, target: Checkpoint) -> TokenizerPair:
     """The tokenizers of both checkpoints, and what became of the tokens."""
-    before = read_tokenizer(base)
-    after = read_tokenizer(target, before)
+    before, base_merges = _read(base, None)
+    after, target_merges = _read(target, before)
     vocabulary = None
     if before.tokens is not None and after.tokens is not None:
         vocabulary = compare_vocabularies(before.tokens, after.tokens)
-    return TokenizerPair(before, after, vocabulary, _shared_merges(before, after, base, target))
-
-
-def _shared_merges(
-    before: Tokenizer, after: Tokenizer, base: Checkpoint, target: Checkpoint
-) -> int | None:
-    one, other = before.settings, after.settings
-    if one is None or other is None or not one.merges or not other.merges:
-        return None
-    if one.merges_digest == other.merges_digest:
-        return None
-    # Read anew, as they are not kept: a comparison of them is rare, and they are many.
-    try:
-        sides = [set(merges_of(read_tokenizer_file(side).parse())) for side in (base, target)]
-    except CheckpointError:  # changed or gone since a moment ago
-        return None
-    return len(sides[0] & sides[1])
+    shared = None
+    if base_merges and target_merges and base_merges != target_merges:
+        shared = len(set(base_merges).intersection(target_merges))
+    return TokenizerPair(before, after, vocabulary, shared)
 
 
 def _special_tokens(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import NamedTuple
 
 from modeldiff.checkpoints import Tokens
 
 
-@dataclass(frozen=True)
-class TokenChange:
+class TokenChange(NamedTuple):
     """One token that is not what it was: its ``text``, made visible, and its row on each side.
 
     ``instead_of`` is what the row was called before, where it had a name that was reserved.
@@ -53,10 +55,9 @@ class VocabularyDifference:
 
 def compare_vocabularies(base: Tokens, target: Tokens) -> VocabularyDifference:
     """What became of the tokens of ``base`` in ``target``."""
-    count = max(len(base.texts), len(target.texts))
-    rows = [(row, base.text(row), target.text(row)) for row in range(count)]
-    equal = [row for row, before, after in rows if before is not None and before == after]
-    changed = [(row, before, after) for row, before, after in rows if before != after]
+    rows = list(enumerate(zip_longest(base.texts, target.texts)))
+    changed = [(row, *texts) for row, texts in rows if texts[0] != texts[1]]
+    shared = len(rows) - len(changed) - sum(texts == (None, None) for _, texts in rows)
     before_at: dict[str, int] = {}
     after_at: dict[str, int] = {}
     for row, before, after in changed:
@@ -78,12 +79,19 @@ def compare_vocabularies(base: Tokens, target: Tokens) -> VocabularyDifference:
             added.append(TokenChange(after, None, row))
         if before is not None and moves_away and before_at[before] == row:
             renumbered.append(TokenChange(before, row, after_at[before]))
-    roles = (row for row in equal if base.role(row) != target.role(row))
     return VocabularyDifference(
-        len(equal),
+        shared,
         tuple(named),
         tuple(added),
         tuple(removed),
         tuple(renumbered),
-        tuple(TokenChange(base.texts[row] or "", row, row) for row in roles),
+        tuple(_other_roles(base, target)),
     )
+
+
+def _other_roles(base: Tokens, target: Tokens) -> Iterator[TokenChange]:
+    # A token of one text has two roles only where one side lists it apart from its vocabulary.
+    for row in sorted(base.added ^ target.added):
+        text = base.text(row)
+        if text is not None and text == target.text(row) and base.role(row) != target.role(row):
+            yield TokenChange(text, row, row)

@@ -11,7 +11,7 @@ from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.config.config_values import Settings
 from modeldiff.architectures.config.rope_turns import tokens_a_turn
 from modeldiff.drawings.style.palette import Palette
-from modeldiff.drawings.style.text_metrics import shorten
+from modeldiff.drawings.style.text_metrics import shorten, text_width
 from modeldiff.model import Model
 
 WIDTH, HEIGHT = 380.0, 236.0
@@ -130,8 +130,7 @@ def _names(scale: _Scale, base: RopeTurns, target: RopeTurns, palette: Palette) 
     base's context. Lines that they cross are kept off their letters."""
     yield f'<g stroke="{palette.surface}" stroke-width="4" paint-order="stroke">'
     if base.context and scale.low < math.log10(base.context) < scale.high:
-        words = f"{base.context:,}: context of {shorten(base.name, 150, _FONT)}"
-        yield _text(_LEFT + 6, scale.y(base.context) - 5, words, palette.muted)
+        yield _context_name(scale, base.context, base, target, palette)
     upper = target if target.tokens[-1] > base.tokens[-1] else base
     for one in (base, target):
         place = round(0.86 * (len(one.tokens) - 1))
@@ -144,6 +143,26 @@ def _names(scale: _Scale, base: RopeTurns, target: RopeTurns, palette: Palette) 
         else:
             yield _text(WIDTH - _RIGHT, y + 24, name, colour, "end", bold=one is target)
     yield "</g>"
+
+
+def _context_name(
+    scale: _Scale, context: int, base: RopeTurns, target: RopeTurns, palette: Palette
+) -> str:
+    """What the level of the base's context is: above it where no line has come to it yet, else
+    below it at its end, where all lines have passed it; in fewer words where there is less room."""
+    name, y = f"context of {shorten(base.name, 150, _FONT)}", scale.y(context)
+    crossings = [
+        next((scale.x(at, len(one)) for at, each in enumerate(one) if each >= context), WIDTH)
+        for one in (base.tokens, target.tokens)
+    ]
+    start, end = _LEFT + 6, WIDTH - _RIGHT
+    for words in (f"{context:,}: {name}", name):
+        width = text_width(words, _FONT) + 8
+        if start + width <= min(crossings):
+            return _text(start, y - 5, words, palette.muted)
+        if end - width >= max(crossings):
+            return _text(end, y + 15, words, palette.muted, "end")
+    return _text(start, y - 5, name, palette.muted)
 
 
 def _text(

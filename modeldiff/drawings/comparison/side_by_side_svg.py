@@ -56,13 +56,16 @@ def side_by_side_svg(
 
 def _style_sheet(palette: Palette) -> str:
     p = palette
-    outline = f"fill:none;stroke:{p.bar};pointer-events:none"
+    outline = f"fill:none;stroke:{p.accent};pointer-events:none"
     rules = {
+        # The accent says here what differs: the residual stream is quiet.
+        **dict.fromkeys((".stream", ".branch", ".sum", ".plus"), f"stroke:{p.muted}"),
+        **dict.fromkeys((".head-stream", ".head-branch", ".tap"), f"fill:{p.muted}"),
         ".built": f"{outline};stroke-width:3",
         ".only": f"{outline};stroke-width:3",
         ".number": f"{outline};stroke-width:1.6",
         ".lacks": f"{outline};stroke-width:3",
-        ".flag": f"fill:{p.bar};stroke:{p.surface};stroke-width:1.5;pointer-events:none",
+        ".flag": f"fill:{p.accent};stroke:{p.surface};stroke-width:1.5;pointer-events:none",
         ".flag-sign": f"fill:{p.surface};font-size:13px;font-weight:700;pointer-events:none",
         ".gap": f"fill:none;stroke:{p.muted};stroke-width:1;stroke-dasharray:3 4",
         ".gap-name": f"font-size:13px;font-style:italic;fill:{p.muted}",
@@ -70,7 +73,7 @@ def _style_sheet(palette: Palette) -> str:
         ".model": "font-size:18px;font-weight:700",
         ".note-label": f"font-size:13px;fill:{p.muted}",
         ".note": "font-size:13px;font-weight:700",
-        ".rule": f"stroke:{p.bar};stroke-width:1.4",
+        ".rule": f"stroke:{p.accent};stroke-width:1.4",
     }
     return "".join(f".diagram {name}{{{rule}}}" for name, rule in rules.items())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -149,9 +150,9 @@ class _Sheet:
                 self.text(line, "small quiet", x + 16, y - 1)
                 y += 19
             y += 16
-        for sign, text in (("Δ", " ".join(words.more)), ("=", words.same), ("✓", words.coverage)):
-            lines = _few(REGULAR, text, room - 6, _SMALL, 6 if sign == "Δ" else 3)
-            if not text or y + 20 * len(lines) > bottom:
+        for sign, texts in (("Δ", words.more), ("=", (words.same,)), ("✓", (words.coverage,))):
+            lines = _whole(REGULAR, texts, room - 6, _SMALL, 6 if sign == "Δ" else 3)
+            if not any(texts) or y + 20 * len(lines) > bottom:
                 continue
             self.parts.append(f'<path class="rule" d="M{x:g},{y - 20:.1f}h{_COLUMN:g}"/>')
             self.text(sign, "small strong quiet", x + 2, y)
@@ -199,6 +200,15 @@ def _drawn_height(svg: str, width: float) -> float:
     """How high an SVG is at this width."""
     box = re.search(r'<svg\b[^>]*?\bviewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"', svg)
     return width * float(box[2]) / float(box[1]) if box else width / 2
+
+
+def _whole(font: Font, texts: Sequence[str], room: float, size: float, most: int) -> list[str]:
+    """As many of the sentences as have room in so many lines; of the first as much as has."""
+    for count in range(len(texts), 1, -1):
+        lines = font.wrap(" ".join(texts[:count]), room, size)
+        if len(lines) <= most:
+            return list(lines)
+    return _few(font, "".join(texts[:1]), room, size, most)
 
 
 def _few(font: Font, text: str, room: float, size: float, most: int) -> list[str]:

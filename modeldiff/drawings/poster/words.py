@@ -33,8 +33,8 @@ class PosterEntry:
 
 @dataclass(frozen=True)
 class PosterWords:
-    """``sentence`` goes over everything; ``same`` is what did not change, ``coverage`` what was
-    compared, ``origin`` one line on where all this comes from."""
+    """``sentence`` goes over everything, ``more`` are further ones; ``same`` is what did not
+    change, ``coverage`` what was compared, ``origin`` one line on where all this comes from."""
 
     sentence: str
     more: tuple[str, ...]
@@ -51,14 +51,16 @@ def poster_words(result: Result, comparison: Comparison | None) -> PosterWords:
     changes, header = result.changes, result.header
     prints = (header.base_fingerprint, header.target_fingerprint)
     short = " → ".join(one.rpartition(":")[2][:_DIGITS] for one in prints)
+    coverage = tuple(describe_coverage(changes, coverage_of(changes)))
+    said = coverage[:1]
     origin = (f"modeldiff {header.version}", header.created[:10], header.device, short)
     facts = () if comparison is None else comparison.facts
     return PosterWords(
         sentence=narrative.headline,
-        more=narrative.facts[:_MOST_FACTS],
+        more=tuple(fact for fact in narrative.facts if fact not in said)[:_MOST_FACTS],
         entries=tuple(_entries(result, facts)),
         same="" if comparison is None else _same(facts, comparison.target.architecture.title),
-        coverage=next(iter(describe_coverage(changes, coverage_of(changes))), ""),
+        coverage="".join(said),
         origin=" · ".join(origin),
     )
 

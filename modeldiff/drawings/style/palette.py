@@ -12,12 +12,13 @@ FILE_FONT = "'Source Sans 3', 'Source Sans Pro', Helvetica, Arial, 'Liberation S
 class Palette:
     """What a drawing is painted with.
 
-    ``panel`` fills boxes on ``surface``; ``track`` is the empty part of a bar; ``bar`` is kept for
-    change, and for what differs. ``ramp`` is the sequential scale from no change to the most, its
-    lightness rising or falling without a turn, so that it reads without colour vision. ``second``
-    is another such scale, for norms and biases, told apart from ``ramp`` by all kinds of colour
-    vision. ``edge`` is drawn round what has no colour. ``follows_theme``: the colours are
-    CSS variables of a page, which is in the reader's theme and has a ground of its own.
+    ``panel`` fills boxes on ``surface``; ``track`` is the empty part of a bar; ``accent`` is for
+    what differs in structure, and for links; ``bar`` is kept for what moved. ``ramp`` is the
+    sequential scale from no change to the most, its lightness rising or falling without a turn, so
+    that it reads without colour vision. ``second`` is another such scale, for norms and biases,
+    told apart from ``ramp`` by all kinds of colour vision. ``edge`` is drawn round what has no
+    colour. ``follows_theme``: the colours are CSS variables of a page, which is in the reader's
+    theme and has a ground of its own.
     """
 
     text: str

@@ -64,7 +64,7 @@ def _said_once(facts: Sequence[FactPair]) -> Iterator[FactPair]:
     for fact in facts:
         label = first.setdefault(fact.meaning, fact.label)
         repeated = fact.meaning and label != fact.label
-        yield replace(fact, meaning=f"As {label}.") if repeated else fact
+        yield replace(fact, meaning=f"See {label}.") if repeated else fact
 
 
 def _sentences(what: str, pair: EntriesPair, facts: Sequence[FactPair]) -> Iterator[str]:
@@ -124,8 +124,8 @@ def _shown(name: str, value: str | None, tokens: Tokens | None) -> str:
     return f"{text} ({', '.join(names)})" if names else text
 
 
-def _token(row: int, tokens: Tokens | None) -> str:
-    return (tokens.text(row) if tokens is not None else None) or "no token"
+def _token(row: int, tokens: Tokens) -> str:
+    return tokens.text(row) or "no token"
 
 
 def _parsed(value: str | None) -> object:
@@ -180,11 +180,18 @@ def _stops(entry: EntryPair, sides: _Sides) -> str:
     before, after = (_ids(value) for value in (entry.base, entry.target))
     if not before or not after:
         return ""
-    more = [f"{_token(row, sides[1])} ({row})" for row in sorted(after - before)]
-    fewer = [f"{_token(row, sides[0])} ({row})" for row in sorted(before - after)]
-    parts = [f"also ends at {some(more)}"] if more else []
-    parts += [f"no longer ends at {some(fewer)}"] if fewer else []
+    more = some(_with_id(row, sides[1]) for row in sorted(after - before))
+    fewer = some(_with_id(row, sides[0]) for row in sorted(before - after))
+    if not before & after:
+        return f"Generation ends at {more} instead of {fewer}."
+    parts = [f"also ends at {more}"] if more else []
+    parts += [f"no longer ends at {fewer}"] if fewer else []
     return f"Generation {' and '.join(parts)}." if parts else ""
+
+
+def _with_id(row: int, tokens: Tokens | None) -> str:
+    """A token with its id; the id alone where there is no tokenizer that could know it."""
+    return f"id {row}" if tokens is None else f"{_token(row, tokens)} ({row})"
 
 
 def _ids(value: str | None) -> set[int]:

@@ -11,7 +11,7 @@ from modeldiff.text.formatting import format_shape
 from modeldiff.ui.alone.weight_spectrum import weight_spectrum
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.widgets.copy_menu import copy_menu
-from modeldiff.ui.widgets.markdown import code, plain
+from modeldiff.ui.widgets.markdown import breakable, code, plain, with_units
 
 _MOST_TENSORS = 20_000
 _PAGES = {
@@ -25,7 +25,7 @@ def model_in_short(model: Model) -> None:
     """Draw what the model is in a sentence, where it is from, its facts, and the ways on."""
     known: Known = {fact.key: fact for fact in model.architecture.facts}
     with st.container(key="config_answer", gap=None):
-        st.markdown(plain(f"{in_one_line(known)}."))
+        st.markdown(with_units(plain(f"{in_one_line(known)}.")))
         with st.container(key="likeness"):
             st.markdown(f":gray[{code(model.text)}]")
     _ways_on()
@@ -63,7 +63,7 @@ def fact_list(model: Model) -> None:
         {
             "Fact": [f"**{plain(fact.label)}**" for fact in facts],
             plain(model.name): [plain(fact.text) for fact in facts],
-            "Source": [f":small[:gray[{plain(fact.source)}]]" for fact in facts],
+            "Source": [f":small[:gray[{breakable(plain(fact.source))}]]" for fact in facts],
         },
         border="horizontal",
         hide_index=True,

@@ -61,7 +61,7 @@ def _label(pair: FactPair) -> str:
     """The fact's name, and under it what the difference means: beside it, a phone has no room."""
     if pair.same:
         return f":gray[{plain(pair.label)}]"
-    label = f":orange[**≠**] **{plain(pair.label)}**"
+    label = f":blue[**≠**] **{plain(pair.label)}**"
     return f"{label}\n\n{plain(pair.meaning_beside_label)}" if pair.meaning else label
 
 

@@ -129,7 +129,7 @@ def _heading(table: LayerTable, group: LayerGroup) -> tuple[str, str]:
 
 
 def _side_of(group: LayerGroup) -> str:
-    return ":orange[**only in base**]" if group.base_layers else ":orange[**only in target**]"
+    return ":blue[**only in base**]" if group.base_layers else ":blue[**only in target**]"
 
 
 def _cells(row: LayerRow, usual: tuple[str, str]) -> tuple[str, str]:
@@ -159,7 +159,7 @@ def _cell(side: Printed | None, usual: str, *, loud: bool) -> str:
 
 def _mark(row: LayerRow) -> str:
     mark = _MARKS[row.status]
-    return f":gray[{mark}]" if row.status in _QUIET else f":orange[**{mark}**]"
+    return f":gray[{mark}]" if row.status in _QUIET else f":blue[**{mark}**]"
 
 
 def _median(group: LayerGroup, row: LayerRow, changes: ChangeTable) -> str:

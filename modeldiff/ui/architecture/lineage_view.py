@@ -46,7 +46,7 @@ STORY = (
 )
 MOST_STEPS = 12
 _CHOOSER = "evolution_steps"
-_CARD_WIDTH = 316
+_LEAST_CARD = 300
 _PAGE_WIDTH = 1120.0
 _LOUD = 8
 """Differences that a card tells in full; the others are under a lid."""
@@ -69,10 +69,10 @@ def lineage_view() -> None:
     ]
     if opened:
         _figure(opened)
-    with st.container(horizontal=True, gap="small", key="evolution"):
+    with st.container(key="evolution"), st.grid(3, min_column_width=_LEAST_CARD):
         place = 0
         for number, (side, step) in enumerate(zip(sides, steps, strict=True), start=1):
-            with st.container(border=True, width=_CARD_WIDTH, key=f"evolution_{number}"):
+            with st.container(border=True, key=f"evolution_{number}"):
                 about = plain(step.architecture.title) if step is not None else ""
                 st.markdown(f":gray[{number} {'→' if place else '·'} {about}]")
                 st.subheader(plain(_name(side)), anchor=False)

@@ -80,9 +80,11 @@ def _copy(comparison: Comparison, parts: Sequence[CompanionPart]) -> None:
 
 
 def _part(part: CompanionPart) -> None:
-    mark = ":orange[**≠**] " if part.differs else ""
+    mark = ":blue[**≠**] " if part.differs else ""
     st.header(f"{mark}{part.title}", anchor=False, help=PART_TERMS[part.key])
-    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in part.sentences))
+    # The table below says what each entry means.
+    sentences = part.sentences[:1] if part.key in ("generation", "config") else part.sentences
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in sentences))
     for note in part.notes:
         st.warning(plain(note), icon=":material/warning:")
     if part.key in _NOTES and part.facts:

@@ -22,7 +22,7 @@ from modeldiff.ui.compare.first_screen import same_line
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.widgets.copy_menu import copy_menu
 from modeldiff.ui.widgets.linked_html import Link, linked_line
-from modeldiff.ui.widgets.markdown import plain
+from modeldiff.ui.widgets.markdown import plain, with_units
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
 
 _LOUD = 6
@@ -131,12 +131,14 @@ def _columns(comparison: Comparison, pairs: Sequence[FactPair]) -> dict[str, lis
         " ": [f"**{plain(pair.label)}**" for pair in pairs],
         plain(base): [_value(pair.base) for pair in pairs],
         plain(target): [f":blue[**{_value(pair.target)}**]" for pair in pairs],
-        "What it means": [f":small[{plain(pair.meaning_beside_label)}]" for pair in pairs],
+        "What it means": [
+            f":small[{with_units(plain(pair.meaning_beside_label))}]" for pair in pairs
+        ],
     }
 
 
 def _value(fact: Fact | None) -> str:
-    return plain(value_in_brief(fact).partition(": ")[0]) if fact is not None else "–"
+    return with_units(plain(value_in_brief(fact).partition(": ")[0])) if fact is not None else "–"
 
 
 def _tensors_line(comparison: Comparison) -> None:
@@ -150,7 +152,8 @@ def _tensors_line(comparison: Comparison) -> None:
     link = Link("pages/architecture.py", link_query(rows="every"))
     if others:
         parts = [f"{count:,} {STATUS_WORDS[status].counted}" for status, count in others.items()]
-        text = f"{compared:,} of the same shape in both, {', '.join(parts)}."
+        same = f"{compared:,}" if compared else "none"
+        text = f"{same} of the same shape in both, {', '.join(parts)}."
         linked_line("≠", "Tensors:", text, "All tensors", link, key="tensors")
     else:
         text = (

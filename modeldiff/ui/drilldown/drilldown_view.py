@@ -39,6 +39,9 @@ _NOTHING: dict[Status, str] = {
 
 def drilldown_view(comparison: Comparison, place: PlaceRows) -> None:
     """Draw the spread of the change at a place, and the drill-downs into its tensor or experts."""
+    if place.is_equal:
+        st.caption("Nothing moved, so there is no change to look closer at.")
+        return
     if place.statistics is not None:
         _spread(place)
     experts = expert_changes(place.rows, place.rows[0].pair.place)

@@ -14,10 +14,11 @@ from modeldiff.ui.widgets.chart_selection import chart_key, clicked
 def over_layers(place: PlaceRows) -> None:
     """The chosen metric at this place in each layer, the place's own layer marked.
 
-    Nothing where there is no other layer to compare it with.
+    Nothing where there is no other layer to compare it with, or none of them moved.
     """
     layers = place.over_layers()
-    if len(layers) < 2:
+    moved = any(each is not None and each.unchanged_pct != 100.0 for _, each in layers)
+    if len(layers) < 2 or not moved:
         return
     here = {row.pair.place.layer for row in place.rows}
     layer = here.pop() if len(here) == 1 else None

@@ -9,7 +9,7 @@ import streamlit as st
 from modeldiff.architectures import Explanation
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.findings.selection import PlaceRows
-from modeldiff.findings.status_words import STATUS_WORDS
+from modeldiff.findings.status_words import EXACTLY_EQUAL, STATUS_WORDS
 from modeldiff.text.formatting import format_shape
 from modeldiff.ui.place.layer_profile import over_layers
 from modeldiff.ui.place.statistics_panel import detail_tables, headline_metrics
@@ -48,7 +48,10 @@ def place_panel(place: PlaceRows) -> None:
             f"{len(place.rows):,} tensors taken together: percentiles are within 1.6 % of their "
             "value."
         )
-    headline_metrics(place.statistics)
+    if place.is_equal:
+        st.markdown(f"**{EXACTLY_EQUAL}**")
+    else:
+        headline_metrics(place.statistics)
     over_layers(place)
     with st.expander("All statistics"):
         detail_tables(place.statistics)

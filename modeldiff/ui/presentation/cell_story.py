@@ -8,7 +8,7 @@ from html import escape
 from modeldiff.architectures import Architecture, explain
 from modeldiff.changes import ChangeTable, Statistics
 from modeldiff.findings.selection import ChosenCell, PlaceRows, rows_of_cell
-from modeldiff.findings.status_words import STATUS_WORDS
+from modeldiff.findings.status_words import EXACTLY_EQUAL, STATUS_WORDS
 from modeldiff.ui.heatmap.cell_panel import where_words
 from modeldiff.ui.place.statistic_notes import (
     DETAIL_NOTES,
@@ -56,11 +56,15 @@ def _parts(
         return
     if len(place.rows) > 1:
         yield f"<p>{len(place.rows):,} tensors taken together</p>"
-    yield _numbers(HEADLINE_NOTES, place.statistics)
+    if place.is_equal:
+        yield f"<p><b>{escape(EXACTLY_EQUAL)}</b></p>"
+    else:
+        yield _numbers(HEADLINE_NOTES, place.statistics)
     if explanation is not None and explanation.why:
-        yield f"<p><b>A change here.</b> {escape(explanation.why)}</p>"
-    yield '<p class="kind">Percentiles of the relative change</p>'
-    yield _numbers(_PERCENTILES, place.statistics)
+        yield f"<p><b>What a change means.</b> {escape(explanation.why)}</p>"
+    if not place.is_equal:
+        yield '<p class="kind">Percentiles of the relative change</p>'
+        yield _numbers(_PERCENTILES, place.statistics)
     yield '<p class="kind">Further statistics</p>'
     yield _numbers(DETAIL_NOTES, place.statistics)
 

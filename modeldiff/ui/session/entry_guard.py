@@ -4,6 +4,8 @@ A folder called ``pages`` beside the entrypoint is also Streamlit's old conventi
 pages. Until somebody has opened ``/`` once, a request for ``/heatmap`` runs ``pages/heatmap.py``
 alone: no page config, no sidebar. So each page begins with ``enter``, which leads such a request
 through the entrypoint and, with its query untouched, back to the page that was wanted.
+
+An address that is no page's leads to Compare, as does ``/compare``, which is ``/``.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 from streamlit.navigation.page import Page
@@ -25,6 +28,8 @@ from modeldiff.ui.widgets.error_box import show_error
 _log = logging.getLogger(__name__)
 ENTRYPOINT = "streamlit_app.py"
 _ENTERED = "entered"
+ROOT_NAME = "root"
+"""What the default page is called beside its address, which is ``/``."""
 WANTED = "wanted"
 """Where in the session a page and its query wait while the entrypoint runs first."""
 
@@ -72,10 +77,26 @@ def enter(page: str) -> None:
         st.switch_page(ENTRYPOINT)
 
 
-def lead_back(pages: Mapping[str, Page]) -> None:
-    """In the entrypoint, after ``st.navigation``: mark the session and return a deep link."""
+def stray_page(pages: Mapping[str, Page]) -> list[Page]:
+    """A hidden page at the address that was asked for, where none of the ``pages`` is there: else
+    Streamlit would say in a box over Compare that there is no such page."""
+    name = unquote(urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2])
+    if name in {"", ROOT_NAME, *(page.url_path for page in pages.values())}:
+        return []
+    return [st.Page(_nothing, title="Compare", url_path=name, visibility="hidden")]
+
+
+def _nothing() -> None:
+    """What a stray page shows: ``lead_back`` has led away from it before it runs."""
+
+
+def lead_back(pages: Mapping[str, Page], page: Page) -> None:
+    """In the entrypoint, with the ``page`` that ``st.navigation`` gave: mark the session, and
+    return a deep link; from a stray page lead to Compare, with the same query."""
     st.session_state[_ENTERED] = True
+    if page not in pages.values():
+        st.switch_page(pages["compare"], query_params=st.query_params.to_dict())
     wanted = st.session_state.pop(WANTED, None)
     if wanted is not None:
-        page, query = wanted
-        st.switch_page(pages[page], query_params=query)
+        name, query = wanted
+        st.switch_page(pages[name], query_params=query)

@@ -15,6 +15,7 @@ _MAGIC = re.compile(r"(?<=:)(?=\S)|(?<=@)|(?<=www)(?=\.)", re.IGNORECASE)
 _WORD_JOINER = "\N{WORD JOINER}"
 _SPACE = re.compile(r"\s+")
 _JOINT = re.compile(r"([_/.|-])(?=\w)")
+_UNIT = re.compile(r"(?<=\d) (?=(?:[kMGTP]?B|[KMB]|%|tokens|bytes)\b|%)")
 
 
 def plain(text: str) -> str:
@@ -39,6 +40,15 @@ def code(text: str) -> str:
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{space}{text}{space}{fence}"
+
+
+def with_units(text: str) -> str:
+    """``text``, which is Markdown already, with numbers that stay on the line of their units.
+
+    >>> with_units("1.48 M parameters, 8,192 tokens") == "1.48\\xa0M parameters, 8,192\\xa0tokens"
+    True
+    """
+    return _UNIT.sub("\N{NO-BREAK SPACE}", text)
 
 
 def breakable(text: str) -> str:

@@ -179,6 +179,8 @@ class TilePainter:
         ground, ink = self.colours.heat(scale.heat(value.value), second=second)
         text = self.metric.number(value.value)
         unit = f" {self.metric.unit}" if self.metric.unit else ""
+        if value.sign == EQUAL_SIGN:  # grey, as its cell of the heatmap: it has not moved at all
+            ground, ink = self.colours.palette.panel, self.colours.palette.text
         if value.sign:
             text = value.sign
         elif SEMIBOLD.width(text + unit, TEXT) <= width - 4:
