@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
+from types import TracebackType
 from typing import Any, TypeVar
 
 from modeldiff.checkpoints.addresses.store_names import address_parts
@@ -22,7 +22,7 @@ from modeldiff.errors import AccessDenied, ResultError
 from modeldiff.settings.startup import is_server
 from modeldiff.settings.table import SHARED
 
-_RETRIES = Retries(tries=2, seconds=10, answer_seconds=300, connect_seconds=5)
+_RETRIES = Retries(tries=2, seconds=10, answer_seconds=60, connect_seconds=5)
 _REST_SECONDS = 20.0
 """So long a store that failed is not asked again: pages and diffs go on without it at once."""
 _MOST_LISTED = 100_000
@@ -124,13 +124,14 @@ class SharedObjects:
                     break
             return listed
 
-        return tuple(sorted(self._ask(read) or (), key=lambda each: each.name))
+        return tuple(sorted(self._ask(read, may_be_absent=False) or (), key=lambda each: each.name))
 
     def _put(self, name: str, content: bytes, mode: Any) -> str | None:
         import obstore
 
         return self._ask(
-            lambda: self._tag(obstore.put(self._store, self._full(name), content, mode=mode))
+            lambda: self._tag(obstore.put(self._store, self._full(name), content, mode=mode)),
+            may_be_absent=mode != "create",
         )
 
     def _full(self, name: str) -> str:
@@ -141,9 +142,10 @@ class SharedObjects:
             raise self._failure("gives no ETags, by which changes are noticed")
         return str(meta["e_tag"])
 
-    def _ask(self, request: Callable[[], _Answer]) -> _Answer | None:
+    def _ask(self, request: Callable[[], _Answer], *, may_be_absent: bool = True) -> _Answer | None:
         """What a request to the store brings; None where an object is not there, or not what a
-        condition says. After a failure the store rests for a while, and all who ask are told."""
+        condition says. Unless it ``may_be_absent``, its bucket is. After a failure the store rests
+        for a while, and all who ask are told."""
         from obstore import exceptions
 
         if time.monotonic() < self._rests_until:
@@ -153,7 +155,9 @@ class SharedObjects:
         try:
             return request()
         except (FileNotFoundError, exceptions.NotFoundError):
-            return None
+            if may_be_absent:
+                return None
+            raise self._failure("is not there") from None
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
             return None
         except (PermissionError, exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
@@ -193,11 +197,23 @@ def _objects(address: str) -> SharedObjects:
     return SharedObjects(address)
 
 
-@contextmanager
-def if_reachable() -> Iterator[None]:
-    """Go on behind the block where the shared store fails in it; a warning says so once."""
-    try:
-        yield
-    except SharedStoreError as error:
+class _GoingOn:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, SharedStoreError):
+            return False
         if error.is_new:
             _log.warning("%s Going on with this machine's cache alone. %s", error, error.hint)
+        return True
+
+
+def if_reachable() -> _GoingOn:
+    """Go on behind the block where the shared store fails in it; a warning says so once."""
+    return _GoingOn()
