@@ -14,7 +14,7 @@ from modeldiff.results.shared.objects import if_reachable, shared_objects
 
 RESULTS: Final = "results/"
 DRILL_DOWNS: Final = "details/"
-MOST_BYTES = 1 << 30
+LARGEST_SEALED = 1 << 30
 """The largest file that is taken."""
 _log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def fetch_sealed(name: str) -> bytes | None:
         if objects is None:
             return None
         try:
-            answer = objects.get(name, MOST_BYTES)
+            answer = objects.get(name, LARGEST_SEALED)
             if answer is not None:
                 check_seal(answer[0])
                 return answer[0]
@@ -45,7 +45,7 @@ def share_sealed(name: str, content: bytes) -> bool:
             return False
         if objects.create(name, content) is not None:
             return True
-        there = objects.get(name, MOST_BYTES)
+        there = objects.get(name, LARGEST_SEALED)
         if there is None or _is_whole(there[0]):
             return there is not None
         return objects.replace(name, content, there[1]) is not None
