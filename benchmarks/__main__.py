@@ -1,5 +1,5 @@
 """``python -m benchmarks [1b | 8b | many | mixed | formats | stores | names]``: builds the pairs,
-runs all programs in turn, prints one table."""
+runs all programs in turn, prints one table. ``plan`` says what a pair takes elsewhere."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from benchmarks.formats import format_programs, format_table
 from benchmarks.mixed import OURS, mixed_programs, mixed_table
 from benchmarks.names import names_table
 from benchmarks.pairs import SIZES, make_pair
+from benchmarks.planning.command import plan_command
 from benchmarks.programs import Program, programs
 from benchmarks.report import keep, table
 from benchmarks.running import ProgramFailed, Run, forget, run
@@ -26,6 +27,8 @@ TITLES = {
 
 def main() -> int:
     """Runs the benchmark; 1 if a program failed."""
+    if sys.argv[1:2] == ["plan"]:
+        return plan_command(sys.argv[2:])
     options = _options()
     if options.size == "names":
         text = names_table(options.folder)

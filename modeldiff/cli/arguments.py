@@ -35,7 +35,7 @@ _REASONS = (
     *("different_shape", "only_in_base", "only_in_target", "unreadable", "quantised"),
     *("not_measured", "not_finite", "part_of_rows", "no_value"),
 )
-CACHE_ACTS = ("list", "prune", "clear", "verify")
+CACHE_ACTS = ("list", "prune", "clear", "verify", "share")
 LISTS = ("all", "catalog", "demos", "gallery", "results")
 
 
@@ -268,7 +268,8 @@ def _add_kept(commands: _Commands) -> None:
         "What is kept on this machine to save time: list shows it by kind; prune deletes what has "
         "not been used for long and what exceeds MODELDIFF_CACHE_SIZE; clear deletes everything, "
         "or the kinds named; verify checks that all is as it was written, and exits with 1 if "
-        "not. What a running diff needs stays.",
+        "not. What a running diff needs stays. share puts results and drill-downs that are kept "
+        "here into the store that a team shares (MODELDIFF_SHARED).",
     )
     cache.add_argument("act", choices=CACHE_ACTS, help="what to do")
     cache.add_argument(
@@ -278,6 +279,12 @@ def _add_kept(commands: _Commands) -> None:
         "--dry-run",
         action="store_true",
         help="with prune and clear: only say what would be deleted",
+    )
+    cache.add_argument(
+        "--shared",
+        action="store_true",
+        help="in the store that a team shares (MODELDIFF_SHARED) and not on this machine; prune "
+        "goes by age alone there",
     )
 
 

@@ -14,6 +14,7 @@ The seal is against accidents: who can write the file can also seal it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 _MAGIC = b"PAR1"
@@ -40,21 +41,32 @@ def check_seal(content: bytes) -> None:
         raise ValueError("its content is not what was written")
 
 
-def sealed_footer(path: Path) -> bytes:
-    """A Parquet file without data, which has the schema and metadata of the sealed file ``path``.
+def sealed_footer(file_size: int, read: Callable[[int, int], bytes]) -> bytes:
+    """A Parquet file without data, which has the schema and metadata of a sealed file.
 
-    Raises ``ValueError`` where the footer is not what was sealed, ``OSError`` where the file can't
-    be read.
+    ``file_size`` is that file's in bytes; ``read`` gives the bytes of it from a start, so many as
+    its second argument says. Raises ``ValueError`` where the footer is not what was sealed, and
+    what ``read`` raises.
     """
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - _TAIL))
-        footer_size = _footer_size(file.read(_TAIL), size)
-        file.seek(size - footer_size - _HASH)
-        digest, footer = file.read(_HASH), file.read(footer_size)
+    start = max(0, file_size - _TAIL)
+    footer_size = _footer_size(read(start, file_size - start), file_size)
+    start = file_size - footer_size - _HASH
+    end = read(start, file_size - start)
+    digest, footer = end[:_HASH], end[_HASH:]
     if _digest(footer) != digest:
         raise ValueError("its footer is not what was written")
     return _MAGIC + footer
+
+
+def sealed_footer_at(path: Path) -> bytes:
+    """``sealed_footer`` of the file at ``path``. Raises ``OSError`` where it can't be read."""
+    with path.open("rb") as file:
+
+        def read(start: int, count: int) -> bytes:
+            file.seek(start)
+            return file.read(count)
+
+        return sealed_footer(file.seek(0, 2), read)
 
 
 def _footer_size(tail: bytes, file_size: int) -> int:

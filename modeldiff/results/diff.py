@@ -32,7 +32,7 @@ from modeldiff.results.relating import related
 from modeldiff.results.result import Result, ResultHeader
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Entry, Journal, JournalTail, journal_path
-from modeldiff.results.store.lock import held_alone
+from modeldiff.results.store.measuring_alone import measuring_alone
 from modeldiff.results.store.result_files import load_result, save_result
 from modeldiff.results.tailing import TailedRows
 
@@ -69,11 +69,11 @@ def run_diff(
     if not cache:
         return diff.run(None)
     folder = ready_results_folder()
-    path = journal_path(folder, key)
-    with held_alone(folder / f"{key}.lock", diff.waiting(JournalTail(path, key))):
+    tail = JournalTail(journal_path(folder, key), key)
+    with measuring_alone(folder, key, None, diff.waiting(tail)) as question:
         if (stored := load_result(key)) is not None:
             return as_asked(stored, comparison)
-        with Journal(path, key) as journal:
+        with Journal(question.path, key) as journal:
             result = diff.run(journal)
             save_result(result)
             journal.remove()
@@ -101,22 +101,26 @@ def run_shard(
     folder of results, for ``join_shards``.
 
     Any number of processes, on any machines that share the folder and the checkpoints, can measure
-    shards at the same time. A shard that was interrupted goes on where it stopped; of several
+    shards at the same time; machines that share a store (``MODELDIFF_SHARED``) find the journal
+    there. A shard that was interrupted goes on where it stopped; of several
     processes with the same shard all but one wait. ``device``, ``progress`` and ``on_change`` as
     for ``run_diff``; bytes and tensors are counted over the shard.
 
-    Raises what ``run_diff`` raises.
+    Raises what ``run_diff`` raises, and ``ResultError`` where a store is shared and the journal
+    could not be put there.
     """
     comparison.require_weights()
     key = comparison.key
     diff = PairDiff(comparison, device, progress, on_change, shard)
     folder = ready_results_folder()
-    path = journal_path(folder, key, shard)
-    with held_alone(path.with_suffix(".lock"), diff.waiting(JournalTail(path, key))):
+    tail = JournalTail(journal_path(folder, key, shard), key)
+    with measuring_alone(folder, key, shard, diff.waiting(tail)) as question:
         if (stored := load_result(key)) is not None:
             return MeasuredShard(diff.unmeasured.with_measured(stored.changes), None)
-        with Journal(path, key) as journal:
-            return MeasuredShard(diff.measured(journal).changes, path)
+        with Journal(question.path, key) as journal:
+            changes = diff.measured(journal).changes
+        question.publish()
+    return MeasuredShard(changes, question.path)
 
 
 def realigned(

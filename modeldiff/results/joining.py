@@ -18,7 +18,11 @@ from modeldiff.results.relating import related
 from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Entry, journals_of, read_journal
-from modeldiff.results.store.lock import held_alone
+from modeldiff.results.store.measuring_alone import (
+    collect_journals,
+    drop_journals,
+    measuring_alone,
+)
 from modeldiff.results.store.result_files import load_result, save_result
 
 JournalEntries = Mapping[PairId, Entry]
@@ -69,7 +73,8 @@ def join_shards(
     comparison: Comparison, *, progress: Callable[[Progress], None] | None = None
 ) -> Result:
     """The result of a diff that was measured in shards, from all journals of it in the folder of
-    results: of shards of any counts, and of a whole diff that was interrupted.
+    results, and in the store that is shared if one is: of shards of any counts, and of a whole
+    diff that was interrupted.
 
     It is stored, and the journals are removed. A result that is stored already is returned. Where
     the rows show that layers should meet by content, the pairs that follow are measured here.
@@ -83,10 +88,11 @@ def join_shards(
     folder = ready_results_folder()
     compared = comparison.unmeasured.statuses.get("compared", 0)
     waiting = Progress("waiting", 0, comparison.nbytes, 0, compared)
-    with held_alone(folder / f"{key}.lock", lambda: progress(waiting) if progress else None):
+    with measuring_alone(folder, key, None, lambda: progress(waiting) if progress else None):
         if (stored := load_result(key)) is not None:
             return as_asked(stored, comparison)
         comparison = aligned_by_depth(comparison, progress or (lambda _: None))
+        collect_journals(folder, key)
         paths = journals_of(folder, key)
         journals = {shard: read_journal(path, key) for shard, path in paths.items()}
         joined = join_journals(comparison.pairs, journals.values())
@@ -102,6 +108,7 @@ def join_shards(
             _remove(path)
             if shard is not None:
                 _remove(path.with_suffix(".lock"))
+        drop_journals(key)
     return result
 
 

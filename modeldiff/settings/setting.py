@@ -96,7 +96,10 @@ class StoreAccess:
 
 
 def folder(text: str) -> Path:
-    """A folder; ``~`` is the user's home, and ``~nobody`` a name like any other."""
+    """A folder; ``~`` is the user's home, and ``~nobody`` a name like any other. An address of
+    elsewhere is none."""
+    if "://" in text:
+        raise ValueError(text)
     return Path(os.path.expanduser(text))  # noqa: PTH111
 
 
@@ -176,6 +179,16 @@ def store_access(text: str) -> StoreAccess:
     if not prefixes or len(prefixes) < len(parts):
         raise ValueError(text)
     return StoreAccess(prefixes=prefixes)
+
+
+def store_prefix(text: str) -> str:
+    """A prefix in an object store, as ``s3://team/modeldiff``, without a slash at its end."""
+    match = _PREFIX.fullmatch(text.rstrip("/"))
+    if match is None or match["root"].lower().startswith("http") or "," in text:
+        raise ValueError(text)
+    if not all(part.strip(".") for part in match["path"].split("/")):
+        raise ValueError(text)
+    return f"{match['root'].lower()}{match['path']}"
 
 
 def _one_of(text: str, choices: str) -> str:

@@ -20,6 +20,7 @@ from modeldiff.settings.setting import (
     names,
     size,
     store_access,
+    store_prefix,
     word,
     yes_or_no,
 )
@@ -31,12 +32,21 @@ _SWITCH = "yes or no"
 
 CACHE: Final = Variable[Path | None](
     "MODELDIFF_CACHE",
-    _FOLDER,
+    "a folder of this machine (for a store, see MODELDIFF_SHARED)",
     "the user's own cache",
     "Where results, drill-downs, journals and what was read of the Hub are kept. Where a group may "
     "write to the folder, all of the group can use what lies in it.",
     None,
     folder,
+)
+SHARED: Final = Variable[str | None](
+    "MODELDIFF_SHARED",
+    "an object store's prefix, as s3://team/modeldiff",
+    "none",
+    "Where a team shares results, drill-downs and the journals of diffs that run: what is not in "
+    "this machine's cache is looked for there, and what is measured is put there, too.",
+    None,
+    store_prefix,
 )
 CACHE_SIZE: Final = Variable(
     "MODELDIFF_CACHE_SIZE",
@@ -261,7 +271,7 @@ SETTINGS: Final[tuple[Variable[Any], ...]] = (
     *(LOGIN, LOGIN_HEADER),
     *(MOST_QUEUED, MOST_QUEUED_PER_USER, WORKER),
     *(METRICS_ADDRESS, LOG),
-    *(CACHE, CACHE_SIZE, CACHE_DAYS, KERNELS, GALLERY_FOLDER),
+    *(CACHE, SHARED, CACHE_SIZE, CACHE_DAYS, KERNELS, GALLERY_FOLDER),
     *(MOST_HEADER_BYTES, MOST_TENSORS, MOST_FILES, MOST_NAME_BYTES, MOST_OPENING_SECONDS),
     *(HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, XDG_CACHE_HOME),
     *(SERVER_ADDRESS, VISIBLE_CARDS),

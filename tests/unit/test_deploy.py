@@ -207,9 +207,9 @@ class TestServer:
         command = re.search(r"^RUN (extras=.*)$", text, re.MULTILINE)
         assert command is not None
         for torch, extras in (
-            ("none", {"app", "companions", "login", "server"}),
-            ("cpu", {"app", "companions", "login", "server", "configs"}),
-            ("cuda", {"app", "companions", "login", "server", "configs", "gpu"}),
+            ("none", {"app", "companions", "login", "server", "stores"}),
+            ("cpu", {"app", "companions", "login", "server", "stores", "configs"}),
+            ("cuda", {"app", "companions", "login", "server", "stores", "configs", "gpu"}),
             ("rocm", None),
         ):
             script = command[1].replace("/opt/modeldiff/bin/pip", "echo")

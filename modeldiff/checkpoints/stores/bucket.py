@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any, NoReturn
 
 from modeldiff.checkpoints.addresses.store_names import address_parts
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.source import FileStat
+from modeldiff.checkpoints.stores.client import Retries, open_store
 from modeldiff.checkpoints.stores.read_ahead import Content
 from modeldiff.errors import (
     AccessDenied,
@@ -22,14 +22,10 @@ from modeldiff.errors import (
     DamagedCheckpoint,
     StoreUnreachable,
 )
-from modeldiff.extras import require
-from modeldiff.settings.aws_profiles import aws_endpoint, aws_profile
-from modeldiff.text.quoting import quoted
 
 MOST_LISTED = 20_000
 """Most objects that are listed below a folder; where there are more, those in it alone are."""
-_RETRIES = {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
-_TIMEOUTS = {"timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=10)}
+_RETRIES = Retries(tries=4, seconds=30, answer_seconds=60, connect_seconds=10)
 _CHANGED = "Wait until nothing writes to it any more, then open it again."
 
 
@@ -39,7 +35,7 @@ class Bucket:
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
         scheme, bucket, self._folder = address_parts(self.address)
-        self._store = _open_store(scheme, bucket)
+        self._store = open_store(scheme, bucket, "Reading", _RETRIES)
 
     def __reduce__(self) -> tuple[object, ...]:
         return Bucket, (self.address,)  # credentials are not written down
@@ -152,28 +148,3 @@ class Bucket:
                 hint="Check the network, the endpoint, the region and the credentials, and try "
                 "again. A public bucket may want AWS_SKIP_SIGNATURE=true.",
             ) from None
-
-
-def _open_store(scheme: str, bucket: str) -> Any:
-    """A client of the store, with what the environment says. Raises ``MissingExtra``."""
-    require("stores", f"Reading {scheme}:// addresses")
-    from obstore import exceptions, store
-
-    settings = aws_profile() if scheme == "s3" else {}
-    endpoint = settings.get("endpoint") or aws_endpoint()
-    # Whoever set an endpoint without TLS means it.
-    client = _TIMEOUTS | {"allow_http": scheme == "s3" and endpoint.startswith("http://")}
-    options: dict[str, Any] = {"client_options": client, "retry_config": _RETRIES, **settings}
-    try:
-        if scheme == "s3":
-            return store.S3Store(bucket, **options)
-        if scheme == "gs":
-            return store.GCSStore(bucket, **options)
-        return store.AzureStore(bucket, **options)
-    except exceptions.BaseError:
-        raise AccessDenied(
-            f"The settings for {quoted(f'{scheme}://{bucket}')} in the environment are not "
-            "complete.",
-            hint="Set what the store's own tools need: for s3 credentials and AWS_REGION, for gs "
-            "GOOGLE_APPLICATION_CREDENTIALS, for az AZURE_STORAGE_ACCOUNT_NAME.",
-        ) from None

@@ -6,6 +6,8 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 
+from modeldiff.cli.cache.shared import shared_cache_command
+from modeldiff.cli.cache.words import days_text, files_text
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import table_lines
 from modeldiff.errors import InvalidOption
@@ -18,22 +20,25 @@ from modeldiff.results.housekeeping.entries import (
 )
 from modeldiff.results.housekeeping.pruning import clear_cache, days_kept, prune_cache
 from modeldiff.results.housekeeping.verifying import verify_cache
-from modeldiff.settings.table import CACHE_SIZE
+from modeldiff.settings.table import CACHE_SIZE, SHARED
 from modeldiff.text.formatting import format_bytes, format_count
 
 _DAY = 86_400
 
 
 def cache_command(options: Namespace, terminal: Terminal) -> int:
-    """What ``options.act`` says. Returns 1 where something that is kept can't be used."""
+    """What ``options.act`` says, on this machine or in the shared store. Returns 1 where something
+    that is kept can't be used, or could not be shared."""
+    if options.kinds and options.act != "clear":
+        raise InvalidOption(
+            f"cache {options.act} is for the whole cache.", hint="Only cache clear takes kinds."
+        )
+    if options.shared or options.act == "share":
+        return shared_cache_command(options, terminal)
     unknown = sorted(set(options.kinds) - set(KIND_NAMES))
     if unknown:
         raise InvalidOption(
             f"The cache has no {unknown[0]!r}.", hint=f"It has {', '.join(KIND_NAMES)}."
-        )
-    if options.kinds and options.act != "clear":
-        raise InvalidOption(
-            f"cache {options.act} is for the whole cache.", hint="Only cache clear takes kinds."
         )
     return _ACTS[options.act](options, terminal)
 
@@ -47,6 +52,8 @@ def _list(options: Namespace, terminal: Terminal) -> int:
     headers = ("kind", "files", "size", "unused for", "goes after")
     for line in table_lines(headers, rows, right=(1, 2, 3, 4), width=terminal.width):
         terminal.line(line)
+    if SHARED.value() is not None:
+        terminal.line(f"Shared at {SHARED.value()}: see modeldiff cache list --shared")
     return 0
 
 
@@ -58,8 +65,8 @@ def _row(name: str, entries: Sequence[CacheEntry]) -> Sequence[str]:
         name,
         format_count(len(entries)),
         format_bytes(sum(entry.nbytes for entry in entries)),
-        "" if oldest is None else _days(oldest),
-        "no limit" if days is None else _days(days),
+        "" if oldest is None else days_text(oldest),
+        "no limit" if days is None else days_text(days),
     )
 
 
@@ -80,23 +87,15 @@ def _clear(options: Namespace, terminal: Terminal) -> int:
 
 def _report(entries: Sequence[CacheEntry], what: str, terminal: Terminal) -> None:
     nbytes = sum(entry.nbytes for entry in entries)
-    terminal.line(f"{_files(len(entries))} of {format_bytes(nbytes)} {what}.")
+    terminal.line(f"{files_text(len(entries))} of {format_bytes(nbytes)} {what}.")
 
 
 def _verify(options: Namespace, terminal: Terminal) -> int:
     count, faults = verify_cache()
     for fault in faults:
         terminal.line(f"{fault.entry.path}: {fault.reason}")
-    terminal.line(f"Checked {_files(count)}; {len(faults):,} can't be used.")
+    terminal.line(f"Checked {files_text(count)}; {len(faults):,} can't be used.")
     return 1 if faults else 0
-
-
-def _days(days: float) -> str:
-    return "1 day" if round(days) == 1 else f"{days:,.0f} days"
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count:,} files"
 
 
 _ACTS: Mapping[str, Callable[[Namespace, Terminal], int]] = {

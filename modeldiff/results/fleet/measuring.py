@@ -19,7 +19,7 @@ from modeldiff.results.fleet.rows import Fleet, FleetFailure, FleetRow, fleet_ro
 from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Journal, JournalTail, journal_path
-from modeldiff.results.store.lock import held_alone
+from modeldiff.results.store.measuring_alone import measuring_alone
 from modeldiff.results.store.result_files import load_result, save_result
 
 MOST_TOGETHER = 64
@@ -221,13 +221,12 @@ class _FleetRun:
         with self._noting_failure(wanted.target):
             diff = PairDiff(comparison, self._device, together.of_pair, None)
             folder = ready_results_folder()
-            path = journal_path(folder, key)
-            waiting = diff.waiting(JournalTail(path, key))
-            stack.enter_context(held_alone(folder / f"{key}.lock", waiting))
+            waiting = diff.waiting(JournalTail(journal_path(folder, key), key))
+            question = stack.enter_context(measuring_alone(folder, key, None, waiting))
             if (stored := load_result(key)) is not None:
                 self._keep(wanted, as_asked(stored, comparison))
             else:
-                journal = stack.enter_context(Journal(path, key))
+                journal = stack.enter_context(Journal(question.path, key))
                 begun = _Begun(wanted, diff, diff.begin(journal), journal)
         return begun
 

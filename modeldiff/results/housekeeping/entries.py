@@ -36,6 +36,7 @@ CACHE_KINDS = (
     CacheKind("configs", "configs", "*/*.json", 365),
     CacheKind("hub", "hub", _HASH, 90),
     CacheKind("asked", "asked", "*.json", 365, counts=False),
+    CacheKind("headers", "shared", "*.footer", 90, counts=False),
     CacheKind("journals", "results", "*.journal", 90, counts=False),
     CacheKind("kernels", "kernels", "*.o", 180, counts=False),
     CacheKind("locks", "results", "*.lock", 1, counts=False),
@@ -52,6 +53,7 @@ CACHE_KINDS = (
             "kernels",
             "queue",
             "asked",
+            "shared",
         )
         for pattern in (".modeldiff-*.tmp", "*/.modeldiff-*.tmp")
     ),

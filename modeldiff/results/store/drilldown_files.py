@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from modeldiff.files.atomic import write_atomically
+from modeldiff.files.atomic import write_atomically, write_if_possible
 from modeldiff.files.group_folder import make_group_folder
 from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.result import is_key
+from modeldiff.results.shared.sealed_files import DRILL_DOWNS, fetch_sealed, share_sealed
 from modeldiff.results.store.folder import cannot_write, ready_results_folder, results_folder
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def read_drill_down(
     key: str, request: DrillDown, decode: Callable[[pa.Table, Mapping[str, Any]], _Result]
 ) -> _Result | None:
     """What ``decode`` makes of the stored drill-down ``request`` into the diff with this key, or
-    None.
+    None. One that only the store has that is shared is kept here, too.
 
     A file that is damaged, of another version or of another drill-down is left aside with a logged
     warning; the next measurement replaces it.
@@ -39,20 +40,35 @@ def read_drill_down(
     if not is_key(key):
         return None
     path = _path(results_folder(), key, request)
+    for is_shared, read in ((False, _kept), (True, _fetched)):
+        content = read(path)
+        if content is None:
+            continue
+        from modeldiff.results.store.drilldown_parquet import decode_drill_down
+
+        try:
+            result = decode(*decode_drill_down(content, key, request))
+        except _UNREADABLE as error:
+            _log.warning("The drill-down %s can't be used: %s", path, error)
+            continue
+        if is_shared:
+            write_if_possible(path, content)
+        return result
+    return None
+
+
+def _kept(path: Path) -> bytes | None:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         _log.warning("The drill-down %s can't be read: %s", path, error)
         return None
-    from modeldiff.results.store.drilldown_parquet import decode_drill_down
 
-    try:
-        return decode(*decode_drill_down(content, key, request))
-    except _UNREADABLE as error:
-        _log.warning("The drill-down %s can't be used and is measured anew: %s", path, error)
-        return None
+
+def _fetched(path: Path) -> bytes | None:
+    return fetch_sealed(_shared_name(path))
 
 
 def write_drill_down(
@@ -65,9 +81,11 @@ def write_drill_down(
     path = _path(ready_results_folder(), key, request)
     try:
         make_group_folder(path.parent)
-        write_atomically(path, encode_drill_down(table, about, key, request))
+        content = encode_drill_down(table, about, key, request)
+        write_atomically(path, content)
     except OSError as error:
         raise cannot_write(path, error) from error
+    share_sealed(_shared_name(path), content)
 
 
 def delete_drill_downs(key: str) -> None:
@@ -76,6 +94,11 @@ def delete_drill_downs(key: str) -> None:
         folder = _folder(results_folder(), key)
         if folder.is_dir():
             shutil.rmtree(folder)
+
+
+def _shared_name(path: Path) -> str:
+    """What the drill-down at ``path`` is called in the store that is shared."""
+    return f"{DRILL_DOWNS}{path.parent.name}/{path.name}"
 
 
 def _folder(results: Path, key: str) -> Path:

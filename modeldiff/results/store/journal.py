@@ -15,6 +15,7 @@ are what goes into the joint result.
 from __future__ import annotations
 
 import base64
+import io
 import json
 import logging
 import re
@@ -113,6 +114,26 @@ def journal_fault(path: Path, key: str) -> str:
     return f"its last {lost:,} bytes are not what was written" if lost else ""
 
 
+def journal_form(key: str) -> str:
+    """What tells the journals of this key that this version can go on with from all others."""
+    return f"{zlib.crc32(_head(key)):08x}"
+
+
+def merge_journals(key: str, first: bytes, second: bytes) -> bytes:
+    """The content of a journal of this ``key`` that goes on where ``first`` ends, the content of
+    one, with what only ``second`` holds, that of another. Either may be empty, or torn."""
+    head = _head(key)
+    entries, end, checksum = _read_lines(io.BytesIO(first), head)
+    content = bytearray(first[:end] or head)
+    for pair, entry in _read_lines(io.BytesIO(second), head)[0].items():
+        known = entries.get(pair)
+        if known is None or (known.statistics is None and entry.statistics is not None):
+            row = _row(pair, entry)
+            checksum = zlib.crc32(row, checksum)
+            content += _line(checksum, row)
+    return bytes(content)
+
+
 class JournalTail:
     """What another process adds to the journal at ``path``, of the question ``key``, while it
     measures. Each line is read once; nothing is changed."""
@@ -162,7 +183,7 @@ class Journal:
 
     def append(self, pair: Pair, entry: Entry) -> None:
         """Add a line."""
-        row = json.dumps({"pair": pair.id, **_plain(entry)}).encode()
+        row = _row(pair.id, entry)
         try:
             checksum = zlib.crc32(row, self._checksum)
             self._write(_line(checksum, row))
@@ -200,6 +221,11 @@ def _head(key: str) -> bytes:
     return json.dumps(head).encode() + b"\n"
 
 
+def _row(pair: PairId, entry: Entry) -> bytes:
+    """What a line says of a pair."""
+    return json.dumps({"pair": pair, **_plain(entry)}).encode()
+
+
 def _line(checksum: int, row: bytes) -> bytes:
     """A line: the CRC-32 of the journal up to and with ``row``, a space, and ``row``, its JSON."""
     return b"%08x %b\n" % (checksum, row)
@@ -208,14 +234,18 @@ def _line(checksum: int, row: bytes) -> bytes:
 def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int, int]:
     """The entries up to the first line that is torn or strange, how many bytes they fill, and the
     checksum there."""
-    entries: dict[PairId, Entry] = {}
-    checksum = zlib.crc32(head)
     if not path.exists():
-        return entries, 0, checksum
+        return {}, 0, zlib.crc32(head)
     with path.open("rb") as lines:
-        if lines.readline(len(head)) != head:
-            return entries, 0, checksum
-        return _read_on(lines, len(head), checksum)
+        return _read_lines(lines, head)
+
+
+def _read_lines(lines: BinaryIO, head: bytes) -> tuple[dict[PairId, Entry], int, int]:
+    """As ``_read``, of the bytes of a journal."""
+    checksum = zlib.crc32(head)
+    if lines.readline(len(head)) != head:
+        return {}, 0, checksum
+    return _read_on(lines, len(head), checksum)
 
 
 def _read_on(lines: BinaryIO, end: int, checksum: int) -> tuple[dict[PairId, Entry], int, int]:

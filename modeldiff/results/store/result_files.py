@@ -9,14 +9,22 @@ import logging
 from pathlib import Path
 
 from modeldiff.errors import ResultError
-from modeldiff.files.atomic import write_atomically
+from modeldiff.files.atomic import write_atomically, write_if_possible
 from modeldiff.results.result import Result, ResultHeader, is_key
+from modeldiff.results.shared.sealed_files import (
+    DRILL_DOWNS,
+    RESULTS,
+    drop_shared,
+    fetch_sealed,
+    share_sealed,
+)
 from modeldiff.results.store.drilldown_files import delete_drill_downs
 from modeldiff.results.store.folder import (
     cannot_write,
     ready_results_folder,
     results_folder,
 )
+from modeldiff.results.store.shared_headers import forget_shared_list, shared_headers
 from modeldiff.settings.startup import is_server
 
 _log = logging.getLogger(__name__)
@@ -25,7 +33,8 @@ _UNREADABLE = (OSError, ValueError, TypeError, NotImplementedError)
 
 
 def load_result(key: str) -> Result | None:
-    """The stored result of a question, or None. ``key`` is ``Comparison.key``: 64 hex digits.
+    """The stored result of a question, or None: this machine's, else the one that is shared, which
+    is then kept here, too. ``key`` is ``Comparison.key``: 64 hex digits.
 
     A file that is damaged, of another schema version or of another question is moved aside (its
     name then ends in ``.bad``) with a logged warning.
@@ -36,38 +45,39 @@ def load_result(key: str) -> Result | None:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return None
+        return _shared_result(path, key)
     except OSError as error:
         _log.warning("The result %s can't be read: %s", path, error)
-        return None
-    from modeldiff.results.store.result_parquet import decode_result
-
+        return _shared_result(path, key)
     try:
-        result = decode_result(content)
-        if result.key != key:
-            raise ValueError("it answers another question than its name says")
+        return _decoded(content, key)
     except _UNREADABLE as error:
         _move_aside(path, error)
-        return None
-    return result
+        return _shared_result(path, key)
 
 
 def save_result(result: Result) -> None:
-    """Keep ``result``. Raises ``ResultError`` where that is not possible."""
+    """Keep ``result``, here and in the store that is shared if one is. Raises ``ResultError`` where
+    it can't be kept here."""
     from modeldiff.results.store.result_parquet import encode_result
 
     path = _path(ready_results_folder(), result.key)
+    content = encode_result(result)
     try:
-        write_atomically(path, encode_result(result))
+        write_atomically(path, content)
     except OSError as error:
         raise cannot_write(path, error) from error
+    share_sealed(shared_name(result.key), content)
 
 
 def delete_result(key: str) -> None:
-    """Delete the stored result with this key and all drill-downs into it; if there are none, so be
-    it. Raises ``ResultError`` where that is not permitted."""
+    """Delete the stored result with this key and all drill-downs into it, here and in the store
+    that is shared if one is; if there are none, so be it. Raises ``ResultError`` where that is not
+    permitted, or the store can't be reached."""
     if not is_key(key):
         return
+    drop_shared(f"{DRILL_DOWNS}{key}/", names=(shared_name(key),))
+    forget_shared_list()
     path = _path(results_folder(), key)
     try:
         path.unlink(missing_ok=True)
@@ -81,8 +91,8 @@ def delete_result(key: str) -> None:
 
 
 def list_results() -> tuple[ResultHeader, ...]:
-    """The headers of all stored results, newest first. Each knows its ``key``. Those that can't be
-    read are left out with a logged warning, one for all of other versions."""
+    """The headers of all stored results, shared ones too, newest first. Each knows its ``key``.
+    Those that can't be read are left out with a logged warning, one for all of other versions."""
     from modeldiff.results.store.result_parquet import OtherSchema, decode_header
 
     folder = results_folder()
@@ -100,7 +110,36 @@ def list_results() -> tuple[ResultHeader, ...]:
             headers.append(header)
     if others:
         _log.warning("Results of another version in %s are left out: %d", folder, others)
+    headers += shared_headers({header.key for header in headers})
     return tuple(sorted(headers, key=lambda header: header.created, reverse=True))
+
+
+def shared_name(key: str) -> str:
+    """What the result with this key is called in the store that is shared."""
+    return f"{RESULTS}{key}.parquet"
+
+
+def _decoded(content: bytes, key: str) -> Result:
+    """The result that must have this key; raises one of ``_UNREADABLE``."""
+    from modeldiff.results.store.result_parquet import decode_result
+
+    result = decode_result(content)
+    if result.key != key:
+        raise ValueError("it answers another question than its name says")
+    return result
+
+
+def _shared_result(path: Path, key: str) -> Result | None:
+    content = fetch_sealed(shared_name(key))
+    if content is None:
+        return None
+    try:
+        result = _decoded(content, key)
+    except _UNREADABLE as error:
+        _log.warning("The shared result %s can't be used: %s", key, error)
+        return None
+    write_if_possible(path, content)
+    return result
 
 
 def _path(folder: Path, key: str) -> Path:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from modeldiff.changes import ChangeTable
 from modeldiff.changes.table.arrow_columns import changes_of
 from modeldiff.comparison import SCHEMA
-from modeldiff.files.sealed_parquet import check_seal, seal, sealed_footer
+from modeldiff.files.sealed_parquet import check_seal, seal, sealed_footer_at
 from modeldiff.results.result import Result, ResultHeader
 
 _METADATA_KEY = b"modeldiff"
@@ -66,7 +66,12 @@ def decode_result(content: bytes) -> Result:
 
 def decode_header(path: Path) -> ResultHeader:
     """Only the header of a file; raises as ``decode_result``."""
-    return _header(pq.read_schema(pa.BufferReader(sealed_footer(path))).metadata)
+    return decode_footer(sealed_footer_at(path))
+
+
+def decode_footer(footer: bytes) -> ResultHeader:
+    """The header in what ``sealed_footer`` gives of a file; raises as ``decode_result``."""
+    return _header(pq.read_schema(pa.BufferReader(footer)).metadata)
 
 
 def _header(metadata: dict[bytes, bytes] | None) -> ResultHeader:

@@ -1,0 +1,108 @@
+"""What modeldiff takes of a processor, measured here: seconds a process, a gigabyte and a tensor.
+
+Processor time and not wall time, since the machine may have other work. Four programs give five
+unknowns: a process that measures next to nothing (start), ``cat`` (reading), a pair of few large
+tensors and one of many small ones (kernel and tensor, from two equations), and a join.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.pairs import Shape, make_pair, write_plain
+from benchmarks.programs import Program
+from benchmarks.report import machine
+from benchmarks.running import run
+from modeldiff.comparison import Comparison
+from modeldiff.files.cache_folder import user_cache
+
+GB = 1e9
+RATES = Path(__file__).with_name("rates.json")
+_TINY = Shape(1, 64, 64, 64, 1, 64, tied=True, shard_bytes=1 << 30)
+_PYTHON = (sys.executable, "-m", "modeldiff")
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds of one processor: ``start`` a process, ``read`` a gigabyte that is read, ``kernel`` a
+    gigabyte of a pair (both sides) that is measured, ``tensor`` a tensor beside its bytes, ``join``
+    a tensor that is joined. ``machine`` says where that was measured, at which ``load``."""
+
+    start: float
+    read: float
+    kernel: float
+    tensor: float
+    join: float
+    machine: str
+    load: float
+
+    @classmethod
+    def kept(cls) -> Rates:
+        """Those of ``rates.json``."""
+        return cls(**json.loads(RATES.read_text(encoding="utf-8")))
+
+    def keep(self) -> None:
+        """Put them into ``rates.json``."""
+        RATES.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def measure_rates(folder: Path, runs: int) -> Rates:
+    """The rates of this machine, from medians of so many ``runs``. Pairs are built below
+    ``folder`` where missing. Raises ``ProgramFailed``."""
+    tiny = write_plain(_TINY, folder / "tiny")
+    large, many = make_pair("1b", folder), make_pair("many", folder)
+    start = _processor(diff_program(*tiny), runs)
+    files = [str(file) for side in large for file in sorted(side.glob("*.safetensors"))]
+    read = _processor(Program("cat", ("cat", *files), ""), runs) / pair_size(*large)[0]
+    # start + gigabytes · (read + kernel) + tensors · tensor, for the two pairs
+    (gb, tensors), (gb2, tensors2) = pair_size(*large), pair_size(*many)
+    took = _processor(diff_program(*large), runs) - start
+    took2 = _processor(diff_program(*many), runs) - start
+    tensor = (took2 * gb - took * gb2) / (tensors2 * gb - tensors * gb2)
+    kernel = (took - tensors * tensor) / gb - read
+    with a_cache():
+        run(diff_program(*many, "--shard", "1/1", cached=True))
+        join = run(Program("join", (*_PYTHON, "join", *map(str, many), "--quiet"), ""))
+    of_join = (join.processor - start) / tensors2
+    return Rates(start, read, kernel, tensor, of_join, machine(), os.getloadavg()[1])
+
+
+def diff_program(base: Path, target: Path, *options: str, cached: bool = False) -> Program:
+    """``modeldiff diff`` of a pair on the CPU; what it measured is kept if it is ``cached``."""
+    cache = () if cached else ("--no-cache",)
+    command = (*_PYTHON, "diff", str(base), str(target), "--quiet", "--device", "cpu")
+    return Program("modeldiff diff", (*command, *cache, *options), "")
+
+
+def pair_size(base: Path, target: Path) -> tuple[float, int]:
+    """The gigabytes of a pair, both sides, and its tensors."""
+    pairs = Comparison.open(str(base), str(target)).pairs
+    return sum(each.nbytes for each in pairs) / GB, len(pairs)
+
+
+@contextmanager
+def a_cache() -> Iterator[Path]:
+    """An empty cache for programs that are run in the block; kernels stay where they are."""
+    before = {name: os.environ.get(name) for name in ("MODELDIFF_CACHE", "MODELDIFF_KERNELS")}
+    os.environ["MODELDIFF_KERNELS"] = str(user_cache("modeldiff-kernels"))
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MODELDIFF_CACHE"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            for name, text in before.items():
+                os.environ.pop(name)
+                os.environ.update({name: text} if text is not None else {})
+
+
+def _processor(program: Program, runs: int) -> float:
+    run(program)  # so that the page cache is warm, and kernels are compiled
+    return median(run(program).processor for _ in range(runs))

@@ -1,0 +1,219 @@
+"""The objects of the store that is shared (``MODELDIFF_SHARED``), written under conditions.
+
+An object is created only where there is none, and replaced only where it is what was read: no two
+writers overwrite each other, and nobody needs a lock. Credentials stay inside the library: its
+messages may hold addresses with signatures in them, so none of them is shown.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from types import TracebackType
+from typing import Any, TypeVar
+
+from modeldiff.checkpoints.addresses.store_names import address_parts
+from modeldiff.checkpoints.stores.client import Retries, open_store
+from modeldiff.errors import AccessDenied, ResultError
+from modeldiff.settings.startup import is_server
+from modeldiff.settings.table import SHARED
+
+_RETRIES = Retries(tries=2, seconds=10, answer_seconds=60, connect_seconds=5)
+_REST_SECONDS = 20.0
+"""So long a store that failed is not asked again: pages and diffs go on without it at once."""
+_MOST_LISTED = 100_000
+_Answer = TypeVar("_Answer")
+_log = logging.getLogger(__name__)
+
+
+class SharedStoreError(ResultError):
+    """The shared store did not do what it was asked for. ``is_new``: it was asked indeed, and is
+    not resting after an earlier failure, which was told then."""
+
+    is_new = True
+
+
+@dataclass(frozen=True)
+class SharedObject:
+    """An object as a list shows it: its ``name`` below the prefix, its ``nbytes``, the ``tag`` that
+    tells this content from another, and when it was written (seconds since 1970)."""
+
+    name: str
+    nbytes: int
+    tag: str
+    written: float
+
+
+class SharedObjects:
+    """The objects below ``address`` (``s3://bucket/prefix``), for several threads. All methods
+    raise ``SharedStoreError`` where the store does not answer or refuses."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        scheme, bucket, self._folder = address_parts(address)
+        self._lock = threading.Lock()
+        self._rests_until = 0.0
+        self._failed = ""
+        try:
+            self._store = open_store(scheme, bucket, "Sharing results at", _RETRIES)
+        except AccessDenied as error:
+            raise SharedStoreError(error.message, hint=error.hint) from None
+
+    def get(self, name: str, most: int) -> tuple[bytes, str] | None:
+        """The content of an object and its tag; None where there is none. One of more than
+        ``most`` bytes is refused with ``ValueError`` before it is read."""
+        import obstore
+
+        def read() -> tuple[bytes, str, int]:
+            answer = obstore.get(self._store, self._full(name))
+            nbytes, tag = answer.meta["size"], self._tag(answer.meta)
+            return bytes(answer.bytes()) if nbytes <= most else b"", tag, nbytes
+
+        answer = self._ask(read)
+        if answer is None:
+            return None
+        content, tag, nbytes = answer
+        if nbytes > most:
+            raise ValueError(f"it has {nbytes:,} bytes, more than the {most:,} that it may")
+        return content, tag
+
+    def get_part(self, name: str, tag: str, start: int, count: int) -> bytes | None:
+        """``count`` bytes of an object from ``start``; None where it is not that with this tag
+        any more."""
+        import obstore
+
+        def read() -> bytes | None:
+            options: Any = {"range": (start, start + count), "if_match": tag}
+            answer = obstore.get(self._store, self._full(name), options=options)
+            return bytes(answer.bytes()) if self._tag(answer.meta) == tag else None
+
+        return self._ask(read)
+
+    def create(self, name: str, content: bytes) -> str | None:
+        """Write an object where there is none: its tag; None where there is one."""
+        return self._put(name, content, "create")
+
+    def replace(self, name: str, content: bytes, tag: str) -> str | None:
+        """Write an object in the place of that with this ``tag``: the new tag; None where another
+        stands there now, or none."""
+        return self._put(name, content, {"e_tag": tag})
+
+    def delete(self, *names: str) -> None:
+        """Delete objects. That there are none is no error."""
+        import obstore
+
+        for name in names:
+            self._ask(partial(obstore.delete, self._store, self._full(name)))
+
+    def below(self, folder: str) -> tuple[SharedObject, ...]:
+        """The objects below ``folder`` (``results/``), in the order of their names."""
+        import obstore
+
+        start = len(self._full(""))
+
+        def read() -> list[SharedObject]:
+            listed: list[SharedObject] = []
+            for page in obstore.list(self._store, self._full(folder), chunk_size=1000):
+                listed += [_listed(each, start) for each in page]
+                if len(listed) >= _MOST_LISTED:
+                    _log.warning("%s holds more than is listed: %d", self.address, _MOST_LISTED)
+                    break
+            return listed
+
+        return tuple(sorted(self._ask(read, may_be_absent=False) or (), key=lambda each: each.name))
+
+    def _put(self, name: str, content: bytes, mode: Any) -> str | None:
+        import obstore
+
+        return self._ask(
+            lambda: self._tag(obstore.put(self._store, self._full(name), content, mode=mode)),
+            may_be_absent=mode != "create",
+        )
+
+    def _full(self, name: str) -> str:
+        return f"{self._folder}/{name}".lstrip("/")
+
+    def _tag(self, meta: Any) -> str:
+        if not meta["e_tag"]:
+            raise self._failure("gives no ETags, by which changes are noticed")
+        return str(meta["e_tag"])
+
+    def _ask(self, request: Callable[[], _Answer], *, may_be_absent: bool = True) -> _Answer | None:
+        """What a request to the store brings; None where an object is not there, or not what a
+        condition says. Unless it ``may_be_absent``, its bucket is. After a failure the store rests
+        for a while, and all who ask are told."""
+        from obstore import exceptions
+
+        if time.monotonic() < self._rests_until:
+            error = self._error(self._failed)
+            error.is_new = False
+            raise error
+        try:
+            return request()
+        except (FileNotFoundError, exceptions.NotFoundError):
+            if may_be_absent:
+                return None
+            raise self._failure("is not there") from None
+        except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
+            return None
+        except (PermissionError, exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
+            raise self._failure("refuses access") from None
+        except exceptions.BaseError:
+            raise self._failure("does not answer as it should") from None
+
+    def _failure(self, how: str) -> SharedStoreError:
+        with self._lock:
+            self._rests_until, self._failed = time.monotonic() + _REST_SECONDS, how
+        return self._error(how)
+
+    def _error(self, how: str) -> SharedStoreError:
+        where = "" if is_server() else f" {self.address}"
+        return SharedStoreError(
+            f"The shared store{where} {how}.",
+            hint=f"Check {SHARED.name}, the network, the endpoint, the region and the credentials "
+            "of the store; its bucket has to be there.",
+        )
+
+
+def _listed(meta: Any, start: int) -> SharedObject:
+    """An object of the library's list, its name from its character ``start`` on."""
+    written = meta["last_modified"].timestamp()
+    return SharedObject(meta["path"][start:], meta["size"], meta["e_tag"] or "", written)
+
+
+def shared_objects() -> SharedObjects | None:
+    """The store that is shared; None where none is set. Raises ``SharedStoreError`` where the
+    environment says too little to ask it, ``MissingExtra``, ``InvalidOption``."""
+    address = SHARED.value()
+    return None if address is None else _objects(address)
+
+
+@cache
+def _objects(address: str) -> SharedObjects:
+    return SharedObjects(address)
+
+
+class _GoingOn:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, SharedStoreError):
+            return False
+        if error.is_new:
+            _log.warning("%s Going on with this machine's cache alone. %s", error, error.hint)
+        return True
+
+
+def if_reachable() -> _GoingOn:
+    """Go on behind the block where the shared store fails in it; a warning says so once."""
+    return _GoingOn()
