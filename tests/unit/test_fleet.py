@@ -126,7 +126,7 @@ class TestTogether:
                 "modeldiff.changes.backends.cpu.bracket_of", lambda *_: Bracket(1 << 16, 1 << 16)
             )
         backend = CpuBackend(threads, chunk) if chunk else CpuBackend(threads)
-        monkeypatch.setattr("modeldiff.changes.engine.engine.backend_for", lambda _: backend)
+        monkeypatch.setattr("modeldiff.changes.engine.engine.backend_for", lambda *_: backend)
         sides = {
             "base": varied(0, "BF16", "BF16", "F32"),
             "same types": varied(1, "BF16", "BF16", "F32"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modeldiff.cli.usage.shared_options import (
+    add_cluster,
     add_json,
     add_layers,
     add_quiet,
@@ -31,6 +32,7 @@ def add_fleet(command: argparse.ArgumentParser) -> None:
     )
     add_layers(command)
     command.add_argument("--device", default="auto", help="where to measure, as for diff")
+    add_cluster(command)
     command.add_argument(
         "--filter",
         type=_filter,

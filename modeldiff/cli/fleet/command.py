@@ -11,6 +11,7 @@ from modeldiff.cli.opening import open_one
 from modeldiff.cli.progress_bar import ProgressBar
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import table_lines
+from modeldiff.cli.usage.shared_options import chosen_measurer
 from modeldiff.extras import require
 from modeldiff.results import require_writable, write_file
 from modeldiff.results.fleet.files import (
@@ -41,6 +42,7 @@ def fleet_command(options: Namespace, terminal: Terminal) -> int:
             targets,
             layers=options.layers,
             device=options.device,
+            measurer=chosen_measurer(options),
             open_model=lambda reference: open_one(reference, terminal),
             progress=progress,
         )
