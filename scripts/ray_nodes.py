@@ -57,12 +57,14 @@ def up_loopback() -> None:
 class RayNodes:
     """The running nodes: a head that measures nothing, and others with a core each.
 
-    ``address`` is the head's, ``token`` what it asks for (empty: nothing), ``folder`` has the logs.
+    ``address`` is the head's, ``token`` what it asks for (empty: nothing), ``folder`` is for what
+    it writes, ``logs`` for what the nodes print.
     """
 
     address: str
     token: str
     folder: Path
+    logs: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
@@ -77,6 +79,10 @@ class RayNodes:
             "RAY_USAGE_STATS_ENABLED": "0",
             **own,
         }
+
+    def log_of(self, host: str) -> Path:
+        """What the node at ``host`` prints."""
+        return self.logs / f"{host}-{self.address.rpartition(':')[2]}.log"
 
     def start(self, host: str, *, mounts: Sequence[tuple[Path, Path]] = ()) -> None:
         """Start the node at ``host``, the head where ``address`` is there. ``mounts``: what this
@@ -102,7 +108,7 @@ class RayNodes:
                 *places,
                 *command,
             ]
-        with (self.folder / f"{host}.log").open("wb") as log:
+        with self.log_of(host).open("wb") as log:
             self.processes[host] = subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -111,14 +117,28 @@ class RayNodes:
                 stderr=subprocess.STDOUT,
             )
 
+    def await_started(self, *hosts: str) -> None:
+        """Wait until these nodes are part of the cluster. Raises ``TimeoutError``."""
+        deadline = time.monotonic() + _START_SECONDS
+        for host in hosts:
+            while b"Ray runtime started" not in (said := self.log_of(host).read_bytes()):
+                if time.monotonic() > deadline or self.processes[host].poll() is not None:
+                    said = said[-2000:]
+                    raise TimeoutError(f"The node {host} did not start: {said.decode()}")
+                time.sleep(0.2)
+
     def kill(self, host: str) -> None:
         """End a node and all its processes at once, as a power cut does."""
-        head = psutil.Process(self.processes.pop(host).pid)
-        family = [head, *head.children(recursive=True)]
+        process = self.processes.pop(host)
+        family: list[psutil.Process] = []
+        with suppress(psutil.NoSuchProcess):  # it has ended by itself
+            head = psutil.Process(process.pid)
+            family = [head, *head.children(recursive=True)]
         for each in family:
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         psutil.wait_procs(family, timeout=10)
+        process.wait(10)
 
     def stop(self) -> None:
         """End all nodes."""
@@ -127,10 +147,13 @@ class RayNodes:
 
 
 @contextmanager
-def ray_head(port: int, *, with_token: bool = True) -> Iterator[RayNodes]:
-    """A head at ``port``, without other nodes; all of its cluster ends with the context."""
+def ray_head(port: int, logs: Path, *, with_token: bool = True) -> Iterator[RayNodes]:
+    """A head that listens at ``port``, without other nodes; all of it ends with the context.
+
+    ``logs`` is a folder. Raises ``TimeoutError``."""
     folder = Path(tempfile.mkdtemp(prefix="mdray-", dir="/tmp"))  # sockets' paths have to be short
-    nodes = RayNodes(f"127.0.0.1:{port}", secrets.token_hex(32) if with_token else "", folder)
+    token = secrets.token_hex(32) if with_token else ""
+    nodes = RayNodes(f"127.0.0.1:{port}", token, folder, logs)
     try:
         nodes.start("127.0.0.1")
         _wait_for_port(port, nodes)
@@ -149,7 +172,7 @@ def _wait_for_port(port: int, nodes: RayNodes) -> None:
             time.sleep(0.2)
         else:
             return
-    log = (nodes.folder / "127.0.0.1.log").read_text(errors="replace")[-2000:]
+    log = nodes.log_of("127.0.0.1").read_text(errors="replace")[-2000:]
     raise TimeoutError(f"The head did not start: {log}")
 
 
