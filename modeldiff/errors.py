@@ -16,6 +16,7 @@ ModeldiffError
 ├── InvalidOption           a device, metric or file type that does not exist here
 ├── UnknownName             no tensor of this name, nothing at this place; also a KeyError
 ├── MissingExtra            libraries that are needed for this are not installed
+├── ClusterError            a cluster that does not answer, is open to everybody, or was lost
 ├── ResultError             a stored result that cannot be written or read back
 └── Cancelled               somebody asked to stop; not a failure
 """
@@ -148,6 +149,10 @@ class UnknownName(ModeldiffError, KeyError):
 
 class MissingExtra(ModeldiffError):
     """What was asked for needs libraries that are not installed; the hint names the extra."""
+
+
+class ClusterError(ModeldiffError):
+    """A cluster that was to measure does not answer, is open to everybody, or was lost."""
 
 
 class ResultError(ModeldiffError):

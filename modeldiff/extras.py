@@ -13,7 +13,7 @@ from typing import Literal
 from modeldiff.errors import MissingExtra
 
 Extra = Literal[
-    "app", "login", "server", "report", "gpu", "configs", "companions", "gguf", "stores"
+    "app", "login", "server", "report", "gpu", "configs", "companions", "gguf", "stores", "ray"
 ]
 
 DISTRIBUTION = "modeldiff-weights"
@@ -32,6 +32,7 @@ EXTRAS: Mapping[Extra, tuple[str, ...]] = {
     "companions": ("jinja2", "tokenizers"),
     "gguf": ("gguf",),
     "stores": ("obstore",),
+    "ray": ("ray",),
 }
 """The modules that come with each extra, as ``pyproject.toml`` lists their packages."""
 

@@ -18,6 +18,7 @@ from modeldiff.cli.usage.help_texts import (
     HelpFormatter,
 )
 from modeldiff.cli.usage.shared_options import (
+    add_cluster,
     add_json,
     add_layers,
     add_measuring,
@@ -137,6 +138,7 @@ def _add_diffs(commands: _Commands) -> None:
     add_layers(diff)
     add_stream(diff)
     add_measuring(diff)
+    add_cluster(diff)
     add_output(diff)
     add_rows(diff)
     diff.add_argument(
@@ -220,6 +222,7 @@ def _add_check(commands: _Commands) -> None:
     add_layers(check)
     add_stream(check)
     add_measuring(check)
+    add_cluster(check)
     check.add_argument(
         "--junit", type=Path, metavar="FILE", help="also write the outcome as JUnit XML"
     )

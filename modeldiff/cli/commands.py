@@ -20,6 +20,7 @@ from modeldiff.cli.text_reports import (
     report_inspection,
     report_shard,
 )
+from modeldiff.cli.usage.shared_options import chosen_measurer
 from modeldiff.comparison import Comparison
 from modeldiff.errors import InvalidOption
 from modeldiff.extras import require
@@ -78,7 +79,11 @@ def diff_command(options: Namespace, terminal: Terminal) -> None:
     comparison = open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         result = run_diff(
-            comparison, device=options.device, cache=not options.no_cache, progress=progress
+            comparison,
+            device=options.device,
+            measurer=chosen_measurer(options),
+            cache=not options.no_cache,
+            progress=progress,
         )
     _show(result, comparison, options, terminal)
     if not options.no_cache:
@@ -105,7 +110,11 @@ def demo_command(options: Namespace, terminal: Terminal) -> None:
         terminal.line()
     diff_command(
         Namespace(
-            **vars(options), base="demo:base", target="demo:continued", shard=None, layers="auto"
+            **vars(options),
+            **dict.fromkeys(("shard", "on")),
+            base="demo:base",
+            target="demo:continued",
+            layers="auto",
         ),
         terminal,
     )
@@ -151,6 +160,11 @@ def _run_shard(options: Namespace, terminal: Terminal) -> None:
             "--shard can't be combined with --no-cache, --output or options that list tensors.",
             hint="A shard leaves a journal among the results; join combines, lists and writes "
             "them.",
+        )
+    if options.on is not None:
+        raise InvalidOption(
+            "--shard and --on are two ways to divide a diff.",
+            hint="A cluster divides it by itself: leave out --shard.",
         )
     comparison = open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:

@@ -6,10 +6,11 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from types import MappingProxyType
 
 _PASSED_ON = (
     "PATH",
@@ -47,9 +48,16 @@ class ScriptOutcome:
 
 
 def run_script(
-    script: Path, arguments: Sequence[str], content: bytes, *, seconds: float, most_bytes: int
+    script: Path,
+    arguments: Sequence[str],
+    content: bytes,
+    *,
+    seconds: float,
+    most_bytes: int,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> ScriptOutcome:
-    """Run a Python ``script`` by its path, with ``arguments`` and ``content`` on standard input.
+    """Run a Python ``script`` by its path, with ``arguments``, ``content`` on standard input, and
+    the variables of ``environment`` beside what Python needs of this process's.
 
     It has ``seconds`` by the clock, then it is killed; of its output at most ``most_bytes`` are
     read. Other limits it sets itself, once it has imported what it needs. It finds this process's
@@ -65,7 +73,8 @@ def run_script(
             stdout=written,
             stderr=subprocess.DEVNULL,
             env={name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-            | {"TOKENIZERS_PARALLELISM": "false", "PYTHONDONTWRITEBYTECODE": "1"},
+            | {"TOKENIZERS_PARALLELISM": "false", "PYTHONDONTWRITEBYTECODE": "1"}
+            | dict(environment),
         )
         status = None
         try:

@@ -16,13 +16,12 @@ from modeldiff.changes import (
     Pair,
     Progress,
     Shard,
-    measure,
     plan_shards,
-    resolve_device,
 )
 from modeldiff.changes.change import PairId
 from modeldiff.changes.kernels.object_code import are_compiled, kernels
 from modeldiff.changes.layer_chains import Alignment
+from modeldiff.changes.measurer import Measurer, ThisMachine
 from modeldiff.checkpoints.recipes.code_kernels import CODE_KERNELS
 from modeldiff.checkpoints.recipes.coded import has_codes
 from modeldiff.checkpoints.recipes.ggml_blocks import GGML_KERNELS, needs_kernels
@@ -41,6 +40,7 @@ def run_diff(
     comparison: Comparison,
     *,
     device: str = "auto",
+    measurer: Measurer | None = None,
     cache: bool = True,
     progress: Callable[[Progress], None] | None = None,
     on_change: Callable[[Change], None] | None = None,
@@ -54,6 +54,7 @@ def run_diff(
     is finished, those of the journal first, and while another process measures the rows that it
     journals (again, if that one dies before it has finished); ``progress`` is called often and may
     raise ``Cancelled``. Without ``cache`` nothing is read from the cache folder or written to it.
+    ``measurer`` is who measures, by default this machine on ``device``.
 
     Layers meet as ``comparison.layers`` says. Where they meet otherwise than by number,
     ``on_alignment`` is told before the first row that was measured so.
@@ -65,7 +66,13 @@ def run_diff(
     key = comparison.key
     if cache and (stored := load_result(key)) is not None:
         return as_asked(stored, comparison)
-    diff = PairDiff(comparison, device, progress, on_change, on_alignment=on_alignment)
+    diff = PairDiff(
+        comparison,
+        measurer or ThisMachine.on(device),
+        progress,
+        on_change,
+        on_alignment=on_alignment,
+    )
     if not cache:
         return diff.run(None)
     folder = ready_results_folder()
@@ -111,7 +118,7 @@ def run_shard(
     """
     comparison.require_weights()
     key = comparison.key
-    diff = PairDiff(comparison, device, progress, on_change, shard)
+    diff = PairDiff(comparison, ThisMachine.on(device), progress, on_change, shard)
     folder = ready_results_folder()
     tail = JournalTail(journal_path(folder, key, shard), key)
     with measuring_alone(folder, key, shard, diff.waiting(tail)) as question:
@@ -131,7 +138,7 @@ def realigned(
 ) -> ChangeTable:
     """The rows of a whole diff whose layers met by number: the same ones, or, where they show that
     layers should meet by content, those that follow from that, measured now."""
-    diff = PairDiff(comparison, "auto", progress, None)
+    diff = PairDiff(comparison, ThisMachine.on("auto"), progress, None)
     if not diff.align_by_values(changes):
         return changes
     return diff.measured_from(changes, None, 0.0).changes
@@ -221,13 +228,13 @@ class PairDiff:
     def __init__(
         self,
         comparison: Comparison,
-        device: str,
+        measurer: Measurer,
         progress: Callable[[Progress], None] | None,
         on_change: Callable[[Change], None] | None,
         shard: Shard | None = None,
         on_alignment: Callable[[Alignment], None] | None = None,
     ) -> None:
-        self._device = resolve_device(device)
+        self._measurer = measurer
         self._shard = shard
         self._report = progress or (lambda _: None)
         self._on_change = on_change or (lambda _: None)
@@ -277,7 +284,7 @@ class PairDiff:
         if self._shard is None and self.align_by_values(rows.changes):
             earlier_rows = [*rows.changes, *_rows_of(entries, self._pairs)]
             rows = self.measured_from(earlier_rows, journal, rows.seconds)
-        device = ", ".join(dict.fromkeys([*devices, self._device]))
+        device = ", ".join(dict.fromkeys([*devices, self._measurer.device]))
         return replace(rows, device=device)
 
     def _result(self, rows: _Measured) -> Result:
@@ -325,25 +332,22 @@ class PairDiff:
         self._resume_from([change.pair for change in known.values()])
         for change in known.values():
             self._on_change(change)
-        if any(each.status == "compared" for each in missing):
+        if self._measurer.is_here and any(each.status == "compared" for each in missing):
             self._prepare()
-        return MissingRows(known, missing, journal, self._device, earlier, self._on_change)
+        device = self._measurer.device
+        return MissingRows(known, missing, journal, device, earlier, self._on_change)
 
     def _measure(self, rows: MissingRows) -> _Measured:
-        changes = measure(
-            rows.missing,
-            *self._comparison.checkpoints,
-            device=self._device,
-            progress=self._measuring,
-        )
+        base, target = self._comparison.checkpoints
+        changes = self._measurer.measure(base, [(target, rows.missing)], progress=self._measuring)
         with closing(changes):
-            for change in changes:
+            for _, change in changes:
                 rows.add(change)
         return self._rows(rows)
 
     def _rows(self, rows: MissingRows) -> _Measured:
         changes = self.unmeasured.with_measured(rows.finished.values())
-        return _Measured(changes, device=self._device, seconds=rows.seconds)
+        return _Measured(changes, device=self._measurer.device, seconds=rows.seconds)
 
     def _prepare(self) -> None:
         """Compile the kernels where this machine never did: no part of the time it takes to

@@ -192,6 +192,33 @@ WORKER: Final = Variable(
     False,
     yes_or_no,
 )
+RAY: Final = Variable(
+    "MODELDIFF_RAY",
+    _SWITCH,
+    "no",
+    "Lets modeldiff worker measure diffs of 1 GiB and more on the Ray cluster at RAY_ADDRESS. "
+    "Needs MODELDIFF_WORKER=yes.",
+    False,
+    yes_or_no,
+)
+RAY_ADDRESS: Final = Variable(
+    "RAY_ADDRESS",
+    "HOST:PORT",
+    "none",
+    "The head of the running Ray cluster that diff --on ray uses, and modeldiff worker with "
+    "MODELDIFF_RAY.",
+    "",
+    word,
+)
+RAY_WITHOUT_TOKEN: Final = Variable(
+    "MODELDIFF_RAY_WITHOUT_TOKEN",
+    _SWITCH,
+    "no",
+    "Uses a Ray cluster that asks nobody for a token. Whoever reaches such a cluster can run code "
+    "on all its machines.",
+    False,
+    yes_or_no,
+)
 LOGIN: Final = Variable(
     "MODELDIFF_LOGIN",
     "names, addresses or groups, as: ada@example.org, @example.org, group:research",
@@ -270,6 +297,7 @@ SETTINGS: Final[tuple[Variable[Any], ...]] = (
     *(ROOTS, ALLOW_ALL_PATHS, HUB, STORES, MOST_DOWNLOAD),
     *(LOGIN, LOGIN_HEADER),
     *(MOST_QUEUED, MOST_QUEUED_PER_USER, WORKER),
+    *(RAY, RAY_ADDRESS, RAY_WITHOUT_TOKEN),
     *(METRICS_ADDRESS, LOG),
     *(CACHE, SHARED, CACHE_SIZE, CACHE_DAYS, KERNELS, GALLERY_FOLDER),
     *(MOST_HEADER_BYTES, MOST_TENSORS, MOST_FILES, MOST_NAME_BYTES, MOST_OPENING_SECONDS),

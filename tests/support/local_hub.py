@@ -204,6 +204,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self.hub.sent += len(part)
 
 
+def _bases(repository: Path) -> list[str]:
+    """The tags that the Hub gives a model whose card names what it was made of."""
+    card = repository / "README.md"
+    named = re.findall(r"^base_model: *(\S+)$", card.read_text(), re.M) if card.exists() else []
+    return [f"base_model:{kind}{name}" for name in named for kind in ("", "finetune:")]
+
+
 class _Hub(_Handler):
     def answer(self, path: str, token: str) -> None:
         if self.hub.login and not re.match(r"/(api/|[^/]+/[^/]+/resolve/)", path):
@@ -308,7 +315,8 @@ class _Hub(_Handler):
         self.send(answer.status or 500, content, headers)
 
     def list_models(self, token: str) -> None:
-        """Repositories whose names hold the words that are searched for, as the Hub lists them."""
+        """Repositories whose names hold the words that are searched for, of the owner and with the
+        tag that are asked for, as the Hub lists them."""
         asked = {key: values[0] for key, values in parse_qs(urlsplit(self.path).query).items()}
         names = sorted(
             f"{folder.parent.name}/{folder.name}"
@@ -316,9 +324,12 @@ class _Hub(_Handler):
             if "@" not in folder.name
         )
         found = [
-            {"id": name, "modelId": name, "tags": ["safetensors"]}
+            {"id": name, "modelId": name, "tags": tags}
             for name in names
-            if asked.get("search", "").lower() in name.lower()
+            if (tags := ["safetensors", *_bases(self.hub.root / name)])
+            and asked.get("search", "").lower() in name.lower()
+            and asked.get("author", name.partition("/")[0]) == name.partition("/")[0]
+            and asked.get("filter", "safetensors") in tags
             and (name not in self.hub.private or token)
         ]
         page = self.hub.page

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import constants
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,11 +24,12 @@ from modeldiff.changes.backends.cpu import CpuBackend
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
+from modeldiff.checkpoints.hub.tunes import tunes_of
 from modeldiff.checkpoints.local.reader import LocalReader
 from modeldiff.cli import main
 from modeldiff.comparison import Comparison
 from modeldiff.drawings.report.fleet import fleet_report_html
-from modeldiff.errors import Cancelled, InvalidOption
+from modeldiff.errors import Cancelled, HubUnreachable, InvalidOption
 from modeldiff.findings.conditions.expression import parse_condition
 from modeldiff.model import Model
 from modeldiff.results import list_results, load_result, run_diff
@@ -42,6 +44,7 @@ from modeldiff.results.fleet.rows import (
     fleets_of,
 )
 from modeldiff.results.fleet.targets import read_targets
+from tests.support.local_hub import LocalHub
 from tests.support.results import cache_at, write_model
 from tests.support.slow_statistics import encode
 from tests.support.small_checkpoints import Stored, normal, write_checkpoint
@@ -126,7 +129,7 @@ class TestTogether:
                 "modeldiff.changes.backends.cpu.bracket_of", lambda *_: Bracket(1 << 16, 1 << 16)
             )
         backend = CpuBackend(threads, chunk) if chunk else CpuBackend(threads)
-        monkeypatch.setattr("modeldiff.changes.engine.engine.backend_for", lambda _: backend)
+        monkeypatch.setattr("modeldiff.changes.engine.engine.backend_for", lambda *_: backend)
         sides = {
             "base": varied(0, "BF16", "BF16", "F32"),
             "same types": varied(1, "BF16", "BF16", "F32"),
@@ -407,3 +410,69 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"error: {tmp_path / 'no'}" in printed.err
     with pytest.raises(SystemExit):
         main(["fleet", str(tmp_path / "base"), targets[0], "--sort", "medain_pct"])
+
+
+def test_shards_of_a_fleet_measure_each_target_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets = models(tmp_path, 3)
+    fleet = ["fleet", str(tmp_path / "base"), *targets]
+    for number in (2, 1, 4, 3):
+        assert main([*fleet, "--shard", f"{number}/4"]) == 0
+        measured = len(list_results())
+        assert measured == {2: 1, 1: 1, 4: 2, 3: 3}[number]
+        assert f"→ {0 if number == 1 else 1} target" in capsys.readouterr().out
+    assert main(fleet) == 0
+    shown = capsys.readouterr().out
+    assert "3 targets" in shown and "All results were kept before." in shown
+
+
+class TestOfAnAuthor:
+    @pytest.fixture
+    def hub(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "huggingface"))
+        with LocalHub(tmp_path / "hub") as hub:
+            monkeypatch.setenv("HF_ENDPOINT", hub.url)
+            write_model(hub.root / "them/base", seed=1)
+            for name, base in (("one", "them/base"), ("two", "them/base"), ("other", "x/y")):
+                folder = write_model(hub.root / "us" / name, seed=1, change=0.01)
+                (folder / "README.md").write_text(f"---\nbase_model: {base}\n---\n")
+            (hub.root / "them/base/README.md").write_text("---\nbase_model: them/base\n---\n")
+            yield hub
+
+    def test_what_its_cards_name(self, hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+        assert tunes_of("them/base", "us") == ("us/one", "us/two")
+        assert main(["fleet", "them/base", "--author", "us", "--json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert [row["target"] for row in document["pairs"]] == ["us/one", "us/two"]
+
+    @pytest.mark.parametrize(
+        ("base", "owner", "says"),
+        [
+            ("demo:base", "us", "knows nothing"),
+            ("them/base", "us&filter=x", "no name of an owner"),
+            ("them/base", "nobody", "no model at the Hub"),
+        ],
+    )
+    def test_what_can_have_none(self, hub: LocalHub, base: str, owner: str, says: str) -> None:
+        with pytest.raises(InvalidOption, match=says):
+            tunes_of(base, owner)
+
+    def test_an_answer_is_not_taken_for_granted(self, hub: LocalHub) -> None:
+        tags = ["base_model:them/base"]
+        hub.page = json.dumps(
+            [
+                {"id": "us/fine", "tags": tags},
+                {"id": "others/one", "tags": tags},
+                {"id": "us/untagged", "tags": ["base_model:x/y"]},
+                {"id": "../../etc", "tags": tags},
+                {"id": 1, "tags": tags},
+                None,
+            ]
+        ).encode()
+        assert tunes_of("them/base", "us") == ("us/fine",)
+        for page in (b"{}", b"<html>", b"[" * 100_000):
+            hub.page = page
+            with pytest.raises(HubUnreachable, match="not as a Hub does"):
+                tunes_of("them/base", "us")

@@ -317,7 +317,7 @@ class TestJoin:
         self, comparison: Comparison, results: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         whole = run_diff(comparison)
-        monkeypatch.setattr("modeldiff.results.diff.measure", None)
+        monkeypatch.setattr("modeldiff.changes.measurer.measure_together", None)
         assert join_shards(comparison) == whole
         parts = [run_shard(comparison, Shard(number=n, count=3)) for n in (1, 2, 3)]
         assert {part.journal for part in parts} == {None}

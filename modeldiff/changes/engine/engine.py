@@ -84,6 +84,7 @@ def measure_together(
     targets: Sequence[tuple[Checkpoint, Sequence[Pair]]],
     *,
     device: str = "auto",
+    threads: int | None = None,
     progress: ReportProgress | None = None,
 ) -> Generator[tuple[int, Change], None, None]:
     """``measure`` for several targets of one ``base``, each with its pairs: what several need of
@@ -91,9 +92,10 @@ def measure_together(
 
     Pairs with the same tensor of base come together, in the first target's order. ``progress``
     counts base's bytes once where they are read once. Each target takes memory for its largest
-    tensor's histogram and sums; buffers are those of one. Raises as ``measure`` does.
+    tensor's histogram and sums; buffers are those of one. ``threads`` is how many the CPU takes, by
+    default one for each core. Raises as ``measure`` does.
     """
-    return _Walk(base, targets, backend_for(device), progress).changes()
+    return _Walk(base, targets, backend_for(device, threads), progress).changes()
 
 
 class _Walk:

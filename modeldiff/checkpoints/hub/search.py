@@ -81,11 +81,11 @@ def _names(answer: Any) -> Iterator[str]:
         raise ValueError("it is no list")
     for entry in answer[:MOST_FOUND]:
         name = entry.get("id") if isinstance(entry, dict) else None
-        if isinstance(name, str) and _is_repository(name):
+        if isinstance(name, str) and is_repository(name):
             yield name
 
 
-def _is_repository(name: str) -> bool:
+def is_repository(name: str) -> bool:
     """Whether a name is one of a repository, and of nothing that lies here."""
     try:
         reference = parse_reference(name)

@@ -13,6 +13,7 @@ from modeldiff.cli.check.words import report_check
 from modeldiff.cli.opening import open_both
 from modeldiff.cli.progress_bar import ProgressBar
 from modeldiff.cli.terminal import Terminal
+from modeldiff.cli.usage.shared_options import chosen_measurer
 from modeldiff.findings.conditions.check import Verdict, require_matches, run_check
 from modeldiff.results import require_writable, run_diff, write_file
 
@@ -29,7 +30,11 @@ def check_command(options: Namespace, terminal: Terminal) -> int:
     require_matches(comparison.pairs, options.only)
     with ProgressBar(terminal, sys.stderr) as progress:
         result = run_diff(
-            comparison, device=options.device, cache=not options.no_cache, progress=progress
+            comparison,
+            device=options.device,
+            measurer=chosen_measurer(options),
+            cache=not options.no_cache,
+            progress=progress,
         )
     check = run_check(result.changes, options.fail_if, only=options.only, allow=options.allow)
     if options.junit is not None:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modeldiff.cli.usage.shared_options import (
+    add_cluster,
     add_json,
     add_layers,
     add_quiet,
     column_among,
     condition_on,
     row_count,
+    shard,
 )
 
 if TYPE_CHECKING:
@@ -25,12 +27,26 @@ def add_fleet(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "targets",
         metavar="TARGET",
-        nargs="+",
+        nargs="*",
         help="a checkpoint; a folder, for all checkpoints directly below it; or @FILE, a list with "
         "a reference a line",
     )
+    command.add_argument(
+        "--author",
+        metavar="NAME",
+        help="also all models of this owner at the Hub whose cards name BASE (owner/name) as what "
+        "they were made of",
+    )
+    command.add_argument(
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="only the I-th of N runs of the targets: run all N, on any machines that share the "
+        "targets and the results folder (MODELDIFF_CACHE), then once without it for the table",
+    )
     add_layers(command)
     command.add_argument("--device", default="auto", help="where to measure, as for diff")
+    add_cluster(command)
     command.add_argument(
         "--filter",
         type=_filter,

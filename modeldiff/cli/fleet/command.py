@@ -11,6 +11,7 @@ from modeldiff.cli.opening import open_one
 from modeldiff.cli.progress_bar import ProgressBar
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import table_lines
+from modeldiff.cli.usage.shared_options import chosen_measurer
 from modeldiff.extras import require
 from modeldiff.results import require_writable, write_file
 from modeldiff.results.fleet.files import (
@@ -21,7 +22,7 @@ from modeldiff.results.fleet.files import (
 )
 from modeldiff.results.fleet.measuring import run_fleet
 from modeldiff.results.fleet.rows import Fleet, chosen_fleet_rows
-from modeldiff.results.fleet.targets import read_targets
+from modeldiff.results.fleet.targets import read_targets, shard_of_targets
 from modeldiff.results.housekeeping.pruning import prune_daily
 from modeldiff.text.formatting import counted, format_bytes
 
@@ -33,7 +34,7 @@ def fleet_command(options: Namespace, terminal: Terminal) -> int:
     code is 1 where there is such."""
     if options.output is not None:
         _require_output(options.output)
-    targets = read_targets(options.targets, options.base)
+    targets = _targets(options)
     base = open_one(options.base, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         measured = run_fleet(
@@ -41,6 +42,7 @@ def fleet_command(options: Namespace, terminal: Terminal) -> int:
             targets,
             layers=options.layers,
             device=options.device,
+            measurer=chosen_measurer(options),
             open_model=lambda reference: open_one(reference, terminal),
             progress=progress,
         )
@@ -65,6 +67,18 @@ def fleet_command(options: Namespace, terminal: Terminal) -> int:
         terminal.error(f"error: {failure.target}: {failure.message}")
     prune_daily()
     return 1 if fleet.failures else 0
+
+
+def _targets(options: Namespace) -> tuple[str, ...]:
+    named: tuple[str, ...] = ()
+    if options.author is not None:
+        # Late: it brings the Hub's client.
+        from modeldiff.checkpoints.hub.tunes import tunes_of
+
+        named = tunes_of(options.base, options.author)
+    if options.targets or not named:
+        named = tuple(dict.fromkeys((*read_targets(options.targets, options.base), *named)))
+    return named if options.shard is None else shard_of_targets(named, options.shard)
 
 
 def _require_output(path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from modeldiff.changes import Shard
+    from modeldiff.changes.measurer import Measurer
     from modeldiff.findings.conditions.expression import ColumnKind, Condition
 
 _Value = TypeVar("_Value")
@@ -62,6 +63,26 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="neither use nor keep results; an interrupted diff then starts over",
     )
+
+
+def add_cluster(command: argparse.ArgumentParser) -> None:
+    """A cluster that measures."""
+    command.add_argument(
+        "--on",
+        choices=("ray",),
+        help="measure on the Ray cluster that runs at RAY_ADDRESS (HOST:PORT), from one of its "
+        "nodes; --device cuda then gives each task a card, auto is the CPU",
+    )
+
+
+def chosen_measurer(options: argparse.Namespace) -> Measurer | None:
+    """The cluster that ``--on`` chose; None for this machine. Raises ``InvalidOption`` for a
+    ``--device`` that can't be said of it."""
+    if options.on is None:
+        return None
+    from modeldiff.changes.cluster.ray_measurer import RayCluster
+
+    return RayCluster.on(options.device)
 
 
 def add_stream(command: argparse.ArgumentParser) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 
-from modeldiff.changes import Progress, measure_together, resolve_device
+from modeldiff.changes import Progress
 from modeldiff.changes.engine.tensor_files import physical_memory
 from modeldiff.changes.layer_chains import LayerMatching
+from modeldiff.changes.measurer import Measurer, ThisMachine
 from modeldiff.checkpoints import without_credentials
 from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, ModeldiffError, ResultError
@@ -38,6 +39,7 @@ def run_fleet(
     *,
     layers: LayerMatching = "auto",
     device: str = "auto",
+    measurer: Measurer | None = None,
     open_model: Callable[[str], Model] = Model.open,
     progress: _Report | None = None,
     on_row: Callable[[FleetRow], None] | None = None,
@@ -47,17 +49,17 @@ def run_fleet(
 
     Pairs whose result is kept are not measured, and of those that were interrupted only what their
     journals lack is read. A target that cannot be opened, paired or read becomes a failure and
-    stops no other. ``layers`` and ``device`` are as for a diff. ``open_model`` opens a reference.
-    ``progress`` is called often, counts over the group that is measured, and may raise
+    stops no other. ``layers``, ``device`` and ``measurer`` are as for a diff. ``open_model`` opens
+    a reference. ``progress`` is called often, counts over the group that is measured, and may raise
     ``Cancelled``; ``on_row`` gets each row when its result is kept.
 
     Raises ``NoWeights`` where base is a config alone, ``ResultError`` where the cache folder can't
     be written to, ``InvalidOption`` for a device that is not here, and what ``progress`` raises.
     """
-    resolve_device(device)
+    measurer = measurer or ThisMachine.on(device)
     Comparison(base, base).require_weights()
     fleet = _FleetRun(
-        base, layers, device, progress or (lambda _: None), on_row or (lambda _: None)
+        base, layers, measurer, progress or (lambda _: None), on_row or (lambda _: None)
     )
     for target in targets:
         fleet.take(target, open_model)
@@ -124,11 +126,11 @@ class _FleetRun:
         self,
         base: Model,
         layers: LayerMatching,
-        device: str,
+        measurer: Measurer,
         report: _Report,
         on_row: Callable[[FleetRow], None],
     ) -> None:
-        self._base, self._layers, self._device = base, layers, device
+        self._base, self._layers, self._measurer = base, layers, measurer
         self._report, self._on_row = report, on_row
         self._rows: dict[str, FleetRow] = {}
         self._failures: dict[str, FleetFailure] = {}
@@ -193,10 +195,9 @@ class _FleetRun:
             known = [change.pair.nbytes for each in begun for change in each.rows.finished.values()]
             together.begin(known)
             apart = sum(pair.nbytes for each in begun for pair in each.rows.missing)
-            changes = measure_together(
+            changes = self._measurer.measure(
                 self._base.checkpoint,
                 [(each.wanted.comparison.target.checkpoint, each.rows.missing) for each in begun],
-                device=self._device,
                 progress=together.of_group,
             )
             try:
@@ -219,7 +220,7 @@ class _FleetRun:
         comparison, key = wanted.comparison, wanted.comparison.key
         begun = None
         with self._noting_failure(wanted.target):
-            diff = PairDiff(comparison, self._device, together.of_pair, None)
+            diff = PairDiff(comparison, self._measurer, together.of_pair, None)
             folder = ready_results_folder()
             waiting = diff.waiting(JournalTail(journal_path(folder, key), key))
             question = stack.enter_context(measuring_alone(folder, key, None, waiting))
@@ -235,7 +236,7 @@ class _FleetRun:
             together = _Together(self._report)
             try:
                 result = run_diff(
-                    wanted.comparison, device=self._device, progress=together.of_group
+                    wanted.comparison, measurer=self._measurer, progress=together.of_group
                 )
             finally:
                 self._bytes_read += together.bytes_read

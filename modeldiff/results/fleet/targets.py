@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from modeldiff.changes import Shard
 from modeldiff.checkpoints import parse_reference
 from modeldiff.checkpoints.local.surroundings import MOST_FOLDERS, holds_weights, weights_below
 from modeldiff.errors import InvalidOption, InvalidReference
@@ -45,6 +46,15 @@ def read_targets(arguments: Sequence[str], base: str) -> tuple[str, ...]:
             "No target is named.", hint="Name checkpoints, a folder of them, or @FILE."
         )
     return tuple(targets)
+
+
+def shard_of_targets(targets: Sequence[str], shard: Shard) -> tuple[str, ...]:
+    """The ``shard``'s run of neighbours among ``targets``, in runs of about equal length; empty
+    where there are more shards than targets."""
+    first, last = (
+        len(targets) * number // shard.count for number in (shard.number - 1, shard.number)
+    )
+    return tuple(targets[first:last])
 
 
 def _meant_by(argument: str) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Measuring on many machines: tasks that travel, what a node makes of them, and the cluster."""

@@ -1,0 +1,265 @@
+"""What happens on a real Ray cluster on loopback, told as JSON: run by ``scripts.ray_nodes``.
+
+One cluster for all scenes, as it takes long to start. Node 2 has a copy of the target of its own,
+node 3 sees the same disk as the driver.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from modeldiff.changes import Change
+from modeldiff.changes.cluster import ray_measurer
+from modeldiff.changes.cluster.ray_cluster import connected_ray
+from modeldiff.changes.cluster.ray_measurer import RayCluster
+from modeldiff.changes.cluster.tasks import remote_task
+from modeldiff.comparison import Comparison
+from modeldiff.errors import Cancelled, ModeldiffError
+from modeldiff.model import Model
+from modeldiff.results import load_result, run_diff
+from modeldiff.results.fleet.measuring import run_fleet
+from scripts.ray_nodes import RayNodes, ray_head
+from tests.support.results import cache_at
+from tests.support.slow_statistics import encode
+from tests.support.small_checkpoints import normal, write_checkpoint
+from tests.unit.test_sharding import same
+
+_PORT, _OPEN_PORT = 6391, 6392
+_HEAD, _COPY, _SHARED = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+_TENSORS, _ELEMENTS = 120, 3_000
+_TASK_BYTES = 5 * 2 * 4 * _ELEMENTS
+"""Five pairs."""
+_SECONDS = 120
+
+
+class Scenes:
+    """The pair, the cluster that measures it, and what plain measuring gives."""
+
+    def __init__(self, folder: Path, nodes: RayNodes) -> None:
+        self.folder, self.nodes = folder, nodes
+        self.comparison = Comparison.open(str(folder / "base"), str(folder / "target"))
+        self.plain = run_diff(self.comparison, device="cpu", cache=False)
+        self.cluster = RayCluster("cpu", _TASK_BYTES)
+        self.submitted = 0
+        submit = remote_task
+
+        def counted(run: Any, *arguments: Any, **options: Any) -> Any:
+            self.submitted += len(run)
+            return submit(run, *arguments, **options)
+
+        vars(ray_measurer)["remote_task"] = counted
+
+    def run(self, at_row: Callable[[int], None] | None = None, **options: Any) -> dict[str, Any]:
+        """A diff on the cluster; ``at_row`` is called with the number of each row."""
+        rows: list[Change] = []
+        self.submitted = 0
+
+        def on_change(change: Change) -> None:
+            rows.append(change)
+            if at_row is not None:
+                at_row(len(rows))
+
+        started = time.monotonic()
+        result = run_diff(self.comparison, measurer=self.cluster, on_change=on_change, **options)
+        return {
+            "equal": same(result, self.plain),
+            "rows": len(rows),
+            "twice": len(rows) - len({change.pair.id for change in rows}),
+            "submitted": self.submitted,
+            "device": result.header.device,
+            "seconds": round(time.monotonic() - started, 1),
+        }
+
+    def worker_killed(self) -> dict[str, Any]:
+        """A process that measures dies, once."""
+        killed = []
+
+        def at_row(number: int) -> None:
+            if number == 30:
+                pids = [
+                    each.pid
+                    for each in psutil.process_iter()
+                    if any("_measure_on_node" in word for word in _words(each))
+                ]
+                for pid in pids[:1]:
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
+
+        return {**self.run(at_row, cache=False), "killed": len(killed)}
+
+    def cancelled(self) -> dict[str, Any]:
+        """Somebody stops the diff, and asks for it again later."""
+
+        def stop(number: int) -> None:
+            if number == 40:
+                raise Cancelled("stopped")
+
+        try:
+            self.run(stop)
+        except Cancelled:
+            before = self.submitted
+            idle = _until(lambda: self._idle(), 30)
+            kept = load_result(self.comparison.key) is None
+            return {**self.run(), "before": before, "idle": idle, "unfinished": kept}
+        return {}
+
+    def _idle(self) -> bool:
+        ray = connected_ray()
+        return bool(ray.available_resources().get("CPU") == ray.cluster_resources().get("CPU"))
+
+    def files_of_a_node(self, change: Callable[[Path], None]) -> dict[str, Any]:
+        """The copy that node 2 has is another, or is gone."""
+        copy, kept = self.folder / "copy", self.folder / "kept"
+        shutil.copytree(copy, kept, dirs_exist_ok=True)
+        try:
+            change(copy)
+            self.run(cache=False)
+        except ModeldiffError as error:
+            return {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+        finally:
+            for file in kept.iterdir():
+                shutil.copy2(file, copy)
+        return {}
+
+    def node_killed(self) -> dict[str, Any]:
+        """A whole node dies."""
+
+        def at_row(number: int) -> None:
+            if number == 30:
+                self.nodes.kill(_SHARED)
+
+        return self.run(at_row, cache=False)
+
+    def fleet(self) -> dict[str, Any]:
+        """Several targets of one base."""
+        targets = [str(self.folder / "target"), str(self.folder / "other")]
+        with cache_at(self.folder / "fleet here"):
+            here = run_fleet(Model.open(str(self.folder / "base")), targets, device="cpu")
+        self.submitted = 0
+        with cache_at(self.folder / "fleet there"):
+            base = Model.open(str(self.folder / "base"))
+            there = run_fleet(base, targets, measurer=self.cluster)
+        return {
+            "equal": there == here,
+            "submitted": self.submitted,
+            "bytes": [there.bytes_read, there.bytes_apart],
+        }
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        words: list[str] = process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
+        return []
+    return words
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def write_models(folder: Path) -> None:
+    """A base, two targets and a copy of the first."""
+    for seed, name in enumerate(("base", "target", "other")):
+        tensors = {
+            f"tensor.{at}": (
+                "F32",
+                encode(normal(_ELEMENTS, at) + 0.01 * seed * normal(_ELEMENTS, 1000 * seed), "F32"),
+            )
+            for at in range(_TENSORS)
+        }
+        write_checkpoint(folder / name, tensors, 3)
+    shutil.copytree(folder / "target", folder / "copy")
+
+
+def command(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """``modeldiff`` with these arguments."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "modeldiff", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """How a command ended."""
+    output, errors = process.communicate(timeout=_SECONDS)
+    return {"status": process.returncode, "output": output, "errors": errors}
+
+
+def changed(copy: Path) -> None:
+    """Other values in the last file, of the same size, at the same time."""
+    file = copy / "model-00003-of-00003.safetensors"
+    times = file.stat()
+    content = bytearray(file.read_bytes())
+    content[-4 * _ELEMENTS :] = bytes(4 * _ELEMENTS)
+    file.write_bytes(content)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def gone(copy: Path) -> None:
+    """No last file."""
+    (copy / "model-00003-of-00003.safetensors").unlink()
+
+
+def play(folder: Path) -> dict[str, Any]:
+    """All scenes, by name."""
+    write_models(folder)
+    told: dict[str, Any] = {}
+    with ray_head(_PORT, folder) as nodes:
+        nodes.await_started(_HEAD)
+        nodes.start(_COPY, mounts=[(folder / "copy", folder / "target")])
+        nodes.start(_SHARED)
+        pair = (str(folder / "base"), str(folder / "target"))
+        with ray_head(_OPEN_PORT, folder, with_token=False) as unsafe:
+            told["open"] = ended(command(unsafe.environment(), "diff", *pair, "--on", "ray"))
+        nodes.await_started(_COPY, _SHARED)
+        asks = {
+            "token": command(
+                nodes.environment() | {"RAY_AUTH_TOKEN": "f" * 64}, "diff", *pair, "--on", "ray"
+            ),
+            "nobody": command(
+                nodes.environment() | {"RAY_ADDRESS": "127.0.0.1:9"}, "diff", *pair, "--on", "ray"
+            ),
+            "starts": command(
+                nodes.environment() | {"RAY_ADDRESS": "local"}, "diff", *pair, "--on", "ray"
+            ),
+        }
+        os.environ.update(nodes.environment())
+        ray = connected_ray()
+        scenes = Scenes(folder, nodes)
+        told["nodes"] = _until(lambda: ray.cluster_resources().get("CPU", 0) == 2, _SECONDS)
+        told["whole"] = scenes.run(cache=False)
+        asks["json"] = command(nodes.environment(), "diff", *pair, "--on", "ray", "--json")
+        told |= {name: ended(process) for name, process in asks.items()}
+        told["fleet"] = scenes.fleet()
+        told["worker killed"] = scenes.worker_killed()
+        told["changed"] = scenes.files_of_a_node(changed)
+        told["gone"] = scenes.files_of_a_node(gone)
+        told["mended"] = scenes.run(cache=False)
+        told["cancelled"] = scenes.cancelled()
+        told["node killed"] = scenes.node_killed()
+        ray.shutdown()
+    return told
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(json.dumps(play(Path(sys.argv[1]))))
