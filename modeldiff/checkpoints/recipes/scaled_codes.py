@@ -25,6 +25,12 @@ from modeldiff.checkpoints.recipes.code_kernels import (
 )
 from modeldiff.checkpoints.recipes.groups import GroupNumbers, Groups, SameOfAll, read_all, read_raw
 from modeldiff.checkpoints.recipes.small_floats import E2M1, table8
+from modeldiff.checkpoints.recipes.stored_codes import (
+    CodeGrid,
+    CodeKind,
+    StoredCodes,
+    bytes_beside,
+)
 from modeldiff.checkpoints.tensor import Fill, TensorInfo, TensorUnreadable
 
 Rounding = Literal["F32", "F16", "BF16"]
@@ -32,6 +38,13 @@ Rounding = Literal["F32", "F16", "BF16"]
 _TABLE, _UNSIGNED, _SIGNED, _E4M3 = 0, 1, 2, 3
 _KINDS = {"unsigned": _UNSIGNED, "signed": _SIGNED, "F8_E4M3": _E4M3}
 NO_ZEROS = SameOfAll(0.0)
+_HANDED_OUT: dict[tuple[Packing, int], CodeKind] = {
+    ("octets", 8): "8 bits",
+    ("low nibbles", 4): "4 bits",
+    ("high nibbles", 4): "4 bits, high first",
+    ("quarters", 2): "2 bits",
+}
+"""The ways in which codes lie that are of use to others as they are."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +158,15 @@ def read_order(read: Fill, tensor: TensorInfo, grid: Grid) -> npt.NDArray[np.uin
     return None if np.array_equal(order, runs) else order.astype(np.uint32)
 
 
+def _stands_for(coding: Coding, table: Float32s) -> Float32s:
+    """What a code stands for, 256 numbers, whichever way the kernels find it."""
+    if coding.kind == _UNSIGNED:
+        return np.arange(256, dtype=np.float32)
+    if coding.kind == _SIGNED:
+        return np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float32)
+    return table8("F8_E4M3") if coding.kind == _E4M3 else table
+
+
 class Arithmetic:
     """Codes in bytes to values, with what never changes for a tensor at hand."""
 
@@ -157,7 +179,7 @@ class Arithmetic:
         order: npt.NDArray[np.uint32] | None,
         factor: float = 1.0,
     ) -> None:
-        self._bits, self._kind, self._table = coding.bits, coding.kind, table
+        self._bits, self._kind, self.table = coding.bits, coding.kind, table
         self._grid, self._order, self._factor = grid, order, np.float32(factor)
         self._unpacker = Unpacker(coding.packing, coding.bits)
         kernels = CODE_KERNELS.load()
@@ -215,7 +237,7 @@ class Arithmetic:
                 grid.columns,
                 grid.block_rows,
                 grid.block_columns,
-                self._table.ctypes.data,
+                self.table.ctypes.data,
                 scales,
                 zeros,
                 values,
@@ -236,6 +258,7 @@ class _Decoder:
         read: Fill,
     ) -> None:
         self._codes, self._bits, self._grid = recipe.codes, recipe.coding.bits, recipe.grid
+        self._recipe = recipe
         self._arithmetic, self._scales, self._zeros = arithmetic, scales, zeros
         self._read, self._scratch = read, TileScratch()
 
@@ -247,3 +270,40 @@ class _Decoder:
         groups = self._grid.groups(first, last)
         numbers = self._scales(*groups), self._zeros(*groups)
         self._arithmetic.fill(stored, first, last, numbers, out)
+
+    @property
+    def kind(self) -> CodeKind | None:
+        """As ``CodeReader`` has it."""
+        recipe = self._recipe
+        if recipe.order is not None or recipe.factor != 1:
+            return None
+        return _HANDED_OUT.get((recipe.coding.packing, recipe.coding.bits))
+
+    def read_codes(self, first: int, last: int, out: memoryview) -> StoredCodes | None:
+        """As ``CodeReader`` has it."""
+        recipe, grid = self._recipe, self._grid
+        begin, end = first * self._bits // 8, -(-last * self._bits // 8)
+        groups = grid.groups(first, last)
+        if self.kind is None or end - begin + bytes_beside(groups[1] - groups[0]) > len(out):
+            return None
+        self._read(self._codes, begin, out[: end - begin])
+        scales, zeros = self._scales(*groups), self._zeros(*groups)
+
+        def decode(stored: CodeBytes, values: memoryview) -> None:
+            self._arithmetic.fill(stored, first, last, (scales, zeros), values)
+
+        return StoredCodes(
+            self.kind,
+            end - begin,
+            decode,
+            _stands_for(recipe.coding, self._arithmetic.table),
+            CodeGrid(
+                grid.columns,
+                grid.block_rows,
+                grid.block_columns,
+                first % (grid.columns * grid.block_rows),
+            ),
+            scales,
+            zeros if recipe.zeros != NO_ZEROS else zeros[:0],
+            recipe.rounding,
+        )
