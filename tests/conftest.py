@@ -31,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HF_HOME"] = str(caches / "huggingface")
     os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["TRITON_INTERPRET"] = "1"  # kernels on tensors of the processor, by NumPy
     for name in (
         *("MODELDIFF_ROOTS", "MODELDIFF_GALLERY", "MODELDIFF_HUB"),
         *("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE"),

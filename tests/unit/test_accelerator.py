@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 
-from modeldiff.changes import Statistics, Sums, measure
+from modeldiff.changes import measure
 from modeldiff.changes.backends import torch_backend as accelerator_module
 from modeldiff.changes.backends import torch_kernels
 from modeldiff.changes.backends.cpu import CpuWorker
 from modeldiff.changes.backends.torch_backend import TorchBackend, TorchWorker
-from modeldiff.changes.backends.torch_kernels import divides_exactly
 from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair
 from modeldiff.changes.engine.engine import walk
 from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import Checkpoint
-from tests.support.slow_statistics import SUMS_TOLERANCE, encode
+from tests.support.same_statistics import expect_same
+from tests.support.slow_statistics import encode
 from tests.support.small_checkpoints import normal, open_pair, pairs_by_name
 from tests.support.stored_values import StoredPair, stored_pairs
 
@@ -34,26 +33,6 @@ def load(worker: TorchWorker | CpuWorker, pair: StoredPair) -> tuple[DtypePair, 
     worker.base[: len(pair.base)] = pair.base
     worker.target[: len(pair.target)] = pair.target
     return types, types.elements(len(pair.base))
-
-
-def expect_same(found: Statistics, wanted: Statistics) -> None:
-    """Bit for bit where order cannot matter, within a millionth where sums are rounded."""
-    assert found.sums is not None
-    assert wanted.sums is not None
-    for field in fields(Sums):
-        one, other = getattr(found.sums, field.name), getattr(wanted.sums, field.name)
-        if isinstance(other, int):
-            assert one == other, field.name
-        elif field.name == "product":
-            scale = math.sqrt(wanted.sums.base_squared) * math.sqrt(wanted.sums.target_squared)
-            assert abs(one - other) <= SUMS_TOLERANCE * scale
-        else:
-            assert math.isclose(one, other, rel_tol=SUMS_TOLERANCE), field.name
-    assert found.histogram == wanted.histogram
-    for name in ("median_pct", "p05_pct", "p25_pct", "p75_pct", "p95_pct", "p99_pct"):
-        assert getattr(found, name) == getattr(wanted, name), name
-    for name in ("unchanged_pct", "sign_flip_pct", "base_zero_pct", "resolution_pct"):
-        assert getattr(found, name) == getattr(wanted, name), name
 
 
 @given(stored_pairs())
@@ -130,6 +109,32 @@ def test_out_of_memory_halves_the_slice_and_goes_on(
         expect_same(change.statistics, other.statistics)
 
 
+def test_where_not_even_a_leaf_fits_the_cpu_takes_the_rest(
+    opened: tuple[Checkpoint, Checkpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a chunk whose first slices did fit, too."""
+    pairs = pairs_by_name(*opened)
+    wanted = list(measure(pairs, *opened, device="cpu"))
+    really = torch_kernels.measure_slice
+    calls = 0
+
+    def less_and_less(*arguments: Any) -> object:
+        nonlocal calls
+        calls += 1
+        if calls > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate much.")
+        return really(*arguments)
+
+    monkeypatch.setattr(accelerator_module, "measure_slice", less_and_less)
+    monkeypatch.setattr(TorchWorker, "_can_compute", lambda _, types: types.precision == "float32")
+    changes = list(walk(pairs, *opened, TorchBackend("cpu", 2 * LEAF, small=-1)))
+    assert calls > 4
+    for change, other in zip(changes, wanted, strict=True):
+        assert change.statistics is not None
+        assert other.statistics is not None
+        expect_same(change.statistics, other.statistics)
+
+
 def test_other_errors_are_not_taken_for_want_of_memory(
     opened: tuple[Checkpoint, Checkpoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +155,3 @@ def test_without_float64_on_the_device_the_cpu_does_it(
     for chunk_bytes in (LEAF * 8, 32 << 20):
         changes = list(walk(pairs, *opened, TorchBackend("cpu", chunk_bytes, small=-1)))
         assert changes[4] == wanted[4]
-
-
-def test_the_processor_divides_exactly() -> None:
-    assert divides_exactly("cpu")

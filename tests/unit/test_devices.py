@@ -40,7 +40,7 @@ class TestAnAcceleratorThatSeemsToBeThere:
         monkeypatch.setattr(devices_module, "_accelerators", lambda: ["cuda:0", "cuda:1"])
 
     def test_it_can_be_chosen(self) -> None:
-        assert available_devices() == ("cpu", "cuda:0", "cuda:1")
+        assert available_devices() == ("cpu", "cuda:0", "cuda:1", "all")
 
     def test_auto_takes_the_first_that_works(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(devices_module, "_works", lambda name: name == "cuda:1")

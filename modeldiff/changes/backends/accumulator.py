@@ -110,15 +110,29 @@ class Accumulator:
 
     def keep(self, r_bits: npt.NDArray[np.unsignedinteger]) -> None:
         """Adds a chunk's ``r`` in the bracket; gives the bracket up if they become too many."""
-        if r_bits.size == 0 or self.bracket.width == 0:
+        if r_bits.size == 0:
             return
         with self.lock:
+            if self.bracket.width == 0:
+                return
             self._kept_size += r_bits.size
             if self._kept_size > _KEPT_LIMIT:
-                self.bracket = Bracket()
-                self._kept = []
+                self._forget_kept()
             else:
                 self._kept.append(r_bits.astype(np.uint32))
+
+    def drop_bracket(self) -> None:
+        """Gives the bracket up: not all ``r`` in it could be kept."""
+        with self.lock:
+            self._forget_kept()
+
+    def kept_bits(self) -> npt.NDArray[np.uint32]:
+        """The bits of all ``r`` that were kept, in no order."""
+        return np.concatenate([np.empty(0, np.uint32), *self._kept])
+
+    def _forget_kept(self) -> None:
+        self.bracket = Bracket()
+        self._kept = []
 
     def find_median(self) -> float | PartialMedian | None:
         """The median of ``r``, or what the histogram tells of it; None where there is none.

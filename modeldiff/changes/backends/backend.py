@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,13 +12,31 @@ from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.change import Statistics
 from modeldiff.changes.dtype_pairs import DtypePair
+from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
 
 class Worker(Protocol):
     """Measures chunks that were read into its buffers; belongs to one thread at a time."""
 
-    base: npt.NDArray[np.uint8]
-    target: npt.NDArray[np.uint8]
+    @property
+    def base(self) -> npt.NDArray[np.uint8]:
+        """The buffer for base's bytes. To be asked for each time it is filled: it may be another
+        one then, as long as this one is being copied from."""
+        ...
+
+    @property
+    def target(self) -> npt.NDArray[np.uint8]:
+        """The buffer for target's bytes, as ``base``."""
+        ...
+
+    def decodes(self, types: DtypePair) -> frozenset[CodeKind]:
+        """The kinds of codes that may stand in the buffers in place of values of these types, of a
+        tensor that is measured whole or part by part."""
+        ...
+
+    def hold_codes(self, side: int, codes: StoredCodes) -> None:
+        """The buffer that was asked for last, of base (0) or target (1), was filled with codes."""
+        ...
 
     def measure_batch(self, types: DtypePair, sizes: Sequence[int]) -> list[Statistics]:
         """The statistics of small tensors that stand in the buffers one after the other."""
@@ -33,11 +51,22 @@ class Worker(Protocol):
         ...
 
     def measure_part(self, types: DtypePair, n: int, accumulator: Accumulator, first: int) -> None:
-        """Adds a chunk that begins at element ``first``, on a leaf, to its tensor's accumulator."""
+        """Adds a chunk that begins at element ``first``, on a leaf, to its tensor's accumulator;
+        perhaps later, as ``after`` tells."""
         ...
 
     def refine(self, types: DtypePair, n: int, search: MedianSearch) -> None:
-        """Counts a median's next sixteen bits in the chunk that stands in the buffers."""
+        """Counts a median's next sixteen bits in the chunk that stands in the buffers; perhaps
+        later, as ``after`` tells."""
+        ...
+
+    def after(self, act: Callable[[], None]) -> None:
+        """Calls ``act`` when all that was measured so far is where it belongs: at once, or in a
+        later call of this worker's, ``finish`` at the latest."""
+        ...
+
+    def finish(self) -> None:
+        """Waits for what is under way. Whoever waits for another thread calls it before."""
         ...
 
     def close(self) -> None:
@@ -53,6 +82,11 @@ class Backend(Protocol):
         """How many threads measure."""
         ...
 
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of the wider side that are measured at once."""
+        ...
+
     def chunk_elements(self, types: DtypePair) -> int:
         """Elements of a chunk of these types: whole leaves."""
         ...
@@ -61,6 +95,6 @@ class Backend(Protocol):
         """Tensors of up to so many elements are measured in batches; -1: none."""
         ...
 
-    def worker(self) -> Worker:
-        """A new worker."""
+    def worker(self, chunk_bytes: int = 0) -> Worker:
+        """A new worker; its chunks are of ``chunk_bytes`` where that is more than its own."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ from modeldiff.changes.backends.accumulator import (
     PartialMedian,
     pair_statistics,
 )
-from modeldiff.changes.backends.devices import MOST_THREADS, usable_cores
+from modeldiff.changes.backends.cores import MOST_THREADS, usable_cores
 from modeldiff.changes.backends.median_bracket import CLUSTER, CLUSTERS, Bracket, bracket_of
 from modeldiff.changes.change import Histogram, Statistics
 from modeldiff.changes.dtype_pairs import DtypePair, decoder, equal_elements
@@ -33,6 +33,7 @@ from modeldiff.changes.kernels.bins import (
     UNCHANGED,
 )
 from modeldiff.changes.kernels.object_code import kernels
+from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
 CHUNK_BYTES = 2 << 20
 """Bytes of the wider side that are read and measured at once."""
@@ -59,7 +60,7 @@ class CpuWorker:
         buffers: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]] | None = None,
     ) -> None:
         room = max(room, LEAF * 8)
-        self.base, self.target = buffers or (np.empty(room, np.uint8), np.empty(room, np.uint8))
+        self.use(*(buffers or (np.empty(room, np.uint8), np.empty(room, np.uint8))))
         self._kernels = kernels()
         # Room for every r of a chunk: four bytes for each element of at least one byte, or eight
         # for each of eight. Memory that is never written is never taken.
@@ -73,13 +74,17 @@ class CpuWorker:
         self._sample = np.empty((2, LEAF * 4), np.uint8)
         self._batch_histogram = np.zeros(KEYS32, np.int64)
         self._batch_leaves = np.empty((BATCHED // LEAF, 6))
-        self._base_at, self._target_at = self.base.ctypes.data, self.target.ctypes.data
         self._kept_at, self._scratch_at = self._kept.ctypes.data, self._scratch.ctypes.data
         self._tables_at, self._fine_at = self._tables.ctypes.data, self._fine.ctypes.data
         self._wide_table_at, self._counts_at = (
             self._wide_table.ctypes.data,
             self._counts.ctypes.data,
         )
+
+    def use(self, base: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> None:
+        """Measure what stands in these buffers from now on; neither is larger than those before."""
+        self.base, self.target = base, target
+        self._base_at, self._target_at = base.ctypes.data, target.ctypes.data
 
     def measure_batch(self, types: DtypePair, sizes: Sequence[int]) -> list[Statistics]:
         """The statistics of small tensors that stand in the buffers one after the other.
@@ -144,7 +149,7 @@ class CpuWorker:
             return self.measure_batch(types, [n])[0]
         bracket = Bracket(0, ALL_KEPT)
         if types.precision == "float32":
-            bracket = self._bracket_from_buffers(types, n)
+            bracket = self.bracket_of_whole(types, n)
         accumulator = self._accumulators.empty(n, types)
         kept = self._measure(types, n, accumulator, 0, bracket)
         median = accumulator.find_median()
@@ -178,13 +183,30 @@ class CpuWorker:
         with search.lock:
             search.fine += self._fine
 
+    def decodes(self, types: DtypePair) -> frozenset[CodeKind]:
+        """None: its buffers have values."""
+        return frozenset()
+
+    def hold_codes(self, side: int, codes: StoredCodes) -> None:
+        """Never called, as it decodes none."""
+        raise NotImplementedError
+
+    def after(self, act: Callable[[], None]) -> None:
+        """At once: what was measured is where it belongs."""
+        act()
+
+    def finish(self) -> None:
+        """Nothing is under way."""
+
     def close(self) -> None:
         """Nothing to give back that does not go with the worker."""
 
     def _sides(self, types: DtypePair, base_at: int, target_at: int) -> tuple[int, ...]:
         return base_at, *decoder(types.base), target_at, *decoder(types.target)
 
-    def _bracket_from_buffers(self, types: DtypePair, n: int) -> Bracket:
+    def bracket_of_whole(self, types: DtypePair, n: int) -> Bracket:
+        """A bracket for the median of a tensor of at least a leaf that stands in the buffers
+        whole."""
         sample = self._sample
         for side, stored, clusters in (
             (self.base, types.base, sample[0]),
@@ -282,6 +304,7 @@ class CpuBackend:
         """Tensors of up to so many elements are measured in batches; -1: none."""
         return min(BATCHED, self.chunk_elements(types)) if types.precision == "float32" else -1
 
-    def worker(self) -> CpuWorker:
-        """A new worker; the first compiles the kernels where no cache has them."""
-        return CpuWorker(self.chunk_bytes)
+    def worker(self, chunk_bytes: int = 0) -> CpuWorker:
+        """A new worker; the first compiles the kernels where no cache has them. Its chunks are of
+        ``chunk_bytes`` where that is more than its own."""
+        return CpuWorker(max(self.chunk_bytes, chunk_bytes))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,10 +13,8 @@ from modeldiff.errors import InvalidOption
 from modeldiff.extras import install_hint
 from modeldiff.settings.table import VISIBLE_CARDS
 
-MOST_THREADS = 16
-"""More would not read faster, and each takes its buffers."""
-
-_GRAMMAR = re.compile(r"(auto|cpu|torch:cpu|mps|(?:cuda|xpu)(?::(\d+))?)")
+_MOST_JOINED = 64
+_GRAMMAR = re.compile(r"(auto|all|cpu|torch:cpu|mps|(?:cuda|xpu)(?::(\d+))?)")
 
 
 def available_devices() -> tuple[str, ...]:
@@ -24,9 +22,10 @@ def available_devices() -> tuple[str, ...]:
 
     Importing torch takes seconds, so it is not asked: an accelerator seems usable where an
     installed torch was built for it and the system shows a device of that kind. ``resolve_device``
-    makes sure.
+    makes sure. Where there are several, ``all`` stands for them together.
     """
-    return ("cpu", *_accelerators())
+    accelerators = _accelerators()
+    return ("cpu", *accelerators, *(["all"] if len(accelerators) > 1 else []))
 
 
 def resolve_device(device: str) -> str:
@@ -34,14 +33,22 @@ def resolve_device(device: str) -> str:
 
     ``auto`` is the first accelerator that works, else ``cpu``; ``cuda`` is ``cuda:0``, which is
     also what an AMD card is called under ROCm. ``torch:cpu`` is the accelerators' program on the
-    processor, there to check one against the other. Imports torch only where an accelerator is
-    asked for or seems to be here.
+    processor, there to check one against the other. ``all`` are all accelerators that work, joined
+    by ``+``, else ``cpu``; so can others be joined: ``cuda:0+cpu``. Imports torch only where an
+    accelerator is asked for or seems to be here.
 
     Raises ``InvalidOption`` for a name that is none, or a device that is not here.
     """
+    if "+" in device:
+        names = device.split("+")
+        if len(names) > _MOST_JOINED or {"auto", "all", ""} & set(names):
+            raise InvalidOption(f"There are no devices {device!r}.", hint=_choices())
+        return "+".join(map(resolve_device, names))
     match = _GRAMMAR.fullmatch(device)
     if match is None:
         raise InvalidOption(f"There is no device {device!r}.", hint=_choices())
+    if device == "all":
+        return "+".join(name for name in _accelerators() if _works(name)) or "cpu"
     if device == "auto":
         usable = (name for name in _accelerators() if _works(name))
         return next(usable, "cpu")
@@ -62,13 +69,6 @@ def resolve_device(device: str) -> str:
     return name
 
 
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _choices() -> str:
     return f"Here are: auto, {', '.join(available_devices())}, torch:cpu."
 
@@ -77,14 +77,26 @@ def _works(name: str) -> bool:
     """Whether torch can compute on this accelerator, and as exactly as the CPU."""
     import torch
 
-    from modeldiff.changes.backends.torch_kernels import divides_exactly
-
     kind, _, index = name.partition(":")
     if kind == "mps":
-        return bool(torch.backends.mps.is_available()) and divides_exactly(name)
+        return bool(torch.backends.mps.is_available()) and _computes_exactly(name)
     module = torch.cuda if kind == "cuda" else torch.xpu
     here = bool(module.is_available()) and int(index) < module.device_count()
-    return here and divides_exactly(name)
+    return here and _computes_exactly(name)
+
+
+@cache
+def _computes_exactly(name: str) -> bool:
+    import torch
+
+    from modeldiff.changes.backends.exactness import CHECKED_BYTES, computes_exactly
+    from modeldiff.changes.backends.torch_backend import TorchWorker
+
+    worker = TorchWorker(torch.device(name), CHECKED_BYTES)
+    try:
+        return computes_exactly(worker)
+    finally:
+        worker.close()
 
 
 def _accelerators() -> list[str]:

@@ -5,14 +5,21 @@ from __future__ import annotations
 from modeldiff.changes.backends.backend import Backend
 from modeldiff.changes.backends.cpu import CpuBackend
 from modeldiff.changes.backends.devices import resolve_device
+from modeldiff.changes.backends.several import SeveralBackend
 
 
 def backend_for(device: str, threads: int | None = None) -> Backend:
-    """The backend of a device, by any name that ``resolve_device`` takes; of the CPU, one of so
-    many ``threads``, by default one for each core."""
-    name = resolve_device(device)
+    """The backend of a device, or of several, by any name that ``resolve_device`` takes; of the
+    CPU, one of so many ``threads``, by default one for each core."""
+    names = resolve_device(device).split("+")
+    backends = [_backend_of(name, threads) for name in names]
+    return backends[0] if len(backends) == 1 else SeveralBackend(tuple(backends))
+
+
+def _backend_of(name: str, threads: int | None) -> Backend:
     if name == "cpu":
         return CpuBackend() if threads is None else CpuBackend(threads)
+    from modeldiff.changes.backends.fused.choice import fused_backend
     from modeldiff.changes.backends.torch_backend import TorchBackend
 
-    return TorchBackend(name.removeprefix("torch:"))
+    return fused_backend(name) or TorchBackend(name.removeprefix("torch:"))

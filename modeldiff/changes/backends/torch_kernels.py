@@ -125,17 +125,3 @@ def has_float64(device: torch.device) -> bool:
     except (RuntimeError, TypeError):
         return False
     return True
-
-
-@cache
-def divides_exactly(device: str) -> bool:
-    """Whether the device rounds float32 differences and quotients as IEEE 754 asks for, subnormal
-    numbers included: else its medians would not be those of the other devices."""
-    random = torch.Generator().manual_seed(1)
-    bits = torch.randint(-(2**31), 2**31, (2, 1 << 18), dtype=torch.int64, generator=random)
-    base, target = bits.to(torch.int32).view(torch.float32).nan_to_num(1.0, 1.0, 1.0)
-    here, there = (
-        ((y - x).abs() / x.abs()).cpu()
-        for x, y in ((base, target), (base.to(device), target.to(device)))
-    )
-    return torch.equal(here.view(torch.int32), there.view(torch.int32))

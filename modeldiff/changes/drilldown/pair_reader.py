@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.changes.backends.devices import MOST_THREADS, usable_cores
+from modeldiff.changes.backends.cores import MOST_THREADS, usable_cores
 from modeldiff.changes.change import Pair, Progress, ReportProgress
 from modeldiff.changes.dtype_pairs import DtypePair, decode_into, dtype_pair
 from modeldiff.changes.engine.tensor_files import OpenFiles

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.checkpoints import STORED_TYPES, TensorInfo
+from modeldiff.checkpoints.recipes.element_slice import ElementSlice
+from modeldiff.checkpoints.recipes.stored_codes import CodeKind, CodeReader, StoredCodes
 from modeldiff.checkpoints.tensor import Decoder, Fill
 
 AT_ONCE = 1 << 18
@@ -43,6 +45,30 @@ class Decoders:
             beside = np.empty((stop - start) * width, np.uint8)
             decoder.fill(start, stop, beside.data)
             out[:] = beside[(begin - start) * width :][: out.size]
+
+    def read_codes(
+        self,
+        tensor: TensorInfo,
+        first: int,
+        last: int,
+        buffer: npt.NDArray[np.uint8],
+        kinds: frozenset[CodeKind],
+    ) -> StoredCodes | None:
+        """Fill the begin of the buffer with the codes of values ``first`` to ``last``; of a slice
+        with those of the whole. None, and nothing read, where they are none of these ``kinds``, do
+        not begin and end on whole grains, or find no room. Raises what reading raises."""
+        recipe = tensor.recipe
+        if isinstance(recipe, ElementSlice) and not recipe.strides:
+            whole, begun = recipe.tensor, recipe.first
+            return self.read_codes(whole, begun + first, begun + last, buffer, kinds)
+        if recipe is None or first % recipe.grain:
+            return None
+        if last % recipe.grain and last != tensor.elements:
+            return None
+        decoder, _ = self._decoder(tensor)
+        if not isinstance(decoder, CodeReader) or decoder.kind not in kinds:
+            return None
+        return decoder.read_codes(first, last, buffer.data)
 
     def drop(self, tensor: TensorInfo) -> None:
         """Forget a tensor's open recipe, if it has one."""

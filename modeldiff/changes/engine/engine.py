@@ -211,7 +211,7 @@ class _Walk:
         worker = self._backend.worker()
         loader = Loader(worker, self._base, self._targets)
         try:
-            while (jobs := self._next_jobs()) is not None:
+            while (jobs := self._next_jobs(worker)) is not None:
                 self._current = jobs[0].tasks[0].base.name
                 for job in jobs:
                     if isinstance(job, Whole):
@@ -223,18 +223,31 @@ class _Walk:
         finally:
             worker.close()
 
-    def _next_jobs(self) -> Jobs | None:
-        """The next jobs whose files are here; none when all is done or to be stopped."""
+    def _next_jobs(self, worker: Worker) -> Jobs | None:
+        """The next jobs whose files are here; none when all is done or to be stopped. What the
+        worker has under way is finished before it waits: it may be all that is left to wait for."""
+        with self._state:
+            if (jobs := self._take_jobs()) is not None:
+                return jobs
+        worker.finish()
         with self._state:
             while self._unfinished and not self._stopping:
-                if self._urgent:
-                    return self._urgent.popleft()
-                if self._next is None:
-                    self._next = next(self._jobs, None)
-                if self._next is not None and self._is_here(self._next):
-                    jobs, self._next = self._next, None
+                if (jobs := self._take_jobs()) is not None:
                     return jobs
                 self._state.wait()
+        return None
+
+    def _take_jobs(self) -> Jobs | None:
+        """The next jobs, if there are some whose files are here."""
+        if self._stopping or not self._unfinished:
+            return None
+        if self._urgent:
+            return self._urgent.popleft()
+        if self._next is None:
+            self._next = next(self._jobs, None)
+        if self._next is not None and self._is_here(self._next):
+            jobs, self._next = self._next, None
+            return jobs
         return None
 
     def _is_here(self, jobs: Jobs) -> bool:
@@ -250,7 +263,10 @@ class _Walk:
         types = job.tasks[0].types
         sizes = [task.elements for task in job.tasks]
         try:
-            loader.batch(job.tasks)
+            if job.batch:
+                loader.batch(job.tasks)
+            else:
+                loader.chunk(job.tasks[0], 0, job.tasks[0].elements)
         except TensorUnreadable as error:
             if len(job.tasks) > 1:
                 for task in job.tasks:
@@ -282,8 +298,7 @@ class _Walk:
             task.sampled.set()
 
     def _do_chunk(self, worker: Worker, loader: Loader, job: Chunk) -> None:
-        """Measures a chunk, or looks in it for the median; the last of a pass goes on with the
-        task."""
+        """Measures a chunk, or looks in it for the median."""
         task, n = job.task, job.stop - job.start
         try:
             if task.accumulator is not None and not task.trouble:
@@ -295,6 +310,11 @@ class _Walk:
                     worker.refine(task.types, n, task.search)
         except TensorUnreadable as error:
             task.trouble = str(error)
+        worker.after(lambda: self._chunk_done(job))
+
+    def _chunk_done(self, job: Chunk) -> None:
+        """After a chunk: the last of a pass goes on with the task."""
+        task = job.task
         if task.search is None:
             self._count_bytes(task.bytes_before(job.stop) - task.bytes_before(job.start))
         with task.lock:

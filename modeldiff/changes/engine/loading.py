@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from modeldiff.changes.backends.backend import Worker
 from modeldiff.changes.backends.median_bracket import CLUSTER, cluster_starts
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.changes.engine.work_units import Task
+from modeldiff.checkpoints import STORED_TYPES, TensorInfo
+
+Buffer = npt.NDArray[np.uint8]
 
 
 class Loader:
@@ -21,16 +27,23 @@ class Loader:
         self._kept: Hashable = None
 
     def chunk(self, task: Task, start: int, stop: int) -> None:
-        """Elements ``start`` to ``stop`` of a task's tensors."""
-        base, target = (
-            stop * stored.bits // 8 - start * stored.bits // 8
-            for stored in (task.types.base, task.types.target)
-        )
+        """Elements ``start`` to ``stop`` of a task's tensors: their values, or the codes that the
+        worker decodes itself."""
+        kinds = self._worker.decodes(task.types)
+
+        def fill(number: int, files: OpenFiles, tensor: TensorInfo, buffer: Buffer) -> None:
+            codes = files.read_codes(tensor, start, stop, buffer, kinds) if kinds else None
+            if codes is not None:
+                self._worker.hold_codes(number, codes)
+                return
+            bits = STORED_TYPES[tensor.values].bits
+            files.fill(tensor, start, buffer[: stop * bits // 8 - start * bits // 8])
+
         self._fill_base(
-            (task.base, start, stop),
-            lambda: self._base.fill(task.base, start, self._worker.base[:base]),
+            (task.base, start, stop, kinds),
+            lambda: fill(0, self._base, task.base, self._worker.base),
         )
-        self._targets[task.side].fill(task.target, start, self._worker.target[:target])
+        fill(1, self._targets[task.side], task.target, self._worker.target)
 
     def sample(self, task: Task) -> None:
         """The clusters of a task's sample, one after the other."""

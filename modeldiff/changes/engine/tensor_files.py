@@ -13,6 +13,7 @@ from modeldiff.changes.engine.boxes import fill_from_boxes
 from modeldiff.changes.engine.decoding import Decoders
 from modeldiff.changes.engine.strided_read import gather
 from modeldiff.checkpoints import STORED_TYPES, ByteReader, Checkpoint, FetchProgress, TensorInfo
+from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 from modeldiff.checkpoints.tensor import Piece, TensorUnreadable
 
 _BEHIND = 8 << 20
@@ -75,6 +76,24 @@ class OpenFiles:
         self._fill(tensor, first, buffer)
         if self._evict_page_cache and buffer.size:
             self._forget_behind(tensor, first)
+
+    def read_codes(
+        self,
+        tensor: TensorInfo,
+        first: int,
+        last: int,
+        buffer: npt.NDArray[np.uint8],
+        kinds: frozenset[CodeKind],
+    ) -> StoredCodes | None:
+        """Fill the begin of the buffer with the stored codes of the tensor's values from element
+        ``first`` to ``last``. None, and nothing read, where they are none of these ``kinds`` or
+        there is no room. Raises as ``fill`` does."""
+        if tensor.recipe is None:
+            return None
+        codes = self._decoders.read_codes(tensor, first, last, buffer, kinds)
+        if codes is not None and self._evict_page_cache:
+            self._forget_behind(tensor, first)
+        return codes
 
     def fill_clusters(
         self, tensor: TensorInfo, firsts: Sequence[int], buffer: npt.NDArray[np.uint8]

@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from modeldiff import extras
 from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES, BlockType
+from modeldiff.checkpoints.recipes.small_floats import E2M1
+from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes, no_numbers
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
 from modeldiff.native.library import KernelLibrary
 
@@ -30,6 +32,16 @@ GGML_KERNELS = KernelLibrary(
     {kind.name.lower(): "raw i64 raw" for kind in BLOCK_TYPES.values() if kind.by_kernel},
     exact=True,
 )
+_HANDED_OUT: dict[str, CodeKind] = {
+    "Q8_0": "Q8_0",
+    "Q4_K": "Q4_K",
+    "Q6_K": "Q6_K",
+    "MXFP4": "MXFP4",
+}
+"""The types whose blocks are of use to others as they are."""
+_TABLES = {"MXFP4": np.resize(2 * E2M1 + 0.0, 256).astype(np.float32)}
+"""What their codes stand for: ggml halves MXFP4's scales and doubles its values, whose zero has no
+sign."""
 _TILE = 1 << 14
 """Values that the library decodes at once: it takes some forty times as much memory for them."""
 
@@ -83,6 +95,24 @@ class _BlockDecoder:
         values, nbytes = self._kind.values, self._kind.nbytes
         stored = self._scratch((last - first) // values * nbytes)
         self._read(self._codes, first // values * nbytes, stored.data)
+        self._decode(stored, np.frombuffer(out, np.float32))
+
+    @property
+    def kind(self) -> CodeKind | None:
+        """As ``CodeReader`` has it."""
+        return _HANDED_OUT.get(self._kind.name)
+
+    def read_codes(self, first: int, last: int, out: memoryview) -> StoredCodes | None:
+        """As ``CodeReader`` has it: whole blocks, with their scales."""
+        values, nbytes = self._kind.values, self._kind.nbytes
+        size = (last - first) // values * nbytes
+        if self.kind is None or size > len(out):
+            return None
+        self._read(self._codes, first // values * nbytes, out[:size])
+        table = _TABLES.get(self._kind.name, no_numbers())
+        return StoredCodes(self.kind, size, self._decode_into, table)
+
+    def _decode_into(self, stored: Octets, out: memoryview) -> None:
         self._decode(stored, np.frombuffer(out, np.float32))
 
     def _scratch(self, nbytes: int) -> Octets:

@@ -25,13 +25,27 @@ from modeldiff.checkpoints.recipes.code_kernels import (
 )
 from modeldiff.checkpoints.recipes.groups import GroupNumbers, Groups, SameOfAll, read_all, read_raw
 from modeldiff.checkpoints.recipes.kernels.stages import E2M1, E4M3, SIGNED, TABLE, UNSIGNED
+from modeldiff.checkpoints.recipes.small_floats import E2M1 as E2M1_VALUES
 from modeldiff.checkpoints.recipes.small_floats import table8
+from modeldiff.checkpoints.recipes.stored_codes import (
+    CodeGrid,
+    CodeKind,
+    StoredCodes,
+    bytes_beside,
+)
 from modeldiff.checkpoints.tensor import Fill, TensorInfo, TensorUnreadable
 
 Rounding = Literal["F32", "F16", "BF16"]
 """The type that values are rounded to, once; F32 for as they are."""
 _KINDS = {"unsigned": UNSIGNED, "signed": SIGNED, "E2M1": E2M1, "F8_E4M3": E4M3}
 NO_ZEROS = SameOfAll(0.0)
+_HANDED_OUT: dict[tuple[Packing, int], CodeKind] = {
+    ("octets", 8): "8 bits",
+    ("low nibbles", 4): "4 bits",
+    ("high nibbles", 4): "4 bits, high first",
+    ("quarters", 2): "2 bits",
+}
+"""The ways in which codes lie that are of use to others as they are."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,17 @@ def read_order(read: Fill, tensor: TensorInfo, grid: Grid) -> npt.NDArray[np.uin
     return None if np.array_equal(order, runs) else order.astype(np.uint32)
 
 
+def _stands_for(coding: Coding, table: Float32s) -> Float32s:
+    """What a code stands for, 256 numbers, whichever way the kernels find it."""
+    if coding.kind == UNSIGNED:
+        return np.arange(256, dtype=np.float32)
+    if coding.kind == SIGNED:
+        return np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float32)
+    if coding.kind == E2M1:
+        return np.resize(E2M1_VALUES, 256)
+    return table8("F8_E4M3") if coding.kind == E4M3 else table
+
+
 class Arithmetic:
     """Codes in bytes to values, with what never changes for a tensor at hand."""
 
@@ -155,7 +180,7 @@ class Arithmetic:
         factor: float = 1.0,
     ) -> None:
         self._coding = PACKINGS[coding.packing], coding.bits
-        self._kept = table, order  # for their addresses
+        self.table, self._kept = table, order  # kept for their addresses, too
         self._stands = coding.kind, table.ctypes.data
         self._grid, self._rounding, self._factor = grid, ROUNDINGS[rounding], np.float32(factor)
         self._order = 0 if order is None else order.ctypes.data
@@ -200,6 +225,7 @@ class _Decoder:
         read: Fill,
     ) -> None:
         self._codes, self._bits, self._grid = recipe.codes, recipe.coding.bits, recipe.grid
+        self._recipe = recipe
         self._arithmetic, self._scales, self._zeros = arithmetic, scales, zeros
         self._read, self._scratch = read, Scratch()
 
@@ -211,3 +237,40 @@ class _Decoder:
         groups = self._grid.groups(first, last)
         numbers = self._scales(*groups), self._zeros(*groups)
         self._arithmetic.fill(stored, first, last, numbers, out)
+
+    @property
+    def kind(self) -> CodeKind | None:
+        """As ``CodeReader`` has it."""
+        recipe = self._recipe
+        if recipe.order is not None or recipe.factor != 1:
+            return None
+        return _HANDED_OUT.get((recipe.coding.packing, recipe.coding.bits))
+
+    def read_codes(self, first: int, last: int, out: memoryview) -> StoredCodes | None:
+        """As ``CodeReader`` has it."""
+        recipe, grid = self._recipe, self._grid
+        begin, end = first * self._bits // 8, -(-last * self._bits // 8)
+        groups = grid.groups(first, last)
+        if self.kind is None or end - begin + bytes_beside(groups[1] - groups[0]) > len(out):
+            return None
+        self._read(self._codes, begin, out[: end - begin])
+        scales, zeros = self._scales(*groups), self._zeros(*groups)
+
+        def decode(stored: CodeBytes, values: memoryview) -> None:
+            self._arithmetic.fill(stored, first, last, (scales, zeros), values)
+
+        return StoredCodes(
+            self.kind,
+            end - begin,
+            decode,
+            _stands_for(recipe.coding, self._arithmetic.table),
+            CodeGrid(
+                grid.columns,
+                grid.block_rows,
+                grid.block_columns,
+                first % (grid.columns * grid.block_rows),
+            ),
+            scales,
+            zeros if recipe.zeros != NO_ZEROS else zeros[:0],
+            recipe.rounding,
+        )

@@ -56,7 +56,8 @@ def add_measuring(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--device",
         default="auto",
-        help="auto (an accelerator if there is one), cpu, cuda, cuda:1, mps, xpu, torch:cpu",
+        help="auto (an accelerator if there is one), all (of them), cpu, cuda, cuda:1, mps, xpu, "
+        "torch:cpu; several as cuda:0+cpu",
     )
     command.add_argument(
         "--no-cache",

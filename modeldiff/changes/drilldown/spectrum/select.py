@@ -8,9 +8,9 @@ from modeldiff.changes.drilldown.spectrum.numpy_linear_algebra import NumpyAlgeb
 
 
 def algebra_for(device: str) -> Algebra:
-    """The algebra of a device, by any name that ``resolve_device`` takes. One without float64
-    (Apple's) leaves it to the CPU."""
-    name = resolve_device(device)
+    """The algebra of a device, by any name that ``resolve_device`` takes; of several, the first's.
+    One without float64 (Apple's) leaves it to the CPU."""
+    name = resolve_device(device).partition("+")[0]
     if name == "cpu":
         return NumpyAlgebra()
     from modeldiff.changes.backends.torch_kernels import has_float64
