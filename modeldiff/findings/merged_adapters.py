@@ -44,6 +44,23 @@ def merged_facts(evidence: Evidence, coverage: Coverage) -> Iterator[str]:
         )
 
 
+def merged_whole(evidence: Evidence) -> str:
+    """That one side is the other's base with its adapter merged, where all rows are equal; empty
+    where no side alone has an adapter."""
+    sides = [
+        side
+        for side in ("base", "target")
+        if any(f"{side}: {MERGED_HERE}" in c.pair.reason for c in evidence.compared)
+    ]
+    if len(sides) != 1:
+        return ""
+    other = "target" if sides == ["base"] else "base"
+    return (
+        f"Exactly {sides[0]}'s adapter merged into its base: all weights of {other} are what that "
+        "gives."
+    )
+
+
 def known_adapter(evidence: Evidence) -> tuple[str, ...]:
     """What moved is what an adapter on one side updates: that is known, and need not be
     inferred."""

@@ -59,7 +59,8 @@ class Tokenizer:
     """What the files beside the weights say of the tokenizer.
 
     ``file`` is where its tokens were read, "" where nothing could be; ``digest`` its SHA-256.
-    ``settings`` is None where ``file`` lists tokens alone. ``special`` are the special tokens by
+    ``settings`` is None where ``file`` lists tokens alone; those of a GGUF know its merges and no
+    more. ``special`` are the special tokens by
     what they are for (``bos_token``), ``options`` what else ``tokenizer_config.json`` sets.
     ``not_read`` are the files of other forms, each with its SHA-256. ``problems`` are sentences
     about files that could not be read.
@@ -77,7 +78,7 @@ class Tokenizer:
     @property
     def is_whole(self) -> bool:
         """Whether all that cuts text was read, so that text can be cut as the model does."""
-        return self.settings is not None
+        return self.settings is not None and self.file == WHOLE_TOKENIZER
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,10 @@ def read_tokenizer(checkpoint: Checkpoint, other: Tokenizer | None = None) -> To
     """
     problems = []
     content: dict[str, Any] = {}
+    own = TokenizerFile("", b"")
     try:
-        content = _content(read_tokenizer_file(checkpoint), other)
+        own = read_tokenizer_file(checkpoint)
+        content = _content(own, other)
     except CheckpointNotFound:
         pass
     except CheckpointError as error:
@@ -121,11 +124,11 @@ def read_tokenizer(checkpoint: Checkpoint, other: Tokenizer | None = None) -> To
             problems.append(unreadable)
     return Tokenizer(
         **content,
-        special=dict(_special_tokens({**special, **config})),
+        special=dict(_special_tokens({**own.special, **special, **config})),
         options={
             name: value
             for name in _OPTIONS
-            if isinstance(value := config.get(name), str | int | float | bool)
+            if isinstance(value := {**own.options, **config}.get(name), str | int | float | bool)
         },
         not_read=not_read,
         problems=tuple(filter(None, (*problems, problem, other_problem))),
@@ -139,7 +142,9 @@ def _content(file: TokenizerFile, other: Tokenizer | None) -> dict[str, Any]:
     else:
         parsed = file.parse()
         tokens = file.tokens(parsed)
-        settings = read_settings(parsed) if file.file == WHOLE_TOKENIZER else None
+        settings = read_settings(parsed) if file.file != BARE_VOCABULARY else None
+        if file.file != WHOLE_TOKENIZER and settings and settings.merges is None:
+            settings = None
     return {"file": file.file, "digest": digest, "tokens": tokens, "settings": settings}
 
 
