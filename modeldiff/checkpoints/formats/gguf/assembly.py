@@ -51,7 +51,6 @@ def assemble_gguf(headers: Mapping[str, GgufHeader], where: str) -> Assembly:
     embedding = next((t for h in headers.values() for t in h.tensors if t.name == EMBEDDING), None)
     config = model.config(
         converted.model_type,
-        converted.activation,
         tied=embedding is not None and HEAD not in stored,
         vocabulary=embedding.shape[0] if embedding is not None and embedding.shape else 0,
     )
@@ -61,6 +60,7 @@ def assemble_gguf(headers: Mapping[str, GgufHeader], where: str) -> Assembly:
         _warnings(model, has_names=converted.naming is not None, reader=reader),
         {file: header.head for file, header in headers.items()},
         config,
+        {"hidden_act": converted.activation} if converted.activation else {},
     )
 
 

@@ -83,15 +83,10 @@ class ModelMetadata:
         own = value[layer] if layer < len(value) else 0
         return own if type(own) is int and own > 0 else 0
 
-    def config(
-        self, model_type: str, activation: str, *, tied: bool, vocabulary: int
-    ) -> Mapping[str, Any]:
-        """As transformers would have it. ``activation`` is what the architecture has, empty where
-        that is not known. ``tied``: no head is stored. ``vocabulary`` are the rows of the
-        embedding."""
+    def config(self, model_type: str, *, tied: bool, vocabulary: int) -> Mapping[str, Any]:
+        """As transformers would have it. ``tied``: no head is stored. ``vocabulary`` are the rows
+        of the embedding."""
         config: dict[str, Any] = {"model_type": model_type} if model_type else {}
-        if activation:
-            config["hidden_act"] = activation
         renamed = _RENAMED.get(self.architecture, {})
         for key, name in _KEYS.items():
             value = self.value(key)
