@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 RelationKind = Literal[
-    "order", "factors", "transposed", "expert", "name", "adapter_on", "adapter_off"
+    "order",
+    "factors",
+    "transposed",
+    "expert",
+    "name",
+    "adapter_on",
+    "adapter_off",
+    "adapter_rounded",
 ]
 RelationAxis = Literal["rows", "columns", "elements"]
 OrderPattern = Literal["", "interleaved", "halved", "blocks", "reversed"]
@@ -28,7 +35,8 @@ class Relation:
     - ``expert``: it is the tensor of base's expert number ``origin``.
     - ``name``: it is another tensor of base's in the same layer, the first of ``partners``.
     - ``adapter_on``: it is base's with an adapter's update of rank ``size`` (0: of rows, or of a
-      bias); ``adapter_off``: it is base's without its adapter's.
+      bias); ``adapter_off``: it is base's without its adapter's; ``adapter_rounded``: one side is
+      the other's adapter on weights that had been rounded to a coarse grid, by ``rest_pct``.
 
     Of ``count`` rows (columns, elements) ``seen`` were looked at, and ``matched`` of them are so.
     ``rest_pct`` is what is left of the sample beside that, as its norm in percent of target's;

@@ -86,9 +86,9 @@ def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoi
         assembly = format.read_headers(source, files)
     config, config_bytes, config_warnings = _read_config(source)
     if assembly.config and config is not None and is_of_same_model(config, assembly.config):
-        config = {**config, **assembly.config}
+        config = {**assembly.usual, **config, **assembly.config}
     elif assembly.config:
-        config, config_bytes, config_warnings = assembly.config, None, ()
+        config, config_bytes, config_warnings = {**assembly.usual, **assembly.config}, None, ()
     tensors, unfit = _values(assembly.tensors, config, source)
     return Checkpoint(
         reference=source.reference,

@@ -9,11 +9,11 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
-from modeldiff.checkpoints.formats.gguf.vocabulary import tokenizer_json
+from modeldiff.checkpoints.formats.gguf.vocabulary import read_gguf_tokenizer
 from modeldiff.checkpoints.formats.stand_ins import refuse_stand_in
 from modeldiff.errors import CheckpointNotFound, DamagedCheckpoint, NoWeights, placing_errors
 from modeldiff.text.quoting import spelt_out
@@ -78,10 +78,13 @@ class Tokens:
 
 @dataclass(frozen=True, eq=False)
 class TokenizerFile:
-    """A tokenizer's file as it lies beside the weights: its name and its ``content``."""
+    """A tokenizer's file as it lies beside the weights: its name and its ``content``; of a GGUF
+    what its metadata says, also of ``special`` tokens and ``options``, in transformers' words."""
 
     file: str
     content: bytes
+    special: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, bool] = field(default_factory=dict)
 
     def parse(self) -> Any:
         """The file's JSON. Raises ``DamagedCheckpoint``, also where it has more parts than any
@@ -118,9 +121,9 @@ def read_tokenizer_file(checkpoint: Checkpoint) -> TokenizerFile:
     if checkpoint.format == GGUF:
         first = next(iter(checkpoint.files))
         with placing_errors(path=source.path(first), reference=reference):
-            content = tokenizer_json(source, first)
-        if content is not None:
-            return TokenizerFile(first, content)
+            own = read_gguf_tokenizer(source, first)
+        if own is not None:
+            return TokenizerFile(first, own.content, own.special, own.options)
     raise CheckpointNotFound(
         f"{checkpoint.reference} has no tokenizer.json and no vocab.json beside its weights.",
         hint="Put its tokenizer.json there to see the texts of its tokens.",

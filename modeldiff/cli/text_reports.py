@@ -134,7 +134,7 @@ def report_diff(result: Result, terminal: Terminal, chosen: ChosenRows | None = 
     # Late: who wants a document or no words needs none of it.
     from modeldiff.findings.evidence import is_equal
     from modeldiff.findings.narrative import narrate
-    from modeldiff.findings.summary import summarize
+    from modeldiff.findings.summary import coarsest_step, summarize
 
     summary = summarize(changes)
     terminal.line(f"{header.base_reference} → {header.target_reference}")
@@ -159,7 +159,7 @@ def report_diff(result: Result, terminal: Terminal, chosen: ChosenRows | None = 
             "Medians over several tensors are read from histograms: within 1/64 of their value.",
             terminal,
         )
-        _report_floor(summary.statistics, terminal)
+        _report_floor(coarsest_step(changes), whole.unchanged_pct, terminal)
         # Late: it takes the drawings' colours, and a quiet diff shows none.
         from modeldiff.cli.heat.heat_table import report_heat_table
 
@@ -249,8 +249,8 @@ def _nonfinite(statistics: Statistics) -> str:
     return f"{statistics.nonfinite_base or 0:,} → {statistics.nonfinite_target or 0:,}"
 
 
-def _report_floor(statistics: Statistics, terminal: Terminal) -> None:
-    floor, unchanged = statistics.resolution_pct, statistics.unchanged_pct
+def _report_floor(floor: float | None, unchanged: float | None, terminal: Terminal) -> None:
+    """The stored type's finest step, where there is one and some elements moved."""
     if floor is None or unchanged is None or unchanged in (0.0, 100.0):
         return
     _sentence(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from modeldiff.architectures.understand import understand
 from modeldiff.checkpoints import Checkpoint
-from modeldiff.checkpoints.tokenizer import MAX_TOKENIZER_BYTES
+from modeldiff.checkpoints.tokenizer import GGUF, MAX_TOKENIZER_BYTES
 from modeldiff.companions.chat.template import TEMPLATE_FILES, read_chat_template
 from modeldiff.companions.entries import EntriesPair, pair_entries
 from modeldiff.companions.files import read_beside
@@ -19,23 +19,25 @@ _WITHOUT_EFFECT = frozenset(("transformers_version", "_name_or_path"))
 
 def differing_at_a_glance(base: Checkpoint, target: Checkpoint) -> tuple[str, ...]:
     """What differs of tokenizer file, chat template, generation config and config (but for what
-    the architectures' facts tell), as it is called. What is not on this machine is not looked at.
+    the architectures' facts tell), as it is called. What is not on this machine is not looked at,
+    nor are the tokens in a GGUF, or what it does not keep of configs.
     """
     return tuple(_differing((base, target)))
 
 
 def _differing(sides: tuple[Checkpoint, Checkpoint]) -> Iterator[str]:
     base, target = sides
-    if any(_file_differs(sides, file) for file in TOKENIZER_FILES):
+    inside = any(side.format == GGUF for side in sides)
+    if not inside and any(_file_differs(sides, file) for file in TOKENIZER_FILES):
         yield "tokenizer file"
-    if not _is_away(sides, TEMPLATE_FILES):
+    if not _is_away(sides, TEMPLATE_FILES) and not any(map(_is_remote_gguf, sides)):
         templates = [read_chat_template(side).sources for side in sides]
         if templates[0] != templates[1]:
             yield "chat template"
     config, generation = pair_entries(understand(base).entries, understand(target).entries)
-    if _entries_differ(generation):
+    if _entries_differ(generation, of_both=inside):
         yield "generation config"
-    if _entries_differ(config):
+    if _entries_differ(config, of_both=inside):
         yield "config"
 
 
@@ -43,6 +45,10 @@ def _is_away(sides: tuple[Checkpoint, Checkpoint], files: tuple[str, ...]) -> bo
     return any(
         side.source.has(file) and side.source.path(file) is None for side in sides for file in files
     )
+
+
+def _is_remote_gguf(side: Checkpoint) -> bool:
+    return side.format == GGUF and side.source.path(next(iter(side.files))) is None
 
 
 def _file_differs(sides: tuple[Checkpoint, Checkpoint], file: str) -> bool:
@@ -53,5 +59,12 @@ def _file_differs(sides: tuple[Checkpoint, Checkpoint], file: str) -> bool:
     return not unreadable and contents[0] != contents[1]
 
 
-def _entries_differ(pair: EntriesPair) -> bool:
-    return any(entry.fact is None and entry.name not in _WITHOUT_EFFECT for entry in pair.different)
+def _entries_differ(pair: EntriesPair, *, of_both: bool) -> bool:
+    """Whether entries differ that no fact tells. ``of_both``: those that both sides have, as where
+    one keeps a few of them."""
+    return any(
+        entry.fact is None
+        and entry.name not in _WITHOUT_EFFECT
+        and not (of_both and None in (entry.base, entry.target))
+        for entry in pair.different
+    )

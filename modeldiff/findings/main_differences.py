@@ -15,6 +15,7 @@ from modeldiff.changes import Change, ChangeTable
 from modeldiff.findings.coverage import coverage_of
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, KindRows, TensorKind
 from modeldiff.findings.measured.depth import Outstanding, outstanding_layers
+from modeldiff.findings.quantised.describe import lossy_rows
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.findings.words import columns_words, place_words, places_words
 from modeldiff.text.formatting import counted, format_layers, format_pct
@@ -52,6 +53,7 @@ def weight_differences(changes: ChangeTable) -> tuple[MainDifference, ...]:
     return tuple(
         difference
         for differences in (
+            _stored(evidence),
             _outstanding(evidence),
             _matrices(evidence),
             _norms(evidence),
@@ -84,6 +86,25 @@ def short_column(column: str) -> str:
     ``q_proj.bias``."""
     parts = column.split(".")
     return ".".join(parts[-2:] if parts[-1] == "bias" else parts[-1:])
+
+
+def _stored(evidence: Evidence) -> Iterator[MainDifference]:
+    """Which lossy types the sides have where they differ, and how far these move weights alone."""
+    groups = [group for group in lossy_rows(evidence) if len(set(group.types)) != 1]
+    both = bool(groups)
+    groups = groups or list(lossy_rows(evidence))
+    if not groups:
+        return
+    first = groups[0]
+    more = f" and {counted(len(groups) - 1, 'more pair' if both else 'more type')}"
+    yield MainDifference(
+        "structure",
+        "Types" if both else "Type",
+        (" → " if both else " and ").join(first.types) + (more if len(groups) > 1 else ""),
+        f"{counted(len(first.rows), 'tensor')} {format_pct(first.size_pct)} apart (relative "
+        f"Frobenius), {format_pct(first.floor_pct)} by type alone",
+        fact="stored_types",
+    )
 
 
 def _outstanding(evidence: Evidence) -> Iterator[MainDifference]:

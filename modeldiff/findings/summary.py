@@ -41,6 +41,15 @@ def summarize(changes: ChangeTable, *, extremes: int = 5) -> Summary:
     )
 
 
+def coarsest_step(changes: Iterable[Change]) -> float | None:
+    """The coarsest of the stored types' finest steps, in percent of a value; None where a row has
+    none, as one that a lossy type makes."""
+    known = [c.statistics for c in changes if c.statistics and c.statistics.histogram is not None]
+    steps = [each.resolution_pct for each in known]
+    finite = [step for step in steps if step is not None]
+    return max(finite) if finite and len(finite) == len(steps) else None
+
+
 def _by_median(compared: Iterable[Change], count: int, *, most: bool) -> tuple[Change, ...]:
     """The ``count`` rows with the largest or smallest medians; infinity is the largest.
 

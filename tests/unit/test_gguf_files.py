@@ -8,6 +8,7 @@ import struct
 from hashlib import sha256
 from pathlib import Path
 
+import gguf
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,7 +18,9 @@ from modeldiff.checkpoints import open_checkpoint, read_tokens
 from modeldiff.checkpoints.opening import open_source
 from modeldiff.cli import main
 from modeldiff.companions.tokenizer.tokenizer import compare_tokenizers
+from modeldiff.comparison import Comparison
 from modeldiff.errors import CheckpointError, CheckpointNotFound, DamagedCheckpoint
+from modeldiff.findings.companions.tokenizer_facts import tokenizer_facts
 from tests.support.gguf_files import (
     array,
     header,
@@ -177,3 +180,46 @@ class TestTokens:
         path.write_bytes(path.read_bytes().replace(b"ggml.tokens", b"ggml.tokenx"))
         with pytest.raises(CheckpointNotFound, match=r"no tokenizer\.json"):
             read_tokens(open_checkpoint(str(path)))
+
+    def test_merges_special_tokens_and_templates_come_from_the_metadata(
+        self, tmp_path: Path
+    ) -> None:
+        """Beside the folder that the file was made from nothing differs; then one merge does."""
+        tokens, merges = ["<s>", "</s>", "a", "b", "ab"], ["a b"]
+        template = "{{ bos_token }}{{ messages[0].content }}" + " " * 2000
+        folder = tmp_path / "hf"
+        folder.mkdir()
+        (folder / "model.safetensors").write_bytes(simple("w"))
+        document = {
+            "model": {"type": "BPE", "vocab": {t: n for n, t in enumerate(tokens)}},
+            "added_tokens": [{"id": n, "content": tokens[n], "special": True} for n in (0, 1)],
+            "decoder": {"type": "ByteLevel"},
+        }
+        document["model"] |= {"merges": merges}  # type: ignore[operator]
+        (folder / "tokenizer.json").write_text(json.dumps(document))
+        settings = {"bos_token": "<s>", "eos_token": "</s>", "chat_template": template}
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+        for name, rules in (("same", merges), ("other", ["b a"])):
+            writer = gguf.GGUFWriter(tmp_path / f"{name}.gguf", "llama")
+            writer.add_tokenizer_model("gpt2")
+            writer.add_token_list(tokens)
+            writer.add_token_types([3, 3, 1, 1, 1])
+            writer.add_token_merges(rules)
+            writer.add_bos_token_id(0)
+            writer.add_eos_token_id(1)
+            writer.add_unk_token_id(99)
+            writer.add_chat_template(template)
+            writer.add_tensor("w", np.ones(4, np.float32))
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_tensors_to_file()
+            writer.close()
+        for name, differing in (("same", set()), ("other", {"Merges"})):
+            comparison = Comparison.open(str(folder), str(tmp_path / f"{name}.gguf"))
+            companions = comparison.companions
+            facts = list(tokenizer_facts(companions))
+            assert {fact.label for fact in facts if not fact.same} == differing
+            assert companions.tokenizer.target.special == {"bos_token": "<s>", "eos_token": "</s>"}
+            assert companions.templates[0].sources == companions.templates[1].sources
+            assert comparison.differing_companions == ()
+            assert not companions.tokenizer.target.is_whole  # nothing says how text is cut

@@ -446,8 +446,49 @@ class TestWords:
         ]
         narrative = narrate(diff(*map(str, folders), device="cpu", cache=False))
         facts = " ".join(narrative.facts)
-        assert "in INT8 and INT4-g64: relative Frobenius" in facts
-        assert any(s.startswith("Nothing but the quantisation") for s in narrative.likeness)
+        assert "in INT8 in base and INT4-g64 in target: relative Frobenius" in facts
+        first, nearer, *_ = narrative.likeness
+        assert first.startswith("Nothing but the quantisation")
+        assert "base is nearer to them in 14 tensors (INT8 loses" in nearer
+        assert "was not measured" in nearer
+
+    def test_one_type_in_some_layers_and_another_in_others(self, tmp_path: Path) -> None:
+        """Which tensors have which type is said, and no layer is called far off for its type."""
+        weights = llama()
+        fine, config = quantise_llama(weights, "INT8 a row")
+        coarse, _ = quantise_llama(weights, "4 bits")
+        mixed = {
+            name: value
+            for source, of_layer in ((coarse, "0"), (fine, "1"))
+            for name, value in source.items()
+            if f".{of_layer}." in name or ".layers." not in name
+        }
+        plain = write(tmp_path / "plain", weights, LLAMA)
+        path = write(tmp_path / "mixed", mixed, config)
+        narrative = narrate(diff(str(plain), str(path), device="cpu", cache=False))
+        facts = " ".join(narrative.facts)
+        assert "7 tensors in INT4-g64 (" in facts and "7 tensors in INT8 (" in facts
+        assert "than in their other layers" not in facts
+
+    def test_a_quantisation_of_a_quantisation_is_named(self, tmp_path: Path) -> None:
+        weights = llama()
+        coarse, config = quantise_llama(weights, "4 bits, zeros")
+        path = write(tmp_path / "coarse", coarse, config)
+        checkpoint = open_checkpoint(str(path))
+        values = {
+            name: torch.from_numpy(values_of(checkpoint, name)) if "_proj" in name else weight
+            for name, weight in weights.items()
+        }
+        for label, source in (("again", values), ("once", weights)):
+            stored, own = quantise_llama(source, "INT8 a row")
+            write(tmp_path / label, stored, own)
+        told = {
+            label: narrate(diff(str(path), str(tmp_path / label), device="cpu", cache=False))
+            for label in ("again", "once")
+        }
+        assert told["again"].likeness[0].startswith("Like target being made of base's values")
+        assert "nearer to them" not in " ".join(told["again"].likeness)
+        assert told["once"].likeness[0].startswith("Nothing but the quantisation")
 
     def test_awq_scales_what_stands_before_a_matrix(self, tmp_path: Path) -> None:
         """Norms differ, and that is no sign of another model."""

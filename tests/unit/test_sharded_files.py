@@ -188,7 +188,7 @@ class TestMegatronsDistributedCheckpoints:
         for name, value in checkpoint.config.items():
             assert said.get(name, value) == value, name
         assert checkpoint.config["num_key_value_heads"] == 2
-        assert "Left out: 2 entries of the optimizer." in checkpoint.warnings
+        assert "Left out: the optimizer's 2 entries." in checkpoint.warnings
 
     def test_the_latest_of_several_iterations(self, tmp_path: Path) -> None:
         run = shutil.copytree(self.RUN, tmp_path / "run")

@@ -41,9 +41,18 @@ def _would_be_known(key: str, without: Architecture) -> bool:
     if key == "parameters_head":
         tied = without.fact("tied_head")
         return tied is not None and tied.value is True
+    if key == "mlp":
+        return not any(map(without.fact, ("intermediate_size", "mlp_bias", "experts")))
+    if key in ("rope_theta", "rope_scaling"):
+        return without.fact("position") is not None and not _turns(without)
     if key in ("kv_cache_bytes_per_token", "kv_cache_bytes"):
         return without.fact("attention") is None
     return True
+
+
+def _turns(model: Architecture) -> bool:
+    position = model.fact("position")
+    return position is not None and "RoPE" in position.text
 
 
 _BY_CONFIG = frozenset(

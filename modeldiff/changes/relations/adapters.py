@@ -1,22 +1,28 @@
-"""Whether one side of a row is what the other is without its adapter.
+"""Whether one side of a row is what the other is without its adapter, or is that adapter on weights
+that had been rounded.
 
 Asked of every tensor that moved and that an adapter updates on one side alone, however far it
-moved: to name it tells an adapter put on its base, and a folder called merged into which nothing
-was merged.
+moved: to name it tells an adapter put on its base, a folder called merged into which nothing was
+merged, and an adapter that was merged onto a quantised base after that was dequantised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from modeldiff.architectures.place import Place
 from modeldiff.changes.change import Change
+from modeldiff.changes.dtype_pairs import decode_into
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.changes.relation import Relation
+from modeldiff.changes.relations.rounded_base import rounded_base
 from modeldiff.changes.relations.sampling import RUN_LENGTH, spread
 from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
+from modeldiff.checkpoints.dtypes import StoredType
 from modeldiff.checkpoints.recipes.adapted.without_update import rank_of_update, without_update
 from modeldiff.checkpoints.tensor import TensorUnreadable
 
@@ -73,9 +79,10 @@ def _compared(
     width = STORED_TYPES[own.values].bits // 8
     read = []
     try:
-        for each, tensor in zip(files, (bare, other), strict=True):
+        for each in files:
             for name in each.names:
                 each.fetch(name, fetching if each.bytes_to_download(name) else None)
+        for each, tensor in ((files[0], bare), (files[1], other), (files[0], own)):
             buffer = np.empty(len(firsts) * size * width, np.uint8)
             each.fill_clusters(tensor, firsts, buffer)
             read.append(buffer)
@@ -86,10 +93,8 @@ def _compared(
     finally:
         for each in files:
             each.close()
-    if not np.array_equal(read[0], read[1]):
-        return None
     count = len(firsts) * size
-    return Relation(
+    found = Relation(
         "adapter_off" if side == 0 else "adapter_on",
         "elements",
         matched=count,
@@ -98,3 +103,17 @@ def _compared(
         rest_pct=0.0,
         size=rank_of_update(own),
     )
+    if np.array_equal(read[0], read[1]):
+        return found
+    stored = STORED_TYPES[own.values]
+    plain, merged, whole = (_decoded(raw, stored) for raw in (read[0], read[1], read[2]))
+    rounded = rounded_base(plain.reshape(-1, size), whole, merged)
+    if rounded is None:
+        return None
+    return replace(found, kind="adapter_rounded", matched=rounded.matched, rest_pct=rounded.far_pct)
+
+
+def _decoded(raw: npt.NDArray[np.uint8], stored: StoredType) -> npt.NDArray[np.float64]:
+    values = np.empty(raw.size * 8 // stored.bits, np.float32 if stored.bits < 64 else np.float64)
+    decode_into(raw, stored, values)
+    return values.astype(np.float64)

@@ -32,7 +32,7 @@ class Assembly:
     ``tensors`` stand in file order (files by name, then by offset), ``metadata`` is what the files
     say of themselves, ``heads`` (by file name) what was read of each. ``config`` is what they say
     of the model, in transformers' words, and a ``config.json`` beside them what they leave unsaid;
-    None where they say nothing.
+    None where they say nothing. ``usual`` is what models of that kind have where neither says.
     """
 
     tensors: tuple[TensorInfo, ...]
@@ -40,6 +40,7 @@ class Assembly:
     warnings: tuple[str, ...]
     heads: Mapping[str, FileHead] = field(default_factory=dict)
     config: Mapping[str, Any] | None = None
+    usual: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Format(Protocol):

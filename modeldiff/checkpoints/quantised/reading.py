@@ -20,7 +20,7 @@ from modeldiff.checkpoints.quantised.named_tensors import (
     Unfit,
 )
 from modeldiff.checkpoints.quantised.nibbles import read_nibbles
-from modeldiff.checkpoints.quantised.octets import read_octets
+from modeldiff.checkpoints.quantised.octets import FLOAT8, read_octets
 from modeldiff.checkpoints.quantised.packed import read_packed
 from modeldiff.checkpoints.quantised.torchao import read_torchao
 from modeldiff.checkpoints.tensor import TensorInfo
@@ -70,6 +70,11 @@ def with_values(
         if values.name == tensor.name or values.name not in stored.tensors:
             made[tensor.name] = values
             names.add(values.name)
+    if made or stored.settings.entries:
+        bare = [t.name for t in tensors if _is_bare(t) and t.name not in made]
+        refused = {name for named in reasons.values() for name in named}
+        if lost := [name for name in bare if name not in refused]:
+            reasons["no scale is stored beside it"] = lost
     taken = {operand.name for each in made.values() for operand in _operands(each)}
     kept = tuple(
         made.get(tensor.name, tensor)
@@ -82,6 +87,12 @@ def with_values(
         for reason, names in reasons.items()
     )
     return kept, (*stored.notes, *unread)
+
+
+def _is_bare(tensor: TensorInfo) -> bool:
+    """Whether it is a matrix of codes that are no weights unless a scale is beside them."""
+    coded = tensor.recipe is None and tensor.values in (*FLOAT8, "I8")
+    return coded and len(tensor.shape) > 1 and tensor.name.endswith(".weight")
 
 
 def _read(name: str, stored: NamedTensors) -> TensorInfo | None:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modeldiff.checkpoints import Checkpoint
+from modeldiff.checkpoints.formats.gguf.vocabulary import read_chat_templates
+from modeldiff.checkpoints.tokenizer import GGUF
 from modeldiff.companions.files import read_object, read_text
+from modeldiff.errors import CheckpointError
 
 DEFAULT_TEMPLATE = "default"
 WITH_TOOLS = "tool_use"
@@ -40,7 +43,7 @@ class ChatTemplate:
 
 def read_chat_template(checkpoint: Checkpoint) -> ChatTemplate:
     """The chat template as transformers finds it: in a file of its own, else in the tokenizer's
-    config."""
+    config, else in a GGUF's metadata."""
     text, problem = read_text(checkpoint, _OWN_FILE, _MOST_BYTES)
     if text is not None:
         return ChatTemplate({DEFAULT_TEMPLATE: text}, _OWN_FILE)
@@ -51,6 +54,16 @@ def read_chat_template(checkpoint: Checkpoint) -> ChatTemplate:
         sources = _sources(document.get("chat_template"))
         if sources:
             return ChatTemplate(sources, file, tuple(filter(None, problems)))
+    if checkpoint.format == GGUF:
+        first = next(iter(checkpoint.files))
+        try:
+            sources = read_chat_templates(checkpoint.source, first)
+        except CheckpointError as error:
+            problems.append(error.message)
+        else:
+            if sources:
+                cut = {name: source[:_MOST_BYTES] for name, source in sources.items()}
+                return ChatTemplate(cut, first, tuple(filter(None, problems)))
     return ChatTemplate(problems=tuple(filter(None, problems)))
 
 

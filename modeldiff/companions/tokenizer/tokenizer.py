@@ -59,7 +59,8 @@ class Tokenizer:
     """What the files beside the weights say of the tokenizer.
 
     ``file`` is where its tokens were read, "" where nothing could be; ``digest`` its SHA-256.
-    ``settings`` is None where ``file`` lists tokens alone. ``special`` are the special tokens by
+    ``settings`` is None where ``file`` lists tokens alone; those of a GGUF know its merges and no
+    more. ``special`` are the special tokens by
     what they are for (``bos_token``), ``options`` what else ``tokenizer_config.json`` sets.
     ``not_read`` are the files of other forms, each with its SHA-256. ``problems`` are sentences
     about files that could not be read.
@@ -77,7 +78,7 @@ class Tokenizer:
     @property
     def is_whole(self) -> bool:
         """Whether all that cuts text was read, so that text can be cut as the model does."""
-        return self.settings is not None
+        return self.settings is not None and self.file == WHOLE_TOKENIZER
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,10 @@ def _read(checkpoint: Checkpoint, other: Tokenizer | None) -> tuple[Tokenizer, S
     problems = []
     merges: Sequence[str] = ()
     content: dict[str, Any] = {}
+    own = TokenizerFile("", b"")
     try:
-        content, merges = _content(read_tokenizer_file(checkpoint), other)
+        own = read_tokenizer_file(checkpoint)
+        content, merges = _content(own, other)
     except CheckpointNotFound:
         pass
     except CheckpointError as error:
@@ -128,11 +131,11 @@ def _read(checkpoint: Checkpoint, other: Tokenizer | None) -> tuple[Tokenizer, S
             problems.append(unreadable)
     tokenizer = Tokenizer(
         **content,
-        special=dict(_special_tokens({**special, **config})),
+        special=dict(_special_tokens({**own.special, **special, **config})),
         options={
             name: value
             for name in _OPTIONS
-            if isinstance(value := config.get(name), str | int | float | bool)
+            if isinstance(value := {**own.options, **config}.get(name), str | int | float | bool)
         },
         not_read=not_read,
         problems=tuple(filter(None, (*problems, problem, other_problem))),
@@ -149,7 +152,9 @@ def _content(file: TokenizerFile, other: Tokenizer | None) -> tuple[dict[str, An
         parsed = file.parse()
         tokens = file.tokens(parsed)
         merges = merges_of(parsed)
-        settings = read_settings(parsed, merges) if file.file == WHOLE_TOKENIZER else None
+        settings = read_settings(parsed, merges) if file.file != BARE_VOCABULARY else None
+        if file.file != WHOLE_TOKENIZER and settings and settings.merges is None:
+            settings = None
     content = {"file": file.file, "digest": digest, "tokens": tokens, "settings": settings}
     return content, merges or ()
 

@@ -41,7 +41,9 @@ def tokenizer_facts(companions: Companions) -> Iterator[FactPair]:
             "Kind",
             _kind(base),
             _kind(target),
-            meaning="Text is split by another algorithm: the same text can give other tokens.",
+            meaning="Text is split by another algorithm: the same text can give other tokens."
+            if base.settings is not None and target.settings is not None
+            else "One side lists tokens and does not say how text is split.",
             source=base.file or target.file,
         )
         yield _counts(base, target)
@@ -154,6 +156,8 @@ def _settings(
             same=base.merges_digest == target.merges_digest,
             meaning=lambda: _merges_meaning(base, target, pair.shared_merges),
         )
+    if not (pair.base.is_whole and pair.target.is_whole):
+        return
     for name, (label, meaning) in STAGES.items():
         same = base.digests[name] == target.digests[name]
         texts = base.stages[name] or "none", target.stages[name] or "none"

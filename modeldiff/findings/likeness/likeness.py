@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from modeldiff.findings.coverage import Coverage
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, mean_frobenius
 from modeldiff.findings.likeness.recipes import describe_recipe
+from modeldiff.findings.merged_adapters import merged_whole
 from modeldiff.findings.witnesses.witness import Witness
 from modeldiff.text.formatting import format_cosine, format_pct
 
@@ -63,7 +64,9 @@ def describe_likeness(
     if not evidence.elements:
         return
     if not evidence.moved:
-        yield _identical(coverage, all_read)
+        yield (coverage.is_whole and all_read and merged_whole(evidence)) or _identical(
+            coverage, all_read
+        )
         return
     yield from dict.fromkeys(witness.likeness for witness in witnesses if witness.likeness)
     yield from describe_recipe(evidence) or _level(evidence, coverage)

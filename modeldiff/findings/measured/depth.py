@@ -18,6 +18,7 @@ from statistics import median
 from modeldiff.changes import Statistics
 from modeldiff.changes.statistics.merge_cache import merged
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, KindRows, TensorKind
+from modeldiff.findings.quantised.floors import mixed_columns
 from modeldiff.findings.words import MOST_NAMED, columns_words
 from modeldiff.text.formatting import counted, format_layers, format_pct
 
@@ -111,6 +112,8 @@ def describe_depth(evidence: Evidence) -> Iterator[str]:
             noun = f"other {noun}"
         if len(known.moved) < len(known.rows):
             noun = f"{noun} that moved"
+        if mixed_columns(known.moved):
+            noun = f"{noun} whose layers are stored alike"
         profiles = _profiles(evidence, known)
         if profiles:
             yield from _describe(profiles, known, noun)
@@ -225,11 +228,13 @@ def _outstanding_words(
 
 
 def _profiles(evidence: Evidence, known: KindRows) -> list[Profile]:
-    """Each component's change in each layer where it has one, experts merged."""
+    """Each component's change in each layer where it has one, experts merged; without those whose
+    layers are stored in several lossy types, which move them by sizes of their own."""
+    mixed = mixed_columns(known.moved)
     cells: dict[str, dict[int, list[Statistics]]] = {}
     for place, statistics in evidence.merged_cells(known.moved):
         number = place.layer_number
-        if number is not None:
+        if number is not None and place.column not in mixed:
             layers = cells.setdefault(place.column, {})
             layers.setdefault(number, []).append(statistics)
     profiles = []

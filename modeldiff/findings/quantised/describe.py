@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from modeldiff.changes import Change
 from modeldiff.findings.evidence import Evidence, is_moved, kind_of
+from modeldiff.findings.quantised.both_sides import (
+    describe_equal_types,
+    nearer_to_the_original,
+)
 from modeldiff.findings.quantised.floors import floor_of, lossy_types
+from modeldiff.findings.quantised.lossy_rows import LossyRows, requantised
 from modeldiff.findings.words import places_words
 from modeldiff.text.formatting import counted, format_pct
 
@@ -20,27 +24,6 @@ _MORE = 2.0
 _OWN = 1.5
 """A tensor that lies so many times above its floor is named."""
 _MOST_GROUPS = 4
-
-
-@dataclass(frozen=True)
-class LossyRows:
-    """Rows that moved and are stored in the same lossy types. ``size_pct`` is their relative
-    Frobenius change together, ``floor_pct`` what the types make on their own."""
-
-    types: tuple[str, ...]
-    rows: tuple[Change, ...]
-    size_pct: float
-    floor_pct: float
-
-    @property
-    def ratio(self) -> float:
-        """How many times its floor the change is."""
-        return self.size_pct / self.floor_pct
-
-    @property
-    def words(self) -> str:
-        """The types: ``Q4_K``, ``Q4_K and Q6_K``."""
-        return " and ".join(dict.fromkeys(self.types))
 
 
 def lossy_rows(evidence: Evidence) -> tuple[LossyRows, ...]:
@@ -62,13 +45,13 @@ def describe_lossy_types(evidence: Evidence) -> Iterator[str]:
     """How far tensors in lossy types moved, beside what these types make on their own."""
     groups = lossy_rows(evidence)
     for group in groups[:_MOST_GROUPS]:
-        one = len(set(group.types)) == 1
+        where = f" ({places_words([c.pair.place for c in group.rows])})" if len(groups) > 1 else ""
         yield (
-            f"{counted(len(group.rows), 'tensor')} in {group.words}: relative Frobenius "
-            f"{format_pct(group.size_pct)}, where the "
-            f"{'type alone makes' if one else 'types alone make'} "
-            f"{format_pct(group.floor_pct)} of normally distributed weights."
+            f"{counted(len(group.rows), 'tensor')} in {group.words_by_side}{where}: relative "
+            f"Frobenius {format_pct(group.size_pct)}, where {_floor_words(group)}."
         )
+    if same := describe_equal_types(evidence.compared):
+        yield same
     above = [change for group in groups for change in group.rows if _is_above(change, group)]
     if above and any(group.ratio < _OWN for group in groups):
         places = places_words([change.pair.place for change in above])
@@ -86,12 +69,15 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
         return ()
     worst = max(groups, key=lambda group: group.ratio)
     beside = [c for c in _unexplained(evidence) if not lossy_types(c) and kind_of(c) != "routers"]
+    again = requantised(groups)
     what = "what else moved" if evidence.explained else "what moved"
     if worst.ratio >= _MORE:
         first = (
             f"Something else, too, not only quantisation: tensors in {worst.words} moved by "
             f"{format_pct(worst.size_pct)}, {worst.ratio:.1f} times what the type makes."
         )
+    elif again:
+        first = again
     elif worst.ratio > _ALL or beside:
         first = (
             "Like quantisation, and perhaps something else: quantisers that weigh errors (an "
@@ -99,10 +85,8 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
             "with outliers."
         )
     else:
-        first = (
-            f"Nothing but the quantisation: {what} did so by no more than the stored type makes on "
-            "its own."
-        )
+        make = "types make on their own" if len(groups) > 1 else "type makes on its own"
+        first = f"Nothing but the quantisation: {what} did so by no more than the stored {make}."
     sentences = [first]
     if beside:
         places = places_words([change.pair.place for change in beside])
@@ -110,11 +94,21 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
             f"{counted(len(beside), 'tensor')} stored without loss moved, too ({places}): "
             f"{_why_beside(groups)}."
         )
+    if worst.ratio < _MORE and not again:
+        sentences += nearer_to_the_original(evidence.compared)
     sentences.append(
-        "How far weights were trained is not told from types that lose so much: compare the "
-        "weights that they were made from."
+        "How far weights were trained is not told from types that lose so much, and far less than "
+        "they lose would not show: compare the weights that they were made from."
     )
     return tuple(sentences)
+
+
+def _floor_words(group: LossyRows) -> str:
+    """What the group's types make on their own, in words."""
+    floor = format_pct(group.floor_pct)
+    if len(group.types) == 1:
+        return f"the type alone makes {floor} of normally distributed weights"
+    return f"two such quantisations of the same normal weights are some {floor} apart"
 
 
 def _unexplained(evidence: Evidence) -> Iterator[Change]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from modeldiff.changes import Change
@@ -74,3 +74,12 @@ def floor_of(types: tuple[str, ...]) -> float:
     quantisations are at a right angle to each other."""
     floors = map(type_floor, types)
     return math.hypot(*(floor.rel_frobenius_pct for floor in floors if floor is not None))
+
+
+def mixed_columns(rows: Iterable[Change]) -> frozenset[str]:
+    """The components of these rows that are stored in one lossy type in some places and otherwise
+    in others."""
+    types: dict[str, set[tuple[str, ...]]] = {}
+    for change in rows:
+        types.setdefault(change.pair.place.column, set()).add(lossy_types(change))
+    return frozenset(column for column, own in types.items() if len(own) > 1)

@@ -20,6 +20,7 @@ from modeldiff.findings.main_differences import (
     weight_differences,
 )
 from modeldiff.findings.narrative import narrate
+from modeldiff.findings.summary import coarsest_step
 from modeldiff.findings.words import enumeration
 from modeldiff.results import Result
 from modeldiff.text.formatting import counted, format_bytes, format_count, format_duration
@@ -240,9 +241,8 @@ def coverage_words(result: Result) -> tuple[str, str]:
             f"{base.compared_tensors:,} of {base.tensors:,} tensors compared, "
             f"{coverage.shares_words} elements."
         )
-    floors = (c.statistics.resolution_pct for c in changes if c.statistics is not None)
-    floor = max((each for each in floors if each is not None), default=0.0)
-    if floor >= 0.01:
+    floor = coarsest_step(changes)
+    if floor is not None and floor >= 0.01:
         text += f" Floor {floor:.2g} %: no stored value can move by less."
     header = result.header
     text += f" Measured on {header.device} in {format_duration(header.seconds)}."

@@ -80,8 +80,8 @@ def enter(page: str) -> None:
 def stray_page(pages: Mapping[str, Page]) -> list[Page]:
     """A hidden page at the address that was asked for, where none of the ``pages`` is there: else
     Streamlit would say in a box over Compare that there is no such page."""
-    name = unquote(urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2])
-    if name in {"", ROOT_NAME, *(page.url_path for page in pages.values())}:
+    name = unquote(urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]).strip()
+    if "/" in name or name in {"", ROOT_NAME, *(page.url_path for page in pages.values())}:
         return []
     return [st.Page(_nothing, title="Compare", url_path=name, visibility="hidden")]
 

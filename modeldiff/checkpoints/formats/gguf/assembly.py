@@ -60,6 +60,7 @@ def assemble_gguf(headers: Mapping[str, GgufHeader], where: str) -> Assembly:
         _warnings(model, has_names=converted.naming is not None, reader=reader),
         {file: header.head for file, header in headers.items()},
         config,
+        {"hidden_act": converted.activation} if converted.activation else {},
     )
 
 

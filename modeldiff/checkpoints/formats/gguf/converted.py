@@ -20,7 +20,9 @@ class Converted:
     ``pairs``: rows of q and k were brought from the halves of a head into pairs.
     ``norms_plus_one``: norms have one added. ``sorted_qkv``: the fused matrix's rows stood group by
     group of heads before they were sorted into q | k | v. ``mixer``: a state space's decay was
-    stored as -exp of its logarithm, its convolution without the middle dimension.
+    stored as -exp of its logarithm, its convolution without the middle dimension. ``activation`` is
+    the one that llama.cpp computes all models of the architecture with, in transformers' word:
+    no metadata names it.
     """
 
     model_type: str
@@ -30,6 +32,7 @@ class Converted:
     norms_plus_one: bool = False
     sorted_qkv: bool = False
     mixer: bool = False
+    activation: str = "silu"
 
 
 _MIXTRAL = Converted("mixtral", names.MIXTRAL_NAMES, pairs=True)
@@ -38,7 +41,7 @@ CONVERTED: Mapping[str, Converted] = {
     "llama": Converted("llama", names.LLAMA_NAMES, _MIXTRAL, pairs=True),
     "mistral3": Converted("mistral", names.LLAMA_NAMES, _MIXTRAL, pairs=True),
     "smollm3": Converted("smollm3", names.LLAMA_NAMES, pairs=True),
-    "arcee": Converted("arcee", names.LLAMA_NAMES, pairs=True),
+    "arcee": Converted("arcee", names.LLAMA_NAMES, pairs=True, activation="relu2"),
     "granite": Converted("granite", names.LLAMA_NAMES, pairs=True),
     "qwen2": Converted("qwen2", names.LLAMA_NAMES),
     "qwen2vl": Converted("qwen2_vl", names.LLAMA_NAMES),
@@ -51,26 +54,32 @@ CONVERTED: Mapping[str, Converted] = {
     "deepseek2": Converted("deepseek_v2", names.DEEPSEEK_NAMES),
     "glm4moe": Converted("glm4_moe", names.DEEPSEEK_NAMES),
     "olmo2": Converted("olmo2", names.OLMO2_NAMES),
-    "gemma": Converted("gemma", names.LLAMA_NAMES, norms_plus_one=True),
-    "gemma2": Converted("gemma2", names.SANDWICH_NAMES, norms_plus_one=True),
-    "gemma3": Converted("gemma3_text", names.SANDWICH_NAMES, norms_plus_one=True),
-    "nemotron": Converted("nemotron", names.LLAMA_NAMES, norms_plus_one=True),
+    "gemma": Converted(
+        "gemma", names.LLAMA_NAMES, norms_plus_one=True, activation="gelu_pytorch_tanh"
+    ),
+    "gemma2": Converted(
+        "gemma2", names.SANDWICH_NAMES, norms_plus_one=True, activation="gelu_pytorch_tanh"
+    ),
+    "gemma3": Converted(
+        "gemma3_text", names.SANDWICH_NAMES, norms_plus_one=True, activation="gelu_pytorch_tanh"
+    ),
+    "nemotron": Converted("nemotron", names.LLAMA_NAMES, norms_plus_one=True, activation="relu2"),
     "stablelm": Converted("stablelm", names.LLAMA_NAMES),
     "command-r": Converted("cohere", names.LLAMA_NAMES),
     "cohere2": Converted("cohere2", names.LLAMA_NAMES),
     "glm4": Converted("glm4", names.GLM_NAMES),
-    "phi2": Converted("phi", names.PHI2_NAMES),
+    "phi2": Converted("phi", names.PHI2_NAMES, activation="gelu_new"),
     "phi3": Converted("phi3", names.PHI3_NAMES),
-    "starcoder2": Converted("starcoder2", names.STARCODER2_NAMES),
-    "gpt2": Converted("gpt2", names.GPT2_NAMES),
-    "gptneox": Converted("gpt_neox", names.GPT_NEOX_NAMES, sorted_qkv=True),
-    "bloom": Converted("bloom", names.BLOOM_NAMES, sorted_qkv=True),
-    "falcon": Converted("falcon", names.BLOOM_NAMES, sorted_qkv=True),
+    "starcoder2": Converted("starcoder2", names.STARCODER2_NAMES, activation="gelu_pytorch_tanh"),
+    "gpt2": Converted("gpt2", names.GPT2_NAMES, activation="gelu_new"),
+    "gptneox": Converted("gpt_neox", names.GPT_NEOX_NAMES, sorted_qkv=True, activation="gelu"),
+    "bloom": Converted("bloom", names.BLOOM_NAMES, sorted_qkv=True, activation="gelu_pytorch_tanh"),
+    "falcon": Converted("falcon", names.BLOOM_NAMES, sorted_qkv=True, activation="gelu"),
     "mamba": Converted("mamba", names.MAMBA_NAMES, mixer=True),
 }
 """By llama.cpp's names of architectures."""
 
-UNKNOWN_CONVERSION = Converted("")
+UNKNOWN_CONVERSION = Converted("", activation="")
 """Of an architecture that is not in the table: names and rows as they are in the file."""
 PERMUTED_ELSEWHERE = frozenset(
     {
@@ -86,5 +95,5 @@ def conversion_of(architecture: str, experts: int) -> Converted:
     converted = CONVERTED.get(architecture)
     if converted is None:
         paired = architecture in PERMUTED_ELSEWHERE
-        return Converted(architecture, pairs=True) if paired else UNKNOWN_CONVERSION
+        return Converted(architecture, pairs=True, activation="") if paired else UNKNOWN_CONVERSION
     return converted.with_experts if experts and converted.with_experts else converted

@@ -84,7 +84,7 @@ def _read_header(
     source: Source, file: str, budget: OpeningBudget
 ) -> tuple[Header, FileHead, list[str]]:
     """A file's tensors, which bytes of the file said so, and warnings."""
-    where = source.where(file)
+    where, tag = source.where(file), source.reference.tag if source.named else ""
     with placing_errors(path=source.path(file)):
         data = ByteRange.whole(source, file)
         refuse_stand_in(data.read(0, min(LOOKED_AT, data.size)), where)
@@ -96,7 +96,7 @@ def _read_header(
                     f"{where} holds no tensors that can be read.",
                     hint="Check that this is the file that was meant.",
                 )
-            part = choose(parts, source.reference.tag if source.named else "", where)
+            part = choose(parts, tag, where)
             tensors, tied = without_aliases(
                 tensor_of(record, name, archive, where) for name, record in part.tensors.items()
             )
@@ -104,16 +104,18 @@ def _read_header(
         header = Header(tensors, {}, archive.head_bytes)
         budget.take_tensors([tensor.name for tensor in header.tensors])
         head = FileHead(data.stat, archive.head_bytes, sha256(data.read(0, archive.head_bytes)))
-    return header, head, _warnings(where, archive, parts, part, tied)
+    return header, head, _warnings(tag, archive, parts, part, tied)
 
 
 def _warnings(
-    where: str, archive: Archive, parts: dict[str, StateDict], part: StateDict, tied: list[str]
+    named: str, archive: Archive, parts: dict[str, StateDict], part: StateDict, tied: list[str]
 ) -> list[str]:
+    """What is to be said of a file; ``named`` is the part of it that was asked for, if any."""
     words = list(dangerous_calls(archive.names))
-    if others := [shown(path) for path in parts if path != part.path]:
+    others = [shown(path) for path in parts if path != part.path]
+    if others and not named:
         words.append(
-            f"{where} also holds {listed(sorted(others))}. {quoted(shown(part.path))} "
+            f"The file also holds {listed(sorted(others))}. {quoted(shown(part.path))} "
             "was taken; give another one behind the file's name and a colon."
         )
     if part.foreign:

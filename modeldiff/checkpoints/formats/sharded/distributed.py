@@ -33,6 +33,7 @@ from modeldiff.errors import (
     UnsupportedFormat,
     placing_errors,
 )
+from modeldiff.text.formatting import counted
 from modeldiff.text.quoting import listed, quoted
 
 METADATA = ".metadata"
@@ -132,7 +133,9 @@ class _Reading:
         shapes = dict(self._shapes(described))
         left_out = [name for name in described if _OF_OPTIMIZER.fullmatch(str(name))]
         if left_out:
-            self.warnings = (f"Left out: {len(left_out):,} entries of the optimizer.",)
+            self.warnings = (
+                f"Left out: the optimizer's {counted(len(left_out), 'entry', 'entries')}.",
+            )
         pieces: dict[str, list[Piece]] = {name: [] for name in shapes}
         dtypes: dict[str, str] = {}
         with self._budget.timed():

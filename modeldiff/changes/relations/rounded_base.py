@@ -1,0 +1,104 @@
+"""Whether a merged matrix is an adapter on weights that had been rounded to a coarse grid first.
+
+Taking the update off leaves those weights, but for the rounding of what was stored. Rounded to a
+float of 8 bits, each differs from its original by no more than half a step of its own octave;
+rounded to 4 bits or fewer, a run of neighbours has a few values alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+_Runs = npt.NDArray[np.float64]
+
+_STORED = 2.0**-8
+"""The largest error of rounding to bf16, in shares of a value; finer types have smaller ones."""
+_LEAST_FAR, _MOST_FAR = 0.005, 0.35
+"""Relative Frobenius changes that quantisation to 8 to 3 bits makes of most weights."""
+_FLOATS = (1 / 17, 1 / 9)
+"""How far rounding to E4M3 and to E5M2 moves a value at most, in shares of the value."""
+_SMALL = 0.02
+"""Below this share of a run's largest value floats of 8 bits have no finer steps."""
+_NEARLY_ALL = 0.995
+_TYPICAL = 0.38
+"""Rounding to such a float moves weights by at least this share of the largest error."""
+_NO_FACTOR = 0.6
+"""Errors of rounding go with no value's size: of a run times a factor, ⟨δ, a⟩ is more than so many
+times ‖δ‖² over the step."""
+_OF_NOISE = 0.95
+"""Noise of the same size keeps within such errors in fewer values than this share."""
+_RUN = 32
+_MOST_LEVELS = 16
+_FEW = 0.9
+"""So many of the runs have few values."""
+
+
+class RoundedBase(NamedTuple):
+    """``matched`` values were as a grid has them. ``far_pct`` is how far the rounding moved the
+    sample, as relative Frobenius."""
+
+    matched: int
+    far_pct: float
+
+
+def rounded_base(plain: _Runs, whole: _Runs, merged: _Runs) -> RoundedBase | None:
+    """What the sample shows, where it shows that ``merged`` is the update on rounded weights; else
+    None.
+
+    ``plain``: values of base in runs of neighbours, [runs, length]. ``whole``: the same with the
+    update, ``merged``: those of the folder that is asked of, of as many elements.
+    """
+    shape = plain.shape
+    whole, merged = whole.reshape(shape), merged.reshape(shape)
+    if not np.isfinite([plain, whole, merged]).all() or not plain.any():
+        return None
+    left = merged - (whole - plain)
+    far = np.linalg.norm(left - plain) / np.linalg.norm(plain)
+    if not _LEAST_FAR <= far <= _MOST_FAR:
+        return None
+    largest = np.maximum.reduce([np.abs(plain), np.abs(whole), np.abs(merged)])
+    slack = 1.5 * _STORED * largest
+    matched = max(_in_float_steps(plain, left, slack), _in_few_levels(left, slack))
+    return RoundedBase(matched, 100 * float(far)) if matched else None
+
+
+def _in_float_steps(plain: _Runs, left: _Runs, slack: _Runs) -> int:
+    """How many values differ by no more than an 8-bit float's rounding; 0 where others do, or where
+    noise of that size would as well."""
+    delta = left - plain
+    error, squared = np.abs(delta), np.square(delta).sum()
+    along = np.abs((delta * plain).sum(axis=1)).sum() / squared
+    far = np.sqrt(squared / np.square(plain).sum())
+    told = np.abs(plain) > _SMALL * np.abs(plain).max(axis=1, keepdims=True)
+    for step in _FLOATS:
+        most = step * np.abs(plain) + slack
+        inside = int((error <= most)[told].sum())
+        noise = np.sqrt(np.mean(np.square(error[told])))
+        expected = np.mean(_within(most[told] / noise)) if noise else 1.0
+        sized = far >= _TYPICAL * step and expected < _OF_NOISE and along <= _NO_FACTOR / step
+        if sized and inside >= _NEARLY_ALL * told.sum():
+            return inside
+    return 0
+
+
+def _within(ratio: _Runs) -> _Runs:
+    """The share of normal noise within so many of its standard deviations (a bound from below its
+    tail: 1 - exp(-x² · 0.6366) is within 0.5 % of it)."""
+    return np.asarray(np.sqrt(1 - np.exp(-np.square(ratio) * 2 / np.pi)), np.float64)
+
+
+def _in_few_levels(left: _Runs, slack: _Runs) -> int:
+    """How many values lie in runs with few values; 0 where not nearly all runs are such."""
+    run = min(_RUN, left.shape[1])
+    if run < _RUN:
+        return 0
+    runs = left.reshape(-1, run)
+    order = np.argsort(runs, axis=1)
+    values = np.take_along_axis(runs, order, axis=1)
+    near = np.take_along_axis(slack.reshape(-1, run), order, axis=1)
+    levels = 1 + (np.diff(values, axis=1) > 2 * np.maximum(near[:, 1:], near[:, :-1])).sum(axis=1)
+    few = levels <= _MOST_LEVELS
+    return int(few.sum()) * run if few.mean() >= _FEW else 0
