@@ -13,9 +13,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from scripts.serving import Server, settle
-from tests.browser.conftest import open_measured
+from tests.browser.conftest import PATIENCE_MS, open_measured
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 _TEXTS = Path(__file__).with_name("reading.js").read_text(encoding="utf-8")
 _AXE = (Path(__file__).parents[1] / "data" / "axe" / "axe.min.js").read_text(encoding="utf-8")
@@ -98,11 +98,12 @@ def test_every_page_can_be_read(server: Server, browser: Browser, kept: str, wid
     complaints: list[str] = []
     with browser.new_context(viewport={"width": width, "height": 720}) as context:
         tab = context.new_page()
+        tab.set_default_timeout(PATIENCE_MS)
         for name, address in _PAGES.items():
             tab.set_viewport_size({"width": width, "height": 720})
             tab.emulate_media(color_scheme="light")
             tab.goto(f"{server.url}/{address.format(kept=kept)}")
-            expect(tab.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
+            expect(tab.get_by_role("heading", level=1)).to_be_visible()
             if "demo:lora" in address and "present=" not in address:
                 expect(tab.locator(".st-key-measured").first).to_be_attached()
             settle(tab)
@@ -128,7 +129,10 @@ def _turn(tab: Page, theme: Literal["light", "dark"]) -> None:
 
 def _illegible(tab: Page) -> list[str]:
     complaints = []
-    for text in _texts(tab):
+    texts = _texts(tab)
+    if not texts:
+        complaints.append("no text is in sight")
+    for text in texts:
         if text.size < (_LEAST_DRAWN if text.drawn else _LEAST_SIZE) - _ROUNDING:
             complaints.append(f"{text.size:.1f} px: {text.text}")
         least = _LEAST_OF_LARGE if text.large else _LEAST_CONTRAST
