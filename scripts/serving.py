@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, Playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 FROM_CHECKOUT = (sys.executable, "-m", "streamlit", "run", "streamlit_app.py")
-_START_SECONDS = 120
+_START_SECONDS = _STOP_SECONDS = 120
 _SETTLE_MS = 120_000  # a busy machine is no failure
 
 # Quiet on a machine without a network: nothing of the browser's own looks for updates.
@@ -95,7 +95,12 @@ def serve(
             yield server
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
 
 
 def launch_chromium(playwright: Playwright) -> Browser:
