@@ -19,7 +19,8 @@ from playwright.sync_api import Browser, Page, Playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 FROM_CHECKOUT = (sys.executable, "-m", "streamlit", "run", "streamlit_app.py")
-_START_SECONDS = 60
+_START_SECONDS = _STOP_SECONDS = 120
+_SETTLE_MS = 120_000  # a busy machine is no failure
 
 # Quiet on a machine without a network: nothing of the browser's own looks for updates.
 _CHROMIUM_FLAGS = (
@@ -94,7 +95,12 @@ def serve(
             yield server
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            try:
+                process.wait(timeout=_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
 
 
 def launch_chromium(playwright: Playwright) -> Browser:
@@ -106,8 +112,10 @@ def launch_chromium(playwright: Playwright) -> Browser:
 
 def settle(page: Page) -> None:
     """Wait until the script has run and all that it asked for is drawn and stands still."""
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    page.wait_for_function(_STANDS_STILL, polling=100)
+    page.wait_for_selector(
+        "[data-testid=stApp][data-test-script-state=notRunning]", timeout=_SETTLE_MS
+    )
+    page.wait_for_function(_STANDS_STILL, polling=100, timeout=_SETTLE_MS)
 
 
 def _wait_until_healthy(server: Server) -> None:

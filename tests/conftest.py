@@ -28,6 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Compiling the kernels takes seconds, so it is done once a machine and not once a run.
     kernels = platformdirs.user_cache_path("modeldiff-tests")
     os.environ.setdefault("MODELDIFF_KERNELS", str(kernels))
+    # The workers keep the processors busy already. Threads of torch and BLAS beside these wait for
+    # each other, spinning: ten times the work where they share a processor.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ["HF_HOME"] = str(caches / "huggingface")
     os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

@@ -37,7 +37,7 @@ def open_page(fresh: None) -> OpenPage:
     """Opens a page as a link with this query does, and checks that nothing was raised."""
 
     def open_page(page: str, **query: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+        app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=300)
         # AppTest's own switch_page would run the page without the entrypoint.
         app.session_state[WANTED] = (page, query)
         app.run()

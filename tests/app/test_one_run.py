@@ -83,7 +83,7 @@ def test_the_first_page_with_its_chooser(
     fresh: None, pair: dict[str, str], calls: Counter[str]
 ) -> None:
     root = Path(__file__).resolve().parents[2]
-    app = AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=60)
+    app = AppTest.from_file(str(root / "streamlit_app.py"), default_timeout=300)
     app.query_params["base"], app.query_params["target"] = pair["base"], pair["target"]
     app.run()
     assert not app.exception and app.button(key="swap")

@@ -33,16 +33,20 @@
       if (style.visibility !== "visible" || /Material Symbols/.test(style.fontFamily)) continue
       let opacity = 1
       let cut = { left: 0, top: 0, right: innerWidth, bottom: innerHeight }
+      let fixed = false // what is fixed is cut by the window alone
       for (let each = parent; each; each = above(each)) {
         const of = getComputedStyle(each)
         opacity *= Number(of.opacity)
-        if (of.overflowX !== "visible" || of.overflowY !== "visible") {
+        // The overflow of the page's root is the window's, not that of the root's own box.
+        const cuts = !fixed && each !== document.documentElement && each !== document.body
+        if (cuts && (of.overflowX !== "visible" || of.overflowY !== "visible")) {
           const its = each.getBoundingClientRect()
           cut = {
             left: Math.max(cut.left, its.left), top: Math.max(cut.top, its.top),
             right: Math.min(cut.right, its.right), bottom: Math.min(cut.bottom, its.bottom),
           }
         }
+        fixed ||= of.position === "fixed"
       }
       const left = Math.max(box.left, cut.left), right = Math.min(box.right, cut.right)
       const top = Math.max(box.top, cut.top), bottom = Math.min(box.bottom, cut.bottom)

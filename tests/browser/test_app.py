@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from scripts.serving import Server, settle
 from tests.browser.conftest import expect_page, open_measured, query
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 def test_a_diff_runs_by_itself_and_shows_its_progress(server: Server, tab: Page) -> None:
@@ -210,13 +210,3 @@ def test_both_themes_reach_the_drawings(server: Server, tab: Page, theme: str) -
     text = tab.locator("[data-node='self_attn.q_proj'] text.label").first
     shade = re.findall(r"\d+", text.evaluate("e => getComputedStyle(e).fill"))
     assert (sum(map(int, shade[:3])) > 382) == (theme == "dark"), "text stands out from the ground"
-
-
-@pytest.mark.parametrize("page", ["", "architecture", "heatmap", "diagram", "evolution"])
-def test_nothing_is_wider_than_a_phone(server: Server, tab: Page, page: str) -> None:
-    tab.set_viewport_size({"width": 430, "height": 900})
-    tab.goto(f"{server.url}/{page}")
-    expect(tab.get_by_role("heading", level=1)).to_be_visible()
-    settle(tab)
-    main = tab.get_by_test_id("stMain")
-    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from scripts.serving import Server, settle
 from tests.browser.conftest import expect_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 def test_layer_and_search(server: Server, tab: Page) -> None:

@@ -18,10 +18,10 @@ from playwright.sync_api import Browser, Page, expect
 from prometheus_client.parser import text_string_to_metric_families
 
 from scripts.serving import Server, free_port, serve, settle
-from tests.browser.conftest import Watched, expect_page, open_measured
+from tests.browser.conftest import PATIENCE_MS, Watched, expect_page, open_measured
 from tests.support.nginx import write_nginx
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 ELSEWHERE = "http://127.0.0.1:9"
 
@@ -82,7 +82,7 @@ def through(browser: Browser) -> Iterator[Page]:
     """A tab that takes the test's own certificate, and complains in no way."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, ignore_https_errors=True)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     watched = Watched(page)
     yield page
     context.close()

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from scripts.serving import Server
 from tests.support.companions import LLAMA_3, llama_3, llama_3_1, write_companions
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 def test_a_conversation_is_chosen_and_stays_in_the_link(

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from scripts.serving import Server, settle
 from tests.browser.conftest import expect_page, open_measured, query
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 def test_the_layers_play_by_keyboard_and_leave_one_place_in_the_history(

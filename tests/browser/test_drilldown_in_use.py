@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from scripts.serving import Server, settle
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 _FIRST_PIXELS = """canvas => {
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from scripts.serving import Server, settle
 from tests.browser.conftest import expect_page
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 @pytest.mark.parametrize("page", ["architecture", "heatmap", "diagram"])
@@ -35,7 +35,7 @@ def test_a_fresh_server_never_shows_a_sidebar(fresh_server: Server, tab: Page) -
         }).observe(document, { childList: true, subtree: true })"""
     )
     tab.goto(fresh_server.url, wait_until="commit")
-    expect(tab.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
+    expect(tab.get_by_role("heading", level=1)).to_be_visible()
     assert not tab.evaluate("() => window.sidebarSeen")
 
 

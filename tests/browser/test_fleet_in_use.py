@@ -13,7 +13,7 @@ from scripts.serving import Server, settle
 from tests.browser.conftest import expect_page, query
 from tests.support.results import cache_at
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 def test_a_row_leads_to_its_pair(server: Server, tab: Page) -> None:

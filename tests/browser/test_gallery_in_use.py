@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from scripts.serving import Server, settle
 from tests.browser.conftest import expect_page, open_measured, query
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 def test_from_the_bar_to_a_result_and_its_models(server: Server, tab: Page) -> None:

@@ -16,7 +16,7 @@ from scripts.serving import Server, settle
 from tests.browser.conftest import focused
 from tests.support.planted import add_noise, llama_values, write_values
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 def query(tab: Page) -> dict[str, str]:

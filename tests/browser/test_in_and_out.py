@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from scripts.serving import Server, settle
 from tests.browser.conftest import expect_page, open_measured, query
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 def drop(tab: Page, file: Path) -> None:

@@ -21,7 +21,7 @@ from playwright.sync_api import Page, expect
 from modeldiff import __version__
 from scripts.serving import ROOT, Server, serve, settle
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
 class Installation:

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from scripts.serving import FROM_CHECKOUT, ROOT, Server, free_port, serve, settle
-from tests.browser.conftest import Watched, expect_page
+from tests.browser.conftest import PATIENCE_MS, Watched, expect_page
 from tests.support.local_hub import LocalHub
 from tests.support.oidc import TokensOf, oidc_provider, write_secrets
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 PEOPLE = {
     "ada": {"email": "ada@example.org", "email_verified": True},
@@ -73,7 +73,7 @@ def visit(browser: Browser, closed: Closed) -> Iterator[Callable[[], Page]]:
     def tab() -> Page:
         contexts.append(browser.new_context(viewport={"width": 1440, "height": 900}))
         page = contexts[-1].new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MS)
         watches.append(Watched(page))
         return page
 

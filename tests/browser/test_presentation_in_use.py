@@ -13,7 +13,7 @@ from scripts.serving import Server, settle
 from tests.browser.conftest import focused, open_measured, query
 from tests.support.planted import add_noise, llama_values, write_values
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 # The sizes of all text that is seen, with the text; and what of it lies beyond the window.
 TEXTS = """() => {
@@ -45,7 +45,7 @@ def place(tab: Page) -> Locator:
 
 def open_presented(tab: Page, url: str) -> None:
     tab.goto(url)
-    expect(place(tab)).to_be_visible(timeout=60_000)
+    expect(place(tab)).to_be_visible()
     settle(tab)
 
 

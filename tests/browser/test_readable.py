@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from PIL import Image
@@ -15,10 +15,10 @@ from playwright.sync_api import Browser, Page, expect
 from modeldiff.model import Model
 from modeldiff.results.fleet.measuring import run_fleet
 from scripts.serving import Server, settle
-from tests.browser.conftest import open_measured
+from tests.browser.conftest import PATIENCE_MS, open_measured
 from tests.support.results import cache_at
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 _TEXTS = Path(__file__).with_name("reading.js").read_text(encoding="utf-8")
 _AXE = (Path(__file__).parents[1] / "data" / "axe" / "axe.min.js").read_text(encoding="utf-8")
@@ -44,6 +44,8 @@ _PAGES = {
 }
 _LEAST_SIZE, _LEAST_DRAWN, _LEAST_CONTRAST, _LEAST_OF_LARGE = 13, 13, 4.5, 3.0
 _ROUNDING = 0.05
+_THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+_GROUNDS = {"light": "rgb(251, 250, 247)", "dark": "rgb(16, 20, 23)"}
 
 
 @dataclass(frozen=True)
@@ -98,17 +100,17 @@ def kept(server: Server, browser: Browser) -> str:
 
 
 @pytest.mark.parametrize("width", [1280, 430])
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_can_be_read(
-    server: Server, browser: Browser, kept: str, theme: str, width: int
-) -> None:
+def test_every_page_can_be_read(server: Server, browser: Browser, kept: str, width: int) -> None:
+    """Each is loaded once and then turned from light to dark, as a desktop does in the evening."""
     complaints: list[str] = []
     with browser.new_context(viewport={"width": width, "height": 720}) as context:
         tab = context.new_page()
+        tab.set_default_timeout(PATIENCE_MS)
         for name, address in _PAGES.items():
             tab.set_viewport_size({"width": width, "height": 720})
-            tab.goto(f"{server.url}/{address.format(kept=kept)}&embed_options={theme}_theme")
-            expect(tab.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
+            tab.emulate_media(color_scheme="light")
+            tab.goto(f"{server.url}/{address.format(kept=kept)}")
+            expect(tab.get_by_role("heading", level=1)).to_be_visible()
             if "demo:lora" in address and "present=" not in address:
                 expect(tab.locator(".st-key-measured").first).to_be_attached()
             settle(tab)
@@ -119,25 +121,44 @@ def test_every_page_can_be_read(
             if height > 720:
                 tab.set_viewport_size({"width": width, "height": min(height, 9000)})
                 settle(tab)
-            complaints += [f"{name}: {complaint}" for complaint in _complaints(tab)]
+            complaints += [f"{name}: {complaint}" for complaint in _against_rules(tab)]
+            for theme in _THEMES:
+                _turn(tab, theme)
+                complaints += [f"{name}, {theme}: {complaint}" for complaint in _illegible(tab)]
     assert complaints == []
 
 
-def _complaints(tab: Page) -> list[str]:
+def _turn(tab: Page, theme: Literal["light", "dark"]) -> None:
+    tab.emulate_media(color_scheme=theme)
+    expect(tab.get_by_test_id("stApp")).to_have_css("background-color", _GROUNDS[theme])
+    settle(tab)
+
+
+def _illegible(tab: Page) -> list[str]:
     complaints = []
-    for text in _texts(tab):
+    texts = _texts(tab)
+    if not texts:
+        complaints.append("no text is in sight")
+    for text in texts:
         if text.size < (_LEAST_DRAWN if text.drawn else _LEAST_SIZE) - _ROUNDING:
             complaints.append(f"{text.size:.1f} px: {text.text}")
         least = _LEAST_OF_LARGE if text.large else _LEAST_CONTRAST
         if text.contrast < least - _ROUNDING:
             complaints.append(f"{text.contrast:.2f} : 1: {text.text}")
-    tab.evaluate(_AXE)
-    violations = tab.evaluate("async () => (await axe.run()).violations")
-    for rule in violations:
-        # Contrast is measured above, also where axe cannot.
-        if rule["id"] == "color-contrast":
-            continue
-        if rule["impact"] in ("serious", "critical"):
-            nodes = [node["html"][:160] for node in rule["nodes"][:3]]
-            complaints.append(f"axe {rule['id']}: {rule['help']}: {nodes}")
     return complaints
+
+
+def _against_rules(tab: Page) -> list[str]:
+    """What axe finds. Contrast is measured by ourselves, also where axe cannot, and is what takes
+    axe longest."""
+    tab.evaluate(_AXE)
+    violations = tab.evaluate(
+        """async () => (await axe.run({
+          rules: { "color-contrast": { enabled: false } }, resultTypes: ["violations"],
+        })).violations"""
+    )
+    return [
+        f"axe {rule['id']}: {rule['help']}: {[node['html'][:160] for node in rule['nodes'][:3]]}"
+        for rule in violations
+        if rule["impact"] in ("serious", "critical")
+    ]

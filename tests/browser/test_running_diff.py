@@ -15,7 +15,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from scripts.serving import serve
 from tests.support.results import write_model
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 _SLOW = (sys.executable, "-m", "benchmarks.slow_server", "4")
 _HIDE = "on => Object.defineProperty(document, 'hidden', { get: () => on, configurable: true })"
@@ -50,7 +50,7 @@ def test_a_running_diff_draws_its_parts_alone(tab: Page, tmp_path: Path) -> None
     with serve(tmp_path, _SLOW) as server:
         heard = Heard(tab)
         tab.goto(f"{server.url}/heatmap?base={base}&target={target}")
-        expect(tab.locator(".st-key-diff_panel")).to_be_visible(timeout=60_000)
+        expect(tab.locator(".st-key-diff_panel")).to_be_visible()
         wait_for(tab, heard, "progress", 2)
         heard.kinds.clear()
         wait_for(tab, heard, "progress", 4)

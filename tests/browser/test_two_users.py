@@ -15,9 +15,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from scripts.serving import Server, serve
-from tests.browser.conftest import Watched
+from tests.browser.conftest import PATIENCE_MS, Watched
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 HEADER = "X-Forwarded-User"
 # Between the sign and the domain stands what keeps Markdown from making a link.
@@ -78,7 +78,7 @@ def tab_of(browser: Browser, user: str) -> Iterator[Page]:
     """A tab as the proxy lets it through for somebody."""
     context = browser.new_context(extra_http_headers={HEADER: user})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     watched = Watched(page)
     yield page
     context.close()
@@ -122,13 +122,13 @@ def test_a_queue_of_two_users_and_a_cancel(endless: Server, browser: Browser) ->
             expect(second.get_by_text("1 of your own jobs wait")).to_be_visible()
             expect(panel(second).get_by_role("button", name="Measure")).to_be_visible()
         bob.evaluate(_GO, "?base=catalog:gpt2-124m&target=catalog:llama-3-8b")
-        expect(panel(ada)).to_contain_text("Measuring", timeout=60_000)
+        expect(panel(ada)).to_contain_text("Measuring")
 
         # And so does who closes the page.
         bob.evaluate(_GO, "?target=demo:continued")
         expect(panel(bob)).to_contain_text(ADA)
         ada.goto("about:blank")
-        expect(panel(bob)).to_contain_text("Measuring", timeout=60_000)
+        expect(panel(bob)).to_contain_text("Measuring")
 
 
 def test_viewers_are_told_of_a_restart(endless: Server, browser: Browser) -> None:

@@ -306,6 +306,7 @@ SIGNALLED = """
 import os, runpy, signal, sys
 from modeldiff.results import diff as answering
 real, number = answering.measure, getattr(signal, sys.argv[1])
+signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 def measure(*arguments, **options):
     for row, change in enumerate(real(*arguments, **options)):
         if row == 4:
