@@ -111,10 +111,13 @@ def shoot(browser: Browser, url: str, shot: Shot) -> None:
         page.goto(f"{url}/{shot.view.page}?{urlencode(query)}")
         expect(page.locator(shot.view.waits_for).first).to_be_attached(timeout=180_000)
         settle(page)
-        height = int(page.get_by_test_id("stMain").evaluate("element => element.scrollHeight"))
-        height = min(max(height, least), shot.most_height)
-        page.set_viewport_size({"width": width, "height": height})
-        settle(page)
+        main, height, before = page.get_by_test_id("stMain"), least, 0
+        while before < height:  # a panel that scrolls by itself grows with the window
+            before = height
+            whole = int(main.evaluate("element => element.scrollHeight"))
+            height = min(max(whole, least), shot.most_height)
+            page.set_viewport_size({"width": width, "height": height})
+            settle(page)
         page.wait_for_function("() => document.fonts.status === 'loaded'")
         shot.path.parent.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=shot.path, animations="disabled")

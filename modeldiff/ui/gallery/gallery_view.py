@@ -50,7 +50,7 @@ def gallery_view() -> None:
         st.markdown("The gallery has no entries here.")
         return
     st.markdown("Pairs measured beforehand. Each opens without its weights.")
-    st.page_link("pages/fleet.py", label="Your own kept results side by side: Fleet")
+    st.page_link("pages/fleet.py", label="Fleet: your own results side by side")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         with st.container(width=320):
             metric = choose_metric(current_view("gallery"))
