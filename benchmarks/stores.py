@@ -1,4 +1,5 @@
-"""A diff of files that lie at a server, beside a plain download of the same files to nowhere.
+"""A diff of files that lie at a server, and its reading alone, beside a plain download of the same
+files to nowhere.
 
 The server is nginx on loopback: over HTTP, over TLS, and asked as S3 is (requests are signed, and
 nginx answers them without looking at that). It shares the processor with whoever asks.
@@ -109,6 +110,8 @@ def store_programs(base: Path, target: Path) -> list[Program]:
             download = (sys.executable, "-c", _S3_DOWNLOAD, *addresses)
         ours = (sys.executable, "-m", "modeldiff", "diff", *addresses, *options)
         programs.append(Program(f"{way}: a download of both at once", download, "nothing"))
+        reading = (sys.executable, str(Path(__file__).with_name("only_read.py")), *addresses)
+        programs.append(Program(f"{way}: modeldiff's reading alone", reading, "nothing"))
         programs.append(Program(f"{way}: **modeldiff**", ours, "all columns, exact median"))
     local = (sys.executable, "-m", "modeldiff", "diff", *map(str, files), *options)
     programs.append(Program("from the disk: **modeldiff**", local, "all columns, exact median"))

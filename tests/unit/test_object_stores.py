@@ -402,11 +402,6 @@ class _Counting:
             raise CheckpointChanged("It ends too early.", hint="Open it again.")
         buffer[:] = self.content[offset : offset + len(buffer)]
 
-    def fetch(self, offset: int, count: int) -> bytes:
-        content = bytearray(count)
-        self.readinto(memoryview(content), offset)
-        return bytes(content)
-
     def expect(self, ranges: object) -> None: ...
 
     def forget(self, offset: int, nbytes: int) -> None: ...

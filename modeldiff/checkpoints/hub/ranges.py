@@ -60,12 +60,6 @@ class RangeReader:
                 self._address = ""
                 time.sleep(_PAUSE_SECONDS * 2 ** (fruitless - 1))
 
-    def fetch(self, offset: int, count: int) -> bytearray:
-        """As ``FarReader`` has it."""
-        content = bytearray(count)
-        self.readinto(memoryview(content), offset)
-        return content
-
     def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Nothing is asked for before it is read."""
 

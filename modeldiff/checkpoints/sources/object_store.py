@@ -18,7 +18,7 @@ from modeldiff.checkpoints.source import ByteReader, FetchProgress, FileHead, Fi
 from modeldiff.checkpoints.stores.access import require_store_access
 from modeldiff.checkpoints.stores.bucket import Bucket
 from modeldiff.checkpoints.stores.objects import Objects
-from modeldiff.checkpoints.stores.read_ahead import Content, ReadAhead
+from modeldiff.checkpoints.stores.read_ahead import ReadAhead
 from modeldiff.checkpoints.stores.website import Website
 from modeldiff.errors import (
     CheckpointChanged,
@@ -145,8 +145,7 @@ class StoreFiles:
 
 @dataclass(frozen=True)
 class StoreReader:
-    """Reads ``file`` of ``objects``, in the state ``stat``, by a request for each range. See
-    ``FarReader``."""
+    """Reads ``file`` of ``objects``, in the state ``stat``, by a request for each range."""
 
     objects: Objects
     file: str
@@ -156,10 +155,6 @@ class StoreReader:
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
         self.objects.readinto(self.file, self.stat, buffer, offset)
-
-    def fetch(self, offset: int, count: int) -> Content:
-        """As ``FarReader`` has it."""
-        return self.objects.fetch(self.file, self.stat, offset, count)
 
     def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Nothing is asked for before it is read."""

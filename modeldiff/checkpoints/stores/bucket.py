@@ -14,7 +14,6 @@ from modeldiff.checkpoints.addresses.store_names import address_parts
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.source import FileStat
 from modeldiff.checkpoints.stores.client import Retries, open_store
-from modeldiff.checkpoints.stores.read_ahead import Content
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -26,6 +25,9 @@ from modeldiff.errors import (
 MOST_LISTED = 20_000
 """Most objects that are listed below a folder; where there are more, those in it alone are."""
 _RETRIES = Retries(tries=4, seconds=30, answer_seconds=60, connect_seconds=10)
+_PART = 64 << 10
+"""Bytes of an answer that the library hands over at once, at least. It makes memory for them, of
+which the system wants back what is much larger: that cost half as much again as receiving it."""
 _CHANGED = "Wait until nothing writes to it any more, then open it again."
 
 
@@ -78,28 +80,27 @@ class Bucket:
 
     def readinto(self, name: str, stat: FileStat, buffer: memoryview, offset: int) -> None:
         """As ``Objects`` has it."""
-        buffer[:] = self.fetch(name, stat, offset, len(buffer))
-
-    def fetch(self, name: str, stat: FileStat, offset: int, count: int) -> Content:
-        """As ``Objects`` has it: the library's own memory, not copied."""
         import obstore
 
         identity = str(stat.identity[0])
-        if offset + count > stat.size:
+        if offset + len(buffer) > stat.size:
             self._refuse_change(name)
+        taken = 0
         with self._translating(name):
             answer = obstore.get(
                 self._store,
                 self._full(name),
-                options={"range": (offset, offset + count), "if_match": identity},
+                options={"range": (offset, offset + len(buffer)), "if_match": identity},
             )
             # A store that knows no conditions answers with another version.
             if self._stat(answer.meta, name) != stat:
                 self._refuse_change(name)
-            content = answer.bytes()
-        if len(content) != count:
+            for part in answer.stream(min_chunk_size=_PART):
+                room = buffer[taken:][: len(part)]
+                room[:] = memoryview(part)[: len(room)]
+                taken += len(part)
+        if taken != len(buffer):
             raise StoreUnreachable(f"{self._where(name)}: the answer broke off.", hint="Try again.")
-        return memoryview(content)
 
     def _full(self, name: str) -> str:
         return f"{self._folder}/{name}".strip("/")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from modeldiff.checkpoints.source import FileStat
-from modeldiff.checkpoints.stores.read_ahead import Content
 
 
 class Objects(Protocol):
@@ -26,11 +25,6 @@ class Objects(Protocol):
 
     def read(self, name: str, start: int, count: int) -> tuple[bytes, FileStat]:
         """``count`` bytes from byte ``start`` on (fewer where the file ends), and its state."""
-        ...
-
-    def fetch(self, name: str, stat: FileStat, offset: int, count: int) -> Content:
-        """The file's bytes from byte ``offset`` on, in memory of their own. Raises as ``readinto``
-        does."""
         ...
 
     def readinto(self, name: str, stat: FileStat, buffer: memoryview, offset: int) -> None:

@@ -1,7 +1,8 @@
 """Reading far bytes ahead: while one block is measured, the next ones are under way.
 
 A file is read in blocks, a few requests at a time, as one connection is slower than the network. At
-most ``MOST_BLOCKS`` of them are kept, whatever the file's size.
+most ``MOST_BLOCKS`` of them are kept, whatever the file's size, in memory that is used again: fresh
+memory for each would cost the system as much as receiving what comes into it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
-from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from modeldiff.checkpoints.source import ByteReader
-
-Content = bytes | bytearray | memoryview
 
 FAR_BLOCK = 4 << 20
 AHEAD = 8
@@ -28,24 +29,34 @@ _SMALL = 64 << 10
 _AT_ONCE = 16
 
 
-class FarReader(ByteReader, Protocol):
-    """A file's bytes that are far away."""
+class _Content:
+    """``count`` bytes. Memory of a block is taken from the ``spare``, if there is some, and goes
+    back there when nobody reads in it any more."""
 
-    def fetch(self, offset: int, count: int) -> Content:
-        """The file's bytes from byte ``offset`` on, ``count`` of them, in memory of their own.
-        Raises as ``readinto`` does."""
-        ...
+    def __init__(self, count: int, spare: list[npt.NDArray[np.uint8]]) -> None:
+        self._spare = spare if count > _SMALL else None
+        try:
+            memory = spare.pop() if count > _SMALL else np.empty(count, np.uint8)
+        except IndexError:
+            memory = np.empty(FAR_BLOCK, np.uint8)
+        self._memory = memory
+        self.octets = memory[:count]
+
+    def __del__(self) -> None:
+        if self._spare is not None:
+            self._spare.append(self._memory)
 
 
 class ReadAhead:
     """Reads a file of ``size`` bytes by way of ``far``, from any thread. See ``ByteReader``."""
 
-    def __init__(self, far: FarReader, size: int) -> None:
+    def __init__(self, far: ByteReader, size: int) -> None:
         self._far = far
         self._size = size
         self._lock = threading.Lock()
-        self._blocks: dict[int, Future[Content]] = {}
-        self._ranges: dict[tuple[int, int], Future[Content]] = {}
+        self._blocks: dict[int, Future[_Content]] = {}
+        self._ranges: dict[tuple[int, int], Future[_Content]] = {}
+        self._spare: list[npt.NDArray[np.uint8]] = []
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
@@ -53,7 +64,8 @@ class ReadAhead:
         with self._lock:
             waiting = self._ranges.pop((offset, len(buffer)), None)
         if waiting is not None:
-            buffer[:] = self._content(waiting, offset, len(buffer))
+            content = self._content(waiting, offset, len(buffer))
+            buffer[:] = content.octets.data
             return
         while buffer:
             number, within = divmod(offset, FAR_BLOCK)
@@ -62,7 +74,7 @@ class ReadAhead:
                 self._far.readinto(buffer, offset)
                 return
             content = self._content(block, number * FAR_BLOCK, self._length(number))
-            part = memoryview(content)[within : within + len(buffer)]
+            part = content.octets.data[within : within + len(buffer)]
             if not part:  # behind the end, which the far reader has words for
                 self._far.readinto(buffer, offset)
                 return
@@ -107,7 +119,7 @@ class ReadAhead:
 
     def _block(
         self, number: int, *, ahead: int, only_known: bool = False
-    ) -> Future[Content] | None:
+    ) -> Future[_Content] | None:
         """A block that is here or under way, and as many behind it asked for. None for one that is
         not, where only such are wanted."""
         last = max(self._size - 1, 0) // FAR_BLOCK
@@ -130,15 +142,18 @@ class ReadAhead:
     def _length(self, number: int) -> int:
         return max(min(FAR_BLOCK, self._size - number * FAR_BLOCK), 0)
 
-    def _content(self, waiting: Future[Content], start: int, count: int) -> Content:
+    def _content(self, waiting: Future[_Content], start: int, count: int) -> _Content:
         """What a request brings; asked for anew where others crowded it out before it began."""
         try:
             return waiting.result()
         except CancelledError:
             return self._fetch(start, count)
 
-    def _fetch(self, start: int, count: int) -> Content:
-        return self._far.fetch(start, count) if count else b""
+    def _fetch(self, start: int, count: int) -> _Content:
+        content = _Content(count, self._spare)
+        if count:
+            self._far.readinto(content.octets.data, start)
+        return content
 
 
 @cache

@@ -16,7 +16,6 @@ from urllib.parse import urljoin, urlsplit
 from modeldiff.checkpoints.addresses.store_names import address_parts, web_address
 from modeldiff.checkpoints.source import FileStat
 from modeldiff.checkpoints.stores.connections import shared_connections
-from modeldiff.checkpoints.stores.read_ahead import Content
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -71,12 +70,6 @@ class Website:
         if offset + len(buffer) > stat.size:
             self._refuse_change(name)
         self._fill(name, buffer, offset, stat)
-
-    def fetch(self, name: str, stat: FileStat, offset: int, count: int) -> Content:
-        """As ``Objects`` has it."""
-        content = bytearray(count)
-        self.readinto(name, stat, memoryview(content), offset)
-        return content
 
     def _fill(
         self, name: str, buffer: memoryview, offset: int, opened: FileStat | None
