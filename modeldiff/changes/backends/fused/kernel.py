@@ -35,6 +35,14 @@ NO_KEY32 = 1 << 30
 
 _CHANGING = ("n", "low", "width", "room", "prefix")
 """Numbers that differ from launch to launch: the kernel is not compiled anew for even ones."""
+LAUNCH = {"num_warps": 8, "enable_fp_fusion": False}
+"""How a kernel is compiled: for so many warps a program, and with no product fused to a sum."""
+
+
+@triton.jit
+def relative_change(a, b):
+    """The bits of ``|b - a| / |a|``: three float32 operations, each rounded once."""
+    return tl.math.div_rn(tl.abs(b - a), tl.abs(a)).to(tl.int32, bitcast=True)
 
 
 @triton.jit(do_not_specialize=_CHANGING)
@@ -124,8 +132,7 @@ def measure_leaves(
         b_zero = (b_bits & 0x7FFFFFFF) == 0
         changed = finite & (a_bits != b_bits) & ~(a_zero & b_zero)
         flips = finite & ((a_bits ^ b_bits) < 0) & ~a_zero & ~b_zero
-        r = tl.math.div_rn(tl.abs(b - a), tl.abs(a))
-        r_bits = r.to(tl.int32, bitcast=True)
+        r_bits = relative_change(a, b)
         key = r_bits >> 16
         tl.atomic_add(own_histogram + key, 1, mask=changed, sem="relaxed")
         if keep:
@@ -212,6 +219,6 @@ def refine_median(
         target_kind,
         target_rounding,
     )
-    r_bits = tl.math.div_rn(tl.abs(b - a), tl.abs(a)).to(tl.int32, bitcast=True)
+    r_bits = relative_change(a, b)
     matching = (offsets < n) & ((r_bits >> 16) == prefix)
     tl.atomic_add(fine + (r_bits & 0xFFFF), 1, mask=matching, sem="relaxed")
