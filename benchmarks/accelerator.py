@@ -156,7 +156,7 @@ def _read_by(file: Path, threads: int, device: str) -> float:
 
     def read(number: int) -> None:
         for start in range(number * _PIECE, size, threads * _PIECE):
-            os.preadv(descriptor, [buffers[number]], start)
+            os.preadv(descriptor, [buffers[number].data], start)
 
     def all_of_them() -> None:
         running = [threading.Thread(target=read, args=(number,)) for number in range(threads)]

@@ -68,7 +68,7 @@ def expect_the_hosts_values(
     decoder.fill(first, last, host.data.cast("B"))
     again = host.copy()
     room = torch.zeros(4 * (last - first) + 4096, dtype=torch.uint8)
-    codes = decoder.read_codes(first, last, memoryview(room.numpy()))
+    codes = decoder.read_codes(first, last, room.numpy().data)
     assert codes is not None
     codes.decode(room.numpy()[: codes.nbytes], again.data.cast("B"))
     np.testing.assert_array_equal(again.view(np.uint8), host.view(np.uint8))

@@ -70,7 +70,6 @@ def measure_leaves(
     base_rounding: tl.constexpr,
     target_kind: tl.constexpr,
     target_rounding: tl.constexpr,
-    keep: tl.constexpr,
     leaf_size: tl.constexpr,
     block: tl.constexpr,
     keys: tl.constexpr,
@@ -79,9 +78,9 @@ def measure_leaves(
     """Measures ``n`` elements, a program each leaf of ``leaf_size``, in blocks of ``block``.
 
     Adds to ``histogram`` (int32, ``copies`` of ``keys``), writes the leaf's row of ``leaves``
-    (float64, six a row) and ``counts`` (int32, eight a row) as ``bins`` names them, and where it is
-    to ``keep`` puts the bits of ``r`` from ``low`` on, ``width`` of them, in ``kept``, which has
-    ``room``, and adds how many there are to ``kept_count``.
+    (float64, six a row) and ``counts`` (int32, eight a row) as ``bins`` names them. Puts the bits
+    of ``r`` from ``low`` on, up to ``width`` more, in ``kept``, as far as that has ``room``, and
+    adds how many there are to ``kept_count``.
     """
     leaf = tl.program_id(0)
     own_histogram = histogram + leaf % copies * keys
@@ -135,7 +134,7 @@ def measure_leaves(
         r_bits = relative_change(a, b)
         key = r_bits >> 16
         tl.atomic_add(own_histogram + key, 1, mask=changed, sem="relaxed")
-        if keep:
+        if width > 0:
             held = changed & (r_bits >= low) & (r_bits - low < width)
             flags = held.to(tl.int32)
             place = tl.atomic_add(kept_count, tl.sum(flags, axis=0), sem="relaxed")

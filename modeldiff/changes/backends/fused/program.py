@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -138,42 +140,43 @@ class FusedProgram:
         """The launch alone, of ``size`` elements that are ``there`` on the device, whose leaves'
         rows begin with ``leaf``."""
         results = self._results
-        measure_leaves[(-(-size // LEAF),)](
-            *there[0],
-            *there[1],
-            results.histogram,
-            results.leaves[6 * leaf :],
-            results.counts[8 * leaf :],
-            results.kept,
-            results.kept_count,
-            size,
-            bracket.low,
-            bracket.width,
-            results.kept.numel(),
-            **_kinds(sides),
-            keep=bracket.width > 0,
-            leaf_size=LEAF,
-            block=BLOCK,
-            keys=KEYS32,
-            copies=COPIES,
-            **LAUNCH,
-        )
+        with _first_alone(self._device, "measure", sides):
+            measure_leaves[(-(-size // LEAF),)](
+                *there[0],
+                *there[1],
+                results.histogram,
+                results.leaves[6 * leaf :],
+                results.counts[8 * leaf :],
+                results.kept,
+                results.kept_count,
+                size,
+                bracket.low,
+                bracket.width,
+                results.kept.numel(),
+                **_kinds(sides),
+                leaf_size=LEAF,
+                block=BLOCK,
+                keys=KEYS32,
+                copies=COPIES,
+                **LAUNCH,
+            )
 
     def refine(self, sides: tuple[ChunkSide, ChunkSide], prefix: int, out: Results) -> None:
         """Begin to count the sixteen bits below a ``prefix`` of sixteen; see ``measure``."""
         there = self._results
         there.zeroed.zero_()
         for _, size, base, target in self._slices(sides):
-            refine_median[(-(-size // BLOCK),)](
-                *base,
-                *target,
-                there.histogram,
-                size,
-                prefix,
-                **_kinds(sides),
-                block=BLOCK,
-                **LAUNCH,
-            )
+            with _first_alone(self._device, "refine", sides):
+                refine_median[(-(-size // BLOCK),)](
+                    *base,
+                    *target,
+                    there.histogram,
+                    size,
+                    prefix,
+                    **_kinds(sides),
+                    block=BLOCK,
+                    **LAUNCH,
+                )
         out.zeroed.copy_(there.zeroed, non_blocking=True)
 
     def _slices(
@@ -214,6 +217,25 @@ class FusedProgram:
                 self._tables.clear()
             self._tables[key] = torch.from_numpy(values.copy()).to(self._device)
         return self._tables[key]
+
+
+_compiled: set[tuple[object, ...]] = set()
+_compiling = threading.Lock()
+
+
+@contextmanager
+def _first_alone(
+    device: torch.device, kernel: str, sides: tuple[ChunkSide, ChunkSide]
+) -> Iterator[None]:
+    """The first launch of a kernel for these kinds is alone: it compiles for seconds, and a dozen
+    threads that begin together would all do so."""
+    key = (device, kernel, *_kinds(sides).values())
+    if key in _compiled:
+        yield
+        return
+    with _compiling:
+        yield
+        _compiled.add(key)
 
 
 def _kinds(sides: tuple[ChunkSide, ChunkSide]) -> dict[str, str]:
