@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 import modeldiff
-from benchmarks import mixed, pairs, report
+from benchmarks import accelerator, mixed, pairs, report
 from benchmarks.programs import Program, programs
 from benchmarks.running import ProgramFailed, Run, run
 from modeldiff.checkpoints import open_checkpoint
@@ -114,3 +114,38 @@ def test_the_table_replaces_the_one_before(tmp_path: Path, monkeypatch: pytest.M
     assert text.endswith("below\n")
     assert "old" not in text
     assert "| ours | 5.00 s | 2.50 × | 100 MB | 3 | all |" in text
+
+
+def test_without_a_card_the_accelerators_benchmark_says_so_and_runs_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(accelerator, "rows", lambda *_: pytest.fail("something was run"))
+    for device in ("cpu", "xpu:7"):
+        monkeypatch.setattr(sys, "argv", ["benchmarks.accelerator", "--device", device, "--keep"])
+        assert accelerator.main() == 2
+        assert "nothing was run" in capsys.readouterr().out
+
+
+def test_the_accelerators_benchmark_sets_each_way_beside_the_cpus_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = pairs.Shape(1, 64, 96, 16, 4, 100, tied=True, shard_bytes=10**9)
+    pair = pairs.write_plain(tiny, tmp_path)
+    found = dict(accelerator._measuring("cpu", pair))
+    assert [*found] == ["cpu", "eager"]
+    assert all(result.endswith("as the CPU: yes") for result in found.values())
+    monkeypatch.setattr(accelerator, "_same", lambda *_: False)
+    assert dict(accelerator._measuring("cpu", pair))["eager"].endswith("as the CPU: NO")
+
+
+def test_a_part_that_fails_is_a_row_of_the_accelerators_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the card is lost")
+
+    for part in ("_copies", "_kernels", "_measuring", "_command", "_two_processes"):
+        monkeypatch.setattr(accelerator, part, broken)
+    text = accelerator.table("A card", accelerator.rows("torch:cpu", (tmp_path, tmp_path)))
+    assert "| measuring | failed | RuntimeError: the card is lost |" in text
+    assert "| exactness | eager gives the CPU's bits | yes |" in text

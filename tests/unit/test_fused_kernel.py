@@ -11,6 +11,7 @@ pytest.importorskip("triton")
 
 import torch
 from hypothesis import given, settings
+from triton.errors import TritonError
 
 from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch, PartialMedian
 from modeldiff.changes.backends.cpu import CpuWorker
@@ -235,7 +236,7 @@ def test_a_bracket_that_holds_too_many_is_given_up_and_the_median_is_still_found
     assert 100 * median == wanted_median(cpu, types, sides, n)
 
 
-class TestWithoutMemory:
+class TestWithoutMemoryOrAKernel:
     def test_the_device_is_given_smaller_slices(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[int] = []
 
@@ -264,11 +265,24 @@ class TestWithoutMemory:
         expect_same(worker.measure_whole(types, 1000), cpu.measure_whole(types, 1000))
 
     @pytest.mark.parametrize("codes", [False, True])
-    def test_a_launch_without_memory_is_done_by_the_cpu(
-        self, cpu: CpuWorker, monkeypatch: pytest.MonkeyPatch, codes: bool
+    @pytest.mark.parametrize(
+        "error",
+        [
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate much."),
+            TritonError("ptxas"),
+        ],
+        ids=["memory", "compiler"],
+    )
+    def test_a_launch_without_memory_or_a_kernel_is_done_by_others(
+        self,
+        cpu: CpuWorker,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        codes: bool,
+        error: Exception,
     ) -> None:
         def none_left(*_: object) -> None:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate much.")
+            raise error
 
         worker = FusedWorker(DEVICE, ROOM)
         monkeypatch.setattr(worker._program, "measure", none_left)
@@ -293,6 +307,8 @@ class TestWithoutMemory:
         median = accumulator.find_median()
         assert isinstance(median, float)
         expect_same(accumulator.statistics(median), wanted)
+        assert ("Triton fails" in caplog.text) == isinstance(error, TritonError)
+        assert bool(worker.decodes(types)) != isinstance(error, TritonError)
 
     def test_other_errors_are_not_taken_for_want_of_memory(
         self, fused: FusedWorker, monkeypatch: pytest.MonkeyPatch

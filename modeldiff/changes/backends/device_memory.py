@@ -31,8 +31,8 @@ def host_memory(nbytes: int, device: torch.device) -> torch.Tensor:
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether it says that memory ran out, the device's or what is pinned."""
-    words = str(error).lower()
-    return "out of memory" in words or "memory allocation" in words
+    words = str(error).lower().replace("_", " ")  # OUT_OF_DEVICE_MEMORY, says Intel's driver
+    return "out of memory" in words or "out of device memory" in words
 
 
 def smaller(nbytes: int) -> int:

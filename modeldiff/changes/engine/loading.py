@@ -29,7 +29,7 @@ class Loader:
     def chunk(self, task: Task, start: int, stop: int) -> None:
         """Elements ``start`` to ``stop`` of a task's tensors: their values, or the codes that the
         worker decodes itself."""
-        kinds = self._worker.decodes(task.types)
+        kinds = self._worker.decodes(task.types) if start < stop else frozenset()
 
         def fill(number: int, files: OpenFiles, tensor: TensorInfo, buffer: Buffer) -> None:
             codes = files.read_codes(tensor, start, stop, buffer, kinds) if kinds else None

@@ -35,6 +35,14 @@ NO_KEY32 = 1 << 30
 
 _CHANGING = ("n", "low", "width", "room", "prefix")
 """Numbers that differ from launch to launch: the kernel is not compiled anew for even ones."""
+LAUNCH = {"num_warps": 8, "enable_fp_fusion": False}
+"""How a kernel is compiled: for so many warps a program, and with no product fused to a sum."""
+
+
+@triton.jit
+def relative_change(a, b):
+    """The bits of ``|b - a| / |a|``: three float32 operations, each rounded once."""
+    return tl.math.div_rn(tl.abs(b - a), tl.abs(a)).to(tl.int32, bitcast=True)
 
 
 @triton.jit(do_not_specialize=_CHANGING)
@@ -62,7 +70,6 @@ def measure_leaves(
     base_rounding: tl.constexpr,
     target_kind: tl.constexpr,
     target_rounding: tl.constexpr,
-    keep: tl.constexpr,
     leaf_size: tl.constexpr,
     block: tl.constexpr,
     keys: tl.constexpr,
@@ -71,9 +78,9 @@ def measure_leaves(
     """Measures ``n`` elements, a program each leaf of ``leaf_size``, in blocks of ``block``.
 
     Adds to ``histogram`` (int32, ``copies`` of ``keys``), writes the leaf's row of ``leaves``
-    (float64, six a row) and ``counts`` (int32, eight a row) as ``bins`` names them, and where it is
-    to ``keep`` puts the bits of ``r`` from ``low`` on, ``width`` of them, in ``kept``, which has
-    ``room``, and adds how many there are to ``kept_count``.
+    (float64, six a row) and ``counts`` (int32, eight a row) as ``bins`` names them. Puts the bits
+    of ``r`` from ``low`` on, up to ``width`` more, in ``kept``, as far as that has ``room``, and
+    adds how many there are to ``kept_count``.
     """
     leaf = tl.program_id(0)
     own_histogram = histogram + leaf % copies * keys
@@ -124,11 +131,10 @@ def measure_leaves(
         b_zero = (b_bits & 0x7FFFFFFF) == 0
         changed = finite & (a_bits != b_bits) & ~(a_zero & b_zero)
         flips = finite & ((a_bits ^ b_bits) < 0) & ~a_zero & ~b_zero
-        r = tl.math.div_rn(tl.abs(b - a), tl.abs(a))
-        r_bits = r.to(tl.int32, bitcast=True)
+        r_bits = relative_change(a, b)
         key = r_bits >> 16
         tl.atomic_add(own_histogram + key, 1, mask=changed, sem="relaxed")
-        if keep:
+        if width > 0:
             held = changed & (r_bits >= low) & (r_bits - low < width)
             flags = held.to(tl.int32)
             place = tl.atomic_add(kept_count, tl.sum(flags, axis=0), sem="relaxed")
@@ -212,6 +218,6 @@ def refine_median(
         target_kind,
         target_rounding,
     )
-    r_bits = tl.math.div_rn(tl.abs(b - a), tl.abs(a)).to(tl.int32, bitcast=True)
+    r_bits = relative_change(a, b)
     matching = (offsets < n) & ((r_bits >> 16) == prefix)
     tl.atomic_add(fine + (r_bits & 0xFFFF), 1, mask=matching, sem="relaxed")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from modeldiff.changes.backends.device_memory import host_memory, is_out_of_memory, smaller
-from modeldiff.changes.backends.fused.kernel import NO_KEY32, measure_leaves, refine_median
+from modeldiff.changes.backends.fused.kernel import (
+    LAUNCH,
+    NO_KEY32,
+    measure_leaves,
+    refine_median,
+)
 from modeldiff.changes.backends.fused.sides import ChunkSide, SidePointers
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.kernels.bins import (
@@ -23,7 +30,6 @@ from modeldiff.changes.kernels.bins import (
 
 COPIES = 8
 """Copies of the histogram, among which leaves share out: equal keys queue up at one counter."""
-_WARPS = 8
 _KEPT_SHARE = 32
 """For so many bytes of a side one ``r`` may be in the bracket: of bfloat16 one in sixteen. Room for
 more would have to be copied back each time; where there are more, a second pass is due."""
@@ -119,57 +125,59 @@ class FusedProgram:
         there = self._results
         there.zeroed.zero_()
         for start, size, base, target in self._slices(sides):
-            leaf = start // LEAF
+            self.launch(sides, (base, target), start // LEAF, size, bracket)
+        part = there.block if bracket.width else there.without_kept
+        out.block[: part.numel()].copy_(part, non_blocking=True)
+
+    def launch(
+        self,
+        sides: tuple[ChunkSide, ChunkSide],
+        there: tuple[SidePointers, SidePointers],
+        leaf: int,
+        size: int,
+        bracket: Bracket,
+    ) -> None:
+        """The launch alone, of ``size`` elements that are ``there`` on the device, whose leaves'
+        rows begin with ``leaf``."""
+        results = self._results
+        with _first_alone(self._device, "measure", sides):
             measure_leaves[(-(-size // LEAF),)](
-                *base,
-                *target,
-                there.histogram,
-                there.leaves[6 * leaf :],
-                there.counts[8 * leaf :],
-                there.kept,
-                there.kept_count,
+                *there[0],
+                *there[1],
+                results.histogram,
+                results.leaves[6 * leaf :],
+                results.counts[8 * leaf :],
+                results.kept,
+                results.kept_count,
                 size,
                 bracket.low,
                 bracket.width,
-                there.kept.numel(),
-                **self._kinds(sides),
-                keep=bracket.width > 0,
+                results.kept.numel(),
+                **_kinds(sides),
                 leaf_size=LEAF,
                 block=BLOCK,
                 keys=KEYS32,
                 copies=COPIES,
-                num_warps=_WARPS,
-                enable_fp_fusion=False,
+                **LAUNCH,
             )
-        part = there.block if bracket.width else there.without_kept
-        out.block[: part.numel()].copy_(part, non_blocking=True)
 
     def refine(self, sides: tuple[ChunkSide, ChunkSide], prefix: int, out: Results) -> None:
         """Begin to count the sixteen bits below a ``prefix`` of sixteen; see ``measure``."""
         there = self._results
         there.zeroed.zero_()
         for _, size, base, target in self._slices(sides):
-            refine_median[(-(-size // BLOCK),)](
-                *base,
-                *target,
-                there.histogram,
-                size,
-                prefix,
-                **self._kinds(sides),
-                block=BLOCK,
-                num_warps=_WARPS,
-                enable_fp_fusion=False,
-            )
+            with _first_alone(self._device, "refine", sides):
+                refine_median[(-(-size // BLOCK),)](
+                    *base,
+                    *target,
+                    there.histogram,
+                    size,
+                    prefix,
+                    **_kinds(sides),
+                    block=BLOCK,
+                    **LAUNCH,
+                )
         out.zeroed.copy_(there.zeroed, non_blocking=True)
-
-    def _kinds(self, sides: tuple[ChunkSide, ChunkSide]) -> dict[str, str]:
-        base, target = sides
-        return {
-            "base_kind": base.kind,
-            "base_rounding": base.rounding,
-            "target_kind": target.kind,
-            "target_rounding": target.rounding,
-        }
 
     def _slices(
         self, sides: tuple[ChunkSide, ChunkSide]
@@ -209,6 +217,35 @@ class FusedProgram:
                 self._tables.clear()
             self._tables[key] = torch.from_numpy(values.copy()).to(self._device)
         return self._tables[key]
+
+
+_compiled: set[tuple[object, ...]] = set()
+_compiling = threading.Lock()
+
+
+@contextmanager
+def _first_alone(
+    device: torch.device, kernel: str, sides: tuple[ChunkSide, ChunkSide]
+) -> Iterator[None]:
+    """The first launch of a kernel for these kinds is alone: it compiles for seconds, and a dozen
+    threads that begin together would all do so."""
+    key = (device, kernel, *_kinds(sides).values())
+    if key in _compiled:
+        yield
+        return
+    with _compiling:
+        yield
+        _compiled.add(key)
+
+
+def _kinds(sides: tuple[ChunkSide, ChunkSide]) -> dict[str, str]:
+    base, target = sides
+    return {
+        "base_kind": base.kind,
+        "base_rounding": base.rounding,
+        "target_kind": target.kind,
+        "target_rounding": target.rounding,
+    }
 
 
 def fused_program(device: torch.device, room: int) -> FusedProgram | None:

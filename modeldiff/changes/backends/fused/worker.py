@@ -15,6 +15,7 @@ which there is no memory on the card.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from triton.errors import TritonError
 
 from modeldiff.changes.backends.accumulator import (
     Accumulator,
@@ -45,6 +47,7 @@ from modeldiff.changes.dtype_pairs import DtypePair
 from modeldiff.changes.kernels.bins import INFINITE_KEY32, LEAF, LOWEST_KEY, NO_KEY
 from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
+_log = logging.getLogger(__name__)
 CODE_KINDS: frozenset[CodeKind] = frozenset(
     {"Q8_0", "Q4_K", "Q6_K", "MXFP4", "8 bits", "4 bits", "4 bits, high first", "2 bits"}
 )
@@ -145,7 +148,7 @@ class FusedWorker:
         median = accumulator.find_median()
         while isinstance(median, PartialMedian):
             search = MedianSearch(median)
-            self._refine(types, sides, search)
+            self.refine(types, n, search)
             self.finish()
             median = search.narrow()
         return accumulator.statistics(median)
@@ -245,7 +248,8 @@ class FusedWorker:
             self._plainly(types, sides[0].n).refine(types, sides[0].n, search)
 
     def _launch(self, fly: Callable[[Results], None], landed: Callable[[Results], None]) -> bool:
-        """Begin with what stands in the buffers; whether there was memory for it."""
+        """Begin with what stands in the buffers; whether there was memory for it, and a kernel:
+        other kinds than those that were tried first may not compile for a card."""
         if len(self._flights) == _IN_FLIGHT:
             self._flights.popleft().land()
         in_use = [flight.results for flight in self._flights]
@@ -254,11 +258,14 @@ class FusedWorker:
         try:
             with self._on_stream():
                 fly(results)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
+        except (RuntimeError, TritonError) as error:
+            if isinstance(error, TritonError):
+                _log.warning("Triton fails, others measure in its stead: %s", error)
+                self._program = None
+            elif not is_out_of_memory(error):
                 raise
             if self._stream is not None:
-                self._stream.synchronize()  # the CPU is next to touch the buffers
+                self._stream.synchronize()  # others are next to read the buffers
             return False
         if self._stream is not None:
             flight.end = self._stream.record_event()
