@@ -38,7 +38,7 @@ _Kept = tuple[str, str, str, str, FileStamp, str, int]
 def open_side(text: str, label: str = "", *, stream: bool = False) -> Side:
     """Open what was typed, to be called ``label`` (empty: by its own name), its weights to be read
     at the Hub itself with ``stream``; an error is a value, so that one broken side hides nothing
-    else."""
+    else. The run ends where its tab has gone meanwhile."""
     try:
         reference = parse_reference(text)
         login = hub_login() if reference.kind in ("hub", "adapted") else None
@@ -47,6 +47,8 @@ def open_side(text: str, label: str = "", *, stream: bool = False) -> Side:
         with wanted_while(session_waits()):
             side = _open(text, reference.text, stamp, _who(login), stream, reference, login)
         return side.labelled(label) if isinstance(side, Model) else side
+    except Cancelled:
+        return st.stop()  # the tab is gone: nor is the other side opened for it
     except ModeldiffError as error:
         return NotOpened(text, error)
 
