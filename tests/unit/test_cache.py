@@ -107,6 +107,39 @@ class TestPruning:
         prune_daily()
         assert not old.exists()
 
+    def test_a_clock_that_is_months_ahead_deletes_nothing_fresh(
+        self, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MODELDIFF_CACHE_DAYS", "30")
+        put(cache / "pruned", days=1.1)
+        fresh = [
+            put(cache / "results" / f"{KEY}.parquet", days=1),
+            put(cache / "results" / f"{KEY}.journal", days=1),
+            put(cache / "hub" / "0123456789abcdef", days=14),
+            put(cache / "queue" / "0123456789abcdef.json", days=0.1),
+        ]
+        old = put(cache / "hub" / "123456789abcdef0", days=100)
+        now = time.time()
+        for days in (300, 300.1, 301.5, 0):
+            monkeypatch.setattr(time, "time", lambda ahead=days: now + ahead * 86_400)
+            prune_daily()
+            assert all(path.exists() for path in fresh[:3]), days
+            assert fresh[3].exists() or days > 300.1
+            assert not old.exists()
+
+    def test_what_is_looked_at_daily_goes_in_its_time(
+        self, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MODELDIFF_CACHE_DAYS", "30")
+        result = put(cache / "results" / f"{KEY}.parquet")
+        now = time.time()
+        days = 0
+        while result.exists():
+            days += 1
+            monkeypatch.setattr(time, "time", lambda at=now + days * 86_401: at)
+            prune_daily()
+        assert days == 30
+
 
 class TestVerifying:
     def test_whole_and_damaged(self, cache: Path) -> None:

@@ -81,3 +81,32 @@ def test_what_nobody_waits_for_any_more_is_given_up(folder: Path) -> None:
     with wanted_while(lambda: False), pytest.raises(Cancelled):
         understand(checkpoint)
     assert understand(checkpoint).parameters
+
+
+class TestWhatIsLeftUntilSomebodyAsks:
+    """The nodes and the order of columns are worked out when a page asks for them."""
+
+    def test_counts_too(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        architecture = understand(open_checkpoint(str(folder)))
+        seconds = count(0, 50)
+        monkeypatch.setattr("time.thread_time", lambda: next(seconds))
+        monkeypatch.setenv("MODELDIFF_MAX_OPENING_SECONDS", "60")
+        assert architecture.columns
+        with pytest.raises(CheckpointError, match=r"60 seconds .* to understand its names"):
+            _ = architecture.stem
+        # What was not worked out is not kept, either.
+        monkeypatch.setenv("MODELDIFF_MAX_OPENING_SECONDS", "1000")
+        assert architecture.layer_kinds
+
+    def test_ends_with_who_asked(self, folder: Path) -> None:
+        with wanted_while(lambda: True):
+            architecture = understand(open_checkpoint(str(folder)))
+        with wanted_while(lambda: False), pytest.raises(Cancelled):
+            _ = architecture.stem
+
+    def test_does_not_end_with_who_opened_it(self, folder: Path) -> None:
+        here = [True]
+        with wanted_while(lambda: here[0]):
+            architecture = understand(open_checkpoint(str(folder)))
+        here[0] = False
+        assert architecture.layer_kinds

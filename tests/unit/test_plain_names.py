@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping
+from itertools import islice
 from types import FrameType
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeldiff.architectures import Architecture, Place, understand
+from modeldiff.architectures.naming.layer_lists import NOT_LAYERED, is_list_word, layer_starts
 from modeldiff.architectures.naming.plain_names import plain_names
 from modeldiff.changes import pair
 from modeldiff.checkpoints.checkpoint import Checkpoint
@@ -281,3 +283,39 @@ def test_twice_as_many_names_take_twice_as_many_steps(kind: str) -> None:
         steps.append(lines_run(checkpoint(dict.fromkeys(names, (2, 2)), dtypes=dtypes)))
     # Only so many names are looked up in the families: that part is the same each time.
     assert steps[2] - steps[1] < 2.2 * (steps[1] - steps[0])
+
+
+_NAME = st.lists(
+    st.sampled_from(["layers", "attn", "experts", "expert_layers", "w", "0", "1", "2", "10000"]),
+    min_size=1,
+    max_size=7,
+).map(".".join)
+
+
+@given(st.lists(_NAME, unique=True, max_size=12))
+def test_the_layer_is_the_first_number_that_counts_a_list(names: list[str]) -> None:
+    """As every number of every name is looked at, whatever stands before it."""
+    numbers = {
+        (name, match.start()): (name[: match.start()], match[1], name[match.end() + 1 :])
+        for name in names
+        for match in islice(re.finditer(r"\.([0-9]{1,4})(?=\.)", name), 4)
+    }
+    values: dict[tuple[str, str], set[str]] = {}
+    for parent, value, rest in numbers.values():
+        values.setdefault((parent, rest), set()).add(value)
+    lists = {
+        parent
+        for parent, _, rest in numbers.values()
+        if is_list_word(parent.rpartition(".")[2])
+        or ("." in rest and not rest[0].isdigit() and len(values[parent, rest]) > 1)
+    }
+    for name, found in zip(names, layer_starts(names), strict=True):
+        expected = NOT_LAYERED
+        for start in (start for of, start in numbers if of == name):
+            parent = name[:start]
+            if "expert" in parent.rpartition(".")[2]:
+                break
+            if parent in lists:
+                expected = start
+                break
+        assert found == expected

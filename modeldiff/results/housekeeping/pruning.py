@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -38,15 +40,47 @@ def prune_cache(*, delete: bool = True) -> tuple[CacheEntry, ...]:
 def prune_daily() -> None:
     """``prune_cache``, unless this machine did within a day. What can't be deleted is left."""
     mark = cache_folder("pruned")
+    now, last = time.time(), None
     try:
-        if mark.exists() and abs(time.time() - mark.stat().st_mtime) < _DAY:
-            return
+        if mark.exists():
+            last = mark.stat().st_mtime
+            if abs(now - last) < _DAY:
+                return
         mark.touch()
+        os.utime(mark, (now, now))
     except OSError:
         return  # no cache to write to, so none that grows
+    if last is not None:
+        _discount_unseen(last, now)
     gone = prune_cache()
     if gone:
         _log.info("%d files went from the cache: old, or over its size", len(gone))
+
+
+def _discount_unseen(last: float, now: float) -> None:
+    """Let the time since the ``last`` look age no file by more than half of what it is kept.
+
+    So long a time is that of a machine that was off, or of a clock that jumped: one that is months
+    ahead, if only for a day, would else delete what was used an hour before."""
+    for entry in cache_entries():
+        days = days_kept(entry.kind)
+        if days is None:
+            continue
+        unseen = now - max(entry.used, last) - days * _DAY / 2
+        if unseen > 0:
+            _use_later(entry.path, entry.used + unseen)
+
+
+def _use_later(path: Path, moment: float) -> None:
+    """Note that a file was used at a later ``moment`` than it was."""
+    try:
+        written = path.lstat().st_mtime_ns
+        os.utime(path, ns=(int(moment * 1e9), written), follow_symlinks=False)
+    except PermissionError:  # of another user of this folder, who lets us write: then it is now
+        with contextlib.suppress(OSError):
+            os.utime(path, follow_symlinks=False)
+    except OSError:
+        pass  # gone meanwhile
 
 
 def clear_cache(kinds: Collection[str] = ()) -> tuple[CacheEntry, ...]:

@@ -7,6 +7,8 @@ opens in their own name at the Hub is theirs alone.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import streamlit as st
@@ -33,20 +35,32 @@ class NotOpened:
 
 Side = Model | NotOpened
 _Kept = tuple[str, str, str, str, FileStamp, str, int]
+_Asked = tuple[str, str, FileStamp, str, bool]
+_MOST_TENSORS = 500_000
+"""Tensors of all models that are kept, but for the last two: opened and compared, each takes some
+kilobytes."""
+_tensors: OrderedDict[_Asked, int] = OrderedDict()
+"""The models that were asked for, the latest last, and how many tensors they have."""
+_lock = threading.Lock()
 
 
 def open_side(text: str, label: str = "", *, stream: bool = False) -> Side:
     """Open what was typed, to be called ``label`` (empty: by its own name), its weights to be read
     at the Hub itself with ``stream``; an error is a value, so that one broken side hides nothing
-    else."""
+    else. The run ends where its tab has gone meanwhile."""
     try:
         reference = parse_reference(text)
         login = hub_login() if reference.kind in ("hub", "adapted") else None
         stream = stream and reference.kind == "hub"
         stamp = file_stamp(reference)
+        asked = text, reference.text, stamp, _who(login), stream
         with wanted_while(session_waits()):
-            side = _open(text, reference.text, stamp, _who(login), stream, reference, login)
+            side = _open(*asked, reference, login)
+        if isinstance(side, Model):
+            _make_room(asked, side)
         return side.labelled(label) if isinstance(side, Model) else side
+    except Cancelled:
+        return st.stop()  # the tab is gone: nor is the other side opened for it
     except ModeldiffError as error:
         return NotOpened(text, error)
 
@@ -60,9 +74,25 @@ def compare_sides(base: Side, target: Side, layers: LayerMatching = "auto") -> C
     return None
 
 
+def _make_room(asked: _Asked, model: Model) -> None:
+    """Forget those models that nobody asked for longest, where all have too many tensors."""
+    gone = []
+    with _lock:
+        _tensors[asked] = len(model.checkpoint.tensors)
+        _tensors.move_to_end(asked)
+        while len(_tensors) > 2 and sum(_tensors.values()) > _MOST_TENSORS:
+            gone.append(_tensors.popitem(last=False)[0])
+    for each in gone:
+        _open.clear(*each, None, None)
+    if gone:
+        _compare.clear()  # a comparison holds its models
+
+
 def forget_openings() -> None:
     """Open everything anew, failures included: for a button that tries again."""
     _open.clear()
+    with _lock:
+        _tensors.clear()
 
 
 def _who(login: HubLogin | None) -> str:
