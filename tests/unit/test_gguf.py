@@ -398,6 +398,26 @@ class TestConversions:
         np.testing.assert_allclose(given, logarithms, rtol=1e-6)
         assert checkpoint["backbone.layers.0.mixer.conv1d.weight"].shape == (2, 1, 4)
 
+    def test_a_hybrid_of_state_spaces_and_attention(self, tmp_path: Path) -> None:
+        """Jamba's mixers, attention, MLPs and stacked experts, each in layers of their own."""
+        stored = {
+            "blk.0.ssm_in.weight": numbered(4, 32),
+            "blk.0.ssm_a": -np.exp(numbered(2, 4)),
+            "blk.0.ssm_b_norm.weight": numbered(4),
+            "blk.0.ffn_down.weight": numbered(4, 32),
+            "blk.1.attn_q.weight": numbered(4, 32),
+            "blk.1.ffn_norm.weight": numbered(4),
+            "blk.1.ffn_up_exps.weight": numbered(3, 4, 32),
+            "output_norm.weight": numbered(4),
+        }
+        checkpoint = one_layer(tmp_path, "jamba", stored)
+        assert checkpoint.warnings == ()
+        places = {str(each.place.column) for each in understand(checkpoint).parameters}
+        assert places == {
+            *("mixer.in_proj", "mixer.A_log", "mixer.b_layernorm", "mlp.down_proj", "norm"),
+            *("self_attn.q_proj", "post_attention_layernorm", "mlp.experts.up_proj"),
+        }
+
     def test_an_unknown_architecture_keeps_its_names_and_says_so(self, tmp_path: Path) -> None:
         stored = {"blk.0.attn_q.weight": numbered(4, 32), "blk.0.ffn_up.weight": numbered(4, 32)}
         checkpoint = one_layer(tmp_path, "novel", stored)

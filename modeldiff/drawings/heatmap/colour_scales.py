@@ -121,6 +121,8 @@ def choose_colour_scales(
 
 def _scale(cells: Sequence[Reading], metric: Metric, top: float | None, *, log: bool) -> ValueScale:
     floors = {one.resolution for one in cells if one.resolution is not None}
+    if any(one.resolution is None and one.value for one in cells):
+        floors = set()  # what a lossy type makes moves by any amount
     values = [one.value for one in cells if one.value is not None]
     inside = [one.value for one in cells if one.value is not None and one.cell.layer is not None]
     if top is None and inside and metric.rises and max(inside) > 0:
