@@ -75,7 +75,7 @@ def test_a_rounded_base_is_told_from_other_changes(name: str, update: float) -> 
     plain = stored(RANDOM.normal(0, 0.02, (256, 64)))
     low_rank = RANDOM.normal(size=(256, 8)) @ RANDOM.normal(size=(8, 64))
     low_rank *= update / low_rank.std()
-    base = stored((ROUNDED | OTHERS)[name](plain))
+    base = stored({**ROUNDED, **OTHERS}[name](plain))
     found = rounded_base(plain, stored(plain + low_rank), stored(base + low_rank))
     assert (found is not None) == (name in ROUNDED)
 
