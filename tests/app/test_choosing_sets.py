@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from huggingface_hub import constants
 
 from tests.app.conftest import OpenPage, chosen_text, words
 from tests.app.small_models import write_llama
+from tests.support.gguf_files import llama_tensors, write_gguf
 from tests.support.local_hub import LocalHub
+from tests.support.planted import llama_values
 
 
 @pytest.fixture
@@ -39,6 +42,26 @@ def test_sets_of_weights_are_offered_as_buttons(
     app.run()
     assert not app.exception and not app.error
     assert chosen_text(app, "Base") == "owner/name@step200:raw"
+
+
+def test_quantisations_of_a_repository_are_offered(
+    hub: LocalHub, open_page: OpenPage, tmp_path: Path
+) -> None:
+    values = llama_values(layers=2)
+    converted = llama_tensors({n: v.astype(np.float32) for n, v in values.items()}, 1, 1)
+    heads = {"attention.head_count": 1, "attention.head_count_kv": 1}
+    folder = hub.root / "owner" / "llama-GGUF"
+    folder.mkdir()
+    for kind in ("Q8_0", "Q4_0"):
+        write_gguf(folder / f"llama-{kind}.gguf", "llama", converted, kind, heads)
+    app = open_page("compare", base=str(tmp_path / "llama"), target="owner/llama-GGUF")
+    assert "several sets of weights" in words(app)
+    offered = [b for b in app.button if str(b.key).startswith("target_choice_")]
+    assert [button.label.replace("\\", "") for button in offered] == ["Q4_0", "Q8_0"]
+    offered[1].click()
+    app.run()
+    assert not app.exception and not app.error
+    assert chosen_text(app, "Target") == "owner/llama-GGUF:Q8_0"
 
 
 def test_a_repositorys_revisions_are_listed_by_number(

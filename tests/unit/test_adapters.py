@@ -133,6 +133,43 @@ def test_it_is_what_merging_gives_bit_for_bit(
     assert any(tensor.recipe is not None for tensor in checkpoint.tensors)
 
 
+def one_by_one(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Stacks of experts as most files store them."""
+    single = {}
+    for name, tensor in tensors.items():
+        stem, _, last = name.rpartition(".")
+        parts = {"gate_up_proj": ("gate_proj", "up_proj"), "down_proj": ("down_proj",)}.get(last)
+        if parts is None or tensor.dim() != 3:
+            single[name] = tensor
+            continue
+        for expert, matrix in enumerate(tensor):
+            for part, rows in zip(parts, matrix.chunk(len(parts)), strict=True):
+                single[f"{stem}.{expert}.{part}.weight"] = rows.contiguous()
+    return single
+
+
+def test_experts_that_the_base_stores_one_by_one(
+    base: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """PEFT updates the stacks that transformers makes of them; most files have no stacks."""
+    adapter = write_adapter(base("experts"), tmp_path / "adapter", **VARIANTS["experts"][1])
+    single = shutil.copytree(base("experts"), tmp_path / "single")
+    save_file(one_by_one(load_file(single / "model.safetensors")), single / "model.safetensors")
+    truth = one_by_one(merged(base("experts"), adapter))
+    checkpoint = open_checkpoint(f"{single} + {adapter}")
+    assert set(checkpoint) == set(truth)
+    for key, tensor in truth.items():
+        assert torch.equal(
+            values_of(checkpoint, key).view(torch.int16), tensor.view(torch.int16)
+        ), key
+    assert checkpoint.adapter is not None
+    assert checkpoint.adapter.updated == 2 * (1 + 4 * 3)
+    assert {"gate_up_proj", "down_proj", "q_proj"} == set(checkpoint.adapter.targets)
+    fewer = {n: t for n, t in load_file(single / "model.safetensors").items() if ".3." not in n}
+    save_file(fewer, single / "model.safetensors")
+    assert "one by one" in refused(f"{single} + {adapter}", UnsupportedFormat)
+
+
 @pytest.mark.parametrize("variant", DORA)
 def test_with_magnitudes_a_norm_may_be_summed_otherwise(
     variant: str, base: Callable[[str], Path], tmp_path: Path

@@ -4,48 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from modeldiff.cli import main
-from modeldiff.cli.schemas.published import DOCUMENTS, document_id, schema_text
+from modeldiff.cli.schemas.published import DOCUMENTS, document_id
 from modeldiff.results.export.documents import DIFF_DOCUMENT
 from modeldiff.results.fleet.files import FLEET_DOCUMENT
 from tests.support.faulty_pairs import faulty, write
 from tests.support.results import cache_at
+from tests.support.schemas import require_valid
 
 Output = pytest.CaptureFixture[str]
-VALIDATOR = import_module("jsonschema").Draft202012Validator
 
 
 @pytest.fixture(autouse=True)
 def results(tmp_path: Path) -> Iterator[Path]:
     with cache_at(tmp_path / "cache") as folder:
         yield folder
-
-
-def tightened(schema: Any) -> Any:
-    """The schema that takes no entry that it does not name: what is new has to be published."""
-    if isinstance(schema, list):
-        return [tightened(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    inner = {key: tightened(value) for key, value in schema.items()}
-    return inner | ({"additionalProperties": False} if "properties" in inner else {})
-
-
-def require_valid(document: Any, name: str) -> None:
-    schema = json.loads(schema_text(name))
-    VALIDATOR.check_schema(schema)
-    for each in (schema, tightened(schema)):
-        errors = [
-            f"{list(e.path)}: {e.message[:200]}" for e in VALIDATOR(each).iter_errors(document)
-        ]
-        assert not errors
-    assert document["document"] == document_id(name)
 
 
 COMMANDS: list[tuple[str, list[str]]] = [

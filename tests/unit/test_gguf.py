@@ -17,7 +17,7 @@ from modeldiff.architectures import understand
 from modeldiff.changes import ChangeTable, measure, pair
 from modeldiff.changes.table.arrow_columns import changes_of, table_of
 from modeldiff.checkpoints import Checkpoint, TensorInfo, open_checkpoint
-from modeldiff.checkpoints.formats.gguf.names import GPT2_NAMES, MOE_NAMES
+from modeldiff.checkpoints.formats.gguf.names import GPT2_NAMES, LLAMA_NAMES, MOE_NAMES
 from modeldiff.checkpoints.formats.gguf.sets import gguf_sets
 from modeldiff.checkpoints.recipes.ggml_blocks import GgmlBlocks
 from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
@@ -398,6 +398,26 @@ class TestConversions:
         np.testing.assert_allclose(given, logarithms, rtol=1e-6)
         assert checkpoint["backbone.layers.0.mixer.conv1d.weight"].shape == (2, 1, 4)
 
+    def test_a_hybrid_of_state_spaces_and_attention(self, tmp_path: Path) -> None:
+        """Jamba's mixers, attention, MLPs and stacked experts, each in layers of their own."""
+        stored = {
+            "blk.0.ssm_in.weight": numbered(4, 32),
+            "blk.0.ssm_a": -np.exp(numbered(2, 4)),
+            "blk.0.ssm_b_norm.weight": numbered(4),
+            "blk.0.ffn_down.weight": numbered(4, 32),
+            "blk.1.attn_q.weight": numbered(4, 32),
+            "blk.1.ffn_norm.weight": numbered(4),
+            "blk.1.ffn_up_exps.weight": numbered(3, 4, 32),
+            "output_norm.weight": numbered(4),
+        }
+        checkpoint = one_layer(tmp_path, "jamba", stored)
+        assert checkpoint.warnings == ()
+        places = {str(each.place.column) for each in understand(checkpoint).parameters}
+        assert places == {
+            *("mixer.in_proj", "mixer.A_log", "mixer.b_layernorm", "mlp.down_proj", "norm"),
+            *("self_attn.q_proj", "post_attention_layernorm", "mlp.experts.up_proj"),
+        }
+
     def test_an_unknown_architecture_keeps_its_names_and_says_so(self, tmp_path: Path) -> None:
         stored = {"blk.0.attn_q.weight": numbered(4, 32), "blk.0.ffn_up.weight": numbered(4, 32)}
         checkpoint = one_layer(tmp_path, "novel", stored)
@@ -412,6 +432,45 @@ class TestConversions:
         assert MOE_NAMES.name("blk.7.something.new") == "model.layers.7.something.new"
         assert GPT2_NAMES.name("position_embd.weight") == "transformer.wpe.weight"
         assert MOE_NAMES.name("rope_freqs.weight") == "model.rotary_emb.rope_freqs"
+
+
+@pytest.mark.parametrize(
+    "kinds", [("F16", "Q4_1"), ("Q4_1", "F16"), ("F32", "Q5_1"), ("Q8_0", "Q4_0")]
+)
+def test_tensors_are_ranked_as_gguf_tools_ranks_them(
+    kinds: tuple[str, str], tmp_path: Path
+) -> None:
+    """antirez/gguf-tools#9: ``gguf-tools compare`` lists a mean difference for each tensor, of the
+    values that gguf-py decodes."""
+    random = np.random.default_rng(7)
+    names = [f"blk.{n}.{part}.weight" for n in range(3) for part in ("attn_q", "attn_v", "ffn_up")]
+    tensors = {
+        name: random.normal(0, 10.0 ** random.uniform(-3, 0), (64, 64)).astype(np.float32)
+        for name in names
+    }
+    heads = {"attention.head_count": 1, "attention.head_count_kv": 1}
+    base, target = (
+        write_gguf(tmp_path / f"m-{kind}.gguf", "llama", tensors, kind, heads) for kind in kinds
+    )
+    decoded = []
+    for kind in kinds:
+        stored = gguf.GGMLQuantizationType[kind]
+        decoded.append(
+            {
+                name: gguf.quants.dequantize(gguf.quants.quantize(values, stored), stored)
+                for name, values in tensors.items()
+            }
+        )
+    theirs = {name: np.abs(decoded[0][name] - decoded[1][name]).mean() for name in names}
+    ours = {LLAMA_NAMES.name(name): theirs[name] for name in sorted(names, key=theirs.__getitem__)}
+    changes = {c.pair.base.name: c for c in changes_between(base, target) if c.pair.base}
+    sizes = {
+        name: change.statistics.mean_abs_delta
+        for name, change in changes.items()
+        if change.statistics and change.statistics.mean_abs_delta is not None
+    }
+    assert sorted(sizes, key=sizes.__getitem__) == list(ours)
+    assert sizes == pytest.approx(ours, rel=1e-5)
 
 
 class TestSets:

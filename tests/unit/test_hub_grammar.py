@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from modeldiff.checkpoints import open_checkpoint, parse_reference
+from modeldiff.checkpoints import Reference, open_checkpoint, parse_reference
 from modeldiff.checkpoints.hub.revisions import hub_revisions, revision_order
 from modeldiff.cli import main
 from modeldiff.errors import (
@@ -20,9 +20,10 @@ from modeldiff.errors import (
     NoWeights,
     UnsupportedFormat,
 )
+from tests.support.gguf_files import header, tensor
 from tests.support.local_hub import LocalHub
 from tests.support.safetensors_files import simple, write_sharded
-from tests.unit.test_documents import require_valid
+from tests.support.schemas import require_valid
 
 DEMO = Path(__file__).parents[2] / "demo"
 
@@ -46,7 +47,13 @@ def publish(hub: LocalHub, files: dict[str, bytes], repo: str = "owner/name") ->
     return folder
 
 
-def names(reference: str) -> list[str]:
+def one_tensor(name: str) -> bytes:
+    """A GGUF with one tensor."""
+    content = header(tensors=1) + tensor(name, (4,))
+    return content + bytes(-len(content) % 32) + bytes(16)
+
+
+def names(reference: str | Reference) -> list[str]:
     return [tensor.name for tensor in open_checkpoint(reference).tensors]
 
 
@@ -143,6 +150,34 @@ class TestTags:
             open_checkpoint("owner/name")
         assert caught.value.choices == (":a", ":b.fp16")
         assert names("owner/name:b.fp16") == ["b"]
+
+    def test_quantisations_without_a_tag_are_listed_to_choose_from(self, hub: LocalHub) -> None:
+        """A file each, one of them in parts; what lies beside models is none of them."""
+        files = {
+            "m-Q8_0.gguf": one_tensor("eight"),
+            "m-Q4_K_M.gguf": one_tensor("four"),
+            "mmproj-m-F16.gguf": b"GGUF",
+            "m.imatrix.gguf": b"GGUF",
+            "README.md": b"# m",
+        }
+        publish(hub, files)
+        for reference in ("owner/name", "owner/name@main"):
+            with pytest.raises(UnsupportedFormat, match="'Q4_K_M', 'Q8_0'") as caught:
+                open_checkpoint(reference)
+            assert caught.value.choices == (":Q4_K_M", ":Q8_0")
+            assert ":Q4_K_M" in caught.value.hint
+            chosen = parse_reference(reference).choosing(caught.value.choices[0])
+            assert names(chosen) == ["four"]
+        assert names("owner/name:q8_0") == names("owner/name/m-Q8_0.gguf") == ["eight"]
+        assert names("owner/name:m-Q8_0") == ["eight"]
+
+    def test_quantisations_in_folders_of_their_own(self, hub: LocalHub) -> None:
+        parts = {f"Q4_0/m-Q4_0-0000{n}-of-00002.gguf": b"GGUF" for n in (1, 2)}
+        publish(hub, {**parts, "Q8_0/m-Q8_0.gguf": one_tensor("eight")})
+        with pytest.raises(UnsupportedFormat) as caught:
+            open_checkpoint("owner/name")
+        assert caught.value.choices == (":Q4_0", ":Q8_0")
+        assert names("owner/name:Q8_0") == names("owner/name/Q8_0") == ["eight"]
 
     def test_a_tag_that_is_not_there_lists_those_that_are(self, hub: LocalHub) -> None:
         publish(

@@ -12,6 +12,7 @@ import numpy as np
 from modeldiff.checkpoints.adapters.base_names import BaseNames
 from modeldiff.checkpoints.adapters.config import AdapterConfig
 from modeldiff.checkpoints.adapters.patterns import Patterns
+from modeldiff.checkpoints.adapters.single_experts import expert_shares
 from modeldiff.checkpoints.adapters.stored_parts import ModuleParts, StoredParts
 from modeldiff.checkpoints.formats.adapters import MERGE_IT
 from modeldiff.checkpoints.formats.tied_heads import is_embedding, is_head
@@ -83,6 +84,8 @@ class Merging:
             self._damaged(f"{quoted(module.module)} has one factor alone of an update")
         for factor in factors:
             self._require_computed(factor)
+        if self._put_on_experts(module, factors):
+            return
         base = self._weight_of(module, factors)
         if len(base.shape) == 3:
             recipe = self._of_stack(module, base, factors)
@@ -94,6 +97,12 @@ class Merging:
                 "of convolutions are not read.",
                 hint=MERGE_IT,
             )
+        self._update(base, recipe)
+        self.modules.append(module.module)
+        if (bias := module.tensors.get("lora_B.bias")) is not None:
+            self._add_bias(module, bias, recipe.scale)
+
+    def _update(self, base: TensorInfo, recipe: LowRankUpdate) -> None:
         if max(recipe.rows.tensor.elements, recipe.columns.tensor.elements) > MOST_HELD:
             raise UnsupportedFormat(
                 f"{self._where}: the update of {quoted(base.name)} has rank {recipe.rank}, which "
@@ -102,10 +111,30 @@ class Merging:
             )
         self._merged[base.name] = TensorInfo.made(base.name, base.shape, base.values, recipe)
         self.updated.append(base.name)
-        self.modules.append(module.module)
         self.ranks.add(recipe.rank)
-        if (bias := module.tensors.get("lora_B.bias")) is not None:
-            self._add_bias(module, bias, recipe.scale)
+
+    def _put_on_experts(self, module: ModuleParts, factors: tuple[TensorInfo, TensorInfo]) -> bool:
+        """Put the update of a stack of experts onto those that base stores one by one; whether it
+        does, and the factors fit one of the parameters that the config lists."""
+        parameters = [*dict.fromkeys(name.rpartition(".")[2] for name in self._config.parameters)]
+        try:
+            fitting = list(expert_shares(self._names, module.module, parameters, factors))
+        except ValueError:
+            return False
+        if len(fitting) != 1:
+            return False
+        ((parameter, shares),) = fitting
+        alpha = self._alphas.value(f"{module.module}.{parameter}")
+        for share in shares:
+            base = self._merged[share.base.name]
+            self._require_computed(base)
+            scale = self._config.scale(alpha, share.rows.rank)
+            recipe = LowRankUpdate(
+                base, share.rows, share.columns, scale, turned=share.turned, rounds_update=True
+            )
+            self._update(base, recipe)
+        self.modules.append(f"{module.module}.{parameter}")
+        return True
 
     def _weight_of(self, module: ModuleParts, factors: tuple[TensorInfo, TensorInfo]) -> TensorInfo:
         """What is updated, as it is by now: base's weight, or one of the parameters that the config
@@ -117,8 +146,8 @@ class Merging:
             found = self._parameter_of(module, factors)
         if found is None and self._names.find(f"{module.module}.0.down_proj.weight"):
             raise UnsupportedFormat(
-                f"{self._where} updates all experts of {quoted(module.module)} in one matrix, and "
-                "the base stores them one by one.",
+                f"{self._where} updates all experts of {quoted(module.module)} in one matrix, "
+                "which does not fit those that the base stores one by one.",
                 hint=MERGE_IT,
             )
         if found is None:

@@ -86,8 +86,9 @@ class ColourScales:
             yield "Colours are logarithmic: equal steps are equal ratios."
         if any(scale.clipped for scale in self.scales.values()):
             yield "The few cells beyond a scale's top have its last colour."
-        floor = max((s.floor for s in self.scales.values() if s.floor is not None), default=None)
-        if floor is not None and floor >= 0.01:
+        floors = [scale.floor for scale in self.scales.values() if scale.floor is not None]
+        floor = max(floors, default=0.0)
+        if len(floors) == len(self.scales) and floor >= 0.01:
             yield (
                 f"Floor: a stored value cannot move by less than {first.metric.format(floor)} of "
                 "itself."
@@ -121,6 +122,8 @@ def choose_colour_scales(
 
 def _scale(cells: Sequence[Reading], metric: Metric, top: float | None, *, log: bool) -> ValueScale:
     floors = {one.resolution for one in cells if one.resolution is not None}
+    if any(one.resolution is None and one.value for one in cells):
+        floors = set()  # what a lossy type makes moves by any amount
     values = [one.value for one in cells if one.value is not None]
     inside = [one.value for one in cells if one.value is not None and one.cell.layer is not None]
     if top is None and inside and metric.rises and max(inside) > 0:

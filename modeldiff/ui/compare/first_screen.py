@@ -40,6 +40,12 @@ _LONG = 105
 line, beside what explains the picture."""
 _IN_BRACKETS = re.compile(r" \([^()]*\)")
 _PICTURE_AND_LIST = [2.09, 1]
+_NOTHING = {
+    False: "Nothing in the architecture. The weights are not measured yet.",
+    True: "Nothing in the architecture, in the weights that were compared, or in the files beside "
+    "them that were looked at.",
+}
+"""What is said where nothing differs, by whether the weights were measured."""
 
 
 def first_screen(comparison: Comparison, state: DiffState) -> None:
@@ -62,7 +68,7 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
         if entries:
             linked_entries(entries, key="what_differs")
         else:
-            st.caption("Nothing in the architecture. The weights are not measured yet.")
+            st.caption(_NOTHING[state.result is not None])
     same_line(comparison)
     with st.container(key="status"):
         if state.result is not None:

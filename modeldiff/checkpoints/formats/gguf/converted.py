@@ -76,6 +76,7 @@ CONVERTED: Mapping[str, Converted] = {
     "bloom": Converted("bloom", names.BLOOM_NAMES, sorted_qkv=True, activation="gelu_pytorch_tanh"),
     "falcon": Converted("falcon", names.BLOOM_NAMES, sorted_qkv=True, activation="gelu"),
     "mamba": Converted("mamba", names.MAMBA_NAMES, mixer=True),
+    "jamba": Converted("jamba", names.JAMBA_NAMES, mixer=True),
 }
 """By llama.cpp's names of architectures."""
 

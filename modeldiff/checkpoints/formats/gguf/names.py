@@ -219,3 +219,22 @@ MAMBA_NAMES = Naming(
     },
     "backbone.layers",
 )
+_JAMBA_MIXER = {
+    **{f"ssm_{part}": f"mamba.{part}_proj" for part in ("in", "x", "dt", "out")},
+    **{f"ssm_{part}_norm": f"mamba.{part}_layernorm" for part in ("dt", "b", "c")},
+    "ssm_conv1d": "mamba.conv1d",
+    "ssm_a": "mamba.A_log:",
+    "ssm_d": "mamba.D:",
+}
+JAMBA_NAMES = Naming(
+    {
+        **_ATTENTION,
+        **_JAMBA_MIXER,
+        **{f"ffn_{part}": f"feed_forward.{part}_proj" for part in ("gate", "up", "down")},
+        "attn_norm": "input_layernorm",
+        "ffn_norm": "pre_ff_layernorm",
+        "ffn_gate_inp": "feed_forward.router",
+        **_experts("feed_forward.experts", "gate_proj", "up_proj", "down_proj"),
+    },
+    {**_MODEL, "output_norm": "model.final_layernorm"},
+)
