@@ -31,8 +31,6 @@ _CHANGED = (
     "model.layers.5.mlp.up_proj.weight",
     "model.layers.5.mlp.down_proj.weight",
 )
-_TABS_TO_TARGET = 4
-"""From the base's field: the label's help, the label, the target's help, the target."""
 _PATIENCE_MS = 180_000
 
 
@@ -108,7 +106,7 @@ def choose_folders(person: Person, base: Path, target: Path) -> None:
     person.button("Pair")
     person.click(page.get_by_label("Base", exact=True))
     person.paste(str(base))
-    person.press(*["Tab"] * _TABS_TO_TARGET)
+    person.press("Tab")
     person.paste(str(target))
     person.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(f"{base.name} → {target.name}")
