@@ -11,6 +11,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, overload
 
+from modeldiff.errors import Cancelled
+from modeldiff.processes.wanted import who_waits
+
 _Value = TypeVar("_Value")
 
 
@@ -19,6 +22,9 @@ class computed_once(Generic[_Value]):  # noqa: N801 - a decorator, as property i
 
     Threads that ask for it of one instance meanwhile wait for the first of them; those that ask
     another instance do not. What the method raises is not kept. The instance needs a ``__dict__``.
+
+    Asking raises ``Cancelled`` where nobody waits any more for what this thread does: this is what
+    was left until somebody needs it, and may take long.
     """
 
     def __init__(self, compute: Callable[[Any], _Value]) -> None:
@@ -39,6 +45,8 @@ class computed_once(Generic[_Value]):  # noqa: N801 - a decorator, as property i
         with values.setdefault(busy, threading.RLock()):
             try:
                 if self._name not in values:
+                    if not who_waits()():
+                        raise Cancelled("Nobody waits for this any more.")
                     values[self._name] = self._compute(instance)
             finally:
                 # No lock is left behind, which could be neither copied nor pickled.

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from modeldiff.errors import Cancelled
 from modeldiff.processes.once import computed_once
+from modeldiff.processes.wanted import wanted_while
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,12 @@ def test_nothing_is_left_that_cannot_be_pickled() -> None:
     asked = Asked(int)
     assert asked.answer == 0
     assert pickle.loads(pickle.dumps(asked)).answer == 0
+
+
+def test_what_nobody_waits_for_is_not_begun() -> None:
+    asked = Asked(lambda: 7)
+    with wanted_while(lambda: False), pytest.raises(Cancelled):
+        _ = asked.answer
+    assert asked.answer == 7
+    with wanted_while(lambda: False):
+        assert asked.answer == 7
