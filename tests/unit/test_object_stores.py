@@ -18,7 +18,7 @@ from modeldiff.checkpoints import Checkpoint, open_checkpoint, parse_reference
 from modeldiff.checkpoints.names import model_name
 from modeldiff.checkpoints.stores import connections, website
 from modeldiff.checkpoints.stores.access import may_connect, may_read_store
-from modeldiff.checkpoints.stores.read_ahead import AT_ONCE, FAR_BLOCK, MOST_BLOCKS, ReadAhead
+from modeldiff.checkpoints.stores.read_ahead import FAR_BLOCK, MOST_BLOCKS, MOST_REQUESTS, ReadAhead
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -459,7 +459,7 @@ class TestReadAhead:
 
         with ThreadPoolExecutor(threads) as pool:
             assert all(pool.map(read, range(threads)))
-        assert len(far.places) <= MOST_BLOCKS + AT_ONCE + threads
+        assert len(far.places) <= MOST_BLOCKS + MOST_REQUESTS + threads
 
     def test_samples_far_apart_bring_no_blocks(self) -> None:
         content = np.random.default_rng(0).bytes(20 * FAR_BLOCK)

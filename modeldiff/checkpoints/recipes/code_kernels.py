@@ -32,7 +32,7 @@ CODE_KERNELS = KernelLibrary(
     {
         "turn_words": "raw i64 i64 i64 raw raw",
         "outputs_of_words": "raw i64 i64 i64 raw",
-        "decode": "raw i64 i64 i64 i64 i64 i64 i64 i64 raw raw raw i64 raw raw",
+        "decode_by_block": "raw i64 i64 i64 i64 i64 i64 i64 i64 raw raw raw i64 raw raw",
         "decode_by_column": "raw i64 i64 i64 i64 i64 raw i64 raw raw i64 raw raw",
         "decode_affine": "raw i64 i64 i64 i64 i64 raw raw i64 raw raw",
     },

@@ -161,7 +161,7 @@ class Arithmetic:
         self._order = 0 if order is None else order.ctypes.data
         self._across = -(-grid.columns // grid.block_columns)
         kernels = CODE_KERNELS.load()
-        self._decode, self._by_column = kernels["decode"], kernels["decode_by_column"]
+        self._decode, self._by_column = kernels["decode_by_block"], kernels["decode_by_column"]
         self._scratch = Scratch()
 
     def fill(
