@@ -23,8 +23,10 @@ random = np.random.default_rng(7)
 def packed(codes: npt.NDArray[np.uint8], packing: Packing, bits: int) -> npt.NDArray[np.uint8]:
     """Codes as bytes, by bits; of high nibbles the halves change places."""
     flat = np.unpackbits(codes[:, np.newaxis], axis=1, count=bits, bitorder="little").reshape(-1)
-    octets = np.packbits(flat, bitorder="little")
-    return octets << 4 | octets >> 4 if packing == "high nibbles" else octets
+    octets: npt.NDArray[np.uint8] = np.packbits(flat, bitorder="little")
+    if packing != "high nibbles":
+        return octets
+    return (octets << 4 | octets >> 4).astype(np.uint8)
 
 
 def rounded(values: npt.NDArray[np.float32], kind: Rounding) -> npt.NDArray[np.float32]:

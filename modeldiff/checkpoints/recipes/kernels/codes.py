@@ -231,8 +231,8 @@ def decode_by_column(
     room,
     values,
 ):
-    """As ``decode_by_block`` for codes that stand for themselves, where the group of each column is in
-    ``order`` and each row has ``across`` of them."""
+    """As ``decode_by_block`` for codes that stand for themselves, where the group of each column is
+    in ``order`` and each row has ``across`` of them."""
     begun = u64(first) // u64(columns)
     rows = (u64(first) + u64(count) - u64(1)) // u64(columns) - begun + u64(1)
     raw = carray(stored, (count * bits + 7) // 8, u8)
@@ -290,8 +290,8 @@ def decode_affine(
     stored, packing, bits, first, count, group, scales, biases, rounding, room, values
 ):
     """``code * scale + bias``, product and sum each rounded, with a scale and a bias for each
-    ``group`` of elements; those given begin with the first element's. The rest as ``decode_by_block`` has
-    it."""
+    ``group`` of elements; those given begin with the first element's. The rest as
+    ``decode_by_block`` has it."""
     begun = u64(first) // u64(group)
     groups = (u64(first) + u64(count) - u64(1)) // u64(group) - begun + u64(1)
     raw = carray(stored, (count * bits + 7) // 8, u8)
