@@ -7,6 +7,7 @@ import pickle
 import shutil
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from modeldiff.checkpoints import Checkpoint, open_checkpoint, parse_reference
 from modeldiff.checkpoints.names import model_name
 from modeldiff.checkpoints.stores import connections, website
 from modeldiff.checkpoints.stores.access import may_connect, may_read_store
-from modeldiff.checkpoints.stores.read_ahead import FAR_BLOCK, MOST_BLOCKS, ReadAhead
+from modeldiff.checkpoints.stores.read_ahead import FAR_BLOCK, MOST_BLOCKS, MOST_REQUESTS, ReadAhead
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -395,9 +396,12 @@ class _Counting:
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.ranges: list[tuple[int, int]] = []
+        self.places: set[int] = set()
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         self.ranges.append((offset, len(buffer)))
+        if buffer:
+            self.places.add(np.frombuffer(buffer, np.uint8).ctypes.data)
         if offset + len(buffer) > len(self.content):
             raise CheckpointChanged("It ends too early.", hint="Open it again.")
         buffer[:] = self.content[offset : offset + len(buffer)]
@@ -438,6 +442,24 @@ class TestReadAhead:
             reader.expect([(start + at, 100) for at in range(0, len(part) - 100, 100_000)])
             reader.readinto(part, start)
         assert sum(count for _, count in far.ranges) == len(content)
+
+    def test_memory_is_used_again_when_nobody_reads_in_it(self) -> None:
+        content = np.random.default_rng(2).bytes(40 * FAR_BLOCK)
+        far = _Counting(content)
+        reader = ReadAhead(far, len(content))
+        threads = 4
+
+        def read(number: int) -> bool:
+            buffer = bytearray(FAR_BLOCK)
+            equal = True
+            for start in range(number * FAR_BLOCK, len(content), threads * FAR_BLOCK):
+                reader.readinto(memoryview(buffer), start)
+                equal &= buffer == content[start : start + FAR_BLOCK]
+            return equal
+
+        with ThreadPoolExecutor(threads) as pool:
+            assert all(pool.map(read, range(threads)))
+        assert len(far.places) <= MOST_BLOCKS + MOST_REQUESTS + threads
 
     def test_samples_far_apart_bring_no_blocks(self) -> None:
         content = np.random.default_rng(0).bytes(20 * FAR_BLOCK)

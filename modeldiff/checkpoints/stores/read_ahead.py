@@ -26,7 +26,7 @@ _MOST_FOR_SAMPLES = 12
 a request for each of its runs would cost more."""
 _SMALL = 64 << 10
 """A read of fewer bytes is a sample's: it fetches no block."""
-_AT_ONCE = 16
+MOST_REQUESTS = 16
 
 
 class _Content:
@@ -159,4 +159,4 @@ class ReadAhead:
 @cache
 def _requests() -> ThreadPoolExecutor:
     """The threads that wait for far bytes, of all files together."""
-    return ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="far bytes")
+    return ThreadPoolExecutor(MOST_REQUESTS, thread_name_prefix="far bytes")

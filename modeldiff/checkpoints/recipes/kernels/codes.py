@@ -17,6 +17,7 @@ from modeldiff.checkpoints.recipes.kernels.small_types import (
     e4m3,
     f16_bits,
     of_f16,
+    without_payload,
 )
 from modeldiff.checkpoints.recipes.kernels.stages import (
     AS_BF16,
@@ -118,7 +119,7 @@ def _scaled(numbers, first, count, grid, begun, scale, zero, out):
     at = u64(0)
     while at < count:
         run = min(stop - column, count - at)
-        s, z = scale[base + group], zero[base + group]
+        s, z = without_payload(scale[base + group]), without_payload(zero[base + group])
         for i in range(run):
             out[at + u64(i)] = (numbers[at + u64(i)] - z) * s
         at += run

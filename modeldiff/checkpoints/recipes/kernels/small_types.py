@@ -32,6 +32,12 @@ def e4m3(code):
 
 
 @inlined_exactly
+def without_payload(value):
+    """The value; of NaN, one whose lower half is 0."""
+    return value if value == value else u32(0x7FC00000).view(f32)
+
+
+@inlined_exactly
 def bf16_bits(value):
     """A float32 rounded to bfloat16, half to even, in the lower half of a word. NaN stays what it
     is, as far as its lower half is 0: one that comes of bfloat16, or of arithmetic, is so."""
