@@ -63,7 +63,7 @@ def test_what_fails_is_begun_again_and_loses_its_start_and_not_its_work() -> Non
     assert failing.busy == pytest.approx(failing.attempts * 1.0 + 50 * 0.9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(UNITS, min_size=1, max_size=12), SITES, st.integers(0, 3))
 def test_no_plan_is_quicker_than_its_limits_or_slower_than_one_after_the_other(
     units: list[Unit], site: Site, seed: int
