@@ -18,6 +18,7 @@ from benchmarks.planning.rates import Rates, a_cache, diff_program
 from benchmarks.planning.simulation import Plan, Site, simulate
 from benchmarks.planning.work import Unit, fleet, pairs_of, shards
 from benchmarks.programs import Program
+from benchmarks.report import machine
 from benchmarks.running import run
 
 _SHARDS = 4
@@ -62,25 +63,27 @@ def checks(folder: Path, rates: Rates) -> Iterator[Check]:
         yield _check(f"a fleet of {_TARGETS}", units, 1, cores, rates, [program])
 
 
-def check_table(rates: Rates, rounds: Sequence[Sequence[Check]]) -> str:
-    """Medians of the ``rounds`` of checks in Markdown, with the load that the machine has."""
+def check_table(rounds: Sequence[Sequence[Check]]) -> str:
+    """Medians of the ``rounds`` of checks in Markdown, the least and the largest ratio, and the
+    load that the machine has."""
     lines = [
         "| run | processor, predicted | measured | measured / predicted | wall on an idle machine, "
         "predicted | wall, measured |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for same in zip(*rounds, strict=True):
-        plan, name = same[0].plan, same[0].name
-        processor = median(each.processor for each in same)
+        ratios = sorted(each.processor / each.plan.processor for each in same)
         lines.append(
-            f"| {name} | {plan.processor:.2f} s | {processor:.2f} s "
-            f"| {processor / plan.processor:.2f} | {plan.seconds:.2f} s "
+            f"| {same[0].name} | {median(each.plan.processor for each in same):.2f} s "
+            f"| {median(each.processor for each in same):.2f} s "
+            f"| {median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) "
+            f"| {median(each.plan.seconds for each in same):.2f} s "
             f"| {median(each.wall for each in same):.2f} s |"
         )
     load = os.getloadavg()[1]
     cores = len(os.sched_getaffinity(0))
     said = f"Medians of {len(rounds)} rounds. Load {load:.0f} on {cores} cores at their end."
-    return "\n".join([*lines, "", f"{rates.machine} {said}"])
+    return "\n".join([*lines, "", f"{machine()} {said}"])
 
 
 def _check(

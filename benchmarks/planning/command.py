@@ -31,9 +31,12 @@ def plan_command(arguments: Sequence[str]) -> int:
         rates.keep()
         print(rates)
     if options.check:
-        rates = Rates.kept()
-        rounds = [[*checks(options.folder, rates)] for _ in range(options.runs)]
-        print(check_table(rates, rounds))
+        rounds = []
+        for _ in range(options.runs):
+            # Each round has rates of its own: the load of one moment is not that of another.
+            rounds.append([*checks(options.folder, measure_rates(options.folder, 1))])
+            print(check_table(rounds), file=sys.stderr)
+        print(check_table(rounds))
     if options.reference is not None:
         try:
             print(plan_table(options, Rates.kept()))

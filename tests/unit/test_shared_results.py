@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -415,6 +417,22 @@ class TestFailures:
         warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
         assert sum("shared store" in each for each in warnings) == 1
         assert s3_server.SECRET not in "".join(warnings) + str(alone.value) + alone.value.hint
+
+    def test_a_store_that_fails_again_rests_for_longer(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        share(monkeypatch, "http://127.0.0.1:9", tmp_path)
+        objects = shared_objects()
+        assert objects is not None
+        asked = []
+        started = time.monotonic()
+        for later in (0, 19, 25, 60, 70):  # rests until 20, and after the second failure until 65
+            clock = SimpleNamespace(monotonic=partial(float, started + later))
+            monkeypatch.setattr("modeldiff.results.shared.objects.time", clock)
+            with pytest.raises(shared.SharedStoreError) as failed:
+                objects.below("results/")
+            asked.append(failed.value.is_new)
+        assert asked == [True, False, True, False, True]
 
     def test_settings_name_folders_here_and_stores_there(
         self, monkeypatch: pytest.MonkeyPatch

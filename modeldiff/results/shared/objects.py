@@ -24,7 +24,9 @@ from modeldiff.settings.table import SHARED
 
 _RETRIES = Retries(tries=2, seconds=10, answer_seconds=60, connect_seconds=5)
 _REST_SECONDS = 20.0
-"""So long a store that failed is not asked again: pages and diffs go on without it at once."""
+"""So long a store that failed is not asked again, and twice as long after each further failure:
+pages and diffs go on without it at once."""
+_LONGEST_REST_SECONDS = 300.0
 _MOST_LISTED = 100_000
 _VERSION = "\n"
 """Stands in a tag between the ETag and the version, where a store has one."""
@@ -58,7 +60,7 @@ class SharedObjects:
         self.address = address
         scheme, bucket, self._folder = address_parts(address)
         self._lock = threading.Lock()
-        self._rests_until = 0.0
+        self._rests_until, self._rest = 0.0, _REST_SECONDS
         self._failed = ""
         try:
             self._store = open_store(scheme, bucket, "Sharing results at", _RETRIES)
@@ -103,7 +105,8 @@ class SharedObjects:
         """Write an object in the place of that with this ``tag``: the new tag; None where another
         stands there now, or none."""
         e_tag, _, version = tag.partition(_VERSION)
-        return self._put(name, content, {"e_tag": e_tag, "version": version or None})
+        known = {"e_tag": e_tag, "version": version} if version else {"e_tag": e_tag}
+        return self._put(name, content, known)
 
     def delete(self, *names: str) -> None:
         """Delete objects. That there are none is no error."""
@@ -157,22 +160,25 @@ class SharedObjects:
             error = self._error(self._failed)
             error.is_new = False
             raise error
+        answer: _Answer | None = None
         try:
-            return request()
+            answer = request()
         except (FileNotFoundError, exceptions.NotFoundError):
-            if may_be_absent:
-                return None
-            raise self._failure("is not there") from None
+            if not may_be_absent:
+                raise self._failure("is not there") from None
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
-            return None
+            pass
         except (PermissionError, exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
             raise self._failure("refuses access") from None
         except exceptions.BaseError:
             raise self._failure("does not answer as it should") from None
+        self._rest = _REST_SECONDS
+        return answer
 
     def _failure(self, how: str) -> SharedStoreError:
         with self._lock:
-            self._rests_until, self._failed = time.monotonic() + _REST_SECONDS, how
+            self._rests_until, self._failed = time.monotonic() + self._rest, how
+            self._rest = min(2 * self._rest, _LONGEST_REST_SECONDS)
         return self._error(how)
 
     def _error(self, how: str) -> SharedStoreError:
