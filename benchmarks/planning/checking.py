@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 
@@ -54,13 +55,14 @@ def checks(folder: Path, rates: Rates) -> Iterator[Check]:
                 for number in range(1, _SHARDS + 1)
             ]
             how = f"{machines} at a time, {width} core{'s' * (width > 1)} each"
-            yield _check(f"{_SHARDS} shards, {how}", units, machines, width, rates, programs)
+            name = f"{_SHARDS} shards, {how}"
+            yield _check(name, units, machines, width, rates, programs, base, target)
     targets = [target, *_more_targets(target, _TARGETS - 1)]
     with a_cache():
         command = (sys.executable, "-m", "modeldiff", "fleet", str(base), *map(str, targets))
         program = Program("modeldiff fleet", (*command, "--quiet", "--device", "cpu"), "")
         units = fleet(pairs, _TARGETS, 1)
-        yield _check(f"a fleet of {_TARGETS}", units, 1, cores, rates, [program])
+        yield _check(f"a fleet of {_TARGETS}", units, 1, cores, rates, [program], base, *targets)
 
 
 def check_table(rounds: Sequence[Sequence[Check]]) -> str:
@@ -93,8 +95,10 @@ def _check(
     cores: int,
     rates: Rates,
     programs: Sequence[Program],
+    *sides: Path,
 ) -> Check:
-    """Run the programs of ``units``, so many at a time as there are ``machines``."""
+    """Run the programs of ``units``, which read ``sides``, so many at a time as there are
+    ``machines``."""
     plan = simulate(units, Site(machines, cores), rates)
     everything = sorted(os.sched_getaffinity(0))
     free = [everything[number * cores : (number + 1) * cores] for number in range(machines)]
@@ -107,6 +111,11 @@ def _check(
         finally:
             free.append(mine)
 
+    # So that the page cache has them, as where the rates come from.
+    for file in chain.from_iterable(side.glob("*.safetensors") for side in sides):
+        with file.open("rb", buffering=0) as content:
+            while content.read(1 << 24):
+                pass
     started = time.perf_counter()
     with ThreadPoolExecutor(machines) as threads:
         processor = sum(threads.map(one, programs))

@@ -28,7 +28,7 @@ def plan_command(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     if options.measure:
         rates = measure_rates(options.folder, options.runs)
-        rates.keep()
+        rates.write()
         print(rates)
     if options.check:
         rounds = []
@@ -121,7 +121,7 @@ def _assumptions(options: argparse.Namespace, rates: Rates) -> str:
     return (
         f"{options.cores} cores a machine; storage: {', '.join(storage)}; "
         f"{100 * options.failures:g} % of attempts fail. "
-        f"A core takes {rates.start:.2f} s to start, "
+        f"A core takes {rates.start:.2f} s to start, {rates.keep:.2f} s to keep results, "
         f"{rates.read:.3f} s a GB read, {rates.kernel:.3f} s a GB measured, "
         f"{1e6 * rates.tensor:.0f} µs a tensor, {1e6 * rates.join:.0f} µs a tensor joined."
     )

@@ -41,7 +41,7 @@ from modeldiff.results.shared import lease as leases
 from modeldiff.results.shared import objects as shared
 from modeldiff.results.shared.lease import Lease
 from modeldiff.results.shared.objects import SharedObjects, shared_objects
-from modeldiff.results.shared.segments import Segments
+from modeldiff.results.shared.segments import Segments, segment_folders
 from modeldiff.results.store import measuring_alone
 from modeldiff.results.store.journal import Entry, Journal, journal_path, merge_journals
 from modeldiff.results.store.shared_headers import forget_shared_list
@@ -266,6 +266,12 @@ class TestLeases:
         assert Segments(store, "journals/k/1/").read_on() == b"one\ntwo\n"
 
 
+def lines_in(store: SharedObjects, begin: str) -> int:
+    """The rows of the journal in the store whose folder begins so."""
+    folders = segment_folders(store, begin)
+    return sum(Segments(store, folder).read_on().count(b"\n") - 1 for folder in folders)
+
+
 def measuring_slowly(cache: Path) -> subprocess.Popen[str]:
     """Another machine that measures, and has paused after forty rows."""
     process = subprocess.Popen(
@@ -320,7 +326,7 @@ class TestTwoMachines:
         pieces = f"journals/{comparison.key}/"
         deadline = time.monotonic() + 60
         with other:
-            while not names(store, pieces) and time.monotonic() < deadline:
+            while lines_in(store, pieces) < 40 and time.monotonic() < deadline:
                 time.sleep(0.1)
             other.send_signal(signal.SIGKILL)
         monkeypatch.setattr(leases, "SECONDS_TO_EXPIRY", 1.0)
