@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import median
 
@@ -18,6 +19,7 @@ from benchmarks.planning.rates import Rates, a_cache, diff_program
 from benchmarks.planning.simulation import Plan, Site, simulate
 from benchmarks.planning.work import Unit, fleet, pairs_of, shards
 from benchmarks.programs import Program
+from benchmarks.report import machine
 from benchmarks.running import run
 
 _SHARDS = 4
@@ -53,34 +55,37 @@ def checks(folder: Path, rates: Rates) -> Iterator[Check]:
                 for number in range(1, _SHARDS + 1)
             ]
             how = f"{machines} at a time, {width} core{'s' * (width > 1)} each"
-            yield _check(f"{_SHARDS} shards, {how}", units, machines, width, rates, programs)
+            name = f"{_SHARDS} shards, {how}"
+            yield _check(name, units, machines, width, rates, programs, base, target)
     targets = [target, *_more_targets(target, _TARGETS - 1)]
     with a_cache():
         command = (sys.executable, "-m", "modeldiff", "fleet", str(base), *map(str, targets))
         program = Program("modeldiff fleet", (*command, "--quiet", "--device", "cpu"), "")
         units = fleet(pairs, _TARGETS, 1)
-        yield _check(f"a fleet of {_TARGETS}", units, 1, cores, rates, [program])
+        yield _check(f"a fleet of {_TARGETS}", units, 1, cores, rates, [program], base, *targets)
 
 
-def check_table(rates: Rates, rounds: Sequence[Sequence[Check]]) -> str:
-    """Medians of the ``rounds`` of checks in Markdown, with the load that the machine has."""
+def check_table(rounds: Sequence[Sequence[Check]]) -> str:
+    """Medians of the ``rounds`` of checks in Markdown, the least and the largest ratio, and the
+    load that the machine has."""
     lines = [
         "| run | processor, predicted | measured | measured / predicted | wall on an idle machine, "
         "predicted | wall, measured |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for same in zip(*rounds, strict=True):
-        plan, name = same[0].plan, same[0].name
-        processor = median(each.processor for each in same)
+        ratios = sorted(each.processor / each.plan.processor for each in same)
         lines.append(
-            f"| {name} | {plan.processor:.2f} s | {processor:.2f} s "
-            f"| {processor / plan.processor:.2f} | {plan.seconds:.2f} s "
+            f"| {same[0].name} | {median(each.plan.processor for each in same):.2f} s "
+            f"| {median(each.processor for each in same):.2f} s "
+            f"| {median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}) "
+            f"| {median(each.plan.seconds for each in same):.2f} s "
             f"| {median(each.wall for each in same):.2f} s |"
         )
     load = os.getloadavg()[1]
     cores = len(os.sched_getaffinity(0))
     said = f"Medians of {len(rounds)} rounds. Load {load:.0f} on {cores} cores at their end."
-    return "\n".join([*lines, "", f"{rates.machine} {said}"])
+    return "\n".join([*lines, "", f"{machine()} {said}"])
 
 
 def _check(
@@ -90,8 +95,10 @@ def _check(
     cores: int,
     rates: Rates,
     programs: Sequence[Program],
+    *sides: Path,
 ) -> Check:
-    """Run the programs of ``units``, so many at a time as there are ``machines``."""
+    """Run the programs of ``units``, which read ``sides``, so many at a time as there are
+    ``machines``."""
     plan = simulate(units, Site(machines, cores), rates)
     everything = sorted(os.sched_getaffinity(0))
     free = [everything[number * cores : (number + 1) * cores] for number in range(machines)]
@@ -104,6 +111,11 @@ def _check(
         finally:
             free.append(mine)
 
+    # So that the page cache has them, as where the rates come from.
+    for file in chain.from_iterable(side.glob("*.safetensors") for side in sides):
+        with file.open("rb", buffering=0) as content:
+            while content.read(1 << 24):
+                pass
     started = time.perf_counter()
     with ThreadPoolExecutor(machines) as threads:
         processor = sum(threads.map(one, programs))

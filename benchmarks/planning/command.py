@@ -28,12 +28,15 @@ def plan_command(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     if options.measure:
         rates = measure_rates(options.folder, options.runs)
-        rates.keep()
+        rates.write()
         print(rates)
     if options.check:
-        rates = Rates.kept()
-        rounds = [[*checks(options.folder, rates)] for _ in range(options.runs)]
-        print(check_table(rates, rounds))
+        rounds = []
+        for _ in range(options.runs):
+            # Each round has rates of its own: the load of one moment is not that of another.
+            rounds.append([*checks(options.folder, measure_rates(options.folder, 1))])
+            print(check_table(rounds), file=sys.stderr)
+        print(check_table(rounds))
     if options.reference is not None:
         try:
             print(plan_table(options, Rates.kept()))
@@ -118,7 +121,7 @@ def _assumptions(options: argparse.Namespace, rates: Rates) -> str:
     return (
         f"{options.cores} cores a machine; storage: {', '.join(storage)}; "
         f"{100 * options.failures:g} % of attempts fail. "
-        f"A core takes {rates.start:.2f} s to start, "
+        f"A core takes {rates.start:.2f} s to start, {rates.keep:.2f} s to keep results, "
         f"{rates.read:.3f} s a GB read, {rates.kernel:.3f} s a GB measured, "
         f"{1e6 * rates.tensor:.0f} µs a tensor, {1e6 * rates.join:.0f} µs a tensor joined."
     )

@@ -1,8 +1,8 @@
 """What modeldiff takes of a processor, measured here: seconds a process, a gigabyte and a tensor.
 
-Processor time and not wall time, since the machine may have other work. Four programs give five
-unknowns: a process that measures next to nothing (start), ``cat`` (reading), a pair of few large
-tensors and one of many small ones (kernel and tensor, from two equations), and a join.
+Processor time and not wall time, since the machine may have other work. Programs that do next to
+nothing give the start, and what keeping a result adds to it; ``cat`` gives the reading, a pair of
+few large tensors and one of many small ones the kernel and the tensor, from two equations.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ _PYTHON = (sys.executable, "-m", "modeldiff")
 
 @dataclass(frozen=True)
 class Rates:
-    """Seconds of one processor: ``start`` a process, ``read`` a gigabyte that is read, ``kernel`` a
-    gigabyte of a pair (both sides) that is measured, ``tensor`` a tensor beside its bytes, ``join``
-    a tensor that is joined. ``machine`` says where that was measured, at which ``load``."""
+    """Seconds of one processor: ``start`` a process, ``keep`` more for one that keeps results,
+    ``read`` a gigabyte that is read, ``kernel`` a gigabyte of a pair (both sides) that is measured,
+    ``tensor`` a tensor beside its bytes, ``join`` a tensor that is joined. ``machine`` says where
+    that was measured, at which ``load``."""
 
     start: float
+    keep: float
     read: float
     kernel: float
     tensor: float
@@ -49,7 +51,7 @@ class Rates:
         """Those of ``rates.json``."""
         return cls(**json.loads(RATES.read_text(encoding="utf-8")))
 
-    def keep(self) -> None:
+    def write(self) -> None:
         """Put them into ``rates.json``."""
         RATES.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
@@ -60,6 +62,11 @@ def measure_rates(folder: Path, runs: int) -> Rates:
     tiny = write_plain(_TINY, folder / "tiny")
     large, many = make_pair("1b", folder), make_pair("many", folder)
     start = _processor(diff_program(*tiny), runs)
+    kept = []
+    for _ in range(runs):
+        with a_cache():
+            kept.append(run(diff_program(*tiny, cached=True)).processor)
+    keep = median(kept) - start
     files = [str(file) for side in large for file in sorted(side.glob("*.safetensors"))]
     read = _processor(Program("cat", ("cat", *files), ""), runs) / pair_size(*large)[0]
     # start + gigabytes · (read + kernel) + tensors · tensor, for the two pairs
@@ -71,8 +78,8 @@ def measure_rates(folder: Path, runs: int) -> Rates:
     with a_cache():
         run(diff_program(*many, "--shard", "1/1", cached=True))
         join = run(Program("join", (*_PYTHON, "join", *map(str, many), "--quiet"), ""))
-    of_join = (join.processor - start) / tensors2
-    return Rates(start, read, kernel, tensor, of_join, machine(), os.getloadavg()[1])
+    of_join = (join.processor - start - keep) / tensors2
+    return Rates(start, keep, read, kernel, tensor, of_join, machine(), os.getloadavg()[1])
 
 
 def diff_program(base: Path, target: Path, *options: str, cached: bool = False) -> Program:

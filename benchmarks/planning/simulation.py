@@ -84,15 +84,16 @@ def simulate(units: Sequence[Unit], site: Site, rates: Rates, seed: int = 1) -> 
     chance = random.Random(seed)
     waiting = _Waiting(deque((unit, 1.0) for unit in units))
     running: list[_Running] = []
-    now = busy = 0.0
+    now = busy = processor = 0.0
     attempts = 0
     held: defaultdict[str, float] = defaultdict(float)
     while waiting.units or waiting.later or running:
         while waiting.units and len(running) < site.machines:
             unit, left = waiting.units.popleft()
             part = left * chance.random() if chance.random() < site.failures else left
-            running.append(_Running(unit, left, part, rates.start))
+            running.append(_Running(unit, left, part, unit.start(rates)))
             attempts += 1
+            processor += unit.start(rates)
         _share(running, site, rates)
         step = min(
             [each.seconds for each in running] + [when - now for when, _, _ in waiting.later]
@@ -109,7 +110,7 @@ def simulate(units: Sequence[Unit], site: Site, rates: Rates, seed: int = 1) -> 
         for back in [each for each in waiting.later if each[0] <= now]:
             waiting.later.remove(back)
             waiting.units.append(back[1:])
-    processor = attempts * rates.start + sum(
+    processor += sum(
         unit.read * rates.read + unit.measured * rates.kernel + unit.tensors * rates.tensor
         for unit in units
     )

@@ -15,11 +15,16 @@ from modeldiff.results.fleet.measuring import MOST_TOGETHER
 @dataclass(frozen=True)
 class Unit:
     """A shard, or a group of a fleet's targets: the gigabytes that it reads, the gigabytes of pairs
-    (both sides) that it measures, and its tensors."""
+    (both sides) that it measures, its tensors, and whether it ``keeps`` results."""
 
     read: float
     measured: float
     tensors: int
+    keeps: bool = False
+
+    def start(self, rates: Rates) -> float:
+        """The seconds that its process takes for itself."""
+        return rates.start + rates.keep * self.keeps
 
     def seconds(self, rates: Rates, cores: int) -> tuple[float, float]:
         """How long it takes a process with so many ``cores`` beside its start where bytes come at
@@ -48,4 +53,6 @@ def fleet(pairs: Sequence[Pair], targets: int, machines: int) -> tuple[Unit, ...
     base = sum(each.base.nbytes for each in pairs if each.base) / GB
     both = sum(each.nbytes for each in pairs) / GB
     sizes = [group] * (targets // group) + ([targets % group] if targets % group else [])
-    return tuple(Unit(base + n * (both - base), n * both, n * len(pairs)) for n in sizes)
+    return tuple(
+        Unit(base + n * (both - base), n * both, n * len(pairs), keeps=True) for n in sizes
+    )

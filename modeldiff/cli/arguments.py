@@ -147,7 +147,7 @@ def _add_diffs(commands: _Commands) -> None:
         metavar="I/N",
         help="measure only the I-th of N shards and leave its journal among the results, for "
         "join; run all N in any order, on any machines that share BASE, TARGET and the results "
-        "folder (MODELDIFF_CACHE)",
+        "(the folder MODELDIFF_CACHE, or the store MODELDIFF_SHARED)",
     )
 
     join = commands.add(

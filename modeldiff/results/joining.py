@@ -143,7 +143,7 @@ def _incomplete(
         return ResultError(
             message,
             hint=f"Run {command} --shard I/N for each I from 1 to N (or without --shard), with "
-            "the same MODELDIFF_CACHE, then join again.",
+            "the same MODELDIFF_CACHE or MODELDIFF_SHARED, then join again.",
         )
     repairs = [_Repair.of(comparison.pairs, missing, journals, count) for count in sorted(counts)]
     best = min(repairs, key=lambda repair: (repair.nbytes, len(repair.numbers)))

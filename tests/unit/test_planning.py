@@ -4,6 +4,7 @@ hand, and the work against what shards and fleets read."""
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,9 @@ from benchmarks.planning.rates import Rates
 from benchmarks.planning.simulation import Site, simulate
 from benchmarks.planning.work import Unit, fleet, pairs_of, shards
 
-RATES = Rates(start=1.0, read=0.1, kernel=0.4, tensor=1e-4, join=1e-4, machine="none", load=0.0)
+RATES = Rates(
+    start=1.0, keep=0.5, read=0.1, kernel=0.4, tensor=1e-4, join=1e-4, machine="none", load=0.0
+)
 UNITS = st.builds(Unit, st.floats(0.01, 50), st.floats(0.01, 50), st.integers(1, 50_000))
 SITES = st.builds(
     Site,
@@ -33,6 +36,7 @@ def test_one_process_is_held_by_its_cores_its_tensors_or_its_storage() -> None:
     assert by_cores.seconds == pytest.approx(1 + (10 * 0.1 + 20 * 0.4) / 2)
     assert by_cores.limit == "cores"
     assert by_cores.processor == pytest.approx(1 + 9 + 0.01)
+    assert simulate([replace(unit, keeps=True)], Site(1, 2), RATES).seconds == pytest.approx(6.0)
     by_storage = simulate([unit], Site(1, 2, storage=0.5), RATES)
     assert (
         by_storage.seconds == pytest.approx(1 + 20) and by_storage.limit == "storage of a machine"
@@ -63,7 +67,7 @@ def test_what_fails_is_begun_again_and_loses_its_start_and_not_its_work() -> Non
     assert failing.busy == pytest.approx(failing.attempts * 1.0 + 50 * 0.9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(UNITS, min_size=1, max_size=12), SITES, st.integers(0, 3))
 def test_no_plan_is_quicker_than_its_limits_or_slower_than_one_after_the_other(
     units: list[Unit], site: Site, seed: int

@@ -13,7 +13,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,7 +41,7 @@ from modeldiff.results.shared import lease as leases
 from modeldiff.results.shared import objects as shared
 from modeldiff.results.shared.lease import Lease
 from modeldiff.results.shared.objects import SharedObjects, shared_objects
-from modeldiff.results.shared.segments import Segments
+from modeldiff.results.shared.segments import Segments, segment_folders
 from modeldiff.results.store import measuring_alone
 from modeldiff.results.store.journal import Entry, Journal, journal_path, merge_journals
 from modeldiff.results.store.shared_headers import forget_shared_list
@@ -264,6 +266,12 @@ class TestLeases:
         assert Segments(store, "journals/k/1/").read_on() == b"one\ntwo\n"
 
 
+def lines_in(store: SharedObjects, begin: str) -> int:
+    """The rows of the journal in the store whose folder begins so."""
+    folders = segment_folders(store, begin)
+    return sum(Segments(store, folder).read_on().count(b"\n") - 1 for folder in folders)
+
+
 def measuring_slowly(cache: Path) -> subprocess.Popen[str]:
     """Another machine that measures, and has paused after forty rows."""
     process = subprocess.Popen(
@@ -318,7 +326,7 @@ class TestTwoMachines:
         pieces = f"journals/{comparison.key}/"
         deadline = time.monotonic() + 60
         with other:
-            while not names(store, pieces) and time.monotonic() < deadline:
+            while lines_in(store, pieces) < 40 and time.monotonic() < deadline:
                 time.sleep(0.1)
             other.send_signal(signal.SIGKILL)
         monkeypatch.setattr(leases, "SECONDS_TO_EXPIRY", 1.0)
@@ -415,6 +423,22 @@ class TestFailures:
         warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
         assert sum("shared store" in each for each in warnings) == 1
         assert s3_server.SECRET not in "".join(warnings) + str(alone.value) + alone.value.hint
+
+    def test_a_store_that_fails_again_rests_for_longer(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        share(monkeypatch, "http://127.0.0.1:9", tmp_path)
+        objects = shared_objects()
+        assert objects is not None
+        asked = []
+        started = time.monotonic()
+        for later in (0, 19, 25, 60, 70):  # rests until 20, and after the second failure until 65
+            clock = SimpleNamespace(monotonic=partial(float, started + later))
+            monkeypatch.setattr("modeldiff.results.shared.objects.time", clock)
+            with pytest.raises(shared.SharedStoreError) as failed:
+                objects.below("results/")
+            asked.append(failed.value.is_new)
+        assert asked == [True, False, True, False, True]
 
     def test_settings_name_folders_here_and_stores_there(
         self, monkeypatch: pytest.MonkeyPatch

@@ -24,8 +24,12 @@ from modeldiff.settings.table import SHARED
 
 _RETRIES = Retries(tries=2, seconds=10, answer_seconds=60, connect_seconds=5)
 _REST_SECONDS = 20.0
-"""So long a store that failed is not asked again: pages and diffs go on without it at once."""
+"""So long a store that failed is not asked again, and twice as long after each further failure:
+pages and diffs go on without it at once."""
+_LONGEST_REST_SECONDS = 300.0
 _MOST_LISTED = 100_000
+_VERSION = "\n"
+"""Stands in a tag between the ETag and the version, where a store has one."""
 _Answer = TypeVar("_Answer")
 _log = logging.getLogger(__name__)
 
@@ -39,8 +43,8 @@ class SharedStoreError(ResultError):
 
 @dataclass(frozen=True)
 class SharedObject:
-    """An object as a list shows it: its ``name`` below the prefix, its ``nbytes``, the ``tag`` that
-    tells this content from another, and when it was written (seconds since 1970)."""
+    """An object as a list shows it: its ``name`` below the prefix, its ``nbytes``, the ETag as the
+    ``tag`` that ``get_part`` wants, and when it was written (seconds since 1970)."""
 
     name: str
     nbytes: int
@@ -56,7 +60,7 @@ class SharedObjects:
         self.address = address
         scheme, bucket, self._folder = address_parts(address)
         self._lock = threading.Lock()
-        self._rests_until = 0.0
+        self._rests_until, self._rest = 0.0, _REST_SECONDS
         self._failed = ""
         try:
             self._store = open_store(scheme, bucket, "Sharing results at", _RETRIES)
@@ -89,7 +93,7 @@ class SharedObjects:
         def read() -> bytes | None:
             options: Any = {"range": (start, start + count), "if_match": tag}
             answer = obstore.get(self._store, self._full(name), options=options)
-            return bytes(answer.bytes()) if self._tag(answer.meta) == tag else None
+            return bytes(answer.bytes()) if answer.meta["e_tag"] == tag else None
 
         return self._ask(read)
 
@@ -100,7 +104,9 @@ class SharedObjects:
     def replace(self, name: str, content: bytes, tag: str) -> str | None:
         """Write an object in the place of that with this ``tag``: the new tag; None where another
         stands there now, or none."""
-        return self._put(name, content, {"e_tag": tag})
+        e_tag, _, version = tag.partition(_VERSION)
+        known = {"e_tag": e_tag, "version": version} if version else {"e_tag": e_tag}
+        return self._put(name, content, known)
 
     def delete(self, *names: str) -> None:
         """Delete objects. That there are none is no error."""
@@ -140,7 +146,9 @@ class SharedObjects:
     def _tag(self, meta: Any) -> str:
         if not meta["e_tag"]:
             raise self._failure("gives no ETags, by which changes are noticed")
-        return str(meta["e_tag"])
+        # Google's conditions on writing go by the version, the others' by the ETag.
+        version = meta["version"]
+        return f"{meta['e_tag']}{_VERSION}{version}" if version else str(meta["e_tag"])
 
     def _ask(self, request: Callable[[], _Answer], *, may_be_absent: bool = True) -> _Answer | None:
         """What a request to the store brings; None where an object is not there, or not what a
@@ -152,22 +160,25 @@ class SharedObjects:
             error = self._error(self._failed)
             error.is_new = False
             raise error
+        answer: _Answer | None = None
         try:
-            return request()
+            answer = request()
         except (FileNotFoundError, exceptions.NotFoundError):
-            if may_be_absent:
-                return None
-            raise self._failure("is not there") from None
+            if not may_be_absent:
+                raise self._failure("is not there") from None
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
-            return None
+            pass
         except (PermissionError, exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
             raise self._failure("refuses access") from None
         except exceptions.BaseError:
             raise self._failure("does not answer as it should") from None
+        self._rest = _REST_SECONDS
+        return answer
 
     def _failure(self, how: str) -> SharedStoreError:
         with self._lock:
-            self._rests_until, self._failed = time.monotonic() + _REST_SECONDS, how
+            self._rests_until, self._failed = time.monotonic() + self._rest, how
+            self._rest = min(2 * self._rest, _LONGEST_REST_SECONDS)
         return self._error(how)
 
     def _error(self, how: str) -> SharedStoreError:
