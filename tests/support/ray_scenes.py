@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ from modeldiff.changes.cluster.tasks import remote_task
 from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, ModeldiffError
 from modeldiff.model import Model
-from modeldiff.results import load_result, run_diff
+from modeldiff.results import run_diff
 from modeldiff.results.fleet.measuring import run_fleet
 from scripts.ray_nodes import RayNodes, ray_head
 from tests.support.results import cache_at
@@ -40,6 +41,8 @@ _HEAD, _COPY, _SHARED = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 _TENSORS, _ELEMENTS = 120, 3_000
 _TASK_BYTES = 5 * 2 * 4 * _ELEMENTS
 """Five pairs."""
+_EARLY = 20
+"""The row at which something happens: most is still to be measured."""
 _SECONDS = 120
 
 
@@ -82,36 +85,46 @@ class Scenes:
         }
 
     def worker_killed(self) -> dict[str, Any]:
-        """A process that measures dies, once."""
-        killed = []
+        """A process that measures hangs, and dies a second later."""
 
         def at_row(number: int) -> None:
-            if number == 30:
-                pids = [
-                    each.pid
-                    for each in psutil.process_iter()
-                    if any("_measure_on_node" in word for word in _words(each))
-                ]
-                for pid in pids[:1]:
-                    os.kill(pid, signal.SIGKILL)
-                    killed.append(pid)
+            if number == _EARLY:
+                pid = min(self._measuring())
+                os.kill(pid, signal.SIGSTOP)
+                threading.Timer(1.0, os.kill, (pid, signal.SIGKILL)).start()
 
-        return {**self.run(at_row, cache=False), "killed": len(killed)}
+        return self.run(at_row, cache=False)
+
+    def node_killed(self) -> dict[str, Any]:
+        """All that measures on a node hangs, and the whole node dies a second later."""
+
+        def at_row(number: int) -> None:
+            if number == _EARLY:
+                own = set(self.nodes.pids(_SHARED))
+                for pid in own.intersection(self._measuring()):
+                    os.kill(pid, signal.SIGSTOP)
+                threading.Timer(1.0, self.nodes.kill, (_SHARED,)).start()
+
+        return self.run(at_row, cache=False)
+
+    def _measuring(self) -> list[int]:
+        """The processes that Ray calls by what they do for us."""
+        words = {each.pid: " ".join(_words(each)) for each in psutil.process_iter()}
+        return [pid for pid, said in words.items() if "_measure_on_node" in said]
 
     def cancelled(self) -> dict[str, Any]:
         """Somebody stops the diff, and asks for it again later."""
 
         def stop(number: int) -> None:
-            if number == 40:
+            if number == _EARLY:
                 raise Cancelled("stopped")
 
-        try:
-            self.run(stop)
-        except Cancelled:
-            before = self.submitted
-            idle = _until(lambda: self._idle(), 30)
-            kept = load_result(self.comparison.key) is None
-            return {**self.run(), "before": before, "idle": idle, "unfinished": kept}
+        with cache_at(self.folder / "cancelled"):
+            try:
+                self.run(stop)
+            except Cancelled:
+                before = {"before": self.submitted, "idle": _until(self._idle, 30)}
+                return {**self.run(), **before}
         return {}
 
     def _idle(self) -> bool:
@@ -131,15 +144,6 @@ class Scenes:
             for file in kept.iterdir():
                 shutil.copy2(file, copy)
         return {}
-
-    def node_killed(self) -> dict[str, Any]:
-        """A whole node dies."""
-
-        def at_row(number: int) -> None:
-            if number == 30:
-                self.nodes.kill(_SHARED)
-
-        return self.run(at_row, cache=False)
 
     def fleet(self) -> dict[str, Any]:
         """Several targets of one base."""
