@@ -29,7 +29,6 @@ _DETECTS_SOON = {
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "1000",
     "RAY_health_check_failure_threshold": "5",
-    "RAY_raylet_start_wait_time_s": "120",
 }
 """A node that died is missed after some seconds; by default after ten to twenty."""
 _ALONE = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
@@ -130,7 +129,7 @@ class RayNodes:
             while b"Ray runtime started" not in (said := self.log_of(host).read_bytes()):
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"The node {host} did not start: {said[-2000:].decode()}")
-                if self.processes[host].poll() is not None and not self._is_head(host):
+                if self.processes[host].poll() is not None:
                     self._start(host)
                 time.sleep(0.2)
 
