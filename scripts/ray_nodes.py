@@ -27,10 +27,11 @@ _STORE_BYTES = 80_000_000
 _DETECTS_SOON = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "1000",
-    "RAY_health_check_failure_threshold": "5",
+    "RAY_health_check_timeout_ms": "10000",
+    "RAY_health_check_failure_threshold": "4",
 }
-"""A node that died is missed after some seconds; by default after ten to twenty."""
+"""A node that died is missed after some seconds, by default after ten to twenty; one that is only
+slow is given time."""
 _ALONE = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _WAYS = (("unshare", *_ALONE), ("unshare", "--map-root-user", *_ALONE))
 

@@ -6,10 +6,12 @@ All that needs the cluster is played once, in a network of its own where the sys
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,10 @@ import pytest
 from modeldiff.changes.cluster.ray_cluster import connected_ray
 from modeldiff.changes.cluster.ray_measurer import RayCluster
 from modeldiff.cli import main
-from modeldiff.errors import InvalidOption, MissingExtra
+from modeldiff.comparison import Comparison
+from modeldiff.errors import Cancelled, InvalidOption, MissingExtra
+from modeldiff.results.jobs.manager import JobManager
+from modeldiff.settings.startup import check_settings
 
 ROOT = Path(__file__).parents[2]
 PAIRS, IN_FLIGHT = 120, 4 * 5
@@ -133,3 +138,66 @@ class TestWhatIsRefused:
         monkeypatch.setattr("modeldiff.extras.find_spec", lambda _: None)
         with pytest.raises(MissingExtra, match="Ray cluster needs ray"):
             connected_ray()
+
+
+class TestTheApp:
+    @pytest.mark.parametrize(
+        ("worker", "address", "fine"),
+        [("yes", "", False), ("no", "h:1", False), ("yes", "h:1", True)],
+    )
+    def test_a_cluster_needs_the_process_that_uses_it(
+        self, worker: str, address: str, fine: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MODELDIFF_RAY", "yes")
+        monkeypatch.setenv("MODELDIFF_WORKER", worker)
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        if fine:
+            check_settings()
+        else:
+            with pytest.raises(InvalidOption, match="MODELDIFF_RAY needs"):
+                check_settings()
+
+    @pytest.mark.parametrize(
+        ("setting", "large", "device", "kind"),
+        [
+            ("yes", True, "auto", "cpu"),
+            ("yes", True, "cuda:1", "cuda"),
+            ("yes", True, "mps", "cpu"),
+            ("yes", False, "auto", None),
+            ("no", True, "auto", None),
+        ],
+    )
+    def test_only_large_diffs_and_only_where_it_is_set(
+        self,
+        setting: str,
+        large: bool,
+        device: str,
+        kind: str | None,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("MODELDIFF_RAY", setting)
+        monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+        monkeypatch.setattr("modeldiff.results.jobs.job.LARGE_DIFF", 1 if large else 1 << 30)
+        asked: list[object] = []
+        given = threading.Event()
+
+        def run_diff(comparison: Comparison, **options: object) -> None:
+            asked.append(options["measurer"])
+            given.set()
+            raise Cancelled("enough")
+
+        monkeypatch.setattr("modeldiff.results.jobs.lanes.run_diff", run_diff)
+        JobManager().submit(Comparison.open("demo:base", "demo:tuned"), device=device)
+        assert given.wait(30)
+        assert asked == [None if kind is None else RayCluster(kind)]
+
+
+@needs_ray
+def test_the_unit_of_a_node_starts_ray_with_options_that_it_has() -> None:
+    unit = (ROOT / "deploy" / "ray" / "modeldiff-ray.service").read_text("utf-8")
+    lines = dict(line.split("=", 1) for line in unit.splitlines() if line.startswith("ExecStart="))
+    words = lines["ExecStart"].replace("${RAY_ADDRESS}", "10.0.0.1:6379").split()
+    assert words[:2] == ["/opt/modeldiff/bin/ray", "start"]
+    start = importlib.import_module("ray.scripts.scripts").start
+    options = start.make_context("start", words[2:]).params
+    assert options["address"] == "10.0.0.1:6379" and options["block"]
