@@ -14,6 +14,7 @@ import sys
 import threading
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -138,6 +139,19 @@ class TestWhatIsRefused:
         monkeypatch.setattr("modeldiff.extras.find_spec", lambda _: None)
         with pytest.raises(MissingExtra, match="Ray cluster needs ray"):
             connected_ray()
+
+
+@pytest.mark.parametrize(("device", "cards"), [("auto", 0), ("cpu", 0), ("cuda", 1), ("xpu", 1)])
+def test_a_task_takes_a_core_and_where_the_device_asks_a_card(
+    device: str, cards: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+    remote = SimpleNamespace(options=lambda **options: asked.update(options))
+    fake = SimpleNamespace(remote=lambda _: remote)
+    monkeypatch.setattr("modeldiff.changes.cluster.ray_measurer.connected_ray", lambda: fake)
+    base = Comparison.open("demo:base", "demo:base").base.checkpoint
+    assert list(RayCluster.on(device).measure(base, [(base, [])])) == []
+    assert (asked["num_cpus"], asked["num_gpus"], asked["max_retries"]) == (1, cards, 0)
 
 
 class TestTheApp:

@@ -35,8 +35,9 @@ _THREADS = 2
 """Of a task, on one core: while one waits for bytes the other measures."""
 _MOST_LOSSES = 4
 """A pair whose workers die so often is the reason for it."""
-_AHEAD = 2
-"""Tasks that are submitted for each that can run, so that no core waits for this process."""
+_AHEAD = 4
+"""For so many tasks that can run one more is submitted, so that no core waits for this process: a
+few, as they may wait at a node that is slow."""
 _MOST_SUBMITTED = 1_000
 _UNTAKEN_ANSWERS = 32
 """A task waits where this process does not keep up with what it sends."""
@@ -171,7 +172,7 @@ class _Run:
             )
 
     def _submit(self) -> None:
-        most = min(max(self._room, 1) * _AHEAD, _MOST_SUBMITTED)
+        most = min(self._room + self._room // _AHEAD + 1, _MOST_SUBMITTED)
         while self._waiting and len(self._streams) < most:
             run = self._waiting.popleft()
             task = remote_task(
