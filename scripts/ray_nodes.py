@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 240
 _STORE_BYTES = 80_000_000
-_DETECTS_SOON = {
+DETECTS_SOON: Mapping[str, str] = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "10000",
@@ -58,13 +58,15 @@ class RayNodes:
     """The running nodes: a head that measures nothing, and others with a core each.
 
     ``address`` is the head's, ``token`` what it asks for (empty: nothing), ``folder`` is for what
-    it writes, ``logs`` for what the nodes print. ``processes`` and ``mounts`` are by host.
+    it writes, ``logs`` for what the nodes print, ``config`` is of their environment. ``processes``
+    and ``mounts`` are by host.
     """
 
     address: str
     token: str
     folder: Path
     logs: Path
+    config: Mapping[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     mounts: dict[str, Sequence[tuple[Path, Path]]] = field(default_factory=dict)
 
@@ -117,7 +119,7 @@ class RayNodes:
             self.processes[host] = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**self.environment(), **_DETECTS_SOON, "PYTHONPATH": str(ROOT)},
+                env={**self.environment(), **self.config, "PYTHONPATH": str(ROOT)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -163,13 +165,16 @@ class RayNodes:
 
 
 @contextmanager
-def ray_head(port: int, logs: Path, *, with_token: bool = True) -> Iterator[RayNodes]:
+def ray_head(
+    port: int, logs: Path, *, with_token: bool = True, config: Mapping[str, str] | None = None
+) -> Iterator[RayNodes]:
     """A head that listens at ``port``, without other nodes; all of it ends with the context.
 
-    ``logs`` is a folder. Raises ``TimeoutError``."""
+    ``logs`` is a folder, ``config`` what Ray's nodes find in their environment. Raises
+    ``TimeoutError``."""
     folder = Path(tempfile.mkdtemp(prefix="mdray-", dir="/tmp"))  # sockets' paths have to be short
     token = secrets.token_hex(32) if with_token else ""
-    nodes = RayNodes(f"127.0.0.1:{port}", token, folder, logs)
+    nodes = RayNodes(f"127.0.0.1:{port}", token, folder, logs, config or {})
     try:
         nodes.start("127.0.0.1")
         _wait_for_port(port, nodes)

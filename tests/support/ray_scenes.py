@@ -30,7 +30,7 @@ from modeldiff.errors import Cancelled, ModeldiffError
 from modeldiff.model import Model
 from modeldiff.results import run_diff
 from modeldiff.results.fleet.measuring import run_fleet
-from scripts.ray_nodes import RayNodes, ray_head
+from scripts.ray_nodes import DETECTS_SOON, RayNodes, ray_head
 from tests.support.results import cache_at
 from tests.support.slow_statistics import encode
 from tests.support.small_checkpoints import normal, write_checkpoint
@@ -228,7 +228,7 @@ def play(folder: Path) -> dict[str, Any]:
     """All scenes, by name."""
     write_models(folder)
     told: dict[str, Any] = {}
-    with ray_head(_PORT, folder) as nodes:
+    with ray_head(_PORT, folder, config=DETECTS_SOON) as nodes:
         nodes.await_started(_HEAD)
         nodes.start(_COPY, mounts=[(folder / "copy", folder / "target")])
         nodes.start(_SHARED)

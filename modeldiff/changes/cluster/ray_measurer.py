@@ -141,6 +141,12 @@ class _Run:
                 self._tell()
             self._due = 0.0
             self._tell()
+        except self._ray.exceptions.RayError as error:
+            raise ClusterError(
+                f"The cluster was lost: {_one_line(error)}",
+                hint="Look whether its head still runs. What was measured is kept: run the same "
+                "again to go on.",
+            ) from error
         finally:
             for stream in self._streams.values():
                 with contextlib.suppress(self._ray.exceptions.RayError):
@@ -208,12 +214,12 @@ class _Run:
         except errors.RayTaskError as error:
             raise ClusterError(
                 "A task failed on a node in a way that was not foreseen: "
-                f"{' '.join(str(error.cause or error).split())[-500:]}",
+                f"{_one_line(error.cause or error)}",
                 hint="Check that modeldiff, with its libraries, is installed alike on every node.",
             ) from error
         except errors.RayError as error:
             del self._streams[stream.generator]
-            self._lost(stream, " ".join(str(error).split())[:300])
+            self._lost(stream, _one_line(error))
             return
         if isinstance(answer, ModeldiffError):
             raise answer
@@ -256,6 +262,11 @@ class _Run:
                 "killed. What was measured is kept: run the same again to go on.",
             )
         self._waiting.appendleft(run)
+
+
+def _one_line(error: BaseException) -> str:
+    """What an error of Ray's says, without its line breaks and not all of it."""
+    return " ".join(str(error).split())[:500]
 
 
 def _measure_on_node(task: RemoteTask) -> Iterator[RemoteAnswer]:
