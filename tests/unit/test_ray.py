@@ -147,7 +147,7 @@ def test_a_task_takes_a_core_and_where_the_device_asks_a_card(
 ) -> None:
     asked: dict[str, Any] = {}
     remote = SimpleNamespace(options=lambda **options: asked.update(options))
-    fake = SimpleNamespace(remote=lambda _: remote)
+    fake = SimpleNamespace(remote=lambda _: remote, nodes=list)
     monkeypatch.setattr("modeldiff.changes.cluster.ray_measurer.connected_ray", lambda: fake)
     base = Comparison.open("demo:base", "demo:base").base.checkpoint
     assert list(RayCluster.on(device).measure(base, [(base, [])])) == []
