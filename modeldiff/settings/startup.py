@@ -28,8 +28,8 @@ def check_settings() -> None:
     if RAY.value() and not (WORKER.value() and RAY_ADDRESS.value()):
         raise InvalidOption(
             f"{RAY.name} needs {WORKER.name}=yes and {RAY_ADDRESS.name}.",
-            hint="modeldiff worker alone connects to the cluster: a process that Ray ends with "
-            "its cluster must not be the one that serves pages.",
+            hint="modeldiff worker alone connects to the cluster: it can be started again when "
+            "the cluster's head is gone, and pages go on.",
         )
 
 
