@@ -115,8 +115,8 @@ class _Benchmark:
                 *lines,
                 "",
                 "All results equal the plain one bit for bit. Two nodes with a core each share the "
-                "two cores that plain has to itself: this shows what Ray costs. Its workers have no "
-                f"niceness here, by default 15. {load}{machine()}",
+                "two cores that plain has to itself: this shows what Ray costs. Its workers have "
+                f"no niceness here, by default 15. {load}{machine()}",
             ]
         )
 

@@ -85,13 +85,12 @@ class Scenes:
         }
 
     def worker_killed(self) -> dict[str, Any]:
-        """A process that measures hangs, and dies a second later."""
+        """The processes that measure on a node hang, and die a second later."""
 
         def at_row(number: int) -> None:
             if number == _EARLY:
-                pid = min(self._measuring())
-                os.kill(pid, signal.SIGSTOP)
-                threading.Timer(1.0, os.kill, (pid, signal.SIGKILL)).start()
+                for pid in self._stopped(_COPY):
+                    threading.Timer(1.0, os.kill, (pid, signal.SIGKILL)).start()
 
         return self.run(at_row, cache=False)
 
@@ -100,17 +99,22 @@ class Scenes:
 
         def at_row(number: int) -> None:
             if number == _EARLY:
-                own = set(self.nodes.pids(_SHARED))
-                for pid in own.intersection(self._measuring()):
-                    os.kill(pid, signal.SIGSTOP)
+                self._stopped(_SHARED)
                 threading.Timer(1.0, self.nodes.kill, (_SHARED,)).start()
 
         return self.run(at_row, cache=False)
 
-    def _measuring(self) -> list[int]:
-        """The processes that Ray calls by what they do for us."""
-        words = {each.pid: " ".join(_words(each)) for each in psutil.process_iter()}
-        return [pid for pid, said in words.items() if "_measure_on_node" in said]
+    def _stopped(self, host: str) -> list[int]:
+        """The processes of a node that measure or wait for that, stopped: what they are given from
+        now on stays undone."""
+        pids = [
+            pid
+            for pid in self.nodes.pids(host)
+            if any(name in _words(pid) for name in ("ray::IDLE", "ray::_measure_on_node"))
+        ]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        return pids
 
     def cancelled(self) -> dict[str, Any]:
         """Somebody stops the diff, and asks for it again later."""
@@ -161,12 +165,11 @@ class Scenes:
         }
 
 
-def _words(process: psutil.Process) -> list[str]:
+def _words(pid: int) -> str:
     try:
-        words: list[str] = process.cmdline()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
-        return []
-    return words
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ""
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> bool:
