@@ -86,7 +86,7 @@ class _Benchmark:
     def table(self, runs: int) -> str:
         """All ways, as Markdown."""
         self._run(_PLAIN, RayCluster("cpu"), on_ray=False)  # the page cache, and the kernels here
-        self._seconds.clear()
+        self._seconds = {_PLAIN: []}
         self._run("Ray, first tasks of its workers", RayCluster("cpu"))
         for _ in range(runs):
             self._run(_PLAIN, RayCluster("cpu"), on_ray=False)
@@ -116,7 +116,8 @@ class _Benchmark:
                 "",
                 "All results equal the plain one bit for bit. Two nodes with a core each share the "
                 "two cores that plain has to itself: this shows what Ray costs. Its workers have "
-                f"no niceness here, by default 15. {load}{machine()}",
+                f"no niceness here, by default 15. {load}Beside other work several processes get "
+                f"more of the cores than one does. {machine()}",
             ]
         )
 
