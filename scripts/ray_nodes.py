@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,16 +22,18 @@ from pathlib import Path
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
-_START_SECONDS = 150
+_START_SECONDS = 240
 _STORE_BYTES = 80_000_000
-_DETECTS_SOON = {
+_NOT_NICE = {"RAY_worker_niceness": "0"}
+"""By default what measures has a niceness of 15, and no share of a machine with other work."""
+DETECTS_SOON: Mapping[str, str] = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
-    "RAY_health_check_timeout_ms": "1000",
-    "RAY_health_check_failure_threshold": "5",
-    "RAY_raylet_start_wait_time_s": "120",
+    "RAY_health_check_timeout_ms": "10000",
+    "RAY_health_check_failure_threshold": "4",
 }
-"""A node that died is missed after some seconds; by default after ten to twenty."""
+"""A node that died is missed after some seconds, by default after ten to twenty; one that is only
+slow is given time."""
 _ALONE = ("--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 _WAYS = (("unshare", *_ALONE), ("unshare", "--map-root-user", *_ALONE))
 
@@ -58,14 +60,17 @@ class RayNodes:
     """The running nodes: a head that measures nothing, and others with a core each.
 
     ``address`` is the head's, ``token`` what it asks for (empty: nothing), ``folder`` is for what
-    it writes, ``logs`` for what the nodes print.
+    it writes, ``logs`` for what the nodes print, ``config`` is of their environment. ``processes``
+    and ``mounts`` are by host.
     """
 
     address: str
     token: str
     folder: Path
     logs: Path
+    config: Mapping[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    mounts: dict[str, Sequence[tuple[Path, Path]]] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
         """The environment of whoever uses the cluster."""
@@ -87,9 +92,13 @@ class RayNodes:
     def start(self, host: str, *, mounts: Sequence[tuple[Path, Path]] = ()) -> None:
         """Start the node at ``host``, the head where ``address`` is there. ``mounts``: what this
         node sees in the place of the second folder is the first."""
-        is_head = host == self.address.partition(":")[0]
+        self.mounts[host] = mounts
+        self._start(host)
+
+    def _start(self, host: str) -> None:
+        mounts = self.mounts[host]
         role = [f"--address={self.address}", "--num-cpus=1"]
-        if is_head:
+        if self._is_head(host):
             role = ["--head", f"--port={self.address.rpartition(':')[2]}", "--num-cpus=0"]
             role += ["--include-dashboard=false", f"--temp-dir={self.folder}"]
         command = [str(Path(sys.executable).with_name("ray")), "start", "--block", *role]
@@ -112,33 +121,44 @@ class RayNodes:
             self.processes[host] = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env={**self.environment(), **_DETECTS_SOON, "PYTHONPATH": str(ROOT)},
+                env={**self.environment(), **_NOT_NICE, **self.config, "PYTHONPATH": str(ROOT)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
 
     def await_started(self, *hosts: str) -> None:
-        """Wait until these nodes are part of the cluster. Raises ``TimeoutError``."""
+        """Wait until these nodes are part of the cluster; one that took too long for Ray, on a busy
+        machine, is started again. Raises ``TimeoutError``."""
         deadline = time.monotonic() + _START_SECONDS
         for host in hosts:
             while b"Ray runtime started" not in (said := self.log_of(host).read_bytes()):
-                if time.monotonic() > deadline or self.processes[host].poll() is not None:
-                    said = said[-2000:]
-                    raise TimeoutError(f"The node {host} did not start: {said.decode()}")
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"The node {host} did not start: {said[-2000:].decode()}")
+                if self.processes[host].poll() is not None:
+                    self._start(host)
                 time.sleep(0.2)
+
+    def _is_head(self, host: str) -> bool:
+        return host == self.address.partition(":")[0]
+
+    def pids(self, host: str) -> list[int]:
+        """The processes of a node."""
+        return [each.pid for each in self._family(host)]
+
+    def _family(self, host: str) -> list[psutil.Process]:
+        with suppress(psutil.NoSuchProcess):
+            head = psutil.Process(self.processes[host].pid)
+            return [head, *head.children(recursive=True)]
+        return []  # it has ended by itself
 
     def kill(self, host: str) -> None:
         """End a node and all its processes at once, as a power cut does."""
-        process = self.processes.pop(host)
-        family: list[psutil.Process] = []
-        with suppress(psutil.NoSuchProcess):  # it has ended by itself
-            head = psutil.Process(process.pid)
-            family = [head, *head.children(recursive=True)]
+        family = self._family(host)
         for each in family:
             with suppress(psutil.NoSuchProcess):
                 each.kill()
         psutil.wait_procs(family, timeout=10)
-        process.wait(10)
+        self.processes.pop(host).wait(10)
 
     def stop(self) -> None:
         """End all nodes."""
@@ -147,13 +167,16 @@ class RayNodes:
 
 
 @contextmanager
-def ray_head(port: int, logs: Path, *, with_token: bool = True) -> Iterator[RayNodes]:
+def ray_head(
+    port: int, logs: Path, *, with_token: bool = True, config: Mapping[str, str] | None = None
+) -> Iterator[RayNodes]:
     """A head that listens at ``port``, without other nodes; all of it ends with the context.
 
-    ``logs`` is a folder. Raises ``TimeoutError``."""
+    ``logs`` is a folder, ``config`` what Ray's nodes find in their environment. Raises
+    ``TimeoutError``."""
     folder = Path(tempfile.mkdtemp(prefix="mdray-", dir="/tmp"))  # sockets' paths have to be short
     token = secrets.token_hex(32) if with_token else ""
-    nodes = RayNodes(f"127.0.0.1:{port}", token, folder, logs)
+    nodes = RayNodes(f"127.0.0.1:{port}", token, folder, logs, config or {})
     try:
         nodes.start("127.0.0.1")
         _wait_for_port(port, nodes)

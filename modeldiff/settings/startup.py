@@ -6,7 +6,7 @@ import ipaddress
 import os
 
 from modeldiff.errors import InvalidOption
-from modeldiff.settings.table import ALLOW_ALL_PATHS, ROOTS, SETTINGS
+from modeldiff.settings.table import ALLOW_ALL_PATHS, RAY, RAY_ADDRESS, ROOTS, SETTINGS, WORKER
 from modeldiff.text.quoting import did_you_mean
 
 _OURS = "MODELDIFF_"
@@ -14,7 +14,8 @@ _OURS = "MODELDIFF_"
 
 def check_settings() -> None:
     """Raise ``InvalidOption`` for the first setting that can't be read, and for a variable that is
-    called like one of ours and is none: a misspelt limit is no limit."""
+    called like one of ours and is none (a misspelt limit is no limit), or where a cluster is set
+    and the process that would use it is not."""
     known = [setting.name for setting in SETTINGS]
     for name in sorted(os.environ):
         if name.startswith(_OURS) and name not in known:
@@ -24,6 +25,12 @@ def check_settings() -> None:
             )
     for setting in SETTINGS:
         setting.value()
+    if RAY.value() and not (WORKER.value() and RAY_ADDRESS.value()):
+        raise InvalidOption(
+            f"{RAY.name} needs {WORKER.name}=yes and {RAY_ADDRESS.name}.",
+            hint="modeldiff worker alone connects to the cluster: it can be started again when "
+            "the cluster's head is gone, and pages go on.",
+        )
 
 
 def is_server() -> bool:

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,9 +28,9 @@ from modeldiff.changes.cluster.tasks import remote_task
 from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, ModeldiffError
 from modeldiff.model import Model
-from modeldiff.results import load_result, run_diff
+from modeldiff.results import run_diff
 from modeldiff.results.fleet.measuring import run_fleet
-from scripts.ray_nodes import RayNodes, ray_head
+from scripts.ray_nodes import DETECTS_SOON, RayNodes, ray_head
 from tests.support.results import cache_at
 from tests.support.slow_statistics import encode
 from tests.support.small_checkpoints import normal, write_checkpoint
@@ -40,6 +41,8 @@ _HEAD, _COPY, _SHARED = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 _TENSORS, _ELEMENTS = 120, 3_000
 _TASK_BYTES = 5 * 2 * 4 * _ELEMENTS
 """Five pairs."""
+_EARLY = 20
+"""The row at which something happens: most is still to be measured."""
 _SECONDS = 120
 
 
@@ -82,36 +85,50 @@ class Scenes:
         }
 
     def worker_killed(self) -> dict[str, Any]:
-        """A process that measures dies, once."""
-        killed = []
+        """The processes that measure on a node hang, and die a second later."""
 
         def at_row(number: int) -> None:
-            if number == 30:
-                pids = [
-                    each.pid
-                    for each in psutil.process_iter()
-                    if any("_measure_on_node" in word for word in _words(each))
-                ]
-                for pid in pids[:1]:
-                    os.kill(pid, signal.SIGKILL)
-                    killed.append(pid)
+            if number == _EARLY:
+                for pid in self._stopped(_COPY):
+                    threading.Timer(1.0, os.kill, (pid, signal.SIGKILL)).start()
 
-        return {**self.run(at_row, cache=False), "killed": len(killed)}
+        return self.run(at_row, cache=False)
+
+    def node_killed(self) -> dict[str, Any]:
+        """All that measures on a node hangs, and the whole node dies a second later."""
+
+        def at_row(number: int) -> None:
+            if number == _EARLY:
+                self._stopped(_SHARED)
+                threading.Timer(1.0, self.nodes.kill, (_SHARED,)).start()
+
+        return self.run(at_row, cache=False)
+
+    def _stopped(self, host: str) -> list[int]:
+        """The processes of a node that measure or wait for that, stopped: what they are given from
+        now on stays undone."""
+        pids = [
+            pid
+            for pid in self.nodes.pids(host)
+            if any(name in _words(pid) for name in ("ray::IDLE", "ray::_measure_on_node"))
+        ]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        return pids
 
     def cancelled(self) -> dict[str, Any]:
         """Somebody stops the diff, and asks for it again later."""
 
         def stop(number: int) -> None:
-            if number == 40:
+            if number == _EARLY:
                 raise Cancelled("stopped")
 
-        try:
-            self.run(stop)
-        except Cancelled:
-            before = self.submitted
-            idle = _until(lambda: self._idle(), 30)
-            kept = load_result(self.comparison.key) is None
-            return {**self.run(), "before": before, "idle": idle, "unfinished": kept}
+        with cache_at(self.folder / "cancelled"):
+            try:
+                self.run(stop)
+            except Cancelled:
+                before = {"before": self.submitted, "idle": _until(self._idle, 30)}
+                return {**self.run(), **before}
         return {}
 
     def _idle(self) -> bool:
@@ -132,15 +149,6 @@ class Scenes:
                 shutil.copy2(file, copy)
         return {}
 
-    def node_killed(self) -> dict[str, Any]:
-        """A whole node dies."""
-
-        def at_row(number: int) -> None:
-            if number == 30:
-                self.nodes.kill(_SHARED)
-
-        return self.run(at_row, cache=False)
-
     def fleet(self) -> dict[str, Any]:
         """Several targets of one base."""
         targets = [str(self.folder / "target"), str(self.folder / "other")]
@@ -157,12 +165,11 @@ class Scenes:
         }
 
 
-def _words(process: psutil.Process) -> list[str]:
+def _words(pid: int) -> str:
     try:
-        words: list[str] = process.cmdline()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess, psutil.AccessDenied):
-        return []
-    return words
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.Error:
+        return ""
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> bool:
@@ -224,7 +231,7 @@ def play(folder: Path) -> dict[str, Any]:
     """All scenes, by name."""
     write_models(folder)
     told: dict[str, Any] = {}
-    with ray_head(_PORT, folder) as nodes:
+    with ray_head(_PORT, folder, config=DETECTS_SOON) as nodes:
         nodes.await_started(_HEAD)
         nodes.start(_COPY, mounts=[(folder / "copy", folder / "target")])
         nodes.start(_SHARED)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from modeldiff import changes
-from modeldiff.changes import Change, Pair, Progress
+from modeldiff.changes import Change, Progress
+from modeldiff.changes.measurer import TargetPairs
 from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, CheckpointChanged, InvalidOption, ResultError
@@ -43,11 +44,13 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the pairs that were given to be measured, whoever asked."""
     names: list[str] = []
 
-    def measure(pairs: Sequence[Pair], *sides: Checkpoint, **options: Any) -> Iterator[Change]:
-        names.extend(pair.base.name for pair in pairs if pair.base)
-        return changes.measure(pairs, *sides, **options)
+    def measure(
+        base: Checkpoint, targets: Sequence[TargetPairs], **options: Any
+    ) -> Iterator[tuple[int, Change]]:
+        names.extend(pair.base.name for _, pairs in targets for pair in pairs if pair.base)
+        return changes.measure_together(base, targets, **options)
 
-    monkeypatch.setattr("modeldiff.results.diff.measure", measure)
+    monkeypatch.setattr("modeldiff.changes.measurer.measure_together", measure)
     return names
 
 

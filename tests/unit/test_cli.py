@@ -304,15 +304,15 @@ class TestMistakes:
 # Ends itself with a signal after four rows, as if a user or the system had sent it then.
 SIGNALLED = """
 import os, runpy, signal, sys
-from modeldiff.results import diff as answering
-real, number = answering.measure, getattr(signal, sys.argv[1])
+from modeldiff.changes import measurer
+real, number = measurer.measure_together, getattr(signal, sys.argv[1])
 signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
 def measure(*arguments, **options):
     for row, change in enumerate(real(*arguments, **options)):
         if row == 4:
             os.kill(os.getpid(), number)
         yield change
-answering.measure = measure
+measurer.measure_together = measure
 sys.argv = ["modeldiff", "diff", *sys.argv[2:]]
 runpy.run_module("modeldiff", run_name="__main__")
 """

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from modeldiff import diff
 from modeldiff.architectures import Place
 from modeldiff.architectures.place import LayerNumbers
-from modeldiff.changes import ChangeTable, Shard, measure
+from modeldiff.changes import ChangeTable, Shard, measure_together
 from modeldiff.changes.alignment.chain import NotPlain, find_chain, is_by_position
 from modeldiff.changes.alignment.similarity import layer_cosines
 from modeldiff.changes.layer_chains import Chain
@@ -271,11 +271,12 @@ def test_rows_of_pairs_that_stay_are_measured_once(
 ) -> None:
     measured: list[int] = []
 
-    def counting(pairs, *rest, **options):  # type: ignore[no-untyped-def]
+    def counting(base, targets, **options):  # type: ignore[no-untyped-def]
+        ((_, pairs),) = targets
         measured.append(len([each for each in pairs if each.status == "compared"]))
-        return measure(pairs, *rest, **options)
+        return measure_together(base, targets, **options)
 
-    monkeypatch.setattr("modeldiff.results.diff.measure", counting)
+    monkeypatch.setattr("modeldiff.changes.measurer.measure_together", counting)
     with cache_at(tmp_path / "cache"):
         changes = diff(*_pair(tmp_path, SWAPPED), device="cpu")
     in_layers = len(changes.layer(0))

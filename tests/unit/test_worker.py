@@ -45,20 +45,20 @@ import sys, time
 from pathlib import Path
 from modeldiff.__main__ import run
 from modeldiff.changes.change import Progress
-from modeldiff.results import diff
+from modeldiff.changes import measurer
 
-gate, measure = Path(sys.argv.pop()), diff.measure
+gate, measure = Path(sys.argv.pop()), measurer.measure_together
 
 def gated(*sides, progress, **options):
     compared = 0
-    for change in measure(*sides, progress=progress, **options):
-        yield change
+    for number, change in measure(*sides, progress=progress, **options):
+        yield number, change
         compared += change.statistics is not None
         while compared >= 3 and not gate.exists():
             progress(Progress("measuring", 0, 1, 0, 1))
             time.sleep(0.02)
 
-diff.measure = gated
+measurer.measure_together = gated
 sys.argv.append("worker")
 sys.exit(run())
 """

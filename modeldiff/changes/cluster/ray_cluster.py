@@ -46,6 +46,7 @@ def connected_ray() -> Any:
             if not RAY_WITHOUT_TOKEN.value():
                 _require_token(address)
             _connect(ray, address)
+            _keep_quiet()
         return ray
 
 
@@ -95,6 +96,12 @@ def _require_token(address: str) -> None:
         hint="Start it with RAY_AUTH_MODE=token and a token on every node (ray get-auth-token "
         f"--generate). Where only people you trust reach it, set {RAY_WITHOUT_TOKEN.name}=yes.",
     )
+
+
+def _keep_quiet() -> None:
+    """Ray prints what happens to its nodes on the standard output, where a document may be about to
+    stand. Its own debugger stops that in the same way."""
+    vars(importlib.import_module("ray._private.worker"))["_worker_logs_enabled"] = False
 
 
 def _connect(ray: Any, address: str) -> None:

@@ -18,6 +18,7 @@ from modeldiff._version import __version__
 from modeldiff.changes.change import Change, Progress, ReportProgress
 from modeldiff.changes.cluster.node import measure_task
 from modeldiff.changes.cluster.ray_cluster import connected_ray
+from modeldiff.changes.cluster.ray_room import RayRoom
 from modeldiff.changes.cluster.tasks import (
     TASK_BYTES,
     RemoteAnswer,
@@ -35,15 +36,14 @@ _THREADS = 2
 """Of a task, on one core: while one waits for bytes the other measures."""
 _MOST_LOSSES = 4
 """A pair whose workers die so often is the reason for it."""
-_AHEAD = 2
-"""Tasks that are submitted for each that can run, so that no core waits for this process."""
+_AHEAD = 4
+"""For so many tasks that can run one more is submitted, so that no core waits for this process: a
+few, as they may wait at a node that is slow."""
+_LEAST_AHEAD = 2
 _MOST_SUBMITTED = 1_000
 _UNTAKEN_ANSWERS = 32
 """A task waits where this process does not keep up with what it sends."""
 _SECONDS_BETWEEN_REPORTS = 0.2
-_SECONDS_BETWEEN_COUNTS = 2.0
-_SECONDS_WITHOUT_NODES = 120.0
-"""How long a cluster that has lost all nodes that can measure is waited for."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,8 @@ class _Run:
         self._losses: Counter[int] = Counter()
         self._progress = progress
         self._report = Progress("measuring", 0, sum(task.nbytes for task in tasks), 0, len(tasks))
-        self._due = self._count_due = 0.0
-        self._room = 0
-        self._roomy = time.monotonic()
+        self._due = 0.0
+        self._room: RayRoom
         self._remote = ray.remote(_measure_on_node).options(
             num_returns="streaming",
             num_cpus=1,
@@ -129,18 +128,25 @@ class _Run:
 
     def changes(self) -> Generator[tuple[int, Change], None, None]:
         """The changes as they come, each with its target's number."""
+        self._room = RayRoom(self._ray, "GPU" if self._kind in _ON_CARDS else "CPU")
         try:
             for index, change in self._ready.items():
                 yield self._sides[index], change
             while self._waiting or self._streams:
-                self._count_room()
                 self._submit()
                 for index, change in self._arrived():
                     yield self._sides[index], change
                 self._tell()
             self._due = 0.0
             self._tell()
+        except self._ray.exceptions.RayError as error:
+            raise ClusterError(
+                f"The cluster was lost: {_one_line(error)}",
+                hint="Look whether its head still runs. What was measured is kept: run the same "
+                "again to go on.",
+            ) from error
         finally:
+            self._room.stop()
             for stream in self._streams.values():
                 with contextlib.suppress(self._ray.exceptions.RayError):
                     self._ray.cancel(stream.generator)
@@ -151,27 +157,9 @@ class _Run:
             self._due = now + _SECONDS_BETWEEN_REPORTS
             self._progress(self._report)
 
-    def _count_room(self) -> None:
-        """How many tasks can run now. Raises ``ClusterError`` where none could for long."""
-        now = time.monotonic()
-        if now < self._count_due:
-            return
-        self._count_due = now + _SECONDS_BETWEEN_COUNTS
-        resource = "GPU" if self._kind in _ON_CARDS else "CPU"
-        alive = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
-        self._room = sum(int(resources.get(resource, 0)) for resources in alive)
-        if self._room:
-            self._roomy = now
-        elif now - self._roomy > _SECONDS_WITHOUT_NODES:
-            raise ClusterError(
-                f"For {_SECONDS_WITHOUT_NODES:.0f} seconds the cluster has had no node with a "
-                f"{resource} to measure on.",
-                hint="Add nodes and run the same again: what was measured is kept. Or measure on "
-                "another --device.",
-            )
-
     def _submit(self) -> None:
-        most = min(max(self._room, 1) * _AHEAD, _MOST_SUBMITTED)
+        room = self._room.now()
+        most = min(room + max(room // _AHEAD, _LEAST_AHEAD), _MOST_SUBMITTED)
         while self._waiting and len(self._streams) < most:
             run = self._waiting.popleft()
             task = remote_task(
@@ -207,12 +195,12 @@ class _Run:
         except errors.RayTaskError as error:
             raise ClusterError(
                 "A task failed on a node in a way that was not foreseen: "
-                f"{' '.join(str(error.cause or error).split())[-500:]}",
+                f"{_one_line(error.cause or error)}",
                 hint="Check that modeldiff, with its libraries, is installed alike on every node.",
             ) from error
         except errors.RayError as error:
             del self._streams[stream.generator]
-            self._lost(stream, " ".join(str(error).split())[:300])
+            self._lost(stream, _one_line(error))
             return
         if isinstance(answer, ModeldiffError):
             raise answer
@@ -238,6 +226,7 @@ class _Run:
             if ready:
                 answer: RemoteAnswer = self._ray.get(reference)
                 return answer
+            self._room.now()
             self._tell()
 
     def _lost(self, stream: _Stream, reason: str) -> None:
@@ -255,6 +244,11 @@ class _Run:
                 "killed. What was measured is kept: run the same again to go on.",
             )
         self._waiting.appendleft(run)
+
+
+def _one_line(error: BaseException) -> str:
+    """What an error of Ray's says, without its line breaks and not all of it."""
+    return " ".join(str(error).split())[:500]
 
 
 def _measure_on_node(task: RemoteTask) -> Iterator[RemoteAnswer]:

@@ -13,7 +13,7 @@ from modeldiff.changes.layer_chains import LayerMatching
 from modeldiff.changes.measurer import Measurer, ThisMachine
 from modeldiff.checkpoints import without_credentials
 from modeldiff.comparison import Comparison
-from modeldiff.errors import Cancelled, ModeldiffError, ResultError
+from modeldiff.errors import Cancelled, ClusterError, ModeldiffError, ResultError
 from modeldiff.model import Model
 from modeldiff.results.diff import MissingRows, PairDiff, as_asked, run_diff
 from modeldiff.results.fleet.rows import Fleet, FleetFailure, FleetRow, fleet_row
@@ -29,6 +29,9 @@ _MEMORY_SHARE = 4
 """A group takes at most one part in so many of this machine's memory."""
 _TARGET_BYTES, _ROW_BYTES = 128 << 20, 64 << 10
 """What a target takes while large tensors of it are in flight, and for each of its rows."""
+
+_END_ALL = (Cancelled, ClusterError, ResultError)
+"""What is wrong with more than one target."""
 
 _Report = Callable[[Progress], None]
 
@@ -178,7 +181,7 @@ class _FleetRun:
         self._room = physical_memory() // _MEMORY_SHARE
         try:
             self._measure_together(group)
-        except (Cancelled, ResultError):
+        except _END_ALL:
             raise
         except ModeldiffError:
             # A file of one of them is not what was opened, say: each by itself, those go on that
@@ -252,7 +255,7 @@ class _FleetRun:
         """What is wrong with this target stops no other."""
         try:
             yield
-        except (Cancelled, ResultError):
+        except _END_ALL:
             raise
         except ModeldiffError as error:
             self._failures[target] = FleetFailure.of(without_credentials(target), error)

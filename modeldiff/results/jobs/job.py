@@ -25,6 +25,8 @@ _ACTIVE: tuple[JobState, ...] = ("queued", "unattended", "opening", "waiting", "
 LARGE_DIFF = 1 << 30
 """Bytes of a pair (download and both sides' weights) from which its diff waits for other large
 ones only: a pair of some megabytes does not stand behind one of some hundred gigabytes."""
+LARGE_LANE = "large diffs"
+"""The lane that they have."""
 
 
 @dataclass(frozen=True)
@@ -198,4 +200,4 @@ def _lane(comparison: Comparison, drill_down: DrillDown | None) -> str:
     if drill_down is not None:
         return drill_down_kind(drill_down.kind).lane
     large = comparison.nbytes + comparison.bytes_away >= LARGE_DIFF
-    return "large diffs" if large else "small diffs"
+    return LARGE_LANE if large else "small diffs"

@@ -15,13 +15,15 @@ from contextlib import contextmanager
 
 from modeldiff.changes.change import Change, Progress
 from modeldiff.changes.layer_chains import Alignment
+from modeldiff.changes.measurer import Measurer
 from modeldiff.errors import Cancelled, ModeldiffError
 from modeldiff.observability.events import job_began, job_ended
 from modeldiff.observability.request import working_for
 from modeldiff.results.diff import run_diff
 from modeldiff.results.drilldown import run_drill_down
 from modeldiff.results.jobs.fair_queue import FairQueue
-from modeldiff.results.jobs.job import BackgroundJob, JobState, QueuePlace
+from modeldiff.results.jobs.job import LARGE_LANE, BackgroundJob, JobState, QueuePlace
+from modeldiff.settings.table import RAY
 
 _log = logging.getLogger(__name__)
 EndJob = Callable[[BackgroundJob, JobState, ModeldiffError | None], None]
@@ -135,6 +137,7 @@ class Lanes:
         result = run_diff(
             comparison,
             device=job.device,
+            measurer=_cluster_for(job),
             progress=on_progress,
             on_change=on_change,
             on_alignment=on_alignment,
@@ -149,6 +152,17 @@ class Lanes:
             if job.stop:
                 raise Cancelled("Somebody stopped it.")
             yield
+
+
+def _cluster_for(job: BackgroundJob) -> Measurer | None:
+    """The cluster, where it is configured and the job is worth the way there; else None."""
+    if not RAY.value() or job.lane != LARGE_LANE:
+        return None
+    from modeldiff.changes.cluster.ray_measurer import RayCluster  # late: most have none
+
+    # Which card of this machine a viewer chose means nothing there, and not each kind has nodes.
+    kind = job.device.partition(":")[0]
+    return RayCluster.on(kind if kind in ("cuda", "xpu") else "cpu")
 
 
 def unforeseen(job: BackgroundJob, error: Exception) -> ModeldiffError:
