@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from itertools import product
 
 import numpy as np
@@ -17,12 +19,14 @@ from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch, Pa
 from modeldiff.changes.backends.cpu import CpuWorker
 from modeldiff.changes.backends.exactness import CHECKED_BYTES, computes_exactly, hostile_pairs
 from modeldiff.changes.backends.fused import worker as fused_worker
-from modeldiff.changes.backends.fused.program import FusedProgram
+from modeldiff.changes.backends.fused.program import FusedProgram, _first_alone
+from modeldiff.changes.backends.fused.sides import ChunkSide
 from modeldiff.changes.backends.fused.worker import FusedWorker
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.backends.torch_backend import TorchWorker
 from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair
 from modeldiff.changes.kernels.bins import BLOCK, LEAF
+from modeldiff.checkpoints import STORED_TYPES
 from modeldiff.checkpoints.recipes.stored_codes import StoredCodes
 from tests.support.same_statistics import expect_same
 from tests.support.slow_statistics import TORCH_TYPES, Bytes
@@ -234,6 +238,30 @@ def test_a_bracket_that_holds_too_many_is_given_up_and_the_median_is_still_found
     median = search.narrow()
     assert isinstance(median, float)
     assert 100 * median == wanted_median(cpu, types, sides, n)
+
+
+def test_a_kernels_first_launch_is_alone() -> None:
+    """A dozen threads that begin together would all compile it."""
+    stored = STORED_TYPES["BF16"]
+    sides = (ChunkSide(torch.empty(2), 1, stored), ChunkSide(torch.empty(2), 1, stored))
+    inside, most = 0, 0
+    begin = threading.Barrier(4)
+
+    def launch() -> None:
+        nonlocal inside, most
+        begin.wait()
+        with _first_alone(DEVICE, "a kernel that nobody launched", sides):
+            inside += 1
+            most = max(most, inside)
+            time.sleep(0.01)
+            inside -= 1
+
+    threads = [threading.Thread(target=launch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
 
 
 class TestWithoutMemoryOrAKernel:
