@@ -59,9 +59,11 @@ def test_several_targets_of_one_base(
     pairs = [pair for pair in pairs_by_name(base, target) if pair.place.parameter in names]
     same = [pair for pair in pairs_by_name(base, base) if pair.place.parameter in names]
     targets = [(target, pairs), (base, same)]
-    monkeypatch.setattr(engine_module, "backend_for", lambda _: FusedBackend("cpu", LEAF, small=-1))
+    monkeypatch.setattr(
+        engine_module, "backend_for", lambda *_: FusedBackend("cpu", LEAF, small=-1)
+    )
     found = list(measure_together(base, targets))
-    monkeypatch.setattr(engine_module, "backend_for", lambda _: CpuBackend(1))
+    monkeypatch.setattr(engine_module, "backend_for", lambda *_: CpuBackend(1))
     wanted = list(measure_together(base, targets))
     assert [number for number, _ in found] == [number for number, _ in wanted]
     expect_same_changes([change for _, change in found], [change for _, change in wanted])
