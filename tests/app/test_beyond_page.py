@@ -34,7 +34,10 @@ def test_it_says_what_differs(open_page: OpenPage, llamas: dict[str, str]) -> No
     shown = plainly(words(app))
     assert "3 reserved tokens got names: <|finetune_right_pad_id|>" in shown
     assert "The target's template tells the model of its tools" in shown
-    assert "Generation also ends at <|eom_id|>" in shown
+    labels = plainly(
+        "\n".join(label for table in app.table for label in table.value.get("Fact", ()))
+    )
+    assert "Generation also ends at <|eom_id|>" in labels
     assert "made from meta-llama/Llama-3.1-8B" in shown
 
 
