@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from tests.app.conftest import OpenPage, linked, words
 from tests.support.companions import (
@@ -28,13 +29,19 @@ def plainly(text: str) -> str:
     return text.replace("\\", "")
 
 
+def fact_labels(app: AppTest) -> str:
+    """What the tables call each fact, with what it means."""
+    labels = (label for table in app.table for label in table.value.get("Fact", ()))
+    return plainly("\n".join(map(str, labels)))
+
+
 def test_it_says_what_differs(open_page: OpenPage, llamas: dict[str, str]) -> None:
     app = open_page("beyond", **llamas)
     assert plainly(app.title[0].value) == "3 → 3.1"
     shown = plainly(words(app))
     assert "3 reserved tokens got names: <|finetune_right_pad_id|>" in shown
     assert "The target's template tells the model of its tools" in shown
-    assert "Generation also ends at <|eom_id|>" in shown
+    assert "Generation also ends at <|eom_id|>" in fact_labels(app)
     assert "made from meta-llama/Llama-3.1-8B" in shown
 
 
@@ -99,4 +106,4 @@ def test_a_template_of_one_side_and_one_that_refuses(open_page: OpenPage, tmp_pa
 
 def test_configs_alone(open_page: OpenPage) -> None:
     app = open_page("beyond", base="catalog:llama-3-8b", target="catalog:llama-3.1-8b")
-    assert "The context is 16 times as long" in plainly(words(app))
+    assert "The context is 16 times as long" in fact_labels(app)
