@@ -39,10 +39,7 @@ _NOTHING: dict[Status, str] = {
 
 def drilldown_view(comparison: Comparison, place: PlaceRows) -> None:
     """Draw the spread of the change at a place, and the drill-downs into its tensor or experts."""
-    if place.is_equal:
-        st.caption("Nothing moved, so there is no change to look closer at.")
-        return
-    if place.statistics is not None:
+    if place.statistics is not None and not place.is_equal:
         _spread(place)
     experts = expert_changes(place.rows, place.rows[0].pair.place)
     change = _single(place)
