@@ -74,7 +74,12 @@ VIEWS = (
     View("configs-architecture", "architecture", _CONFIGS, _HEAD),
     View("configs-heatmap", "heatmap", _CONFIGS, _HEAD),
     *(
-        View(f"presented-{view}", "", {"present": view}, ".st-key-presentation .place")
+        View(
+            f"presented-{view}",
+            "evolution" if view == "evolution" else "",
+            {"present": view},
+            ".st-key-presentation .place",
+        )
         for view in get_args(PresentedView)
     ),
 )
