@@ -13,7 +13,8 @@ from modeldiff.changes.change import PairId
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ResultError
 from modeldiff.results.aligning import aligned_by_depth
-from modeldiff.results.diff import as_asked, realigned, result_of
+from modeldiff.results.diff import as_asked, realigned
+from modeldiff.results.pair_diff import result_of
 from modeldiff.results.relating import related
 from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder

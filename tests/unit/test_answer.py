@@ -77,8 +77,8 @@ def test_compiling_is_said_and_is_no_time_of_measuring(
 ) -> None:
     hour = [0.0]
     now = time.monotonic
-    monkeypatch.setattr("modeldiff.results.diff.time.monotonic", lambda: now() + hour[0])
-    monkeypatch.setattr("modeldiff.results.diff.are_compiled", lambda: False)
+    monkeypatch.setattr("modeldiff.results.pair_diff.time.monotonic", lambda: now() + hour[0])
+    monkeypatch.setattr("modeldiff.results.pair_diff.are_compiled", lambda: False)
     said: list[str] = []
 
     def compile_for_an_hour(report: Callable[[int, int], None]) -> None:
@@ -86,7 +86,7 @@ def test_compiling_is_said_and_is_no_time_of_measuring(
         assert said[-1] == "kernel 1 of 2"
         hour[0] += 3600
 
-    monkeypatch.setattr("modeldiff.results.diff.kernels", compile_for_an_hour)
+    monkeypatch.setattr("modeldiff.results.pair_diff.kernels", compile_for_an_hour)
     result = run_diff(
         Comparison.of(*sides), progress=lambda progress: said.append(progress.current)
     )

@@ -134,7 +134,7 @@ class TestSharing:
         with cache_at(machines(1)):
             measured = run_diff(comparison)
         assert names(store) == [f"results/{comparison.key}.parquet"]
-        monkeypatch.setattr("modeldiff.results.diff.measure", no_measuring)
+        monkeypatch.setattr("modeldiff.changes.measurer.measure_together", no_measuring)
         with cache_at(machines(2)) as results:
             assert [header.key for header in list_results()] == [comparison.key]
             assert rows_of(open_result(comparison.key[:6])) == rows_of(measured)
@@ -299,7 +299,7 @@ class TestTwoMachines:
         machines: Machines,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("modeldiff.results.diff.measure", no_measuring)
+        monkeypatch.setattr("modeldiff.changes.measurer.measure_together", no_measuring)
         other = measuring_slowly(machines(1))
         rows: list[Change] = []
 

@@ -15,8 +15,9 @@ from modeldiff.checkpoints import without_credentials
 from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, ClusterError, ModeldiffError, ResultError
 from modeldiff.model import Model
-from modeldiff.results.diff import MissingRows, PairDiff, as_asked, run_diff
+from modeldiff.results.diff import as_asked, run_diff
 from modeldiff.results.fleet.rows import Fleet, FleetFailure, FleetRow, fleet_row
+from modeldiff.results.pair_diff import MissingRows, PairDiff
 from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Journal, JournalTail, journal_path
