@@ -6,7 +6,7 @@ DOCS_VENV := .venv-docs
 PAIR ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check format demo docs screenshots bench clean
+.PHONY: help run test fuzz cluster check format demo docs screenshots bench clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -24,6 +24,9 @@ test: $(VENV)/.dev-ready ## lint, types and all tests, the browser's included
 
 fuzz: $(VENV)/.dev-ready ## bend files of every kind that is read, 5,000 new ones a kind (EXAMPLES=n)
 	@MODELDIFF_FUZZ=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest -q -n auto tests/fuzz
+
+cluster: $(VENV)/.dev-ready ## diffs on real Ray nodes of this machine, killed in the middle (minutes)
+	@MODELDIFF_RAY_NODES=yes $(BIN)/python -m pytest -q tests/unit/test_ray.py
 
 check: $(VENV)/.dev-ready ## lint and types only
 	@echo "modeldiff: ruff"

@@ -1,7 +1,7 @@
 """A diff on a Ray cluster of real nodes: what it gives, what it survives, and whom it refuses.
 
 All that needs the cluster is played once, in a network of its own where the system permits that
-(``tests.support.ray_scenes``), and looked at here.
+(``tests.support.ray_scenes``), and looked at here. That takes minutes: ``make cluster`` does it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ ROOT = Path(__file__).parents[2]
 PAIRS, IN_FLIGHT = 120, 4 * 5
 """Of the scenes' diff; the second, those of the tasks that two nodes have at a time."""
 pytestmark = pytest.mark.xdist_group("ray")
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+needs_ray = pytest.mark.skipif(
+    "MODELDIFF_RAY_NODES" not in os.environ or find_spec("ray") is None,
+    reason="real Ray nodes are started by `make cluster` alone",
+)
 
 Scene = dict[str, Any]
 
@@ -75,7 +78,9 @@ class TestOnRealNodes:
     def test_a_death_costs_what_was_in_flight(self, lost: str, scenes: dict[str, Scene]) -> None:
         scene = scenes[lost]
         assert scene["equal"] and (scene["rows"], scene["twice"]) == (PAIRS, 0)
-        assert 0 < scene["submitted"] - PAIRS <= IN_FLIGHT
+        again = scene["submitted"] - PAIRS
+        assert again <= IN_FLIGHT
+        assert again > 0 or lost == "worker killed"  # which may have been between two tasks
 
     def test_who_stops_it_finds_the_rows_again_and_leaves_nothing_running(
         self, scenes: dict[str, Scene]
