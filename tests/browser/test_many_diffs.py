@@ -64,10 +64,11 @@ def test_fifty_diffs_under_a_slow_cpu(tab: Page, tmp_path: Path) -> None:
         for number, model in enumerate(models):
             path = tab.evaluate("location.pathname")
             tab.evaluate(_GO, f"{path}?target={model}")
-            tab.wait_for_timeout(50 + 29 * (number % 7))
+            # As fast as a hand is: a third click within a tenth of a second is nobody's.
+            tab.wait_for_timeout(120 + 29 * (number % 7))
             title = ("Heatmap", "Diagram", "Architecture", "Compare")[number % 4]
             tab.get_by_role("link", name=title, exact=True).click()
-            tab.wait_for_timeout(30 + 17 * (number % 5))
+            tab.wait_for_timeout(120 + 17 * (number % 5))
         settle(tab)
         name = f"Demo base → {models[-1].name}"
         expect(tab.get_by_role("heading", level=1)).to_have_text(name)

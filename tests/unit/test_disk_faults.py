@@ -18,8 +18,8 @@ from modeldiff import comparison as questions
 from modeldiff.changes import ChangeTable, Pair, Progress
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ModeldiffError
-from modeldiff.results import diff as diffs
 from modeldiff.results import list_results, load_result, run_diff
+from modeldiff.results import pair_diff as diffs
 from modeldiff.results.housekeeping import pruning
 from modeldiff.results.store import journal as journals
 from modeldiff.results.store import result_parquet
