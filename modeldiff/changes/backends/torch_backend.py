@@ -71,8 +71,8 @@ class _NoRoomForRest(RuntimeError):
 
 
 @dataclass(frozen=True)
-class TorchBackend:
-    """A few threads that keep one device busy.
+class DeviceBackend:
+    """What all backends of one device have in common.
 
     ``device`` is torch's name for it, ``small`` the size up to which tensors go to the CPU.
     """
@@ -81,11 +81,6 @@ class TorchBackend:
     chunk_bytes: int = DEVICE_CHUNK_BYTES
     small: int = SMALL
 
-    @property
-    def threads(self) -> int:
-        """Enough to read while others wait for the device."""
-        return 1 if self.device == "cpu" else max(2, min(6, usable_cores()))
-
     def chunk_elements(self, types: DtypePair) -> int:
         """Elements of a chunk of these types: whole leaves."""
         return chunk_elements(types, self.chunk_bytes)
@@ -93,6 +88,16 @@ class TorchBackend:
     def batched(self, types: DtypePair) -> int:
         """Tensors of up to so many elements are measured in batches: by the CPU."""
         return self.small if types.precision == "float32" else -1
+
+
+@dataclass(frozen=True)
+class TorchBackend(DeviceBackend):
+    """A few threads that keep one device busy."""
+
+    @property
+    def threads(self) -> int:
+        """Enough to read while others wait for the device."""
+        return 1 if self.device == "cpu" else max(2, min(6, usable_cores()))
 
     def worker(self, chunk_bytes: int = 0) -> TorchWorker:
         """A new worker; its chunks are of ``chunk_bytes`` where that is more than its own."""

@@ -35,13 +35,13 @@ from modeldiff.changes.backends.accumulator import (
     PartialMedian,
 )
 from modeldiff.changes.backends.cores import usable_cores
-from modeldiff.changes.backends.cpu import CpuWorker, chunk_elements
+from modeldiff.changes.backends.cpu import CpuWorker
 from modeldiff.changes.backends.device_memory import bind_thread, is_out_of_memory
 from modeldiff.changes.backends.fused.pinned import Flight, PinnedSide
 from modeldiff.changes.backends.fused.program import FusedProgram, Results, fused_program
 from modeldiff.changes.backends.fused.sides import ChunkSide
 from modeldiff.changes.backends.median_bracket import Bracket
-from modeldiff.changes.backends.torch_backend import DEVICE_CHUNK_BYTES, SMALL, TorchWorker
+from modeldiff.changes.backends.torch_backend import DeviceBackend, TorchWorker
 from modeldiff.changes.change import Statistics
 from modeldiff.changes.dtype_pairs import DtypePair
 from modeldiff.changes.kernels.bins import INFINITE_KEY32, LEAF, LOWEST_KEY, NO_KEY
@@ -59,28 +59,13 @@ _MOST_THREADS = 12
 
 
 @dataclass(frozen=True)
-class FusedBackend:
-    """Threads that read for one device, and launch the fused kernel there.
-
-    ``device`` is torch's name for it, ``small`` the size up to which tensors go to the CPU.
-    """
-
-    device: str
-    chunk_bytes: int = DEVICE_CHUNK_BYTES
-    small: int = SMALL
+class FusedBackend(DeviceBackend):
+    """Threads that read for one device, and launch the fused kernel there."""
 
     @property
     def threads(self) -> int:
         """Enough to fill pinned memory as fast as a card copies from it."""
         return 1 if self.device == "cpu" else max(2, min(_MOST_THREADS, usable_cores()))
-
-    def chunk_elements(self, types: DtypePair) -> int:
-        """Elements of a chunk of these types: whole leaves."""
-        return chunk_elements(types, self.chunk_bytes)
-
-    def batched(self, types: DtypePair) -> int:
-        """Tensors of up to so many elements are measured in batches: by the CPU."""
-        return self.small if types.precision == "float32" else -1
 
     def worker(self, chunk_bytes: int = 0) -> FusedWorker:
         """A new worker; its chunks are of ``chunk_bytes`` where that is more than its own."""
