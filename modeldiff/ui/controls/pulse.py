@@ -7,6 +7,12 @@ index", and the front end is dead. So no part has a timer. The entrypoint has a 
 while somebody sees the page, in a fragment whose place every page keeps. Its callback asks for the
 parts that are due, and for nothing else: Streamlit lets only a callback name them. Where the ring
 came too late, the fragment asks for their page.
+
+Streamlit can also lose the end of a page. What a run of it draws waits in the server until its
+event loop sends it; where a part is asked for meanwhile (a ring, a click), and the run has just
+ended, the part is run by another thread, and all that still waits of the first one is thrown away.
+The page then stays as it is: cut off, its progress standing still. So each run marks its begin and
+its end on the page, and the component asks for a page again whose marks do not agree.
 """
 
 from __future__ import annotations
@@ -24,6 +30,9 @@ from streamlit.navigation.page import Page
 from modeldiff.ui.session.shown_page import page_asked_for, show_page
 
 _PACES = "paces"
+_RUN = "page_run"
+"""Where in the session the number of its last run of a page is."""
+_CLOCK = "pulse_clock"
 _component = st.components.v2.component(
     "pulse", js=(Path(__file__).parent / "pulse.js").read_text(encoding="utf-8")
 )
@@ -70,35 +79,53 @@ def pulse(page: Page) -> Iterator[None]:
     """Draw ``page`` within; from then on draw its parts again as they asked for."""
     show_page()
     paces = st.session_state[_PACES] = _Paces()
-    place = st.container(key="pulse")
+    run = st.session_state[_RUN] = st.session_state.get(_RUN, 0) + 1
+    with st.container(key="pulse"):
+        _mark("begun", run)
+        place = st.container()
+        # In turn: the browser takes the last run's mark away when it is told that this one ended.
+        ends = st.container(), st.container()
     try:
         yield
     finally:
         # Also where a page ends early.
         paces.complete = True
         with place:
-            _beat(page, paces)
+            _beat(page, paces, run)
+        with ends[run % 2]:
+            _mark("ended", run)
 
 
-def _beat(page: Page, paces: _Paces) -> None:
+def _mark(what: str, run: int) -> None:
+    st.html(f'<i data-run-{what}="{run}"></i>')
+
+
+def _beat(page: Page, paces: _Paces, run: int) -> None:
     shown = page_asked_for()
     query = st.query_params.to_dict()
 
     def ring() -> None:
-        if page_asked_for() != shown or not (due := paces.take_due()):
+        # What a ring of an earlier run would draw has no place yet in the browser.
+        heard = st.session_state[_CLOCK].get("ring")
+        if page_asked_for() != shown or heard != run or not (due := paces.take_due()):
             return
         try:
             st.rerun(scope=due)
         except StreamlitAPIException:  # one of the parts is gone
             st.rerun()
 
+    def draw_again() -> None:
+        if page_asked_for() == shown:
+            st.rerun()
+
     def beat() -> None:
         if page_asked_for() != shown:
             st.switch_page(page, query_params=query)
         _component(
-            key="pulse_clock",
-            data={"seconds": min(paces.seconds.values(), default=None)},
+            key=_CLOCK,
+            data={"seconds": min(paces.seconds.values(), default=None), "run": run},
             on_ring_change=ring,
+            on_torn_change=draw_again,
         )
 
     st.fragment(beat)()
