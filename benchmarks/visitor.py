@@ -101,11 +101,12 @@ class Visitor:
         self._widgets[name] = component.id, delta.fragment_id
         if name == "pulse":
             widget, part = component.id, delta.fragment_id
-            rings = json.dumps([{"event": "ring", "value": True}])
+            data = json.loads(component.json)
+            rings = json.dumps([{"event": "ring", "value": data["run"]}])
             trigger = WidgetState(id=_TRIGGERS.format(widget), json_trigger_value=rings)
             self._follow(
                 "pulse",
-                json.loads(component.json)["seconds"],
+                data["seconds"],
                 lambda: self._ask(part, trigger),
             )
 
