@@ -17,7 +17,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
       parentElement.leftAt = performance.now()
     }
     if (document.hidden || performance.now() - (parentElement.leftAt ?? -Infinity) < ON_ITS_WAY_MS) return false
-    return document.querySelector("[data-test-script-state]")?.dataset.testScriptState === "notRunning"
+    const app = document.querySelector("[data-test-script-state]")
+    return !app || app.dataset.testScriptState === "notRunning"
   }
   const isWhole = () => {
     const marks = [...document.querySelectorAll("[data-run-begun], [data-run-ended]")]
