@@ -1,15 +1,16 @@
-"""A server for each module and a fresh tab for each test, which ends with a look at its console."""
+"""A server and a Chromium for each worker and a fresh tab for each test, which ends with a look at
+its console."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from scripts.serving import Server, launch_chromium, serve, settle
+from scripts.serving import Server, launch_profile, serve, settle
 
 # On a deep link Streamlit's browser side also asks for these below the page's own path.
 EXPECTED_404 = ("/_stcore/health", "/_stcore/host-config")
@@ -26,16 +27,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """A browser that has been here before: what it loaded once it need not compile again."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = launch_chromium(playwright)
-        yield browser
-        browser.close()
+        profile = launch_profile(playwright, tmp_path_factory.mktemp("profile"))
+        yield profile
+        profile.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def browser(profile: BrowserContext) -> Browser:
+    """The same Chromium, for contexts with options of their own."""
+    assert profile.browser is not None
+    return profile.browser
+
+
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app with no settings, shared by all tests of a worker: it may know any demo pair."""
     with serve(tmp_path_factory.mktemp("server")) as server:
         yield server
 
@@ -54,10 +64,16 @@ class Watched:
     def __init__(self, page: Page) -> None:
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
+        self.origins: set[str] = set()
         page.on("console", lambda m: self._said(m.type, m.text, str(m.location.get("url", ""))))
         page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
-        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname or ""))
+        page.on("request", lambda request: self._asked(urlsplit(request.url)))
         page.on("websocket", lambda socket: self.hosts.add(urlsplit(socket.url).hostname or ""))
+
+    def _asked(self, url: SplitResult) -> None:
+        self.hosts.add(url.hostname or "")
+        if url.scheme in ("http", "https"):
+            self.origins.add(f"{url.scheme}://{url.netloc}")
 
     def _said(self, kind: str, text: str, url: str) -> None:
         expected = "404" in text and url.endswith(EXPECTED_404)
@@ -66,16 +82,25 @@ class Watched:
 
 
 @pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
+def tab(profile: BrowserContext) -> Iterator[Page]:
     """A tab with a session of its own; fails the test that made it complain or ask outside."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
+    page = profile.new_page()
+    page.set_viewport_size({"width": 1440, "height": 900})
     page.set_default_timeout(PATIENCE_MS)
     watched = Watched(page)
     yield page
-    context.close()
+    _forget(page, watched.origins)
+    page.close()
     assert watched.complaints == []
     assert watched.hosts - {""} <= {"127.0.0.1"}
+
+
+def _forget(page: Page, origins: set[str]) -> None:
+    """What a tab chose, such as a theme, is not kept for the next."""
+    chosen = page.context.new_cdp_session(page)
+    for origin in origins:
+        kinds = {"origin": origin, "storageTypes": "cookies,local_storage"}
+        chosen.send("Storage.clearDataForOrigin", kinds)
 
 
 def query(tab: Page) -> dict[str, str]:
