@@ -3,14 +3,24 @@ its console."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    TimeoutError,
+    expect,
+    sync_playwright,
+)
 
+from modeldiff.comparison import Comparison
+from modeldiff.results import run_diff
 from scripts.serving import Server, launch_profile, serve, settle
+from tests.support.results import cache_at
 
 # On a deep link Streamlit's browser side also asks for these below the page's own path.
 EXPECTED_404 = ("/_stcore/health", "/_stcore/host-config")
@@ -45,8 +55,10 @@ def browser(profile: BrowserContext) -> Browser:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The app with no settings, shared by all tests of a worker: it may know any demo pair."""
+    """The app with no settings, shared by the tests of a worker, which leave results in it. The
+    demo pair is measured already."""
     with serve(tmp_path_factory.mktemp("server")) as server:
+        measure(server, "demo:base", "demo:continued")
         yield server
 
 
@@ -56,6 +68,13 @@ def fresh_server(tmp_path: Path) -> Iterator[Server]:
     first."""
     with serve(tmp_path) as server:
         yield server
+
+
+def measure(server: Server, base: str, target: str) -> str:
+    """Keep a pair's result where the server looks for it, and return its key: nobody need wait for
+    a page where another is tested."""
+    with cache_at(server.cache):
+        return run_diff(Comparison.open(base, target), device="cpu").key
 
 
 class Watched:
@@ -105,15 +124,35 @@ def _forget(page: Page, origins: set[str]) -> None:
 
 def query(tab: Page) -> dict[str, str]:
     """The page's query, each name once."""
-    return {name: values[-1] for name, values in parse_qs(urlsplit(tab.url).query).items()}
+    return _query_of(tab.url)
+
+
+def _query_of(url: str) -> dict[str, str]:
+    return {name: values[-1] for name, values in parse_qs(urlsplit(url).query).items()}
 
 
 def expect_page(tab: Page, title: str) -> None:
-    """Wait until this page is the one that is shown."""
+    """Wait until this page is the one that is shown, whole: what it has in common with the page
+    before may still be that page's, and a click on it lost."""
     expect(tab).to_have_title(f"{title} · modeldiff")
     expect(tab.get_by_role("link", name=title, exact=True)).to_have_attribute(
         "aria-current", "page"
     )
+    settle(tab)
+
+
+def expect_query(tab: Page, wanted: Mapping[str, str], *, others: bool = False) -> None:
+    """Wait until the address says this, and unless there may be ``others`` nothing else: it
+    follows what is shown, or goes before it."""
+
+    def says(url: str) -> bool:
+        said = _query_of(url)
+        return wanted.items() <= said.items() if others else said == wanted
+
+    try:
+        tab.wait_for_url(says)
+    except TimeoutError:
+        assert query(tab) == wanted
 
 
 def open_measured(tab: Page, url: str) -> None:

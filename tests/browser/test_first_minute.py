@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from scripts.serving import Server, serve, settle
-from tests.browser.conftest import expect_page, open_measured, query
+from tests.browser.conftest import expect_page, expect_query, open_measured, query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
@@ -52,9 +52,8 @@ def test_an_address_without_a_page_leads_to_compare(server: Server, tab: Page) -
         tab.goto(f"{server.url}/{name}?target=demo:lora&layer=2")
         expect(tab.get_by_role("heading", level=1)).to_have_text("Demo base → Demo LoRA")
         expect_page(tab, "Compare")
-        settle(tab)
         assert tab.get_by_role("dialog").count() == 0
-        assert query(tab) == {"target": "demo:lora", "layer": "2"}
+        expect_query(tab, {"target": "demo:lora", "layer": "2"})
 
 
 @pytest.mark.parametrize("link", ["cell", "difference", "facts"])
@@ -73,12 +72,10 @@ def test_a_link_is_one_entry_of_the_history(server: Server, tab: Page, link: str
     }[link]
     at.click()
     expect_page(tab, "Architecture" if link == "facts" else "Heatmap")
-    settle(tab)
     assert tab.evaluate("history.length") == entries + 1
     tab.go_back()
     expect_page(tab, "Compare")
-    settle(tab)
-    assert query(tab) == before
+    expect_query(tab, before)
     tab.go_back()
     expect(names).to_have_text("Demo base → Demo LoRA")
 

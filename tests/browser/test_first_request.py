@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from scripts.serving import Server, settle
-from tests.browser.conftest import expect_page
+from tests.browser.conftest import expect_page, query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
+
+# Streamlit's own list of a folder of pages, before the entrypoint has said what to show.
+_WATCH_FOR_A_SIDEBAR = """new MutationObserver(() => {
+  if (document.querySelector("[data-testid=stSidebar]")) window.sidebarSeen = true
+}).observe(document, { childList: true, subtree: true })"""
 
 
 @pytest.mark.parametrize("page", ["architecture", "heatmap", "diagram"])
@@ -24,23 +29,12 @@ def test_a_deep_link_on_a_fresh_server(page: str, fresh_server: Server, tab: Pag
         expect(tab.locator(".st-key-place_panel")).to_contain_text("Layer 2 · mlp.up_proj")
     expect(tab.locator(".st-key-measured")).to_be_visible(timeout=120_000)
     settle(tab)
-    assert dict(parse_qsl(urlsplit(tab.url).query)) == link
+    assert query(tab) == link
 
 
-def test_a_fresh_server_never_shows_a_sidebar(fresh_server: Server, tab: Page) -> None:
-    """Streamlit's own list of a folder of pages, before the entrypoint has said what to show."""
-    tab.add_init_script(
-        """new MutationObserver(() => {
-          if (document.querySelector("[data-testid=stSidebar]")) window.sidebarSeen = true
-        }).observe(document, { childList: true, subtree: true })"""
-    )
-    tab.goto(fresh_server.url, wait_until="commit")
-    expect(tab.get_by_role("heading", level=1)).to_be_visible()
-    assert not tab.evaluate("() => window.sidebarSeen")
-
-
-def test_three_tabs_and_one_diff(fresh_server: Server, browser: Browser) -> None:
+def test_three_tabs_and_one_diff_and_no_sidebar(fresh_server: Server, browser: Browser) -> None:
     with browser.new_context() as context:
+        context.add_init_script(_WATCH_FOR_A_SIDEBAR)
         tabs = [context.new_page() for _ in range(3)]
         for tab, page in zip(tabs, ("", "heatmap", "diagram"), strict=True):
             tab.goto(f"{fresh_server.url}/{page}", wait_until="commit")
@@ -49,6 +43,7 @@ def test_three_tabs_and_one_diff(fresh_server: Server, browser: Browser) -> None
             measured = tab.locator(".st-key-measured").get_by_text("Measured on")
             expect(measured).to_be_visible(timeout=120_000)
             said.update(re.findall(r" in ([\w. ]+s)\b", measured.inner_text()))
+            assert not tab.evaluate("() => window.sidebarSeen")
         assert len(said) == 1, "one time that it took"
         results = list(fresh_server.cache.rglob("*.parquet"))
         assert len(results) == 1
