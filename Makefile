@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DOCS_VENV := .venv-docs
 PAIR ?=
-# One more than processors: tests in the browser wait part of their time, for each other's programs
-# and for what shall come after a while.
+# One more than processors: tests in the browser wait a part of their time, for timers and for other
+# programs.
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
