@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 DOCS_VENV := .venv-docs
 PAIR ?=
+# One more than processors: tests in the browser wait a part of their time, for timers and for other
+# programs.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test fuzz cluster check format demo docs screenshots bench clean
@@ -20,7 +23,7 @@ test: $(VENV)/.dev-ready ## lint, types and all tests, the browser's included
 	@sh scripts/ensure_chromium.sh $(BIN)/python
 	@$(MAKE) --no-print-directory check
 	@echo "modeldiff: tests"
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 fuzz: $(VENV)/.dev-ready ## bend files of every kind that is read, 5,000 new ones a kind (EXAMPLES=n)
 	@MODELDIFF_FUZZ=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest -q -n auto tests/fuzz

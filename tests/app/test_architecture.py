@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from modeldiff.ui.architecture.lineage_view import MOST_STEPS, STORY, read, written
 from tests.app.conftest import OpenPage, words
-from tests.app.small_models import write_llama
+from tests.support.small_models import write_llama
 
 LLAMAS = {"base": "catalog:llama-3-8b", "target": "catalog:llama-3.2-1b"}
 

@@ -10,10 +10,10 @@ import pytest
 from huggingface_hub import constants
 
 from tests.app.conftest import OpenPage, chosen_text, words
-from tests.app.small_models import write_llama
 from tests.support.gguf_files import llama_tensors, write_gguf
 from tests.support.local_hub import LocalHub
 from tests.support.planted import llama_values
+from tests.support.small_models import write_llama
 
 
 @pytest.fixture

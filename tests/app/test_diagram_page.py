@@ -13,7 +13,7 @@ from modeldiff.changes import Change, ChangeTable, Pair
 from modeldiff.findings.selection import component_of, rows_of_component
 from modeldiff.ui.session import layer_playback as layer_player
 from tests.app.conftest import OpenPage, words
-from tests.app.small_models import write_llama
+from tests.support.small_models import write_llama
 
 Measure = Callable[[str, str], None]
 LAYERS = 5

@@ -17,8 +17,8 @@ from modeldiff.drawings.output.figure import figure
 from modeldiff.results import run_diff
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.controls.downloads import provenance
-from tests.app.small_models import write_llama
 from tests.support.heatmaps import heatmap_of
+from tests.support.small_models import write_llama
 
 
 def test_drawings_carry_references_fingerprints_options_and_version(tmp_path: Path) -> None:

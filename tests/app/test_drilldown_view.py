@@ -26,8 +26,8 @@ from modeldiff.results.jobs import lanes
 from modeldiff.ui.drilldown.view import DrillDownView
 from modeldiff.ui.drilldown.views import VIEWS
 from tests.app.conftest import OpenPage, words
-from tests.app.small_models import write_llama
 from tests.support.drilldowns import ColumnChanges, offering_columns
+from tests.support.small_models import write_llama
 
 Measure = Callable[[str, str], None]
 

@@ -12,7 +12,7 @@ from modeldiff.findings.narrative import narrate
 from modeldiff.results import run_diff
 from modeldiff.ui.widgets.markdown import plain
 from tests.app.conftest import OpenPage, words
-from tests.app.small_models import write_llama
+from tests.support.small_models import write_llama
 
 Measure = Callable[[str, str], None]
 

@@ -19,9 +19,9 @@ from modeldiff.results import job_manager
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.lock import held_alone
 from tests.app.conftest import PAGES, OpenPage, chosen_text, linked, words
-from tests.app.small_models import write_llama
 from tests.support.local_hub import LocalHub
 from tests.support.small_checkpoints import write_checkpoint
+from tests.support.small_models import write_llama
 
 Measure = Callable[[str, str], None]
 

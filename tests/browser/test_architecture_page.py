@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from scripts.serving import Server, settle
-from tests.browser.conftest import expect_page
+from tests.browser.conftest import expect_page, expect_query, query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
@@ -31,8 +29,7 @@ def test_layer_and_search(server: Server, tab: Page) -> None:
     expect(table).not_to_contain_text("up_proj")
     expect(table).to_contain_text("model.layers.7.self_attn.k_proj.weight")
 
-    settle(tab)
-    assert parse_qs(urlsplit(tab.url).query)["layer"] == ["7"]
+    expect_query(tab, {"layer": "7"}, others=True)
     tab.reload()
     expect(table).to_contain_text("model.layers.7.mlp.up_proj.weight")
 
@@ -49,8 +46,7 @@ def test_a_line_of_models_stands_in_the_address_and_its_steps_are_compared(
     broken = tab.locator(".st-key-evolution_6")
     expect(broken).to_contain_text("This step cannot be opened.")
     settle(tab)
-    said = parse_qs(urlsplit(tab.url).query)
-    assert said["steps"][0].endswith(",catalog:llama-3.2-1b,catalog:no-such-model")
+    assert query(tab)["steps"].endswith(",catalog:llama-3.2-1b,catalog:no-such-model")
     tab.reload()
     expect(broken).to_contain_text("This step cannot be opened.")
 
@@ -58,8 +54,7 @@ def test_a_line_of_models_stands_in_the_address_and_its_steps_are_compared(
     step.get_by_role("link", name="Compare with the previous model").click()
     expect_page(tab, "Compare")
     expect(tab.get_by_role("heading", level=1)).to_have_text("Llama 3 8B → Llama 3.1 8B")
-    settle(tab)
-    assert parse_qs(urlsplit(tab.url).query)["target"] == ["catalog:llama-3.1-8b"]
+    expect_query(tab, {"target": "catalog:llama-3.1-8b"}, others=True)
 
 
 def test_the_two_blocks_explain_themselves(server: Server, tab: Page) -> None:
@@ -80,9 +75,7 @@ def test_the_two_blocks_explain_themselves(server: Server, tab: Page) -> None:
     expect(told).to_contain_text("W_gate")
     told.get_by_role("link", name="See it in the diagram").click()
     expect_page(tab, "Diagram")
-    settle(tab)
-    said = parse_qs(urlsplit(tab.url).query)
-    assert said["component"] == ["mlp.gate_proj"] and said["side"] == ["target"]
+    expect_query(tab, {"component": "mlp.gate_proj", "side": "target"}, others=True)
 
 
 def test_a_phone_reaches_the_other_model(server: Server, tab: Page) -> None:

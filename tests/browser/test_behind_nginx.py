@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from prometheus_client.parser import text_string_to_metric_families
 
-from scripts.serving import Server, free_port, serve, settle
+from scripts.serving import Server, free_port, serve
 from tests.browser.conftest import PATIENCE_MS, Watched, expect_page, open_measured
 from tests.support.nginx import write_nginx
 
@@ -97,7 +97,6 @@ def test_the_pages_work_under_its_headers(through: Page, deployed: Deployed, pag
     pair = "base=demo:base&target=demo:tuned"
     through.goto(f"{deployed.url}/{page}?{pair}")
     expect_page(through, page.capitalize() or "Compare")
-    settle(through)
     assert sockets and all(url.startswith(f"wss://localhost:{deployed.port}") for url in sockets)
     expect(through.locator("[data-testid=stException]")).to_have_count(0)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from scripts.serving import Server, settle
+from tests.browser.conftest import expect_query, open_measured
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
@@ -16,12 +16,6 @@ _FIRST_PIXELS = """canvas => {
   const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
   return [canvas.width, canvas.height, ...pixels.slice(0, 40)]
 }"""
-
-
-def open_measured(tab: Page, url: str) -> None:
-    tab.goto(url)
-    expect(tab.locator(".st-key-measured")).to_be_visible(timeout=120_000)
-    settle(tab)
 
 
 def test_a_click_on_a_cell_shows_its_heads_and_then_what_else_there_is(
@@ -38,7 +32,7 @@ def test_a_click_on_a_cell_shows_its_heads_and_then_what_else_there_is(
 
     panel.get_by_role("radio", name="Singular values").click()
     expect(panel.get_by_text("Fits a rank-4 update.")).to_be_visible()
-    assert parse_qs(urlsplit(tab.url).query)["look"] == ["spectrum"]
+    expect_query(tab, {"look": "spectrum"}, others=True)
 
     panel.get_by_role("radio", name="Image").click()
     canvas = panel.get_by_role("img", name=re.compile("^The change as an image of 128 × 128"))

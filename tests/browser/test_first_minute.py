@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from scripts.serving import Server, serve, settle
-from tests.browser.conftest import expect_page, open_measured, query
+from tests.browser.conftest import expect_page, expect_query, open_measured, query
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
@@ -52,13 +52,11 @@ def test_an_address_without_a_page_leads_to_compare(server: Server, tab: Page) -
         tab.goto(f"{server.url}/{name}?target=demo:lora&layer=2")
         expect(tab.get_by_role("heading", level=1)).to_have_text("Demo base → Demo LoRA")
         expect_page(tab, "Compare")
-        settle(tab)
         assert tab.get_by_role("dialog").count() == 0
-        assert query(tab) == {"target": "demo:lora", "layer": "2"}
+        expect_query(tab, {"target": "demo:lora", "layer": "2"})
 
 
-@pytest.mark.parametrize("link", ["cell", "difference", "facts"])
-def test_a_link_is_one_entry_of_the_history(server: Server, tab: Page, link: str) -> None:
+def test_a_link_is_one_entry_of_the_history(server: Server, tab: Page) -> None:
     open_measured(tab, f"{server.url}/?target=demo:lora")
     names = tab.get_by_role("heading", level=1)
     tab.get_by_role("button", name="Swap").click()
@@ -66,19 +64,18 @@ def test_a_link_is_one_entry_of_the_history(server: Server, tab: Page, link: str
     settle(tab)
     before = query(tab)
     entries = tab.evaluate("history.length")
-    at = {
-        "cell": tab.locator(".st-key-small_heatmap [data-cell]").nth(20),
-        "difference": tab.locator(".st-key-what_differs a").first,
-        "facts": tab.locator(".st-key-same a"),
-    }[link]
-    at.click()
-    expect_page(tab, "Architecture" if link == "facts" else "Heatmap")
-    settle(tab)
-    assert tab.evaluate("history.length") == entries + 1
-    tab.go_back()
-    expect_page(tab, "Compare")
-    settle(tab)
-    assert query(tab) == before
+    links = (
+        (tab.locator(".st-key-small_heatmap [data-cell]").nth(20), "Heatmap"),
+        (tab.locator(".st-key-what_differs a").first, "Heatmap"),
+        (tab.locator(".st-key-same a"), "Architecture"),
+    )
+    for link, page in links:
+        link.click()
+        expect_page(tab, page)
+        assert tab.evaluate("history.length") == entries + 1
+        tab.go_back()
+        expect_page(tab, "Compare")
+        expect_query(tab, before)
     tab.go_back()
     expect(names).to_have_text("Demo base → Demo LoRA")
 

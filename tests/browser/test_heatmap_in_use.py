@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -13,22 +13,15 @@ from modeldiff.drawings import DARK, LIGHT
 from modeldiff.drawings.heatmap.faces import STEPS
 from modeldiff.drawings.style.ink import colour_at
 from scripts.serving import Server, settle
-from tests.browser.conftest import focused
+from tests.browser.conftest import expect_query, focused, open_measured
 from tests.support.planted import add_noise, llama_values, write_values
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 
-def query(tab: Page) -> dict[str, str]:
-    return {name: values[-1] for name, values in parse_qs(urlsplit(tab.url).query).items()}
-
-
-def open_measured(tab: Page, url: str) -> Locator:
-    """Open a heatmap, wait until its diff is there, and return the panel."""
-    tab.goto(url)
-    measured = tab.locator(".st-key-measured")
-    expect(measured).to_be_visible(timeout=120_000)
-    settle(tab)
+def open_heatmap(tab: Page, url: str) -> Locator:
+    """Open it, wait until its diff is there, and return the panel."""
+    open_measured(tab, url)
     return tab.locator(".st-key-place_panel")
 
 
@@ -39,13 +32,13 @@ def choose(tab: Page, chooser: str, option: str) -> None:
 
 
 def test_a_cell_is_clicked_where_each_component_has_a_scale(server: Server, tab: Page) -> None:
-    panel = open_measured(tab, f"{server.url}/heatmap")
+    panel = open_heatmap(tab, f"{server.url}/heatmap")
     choose(tab, "scale_chooser", "One a component")
     chart = tab.locator(".st-key-heatmap")
     expect(chart).to_contain_text("each one's own end")
     tab.get_by_label(re.compile(r"^layer 2 · input_layernorm:")).click()
     expect(panel).to_contain_text("Layer 2 · input_layernorm")
-    assert query(tab) == {"scale": "component", "layer": "2", "component": "input_layernorm"}
+    expect_query(tab, {"scale": "component", "layer": "2", "component": "input_layernorm"})
 
     tab.get_by_label("Cell", exact=True).fill("layer 5 up_proj")
     tab.get_by_label("Cell", exact=True).press("Enter")
@@ -60,30 +53,30 @@ def test_a_cell_is_clicked_where_each_component_has_a_scale(server: Server, tab:
     # Once more, and nothing is chosen.
     chosen.click()
     expect(panel).to_have_count(0)
-    assert query(tab) == {"scale": "component"}
+    expect_query(tab, {"scale": "component"})
 
 
 def test_a_margin_stands_for_a_whole_layer_or_component(server: Server, tab: Page) -> None:
     tab.set_viewport_size({"width": 1600, "height": 900})
-    panel = open_measured(tab, f"{server.url}/heatmap")
+    panel = open_heatmap(tab, f"{server.url}/heatmap")
     tab.get_by_label(re.compile(r"^layer 5 as a whole:")).click()
     expect(panel).to_contain_text("Layer 5 as a whole")
-    assert query(tab) == {"layer": "5"}
+    expect_query(tab, {"layer": "5"})
     tab.go_back()
     tab.get_by_label(re.compile(r"^mlp\.up_proj over all layers:")).click()
     expect(panel).to_contain_text("All layers · mlp.up_proj")
 
 
 def test_the_picture_is_turned_and_sorted_by_keyboard(server: Server, tab: Page) -> None:
-    panel = open_measured(tab, f"{server.url}/heatmap")
+    panel = open_heatmap(tab, f"{server.url}/heatmap")
     tab.locator(".st-key-picture").get_by_role("button").first.focus()
     tab.keyboard.press("Enter")
     down = tab.get_by_role("radio", name="Down")
     expect(down).to_be_visible()
     down.focus()
     tab.keyboard.press("Enter")
+    expect_query(tab, {"across": "0"})
     settle(tab)
-    assert query(tab) == {"across": "0"}
     tab.keyboard.press("Escape")
 
     def top_of(layer: int) -> float:
@@ -100,13 +93,13 @@ def test_the_picture_is_turned_and_sorted_by_keyboard(server: Server, tab: Page)
     expect(panel).to_contain_text("Layer 6 · self_attn.k_proj")
     outlined = tab.locator(".st-key-heatmap [aria-selected=true]")
     expect(outlined).to_have_attribute("aria-label", re.compile(r"^layer 6 · self_attn\.k_proj:"))
-    assert query(tab) == {"across": "0", "layer": "6", "component": "self_attn.k_proj"}
+    expect_query(tab, {"across": "0", "layer": "6", "component": "self_attn.k_proj"})
 
 
 def test_the_cells_are_walked_with_the_keyboard(server: Server, tab: Page) -> None:
     # High enough for the whole picture: what is focused is not scrolled to.
     tab.set_viewport_size({"width": 1440, "height": 1200})
-    panel = open_measured(tab, f"{server.url}/heatmap")
+    panel = open_heatmap(tab, f"{server.url}/heatmap")
     chart = tab.locator(".st-key-heatmap")
     settle(tab)
     before = chart.bounding_box()
@@ -189,7 +182,7 @@ def test_the_panel_beside_many_layers_stays_in_view(
         "layer": "2",
         "component": "self_attn.q_proj",
     }
-    panel = open_measured(tab, f"{server.url}/heatmap?{urlencode(query)}")
+    panel = open_heatmap(tab, f"{server.url}/heatmap?{urlencode(query)}")
     tab.get_by_label(re.compile(r"^layer 40 · mlp\.up_proj:")).scroll_into_view_if_needed()
     box = panel.bounding_box()
     assert box is not None and box["y"] >= 60 and box["y"] + box["height"] <= 900
@@ -219,10 +212,9 @@ def test_an_expert_among_thousands_is_clicked(server: Server, tab: Page, tmp_pat
         "target": str(write_values(tmp_path / "target", target)),
         "experts": "mlp.experts.up_proj",
     }
-    panel = open_measured(tab, f"{server.url}/heatmap?{urlencode(pair)}")
+    panel = open_heatmap(tab, f"{server.url}/heatmap?{urlencode(pair)}")
     tab.get_by_label(re.compile(r"^layer 9 · mlp\.experts\.up_proj, expert 65:")).click()
     expect(panel).to_contain_text("Layer 9, expert 65")
-    said = query(tab)
-    assert said["component"] == "mlp.experts.up_proj"
-    assert (said["layer"], said["expert"]) == ("9", "65")
+    chosen = {"component": "mlp.experts.up_proj", "layer": "9", "expert": "65"}
+    expect_query(tab, chosen, others=True)
     assert "experts.65.up_proj" in panel.inner_text()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from scripts.serving import FROM_CHECKOUT, ROOT, Server, free_port, serve, settle
+from scripts.serving import FROM_CHECKOUT, ROOT, Server, free_port, serve
 from tests.browser.conftest import PATIENCE_MS, Watched, expect_page
 from tests.support.local_hub import LocalHub
 from tests.support.oidc import TokensOf, oidc_provider, write_secrets
@@ -151,7 +151,6 @@ def test_what_one_may_see_at_the_hub_is_shown_to_nobody_else(
         expect(page.get_by_role("heading", level=1)).to_contain_text(title)
     other.goto(closed.server.url)
     expect_page(other, "Compare")
-    settle(other)
     assert "team/" not in other.content()
 
     tokens = {request.token for request in closed.hub.requests} - {""}

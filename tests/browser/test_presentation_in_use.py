@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from scripts.serving import Server, settle
-from tests.browser.conftest import focused, open_measured, query
+from tests.browser.conftest import expect_query, focused, measure, open_measured
 from tests.support.planted import add_noise, llama_values, write_values
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
@@ -53,7 +52,7 @@ def test_the_button_presents_and_keys_go_through_the_views(server: Server, tab: 
     open_measured(tab, f"{server.url}/heatmap?layer=2&component=self_attn.q_proj")
     tab.get_by_role("button", name="Present").click()
     expect(place(tab)).to_have_text("Heatmap · 2 / 4")
-    assert query(tab)["present"] == "heatmap"
+    expect_query(tab, {"present": "heatmap"}, others=True)
     expect(tab.get_by_role("navigation", name="Pages")).to_have_count(0)
     expect(tab.get_by_role("combobox")).to_have_count(0)
     # A clicker sends these two.
@@ -62,13 +61,12 @@ def test_the_button_presents_and_keys_go_through_the_views(server: Server, tab: 
     tab.keyboard.press("PageUp")
     tab.keyboard.press("ArrowLeft")
     expect(place(tab)).to_have_text("Compare · 1 / 4")
-    assert query(tab)["present"] == "answer"
+    expect_query(tab, {"present": "answer"}, others=True)
     tab.reload()
     expect(place(tab)).to_have_text("Compare · 1 / 4")
 
 
 def test_cells_are_walked_held_and_left_one_step_at_a_time(server: Server, tab: Page) -> None:
-    open_measured(tab, f"{server.url}/heatmap")
     open_presented(tab, f"{server.url}/heatmap?present=heatmap")
     line = tab.locator(".st-key-presentation p.line")
     answer = line.inner_text()
@@ -116,7 +114,6 @@ def test_a_mouse_that_rests_points_at_nothing(server: Server, tab: Page) -> None
 
 
 def test_a_chosen_cell_opens_a_panel_of_its_statistics(server: Server, tab: Page) -> None:
-    open_measured(tab, f"{server.url}/heatmap")
     tab.set_viewport_size({"width": 1280, "height": 720})
     open_presented(tab, f"{server.url}/heatmap?present=answer")
     panel = tab.get_by_role("complementary", name="The chosen cell")
@@ -132,7 +129,7 @@ def test_a_chosen_cell_opens_a_panel_of_its_statistics(server: Server, tab: Page
     texts, _ = tab.evaluate(TEXTS)
     assert texts[0][0] >= 14
     tab.wait_for_url("**component=embed_tokens**")
-    assert query(tab)["present"] == "heatmap"
+    expect_query(tab, {"present": "heatmap"}, others=True)
     # The arrows go on; the panel follows what is opened, and a link opens it.
     tab.keyboard.press("ArrowRight")
     expect(panel).to_contain_text("Token embedding")
@@ -148,7 +145,6 @@ def test_a_chosen_cell_opens_a_panel_of_its_statistics(server: Server, tab: Page
 
 
 def test_numbers_ceiling_theme_and_the_list_of_keys(server: Server, tab: Page) -> None:
-    open_measured(tab, f"{server.url}/heatmap")
     open_presented(tab, f"{server.url}/heatmap?present=heatmap&embed_options=light_theme")
     number = tab.locator(
         ".st-key-presentation [data-cell] text", has_text=re.compile(r"^\d+\.\d+$")
@@ -196,19 +192,21 @@ def test_layers_follow_each_other_at_one_scale(server: Server, tab: Page) -> Non
     expect(title).to_contain_text("layer 1")
     after = drawing.bounding_box()
     assert before is not None and after is not None and before["width"] == after["width"]
-    assert query(tab)["layer"] == "1"
+    expect_query(tab, {"layer": "1"}, others=True)
     tab.keyboard.press("3")
     assert "k_proj" in focused(tab)
 
 
 @pytest.fixture(scope="module")
-def deep_pair(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def deep_pair(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("deep")
     base = llama_values(layers=80)
-    return {
+    pair = {
         "base": str(write_values(folder / "base", base)),
         "target": str(write_values(folder / "target", add_noise(base, 0.1, ".layers."))),
     }
+    measure(server, pair["base"], pair["target"])
+    return pair
 
 
 @pytest.mark.parametrize(
@@ -230,10 +228,7 @@ def test_all_text_is_large_and_everything_is_on_one_screen(
         "config": {"base": "catalog:gpt2-124m", "target": "catalog:llama-3-8b"},
     }
     tab.set_viewport_size({"width": width, "height": height})
-    chosen = pairs[pair]
-    if pair != "config":
-        open_measured(tab, f"{server.url}/heatmap?{urlencode(chosen)}")
-    open_presented(tab, f"{server.url}/?{urlencode({**chosen, 'present': 'answer'})}")
+    open_presented(tab, f"{server.url}/?{urlencode({**pairs[pair], 'present': 'answer'})}")
     views = int(place(tab).inner_text().rpartition("/")[2])
     assert views == 4
     for number in range(views):
@@ -254,9 +249,8 @@ def test_a_model_alone_is_presented(server: Server, tab: Page) -> None:
 
 
 def test_a_saved_result_is_presented(server: Server, tab: Page) -> None:
-    open_measured(tab, f"{server.url}/heatmap")
-    (kept,) = sorted(Path(server.cache, "results").glob("*.parquet"))[:1]
-    open_presented(tab, f"{server.url}/result?result={kept.stem}&present=heatmap")
+    kept = measure(server, "demo:base", "demo:continued")
+    open_presented(tab, f"{server.url}/result?result={kept}&present=heatmap")
     expect(place(tab)).to_have_text("Heatmap · 2 / 3")
     expect(tab.locator(".st-key-presentation [data-cell]").first).to_be_visible()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -10,13 +9,10 @@ from typing import Any, Literal
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from modeldiff.model import Model
-from modeldiff.results.fleet.measuring import run_fleet
 from scripts.serving import Server, settle
-from tests.browser.conftest import PATIENCE_MS, open_measured
-from tests.support.results import cache_at
+from tests.browser.conftest import measure
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
@@ -79,10 +75,10 @@ def _texts(tab: Page) -> list[_Text]:
 
 def _measured(text: dict[str, Any], picture: Image.Image) -> _Text:
     box = tuple(round(text[side]) for side in ("left", "top", "right", "bottom"))
-    pixels = picture.crop(box).tobytes()
+    part = picture.crop(box)
     # Letters cover less than what is behind them.
-    colours = Counter(zip(pixels[::3], pixels[1::3], pixels[2::3], strict=True))
-    (paper, _), *_ = colours.most_common(1)
+    _, paper = max(part.getcolors(part.width * part.height) or ())
+    assert isinstance(paper, tuple)
     alpha = text["alpha"]
     ink = tuple(alpha * c + (1 - alpha) * p for c, p in zip(text["colour"], paper, strict=True))
     large = text["size"] >= 24 or (text["size"] >= 18.66 and text["weight"] >= 700)
@@ -90,41 +86,35 @@ def _measured(text: dict[str, Any], picture: Image.Image) -> _Text:
 
 
 @pytest.fixture(scope="module")
-def kept(server: Server, browser: Browser) -> str:
-    """The key of a saved result, one of a fleet of two."""
-    with cache_at(server.cache):
-        run_fleet(Model.open("demo:base"), ["demo:tuned", "demo:continued"], device="cpu")
-    with browser.new_context() as context:
-        open_measured(context.new_page(), f"{server.url}/?target=demo:lora")
-    return next(Path(server.cache, "results").glob("*.parquet")).stem
+def kept(server: Server) -> str:
+    """The key of a saved result, one of a fleet of two or more."""
+    measure(server, "demo:base", "demo:tuned")
+    return measure(server, "demo:base", "demo:lora")
 
 
 @pytest.mark.parametrize("width", [1280, 430])
-def test_every_page_can_be_read(server: Server, browser: Browser, kept: str, width: int) -> None:
+def test_every_page_can_be_read(server: Server, tab: Page, kept: str, width: int) -> None:
     """Each is loaded once and then turned from light to dark, as a desktop does in the evening."""
     complaints: list[str] = []
-    with browser.new_context(viewport={"width": width, "height": 720}) as context:
-        tab = context.new_page()
-        tab.set_default_timeout(PATIENCE_MS)
-        for name, address in _PAGES.items():
-            tab.set_viewport_size({"width": width, "height": 720})
-            tab.emulate_media(color_scheme="light")
-            tab.goto(f"{server.url}/{address.format(kept=kept)}")
-            expect(tab.get_by_role("heading", level=1)).to_be_visible()
-            if "demo:lora" in address and "present=" not in address:
-                expect(tab.locator(".st-key-measured").first).to_be_attached()
+    for name, address in _PAGES.items():
+        tab.set_viewport_size({"width": width, "height": 720})
+        tab.emulate_media(color_scheme="light")
+        tab.goto(f"{server.url}/{address.format(kept=kept)}")
+        expect(tab.get_by_role("heading", level=1)).to_be_visible()
+        if "demo:lora" in address and "present=" not in address:
+            expect(tab.locator(".st-key-measured").first).to_be_attached()
+        settle(tab)
+        main = tab.get_by_test_id("stMain")
+        if not main.evaluate("e => e.scrollWidth <= e.clientWidth"):
+            complaints.append(f"{name}: scrolls sideways")
+        height = int(main.evaluate("e => e.scrollHeight"))
+        if height > 720:
+            tab.set_viewport_size({"width": width, "height": min(height, 9000)})
             settle(tab)
-            main = tab.get_by_test_id("stMain")
-            if not main.evaluate("e => e.scrollWidth <= e.clientWidth"):
-                complaints.append(f"{name}: scrolls sideways")
-            height = int(main.evaluate("e => e.scrollHeight"))
-            if height > 720:
-                tab.set_viewport_size({"width": width, "height": min(height, 9000)})
-                settle(tab)
-            complaints += [f"{name}: {complaint}" for complaint in _against_rules(tab)]
-            for theme in _THEMES:
-                _turn(tab, theme)
-                complaints += [f"{name}, {theme}: {complaint}" for complaint in _illegible(tab)]
+        complaints += [f"{name}: {complaint}" for complaint in _against_rules(tab)]
+        for theme in _THEMES:
+            _turn(tab, theme)
+            complaints += [f"{name}, {theme}: {complaint}" for complaint in _illegible(tab)]
     assert complaints == []
 
 

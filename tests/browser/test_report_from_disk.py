@@ -14,6 +14,8 @@ from tests.support.architectures import llama_like
 from tests.support.reports import made, report_of
 from tests.support.results import a_result
 
+pytestmark = pytest.mark.browser
+
 LLAMA = llama_like()
 RESULT = made(LLAMA)
 

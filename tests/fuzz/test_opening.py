@@ -21,7 +21,7 @@ from modeldiff.model import Model
 from tests.fuzz.bending import bent_bytes, bent_json
 from tests.support.results import write_model
 from tests.support.safetensors_files import write_sharded
-from tests.unit.test_safetensors_headers import metadata, parse, tensors, write
+from tests.support.written_headers import metadata, parse, tensors, write
 
 FUZZ = settings.get_profile("fuzz")
 CONFIG: dict[str, Any] = json.loads(Path("demo/base/config.json").read_text())

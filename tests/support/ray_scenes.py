@@ -32,9 +32,9 @@ from modeldiff.results import run_diff
 from modeldiff.results.fleet.measuring import run_fleet
 from scripts.ray_nodes import DETECTS_SOON, RayNodes, ray_head
 from tests.support.results import cache_at
+from tests.support.same_statistics import same
 from tests.support.slow_statistics import encode
 from tests.support.small_checkpoints import normal, write_checkpoint
-from tests.unit.test_sharding import same
 
 _PORT, _OPEN_PORT = 6391, 6392
 _HEAD, _COPY, _SHARED = "127.0.0.1", "127.0.0.2", "127.0.0.3"

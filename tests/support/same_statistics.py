@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+import struct
+from dataclasses import astuple, fields, replace
 
 from modeldiff.changes import Change, Statistics, Sums
+from modeldiff.results import Result
 from tests.support.slow_statistics import SUMS_TOLERANCE
 
 
@@ -36,3 +38,26 @@ def expect_same_changes(found: list[Change], wanted: list[Change]) -> None:
         assert (one.statistics is None) == (other.statistics is None)
         if one.statistics is not None and other.statistics is not None:
             expect_same(one.statistics, other.statistics)
+
+
+def bits(statistics: Statistics) -> list[object]:
+    """The scalars, floats as the bits that they are."""
+    scalars = [*astuple(replace(statistics, sums=None, histogram=None))]
+    if statistics.sums is not None:
+        scalars += astuple(statistics.sums)
+    return [struct.pack("<d", value) if isinstance(value, float) else value for value in scalars]
+
+
+def same(one: Result, other: Result) -> bool:
+    """Whether two results hold the same rows, bit for bit, NaN included."""
+    return one.key == other.key and [bits_of_row(change) for change in one.changes] == [
+        bits_of_row(change) for change in other.changes
+    ]
+
+
+def bits_of_row(change: Change) -> tuple[object, ...]:
+    """The pair with the bits of its statistics and its histogram."""
+    statistics = change.statistics
+    if statistics is None:
+        return change.pair, None
+    return change.pair, bits(statistics), statistics.histogram

@@ -16,7 +16,7 @@ from modeldiff.changes import merge_statistics
 from modeldiff.checkpoints import open_checkpoint
 from modeldiff.companions.entries import pair_entries
 from tests.support.changes import made_statistics
-from tests.unit.test_cases_files import Tensors, llama, reading, text, tuned, write
+from tests.support.reported_cases import Tensors, llama, reading, text, tuned, write
 
 Deed = Callable[[torch.Tensor], torch.Tensor]
 

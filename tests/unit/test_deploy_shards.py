@@ -16,7 +16,7 @@ import yaml
 from modeldiff.comparison import Comparison
 from modeldiff.results import load_result, run_diff
 from tests.support.results import cache_at
-from tests.unit.test_store import bits
+from tests.support.same_statistics import bits
 
 ROOT = Path(__file__).parents[2]
 SHARDS = ROOT / "deploy" / "shards"

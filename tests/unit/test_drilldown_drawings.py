@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeldiff.changes import (
@@ -50,6 +50,7 @@ def layers(chart: Any) -> list[list[dict[str, Any]]]:
 
 
 class TestSpread:
+    @settings(max_examples=30)  # each builds a chart, which takes longer than what is tested
     @given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=60), st.randoms())
     def test_bars_hold_nearly_all_elements_whatever_they_are(
         self, values: list[float], random: Any

@@ -49,6 +49,8 @@ MOST_MODULES = 14
 CATALOGUE = "modeldiff/architectures/families/known"
 """The one folder that grows by a module a family."""
 
+TESTS = frozenset(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+
 
 def modules() -> Iterator[Path]:
     yield ROOT / "streamlit_app.py"
@@ -174,6 +176,16 @@ def test_only_the_app_knows_streamlit() -> None:
             if any(name.split(".")[0] == "streamlit" for name in names):
                 knows.add(floor_of(name_of(path))[1])
     assert knows <= {"ui", "pages", "streamlit_app"}
+
+
+def test_no_test_imports_another() -> None:
+    """What several need is in ``tests/support``, or the ``conftest.py`` of their folder."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                parts = {*node.module.split("."), *(alias.name for alias in node.names)}
+                among = {f"{part}.py" for part in parts} & TESTS
+                assert not among, f"{path.relative_to(ROOT)} imports {among}"
 
 
 def test_a_diff_on_the_cpu_does_not_import_torch() -> None:

@@ -12,7 +12,7 @@ from modeldiff.changes import Pair, Statistics
 from modeldiff.errors import ResultError
 from modeldiff.results.store.journal import Entry, Journal
 from tests.support.results import PAIRS, STATISTICS, a_change
-from tests.unit.test_store import bits
+from tests.support.same_statistics import bits
 
 KEY = "k" * 64
 

@@ -11,7 +11,7 @@ import pytest
 from modeldiff.checkpoints.config_only.catalog import CATALOG, catalog_names
 from modeldiff.findings.release_dates import release_text
 from modeldiff.model import Model
-from tests.app.small_models import write_llama
+from tests.support.small_models import write_llama
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from modeldiff.errors import DamagedCheckpoint, InvalidReference, ResultError
 from modeldiff.model import file_stamp
 from modeldiff.results import find_result, keep_given_result, load_result, run_diff
 from modeldiff.results.store.result_parquet import encode_result
-from tests.app.small_models import write_llama
+from tests.support.small_models import write_llama
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,6 @@ from modeldiff.cli import main
 from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, InvalidOption, ResultError
 from modeldiff.results import (
-    Result,
     join_journals,
     join_shards,
     load_result,
@@ -36,7 +35,7 @@ from modeldiff.results import (
 )
 from modeldiff.results.store.journal import Entry, journal_path
 from tests.support.results import a_change, cache_at
-from tests.unit.test_store import bits
+from tests.support.same_statistics import bits_of_row, same
 
 Output = pytest.CaptureFixture[str]
 Log = pytest.LogCaptureFixture
@@ -118,20 +117,6 @@ def bad_spot(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> str:
     return tensor.name
 
 
-def same(one: Result, other: Result) -> bool:
-    """Whether two results hold the same rows, bit for bit, NaN included."""
-    return one.key == other.key and [row(change) for change in one.changes] == [
-        row(change) for change in other.changes
-    ]
-
-
-def row(change: Change) -> tuple[object, ...]:
-    statistics = change.statistics
-    if statistics is None:
-        return change.pair, None
-    return change.pair, bits(statistics), statistics.histogram
-
-
 class StopAfter:
     """Ends a run after so many rows, as a kill does."""
 
@@ -195,7 +180,7 @@ class TestOtherProcesses:
         sent_pairs, *sent_sides = pickle.loads(pickle.dumps((pairs, *sides)))
         here = list(measure(pairs, *sides, device="cpu"))
         there = list(measure(sent_pairs, *sent_sides, device="cpu"))
-        assert [row(change) for change in there] == [row(change) for change in here]
+        assert [bits_of_row(change) for change in there] == [bits_of_row(change) for change in here]
         assert pickle.loads(pickle.dumps(here)) is not None
 
     def test_a_task_arrives_as_one_that_nobody_has_begun(self, comparison: Comparison) -> None:

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,9 +49,10 @@ from modeldiff.results.store.journal import Entry, Journal, journal_path, merge_
 from modeldiff.results.store.shared_headers import forget_shared_list
 from tests.support import s3_server
 from tests.support.results import cache_at
-from tests.unit.test_store import bits
+from tests.support.same_statistics import bits
 
 Log = pytest.LogCaptureFixture
+Patch = pytest.MonkeyPatch
 Output = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[2]
 MEASURES_SLOWLY = """
@@ -76,16 +79,41 @@ def server() -> Iterator[str]:
         yield address
 
 
+@dataclass(frozen=True)
+class Team:
+    """Machines that share a store: a prefix of its own for each test. ``comparison`` is what they
+    measure, below ``folder`` each has its cache."""
+
+    store: SharedObjects
+    comparison: Comparison
+    folder: Path
+
+    def cache(self, number: int) -> Path:
+        return self.folder / f"machine-{number}"
+
+    def machine(self, number: int) -> AbstractContextManager[Path]:
+        """As on this machine for as long as the block runs; yields where its results are."""
+        return cache_at(self.cache(number))
+
+    def names(self, folder: str = "") -> list[str]:
+        """What is in the store."""
+        return [each.name for each in self.store.below(folder)]
+
+
 @pytest.fixture
-def store(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SharedObjects:
-    """The store that is shared: a prefix of its own for each test."""
+def team(server: str, comparison: Comparison, tmp_path: Path, monkeypatch: Patch) -> Team:
     share(monkeypatch, server, tmp_path)
     objects = shared_objects()
     assert objects is not None
-    return objects
+    return Team(objects, comparison, tmp_path)
 
 
-def share(monkeypatch: pytest.MonkeyPatch, address: str, tmp_path: Path) -> None:
+@pytest.fixture
+def store(team: Team) -> SharedObjects:
+    return team.store
+
+
+def share(monkeypatch: Patch, address: str, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -101,12 +129,6 @@ def comparison() -> Comparison:
     return Comparison.open("demo:base", "demo:tuned")
 
 
-@pytest.fixture
-def machines(tmp_path: Path) -> Callable[[int], Path]:
-    """The cache of each machine."""
-    return lambda number: tmp_path / f"machine-{number}"
-
-
 def rows_of(result: Result) -> list[object]:
     return [change.statistics and bits(change.statistics) for change in result.changes]
 
@@ -115,121 +137,91 @@ def no_measuring(*arguments: object, **options: object) -> None:
     raise AssertionError("it was measured, and is shared")
 
 
-def names(store: SharedObjects, folder: str = "") -> list[str]:
-    return [each.name for each in store.below(folder)]
-
-
-Machines = Callable[[int], Path]
-
-
 class TestSharing:
     def test_what_one_measured_another_opens_lists_and_names(
-        self,
-        store: SharedObjects,
-        comparison: Comparison,
-        machines: Machines,
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: Output,
+        self, team: Team, monkeypatch: Patch, capsys: Output
     ) -> None:
-        with cache_at(machines(1)):
-            measured = run_diff(comparison)
-        assert names(store) == [f"results/{comparison.key}.parquet"]
+        with team.machine(1):
+            measured = run_diff(team.comparison)
+        assert team.names() == [f"results/{team.comparison.key}.parquet"]
         monkeypatch.setattr("modeldiff.changes.measurer.measure_together", no_measuring)
-        with cache_at(machines(2)) as results:
-            assert [header.key for header in list_results()] == [comparison.key]
-            assert rows_of(open_result(comparison.key[:6])) == rows_of(measured)
-            assert run_diff(comparison).header == measured.header
-            assert (results / f"{comparison.key}.parquet").exists()
-        with cache_at(machines(3)):
+        with team.machine(2) as results:
+            assert [header.key for header in list_results()] == [team.comparison.key]
+            assert rows_of(open_result(team.comparison.key[:6])) == rows_of(measured)
+            assert run_diff(team.comparison).header == measured.header
+            assert (results / f"{team.comparison.key}.parquet").exists()
+        with team.machine(3):
             assert main(["open", "last", "--quiet"]) == 0
             assert main(["list", "results"]) == 0
-            assert comparison.key[:12] in capsys.readouterr().out
-            delete_result(comparison.key)
-            assert list_results() == () and load_result(comparison.key) is None
-        assert names(store) == []
+            assert team.comparison.key[:12] in capsys.readouterr().out
+            delete_result(team.comparison.key)
+            assert list_results() == () and load_result(team.comparison.key) is None
+        assert team.names() == []
 
-    def test_a_list_fetches_the_end_of_each_file_once(
-        self,
-        store: SharedObjects,
-        comparison: Comparison,
-        machines: Machines,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        with cache_at(machines(1)):
-            run_diff(comparison)
-        with cache_at(machines(2)):
+    def test_a_list_fetches_the_end_of_each_file_once(self, team: Team, monkeypatch: Patch) -> None:
+        with team.machine(1):
+            run_diff(team.comparison)
+        with team.machine(2):
             first = list_results()
             assert len(first) == 1
             forget_shared_list()
             monkeypatch.setattr(SharedObjects, "get_part", no_measuring)
             assert list_results() == first
 
-    def test_drill_downs_go_with_their_results(
-        self, store: SharedObjects, comparison: Comparison, machines: Machines
-    ) -> None:
+    def test_drill_downs_go_with_their_results(self, team: Team) -> None:
         request = DrillDown(Place(1, "mlp.up_proj", "weight"), "rows")
-        with cache_at(machines(1)):
-            run_diff(comparison)
-            run_drill_down(comparison, request)
-        with cache_at(machines(2)):
-            assert load_drill_down(comparison.key, request) is not None
-            first, second = (machines(number).rglob("details/*/*.parquet") for number in (1, 2))
+        with team.machine(1):
+            run_diff(team.comparison)
+            run_drill_down(team.comparison, request)
+        with team.machine(2):
+            assert load_drill_down(team.comparison.key, request) is not None
+            first, second = (team.cache(number).rglob("details/*/*.parquet") for number in (1, 2))
             assert next(first).read_bytes() == next(second).read_bytes()
-            delete_result(comparison.key)
-        with cache_at(machines(3)):
-            assert load_drill_down(comparison.key, request) is None
+            delete_result(team.comparison.key)
+        with team.machine(3):
+            assert load_drill_down(team.comparison.key, request) is None
 
     def test_bytes_that_are_not_what_was_written_are_not_opened_and_make_room(
-        self,
-        store: SharedObjects,
-        comparison: Comparison,
-        machines: Machines,
-        monkeypatch: pytest.MonkeyPatch,
-        caplog: Log,
+        self, team: Team, monkeypatch: Patch, caplog: Log
     ) -> None:
-        with cache_at(machines(1)):
-            run_diff(comparison)
-        name = f"results/{comparison.key}.parquet"
-        whole, tag = store.get(name, 1 << 30) or (b"", "")
+        with team.machine(1):
+            run_diff(team.comparison)
+        name = f"results/{team.comparison.key}.parquet"
+        whole, tag = team.store.get(name, 1 << 30) or (b"", "")
         broken = bytearray(whole)
         broken[len(broken) // 3] ^= 1
-        assert store.replace(name, bytes(broken), tag) is not None
-        with cache_at(machines(2)), monkeypatch.context() as patched:
+        assert team.store.replace(name, bytes(broken), tag) is not None
+        with team.machine(2), monkeypatch.context() as patched:
             patched.setattr("modeldiff.results.store.result_parquet.decode_result", no_measuring)
-            assert load_result(comparison.key) is None
+            assert load_result(team.comparison.key) is None
         assert "its content is not what was written" in caplog.text
-        with cache_at(machines(2)):
+        with team.machine(2):
             assert main(["cache", "verify", "--shared"]) == 1
-            run_diff(comparison)
+            run_diff(team.comparison)
             assert main(["cache", "verify", "--shared"]) == 0
 
     def test_the_cache_command_shows_and_clears_what_is_shared(
-        self,
-        store: SharedObjects,
-        comparison: Comparison,
-        machines: Machines,
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: Output,
+        self, team: Team, monkeypatch: Patch, capsys: Output
     ) -> None:
-        with cache_at(machines(1)):
+        with team.machine(1):
             with monkeypatch.context() as alone:
                 alone.delenv("MODELDIFF_SHARED")
-                run_diff(comparison)
-            assert names(store) == []
+                run_diff(team.comparison)
+            assert team.names() == []
             assert main(["cache", "share"]) == 0
-            assert names(store) == [f"results/{comparison.key}.parquet"]
+            assert team.names() == [f"results/{team.comparison.key}.parquet"]
             assert main(["cache", "list", "--shared"]) == 0
             assert main(["cache", "clear", "--shared"]) == 1  # not without a word on what goes
             assert main(["cache", "clear", "results", "--shared", "--dry-run"]) == 0
-            assert len(names(store)) == 1
-            Lease(store, "of-somebody").take()
+            assert len(team.names()) == 1
+            Lease(team.store, "of-somebody").take()
             later = time.time() + 2 * 86_400
             monkeypatch.setattr(time, "time", lambda: later)
             assert main(["cache", "prune", "--shared"]) == 0
-            assert len(names(store)) == 1  # the lease is over a day old, the result has no limit
+            assert len(team.names()) == 1  # the lease is over a day old, the result has no limit
             assert main(["cache", "clear", "results", "--shared"]) == 0
-        assert names(store) == []
-        assert f"{store.address}: " in capsys.readouterr().out
+        assert team.names() == []
+        assert f"{team.store.address}: " in capsys.readouterr().out
 
 
 class TestLeases:
@@ -244,7 +236,7 @@ class TestLeases:
         assert contenders[0].take() and not holder.beat()
 
     def test_of_many_who_wait_for_a_dead_one_one_gets_it(
-        self, store: SharedObjects, monkeypatch: pytest.MonkeyPatch
+        self, store: SharedObjects, monkeypatch: Patch
     ) -> None:
         sleeper = Lease(store, "wanted")
         assert sleeper.take()
@@ -288,19 +280,15 @@ def measuring_slowly(cache: Path) -> subprocess.Popen[str]:
 
 class TestTwoMachines:
     @pytest.fixture(autouse=True)
-    def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def quick(self, monkeypatch: Patch) -> None:
         monkeypatch.setattr(leases, "SECONDS_BETWEEN_BEATS", 0.2)
         monkeypatch.setattr(measuring_alone, "_SECONDS_BETWEEN_LOOKS", 0.1)
 
     def test_who_waits_sees_the_rows_and_takes_the_result(
-        self,
-        store: SharedObjects,
-        comparison: Comparison,
-        machines: Machines,
-        monkeypatch: pytest.MonkeyPatch,
+        self, team: Team, monkeypatch: Patch
     ) -> None:
         monkeypatch.setattr("modeldiff.changes.measurer.measure_together", no_measuring)
-        other = measuring_slowly(machines(1))
+        other = measuring_slowly(team.cache(1))
         rows: list[Change] = []
 
         def go_on(progress: Progress) -> None:
@@ -308,72 +296,62 @@ class TestTwoMachines:
             if len(rows) >= 30 and not other.stdin.closed:
                 other.stdin.close()
 
-        with other, cache_at(machines(2)):
-            taken = run_diff(comparison, on_change=rows.append, progress=go_on)
+        with other, team.machine(2):
+            taken = run_diff(team.comparison, on_change=rows.append, progress=go_on)
         assert other.returncode == 0 and len(rows) >= 30
-        with cache_at(machines(1)):
-            assert load_result(comparison.key) == taken
-        assert names(store) == [f"results/{comparison.key}.parquet"]
+        with team.machine(1):
+            assert load_result(team.comparison.key) == taken
+        assert team.names() == [f"results/{team.comparison.key}.parquet"]
 
     def test_a_machine_that_dies_is_followed_by_one_that_goes_on(
-        self,
-        store: SharedObjects,
-        comparison: Comparison,
-        machines: Machines,
-        monkeypatch: pytest.MonkeyPatch,
+        self, team: Team, monkeypatch: Patch
     ) -> None:
-        other = measuring_slowly(machines(1))
-        pieces = f"journals/{comparison.key}/"
+        other = measuring_slowly(team.cache(1))
+        pieces = f"journals/{team.comparison.key}/"
         deadline = time.monotonic() + 60
         with other:
-            while lines_in(store, pieces) < 40 and time.monotonic() < deadline:
+            while lines_in(team.store, pieces) < 40 and time.monotonic() < deadline:
                 time.sleep(0.1)
             other.send_signal(signal.SIGKILL)
         monkeypatch.setattr(leases, "SECONDS_TO_EXPIRY", 1.0)
         said: list[Progress] = []
-        with cache_at(machines(2)):
-            result = run_diff(comparison, progress=said.append)
+        with team.machine(2):
+            result = run_diff(team.comparison, progress=said.append)
         assert any(each.resumed_bytes for each in said if each.phase == "measuring")
         assert {each.phase for each in said} >= {"waiting", "measuring"}
-        with cache_at(machines(3)):
+        with team.machine(3):
             monkeypatch.delenv("MODELDIFF_SHARED")
-            assert rows_of(run_diff(comparison)) == rows_of(result)
-        assert names(store) == [f"results/{comparison.key}.parquet"]
+            assert rows_of(run_diff(team.comparison)) == rows_of(result)
+        assert team.names() == [f"results/{team.comparison.key}.parquet"]
 
     def test_shards_of_three_machines_are_joined_by_a_fourth(
-        self,
-        store: SharedObjects,
-        comparison: Comparison,
-        machines: Machines,
-        monkeypatch: pytest.MonkeyPatch,
+        self, team: Team, monkeypatch: Patch
     ) -> None:
         for number in (1, 3):
-            with cache_at(machines(number)):
-                run_shard(comparison, Shard(number=number, count=3))
-        with cache_at(machines(4)):
+            with team.machine(number):
+                run_shard(team.comparison, Shard(number=number, count=3))
+        with team.machine(4):
             with pytest.raises(ResultError, match="shard 2 of 3") as missing:
-                join_shards(comparison)
+                join_shards(team.comparison)
             assert "--shard 2/3" in missing.value.hint
-        with cache_at(machines(2)):
-            run_shard(comparison, Shard(number=2, count=3))
-        with cache_at(machines(4)):
-            joined = join_shards(comparison)
-        assert names(store) == [f"results/{comparison.key}.parquet"]
+        with team.machine(2):
+            run_shard(team.comparison, Shard(number=2, count=3))
+        with team.machine(4):
+            joined = join_shards(team.comparison)
+        assert team.names() == [f"results/{team.comparison.key}.parquet"]
         monkeypatch.delenv("MODELDIFF_SHARED")
-        with cache_at(machines(5)):
-            assert rows_of(run_diff(comparison)) == rows_of(joined)
+        with team.machine(5):
+            assert rows_of(run_diff(team.comparison)) == rows_of(joined)
 
-    def test_a_fleet_measures_what_nobody_has_measured(
-        self, store: SharedObjects, machines: Machines, capsys: Output
-    ) -> None:
-        with cache_at(machines(1)):
+    def test_a_fleet_measures_what_nobody_has_measured(self, team: Team, capsys: Output) -> None:
+        with team.machine(1):
             assert main(["diff", "demo:base", "demo:lora", "--quiet"]) == 0
-        with cache_at(machines(2)):
+        with team.machine(2):
             assert main(["fleet", "demo:base", "demo:lora", "demo:tuned", "--json"]) == 0
         fleet = json.loads(capsys.readouterr().out)
         assert len(fleet["pairs"]) == 2
         assert fleet["bytes_apart"] == Comparison.open("demo:base", "demo:tuned").nbytes
-        assert len(names(store, "results/")) == 2 and not names(store, "leases/")
+        assert len(team.names("results/")) == 2 and not team.names("leases/")
 
 
 class _Failing(http.server.BaseHTTPRequestHandler):
@@ -398,8 +376,7 @@ class TestFailures:
         server: str,
         comparison: Comparison,
         tmp_path: Path,
-        machines: Machines,
-        monkeypatch: pytest.MonkeyPatch,
+        monkeypatch: Patch,
         caplog: Log,
     ) -> None:
         status = int(failure) if failure.isdigit() else 503
@@ -411,7 +388,7 @@ class TestFailures:
             share(monkeypatch, elsewhere.get(failure, address), tmp_path)
             if failure == "no bucket":
                 monkeypatch.setenv("MODELDIFF_SHARED", "s3://nobodys-bucket/team")
-            with cache_at(machines(1)):
+            with cache_at(tmp_path / "machine"):
                 with pytest.raises(ResultError, match="kept on this machine alone") as alone:
                     run_shard(comparison, Shard(number=1, count=2))
                 result = run_diff(comparison)
@@ -425,7 +402,7 @@ class TestFailures:
         assert s3_server.SECRET not in "".join(warnings) + str(alone.value) + alone.value.hint
 
     def test_a_store_that_fails_again_rests_for_longer(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, monkeypatch: Patch
     ) -> None:
         share(monkeypatch, "http://127.0.0.1:9", tmp_path)
         objects = shared_objects()
@@ -440,9 +417,7 @@ class TestFailures:
             asked.append(failed.value.is_new)
         assert asked == [True, False, True, False, True]
 
-    def test_settings_name_folders_here_and_stores_there(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_settings_name_folders_here_and_stores_there(self, monkeypatch: Patch) -> None:
         monkeypatch.setenv("MODELDIFF_CACHE", "s3://models/team")
         with pytest.raises(InvalidOption, match="MODELDIFF_SHARED"):
             list_results()

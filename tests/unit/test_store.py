@@ -6,7 +6,6 @@ import json
 import logging
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modeldiff.changes import Change, Statistics
+from modeldiff.changes import Change
 from modeldiff.comparison import comparison_key
 from modeldiff.errors import ResultError
 from modeldiff.results import Result, list_results, load_result
 from modeldiff.results.store.result_files import save_result
 from modeldiff.results.store.result_parquet import decode_result, encode_result
 from tests.support.results import CHANGES, a_change, a_result, cache_at
+from tests.support.same_statistics import bits
 
 MEDIAN = 1.2345678901
 
@@ -32,14 +32,6 @@ MEDIAN = 1.2345678901
 def results(tmp_path: Path) -> Iterator[Path]:
     with cache_at(tmp_path / "cache") as folder:
         yield folder
-
-
-def bits(statistics: Statistics) -> list[object]:
-    """The scalars, floats as the bits that they are."""
-    scalars = [*astuple(replace(statistics, sums=None, histogram=None))]
-    if statistics.sums is not None:
-        scalars += astuple(statistics.sums)
-    return [struct.pack("<d", value) if isinstance(value, float) else value for value in scalars]
 
 
 class TestRoundTrip:

@@ -1,4 +1,4 @@
-"""Small checkpoints as transformers would store them, for the app's tests."""
+"""Small checkpoints as transformers would store them."""
 
 from __future__ import annotations
 
