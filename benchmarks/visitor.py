@@ -24,10 +24,11 @@ _Ask = Callable[[], Coroutine[Any, Any, int]]
 
 
 class Visitor:
-    """One tab on the page ``page``, with the address' ``query``."""
+    """One tab on the page ``page``, with the address' ``query``. One that is not ``seen`` stands
+    behind others: nothing asks for its parts again."""
 
-    def __init__(self, page: str, query: str) -> None:
-        self._name, self._query = page, query
+    def __init__(self, page: str, query: str, *, seen: bool = True) -> None:
+        self._name, self._query, self._seen = page, query, seen
         self._page = ""
         self._asked: list[tuple[int, float]] = []
         self._asks = self._taken = 0
@@ -113,7 +114,7 @@ class Visitor:
         if clock in self._clocks:
             self._clocks.pop(clock).cancel()
             del self.intervals[clock]
-        if seconds:
+        if seconds and self._seen:
             self.intervals[clock] = seconds
             self._clocks[clock] = asyncio.create_task(self._beat(seconds, ask))
 
