@@ -36,7 +36,7 @@ SHAPE = Shape(32, 2048, 8192, 512, 32, 32000, tied=True, shard_bytes=10**12)
 """Two billion values, 4 GB a side."""
 _ARRIVALS_A_SECOND = 10
 _SECONDS_OF_QUIET = 3.0
-_PATIENCE = 600.0
+_PATIENCE = 300.0
 _SECONDS_BETWEEN_LOOKS = 0.02
 _MEASURERS = {"the app itself": False, "modeldiff worker": True}
 
@@ -56,15 +56,17 @@ async def _look_and_measure(
     port: int, pids: Sequence[int], viewers: int, query: str, gate: Path, results: Path
 ) -> Measured:
     """Open the gate once all have their page, and wait for the result."""
-    visitors = [Visitor("heatmap", query, seen=False)]
-    visitors += [Visitor("heatmap", query) for _ in range(viewers)]
-    looks = []
-    for visitor in visitors:
-        looks.append(asyncio.create_task(visitor.look(port)))
-        await asyncio.sleep(1 / _ARRIVALS_A_SECOND)
+    asker = Visitor("heatmap", query, seen=False)
+    visitors = [Visitor("heatmap", query) for _ in range(viewers)]
+    looks = [asyncio.create_task(asker.look(port))]
     try:
         async with asyncio.timeout(_PATIENCE):
-            while not all(visitor.answers for visitor in visitors):
+            while await asker.press("Measure") is None:
+                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+            for visitor in visitors:
+                looks.append(asyncio.create_task(visitor.look(port)))
+                await asyncio.sleep(1 / _ARRIVALS_A_SECOND)
+            while not all(visitor.answers for visitor in (asker, *visitors)):
                 await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
             await asyncio.sleep(_SECONDS_OF_QUIET)
             if any(results.glob("*.parquet")):

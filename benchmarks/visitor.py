@@ -35,6 +35,7 @@ class Visitor:
         self._between = True
         self._kept: set[str] = set()
         self._widgets: dict[str, tuple[str, str]] = {}
+        self._buttons: dict[str, tuple[str, str]] = {}
         self._clocks: dict[str, asyncio.Task[None]] = {}
         self._socket: ClientConnection | None = None
         self.answers: dict[int, float] = {}
@@ -69,6 +70,14 @@ class Visitor:
         change = WidgetState(id=widget, json_value=json.dumps({state: value}))
         return await self._ask(part, change)
 
+    async def press(self, label: str) -> int | None:
+        """Press the button whose label begins so. Returns the number of the ask; None where the
+        page has no such button yet."""
+        for found, (widget, part) in self._buttons.items():
+            if found.startswith(label):
+                return await self._ask(part, WidgetState(id=widget, trigger_value=True))
+        return None
+
     def _take(self, content: bytes) -> None:
         message = ForwardMsg()
         message.ParseFromString(content)
@@ -93,9 +102,13 @@ class Visitor:
             del self._asked[: self._taken]
 
     def _learn(self, message: ForwardMsg) -> None:
-        """Note what component the page has, and follow the one that is its clock."""
+        """Note what component or button the page has, and follow the one that is its clock."""
         delta = message.delta
-        if delta.new_element.WhichOneof("type") != "bidi_component":
+        kind = delta.new_element.WhichOneof("type")
+        if kind == "button":
+            button = delta.new_element.button
+            self._buttons[button.label] = button.id, delta.fragment_id
+        if kind != "bidi_component":
             return
         component = delta.new_element.bidi_component
         name = component.component_name.rpartition(".")[2]
