@@ -14,7 +14,7 @@ from pathlib import Path
 from modeldiff.files.cache_folder import user_cache
 
 ROOT = Path(__file__).resolve().parent.parent
-_LONGEST_START = 90.0
+_LONGEST_START = 300.0
 
 
 def environment(cache: Path, checkout: Path = ROOT) -> dict[str, str]:
