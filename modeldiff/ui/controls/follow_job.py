@@ -18,6 +18,7 @@ from modeldiff.results import DrillDown, JobSnapshot, job_manager, job_request
 from modeldiff.text.formatting import format_bytes, format_duration, format_rate
 from modeldiff.ui.controls.pulse import keep_pace
 from modeldiff.ui.session.asking import asker
+from modeldiff.ui.session.entry_guard import guarded_part
 from modeldiff.ui.session.selected_pair import chosen_device
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import plain
@@ -141,7 +142,7 @@ def follow_job(
 
     if (begun := pace(state)) is not None:
         keep_pace(name, begun)
-    st.fragment(part, key=name)()
+    guarded_part(part, name)
 
 
 def job_panel(
