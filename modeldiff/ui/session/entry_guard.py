@@ -73,7 +73,7 @@ def guarded() -> Iterator[None]:
 
 
 def guarded_part(draw: Callable[[], None], key: str) -> None:
-    """``draw`` a part of the page, found again by its ``key``, now; the page's clock and the widgets
+    """``draw`` a part of the page, called ``key``, now; the page's clock and the widgets
     within draw it again, alone. It is guarded itself: it runs without its page, too, and within it
     Streamlit shows what a part raises before the page can."""
     st.fragment(guarded()(draw), key=key)()
