@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from modeldiff.checkpoints.local.memory_reads import SMALL, read_from_memory
 from modeldiff.errors import CheckpointChanged
 
 
@@ -30,9 +29,6 @@ class LocalReader:
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
         descriptor = self._opened()
-        if len(buffer) <= SMALL:
-            count = read_from_memory(descriptor, buffer, offset)
-            buffer, offset = buffer[count:], offset + count
         while buffer:
             count = os.preadv(descriptor, [buffer], offset)
             if count == 0:
