@@ -11,7 +11,7 @@ from modeldiff.ui.controls.pulse import pulse
 from modeldiff.ui.presentation.presentation import presentation
 from modeldiff.ui.session.entry_guard import (
     ROOT_NAME,
-    guarded_page,
+    guarded,
     lead_back,
     require_safe_serving,
     stray_page,
@@ -55,7 +55,7 @@ hide_credentials()
 view = presented_view()
 if view is None:
     navigation_bar(PAGES, page)
-with pulse(page), guarded_page():
+with pulse(page), guarded():
     if view is not None:
         presentation(page.url_path, view)
     else:

@@ -11,13 +11,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,10 +23,17 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from benchmarks.serving import (
+    ROOT,
+    environment,
+    free_port,
+    memory,
+    processor_seconds,
+    running,
+    wait_for,
+)
 from benchmarks.visitor import Visitor
-from modeldiff.files.cache_folder import user_cache
 
-ROOT = Path(__file__).resolve().parent.parent
 _LAYERS = 32
 _READ_SECONDS = 2.5
 _ARRIVALS_A_SECOND = 10
@@ -67,12 +71,12 @@ async def _load(
     for visitor in visitors:
         visitor.answers.clear()
         visitor.nbytes = 0
-    before = _processor_seconds(pid)
+    before = processor_seconds(pid)
     beside = [asyncio.create_task(_probe_stored(port, probes))] if probes.query_stored else []
     if probes.clicks:
         beside.append(asyncio.create_task(_probe_clicks(port, query, probes)))
     await asyncio.sleep(seconds)
-    used = (_processor_seconds(pid) - before) / seconds
+    used = (processor_seconds(pid) - before) / seconds
     for task in (*tasks, *beside):
         task.cancel()
     await asyncio.gather(*tasks, *beside, return_exceptions=True)
@@ -87,7 +91,7 @@ async def _load(
         f"{nbytes / seconds / 1e6:.2f}",
         f"{used:.2f}",
         f"{1000 * used * seconds / len(again):.0f}" if again else "-",
-        f"{_memory(pid) / 1e6:.0f}",
+        f"{memory(pid) / 1e6:.0f}",
         f"{statistics.median(probes.click_s):.2f}" if probes.click_s else "-",
         f"{statistics.median(probes.stored_s):.2f}" if probes.stored_s else "-",
     )
@@ -133,36 +137,35 @@ async def _answer(visitor: Visitor, number: int) -> float:
 
 async def _soak(port: int, pid: int, viewers: int, minutes: float, queries: Sequence[str]) -> None:
     """Visitors come, look for a while and leave; print the memory each minute, and what it grew
-    from the first full minute on."""
+    from the first full minute on, and from half of the time on for each visit."""
+    visits = 0
 
     async def visit(number: int) -> None:
+        nonlocal visits
         for turn in itertools.count(number):
-            page, query = _PAGES[turn % len(_PAGES)], queries[turn % len(queries)]
+            page, query = _PAGES[turn % len(_PAGES)], queries[turn // len(_PAGES) % len(queries)]
             look = asyncio.create_task(Visitor(page, query).look(port))
             await asyncio.sleep(_SECONDS_A_VISIT)
             look.cancel()
             await asyncio.gather(look, return_exceptions=True)
+            visits += 1
 
-    visits = [asyncio.create_task(visit(number)) for number in range(viewers)]
-    memory: list[int] = []
-    while len(memory) < max(2, round(minutes) + 1):
+    tasks = [asyncio.create_task(visit(number)) for number in range(viewers)]
+    seen: list[tuple[int, int]] = []
+    while len(seen) < max(3, round(minutes) + 1):
         await asyncio.sleep(60)
-        memory.append(_memory(pid))
-        print(f"minute {len(memory)}: {memory[-1] / 1e6:.0f} MB", flush=True)
-    for one in visits:
+        seen.append((memory(pid), visits))
+        print(f"minute {len(seen)}: {seen[-1][0] / 1e6:.0f} MB, {visits:,} visits", flush=True)
+    for one in tasks:
         one.cancel()
-    await asyncio.gather(*visits, return_exceptions=True)
-    grown = (memory[-1] - memory[0]) / 1e6
-    print(f"grew by {grown:+.0f} MB in {len(memory) - 1} minutes", flush=True)
-
-
-def _processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _memory(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    await asyncio.gather(*tasks, return_exceptions=True)
+    first, half, last = seen[0], seen[len(seen) // 2], seen[-1]
+    grown = (last[0] - half[0]) / 1e3 / max(1, last[1] - half[1])
+    print(
+        f"grew by {(last[0] - first[0]) / 1e6:+.0f} MB in {len(seen) - 1} minutes; "
+        f"by {grown:+.2f} kB a visit in the second half",
+        flush=True,
+    )
 
 
 def _pair(folder: Path, number: int) -> tuple[Path, Path]:
@@ -212,51 +215,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _serve_and_load(folder: Path, viewers: int, options: argparse.Namespace) -> None:
-    script = ROOT / "benchmarks" / "slow_server.py"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {
-        **os.environ,
-        "MODELDIFF_CACHE": str(folder / "cache"),
-        "MODELDIFF_KERNELS": str(user_cache("modeldiff-kernels")),
-        "PYTHONPATH": str(options.before),
-    }
+    settings = environment(folder / "cache", options.before)
     base, target = _pair(folder, 0)
     stored = _pair(folder, 1)
     subprocess.run(
         [sys.executable, "-m", "modeldiff", "diff", *map(str, stored)],
         cwd=options.before,
-        env=environment,
+        env=settings,
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    server = subprocess.Popen(
-        [sys.executable, str(script), str(_READ_SECONDS), "--server.port", str(port)],
-        cwd=options.before,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(900):
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.1)
+    port = free_port()
+    script = str(ROOT / "benchmarks" / "slow_server.py")
+    command = [script, str(_READ_SECONDS), "--server.port", str(port)]
+    with running(command, settings, options.before) as pid:
+        wait_for(port)
         query = f"base={base}&target={target}"
         query_stored = f"base={stored[0]}&target={stored[1]}"
         # Imports, and begins the diff.
-        asyncio.run(_load(port, server.pid, 1, 2.0, query, _Probes()))
+        asyncio.run(_load(port, pid, 1, 2.0, query, _Probes()))
         if options.soak is not None:
-            queries = (query, query_stored)
-            asyncio.run(_soak(port, server.pid, viewers, options.soak, queries))
+            asyncio.run(_soak(port, pid, viewers, options.soak, (query, query_stored)))
             return
         probes = _Probes(query_stored if options.stored else "", options.clicks)
-        load = _load(port, server.pid, viewers, options.seconds, query, probes)
+        load = _load(port, pid, viewers, options.seconds, query, probes)
         print(asyncio.run(load), flush=True)
-    finally:
-        server.terminate()
-        server.wait(30)
 
 
 if __name__ == "__main__":

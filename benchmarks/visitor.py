@@ -24,16 +24,18 @@ _Ask = Callable[[], Coroutine[Any, Any, int]]
 
 
 class Visitor:
-    """One tab on the page ``page``, with the address' ``query``."""
+    """One tab on the page ``page``, with the address' ``query``. One that is not ``seen`` stands
+    behind others: nothing asks for its parts again."""
 
-    def __init__(self, page: str, query: str) -> None:
-        self._name, self._query = page, query
+    def __init__(self, page: str, query: str, *, seen: bool = True) -> None:
+        self._name, self._query, self._seen = page, query, seen
         self._page = ""
         self._asked: list[tuple[int, float]] = []
         self._asks = self._taken = 0
         self._between = True
         self._kept: set[str] = set()
         self._widgets: dict[str, tuple[str, str]] = {}
+        self._buttons: dict[str, tuple[str, str]] = {}
         self._clocks: dict[str, asyncio.Task[None]] = {}
         self._socket: ClientConnection | None = None
         self.answers: dict[int, float] = {}
@@ -68,6 +70,14 @@ class Visitor:
         change = WidgetState(id=widget, json_value=json.dumps({state: value}))
         return await self._ask(part, change)
 
+    async def press(self, label: str) -> int | None:
+        """Press the button whose label begins so. Returns the number of the ask; None where the
+        page has no such button yet."""
+        for found, (widget, part) in self._buttons.items():
+            if found.startswith(label):
+                return await self._ask(part, WidgetState(id=widget, trigger_value=True))
+        return None
+
     def _take(self, content: bytes) -> None:
         message = ForwardMsg()
         message.ParseFromString(content)
@@ -92,9 +102,13 @@ class Visitor:
             del self._asked[: self._taken]
 
     def _learn(self, message: ForwardMsg) -> None:
-        """Note what component the page has, and follow the one that is its clock."""
+        """Note what component or button the page has, and follow the one that is its clock."""
         delta = message.delta
-        if delta.new_element.WhichOneof("type") != "bidi_component":
+        kind = delta.new_element.WhichOneof("type")
+        if kind == "button":
+            button = delta.new_element.button
+            self._buttons[button.label] = button.id, delta.fragment_id
+        if kind != "bidi_component":
             return
         component = delta.new_element.bidi_component
         name = component.component_name.rpartition(".")[2]
@@ -114,7 +128,7 @@ class Visitor:
         if clock in self._clocks:
             self._clocks.pop(clock).cancel()
             del self.intervals[clock]
-        if seconds:
+        if seconds and self._seen:
             self.intervals[clock] = seconds
             self._clocks[clock] = asyncio.create_task(self._beat(seconds, ask))
 

@@ -22,6 +22,12 @@ _TAIL = 8
 """The footer's length (4 bytes, little-endian) and the magic word."""
 _HASH = hashlib.sha256().digest_size
 _LARGEST_FOOTER = 1 << 26
+UNREADABLE = (
+    *(OSError, ValueError, TypeError, KeyError),
+    *(NotImplementedError, OverflowError, RecursionError),
+)
+"""What is raised where a file is not what was written. Arrow has errors of its own kinds, of the
+first two it makes ``ValueError`` and ``OSError``, too; JSON within can be nested too deeply."""
 
 
 def seal(content: bytes) -> bytes:

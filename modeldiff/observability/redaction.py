@@ -11,14 +11,22 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote
 
 _HIDDEN = "[hidden]"
 _CREDENTIALS = re.compile(
-    r"\bhf_\w{8,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=://)[^\s/@]+(?=@)"
-    r"|(?i:(?<=bearer )\S+|(?<=basic )\S+)"
-    r"|(?i:(?:token|secret|password|signature|api_?key|cookie|code)['\"]?\s*[=:]\s*)['\"]?[^\s'\"&,;]+"
+    # By how they begin, by where they stand in an address or a header, and by what they are called.
+    r"\b(?:hf_|gh[opsu]_|glpat-|sk-)[\w-]{8,}|\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"
+    r"|(?<=://)[^\s/@]+(?=@)|(?i:(?<=bearer )|(?<=basic )|(?<=negotiate ))\S+"
+    r"|(?i:(?:token|secret|passw(?:or)?d|signature|credentials?|cookie"
+    r"|(?:api|access|account|private|shared)[_-]?key)(?:[_-][\w-]{1,24})?['\"]?\s*[=:]\s*"
+    r"|\b(?:code|sig|pwd)=)['\"]?[^\s'\"&,;]+"
 )
-_PATH = re.compile(r"(?P<quote>['\"‘“`]?)(?<![\w/:.~-])(?P<path>~?/[^\s'\"‘“’”`,;:()]*)")
+_PATH = re.compile(
+    # After a colon, too, but not what follows the scheme of an address, unless that is "file".
+    r"(?:(?i:\bfile:(?://[^\s/'\"]*)?)|(?P<quote>['\"‘“`]?)(?<![\w/.~-])(?!(?<=:)//))"
+    r"(?P<path>~?(?:/|%2[Ff])[^\s'\"‘“’”`,;:()&]*)"
+)
 
 
 def without_credentials_or_paths(text: str, roots: Iterable[Path]) -> str:
@@ -37,9 +45,9 @@ def without_credentials_or_paths(text: str, roots: Iterable[Path]) -> str:
             text = text.replace(place, _HIDDEN)
 
     def shown(match: re.Match[str]) -> str:
-        path = match["path"]
+        path = unquote(match["path"])
         allowed = path == "/" or _lies_in(os.path.normpath(path), known)
-        return match[0] if allowed else match["quote"] + _HIDDEN
+        return match[0] if allowed else (match["quote"] or "") + _HIDDEN
 
     return _PATH.sub(shown, text)
 

@@ -67,8 +67,11 @@ class HubAccess:
     repositories: frozenset[str] = frozenset()
 
     def names(self, repository: str) -> bool:
-        """Whether ``repository`` (``owner/name``) is among those that are listed one by one."""
+        """Whether ``repository`` (``owner/name``) is among those that are listed one by one, and
+        does not lead out of its owner's."""
         name = repository.lower()
+        if name.count("/") > 1 or not name.rpartition("/")[2].strip("."):
+            return False
         return name in self.repositories or name.partition("/")[0] in self.owners
 
     def allows(self, repository: str) -> bool:

@@ -16,7 +16,7 @@ from modeldiff.results.jobs.manager import JobManager
 from modeldiff.ui.controls import diff_progress as diffing
 from modeldiff.ui.controls import follow_job
 from modeldiff.ui.session.asking import asker
-from modeldiff.ui.session.presence import Presence
+from modeldiff.ui.session.presence import Presence, _Waiting
 from tests.app.conftest import OpenPage
 from tests.support.results import write_model
 
@@ -132,6 +132,26 @@ def test_a_session_is_gone_once_it_was_away_for_a_minute() -> None:
     assert gone == []
     look(170)
     assert gone == ["a"]
+
+
+@pytest.mark.parametrize("pause", [0.5, 60.0])
+def test_a_run_that_asks_seldom_outlasts_a_connection_lost_for_a_moment(pause: float) -> None:
+    here, now = {"a"}, [0.0]
+    waits = _Waiting("a", here.__contains__, lambda: now[0])
+
+    def asked_after(seconds: float) -> bool:
+        now[0] += seconds
+        return waits()
+
+    assert asked_after(pause)
+    here.discard("a")
+    assert asked_after(pause)  # it may have left this very moment
+    here.add("a")
+    assert asked_after(pause)
+    here.discard("a")
+    assert asked_after(pause)
+    assert asked_after(4.9)
+    assert not asked_after(0.2)
 
 
 def test_whose_a_page_is(monkeypatch: pytest.MonkeyPatch) -> None:

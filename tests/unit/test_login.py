@@ -23,8 +23,11 @@ ALLOWED = frozenset({"ada@example.org", "@team.example.org", "group:research"})
         (Visitor("bob@example.org"), False),
         (Visitor("eve@notteam.example.org"), False),
         (Visitor("eve@team.example.org.evil.org"), False),
-        (Visitor("@team.example.org"), True),  # no provider gives such an address
-        (Visitor("group:research"), True),
+        (Visitor("@team.example.org"), False),
+        (Visitor("group:research"), False),
+        (Visitor("eve@evil.org,x@team.example.org"), False),
+        (Visitor("eve@evil.org@team.example.org"), False),
+        (Visitor("eve x@team.example.org"), False),
         (Visitor("research", frozenset({"sales"})), False),
     ],
 )

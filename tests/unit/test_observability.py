@@ -144,6 +144,12 @@ class TestTheLog:
             "https://s3.example/x?X-Amz-Signature=abcdef0123&y=1",
             "https://h.example/oauth2callback?code=abcdef0123&state=1",
             '{"access_token": "abcdef0123"}',
+            "aws_secret_access_key = abcdef0123",
+            "https://x.blob.example/y?sv=2024&sig=abcdef0123&se=1",
+            "DefaultEndpointsProtocol=https;AccountKey=abcdef0123==",
+            "X-Amz-Credential=abcdef0123/20260101",
+            "cloning with ghp_abcdef0123",
+            "Authorization: Negotiate abc.def-123",
         ],
     )
     def test_credentials_are_hidden(self, text: str) -> None:
@@ -174,8 +180,35 @@ class TestTheLog:
         assert line["exception"]["type"] == "FileNotFoundError"
         assert line["exception"]["frames"][0].startswith(f"{__name__}:")
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "file:///home/ada/x",
+            "FILE://localhost/home/ada/x",
+            "weights:/home/ada/x",
+            "/models:/home/ada",
+            "GET /?base=%2Fhome%2Fada&target=demo:base",
+            "/models/..%2f..%2fhome/ada",
+        ],
+    )
+    def test_a_path_is_one_however_it_is_written(self, text: str) -> None:
+        shown = without_credentials_or_paths(text, [Path("/models")])
+        assert "ada" not in shown and "[hidden]" in shown
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "https://huggingface.co/a/b/resolve/main/x, s3://bucket/home/x",
+            "/models/run.pt:ema, %2Fmodels%2Fa, file:///models/a",
+            "tokenizer: 3 tokens; exit code: 3; decode=utf8; token_embd.weight: 4",
+        ],
+    )
+    def test_what_is_no_secret_stays(self, text: str) -> None:
+        assert without_credentials_or_paths(text, [Path("/models")]) == text
+
     def test_long_texts_take_no_long_time(self) -> None:
-        for text in ("/" * 4000, "a/" * 2000, "token=" * 600, "'" * 4000, "eyJ" + "." * 4000):
+        texts = ("/" * 4000, "a/" * 2000, "token=" * 600, "'" * 4000, "eyJ" + "." * 4000)
+        for text in (*texts, "token-" * 660, "%2F" * 1300, "file:" * 800, ":/" * 2000):
             assert len(without_credentials_or_paths(text, [Path("/models")])) <= 5 * len(text)
 
 

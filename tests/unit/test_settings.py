@@ -144,6 +144,7 @@ class TestHubAccess:
             ("all", ["a/b"], []),
             ("off", [], ["a/b"]),
             ("Qwen, meta-llama/Llama-3", ["qwen/x", "Meta-Llama/llama-3"], ["meta-llama/x", "a/b"]),
+            ("qwen", ["qwen/x.y"], ["qwen-evil/x", "qwen/../a/b", "qwen/..", "qwen/x/../../a/b"]),
         ],
     )
     def test_owners_and_repositories(

@@ -14,14 +14,13 @@ from pathlib import Path
 
 from modeldiff.errors import InvalidOption
 from modeldiff.files.cache_folder import cache_folder
-from modeldiff.files.sealed_parquet import check_seal
+from modeldiff.files.sealed_parquet import UNREADABLE, check_seal
 from modeldiff.results.shared.objects import SharedObject, SharedObjects, shared_objects
 from modeldiff.results.shared.sealed_files import DRILL_DOWNS, LARGEST_SEALED, RESULTS, share_sealed
 from modeldiff.results.store.shared_headers import forget_shared_list
 from modeldiff.settings.table import CACHE_DAYS, SHARED
 
 _DAY = 86_400.0
-_UNREADABLE = (OSError, ValueError, TypeError, NotImplementedError)
 _log = logging.getLogger(__name__)
 
 
@@ -145,6 +144,6 @@ def _fault(objects: SharedObjects, name: str) -> str:
         check_seal(answer[0])
         if name.startswith(RESULTS) and f"{RESULTS}{decode_result(answer[0]).key}.parquet" != name:
             return "it answers another question than its name says"
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return str(error) or type(error).__name__
     return ""

@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from modeldiff.files.sealed_parquet import check_seal
+from modeldiff.files.sealed_parquet import UNREADABLE, check_seal
 from modeldiff.results.housekeeping.entries import CacheEntry, cache_entries
 from modeldiff.results.store.journal import journal_fault
 from modeldiff.results.store.lock import held_if_free
-
-_FAULTS = (OSError, ValueError, TypeError, NotImplementedError)
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def _fault(entry: CacheEntry) -> str:
         return _CHECKS[entry.kind.name](entry.path)
     except FileNotFoundError:
         return ""  # gone meanwhile
-    except _FAULTS as error:
+    except UNREADABLE as error:
         return str(error) or type(error).__name__
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from modeldiff.files.atomic import write_atomically, write_if_possible
 from modeldiff.files.group_folder import make_group_folder
+from modeldiff.files.sealed_parquet import UNREADABLE
 from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.result import is_key
 from modeldiff.results.shared.sealed_files import DRILL_DOWNS, fetch_sealed, share_sealed
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _log = logging.getLogger(__name__)
-_UNREADABLE = (OSError, ValueError, TypeError, KeyError, NotImplementedError)
 _Result = TypeVar("_Result")
 
 
@@ -48,7 +48,7 @@ def read_drill_down(
 
         try:
             result = decode(*decode_drill_down(content, key, request))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             _log.warning("The drill-down %s can't be used: %s", path, error)
             continue
         if is_shared:

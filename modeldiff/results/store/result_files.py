@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modeldiff.errors import ResultError
 from modeldiff.files.atomic import write_atomically, write_if_possible
+from modeldiff.files.sealed_parquet import UNREADABLE
 from modeldiff.results.result import Result, ResultHeader, is_key
 from modeldiff.results.shared.sealed_files import (
     DRILL_DOWNS,
@@ -28,8 +29,6 @@ from modeldiff.results.store.shared_headers import forget_shared_list, shared_he
 from modeldiff.settings.startup import is_server
 
 _log = logging.getLogger(__name__)
-# Arrow has errors of its own kinds: of the first and second it makes ValueError and OSError, too.
-_UNREADABLE = (OSError, ValueError, TypeError, NotImplementedError)
 
 
 def load_result(key: str) -> Result | None:
@@ -51,7 +50,7 @@ def load_result(key: str) -> Result | None:
         return _shared_result(path, key)
     try:
         return _decoded(content, key)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         _move_aside(path, error)
         return _shared_result(path, key)
 
@@ -103,7 +102,7 @@ def list_results() -> tuple[ResultHeader, ...]:
         except OtherSchema:
             others += 1
             continue
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             _log.warning("%s is skipped: %s", path, error)
             continue
         if header.key == path.stem:
@@ -120,7 +119,7 @@ def shared_name(key: str) -> str:
 
 
 def _decoded(content: bytes, key: str) -> Result:
-    """The result that must have this key; raises one of ``_UNREADABLE``."""
+    """The result that must have this key; raises one of ``UNREADABLE``."""
     from modeldiff.results.store.result_parquet import decode_result
 
     result = decode_result(content)
@@ -135,7 +134,7 @@ def _shared_result(path: Path, key: str) -> Result | None:
         return None
     try:
         result = _decoded(content, key)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         _log.warning("The shared result %s can't be used: %s", key, error)
         return None
     write_if_possible(path, content)

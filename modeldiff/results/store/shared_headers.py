@@ -12,7 +12,7 @@ from pathlib import Path
 
 from modeldiff.files.atomic import write_if_possible
 from modeldiff.files.cache_folder import cache_folder
-from modeldiff.files.sealed_parquet import sealed_footer
+from modeldiff.files.sealed_parquet import UNREADABLE, sealed_footer
 from modeldiff.results.result import ResultHeader, is_key
 from modeldiff.results.shared.objects import (
     SharedObject,
@@ -27,7 +27,6 @@ _SECONDS_FRESH = 10.0
 _LAST_BYTES = 1 << 16
 """As much of a file's end as is fetched at first: nearly every footer is shorter."""
 _AT_ONCE = 16
-_UNREADABLE = (OSError, ValueError, TypeError, NotImplementedError)
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +87,7 @@ def _header(objects: SharedObjects, result: SharedObject) -> ResultHeader | None
             raise ValueError("it answers another question than its name says")
     except OtherSchema:
         return None
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         _log.warning("%s/%s is skipped: %s", objects.address, result.name, error)
         return None
     return header

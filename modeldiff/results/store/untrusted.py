@@ -8,15 +8,13 @@ from typing import get_args
 
 from modeldiff.changes import Status
 from modeldiff.errors import ResultError
+from modeldiff.files.sealed_parquet import UNREADABLE
 from modeldiff.results.result import Result
 from modeldiff.text.quoting import quoted
 
 MAX_RESULT_BYTES = 1 << 30
 """Larger files are refused unread: a row takes a few kilobytes, and 20,000 are a large model."""
-_UNREADABLE = (
-    *(OSError, ValueError, TypeError, KeyError, AttributeError),
-    *(NotImplementedError, MemoryError, OverflowError),
-)
+_UNREADABLE = (*UNREADABLE, AttributeError, MemoryError)
 
 
 def read_result(content: bytes, name: str) -> Result:

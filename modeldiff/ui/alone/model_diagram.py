@@ -17,6 +17,7 @@ from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.controls.pulse import keep_pace
 from modeldiff.ui.diagram.page_diagram import HOW_TO_CHOOSE, page_diagram
 from modeldiff.ui.place.place_panel import explanation_text
+from modeldiff.ui.session.entry_guard import guarded_part
 from modeldiff.ui.session.layer_playback import beat, played
 from modeldiff.ui.session.url_state import current_view
 from modeldiff.ui.widgets.markdown import plain
@@ -34,7 +35,7 @@ def model_diagram(model: Model) -> None:
 
     if begun is not None:
         keep_pace("play", begun)
-    st.fragment(draw, key="play")()
+    guarded_part(draw, "play")
 
 
 def _draw(model: Model) -> None:

@@ -18,6 +18,7 @@ from modeldiff.text.file_names import pair_slug
 from modeldiff.ui.controls.downloads import provenance
 from modeldiff.ui.controls.figure_downloads import figure_downloads
 from modeldiff.ui.place.place_panel import explanation_text
+from modeldiff.ui.session.entry_guard import guarded
 from modeldiff.ui.session.url_state import link_query
 from modeldiff.ui.widgets.markdown import plain
 from modeldiff.ui.widgets.scrollable_svg import scrolled_drawing
@@ -91,7 +92,8 @@ def _explain_choice(comparison: Comparison, drawing: SideBySide) -> None:
     sides = (comparison.base, comparison.target)
     titles = [explain(f, s.architecture).title for f, s in zip(components, sides, strict=True) if f]
     if titles:
-        st.dialog(plain(titles[0]), width="large")(_explanations)(sides, components)
+        dialog = st.dialog(plain(titles[0]), width="large")
+        dialog(guarded()(_explanations))(sides, components)
 
 
 def _explanations(sides: tuple[Model, Model], components: Sequence[str | None]) -> None:

@@ -18,6 +18,7 @@ from modeldiff.results import DrillDown, JobSnapshot, job_manager, job_request
 from modeldiff.text.formatting import format_bytes, format_duration, format_rate
 from modeldiff.ui.controls.pulse import keep_pace
 from modeldiff.ui.session.asking import asker
+from modeldiff.ui.session.entry_guard import guarded_part
 from modeldiff.ui.session.selected_pair import chosen_device
 from modeldiff.ui.widgets.error_box import show_error
 from modeldiff.ui.widgets.markdown import plain
@@ -26,6 +27,9 @@ SECONDS_BETWEEN_POLLS = 1.0
 """How often a line of progress is drawn."""
 SECONDS_BETWEEN_PICTURES = 2.0
 """How often a picture of what is measured so far is."""
+_AS_OFTEN_AS = 12
+"""More sessions than these that wait for jobs are drawn as often as these, all together: what their
+pages take of the interpreter, the threads that measure wait for."""
 _SECONDS_TO_COMPILE = 10
 _REFUSED = "refused_jobs"
 """Where in the session the errors are of jobs that were asked for and not taken, by request."""
@@ -122,13 +126,15 @@ def follow_job(
 
     Args:
         name: parts that share it are drawn together.
-        every: how often, in seconds, while the job runs; None where only a widget within draws the
-            part again.
+        every: how often, in seconds, while the job runs, unless many look; None where only a
+            widget within draws the part again.
         beat: how often, in seconds, it is to be drawn otherwise; None for not again.
     """
+    # One for all of this run of the page: a part that finds another pace runs the page anew.
+    slower = max(1.0, len(job_manager().sessions()) / _AS_OFTEN_AS)
 
     def pace(state: ResultOrJob[_Result]) -> float | None:
-        paces = (every if state.active else None, beat())
+        paces = (every * slower if state.active and every is not None else None, beat())
         return min((seconds for seconds in paces if seconds is not None), default=None)
 
     known, active = [state], state.active
@@ -141,7 +147,7 @@ def follow_job(
 
     if (begun := pace(state)) is not None:
         keep_pace(name, begun)
-    st.fragment(part, key=name)()
+    guarded_part(part, name)
 
 
 def job_panel(

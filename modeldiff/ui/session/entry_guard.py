@@ -11,7 +11,7 @@ An address that is no page's leads to Compare, as does ``/compare``, which is ``
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
@@ -57,9 +57,10 @@ def _settings_error(address: str) -> ModeldiffError | None:
 
 
 @contextmanager
-def guarded_page() -> Iterator[None]:
-    """Run a page for as long as its tab is there. What opening left until a page asks for it is
-    charged to the checkpoint's budget, too: where that is spent, say which limit it was."""
+def guarded() -> Iterator[None]:
+    """Run a page, or a part of it, for as long as its tab is there. What opening left until a page
+    asks for it is charged to the checkpoint's budget, too: where that is spent, say which limit it
+    was, and end the page there."""
     try:
         with wanted_while(session_waits()):
             yield
@@ -68,6 +69,14 @@ def guarded_page() -> Iterator[None]:
     except CheckpointError as error:
         error_met(error, "opening")
         show_error(error)
+        st.stop()
+
+
+def guarded_part(draw: Callable[[], None], key: str) -> None:
+    """``draw`` a part of the page, called ``key``, now; the page's clock and the widgets
+    within draw it again, alone. It is guarded itself: it runs without its page, too, and within it
+    Streamlit shows what a part raises before the page can."""
+    st.fragment(guarded()(draw), key=key)()
 
 
 def enter(page: str) -> None:

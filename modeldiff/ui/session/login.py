@@ -6,6 +6,7 @@ through who has not logged in there and says in a header who it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from modeldiff.checkpoints.hub.visibility import hub_endpoint
 from modeldiff.errors import AccessDenied
 from modeldiff.settings.table import LOGIN, LOGIN_HEADER
 from modeldiff.ui.widgets.error_box import show_error
+
+_ADDRESS = re.compile(r"[^@\s,]+(?P<domain>@[^@\s,]+)")
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,12 @@ class Visitor:
     def is_among(self, allowed: Collection[str]) -> bool:
         """Whether one of ``allowed`` means it: the name, ``@`` and the address' domain, or
         ``group:`` and one of its groups. Among nobody in particular is everybody."""
-        domain = f"@{self.address.rpartition('@')[2]}" if "@" in self.address else ""
-        own = {self.address, domain, *(f"group:{group}" for group in self.groups)}
+        own = {f"group:{group}" for group in self.groups}
+        # Where people choose their names, one may look like a domain, a group or two addresses.
+        if not self.address.startswith(("@", "group:")):
+            own.add(self.address)
+        if match := _ADDRESS.fullmatch(self.address):
+            own.add(match["domain"])
         return not allowed or not own.isdisjoint(allowed)
 
 

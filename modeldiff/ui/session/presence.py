@@ -47,7 +47,7 @@ class Presence:
 
 
 def session_waits() -> Wanted:
-    """Says whether the session of this run still waits for it: not once it was away for some
+    """Says whether the session of this run still waits for it: not once it was seen away for some
     seconds, which is longer than a browser takes that lost its connection for a moment. Where the
     app runs without Streamlit's server, as in tests, somebody always waits."""
     context = get_script_run_ctx()
@@ -64,13 +64,18 @@ class _Waiting:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session, self._is_here, self._clock = session, is_here, clock
-        self._last_here = clock()
+        self._away_since: float | None = None
 
     def __call__(self) -> bool:
-        now = self._clock()
         if self._is_here(self._session):
-            self._last_here = now
-        return now - self._last_here < _SECONDS_UNTIL_LEFT
+            self._away_since = None
+            return True
+        # From the first look that found it away: how long before that it left nobody knows, and a
+        # run may ask as seldom as it has steps.
+        now, since = self._clock(), self._away_since
+        if since is None:
+            self._away_since = since = now
+        return now - since < _SECONDS_UNTIL_LEFT
 
 
 @cache
