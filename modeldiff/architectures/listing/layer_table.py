@@ -28,6 +28,7 @@ from modeldiff.architectures.listing.layer_stack import (
 )
 from modeldiff.architectures.place import column_of, node_id
 from modeldiff.architectures.spec import UNKNOWN
+from modeldiff.processes.collector import collector_at_rest
 from modeldiff.processes.made_quickly import made_quickly
 
 RowStatus = Literal[
@@ -134,7 +135,8 @@ class LayerTable:
         """The whole of both, layers paired by number and those alike on both sides in one group."""
         before = (group for group in self.outside if group.where == "before")
         after = (group for group in self.outside if group.where == "after")
-        return (*before, *(run for tower in self.towers for run in self._runs(tower)), *after)
+        with collector_at_rest():
+            return (*before, *(run for tower in self.towers for run in self._runs(tower)), *after)
 
     def alike(self, group: LayerGroup) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The layers of base, and of target, that are built as this group's own, those left out."""
@@ -191,6 +193,11 @@ class LayerTable:
 
 def layer_table(base: Architecture, target: Architecture) -> LayerTable:
     """Read both sides. One pass over all tensors; what is asked of the result is quick."""
+    with collector_at_rest():
+        return _layer_table(base, target)
+
+
+def _layer_table(base: Architecture, target: Architecture) -> LayerTable:
     ours = read_stack(base)
     # What has the very same names and shapes is understood once.
     theirs = ours if target.parameters is base.parameters else read_stack(target)

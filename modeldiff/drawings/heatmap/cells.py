@@ -121,15 +121,14 @@ def gather_cells(
 
 
 def _first_columns(table: ChangeTable, columns: Set[str]) -> Set[str]:
-    """Those of the ``columns`` that come first, as many as a picture may have."""
+    """Those of the ``columns`` that come first, as many as a picture has room for."""
     counts = Counter(column for _, column in table.cells)
     first: set[str] = set()
     room = MOST_CELLS
     for column in islice((each for each in table.columns if each in columns), MOST_COLUMNS):
-        room -= counts[column]
-        if room < 0:
-            break
-        first.add(column)
+        if counts[column] <= room:
+            room -= counts[column]
+            first.add(column)
     return columns if len(first) == len(columns) else first
 
 
