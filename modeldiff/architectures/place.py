@@ -163,13 +163,18 @@ class Parameter:
 
 
 _NOT_COUNTED = (*_SCALES, *_KEPT_BESIDE, "_scales")
+_LAST_LETTERS = frozenset(end[-1] for end in _NOT_COUNTED)
+"""Most names are told by their last letter alone."""
 
 
 def trained_elements(parameter: Parameter) -> int:
     """How many trained parameters a stored tensor holds: a quantised one's scales and what no
     optimiser sees are none, and packed values are counted one by one."""
     tensor, codes = parameter.tensor, parameter.codes
-    if not parameter.counted or tensor.name.endswith(_NOT_COUNTED):
+    if not parameter.counted:
+        return 0
+    name = tensor.name
+    if name[-1:] in _LAST_LETTERS and name.endswith(_NOT_COUNTED):
         return 0
     if codes is None:
         return tensor.elements

@@ -7,10 +7,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, TextIO
 
 from modeldiff.cli.colour import ColourDepth, Painted, choose_depth, paint
 from modeldiff.errors import ResultError
+from modeldiff.processes.once import computed_once
 
 _ASCII = {
     "×": "x",
@@ -26,6 +28,9 @@ _ASCII = {
     "≥": ">=",
     "≤": "<=",
 }
+
+_BLOCK = 1_000
+"""So many lines are written at once."""
 
 
 class Terminal:
@@ -43,22 +48,32 @@ class Terminal:
         """Columns to fit into; None where output is no terminal, and so has no width."""
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
-    @property
+    @computed_once
     def colours(self) -> ColourDepth:
         """What colours output can show."""
         return choose_depth(os.environ, is_terminal=sys.stdout.isatty())
 
-    def painted(self, parts: Iterable[Painted]) -> None:
-        """A line of parts, each on its own ground where colours can be shown."""
-        if not self.quiet:
-            depth = self.colours
-            line = "".join(paint(printable(part.text), part.ground, depth) for part in parts)
-            _write(sys.stdout, f"{line if depth != 'none' else line.rstrip()}\n")
+    def painted(self, lines: Iterable[Iterable[Painted]]) -> None:
+        """Lines of parts, each on its own ground where colours can be shown."""
+        depth = self.colours
+        made = (
+            "".join([paint(printable(part.text), part.ground, depth) for part in parts])
+            for parts in lines
+        )
+        self._write_lines(made if depth != "none" else (line.rstrip() for line in made))
 
     def line(self, text: str = "") -> None:
         """A line of what was asked for."""
-        if not self.quiet:
-            _write(sys.stdout, f"{printable(text)}\n")
+        self.lines((text,))
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Lines of what was asked for: of a table there may be hundreds of thousands."""
+        self._write_lines(map(printable, texts))
+
+    def _write_lines(self, lines: Iterable[str]) -> None:
+        own = iter(lines) if not self.quiet else iter(())
+        while block := list(islice(own, _BLOCK)):
+            _write(sys.stdout, "\n".join([*block, ""]))
 
     def heading(self, text: str) -> None:
         """A line in bold, where that can be shown."""

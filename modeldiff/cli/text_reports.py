@@ -364,8 +364,7 @@ def _table(
 ) -> None:
     """A table as wide as the terminal allows, or ``at_most`` so wide where there is none."""
     width = terminal.width or at_most
-    for line in table_lines(headers, rows, right=right, spare=spare, width=width):
-        terminal.line(line)
+    terminal.lines(table_lines(headers, rows, right=right, spare=spare, width=width))
 
 
 def _name(pair: Pair) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from modeldiff.architectures import Place
-from modeldiff.architectures.config.parameter_counts import part_of
+from modeldiff.architectures.config.parameter_counts import part_of_component
 from modeldiff.changes import Cell, Change, ChangeTable, Statistics, merge_statistics
 from modeldiff.changes.statistics.histogram import histogram_quantile
 from modeldiff.changes.statistics.merge_cache import merged
@@ -89,6 +89,8 @@ class Evidence:
         self.moved = [c for c in self.compared if is_moved(c)]
         self.equal = [c for c in self.compared if is_equal(c)]
         self._of_kinds: dict[tuple[TensorKind, ...], Sequence[Change]] = {}
+        self._wholes: dict[tuple[int, ...], tuple[Sequence[Statistics], Statistics]] = {}
+        """By the identities of the parts, which are kept so that these stay theirs."""
 
     @property
     def elements(self) -> int:
@@ -129,7 +131,9 @@ class Evidence:
             place = change.pair.place
             cells.setdefault((place.layer, place.column), []).append(change)
         for cell, own in cells.items():
-            if len(own) == len(self.changes.cell(*cell)):
+            if len(own) == 1 and own[0].statistics is not None:
+                statistics: Statistics | None = own[0].statistics
+            elif len(own) == len(self.changes.cell(*cell)):
                 statistics = self.changes.merged("cell")[cell]
             else:
                 statistics = merged([c.statistics for c in own if c.statistics])
@@ -138,7 +142,14 @@ class Evidence:
 
     def _merged(self, rows: Iterable[Change]) -> Statistics | None:
         parts = [statistics for _, statistics in self.merged_cells(rows)]
-        return merge_statistics(parts) if parts else None
+        if not parts:
+            return None
+        # What moved, what of it are matrices, and what is not explained are mostly the same rows.
+        key = tuple(map(id, parts))
+        known = self._wholes.get(key)
+        if known is None:
+            known = self._wholes[key] = parts, merge_statistics(parts)
+        return known[1]
 
     @computed_once
     def moved_matrices(self) -> Statistics | None:
@@ -226,7 +237,7 @@ def kind_of(change: Change) -> TensorKind:
 # A mixture of experts has tens of thousands of rows, and some twenty components.
 @lru_cache(maxsize=4096)
 def _kind_at(component: str, outside: bool, is_vector: bool) -> TensorKind:
-    part = part_of(Place(None if outside else 0, component))
+    part = part_of_component(component, outside=outside)
     if part == "norms":
         return "norms"
     if is_vector:

@@ -65,14 +65,18 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
 
 def part_of(place: Place) -> str:
     """Which of ``PARTS`` a place belongs to, by the words of its component."""
-    component = place.component
+    return part_of_component(place.component, outside=place.layer is None)
+
+
+def part_of_component(component: str, *, outside: bool) -> str:
+    """As ``part_of``, of a component in layers or ``outside`` of them."""
     name = component.lower()
     if component in NORMS or "norm" in name:
         return "norms"
     words = name.replace("_", ".").split(".")
     if "ln" in words:
         return "norms"
-    if place.layer is None:
+    if outside:
         if component.startswith(_HEADS):
             return "head"
         return "embedding" if "emb" in name or words[-1] in ("wte", "wpe") else "other"

@@ -53,6 +53,10 @@ def _identity(spec: ModelSpec) -> Iterator[Fact]:
     yield Fact("family", "Family", name, spec.title, source)
 
 
+_MOST_TOWERS = 24
+"""So many towers are told one by one: no known model has half as many, made-up names thousands."""
+
+
 def _sizes(spec: ModelSpec) -> Iterator[Fact]:
     dimensions = spec.dimensions
     yield from _number("layers", "Layers", dimensions.layers)
@@ -75,8 +79,10 @@ def _towers(spec: ModelSpec) -> Iterator[Fact]:
     if layers:
         texts = [
             f"{tower}: {len(numbers):,} layers, {short_count(elements[tower])} parameters"
-            for tower, numbers in sorted(layers.items())
+            for tower, numbers in sorted(layers.items())[:_MOST_TOWERS]
         ]
+        if len(layers) > len(texts):
+            texts.append(f"and {len(layers) - len(texts):,} more")
         value = ", ".join(f"{tower} {len(numbers)}" for tower, numbers in sorted(layers.items()))
         yield Fact("towers", "Other towers", value, "; ".join(texts), "tensors")
 

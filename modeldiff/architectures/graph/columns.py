@@ -60,7 +60,12 @@ def outside_rank(component: str) -> Key:
 def is_before_layers(component: str) -> bool:
     """Whether a component outside the layers comes before them: embeddings and what leads data in
     by its words; anything else that is not known is taken to come after."""
-    return outside_rank(component) < (_MIDDLE,)
+    return stands_before(outside_rank(component))
+
+
+def stands_before(rank: Key) -> bool:
+    """As ``is_before_layers``, of what is known by its ``outside_rank``."""
+    return rank < (_MIDDLE,)
 
 
 def merge_columns(base: Sequence[str], target: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from modeldiff.architectures.graph.columns import (
     is_before_layers,
     layer_rank,
     outside_rank,
+    stands_before,
 )
 from modeldiff.architectures.place import Place
 
@@ -62,12 +63,12 @@ class DataOrder:
 
         def rank(column: _Column) -> tuple[int, int, Key, int, int]:
             tower, component, parameter, inside = column
-            place = columns[column]
-            segment = self.segment(place)
+            key = layer_rank(component) if inside else outside_rank(component)
+            segment: Segment = "layers" if inside else "before" if stands_before(key) else "after"
             return (
-                self._tower(place, segment),
+                self._tower(tower, segment),
                 _SEGMENTS.index(segment),
-                layer_rank(component) if inside else outside_rank(component),
+                key,
                 appearance[tower, component, inside],
                 _PARAMETERS.index(parameter) if parameter in _PARAMETERS else len(_PARAMETERS),
             )
@@ -106,9 +107,9 @@ class DataOrder:
         """Whether it stands after all layers, and leads into none."""
         return self.segment(place) == "after" and place.tower in ("", self.main, *_GOES_ON)
 
-    def _tower(self, place: Place, segment: Segment) -> int:
-        if place.tower or not self.main:
-            return self._towers[place.tower]
+    def _tower(self, tower: str, segment: Segment) -> int:
+        if tower or not self.main:
+            return self._towers[tower]
         return -1 if segment == "before" else len(self._towers)
 
 

@@ -10,10 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.config.shapes import oriented
 from modeldiff.architectures.place import Parameter, ParameterRole
+from modeldiff.processes.made_quickly import made_quickly
 
 _NUMBERS = re.compile(r"([0-9]+|\*)")
 
@@ -24,7 +26,8 @@ StackColumn = tuple[str, str, str]
 """Tower, component and parameter."""
 
 
-@dataclass(frozen=True)
+@made_quickly
+@dataclass(frozen=True, slots=True)
 class Printed:
     """A stored tensor as one prints it, or ``count`` experts' tensors that are alike.
 
@@ -77,13 +80,24 @@ class Stack:
 def read_stack(architecture: Architecture) -> Stack:
     """Sort every tensor of an architecture into its layer and column. One pass over all names."""
     groups: dict[LayerKey | None, dict[StackColumn, list[Parameter]]] = {}
-    types: Counter[str] = Counter()
+    shapes: Counter[tuple[str, tuple[int, ...]]] = Counter()
     for parameter in architecture.parameters:
-        types[parameter.tensor.dtype] += parameter.tensor.elements
-        place = parameter.place
-        key = None if place.layer is None else (place.tower, place.layer)
-        column = (place.tower, place.component, place.parameter)
-        groups.setdefault(key, {}).setdefault(column, []).append(parameter)
+        tensor, place = parameter.tensor, parameter.place
+        shapes[tensor.dtype, tensor.shape] += 1
+        tower, layer = place.tower, place.layer
+        key = None if layer is None else (tower, layer)
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = {}
+        column = (tower, place.component, place.parameter)
+        members = group.get(column)
+        if members is None:
+            group[column] = [parameter]
+        else:
+            members.append(parameter)
+    types: Counter[str] = Counter()
+    for (dtype, shape), count in shapes.items():
+        types[dtype] += prod(shape) * count
     outside = groups.pop(None, {})
     layers: dict[LayerKey, Entries] = {}
     kinds: dict[LayerKey, int] = {}

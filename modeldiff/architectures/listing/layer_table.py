@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
+from operator import itemgetter
 from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture
@@ -25,8 +26,10 @@ from modeldiff.architectures.listing.layer_stack import (
     common_name,
     read_stack,
 )
-from modeldiff.architectures.place import Place
+from modeldiff.architectures.place import column_of, node_id
 from modeldiff.architectures.spec import UNKNOWN
+from modeldiff.processes.collector import collector_at_rest
+from modeldiff.processes.made_quickly import made_quickly
 
 RowStatus = Literal[
     "same",
@@ -43,7 +46,8 @@ RowStatus = Literal[
 _NUMBER = re.compile(r"(?<=\.)[0-9]+(?=\.|$)")
 
 
-@dataclass(frozen=True)
+@made_quickly
+@dataclass(frozen=True, slots=True)
 class LayerRow:
     """What both sides store at one column (``Place.column``); None where a side has nothing."""
 
@@ -131,7 +135,8 @@ class LayerTable:
         """The whole of both, layers paired by number and those alike on both sides in one group."""
         before = (group for group in self.outside if group.where == "before")
         after = (group for group in self.outside if group.where == "after")
-        return (*before, *(run for tower in self.towers for run in self._runs(tower)), *after)
+        with collector_at_rest():
+            return (*before, *(run for tower in self.towers for run in self._runs(tower)), *after)
 
     def alike(self, group: LayerGroup) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The layers of base, and of target, that are built as this group's own, those left out."""
@@ -179,14 +184,23 @@ class LayerTable:
     ) -> tuple[LayerRow, ...]:
         """A layer's rows by component and parameter, which is the order of files and printouts;
         their names run on to the layer ``…_to``, which is built alike."""
-        ours, theirs = _run(self.base, base, base_to), _run(self.target, target, target_to)
+        ours = _run(self.base, base, base_to)
+        same = self.base is self.target and (base, base_to) == (target, target_to)
+        theirs = ours if same else _run(self.target, target, target_to)
         pairs = _paired(ours, theirs, by_name=self.by_name)
-        return tuple(row for _, row in sorted(pairs, key=lambda pair: pair[0]))
+        return tuple(row for _, row in sorted(pairs, key=itemgetter(0)))
 
 
 def layer_table(base: Architecture, target: Architecture) -> LayerTable:
     """Read both sides. One pass over all tensors; what is asked of the result is quick."""
-    ours, theirs = read_stack(base), read_stack(target)
+    with collector_at_rest():
+        return _layer_table(base, target)
+
+
+def _layer_table(base: Architecture, target: Architecture) -> LayerTable:
+    ours = read_stack(base)
+    # What has the very same names and shapes is understood once.
+    theirs = ours if target.parameters is base.parameters else read_stack(target)
     by_name = UNKNOWN in (base.family, target.family)
     order = {c: rank for rank, c in enumerate(merge_columns(base.outside, target.outside))}
     groups: dict[bool, list[tuple[int, StackColumn, LayerRow]]] = {True: [], False: []}
@@ -194,7 +208,7 @@ def layer_table(base: Architecture, target: Architecture) -> LayerTable:
         groups[is_before_layers(column[1])].append((order.get(row.column, len(order)), column, row))
     outside = tuple(
         LayerGroup("before" if before else "after", "", (), (), tuple(row for *_, row in rows))
-        for before, rows in ((b, sorted(groups[b], key=lambda each: each[:2])) for b in groups)
+        for before, rows in ((b, sorted(groups[b], key=itemgetter(0, 1))) for b in groups)
         if rows
     )
     return LayerTable(ours, theirs, outside, by_name)
@@ -258,16 +272,17 @@ def _paired(
 ) -> Iterator[tuple[StackColumn, LayerRow]]:
     """Every column of either side once, in no order; where experts differ, kind beside kind."""
     partners = {column: column for column in base if column in target}
-    if by_name:
+    if by_name and len(partners) < min(len(base), len(target)):
         left = {
             _NUMBER.sub("*", each[0].name): column
             for column, each in target.items()
             if column not in partners and each[0].role != "tied"
         }
         for column, each in base.items():
-            partner = left.get(_NUMBER.sub("*", each[0].name))
-            if column not in partners and partner is not None and each[0].role != "tied":
-                partners[column] = partner
+            if column not in partners and each[0].role != "tied":
+                partner = left.get(_NUMBER.sub("*", each[0].name))
+                if partner is not None:
+                    partners[column] = partner
     paired = set(partners.values())
     pairs = [
         (column, each, target.get(partners.get(column, column), ()))
@@ -276,6 +291,6 @@ def _paired(
     pairs += [(column, (), each) for column, each in target.items() if column not in paired]
     for column, ours, theirs in pairs:
         tower, component, parameter = column
-        name = Place(None, component, parameter, tower=tower).column
+        name = column_of(node_id(tower, component), parameter)
         for one, other in zip_longest(ours, theirs):
             yield column, LayerRow(name, one, other)

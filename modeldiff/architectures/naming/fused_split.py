@@ -79,9 +79,10 @@ class Cutter:
             width = shape[-2] if turned else shape[-1]
             self._read[(place.tower, place.layer), place.component] = width
 
-    def concerns(self, component: str) -> bool:
-        """Whether a tensor of this component may be fused: nearly all are told by that alone."""
-        return component in self._fused or "experts" in component
+    def concerns(self, place: Place) -> bool:
+        """Whether a tensor at this place may be fused: nearly all are told by that alone."""
+        component = place.component
+        return component in self._fused or (place.expert is None and "experts" in component)
 
     def cut(self, whole: PlacedSlice) -> tuple[PlacedSlice, ...]:
         """The parts of a tensor, in the order in which they begin; none where it is not fused or

@@ -90,13 +90,15 @@ def _heads(towers: Mapping[str, str]) -> dict[str, str]:
 def _outside(name: str, heads: Mapping[str, str], longest: int) -> Place:
     """A place outside the layers, in the tower whose stack's name it shares: the longest of the
     ``heads``, of which none has more than ``longest`` words."""
-    words = name.split(".", longest)
-    for length in range(min(len(words) - 1, longest), 0, -1):
-        head = ".".join(words[:length])
+    head, dot, _ = name.rpartition(".")
+    if name.count(".") > longest:
+        head = ".".join(name.split(".", longest)[:longest])
+    while dot:
         tower = heads.get(head)
         if tower is not None:
             component, parameter, expert = read_component(name[len(head) + 1 :])
             return Place(None, component, parameter, expert, tower)
+        head, dot, _ = head.rpartition(".")
     component, parameter, expert = read_component(name)
     return Place(None, component, parameter, expert)
 

@@ -8,7 +8,7 @@ module's steps (``merger.mlp.0``, ``classifier.2``) are none, nor are those of e
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
@@ -74,7 +74,7 @@ def layer_starts(names: Sequence[str]) -> list[int]:
     lists = _Lists()
     known = lists.parents
     starts = [NOT_LAYERED] * len(names)
-    open_ones: list[int] = []
+    open_ones: list[tuple[int, list[str]]] = []
     search = _NUMBER.search
     for at, name in enumerate(names):
         first = search(name)
@@ -84,11 +84,14 @@ def layer_starts(names: Sequence[str]) -> list[int]:
         start = first.start()
         if name[:start] in known:
             starts[at] = start
-        else:
-            lists.note(name)
-            open_ones.append(at)
-    for at in open_ones:
-        starts[at] = lists.start_in(names[at])
+            continue
+        parents = lists.note(name)
+        if parents and parents[0] in known:
+            starts[at] = len(parents[0])
+        elif parents:
+            open_ones.append((at, parents))
+    for at, parents in open_ones:
+        starts[at] = next((len(each) for each in parents if each in known), NOT_LAYERED)
     return starts
 
 
@@ -100,19 +103,27 @@ class _Lists:
         self._first: dict[tuple[str, str], str] = {}
         """What follows a number, with what stands before it → the first such number."""
 
-    def note(self, name: str) -> None:
-        """Learn what a name shows. Numbers behind the one that must be the layer show nothing that
-        is ever asked: whatever has them has that one, too."""
-        for start, end in _numbers(name):
+    def note(self, name: str) -> list[str]:
+        """Learn what a name shows, and give what stands before each of its numbers that may be the
+        layer. Numbers behind the one that must be it show nothing that is ever asked: whatever has
+        them has that one, too."""
+        parents: list[str] = []
+        is_long = name.count(".") >= MOST_SEGMENTS
+        for match in islice(_NUMBER.finditer(name), _MOST_NUMBERS):
+            start, end = match.span()
+            if is_long and name.count(".", 0, start + 1) >= MOST_SEGMENTS:
+                return parents
             parent = name[:start]
             if parent in self.parents:
-                return
+                parents.append(parent)
+                return parents
             word = parent[parent.rfind(".") + 1 :]
             if "expert" in word:
-                return
+                return parents
+            parents.append(parent)
             if is_list_word(word):
                 self.parents.add(parent)
-                return
+                return parents
             rest = name[end + 1 :]
             if "." not in rest:
                 continue
@@ -120,17 +131,8 @@ class _Lists:
             alike = self._first.setdefault((parent, _member(rest)), value) != value
             if alike and index_of(rest.partition(".")[0]) is None:
                 self.parents.add(parent)
-                return
-
-    def start_in(self, name: str) -> int:
-        """Where the number of the layer begins, once all names are known."""
-        for start, _ in _numbers(name):
-            parent = name[:start]
-            if "expert" in parent[parent.rfind(".") + 1 :]:
-                break
-            if parent in self.parents:
-                return start
-        return NOT_LAYERED
+                return parents
+        return parents
 
 
 def _member(rest: str) -> str:
@@ -138,13 +140,3 @@ def _member(rest: str) -> str:
     if rest.count(".") < _MOST_COMPARED:
         return rest
     return ".".join(rest.split(".", _MOST_COMPARED)[:_MOST_COMPARED])
-
-
-def _numbers(name: str) -> Iterator[tuple[int, int]]:
-    """Where the numbers that may count a list begin, at their dots, and where they end."""
-    is_long = name.count(".") >= MOST_SEGMENTS
-    for match in islice(_NUMBER.finditer(name), _MOST_NUMBERS):
-        start, end = match.span()
-        if is_long and name.count(".", 0, start + 1) >= MOST_SEGMENTS:
-            return
-        yield start, end

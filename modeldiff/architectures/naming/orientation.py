@@ -66,6 +66,11 @@ class Orientation:
             kind for kind, turned in votes if turned != kind[2] and not votes[kind, kind[2]]
         }
 
+    def concerns(self, component: str) -> bool:
+        """Whether a tensor of this component may be stored [in, out]: all others are as they
+        are."""
+        return component in _TELLING or component in self._described
+
     def of(self, one: PlacedSlice) -> tuple[bool, str]:
         """Whether a matrix, or a stack of matrices, is stored [in, out], and what is to be said of
         how this is known: nothing but where its neighbours told."""

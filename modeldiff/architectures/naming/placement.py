@@ -34,7 +34,8 @@ _BUFFER_NAMES = frozenset(
         "_extra_state",
     }
 )
-_BUFFER_ENDS = tuple(_BUFFER_NAMES)
+_BUFFER_LETTERS = frozenset(name[-1] for name in _BUFFER_NAMES)
+"""Most names are told by their last letter alone: most parameters are weights."""
 _MASKS = ("attn.bias", "attention.bias")
 """A causal mask is stored as the bias *of the attention*; a trained bias is one of a projection."""
 
@@ -67,8 +68,19 @@ def read_parameters(
     """
     taken: set[Place] = set()
     parameters = []
+    nothing_said = not names.reasons and not quantised.beside
     for reader, whole, plain in _readers(tensors, names, quantised, family, settings):
         place, tensor, codes = whole
+        if nothing_said and codes is None and tensor.recipe is None and reader.takes_as_is(place):
+            # Nearly all tensors whose names no description knows, of which a file may have any
+            # number; and the experts' biases and norms of those that are known.
+            count = len(taken)
+            taken.add(place)
+            if len(taken) > count:
+                role = _role(tensor, plain, quantised)
+                counted = place.parameter != "bias" or not _corrects(place, settings)
+                parameters.append(Parameter(place, tensor, role, False, None, "", counted))
+                continue
         name = tensor.name
         if place in taken:
             place = _free(place, name, taken)
@@ -76,7 +88,7 @@ def read_parameters(
         role = _role(tensor, plain, quantised)
         parts: tuple[PlacedSlice, ...] = ()
         why_whole = ""
-        if role != "buffer" and reader.cutter.concerns(place.component):
+        if role != "buffer" and reader.cutter.concerns(place):
             parts = reader.cutter.cut(whole)
             if not parts or any(part.place in taken for part in parts):
                 parts, why_whole = (), reader.cutter.why_whole(whole)
@@ -103,6 +115,15 @@ class _Reader:
     orientation: Orientation
     cutter: Cutter
     rows: RowOrder
+
+    def takes_as_is(self, place: Place) -> bool:
+        """Whether a tensor at this place is one parameter, stored as it is shown."""
+        component = place.component
+        return not (
+            self.orientation.concerns(component)
+            or self.rows.concerns(component)
+            or self.cutter.concerns(place)
+        )
 
 
 def _reader(family: Family | None, settings: Settings, placed: Iterable[PlacedSlice]) -> _Reader:
@@ -218,8 +239,7 @@ def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterR
     name, dtype = tensor.name, tensor.dtype
     if dtype in ("BOOL", "I64"):
         return "buffer"
-    # Most names are told by their end alone: most parameters are weights.
-    if name.endswith(_BUFFER_ENDS) and name.rpartition(".")[2] in _BUFFER_NAMES:
+    if name[-1:] in _BUFFER_LETTERS and name.rpartition(".")[2] in _BUFFER_NAMES:
         return "buffer"
     if "rotary_emb" in name and "rotary_emb" in name.split("."):
         return "buffer"

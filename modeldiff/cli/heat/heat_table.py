@@ -14,13 +14,17 @@ from modeldiff.cli.colour import Painted
 from modeldiff.cli.heat.ramps import Ramps, choose_ramps
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import sentence_lines, shorten_middle
+from modeldiff.drawings.heatmap.cells import MOST_COLUMNS
 from modeldiff.drawings.style.metrics import METRICS, Metric
 from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
 from modeldiff.findings.evidence import kind_of
-from modeldiff.text.formatting import format_number
+from modeldiff.text.formatting import counted, format_number
 
 _PAGE = 120
 """Columns of a table that goes to no terminal."""
+_MOST_CELLS = 200_000
+"""Cells of the grid, with the empty ones: a hundred times a large model's. Made-up names may have
+a layer and a component each, whose grid nobody could print."""
 _MOST_BLOCKS = 2
 """With more blocks of layers than this, colours alone say more than numbers."""
 _CHOICE = tuple(each for each in METRICS if each.key in ("median_pct", "rel_frobenius_pct"))
@@ -60,8 +64,10 @@ def report_heat_table(changes: ChangeTable, terminal: Terminal) -> None:
     if not sheet.layers or all(cell.value is None for cell in sheet.cells.values()):
         return
     terminal.heading(f"{sheet.metric.label} in %, layer by layer")
-    for parts in sheet.lines():
-        terminal.painted(parts)
+    terminal.painted(sheet.lines())
+    if sheet.left_out:
+        more = counted(sheet.left_out, "more component")
+        terminal.line(f"… and {more}, listed above over all layers; --json lists every tensor.")
     marks = {cell.text[:1] for cell in sheet.cells.values()}
     meanings = [f"{sign} {words}" for sign, words in _MEANINGS.items() if sign in marks]
     if meanings:
@@ -89,8 +95,11 @@ class _Sheet:
         }
         self.layers = sorted({layer for layer, _ in self.cells if layer is not None})
         layered = {column for layer, column in self.cells if layer is not None}
-        self._columns = [column for column in changes.columns if column in layered]
-        self._outside = [c for c in changes.columns if (None, c) in self.cells]
+        columns = [column for column in changes.columns if column in layered]
+        self._columns = columns[: _MOST_CELLS // max(len(self.layers), 1)]
+        outside = [c for c in changes.columns if (None, c) in self.cells]
+        self._outside = outside[:MOST_COLUMNS]
+        self.left_out = len({*columns, *outside} - {*self._columns, *self._outside})
         names = [*self._columns, *self._outside, "layer"]
         self._names = max(map(len, names))
         if terminal.width is not None:

@@ -7,16 +7,23 @@ added, nothing averaged.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from itertools import chain
-from typing import Literal
+from itertools import chain, islice
+from typing import Literal, Self
 
 from modeldiff.architectures import Architecture, Place
 from modeldiff.architectures.config.parameter_counts import part_of
 from modeldiff.architectures.place import LayerNumbers
 from modeldiff.changes import Change, ChangeTable, Pair, Statistics
 from modeldiff.changes.statistics.merge_cache import merged
+
+MOST_CELLS = 8_000
+"""Cells that a picture may have: more could not be told apart."""
+MOST_COLUMNS = 1_000
+"""Components that a picture may have. No known model has half as many; made-up names can be a
+component each, and a page of all of them would be a hundred megabytes."""
 
 CellRegion = Literal["above", "grid", "below", "layer", "column"]
 """Where a cell stands: outside the layers before or after them, in the grid, or in its margin as a
@@ -61,20 +68,35 @@ class GatheredCell:
         return self.rows[0].pair.place.layers is not None
 
 
+class GatheredCells(tuple[GatheredCell, ...]):
+    """Cells as ``gather_cells`` gives them; ``left_out`` is how many columns are not among them."""
+
+    left_out: int
+
+    def __new__(cls, cells: Iterable[GatheredCell] = (), left_out: int = 0) -> Self:
+        made = super().__new__(cls, cells)
+        made.left_out = left_out
+        return made
+
+
 def gather_cells(
-    table: ChangeTable, *architectures: Architecture, experts: str = ""
-) -> tuple[GatheredCell, ...]:
+    table: ChangeTable, *architectures: Architecture, experts: str = "", all_columns: bool = False
+) -> GatheredCells:
     """The cells layer by layer, those outside the layers first, and the margins last.
 
     Within a layer they stand in the order of data. ``architectures`` are base's and target's, by
     which columns belong to sublayers; without them each goes by what its name has in front.
     ``experts`` names a column whose experts are to be cells of their own; then there are only
-    these, and their margins.
+    these, and their margins. Of more columns than a picture may have, and of columns of more cells,
+    those that come first are there, unless ``all_columns`` are asked for.
     """
+    trained = _drawn_columns(table, architectures)
+    drawn = trained if all_columns or experts else _first_columns(table, trained)
     groups: dict[str, str] = {}
-    for architecture in reversed(architectures):
-        groups |= _groups(architecture)
-    drawn = _drawn_columns(table, architectures)
+    # Where names are no model's there is no graph that would be worth the while.
+    if all_columns or len(drawn) == len(trained):
+        for architecture in reversed(architectures):
+            groups |= _groups(architecture)
     rank = {column: number for number, column in enumerate(table.columns)}
     shown = [cell for cell in table.cells if cell[1] in drawn and experts in ("", cell[1])]
     shown.sort(key=lambda cell: (-1 if cell[0] is None else cell[0], rank[cell[1]]))
@@ -95,7 +117,19 @@ def gather_cells(
         else:
             statistics = table.merged("cell")[layer, column]
             cells.append(GatheredCell(layer, column, None, *alike, rows, statistics))
-    return (*cells, *_margins(cells, experts))
+    return GatheredCells((*cells, *_margins(cells, experts)), len(trained) - len(drawn))
+
+
+def _first_columns(table: ChangeTable, columns: Set[str]) -> Set[str]:
+    """Those of the ``columns`` that come first, as many as a picture has room for."""
+    counts = Counter(column for _, column in table.cells)
+    first: set[str] = set()
+    room = MOST_CELLS
+    for column in islice((each for each in table.columns if each in columns), MOST_COLUMNS):
+        if counts[column] <= room:
+            room -= counts[column]
+            first.add(column)
+    return columns if len(first) == len(columns) else first
 
 
 def _one_an_expert(

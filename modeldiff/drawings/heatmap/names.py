@@ -12,9 +12,10 @@ _MOST = 24
 
 def short_names(columns: Sequence[str]) -> dict[str, str]:
     """The last parts of each name that tell it from the others, abbreviated."""
+    known = set(columns)
     # A parameter's own name says nothing without the component that it belongs to.
     depth = {
-        name: 2 if name.endswith(".bias") or name.rpartition(".")[0] in columns else 1
+        name: 2 if name.endswith(".bias") or name.rpartition(".")[0] in known else 1
         for name in columns
     }
     while True:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from modeldiff.drawings.heatmap.cells import GatheredCell
+from modeldiff.drawings.heatmap.cells import GatheredCell, GatheredCells
 from modeldiff.drawings.heatmap.colour_scales import ColourScales, choose_colour_scales
 from modeldiff.drawings.heatmap.faces import Face, faces, marks_of
 from modeldiff.drawings.heatmap.lines import Lines, arrange_lines
 from modeldiff.drawings.heatmap.options import HeatmapOptions
 from modeldiff.drawings.heatmap.readings import Reading, heatmap_alt, in_picture, read_cells
 from modeldiff.drawings.style.metrics import Metric
+from modeldiff.text.formatting import counted
 
 _DEFAULT = HeatmapOptions()
 
@@ -21,11 +22,12 @@ _DEFAULT = HeatmapOptions()
 @dataclass(frozen=True)
 class Heatmap:
     """The readings of all cells and margins (of cells gathered with the same ``options.experts``),
-    and all that follows from them."""
+    and all that follows from them. ``left_out`` components have no cells, as there are too many."""
 
     readings: tuple[Reading, ...]
     metric: Metric
     options: HeatmapOptions = _DEFAULT
+    left_out: int = 0
 
     @classmethod
     def of_cells(
@@ -35,7 +37,8 @@ class Heatmap:
         options: HeatmapOptions = _DEFAULT,
     ) -> Heatmap:
         """The heatmap of gathered cells."""
-        return cls(read_cells(cells, metric), metric, options)
+        left_out = cells.left_out if isinstance(cells, GatheredCells) else 0
+        return cls(read_cells(cells, metric), metric, options, left_out)
 
     @cached_property
     def scales(self) -> ColourScales:
@@ -63,10 +66,22 @@ class Heatmap:
         """One sentence with the picture's facts, for who does not see it."""
         return heatmap_alt(self.readings, self.metric)
 
+    @property
+    def not_drawn(self) -> str:
+        """How many components have no cells, in a sentence; empty where all have."""
+        if not self.left_out:
+            return ""
+        return (
+            f"{counted(self.left_out, 'more component')} "
+            f"{'is' if self.left_out == 1 else 'are'} not drawn: the result's downloads and"
+            " modeldiff diff --top have all of them."
+        )
+
     @cached_property
     def guide(self) -> str:
-        """How the colours are to be read, in sentences for below the picture."""
-        guide = self.scales.guide()
+        """How the colours are to be read, and what is not drawn, in sentences for below the
+        picture."""
+        guide = " ".join(filter(None, (self.not_drawn, self.scales.guide())))
         moved = [one for one in self.readings if in_picture(one) and one.moved]
         known = [one for one in moved if one.value is not None and one.resolution]
         below = [one for one in known if (one.value or 0.0) < (one.resolution or 0.0)]

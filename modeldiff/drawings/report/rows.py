@@ -90,7 +90,7 @@ class ReportRows:
 
 def read_rows(changes: ChangeTable, *architectures: Architecture) -> ReportRows:
     """All rows: the margins first, then the cells in the order in which data passes."""
-    cells = gather_cells(changes, *architectures)
+    cells = gather_cells(changes, *architectures, all_columns=True)
     heatmaps = [Heatmap.of_cells(cells, metric) for metric in METRICS]
     readings = heatmaps[0].readings
     shown = tuple(h for h in heatmaps if any(one.value is not None for one in h.readings))

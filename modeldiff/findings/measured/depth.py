@@ -52,6 +52,8 @@ class Profile:
     def without(self, layers: Iterable[int]) -> Profile:
         """The same without some layers."""
         out = set(layers)
+        if not out:
+            return self
         kept = [
             (layer, value)
             for layer, value in zip(self.layers, self.values, strict=True)
@@ -124,10 +126,10 @@ def _describe(profiles: Sequence[Profile], known: KindRows, noun: str) -> Iterat
         yield from _components(profiles, known)
     cells = _outstanding(profiles, _least_step(known))
     yield from _outstanding_words(cells, len(profiles), known, noun)
-    rest = [
-        profile.without(n for cell in cells if cell.profile is profile for n in cell.layers)
-        for profile in profiles
-    ]
+    out: dict[int, set[int]] = {}
+    for cell in cells:
+        out.setdefault(id(cell.profile), set()).update(cell.layers)
+    rest = [profile.without(out.get(id(profile), ())) for profile in profiles]
     long = [profile for profile in rest if len(profile.layers) >= _LEAST_LAYERS]
     if not long:
         return
@@ -250,16 +252,11 @@ def _profiles(evidence: Evidence, known: KindRows) -> list[Profile]:
 
 def _over_thirds(profiles: Sequence[Profile], known: KindRows) -> str:
     """The typical change of these components in early, middle and late layers."""
-    layers = sorted({layer for profile in profiles for layer in profile.layers})
-    values = {
-        layer: [
-            value
-            for profile in profiles
-            for own, value in zip(profile.layers, profile.values, strict=True)
-            if own == layer
-        ]
-        for layer in layers
-    }
+    values: dict[int, list[float]] = {}
+    for profile in profiles:
+        for layer, value in zip(profile.layers, profile.values, strict=True):
+            values.setdefault(layer, []).append(value)
+    layers = sorted(values)
     parts = [layers[start:stop] for start, stop in _cut(len(layers))]
     each = ", ".join(
         f"{format_pct(median(v for layer in part for v in values[layer]))} in {format_layers(part)}"

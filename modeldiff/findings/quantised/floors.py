@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from modeldiff.changes import Change
 from modeldiff.findings.quantised.grids import grid_floor
@@ -54,6 +55,7 @@ the nearest value that the type has. Relative Frobenius is the better floor: the
 to values near zero."""
 
 
+@lru_cache(maxsize=256)
 def type_floor(stored: str) -> TypeFloor | None:
     """The floor of a stored type by its name; None for one that loses nothing, or has none."""
     named = FLOORS.get(stored.partition("-g")[0])

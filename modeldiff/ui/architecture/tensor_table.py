@@ -30,6 +30,8 @@ _COLUMNS = (
     "target_name",
 )
 _OUTSIDE = "outside the layers"
+_MOST_ROWS = 10_000
+"""More are megabytes for the browser, and nobody reads them one by one."""
 
 
 def tensor_table(comparison: Comparison, state: DiffState) -> None:
@@ -64,7 +66,8 @@ def tensor_table(comparison: Comparison, state: DiffState) -> None:
         names = (frame[name].fillna("") for name in ("component", "base_name", "target_name"))
         hits = (name.str.contains(words.strip(), case=False, regex=False) for name in names)
         frame = frame[functools.reduce(operator.or_, hits)]
-    show_changes(frame, columns=_COLUMNS, alt="Tensors of both models by place", height=520)
+    shown = frame.head(_MOST_ROWS)
+    show_changes(shown, columns=_COLUMNS, alt="Tensors of both models by place", height=520)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "These rows as CSV",
@@ -75,5 +78,8 @@ def tensor_table(comparison: Comparison, state: DiffState) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-        copy_changes(frame, columns=_COLUMNS, key="copy_tensors")
-        st.caption(f"{len(frame):,} of {len(changes):,} tensors")
+        copy_changes(shown, columns=_COLUMNS, key="copy_tensors")
+        text = f"{len(frame):,} of {len(changes):,} tensors"
+        if len(shown) < len(frame):
+            text += f"; the first {len(shown):,} are shown, the download has all"
+        st.caption(text)

@@ -10,6 +10,7 @@ import streamlit as st
 from modeldiff.changes import Cell, ChangeTable
 from modeldiff.comparison import Comparison
 from modeldiff.drawings import METRICS, Metric
+from modeldiff.drawings.heatmap.cells import MOST_CELLS
 from modeldiff.model import Model
 from modeldiff.ui.session.layer_playback import beat, start_play, stop_play
 from modeldiff.ui.session.url_state import View, change_view
@@ -94,12 +95,20 @@ def choose_cell(cell: Cell | None) -> None:
 
 
 def choose_from_list(changes: ChangeTable, cell: Cell | None) -> None:
-    """The table's cells as a list to type into: the heatmap for those without a mouse."""
-    cells = changes.cells
-    st.session_state[_CELL] = cell if cell in cells else None
+    """The table's cells as a list to type into: the heatmap for those without a mouse. Of more
+    than a picture may have it has the first, and the chosen one."""
+    there = cell is not None and bool(changes.cell(*cell))
+    cells = changes.cells[:MOST_CELLS]
+    if there and cell is not None and cell not in cells:
+        cells = (*cells, cell)
+    st.session_state[_CELL] = cell if there else None
+    left_out = len(changes.cells) - len(cells)
     st.selectbox(
         "Cell",
         cells,
+        help=f"{left_out:,} more are not in this list; the result's downloads have all of them."
+        if left_out
+        else None,
         index=None,
         key=_CELL,
         format_func=lambda cell: cell_name(cell, changes),

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import streamlit as st
 
 from modeldiff.drawings import Heatmap, HeatmapOptions, Metric
+from modeldiff.drawings.heatmap.cells import MOST_CELLS
 from modeldiff.drawings.heatmap.colour_scales import MATRIX_SCALE
 from modeldiff.drawings.heatmap.options import Sharing
 from modeldiff.ui.session.url_state import change_view
@@ -36,8 +37,6 @@ _SWITCHES: Mapping[str, tuple[str, tuple[str, str], str]] = {
 _TOPS = ("Matrices to", "Norms and biases to")
 _CEILINGS = (1.0, 2.0, 3.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 80.0, 141.0)
 _LARGEST_TOP = 1e6
-_MOST_EXPERTS = 8_000
-"""Cells that a picture of experts may have: more could not be told apart."""
 
 
 def chosen_options(columns: Mapping[str, int]) -> HeatmapOptions:
@@ -49,7 +48,7 @@ def chosen_options(columns: Mapping[str, int]) -> HeatmapOptions:
         scale=scale if scale in get_args(Sharing) else "kind",  # type: ignore[arg-type]
         log=parameters.get("log") == "1",
         by_change=parameters.get("order") == "1",
-        experts=experts if 0 < columns.get(experts, 0) <= _MOST_EXPERTS else "",
+        experts=experts if 0 < columns.get(experts, 0) <= MOST_CELLS else "",
         tops=_tops(parameters.get("top", "")),
     )
 
@@ -85,7 +84,7 @@ def choose_picture(
             _switch(name, label, (without, with_it), says, on=chosen[name])
         if metric.rises and metric.unit and options.scale in ("kind", "one"):
             _choose_tops(options)
-        drawable = [column for column, cells in columns.items() if cells <= _MOST_EXPERTS]
+        drawable = [column for column, cells in columns.items() if cells <= MOST_CELLS]
         if drawable:
             _choose_experts(options, drawable)
 

@@ -50,6 +50,8 @@ def small_heatmap(
             on_choose=on_choose or _nowhere,
             leads_to="" if on_choose is not None else "heatmap",
         )
+        if picture.heatmap.left_out:
+            st.caption(picture.heatmap.not_drawn)
 
 
 def _nowhere(_: ChosenCell | None) -> None:
