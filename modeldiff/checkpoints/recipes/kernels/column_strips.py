@@ -163,7 +163,7 @@ def _make_strip(bits: int, by_outputs: bool, rounding: int) -> Callable[..., Any
     return strip
 
 
-def _by_rounding(bits: int, *, by_outputs: bool) -> Callable[..., Any]:
+def _by_rounding(bits, by_outputs):
     f32, f16, bf16 = (
         _make_strip(bits, by_outputs, rounding) for rounding in (AS_F32, AS_F16, AS_BF16)
     )
@@ -179,8 +179,8 @@ def _by_rounding(bits: int, *, by_outputs: bool) -> Callable[..., Any]:
     return strip
 
 
-_two, _three, _four, _eight = (_by_rounding(bits, by_outputs=False) for bits in (2, 3, 4, 8))
-_awq = _by_rounding(4, by_outputs=True)
+_two, _three, _four, _eight = (_by_rounding(bits, False) for bits in (2, 3, 4, 8))
+_awq = _by_rounding(4, True)
 
 
 @inlined_exactly
