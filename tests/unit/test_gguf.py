@@ -350,6 +350,38 @@ class TestConversions:
             )
             np.testing.assert_array_equal(values_of(checkpoint, tensor_), wanted[expert])
 
+    @pytest.mark.parametrize("kind", ["F32", "F16", "Q8_0"])
+    def test_keys_and_values_of_latent_attention_are_one_matrix_again(
+        self, tmp_path: Path, kind: str
+    ) -> None:
+        heads, key, value, latent = 4, 32, 64, 96
+        whole = np.random.default_rng(3).normal(0, 1, (heads * (key + value), latent))
+        per_head = whole.astype(np.float32).reshape(heads, key + value, latent)
+        keys = np.ascontiguousarray(per_head[:, :key].transpose(0, 2, 1))  # as the converter does
+        values = np.ascontiguousarray(per_head[:, key:])
+        stored = {"blk.0.attn_k_b.weight": keys, "blk.0.attn_v_b.weight": values}
+        checkpoint = one_layer(tmp_path, "deepseek2", stored, kind)
+        (tensor,) = checkpoint.tensors
+        assert tensor.name == "model.layers.0.self_attn.kv_b_proj.weight"
+        assert tensor.shape == whole.shape
+        type_ = gguf.GGMLQuantizationType[kind]
+        keys, values = (
+            gguf.quants.dequantize(gguf.quants.quantize(part, type_), type_)
+            for part in (keys, values)
+        )
+        wanted = np.concatenate([keys.transpose(0, 2, 1), values], axis=1).reshape(whole.shape)
+        np.testing.assert_array_equal(values_of(checkpoint, tensor), wanted)
+        (parameter,) = understand(checkpoint).parameters
+        assert parameter.place.component == "self_attn.kv_b_proj"
+
+    def test_keys_that_do_not_fit_their_values_stay_apart(self, tmp_path: Path) -> None:
+        stored = {
+            "blk.0.attn_k_b.weight": numbered(2, 64, 32),
+            "blk.0.attn_v_b.weight": numbered(2, 32, 96),
+        }
+        checkpoint = one_layer(tmp_path, "deepseek2", stored)
+        assert [tensor.shape for tensor in checkpoint.tensors] == [(2, 64, 32), (2, 32, 96)]
+
     @pytest.mark.parametrize(("architecture", "groups"), [("falcon", 2), ("gptneox", 2)])
     def test_sorted_queries_keys_and_values_stand_by_group_again(
         self, tmp_path: Path, architecture: str, groups: int

@@ -13,6 +13,7 @@ from modeldiff.changes.kernels.bins import (
     ALL_KEPT,
     BF16,
     BLOCK,
+    F16,
     F32,
     KEYS32,
     LEAF,
@@ -37,6 +38,7 @@ from modeldiff.changes.kernels.vector_run import (
     pointer_to,
 )
 from modeldiff.native.numba_types import always_inlined, f32, f64, i64, inlined, u32, u64
+from modeldiff.native.vector_code import has_halves
 
 INFINITY = f32(np.inf)
 TINY = f32(2.0**-90)
@@ -48,36 +50,60 @@ KEEP_ALL = u32(ALL_KEPT)
 
 
 _COMPRESS = can_compress()
-_halves = make_vector_run(16, 16, False, _COMPRESS)
-_halves_kept = make_vector_run(16, 16, True, _COMPRESS)
-_half_word = make_vector_run(16, 32, False, _COMPRESS)
-_half_word_kept = make_vector_run(16, 32, True, _COMPRESS)
-_word_half = make_vector_run(32, 16, False, _COMPRESS)
-_word_half_kept = make_vector_run(32, 16, True, _COMPRESS)
-_words = make_vector_run(32, 32, False, _COMPRESS)
-_words_kept = make_vector_run(32, 32, True, _COMPRESS)
-_equal_halves = make_equal_run(16)
-_equal_words = make_equal_run(32)
+_LOADED = (BF16, F16, F32) if has_halves() else (BF16, F32)
+"""What vector runs take as it is stored; all else is decoded to float32 before."""
+_WIDENS = F16 in _LOADED
+
+
+def _runs(bracket):
+    """The vector run of any two types of ``_LOADED``, by their codes; the new size."""
+    bf16, bf16_f32, f32_bf16, words = (
+        make_vector_run(x, y, bracket, _COMPRESS) for x in (BF16, F32) for y in (BF16, F32)
+    )
+    half = F16 if _WIDENS else F32  # without halves no code is looked for that needs these
+    f16, f16_bf16, f16_f32, bf16_f16, f32_f16 = (
+        make_vector_run(x, y, bracket, _COMPRESS)
+        for x, y in ((half, half), (half, BF16), (half, F32), (BF16, half), (F32, half))
+    )
+
+    @always_inlined
+    def run(x_code, y_code, x, y, out, previous, tables, sums, kept, masks, low, width, size):
+        if _WIDENS and x_code == F16:
+            if y_code == F16:
+                return f16(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+            if y_code == BF16:
+                return f16_bf16(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+            return f16_f32(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+        if _WIDENS and y_code == F16:
+            if x_code == BF16:
+                return bf16_f16(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+            return f32_f16(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+        if x_code == BF16:
+            if y_code == BF16:
+                return bf16(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+            return bf16_f32(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+        if y_code == BF16:
+            return f32_bf16(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+        return words(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+
+    return run
+
+
+_run, _run_kept = _runs(bracket=False), _runs(bracket=True)
+_equal_bf16, _equal_f32 = make_equal_run(BF16), make_equal_run(F32)
+_equal_f16 = make_equal_run(F16) if _WIDENS else _equal_f32
 
 
 @always_inlined
 def _vector_run(x_code, y_code, x, y, out, previous, tables, sums, kept, masks, low, width, size):
-    """The vector run for these types; the new size. Sides that are no bfloat16 are float32."""
+    """The vector run for these types; the new size. Sides that are not loaded are float32."""
     if width == 0 or width == KEEP_ALL:
-        if x_code == BF16:
-            if y_code == BF16:
-                return _halves(x, y, out, previous, tables, sums, kept, masks, low, width, size)
-            return _half_word(x, y, out, previous, tables, sums, kept, masks, low, width, size)
-        if y_code == BF16:
-            return _word_half(x, y, out, previous, tables, sums, kept, masks, low, width, size)
-        return _words(x, y, out, previous, tables, sums, kept, masks, low, width, size)
-    if x_code == BF16:
-        if y_code == BF16:
-            return _halves_kept(x, y, out, previous, tables, sums, kept, masks, low, width, size)
-        return _half_word_kept(x, y, out, previous, tables, sums, kept, masks, low, width, size)
-    if y_code == BF16:
-        return _word_half_kept(x, y, out, previous, tables, sums, kept, masks, low, width, size)
-    return _words_kept(x, y, out, previous, tables, sums, kept, masks, low, width, size)
+        return _run(
+            x_code, y_code, x, y, out, previous, tables, sums, kept, masks, low, width, size
+        )
+    return _run_kept(
+        x_code, y_code, x, y, out, previous, tables, sums, kept, masks, low, width, size
+    )
 
 
 @inlined
@@ -150,11 +176,12 @@ def _add_run(sums, leaf, counts):
 def _add_equal_run(code, x, y, sums, leaf, counts):
     """Adds a run of which both sides are the same bits; False where they are not, or where it
     needs care. Equal values have no change, so that one sum says all."""
-    equal = (
-        _equal_halves(x, y, address_of(sums))
-        if code == BF16
-        else _equal_words(x, y, address_of(sums))
-    )
+    if code == BF16:
+        equal = _equal_bf16(x, y, address_of(sums))
+    elif _WIDENS and code == F16:
+        equal = _equal_f16(x, y, address_of(sums))
+    else:
+        equal = _equal_f32(x, y, address_of(sums))
     if not equal:
         return False
     squared = sums.view(f32)[BASE_SQUARED]
@@ -200,7 +227,7 @@ def _count(out, tables):
 def _place(raw, code, start, decoded):
     """Where a vector run finds a side's elements from ``start`` on: where they are stored, or where
     they were decoded to."""
-    if code == BF16:
+    if code == BF16 or (_WIDENS and code == F16):
         return address_of(raw) + 2 * start
     if code == F32:
         return address_of(raw) + 4 * start
@@ -235,7 +262,7 @@ def measure_elements(
     for i in range(RUN):
         fillers[i] = u32(NOT_COUNTED | u32(u32(i & 63) << u32(16)))
     bracketed = width != 0 and width != KEEP_ALL
-    alike = a_code == b_code and a_code in (BF16, F32)
+    alike = a_code == b_code and a_code in _LOADED
     # Counted next; the fillers' own counts nobody reads.
     previous = fillers
     turn = 0
@@ -257,9 +284,9 @@ def measure_elements(
                     out[i] = fillers[i]
             continue
         if m == RUN:
-            if a_code != BF16 and a_code != F32:
+            if a_code not in _LOADED:
                 decode(a, a_code, a_table, start, m, x)
-            if b_code != BF16 and b_code != F32:
+            if b_code not in _LOADED:
                 decode(b, b_code, b_table, start, m, y)
             more = _vector_run(
                 a_code,

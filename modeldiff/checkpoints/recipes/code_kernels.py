@@ -30,8 +30,7 @@ CODE_KERNELS = KernelLibrary(
     (Path(__file__).parent / "kernels",),
     "modeldiff.checkpoints.recipes.kernels.codes",
     {
-        "turn_words": "raw i64 i64 i64 raw raw",
-        "outputs_of_words": "raw i64 i64 i64 raw",
+        "decode_columns": "i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64 i64",
         "decode_by_block": "raw i64 i64 i64 i64 i64 i64 i64 i64 raw raw raw i64 raw raw",
         "decode_by_column": "raw i64 i64 i64 i64 i64 raw i64 raw raw i64 raw raw",
         "decode_affine": "raw i64 i64 i64 i64 i64 raw raw i64 raw raw",

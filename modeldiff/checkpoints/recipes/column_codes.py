@@ -1,7 +1,8 @@
 """Codes stored with what goes in as rows, as GPTQ and AWQ do, decoded as [out, in].
 
-A run of outputs is a panel of columns in the file. It is read and turned once, and kept while the
-values of its rows are asked for: so a file is read once, and memory holds a few panels.
+A run of outputs is a panel of columns in the file. It is read once, and kept while the values of
+its rows are asked for: so a file is read once, and memory holds a few panels. How values are made
+and turned says ``kernels.column_strips``.
 """
 
 from __future__ import annotations
@@ -9,38 +10,33 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from modeldiff.checkpoints.recipes.code_kernels import (
     CODE_KERNELS,
+    ROUNDINGS,
     CodeBytes,
     Float32s,
     Scratch,
-    packing_of,
 )
 from modeldiff.checkpoints.recipes.element_slice import slice_elements
 from modeldiff.checkpoints.recipes.groups import read_all, read_raw, unpacked_words
-from modeldiff.checkpoints.recipes.scaled_codes import (
-    Arithmetic,
-    Coding,
-    Grid,
-    Rounding,
-    read_order,
-)
+from modeldiff.checkpoints.recipes.kernels.stages import AWQ_ORDER, INPUTS_A_TURN, OUTPUTS_A_STRIP
+from modeldiff.checkpoints.recipes.scaled_codes import Grid, Rounding, read_order
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
 
 PANEL = 32 << 20
 """Bytes of codes in a panel, at most, but for the widest of matrices."""
-_TURNED = 1 << 20
-"""Bytes of codes that are turned at once."""
+_RUN = 1 << 13
+"""Inputs that are decoded at once where outputs are no whole strip; whole turns."""
 _KEPT = 2
 """Panels of a tensor that are kept: threads that share a tensor are at neighbouring ranges."""
 _WORD = 32
-AWQ_ORDER = np.array([0, 4, 1, 5, 2, 6, 3, 7])
-"""Where the first, second, … output of a word of AWQ's stands among its codes."""
+_Words = npt.NDArray[np.uint32]
+_Number = TypeVar("_Number", np.uint32, np.float32)
 
 
 @dataclass(frozen=True)
@@ -82,9 +78,10 @@ class ColumnCodes:
 
 
 class _Panel(NamedTuple):
-    """Rows of words, and the scales and zeros of each output."""
+    """Words as they are stored, and scales and zeros of each group and output: at least as many
+    outputs and inputs as are decoded together."""
 
-    codes: npt.NDArray[np.uint8]
+    words: _Words
     scales: Float32s
     zeros: Float32s
 
@@ -95,16 +92,16 @@ class _PanelDecoder:
         outputs, inputs = recipe.shape
         column = inputs * recipe.bits
         self._width = min(max(PANEL * 8 // column // _WORD, 1) * _WORD, outputs)
-        self._grid = Grid(inputs, 1, recipe.group)
-        order = None if recipe.order is None else read_order(read, recipe.order, self._grid)
-        # What AWQ packs otherwise is unpacked with its panel.
-        bits = recipe.bits if recipe.packed == "inputs" else 8
-        coding = Coding(packing_of(bits), bits, "unsigned")
-        none = np.zeros(256, np.float32)
-        self._bits = bits
-        self._arithmetic = Arithmetic(coding, self._grid, recipe.rounding, none, order)
-        kernels = CODE_KERNELS.load()
-        self._turn, self._outputs = kernels["turn_words"], kernels["outputs_of_words"]
+        order = None
+        if recipe.order is not None:
+            order = read_order(read, recipe.order, Grid(inputs, 1, recipe.group))
+        if order is None:
+            order = np.arange(inputs, dtype=np.uint32) // np.uint32(recipe.group)
+        self._inputs = max(inputs, INPUTS_A_TURN)
+        self._order = _at_least(order.reshape(1, -1), 1, self._inputs)
+        self._by_outputs = recipe.packed == "outputs"
+        self._whole = 8 if self._by_outputs else 1
+        self._decode = CODE_KERNELS.load()["decode_columns"]
         self._scratch = Scratch()
         self._lock = threading.Lock()
         self._panels: OrderedDict[int, _Panel] = OrderedDict()
@@ -114,33 +111,82 @@ class _PanelDecoder:
         inputs = self._recipe.shape[1]
         width = len(out) // (last - first)
         size = self._width * inputs
+        values = np.frombuffer(out, np.uint8).reshape(-1, width)
         for number in range(first // size, (last - 1) // size + 1):
             start, stop = max(first, number * size), min(last, (number + 1) * size)
-            room = out[(start - first) * width : (stop - first) * width]
-            self._fill_from(self._panel(number), start - number * size, stop - number * size, room)
+            room = values[start - first : stop - first]
+            self._fill_from(self._panel(number), start - number * size, room)
 
-    def _fill_from(self, panel: _Panel, first: int, last: int, out: memoryview) -> None:
-        per_byte = 8 // self._bits if 8 % self._bits == 0 else 8
-        begin, end = first - first % per_byte, last + -last % per_byte
-        stored = self._packed(panel, begin, end)
-        groups = self._grid.groups(begin, end)
-        numbers = panel.scales[groups[0] :], panel.zeros[groups[0] :]
-        if (begin, end) == (first, last):
-            self._arithmetic.fill(stored, first, last, numbers, out)
-            return
-        width = len(out) // (last - first)
-        beside = np.empty((end - begin) * width, np.uint8)
-        self._arithmetic.fill(stored, begin, end, numbers, beside.data)
-        np.frombuffer(out, np.uint8)[:] = beside[(first - begin) * width :][: len(out)]
+    def _fill_from(self, panel: _Panel, first: int, out: CodeBytes) -> None:
+        """A part of a row, whole rows, and a part of the last."""
+        inputs = self._recipe.shape[1]
+        row, column = divmod(first, inputs)
+        if column:
+            head = min(inputs - column, len(out))
+            self._fill_part(panel, (row, row + 1), (column, column + head), out[:head])
+            row, out = row + 1, out[head:]
+        rows, rest = divmod(len(out), inputs)
+        # Outputs of one word begin and end together.
+        begin, end = row + -row % self._whole, (row + rows) // self._whole * self._whole
+        if end - begin < OUTPUTS_A_STRIP or inputs < INPUTS_A_TURN:
+            begin = end = row
+        places = [(each - row) * inputs for each in (begin, end, row + rows)]
+        if begin < end:
+            room = out[places[0] : places[1]]
+            self._decode_box(panel, (begin, end), (0, inputs), inputs, room)
+        self._fill_part(panel, (row, begin), (0, inputs), out[: places[0]])
+        self._fill_part(panel, (end, row + rows), (0, inputs), out[places[1] : places[2]])
+        if rest:
+            self._fill_part(panel, (row + rows, row + rows + 1), (0, rest), out[places[2] :])
 
-    def _packed(self, panel: _Panel, first: int, last: int) -> CodeBytes:
-        """The codes of elements ``first`` to ``last``, as the arithmetic takes them."""
-        if self._recipe.packed == "inputs":
-            return panel.codes[first * self._bits // 8 : last * self._bits // 8]
-        codes = self._scratch.octets("codes", last - first)
-        source, inputs = panel.codes.ctypes.data, self._recipe.shape[1]
-        self._outputs(source, first, last - first, inputs, codes.ctypes.data)
-        return codes
+    def _fill_part(
+        self, panel: _Panel, rows: tuple[int, int], columns: tuple[int, int], out: CodeBytes
+    ) -> None:
+        """Any rows and columns, by way of strips that hold them."""
+        last, width = rows[1], out.shape[1]
+        values = out.reshape(rows[1] - rows[0], columns[1] - columns[0], width)
+        row = rows[0]
+        while row < last:
+            start = min(row - row % self._whole, panel.scales.shape[1] - OUTPUTS_A_STRIP)
+            stop = min(last, start + OUTPUTS_A_STRIP)
+            for column in range(columns[0] - columns[0] % INPUTS_A_TURN, columns[1], _RUN):
+                begin = min(column, self._inputs - INPUTS_A_TURN)
+                end = min(column + _RUN, columns[1] + -columns[1] % INPUTS_A_TURN, self._inputs)
+                some = self._scratch.octets("strip", OUTPUTS_A_STRIP * (end - begin) * width)
+                box = (start, start + OUTPUTS_A_STRIP), (begin, end)
+                self._decode_box(panel, *box, end - begin, some)
+                strip = some.reshape(OUTPUTS_A_STRIP, end - begin, width)
+                left, right = max(column, columns[0]), min(end, columns[1])
+                values[row - rows[0] : stop - rows[0], left - columns[0] : right - columns[0]] = (
+                    strip[row - start : stop - start, left - begin : right - begin]
+                )
+            row = stop
+
+    def _decode_box(
+        self,
+        panel: _Panel,
+        outputs: tuple[int, int],
+        inputs: tuple[int, int],
+        height: int,
+        out: CodeBytes,
+    ) -> None:
+        self._decode(
+            panel.words.ctypes.data,
+            panel.words.shape[1],
+            self._by_outputs,
+            self._recipe.bits,
+            self._order.ctypes.data,
+            panel.scales.ctypes.data,
+            panel.zeros.ctypes.data,
+            panel.scales.shape[1],
+            outputs[0],
+            outputs[1] - outputs[0],
+            inputs[0],
+            inputs[1] - inputs[0],
+            ROUNDINGS[self._recipe.rounding],
+            height,
+            out.ctypes.data,
+        )
 
     def _panel(self, number: int) -> _Panel:
         with self._lock:  # held while it is read: the others would want it, too
@@ -159,48 +205,33 @@ class _PanelDecoder:
         last = min(first + self._width, recipe.shape[0])
         columns = self._columns(recipe.scales, first, last)
         scales = read_all(self._read, columns).reshape(-1, last - first)
+        scales[np.isnan(scales)] = np.nan  # one without a payload, as rounding wants it
         zeros = self._zeros(first, last, len(scales))
-        return _Panel(self._codes(first, last), self._turned(scales), zeros)
-
-    def _codes(self, first: int, last: int) -> CodeBytes:
-        """The words of these outputs with the outputs as rows. They are read and turned some rows
-        at a time, so that each is turned while it is in the processor's cache."""
-        recipe = self._recipe
-        each = 1 if recipe.packed == "inputs" else _WORD // recipe.bits
-        height, columns = recipe.codes.shape[0], (last - first) // each
-        words = self._columns(recipe.codes, first // each, last // each)
-        turned = np.empty(4 * height * columns, np.uint8)
-        at, rows = turned.ctypes.data, max(_TURNED // (4 * columns), 1)
-        room = self._scratch.room
-        for row in range(0, height, rows):
-            count = min(rows, height - row)
-            some = self._scratch.octets("words", 4 * count * columns)
-            self._read(words, row * columns, some.data)
-            self._turn(some.ctypes.data, count, columns, height, room, at + 4 * row)
-        return turned
+        outputs = max(last - first, OUTPUTS_A_STRIP)
+        each = _WORD // recipe.bits if self._by_outputs else 1
+        rows = self._inputs if self._by_outputs else self._inputs * recipe.bits // _WORD
+        words = self._words(recipe.codes, first // each, last // each)
+        return _Panel(
+            _at_least(words, rows, outputs // each),
+            _at_least(scales, len(scales), outputs),
+            _at_least(zeros, len(zeros), outputs),
+        )
 
     def _zeros(self, first: int, last: int, groups: int) -> Float32s:
         recipe = self._recipe
         if recipe.zeros is None:
-            return np.full(groups * (last - first), 1 << recipe.bits - 1, np.float32)
+            return np.full((groups, last - first), 1 << recipe.bits - 1, np.float32)
         begin, end = first * recipe.bits // _WORD, -(-last * recipe.bits // _WORD)
-        columns = self._columns(recipe.zeros, begin, end)
-        raw = read_raw(self._read, columns, 0, columns.elements)
-        words = raw.view(np.uint32).reshape(-1, end - begin)
-        codes = unpacked_words(words, recipe.bits)
-        if recipe.packed == "outputs":
+        codes = unpacked_words(self._words(recipe.zeros, begin, end), recipe.bits)
+        if self._by_outputs:
             codes = codes.reshape(len(codes), -1, 8)[..., AWQ_ORDER].reshape(len(codes), -1)
-        zeros = codes[:, : last - first].astype(np.float32)
-        zeros += np.float32(recipe.more)
-        return self._turned(zeros)
+        return np.add(codes[:, : last - first], np.float32(recipe.more), dtype=np.float32)
 
-    def _turned(self, numbers: Float32s) -> Float32s:
-        """The transpose, flat."""
-        turned = np.empty(numbers.size, np.float32)
-        rows, columns = numbers.shape
-        room = self._scratch.room
-        self._turn(numbers.ctypes.data, rows, columns, rows, room, turned.ctypes.data)
-        return turned
+    def _words(self, tensor: TensorInfo, first: int, last: int) -> _Words:
+        """Columns ``first`` to ``last`` of a matrix of words."""
+        columns = self._columns(tensor, first, last)
+        raw = read_raw(self._read, columns, 0, columns.elements)
+        return raw.view(np.uint32).reshape(-1, last - first)
 
     def _columns(self, tensor: TensorInfo, first: int, last: int) -> TensorInfo:
         """Columns ``first`` to ``last`` of a stored matrix, row by row."""
@@ -208,3 +239,9 @@ class _PanelDecoder:
         whole = (first, last) == (0, columns)
         strides = () if whole else ((rows, columns), (last - first, 1))
         return slice_elements(tensor, (rows, last - first), first, strides, "")
+
+
+def _at_least(numbers: npt.NDArray[_Number], rows: int, columns: int) -> npt.NDArray[_Number]:
+    """The matrix, with zeros below and beside it where it has fewer rows or columns."""
+    more = max(rows - numbers.shape[0], 0), max(columns - numbers.shape[1], 0)
+    return np.pad(numbers, ((0, more[0]), (0, more[1]))) if any(more) else numbers

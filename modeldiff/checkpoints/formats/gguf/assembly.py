@@ -10,6 +10,7 @@ from modeldiff.checkpoints.formats.gguf.config import ModelMetadata
 from modeldiff.checkpoints.formats.gguf.converted import conversion_of
 from modeldiff.checkpoints.formats.gguf.header import GgufHeader
 from modeldiff.checkpoints.formats.gguf.sets import parts_metadata_mismatch
+from modeldiff.checkpoints.formats.gguf.split_keys_values import with_keys_and_values_joined
 from modeldiff.checkpoints.formats.gguf.tensors import EMBEDDING, HEAD, TensorReader
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import DamagedCheckpoint, NoWeights
@@ -55,7 +56,7 @@ def assemble_gguf(headers: Mapping[str, GgufHeader], where: str) -> Assembly:
         vocabulary=embedding.shape[0] if embedding is not None and embedding.shape else 0,
     )
     return Assembly(
-        tuple(tensors.values()),
+        tuple(with_keys_and_values_joined(tensors).values()),
         model.words(),
         _warnings(model, has_names=converted.naming is not None, reader=reader),
         {file: header.head for file, header in headers.items()},

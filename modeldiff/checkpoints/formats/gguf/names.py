@@ -74,6 +74,7 @@ _DEEPSEEK = {
     "attn_kv_a_mqa": "self_attn.kv_a_proj_with_mqa",
     "attn_kv_a_norm": "self_attn.kv_a_layernorm",
     "attn_kv_b": "self_attn.kv_b_proj",
+    **{f"attn_{part}_b": f"self_attn.{part}_b_proj" for part in "kv"},
     "nextn.eh_proj": "eh_proj",
     "nextn.embed_tokens": "embed_tokens",
     "nextn.enorm": "enorm",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from numba import carray
 
+from modeldiff.checkpoints.recipes.kernels.column_strips import decode_columns
 from modeldiff.checkpoints.recipes.kernels.small_types import (
     bf16_bits,
     e2m1,
@@ -27,7 +28,6 @@ from modeldiff.checkpoints.recipes.kernels.stages import (
     HIGH_NIBBLES,
     LOW_NIBBLES,
     ROOM,
-    SIDE,
     SIGNED,
     TABLE,
     TILE,
@@ -36,49 +36,7 @@ from modeldiff.checkpoints.recipes.kernels.stages import (
 from modeldiff.checkpoints.recipes.kernels.unpacking import as_octets, numbers_of_pairs, pair_table
 from modeldiff.native.numba_types import f32, i8, inlined_exactly, u8, u16, u32, u64
 
-
-def turn_words(words, rows, columns, height, room, turned):
-    """The transpose of a matrix of words; its rows have ``height`` words, of which these are the
-    first. Squares of it are turned in ``room``, so that of both matrices whole lines of the cache
-    are touched: rows of either often lie a power of two apart, in the same places of it."""
-    given = carray(words, rows * columns, u32)
-    out = carray(turned, (columns - 1) * height + rows, u32)
-    square = carray(room, SIDE * SIDE, u32)
-    for begin in range(u64(0), u64(columns), u64(SIDE)):
-        wide = min(u64(SIDE), u64(columns) - begin)
-        for first in range(u64(0), u64(rows), u64(SIDE)):
-            count = min(u64(SIDE), u64(rows) - first)
-            for row in range(count):
-                for column in range(wide):
-                    place = u64(column) * u64(SIDE) + u64(row)
-                    square[place] = given[(first + u64(row)) * u64(columns) + begin + u64(column)]
-            for column in range(wide):
-                for row in range(count):
-                    place = (begin + u64(column)) * u64(height) + first + u64(row)
-                    out[place] = square[u64(column) * u64(SIDE) + u64(row)]
-    return 0
-
-
-def outputs_of_words(turned, first, count, inputs, codes):
-    """AWQ's codes from element ``first`` of [out, in] on: a row of words holds eight outputs, in
-    the order 0 2 4 6 1 3 5 7, for each input."""
-    row = u64(first) // u64(inputs)
-    column = u64(first) - row * u64(inputs)
-    last = (u64(first) + u64(count) - u64(1)) // u64(inputs)
-    words = carray(turned, (last // u64(8) + u64(1)) * u64(inputs), u32)
-    out = carray(codes, count, u8)
-    at = u64(0)
-    while at < u64(count):
-        run = min(u64(inputs) - column, u64(count) - at)
-        k = row & u64(7)
-        shift = u32(u64(4) * ((k >> u64(1)) + u64(4) * (k & u64(1))))
-        begin = (row >> u64(3)) * u64(inputs) + column
-        for i in range(u64(run)):
-            out[at + u64(i)] = u8((words[begin + u64(i)] >> shift) & u32(15))
-        at += run
-        column = u64(0)
-        row += u64(1)
-    return 0
+__all__ = ["decode_affine", "decode_by_block", "decode_by_column", "decode_columns"]
 
 
 @inlined_exactly

@@ -13,5 +13,7 @@ TILE = 2048
 ROOM = 3 * TILE + 512
 """Float32 that lie between stages: numbers, the same scaled, codes, what pairs of codes stand for.
 Each has a place of its own: of a loop that may write where it reads LLVM makes no vectors."""
-SIDE = 16
-"""Of the squares in which a matrix of words is turned: a line of cache."""
+OUTPUTS_A_STRIP, INPUTS_A_TURN = 16, 32
+"""What of a matrix stored [in, out] is decoded together, at least."""
+AWQ_ORDER = (0, 4, 1, 5, 2, 6, 3, 7)
+"""Where the first, second, … output of a word of AWQ's stands among its codes."""
