@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from modeldiff.architectures import FactPair, compare_facts
+from modeldiff.architectures import FactPair
 from modeldiff.changes import ChangeTable, Pair, pair
 from modeldiff.changes.layer_chains import BY_POSITION, Alignment, LayerMatching
 from modeldiff.changes.shared_rows import compare_shared_rows, shared_rows_id
@@ -76,6 +76,9 @@ class Comparison:
     @computed_once
     def facts(self) -> tuple[FactPair, ...]:
         """Both architectures' facts, side by side."""
+        # Late: a diff asks for no facts.
+        from modeldiff.architectures import compare_facts
+
         return compare_facts(self.base.architecture, self.target.architecture)
 
     @computed_once

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from modeldiff.architectures.architecture import (
     Architecture,
     Fact,
@@ -10,10 +12,13 @@ from modeldiff.architectures.architecture import (
     Node,
     Sublayer,
 )
-from modeldiff.architectures.facts.comparison import compare_facts
-from modeldiff.architectures.glossary.explain import Explanation, explain
 from modeldiff.architectures.place import Parameter, Place
 from modeldiff.architectures.understand import understand
+from modeldiff.processes.late_names import late_names
+
+if TYPE_CHECKING:
+    from modeldiff.architectures.facts.comparison import compare_facts
+    from modeldiff.architectures.glossary.explain import Explanation, explain
 
 __all__ = [
     "Architecture",
@@ -29,3 +34,8 @@ __all__ = [
     "explain",
     "understand",
 ]
+
+__getattr__ = late_names(
+    __name__,
+    {"facts.comparison": ("compare_facts",), "glossary.explain": ("Explanation", "explain")},
+)

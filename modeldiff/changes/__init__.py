@@ -1,23 +1,10 @@
 """MEASURE: two checkpoints → one row a tensor."""
 
+from typing import TYPE_CHECKING
+
 from modeldiff.changes.arrays import Measurement
 from modeldiff.changes.backends.devices import available_devices, resolve_device
 from modeldiff.changes.change import Change, Histogram, Pair, Progress, Statistics, Status, Sums
-from modeldiff.changes.drilldown import (
-    ChangeImage,
-    RoundingNoise,
-    RowChanges,
-    SingularValues,
-    UnitChanges,
-    Units,
-    expert_changes,
-    measure_image,
-    measure_rows,
-    measure_singular_values,
-    measure_units,
-    spectrum_plan,
-    units_between,
-)
 from modeldiff.changes.engine.engine import measure, measure_together
 from modeldiff.changes.engine.sharding import Shard, plan_shards
 from modeldiff.changes.pairing import pair
@@ -25,6 +12,24 @@ from modeldiff.changes.statistics.statistics import STATISTIC_NAMES, merge_stati
 from modeldiff.changes.table.change_table import ChangeTable
 from modeldiff.changes.table.plain_rows import pair_row
 from modeldiff.changes.table.row_index import Cell
+from modeldiff.processes.late_names import late_names
+
+if TYPE_CHECKING:
+    from modeldiff.changes.drilldown import (
+        ChangeImage,
+        RoundingNoise,
+        RowChanges,
+        SingularValues,
+        UnitChanges,
+        Units,
+        expert_changes,
+        measure_image,
+        measure_rows,
+        measure_singular_values,
+        measure_units,
+        spectrum_plan,
+        units_between,
+    )
 
 __all__ = [
     "STATISTIC_NAMES",
@@ -61,3 +66,24 @@ __all__ = [
     "spectrum_plan",
     "units_between",
 ]
+
+__getattr__ = late_names(
+    __name__,
+    {
+        "drilldown": (
+            "ChangeImage",
+            "RoundingNoise",
+            "RowChanges",
+            "SingularValues",
+            "UnitChanges",
+            "Units",
+            "expert_changes",
+            "measure_image",
+            "measure_rows",
+            "measure_singular_values",
+            "measure_units",
+            "spectrum_plan",
+            "units_between",
+        )
+    },
+)

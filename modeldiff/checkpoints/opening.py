@@ -24,7 +24,7 @@ from modeldiff.checkpoints.formats.config_json import (
     parse_config,
 )
 from modeldiff.checkpoints.formats.format import Format
-from modeldiff.checkpoints.formats.registry import FORMATS, recognise
+from modeldiff.checkpoints.formats.registry import recognise
 from modeldiff.checkpoints.local.allowed_paths import require_allowed
 from modeldiff.checkpoints.local.files import read_small_file
 from modeldiff.checkpoints.references import Reference, demo_folder, parse_reference
@@ -70,7 +70,7 @@ def _open_model(reference: Reference, *, download: bool, login: HubLogin | None)
     return open_source(_source_of(reference, download, login))
 
 
-def open_source(source: Source, formats: Sequence[Format] = FORMATS) -> Checkpoint:
+def open_source(source: Source, formats: Sequence[Format] = ()) -> Checkpoint:
     """Open the files of ``source`` as the first of ``formats`` that knows them.
 
     Raises ``CheckpointError`` and what stands below it.

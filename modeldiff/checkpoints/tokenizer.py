@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
-from modeldiff.checkpoints.formats.gguf.vocabulary import read_gguf_tokenizer
 from modeldiff.checkpoints.formats.stand_ins import refuse_stand_in
 from modeldiff.errors import CheckpointNotFound, DamagedCheckpoint, NoWeights, placing_errors
 from modeldiff.text.quoting import spelt_out
@@ -121,6 +120,8 @@ def read_tokenizer_file(checkpoint: Checkpoint) -> TokenizerFile:
     if checkpoint.format == GGUF:
         first = next(iter(checkpoint.files))
         with placing_errors(path=source.path(first), reference=reference):
+            from modeldiff.checkpoints.formats.gguf.vocabulary import read_gguf_tokenizer
+
             own = read_gguf_tokenizer(source, first)
         if own is not None:
             return TokenizerFile(first, own.content, own.special, own.options)

@@ -1,4 +1,5 @@
-"""The commands. Those that compare open, ask, and print for people or as JSON."""
+"""The commands. Those that compare open, ask, and print for people or as JSON. What a quiet diff
+does not need is imported when it is: it starts sooner so."""
 
 from __future__ import annotations
 
@@ -9,33 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modeldiff.cli.json_documents import comparison_document, inspection_document, shard_document
 from modeldiff.cli.opening import open_both, open_one
 from modeldiff.cli.progress_bar import ProgressBar
-from modeldiff.cli.serving.app import serve_app
 from modeldiff.cli.terminal import Terminal
-from modeldiff.cli.text_reports import (
-    report_comparison,
-    report_diff,
-    report_inspection,
-    report_shard,
-)
 from modeldiff.cli.usage.shared_options import chosen_measurer
 from modeldiff.comparison import Comparison
 from modeldiff.errors import InvalidOption
 from modeldiff.extras import require
-from modeldiff.results import (
-    Result,
-    join_shards,
-    open_result,
-    require_writable,
-    result_document,
-    run_diff,
-    run_shard,
-    write_file,
-    write_result,
-)
-from modeldiff.results.housekeeping.pruning import prune_daily
+from modeldiff.results import Result, run_diff, run_shard
 
 if TYPE_CHECKING:
     from modeldiff.cli.chosen_rows import ChosenRows
@@ -46,6 +28,9 @@ _REPORT, _POSTER = ".html", ".pdf"
 
 def inspect_command(options: Namespace, terminal: Terminal) -> None:
     """What a checkpoint is, or several."""
+    from modeldiff.cli.json_documents import inspection_document
+    from modeldiff.cli.text_reports import report_inspection
+
     if options.json and len(options.references) > 1:
         raise InvalidOption(
             "--json prints one document, and several checkpoints are named.",
@@ -63,6 +48,9 @@ def inspect_command(options: Namespace, terminal: Terminal) -> None:
 
 def compare_command(options: Namespace, terminal: Terminal) -> None:
     """How two architectures differ."""
+    from modeldiff.cli.json_documents import comparison_document
+    from modeldiff.cli.text_reports import report_comparison
+
     comparison = open_both(options, terminal)
     if options.json:
         terminal.document(comparison_document(comparison))
@@ -87,11 +75,15 @@ def diff_command(options: Namespace, terminal: Terminal) -> None:
         )
     _show(result, comparison, options, terminal)
     if not options.no_cache:
+        from modeldiff.results.housekeeping.pruning import prune_daily
+
         prune_daily()
 
 
 def join_command(options: Namespace, terminal: Terminal) -> None:
     """The result of a diff that was measured in shards."""
+    from modeldiff.results import join_shards
+
     _require_output(options)
     comparison = open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
@@ -122,6 +114,8 @@ def demo_command(options: Namespace, terminal: Terminal) -> None:
 
 def open_command(options: Namespace, terminal: Terminal) -> None:
     """A kept or exported result, without its checkpoints."""
+    from modeldiff.results import open_result
+
     _require_output(options)
     _show(open_result(options.result), None, options, terminal)
 
@@ -147,7 +141,7 @@ COMMANDS: Mapping[str, _Command] = {
     "list": _late("listing", "list_command"),
     "open": open_command,
     "cache": _late("cache.command", "cache_command"),
-    "app": serve_app,
+    "app": _late("serving.app", "serve_app"),
     "worker": _late("serving.worker", "worker_command"),
     "completion": _late("completion.command", "completion_command"),
     "schema": _late("schemas.published", "schema_command"),
@@ -169,6 +163,9 @@ def _run_shard(options: Namespace, terminal: Terminal) -> None:
     comparison = open_both(options, terminal)
     with ProgressBar(terminal, sys.stderr) as progress:
         measured = run_shard(comparison, options.shard, device=options.device, progress=progress)
+    from modeldiff.cli.json_documents import shard_document
+    from modeldiff.cli.text_reports import report_shard
+
     if options.json:
         terminal.document(shard_document(options.shard, measured))
     else:
@@ -177,6 +174,8 @@ def _run_shard(options: Namespace, terminal: Terminal) -> None:
 
 def _require_output(options: Namespace) -> None:
     if options.output is not None:
+        from modeldiff.results import require_writable
+
         require_writable(options.output, (_REPORT, _POSTER))
         ending = options.output.suffix.lower()
         if ending in (_REPORT, _POSTER):
@@ -193,6 +192,8 @@ def _show(
     if options.json:
         terminal.document(_document(result, chosen))
     elif not terminal.quiet:  # the words of a large model take longer than to read a small one
+        from modeldiff.cli.text_reports import report_diff
+
         report_diff(result, terminal, chosen)
     if options.output is not None:
         terminal.talk(f"Written to {options.output}")
@@ -213,6 +214,8 @@ def _chosen_rows(result: Result, options: Namespace) -> ChosenRows | None:
 
 def _document(result: Result, chosen: ChosenRows | None) -> dict[str, Any]:
     """The result's document, with all tensors or those that were chosen."""
+    from modeldiff.results import result_document
+
     document = result_document(result)
     if chosen is None:
         return document
@@ -224,9 +227,11 @@ def _document(result: Result, chosen: ChosenRows | None) -> dict[str, Any]:
 
 
 def _write(result: Result, comparison: Comparison | None, output: Path) -> None:
+    # Late: few commands write, and no other draws.
+    from modeldiff.results import write_file, write_result
+
     ending = output.suffix.lower()
     if ending == _REPORT:
-        # Late: no other command draws.
         from modeldiff.drawings.report import report_html
 
         write_file(output, report_html(result, comparison).encode())

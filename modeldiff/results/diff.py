@@ -14,7 +14,6 @@ from modeldiff.results.pair_diff import PairDiff
 from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Journal, JournalTail, journal_path
-from modeldiff.results.store.measuring_alone import measuring_alone
 from modeldiff.results.store.result_files import load_result, save_result
 
 
@@ -57,6 +56,8 @@ def run_diff(
     )
     if not cache:
         return diff.run(None)
+    from modeldiff.results.store.measuring_alone import measuring_alone
+
     folder = ready_results_folder()
     tail = JournalTail(journal_path(folder, key), key)
     with measuring_alone(folder, key, None, diff.waiting(tail)) as question:
@@ -101,6 +102,8 @@ def run_shard(
     comparison.require_weights()
     key = comparison.key
     diff = PairDiff(comparison, ThisMachine.on(device), progress, on_change, shard)
+    from modeldiff.results.store.measuring_alone import measuring_alone
+
     folder = ready_results_folder()
     tail = JournalTail(journal_path(folder, key, shard), key)
     with measuring_alone(folder, key, shard, diff.waiting(tail)) as question:

@@ -14,9 +14,6 @@ from modeldiff.changes.change import PairId
 from modeldiff.changes.kernels.object_code import are_compiled, kernels
 from modeldiff.changes.layer_chains import Alignment
 from modeldiff.changes.measurer import Measurer
-from modeldiff.checkpoints.recipes.code_kernels import CODE_KERNELS
-from modeldiff.checkpoints.recipes.coded import has_codes
-from modeldiff.checkpoints.recipes.ggml_blocks import GGML_KERNELS, needs_kernels
 from modeldiff.comparison import SCHEMA, Comparison
 from modeldiff.results.aligning import aligned_by_depth, aligned_by_values
 from modeldiff.results.relating import related
@@ -222,6 +219,12 @@ class PairDiff:
         if not are_compiled():
             kernels(self._compiling("kernel"))
         sides = [side for pair in self._pairs for side in (pair.base, pair.target)]
+        if not any(side is not None and side.recipe is not None for side in sides):
+            return
+        from modeldiff.checkpoints.recipes.code_kernels import CODE_KERNELS
+        from modeldiff.checkpoints.recipes.coded import has_codes
+        from modeldiff.checkpoints.recipes.ggml_blocks import GGML_KERNELS, needs_kernels
+
         for library, decodes in ((GGML_KERNELS, needs_kernels), (CODE_KERNELS, has_codes)):
             if any(map(decodes, sides)) and not library.is_compiled():
                 library.load(self._compiling(library.name))

@@ -12,7 +12,7 @@ from modeldiff.architectures import understand
 from modeldiff.changes import measure, pair
 from modeldiff.checkpoints import ByteReader, FetchProgress, Source, TensorInfo, open_checkpoint
 from modeldiff.checkpoints.formats.format import Assembly, FileSet
-from modeldiff.checkpoints.formats.registry import FORMATS
+from modeldiff.checkpoints.formats.registry import all_formats
 from modeldiff.checkpoints.opening import open_source
 from modeldiff.checkpoints.source import FileHead
 from modeldiff.errors import CheckpointChanged, NoWeights, UnsupportedFormat
@@ -85,9 +85,9 @@ class TestANewFormat:
         with pytest.raises(NoWeights):
             open_checkpoint(str(tmp_path))
         source = open_checkpoint(str(_with(tmp_path, "model.safetensors", simple("w")))).source
-        checkpoint = open_source(source, (*FORMATS, Raw()))
+        checkpoint = open_source(source, (*all_formats(), Raw()))
         assert checkpoint.format == "safetensors"
-        checkpoint = open_source(source, (Raw(), *FORMATS))
+        checkpoint = open_source(source, (Raw(), *all_formats()))
         assert (checkpoint.format, checkpoint.config) == ("raw", {"hidden_size": 3})
         assert [(t.name, t.shape, t.dtype) for t in checkpoint.tensors] == [("a", (3,), "F16")]
         assert checkpoint.warnings == ("Nothing says their shapes.",)

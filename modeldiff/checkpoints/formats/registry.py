@@ -8,41 +8,44 @@ from typing import NoReturn
 from modeldiff.checkpoints.addresses.hub_names import is_tag
 from modeldiff.checkpoints.formats.config_listing import ConfigListing
 from modeldiff.checkpoints.formats.format import FileSet, Format
-from modeldiff.checkpoints.formats.gguf.gguf_files import Gguf
 from modeldiff.checkpoints.formats.gguf.sets import gguf_sets
-from modeldiff.checkpoints.formats.pytorch.pytorch_files import PyTorch
 from modeldiff.checkpoints.formats.safetensors_files import Safetensors
-from modeldiff.checkpoints.formats.sharded.distributed import Distributed
-from modeldiff.checkpoints.formats.sharded.tensor_parallel import MetaShards
-from modeldiff.checkpoints.formats.sharded.zero import Zero
 from modeldiff.checkpoints.formats.unsupported import is_training_state, refuse_foreign_files
 from modeldiff.checkpoints.formats.weight_files import PYTORCH, SAFETENSORS, set_tags
 from modeldiff.checkpoints.source import Source
 from modeldiff.errors import NoWeights, UnsupportedFormat
 from modeldiff.text.quoting import listed, quoted
 
-FORMATS: tuple[Format, ...] = (
-    ConfigListing(),
-    MetaShards(),
-    Gguf(),
-    Safetensors(),
-    Distributed(),
-    Zero(),
-    PyTorch(),
-)
+_USUAL: tuple[Format, ...] = (ConfigListing(), Safetensors())
+"""These come first where there are safetensors files, and are all that most checkpoints need."""
 _LONGEST_SIGNATURE = 16
 
 
-def recognise(source: Source, formats: Sequence[Format] = FORMATS) -> tuple[Format, FileSet]:
-    """The first of ``formats`` that knows the source's files, and which these are. Where the
-    reference names one file, its first bytes tell.
+def all_formats() -> tuple[Format, ...]:
+    """One of each; those of other files are imported by the first who needs them."""
+    from modeldiff.checkpoints.formats.gguf.gguf_files import Gguf
+    from modeldiff.checkpoints.formats.pytorch.pytorch_files import PyTorch
+    from modeldiff.checkpoints.formats.sharded.distributed import Distributed
+    from modeldiff.checkpoints.formats.sharded.tensor_parallel import MetaShards
+    from modeldiff.checkpoints.formats.sharded.zero import Zero
+
+    listing, safetensors = _USUAL
+    return (listing, MetaShards(), Gguf(), safetensors, Distributed(), Zero(), PyTorch())
+
+
+def recognise(source: Source, formats: Sequence[Format] = ()) -> tuple[Format, FileSet]:
+    """The first of ``formats``, by default of all, that knows the source's files, and which these
+    are. Where the reference names one file, its first bytes tell.
 
     Raises ``NoWeights`` or ``UnsupportedFormat`` where none does, and what ``Format.recognise``
     raises.
     """
-    for format in _fitting(source, formats):
-        files = format.recognise(source)
-        if files is not None:
+    if not formats and _has_safetensors(source):
+        for format in _USUAL:
+            if (files := format.recognise(source)) is not None:
+                return format, files
+    for format in _fitting(source, formats or all_formats()):
+        if (files := format.recognise(source)) is not None:
             return format, files
     if source.reference.tag and not source.named:
         _refuse_tag(source)
@@ -59,6 +62,13 @@ def weight_tags(names: Collection[str]) -> tuple[str, ...]:
     quantised = tuple(each.tag for each in gguf_sets(names))
     others = (tag for naming in (SAFETENSORS, PYTORCH) for tag in set_tags(names, naming))
     return tuple(filter(is_tag, dict.fromkeys((*quantised, *others))))
+
+
+def _has_safetensors(source: Source) -> bool:
+    """Whether they come before files of all other formats: in a folder, where no tag says more."""
+    if source.named or source.reference.tag:
+        return False
+    return any("/" not in name and name.endswith(".safetensors") for name in source.list())
 
 
 def _refuse_tag(source: Source) -> NoReturn:
