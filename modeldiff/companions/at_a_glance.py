@@ -20,7 +20,8 @@ _WITHOUT_EFFECT = frozenset(("transformers_version", "_name_or_path"))
 def differing_at_a_glance(base: Checkpoint, target: Checkpoint) -> tuple[str, ...]:
     """What differs of tokenizer file, chat template, generation config and config (but for what
     the architectures' facts tell), as it is called. What is not on this machine is not looked at,
-    nor are the tokens in a GGUF, or what it does not keep of configs.
+    nor are the tokens in a GGUF, or what it does not keep of configs. Of what one side alone has
+    that is said.
     """
     return tuple(_differing((base, target)))
 
@@ -28,17 +29,33 @@ def differing_at_a_glance(base: Checkpoint, target: Checkpoint) -> tuple[str, ..
 def _differing(sides: tuple[Checkpoint, Checkpoint]) -> Iterator[str]:
     base, target = sides
     inside = any(side.format == GGUF for side in sides)
-    if not inside and any(_file_differs(sides, file) for file in TOKENIZER_FILES):
-        yield "tokenizer file"
+    if not inside:
+        yield from _tokenizer(sides)
     if not _is_away(sides, TEMPLATE_FILES) and not any(map(_is_remote_gguf, sides)):
         templates = [read_chat_template(side).sources for side in sides]
         if templates[0] != templates[1]:
-            yield "chat template"
+            yield f"chat template{_alone(*map(bool, templates))}"
     config, generation = pair_entries(understand(base).entries, understand(target).entries)
     if _entries_differ(generation, of_both=inside):
         yield "generation config"
     if _entries_differ(config, of_both=inside):
         yield "config"
+
+
+def _tokenizer(sides: tuple[Checkpoint, Checkpoint]) -> Iterator[str]:
+    """The tokenizer file, where one that both have differs, or one side has none; where both have
+    one and no file in common, that they are in another form."""
+    base, target = ({file for file in TOKENIZER_FILES if side.source.has(file)} for side in sides)
+    both = base & target
+    if any(_file_differs(sides, file) for file in both):
+        yield "tokenizer file"
+    elif not both and (base or target):
+        yield f"tokenizer file{_alone(bool(base), bool(target)) or ' (of another kind)'}"
+
+
+def _alone(base: bool, target: bool) -> str:
+    """Behind the name of what one side alone has: which side that is."""
+    return "" if base == target else f" (only {'base' if base else 'target'} has one)"
 
 
 def _is_away(sides: tuple[Checkpoint, Checkpoint], files: tuple[str, ...]) -> bool:
@@ -52,7 +69,7 @@ def _is_remote_gguf(side: Checkpoint) -> bool:
 
 
 def _file_differs(sides: tuple[Checkpoint, Checkpoint], file: str) -> bool:
-    if not any(side.source.has(file) for side in sides) or _is_away(sides, (file,)):
+    if _is_away(sides, (file,)):
         return False
     contents = [read_beside(side, file, MAX_TOKENIZER_BYTES) for side in sides]
     unreadable = any(problem for _, problem in contents)

@@ -45,6 +45,18 @@ def test_each_kind_is_noticed(
     assert differing(base, target) == ((name,) if name else ())
 
 
+def test_what_one_side_lacks_is_not_said_to_differ(tmp_path: Path) -> None:
+    base, target = llama_3(tmp_path / "a"), llama_3(tmp_path / "b")
+    (target / "tokenizer.json").rename(target / "kept")
+    assert differing(base, target) == ("tokenizer file (only base has one)",)
+    assert differing(target, base) == ("tokenizer file (only target has one)",)
+    write_companions(target, {"tokenizer.model": b"in sentencepiece's form"})
+    assert differing(base, target) == ("tokenizer file (of another kind)",)
+    # A second form of the same beside it changes nothing of what both have.
+    (target / "kept").rename(target / "tokenizer.json")
+    assert differing(base, target) == ()
+
+
 def test_a_tokenizer_is_neither_parsed_nor_are_strange_files_trusted(tmp_path: Path) -> None:
     base, target = llama_3(tmp_path / "a"), llama_3(tmp_path / "b")
     write_companions(base, {"tokenizer.json": b"[" * 100_000})

@@ -52,6 +52,8 @@ ROUNDED: Mapping[str, Callable[[Weights], Weights]] = {
     "FP8": fp8,
     "Q4_0": lambda w: ggml("Q4_0", w),
     "Q4_1": lambda w: ggml("Q4_1", w),
+    "Q5_0": lambda w: ggml("Q5_0", w),
+    "Q5_1": lambda w: ggml("Q5_1", w),
 }
 OTHERS: Mapping[str, Callable[[Weights], Weights]] = {
     "trained on": lambda w: w + RANDOM.normal(0, 0.0265 * 0.02, w.shape),

@@ -350,6 +350,39 @@ def test_what_does_not_fit_is_never_measured(
     assert narrate(changes).headline.startswith("No tensor could be compared")
 
 
+_HALF = torch.float16
+UNREAD: dict[str, dict[str, tuple[tuple[int, ...], torch.dtype]]] = {
+    "HQQ": {"W_q": ((32, 128), torch.uint8), "scale": ((64, 1), _HALF), "zero": ((64, 1), _HALF)},
+    "quanto": {"weight._data": ((64, 128), torch.int8), "weight._scale": ((64, 1), _HALF)},
+    "torchao": {
+        "_weight_qdata": ((8, 2, 32, 4), torch.int32),
+        "_weight_scale_and_zero": ((8, 64, 2), torch.bfloat16),
+    },
+    "AQLM": {"codes": ((64, 16, 1), torch.int8), "codebooks": ((1, 256, 1, 8), _HALF)},
+    "gptq_p": {
+        "qweight": ((16, 64), torch.int32),
+        "qzeros": ((1, 8), torch.int32),
+        "scales": ((1, 64), _HALF),
+    },
+}
+"""What each method stores of a matrix [64, 128]."""
+
+
+@pytest.mark.parametrize("method", UNREAD)
+def test_methods_that_are_not_read_say_so(method: str, tmp_path: Path) -> None:
+    stored = {
+        f"{NAME}.{last}": torch.ones(shape, dtype=kind)
+        for last, (shape, kind) in UNREAD[method].items()
+    }
+    config = {"quantization_config": {"quant_method": "gptq", "bits": 4, "format": method}}
+    folder = write(tmp_path / "codes", stored, config if method == "gptq_p" else {})
+    plain = write(tmp_path / "plain", {f"{NAME}.weight": torch.randn(64, 128).bfloat16()})
+    changes = diff(str(plain), str(folder), device="cpu", cache=False)
+    assert all(change.statistics is None for change in changes)
+    (warning,) = open_checkpoint(str(folder)).warnings
+    assert method in warning and "dequantise the model" in warning
+
+
 def llama(seed: int = 0) -> Tensors:
     torch.manual_seed(seed)
     shapes = {"model.embed_tokens.weight": (96, 256), "model.norm.weight": (256,)}

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.checkpoints import STORED_TYPES, TensorInfo
+from modeldiff.checkpoints.recipes.column_codes import ColumnCodes
 from modeldiff.checkpoints.recipes.element_slice import ElementSlice
 from modeldiff.checkpoints.recipes.stored_codes import CodeKind, CodeReader, StoredCodes
 from modeldiff.checkpoints.tensor import Decoder, Fill
@@ -35,8 +36,10 @@ class Decoders:
         width = STORED_TYPES[tensor.values].bits // 8
         last = first + buffer.size // width
         end = min(last + -last % grain, tensor.elements)
-        for start in range(first - first % grain, end, AT_ONCE):
-            stop = min(start + AT_ONCE, end)
+        # Columns are read by panels, not range by range, and cheapest for many rows at once.
+        at_once = max(end, 1) if isinstance(tensor.recipe, ColumnCodes) else AT_ONCE
+        for start in range(first - first % grain, end, at_once):
+            stop = min(start + at_once, end)
             begin = max(start, first)
             out = buffer[(begin - first) * width : (min(stop, last) - first) * width]
             if out.size == (stop - start) * width:

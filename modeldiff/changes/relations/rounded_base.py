@@ -2,7 +2,8 @@
 
 Taking the update off leaves those weights, but for the rounding of what was stored. Rounded to a
 float of 8 bits, each differs from its original by no more than half a step of its own octave;
-rounded to 4 bits or fewer, a run of neighbours has a few values alone.
+rounded to 4 bits or fewer, a run of neighbours has a few values alone; rounded to 5 bits, as Q5_0
+and Q5_1 do, the values of a block stand a whole number of steps apart.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ _FEW = 0.9
 """So many of the runs have few values."""
 
 
+_STEPS_FROM_ZERO, _STEPS_ACROSS = 16, 31
+"""Steps of 5 bits: from 0 to the value that is farthest from it, and from the least to the largest.
+"""
+_FINE_ENOUGH = 0.3
+"""Places within a step are told where values are known to this share of it."""
+_TOLD = 0.5
+"""So many values have to be known so well."""
+
+
 class RoundedBase(NamedTuple):
     """``matched`` values were as a grid has them. ``far_pct`` is how far the rounding moved the
     sample, as relative Frobenius."""
@@ -61,7 +71,11 @@ def rounded_base(plain: _Runs, whole: _Runs, merged: _Runs) -> RoundedBase | Non
         return None
     largest = np.maximum.reduce([np.abs(plain), np.abs(whole), np.abs(merged)])
     slack = 1.5 * _STORED * largest
-    matched = max(_in_float_steps(plain, left, slack), _in_few_levels(left, slack))
+    matched = max(
+        _in_float_steps(plain, left, slack),
+        _in_few_levels(left, slack),
+        _in_even_steps(left, slack),
+    )
     return RoundedBase(matched, 100 * float(far)) if matched else None
 
 
@@ -102,3 +116,29 @@ def _in_few_levels(left: _Runs, slack: _Runs) -> int:
     levels = 1 + (np.diff(values, axis=1) > 2 * np.maximum(near[:, 1:], near[:, :-1])).sum(axis=1)
     few = levels <= _MOST_LEVELS
     return int(few.sum()) * run if few.mean() >= _FEW else 0
+
+
+def _in_even_steps(left: _Runs, slack: _Runs) -> int:
+    """How many values lie whole steps of 5 bits from the end of their block, of those that are
+    known to a part of a step; 0 where nearly all do not, or few are known so well."""
+    if left.shape[1] < _RUN:
+        return 0
+    blocks, near = left.reshape(-1, _RUN), slack.reshape(-1, _RUN)
+    order = np.argsort(blocks, axis=1)
+    ends = [
+        np.take_along_axis(blocks, order[:, place : place + 1], axis=1) for place in (0, _RUN - 1)
+    ]
+    unsure = [
+        np.take_along_axis(near, order[:, place : place + 1], axis=1) for place in (0, _RUN - 1)
+    ]
+    known = near + np.maximum(*unsure)
+    (least, largest), farthest = ends, np.maximum(-ends[0], ends[1])
+    grids = (0.0, farthest / _STEPS_FROM_ZERO), (least, (largest - least) / _STEPS_ACROSS)
+    for origin, step in grids:
+        places = (blocks - origin) / np.where(step > 0, step, 1)
+        off = np.abs(places - np.round(places)) * step
+        told = known < _FINE_ENOUGH * step
+        inside = int((off <= known)[told].sum())
+        if told.mean() >= _TOLD and inside >= _NEARLY_ALL * told.sum():
+            return inside
+    return 0

@@ -17,6 +17,7 @@ from modeldiff.checkpoints.quantised.named_tensors import (
     rounding_of,
     shape_words,
 )
+from modeldiff.checkpoints.quantised.unread import require_known_packing
 from modeldiff.checkpoints.recipes.column_codes import ColumnCodes
 from modeldiff.checkpoints.recipes.groups import unpacked_words
 from modeldiff.checkpoints.tensor import TensorInfo
@@ -36,6 +37,7 @@ def read_columns(name: str, stored: NamedTensors) -> TensorInfo | None:
     scales = stored.beside(f"{module}{dot}scales")
     if last != "qweight" or not scales:
         return None
+    require_known_packing(stored)
     (scale,) = scales
     require_fit(codes.values == "I32", f"its codes are stored as {codes.dtype}")
     require_numbers(scale, "F32", "F16", "BF16")

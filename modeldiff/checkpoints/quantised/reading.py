@@ -23,6 +23,7 @@ from modeldiff.checkpoints.quantised.nibbles import read_nibbles
 from modeldiff.checkpoints.quantised.octets import FLOAT8, read_octets
 from modeldiff.checkpoints.quantised.packed import read_packed
 from modeldiff.checkpoints.quantised.torchao import read_torchao
+from modeldiff.checkpoints.quantised.unread import refuse_unread
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.text.formatting import counted
 from modeldiff.text.quoting import listed
@@ -37,6 +38,7 @@ METHODS: tuple[Method, ...] = (
     read_mlx,
     read_torchao,
     read_nibbles,
+    refuse_unread,
 )
 
 

@@ -225,7 +225,7 @@ class _PanelDecoder:
         codes = unpacked_words(self._words(recipe.zeros, begin, end), recipe.bits)
         if self._by_outputs:
             codes = codes.reshape(len(codes), -1, 8)[..., AWQ_ORDER].reshape(len(codes), -1)
-        return np.add(codes[:, : last - first], np.float32(recipe.more), dtype=np.float32)
+        return codes[:, : last - first].astype(np.float32, order="C") + np.float32(recipe.more)
 
     def _words(self, tensor: TensorInfo, first: int, last: int) -> _Words:
         """Columns ``first`` to ``last`` of a matrix of words."""
@@ -242,6 +242,7 @@ class _PanelDecoder:
 
 
 def _at_least(numbers: npt.NDArray[_Number], rows: int, columns: int) -> npt.NDArray[_Number]:
-    """The matrix, with zeros below and beside it where it has fewer rows or columns."""
+    """The matrix row by row, with zeros below and beside it where it has fewer rows or columns."""
     more = max(rows - numbers.shape[0], 0), max(columns - numbers.shape[1], 0)
-    return np.pad(numbers, ((0, more[0]), (0, more[1]))) if any(more) else numbers
+    padded = np.pad(numbers, ((0, more[0]), (0, more[1]))) if any(more) else numbers
+    return np.ascontiguousarray(padded)
