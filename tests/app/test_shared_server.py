@@ -88,6 +88,27 @@ def test_who_waits_reads_for_what_how_long_and_whose_it_is(
     assert "left, then 2 more" in text
 
 
+@pytest.mark.parametrize(("others", "slower"), [(1, 1), (11, 1), (35, 3)])
+def test_many_who_look_are_together_told_as_often_as_a_dozen(
+    others: int,
+    slower: int,
+    open_page: OpenPage,
+    pair: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manager = JobManager(Busy)
+    for module in (follow_job, diffing):
+        monkeypatch.setattr(module, "job_manager", lambda: manager)
+    comparison = Comparison.open(pair["base"], pair["target"])
+    for number in range(others):
+        manager.submit(comparison, asker=Asker(f"tab {number}", ""))
+    app = open_page("heatmap", **pair)
+    assert len(manager.sessions()) == others + 1
+    line_and_picture = {follow_job.SECONDS_BETWEEN_POLLS, follow_job.SECONDS_BETWEEN_PICTURES}
+    paces = set(app.session_state["paces"].seconds.values())
+    assert paces == {slower * seconds for seconds in line_and_picture}
+
+
 def test_own_results_are_named_first(
     open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -202,6 +202,25 @@ class TestGroup:
             assert mode & stat.S_IWGRP and mode & stat.S_IRGRP, path
             assert not stat.S_ISDIR(mode) or (mode & stat.S_IXGRP and mode & stat.S_ISGID), path
 
+    @pytest.mark.parametrize("link", ["configs", "results/details/x"])
+    def test_what_another_ones_link_offers_is_not_deleted(
+        self, link: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        theirs = tmp_path / "theirs"
+        theirs.mkdir()
+        for name in ("kept.json", "kept.parquet"):
+            (theirs / name).write_bytes(b"{}")
+        place = tmp_path / "cache" / link
+        place.parent.mkdir(parents=True)
+        place.symlink_to(theirs)
+        monkeypatch.setenv("MODELDIFF_CACHE", str(tmp_path / "cache"))
+        assert len(cache_entries()) == 1  # an own link: a larger disk, say
+        if me := os.geteuid():
+            monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+        else:
+            os.chown(place, 12345, 12345, follow_symlinks=False)
+        assert cache_entries() == ()
+
     def test_elsewhere_the_umask_holds(self, tmp_path: Path) -> None:
         before = os.umask(0o077)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from modeldiff.changes import Pair, Statistics
 from modeldiff.errors import ResultError
-from modeldiff.results.store.journal import Entry, Journal
+from modeldiff.results.store.journal import Entry, Journal, JournalTail, read_journal
 from tests.support.results import PAIRS, STATISTICS, a_change
 from tests.support.same_statistics import bits
 
@@ -123,6 +124,29 @@ def test_what_is_no_journal_becomes_one(content: bytes, tmp_path: Path) -> None:
     assert medians(path) == []
     write(path, 1)
     assert medians(path) == [0.0]
+
+
+@pytest.mark.parametrize("own", [b"", b"not for others\n"])
+def test_a_link_in_its_place_is_neither_followed_nor_written_to(own: bytes, tmp_path: Path) -> None:
+    theirs, path = tmp_path / "theirs", tmp_path / "journal"
+    theirs.write_bytes(own)
+    path.symlink_to(theirs)
+    with pytest.raises(ResultError, match="something else in place of a file"):
+        Journal(path, KEY)
+    assert theirs.read_bytes() == own
+    theirs.unlink()
+    with pytest.raises(ResultError, match="something else in place of a file"):
+        Journal(path, KEY)
+    assert not theirs.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "journal")
+    with pytest.raises(ResultError, match="something else in place of a file"):
+        Journal(tmp_path / "journal", KEY)
+    assert JournalTail(tmp_path / "journal", KEY).read() == {}
+    assert read_journal(tmp_path / "journal", KEY) == {}
 
 
 def test_removed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.plain_file import is_linked_by_others
 
 _HASH = "[0-9a-f]" * 8 + "*"
 
@@ -80,9 +81,13 @@ def cache_entries() -> tuple[CacheEntry, ...]:
 
 
 def _entries(kind: CacheKind) -> Iterator[CacheEntry]:
+    below = len(Path(kind.folder, kind.pattern).parts) - 1
     for path in cache_folder(kind.folder).glob(kind.pattern):
         try:
             status = path.lstat()
+            # Where a group may write to the cache, not all that a link offers is to be deleted.
+            if is_linked_by_others(path.parent, below):
+                continue
         except OSError:
             continue  # gone meanwhile
         if stat.S_ISREG(status.st_mode):

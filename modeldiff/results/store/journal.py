@@ -35,6 +35,7 @@ from modeldiff.changes.engine.sharding import Shard
 from modeldiff.changes.engine.work_units import unreadable
 from modeldiff.errors import InvalidOption
 from modeldiff.files.group_folder import permit_group
+from modeldiff.files.plain_file import require_plain
 from modeldiff.results.store.folder import cannot_write
 
 _log = logging.getLogger(__name__)
@@ -146,6 +147,7 @@ class JournalTail:
         """The entries that came since the last call. None while there is no journal, of another
         version or question, or it can't be read."""
         try:
+            require_plain(self._path)
             with self._path.open("rb") as lines:
                 if lines.seek(0, 2) < self._end:  # it was begun anew
                     self._end = 0
@@ -170,8 +172,9 @@ class Journal:
         try:
             self.entries, end, self._checksum = _read(path, head)
             self._file = path.open("ab", buffering=0)
-            permit_group(path)
             try:
+                require_plain(path, self._file.fileno())
+                permit_group(path)
                 self._file.truncate(end)  # a torn line would spoil the next one
                 if not end:
                     self._write(head)
@@ -234,6 +237,7 @@ def _line(checksum: int, row: bytes) -> bytes:
 def _read(path: Path, head: bytes) -> tuple[dict[PairId, Entry], int, int]:
     """The entries up to the first line that is torn or strange, how many bytes they fill, and the
     checksum there."""
+    require_plain(path)
     if not path.exists():
         return {}, 0, zlib.crc32(head)
     with path.open("rb") as lines:

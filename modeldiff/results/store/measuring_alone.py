@@ -18,6 +18,7 @@ from pathlib import Path
 from modeldiff.changes.engine.sharding import Shard
 from modeldiff.errors import ResultError
 from modeldiff.files.atomic import write_atomically
+from modeldiff.files.plain_file import require_plain
 from modeldiff.results.shared import lease as leases
 from modeldiff.results.shared.lease import Lease
 from modeldiff.results.shared.objects import SharedObjects, if_reachable, shared_objects
@@ -184,17 +185,20 @@ class SharedJournal:
         self._pieces.read_on()
         there = self._pieces.content
         if there.startswith(here) and len(there) > len(here):
-            with suppress(OSError), self._path.open("ab") as file:
-                file.write(there[len(here) :])
+            with suppress(OSError):
+                require_plain(self._path)
+                with self._path.open("ab") as file:
+                    file.write(there[len(here) :])
 
     def _content(self) -> bytes:
         return self._path.read_bytes() if self._path.exists() else b""
 
     def _next_piece(self) -> bytes:
         try:
+            require_plain(self._path)
             with self._path.open("rb") as file:
                 file.seek(len(self._pieces.content))
                 piece = file.read(LARGEST_PIECE)
-        except FileNotFoundError:
+        except OSError:  # gone, or no journal of ours
             return b""
         return piece[: piece.rfind(b"\n") + 1]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 import streamlit as st
-from streamlit.runtime import get_instance
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from modeldiff.observability.events import page_began
@@ -18,6 +18,8 @@ from modeldiff.results.housekeeping.entries import cache_entries
 
 _lock = threading.Lock()
 _sessions: set[str] = set()
+_MOST_NOTED = 256
+"""Sessions that are noted before those that are gone are forgotten, asked for metrics or not."""
 
 
 def begin_request(page: str) -> None:
@@ -28,14 +30,21 @@ def begin_request(page: str) -> None:
     if context is not None:
         with _lock:
             _sessions.add(context.session_id)
+            if len(_sessions) > _MOST_NOTED:
+                _forget_those_gone()
     page_began(page or "compare")
 
 
 def _connected() -> GaugeValues:
-    runtime = get_instance()
     with _lock:
-        _sessions.intersection_update([s for s in _sessions if runtime.is_active_session(s)])
+        _forget_those_gone()
         return {(): len(_sessions)}
+
+
+def _forget_those_gone() -> None:
+    if runtime.exists():  # not in tests
+        is_here = runtime.get_instance().is_active_session
+        _sessions.intersection_update([each for each in _sessions if is_here(each)])
 
 
 def _active() -> GaugeValues:
