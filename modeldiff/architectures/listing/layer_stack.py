@@ -90,11 +90,11 @@ def read_stack(architecture: Architecture) -> Stack:
         if group is None:
             group = groups[key] = {}
         column = (tower, place.component, place.parameter)
-        members = group.get(column)
-        if members is None:
+        beside = group.get(column)
+        if beside is None:
             group[column] = [parameter]
         else:
-            members.append(parameter)
+            beside.append(parameter)
     types: Counter[str] = Counter()
     for (dtype, shape), count in shapes.items():
         types[dtype] += prod(shape) * count
