@@ -37,6 +37,8 @@ from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
 CHUNK_BYTES = 2 << 20
 """Bytes of the wider side that are read and measured at once."""
+_LINE = 64
+"""Bytes of a line of the cache."""
 BATCHED = 4 * LEAF
 """Up to so many elements keeping every ``r`` costs less than a sample."""
 
@@ -60,12 +62,12 @@ class CpuWorker:
         buffers: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]] | None = None,
     ) -> None:
         room = max(room, LEAF * 8)
-        self.use(*(buffers or (np.empty(room, np.uint8), np.empty(room, np.uint8))))
+        self.use(*(buffers or (_lines(room), _lines(room))))
         self._kernels = kernels()
         # Room for every r of a chunk: four bytes for each element of at least one byte, or eight
         # for each of eight. Memory that is never written is never taken.
         self._kept = np.empty(self.base.size + 2, np.uint32)
-        self._scratch = np.empty(6 * BLOCK, np.uint32)
+        self._scratch = _lines(6 * BLOCK * 4).view(np.uint32)
         self._tables = np.zeros((TABLES, KEYS32 + 64), np.uint32)
         self._wide_table = np.zeros(KEYS64, np.uint32)
         self._fine = np.zeros(65536, np.uint32)
@@ -287,6 +289,14 @@ class CpuWorker:
             accumulator.add_counts(self._counts, kept)
         table[:] = 0
         return self._kept[: 2 * kept].view(np.uint64)
+
+
+def _lines(nbytes: int) -> npt.NDArray[np.uint8]:
+    """Memory that begins with a line of the cache: a vector of 64 bytes that lies in two lines
+    takes twice as long to be stored, and NumPy's begins at any 16 bytes."""
+    memory = np.empty(nbytes + _LINE, np.uint8)
+    first = -memory.ctypes.data % _LINE
+    return memory[first : first + nbytes]
 
 
 @dataclass(frozen=True)
