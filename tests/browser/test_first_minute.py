@@ -113,6 +113,14 @@ def test_what_a_difference_means_has_room_on_a_phone(server: Server, tab: Page) 
     assert box and box["width"] > 300
 
 
+def test_the_help_says_what_each_page_is_for(server: Server, tab: Page) -> None:
+    open_measured(tab, server.url)
+    pages = tab.get_by_role("navigation", name="Pages").get_by_role("link").all_inner_texts()
+    tab.get_by_role("button", name="Help", exact=True).click()
+    told = tab.get_by_role("dialog").locator("dl").first.locator("dt")
+    assert "Fleet" in pages and told.all_inner_texts() == pages
+
+
 def test_saving_is_in_sight_on_the_heatmaps_page(server: Server, tab: Page) -> None:
     tab.set_viewport_size({"width": 1280, "height": 720})
     open_measured(tab, f"{server.url}/heatmap?target=demo:lora")
