@@ -20,6 +20,7 @@ from modeldiff.results import MeasuredShard, Result
 from modeldiff.text.formatting import (
     counted,
     format_bytes,
+    format_cosine,
     format_count,
     format_duration,
     format_layers,
@@ -234,7 +235,7 @@ def _numbers(statistics: Statistics) -> tuple[str, ...]:
         format_number(statistics.p95_pct),
         format_number(statistics.unchanged_pct),
         format_number(statistics.rel_frobenius_pct),
-        "–" if statistics.cosine is None else f"{statistics.cosine:.5f}",
+        format_cosine(statistics.cosine),
     )
 
 

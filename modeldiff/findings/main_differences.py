@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, median_low
 from typing import Literal
 
 from modeldiff.architectures import FactPair
@@ -219,7 +219,8 @@ def _farthest(known: KindRows) -> Change:
 
 
 def _middle(known: KindRows) -> str:
-    return format_pct(median(known.extents))
+    """What the narrative calls typical: the number of a tensor, not one between two."""
+    return format_pct(median_low(known.extents))
 
 
 def _by(by: str) -> str:

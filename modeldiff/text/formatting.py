@@ -72,10 +72,13 @@ def format_cosine(value: float | None) -> str:
 
     >>> format_cosine(0.98), format_cosine(0.9999999), format_cosine(-0.0064), format_cosine(1.0)
     ('0.98000', '>0.99999', '−0.00640', '1.00000')
+    >>> format_cosine(1 - 2**-53)
+    '1.00000'
     """
     if value is None or math.isnan(value):
         return MISSING
-    if 0.999995 <= value < 1:
+    # Of a tensor with itself it is 1 but for the last bits of its two roots.
+    if 0.999995 <= value < 1 - 2**-50:
         return ">0.99999"
     return f"{min(value, 1.0):.5f}".replace("-", "−")
 

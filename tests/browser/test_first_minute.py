@@ -95,6 +95,32 @@ def test_fields_of_the_pair_are_next_to_each_other_and_take_what_is_typed(
     expect(tab.get_by_role("heading", level=1)).to_have_text("Demo LoRA → Demo base")
 
 
+def test_the_pairs_button_is_in_sight_on_a_laptop(server: Server, tab: Page) -> None:
+    """Below its fields and above the end of what scrolls them."""
+    tab.set_viewport_size({"width": 1280, "height": 720})
+    open_measured(tab, server.url)
+    tab.get_by_role("button", name="Pair", exact=True).click()
+    form = tab.get_by_test_id("stPopoverBody")
+    expect(form).to_be_in_viewport(ratio=1)
+    expect(form.get_by_role("button", name="Compare", exact=True)).to_be_in_viewport(ratio=1)
+
+
+def test_what_a_difference_means_has_room_on_a_phone(server: Server, tab: Page) -> None:
+    tab.set_viewport_size({"width": 430, "height": 900})
+    tab.goto(f"{server.url}/?base=catalog:llama-3-8b&target=catalog:qwen2-7b")
+    meaning = tab.locator(".st-key-config_differences").get_by_text("rotations are slower")
+    box = meaning.bounding_box()
+    assert box and box["width"] > 300
+
+
+def test_the_help_says_what_each_page_is_for(server: Server, tab: Page) -> None:
+    open_measured(tab, server.url)
+    pages = tab.get_by_role("navigation", name="Pages").get_by_role("link").all_inner_texts()
+    tab.get_by_role("button", name="Help", exact=True).click()
+    told = tab.get_by_role("dialog").locator("dl").first.locator("dt")
+    assert "Fleet" in pages and told.all_inner_texts() == pages
+
+
 def test_saving_is_in_sight_on_the_heatmaps_page(server: Server, tab: Page) -> None:
     tab.set_viewport_size({"width": 1280, "height": 720})
     open_measured(tab, f"{server.url}/heatmap?target=demo:lora")

@@ -126,6 +126,9 @@ def test_the_cells_are_walked_with_the_keyboard(server: Server, tab: Page) -> No
     tab.keyboard.press("Enter")
     expect(panel).to_contain_text(place.replace("layer", "Layer", 1))
     assert focused(tab).startswith(place), "the focus stays"
+    expect(line).to_contain_text(place)
+    expect(line).not_to_contain_text("Enter opens")  # the panel is open
+    assert line.evaluate("line => line.scrollWidth <= line.clientWidth"), "nothing is cut"
     tab.keyboard.press("Escape")
     expect(panel).to_have_count(0)
     settle(tab)

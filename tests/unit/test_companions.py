@@ -79,6 +79,15 @@ def test_what_a_generation_config_means(
     assert words in part.facts[0].meaning
 
 
+def test_entries_of_one_side_do_not_refer_to_each_other(tmp_path: Path) -> None:
+    one = write_companions(tmp_path / "one", {"config.json": {"model_type": "qwen2"}})
+    more = {"model_type": "qwen2", "max_window_layers": 28, "use_something": False}
+    other = write_companions(tmp_path / "other", {"config.json": more})
+    facts = parts_of(one, other)["config"].facts
+    meanings = {fact.label: fact.meaning for fact in facts if not fact.same}
+    assert meanings == dict.fromkeys(meanings, "Not set in the base's file.") and len(meanings) == 2
+
+
 def test_a_config_in_a_table_of_its_own_is_aligned(tmp_path: Path) -> None:
     plain = {"model_type": "gemma3_text", "sliding_window": 512, "num_hidden_layers": 2}
     one = write_companions(tmp_path / "one", {"config.json": plain})

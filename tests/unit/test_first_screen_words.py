@@ -17,6 +17,7 @@ from modeldiff.findings.main_differences import (
     structure_differences,
     weight_differences,
 )
+from modeldiff.findings.narrative import narrate
 from modeldiff.text.table_formats import csv_table, latex_table, markdown_table
 from tests.support.changes import made_changes
 
@@ -87,6 +88,20 @@ def test_where_few_matrices_moved_they_are_named(
     first = weight_differences(made_changes(architecture, architecture, median))[0]
     assert (first.title, first.value) == (title, value)
     assert first.note.startswith(note) and (first.layer, first.column) == (2, "self_attn.q_proj")
+
+
+def test_what_is_typical_is_one_number_on_the_page() -> None:
+    """Of an even number of matrices, too, where two stand in the middle."""
+    architecture = Comparison.open("catalog:llama-3-8b", "catalog:llama-3-8b").base.architecture
+
+    def median(one: Pair) -> float:
+        in_layer = one.place.layer is not None and "norm" not in one.place.component
+        return (8.0 if one.place.layer in range(16) else 9.0) if in_layer else 0.0
+
+    changes = made_changes(architecture, architecture, median)
+    (matrices,) = (one for one in weight_differences(changes) if one.kind == "matrices")
+    assert matrices.value == "moved by 8.00 % typically"
+    assert matrices.value in " ".join(narrate(changes).facts)
 
 
 def test_nothing_stands_out_where_all_moved_alike() -> None:

@@ -24,6 +24,9 @@ _Sides = tuple[Tokens | None, Tokens | None]
 _MOST_SHOWN = 200
 _LONGEST = 120
 _MOST_IDS = 8
+_NOT_IN_BASE, _NOT_IN_TARGET = "Not set in the base's file.", "Not set in the target's file."
+# What is as true of one entry as of another, and points at none.
+_OF_EACH = {"", _NOT_IN_BASE, _NOT_IN_TARGET}
 
 
 def generation_part(companions: Companions) -> CompanionPart:
@@ -63,7 +66,7 @@ def _said_once(facts: Sequence[FactPair]) -> Iterator[FactPair]:
     first: dict[str, str] = {}
     for fact in facts:
         label = first.setdefault(fact.meaning, fact.label)
-        repeated = fact.meaning and label != fact.label
+        repeated = fact.meaning not in _OF_EACH and label != fact.label
         yield replace(fact, meaning=f"See {label}.") if repeated else fact
 
 
@@ -151,8 +154,8 @@ def _meaning(name: str, entry: EntryPair, sides: _Sides) -> str:
     if make is not None and (words := make(entry)):
         return words
     if entry.base is None:
-        return "Not set in the base's file."
-    return "Not set in the target's file." if entry.target is None else ""
+        return _NOT_IN_BASE
+    return _NOT_IN_TARGET if entry.target is None else ""
 
 
 def _by_size(more: str, less: str) -> Callable[[EntryPair], str]:

@@ -60,8 +60,9 @@ def _choose_preset(choice: PairChoice) -> None:
             placeholder="A pair of your own",
             on_change=lambda: _take_preset(st.session_state[key]),
         )
-        st.page_link("pages/gallery.py", label="Gallery: pairs measured beforehand")
-        st.page_link("pages/fleet.py", label="Fleet: kept results that share a base")
+        with st.container(horizontal=True):
+            st.page_link("pages/gallery.py", label="Gallery: pairs measured beforehand")
+            st.page_link("pages/fleet.py", label="Fleet: kept results that share a base")
 
 
 def _take_preset(preset: PairPreset | None) -> None:

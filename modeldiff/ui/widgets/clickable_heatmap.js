@@ -47,8 +47,19 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
   const cellOf = (target) => target?.closest?.("[data-cell]")
   const cellAt = (at) => host.querySelector(`[data-cell="${at}"]`)
   const read = (cell, keys = "") => {
-    line.textContent = cell ? data.words[Number(cell.dataset.cell)] + keys : data.hint
+    const words = cell && data.words[Number(cell.dataset.cell)]
     line.classList.toggle("read", Boolean(cell))
+    line.textContent = cell ? words + keys : data.hint
+    // Beside the open panel there is no room for both: half a word of a hint is worse than none.
+    if (cell && line.scrollWidth > line.clientWidth) line.textContent = words
+  }
+  const keysAt = (cell) => {
+    if (Number(cell.dataset.cell) === data.at) return "  Enter or Esc closes"
+    return `  Enter opens · Esc ${data.at === null ? "leaves" : "closes"}`
+  }
+  const focusedCell = () => {
+    const cell = cellOf(host.getRootNode().activeElement)
+    return cell?.matches(":focus-visible") ? cell : null
   }
   const say = (at) => {
     if (!data.leadsTo) return setStateValue("view", { at: at === data.at ? null : at })
@@ -116,6 +127,8 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
     chosen?.setAttribute("aria-selected", "true")
     ringCell(host, chosen, "chosen")
     if (!host.querySelector('[tabindex="0"]') || chosen) tabTo(chosen ?? host.querySelector("[data-cell]"))
+    const focused = focusedCell()
+    if (focused) read(focused, keysAt(focused)) // its keys do something else when a panel opens
     stick()
   }
 
@@ -129,7 +142,7 @@ export default function ({ parentElement, data, setStateValue, setTriggerValue }
     const cell = cellOf(event.target)
     if (!cell || !cell.matches(":focus-visible")) return
     ringCell(host, cell, "focus")
-    read(cell, "  Enter opens · Esc leaves")
+    read(cell, keysAt(cell))
   }
   host.blurred = () => { ringCell(host, null, "focus"); read(null) }
   host.onkeydown = (event) => {
