@@ -113,9 +113,9 @@ class Visitor:
         component = delta.new_element.bidi_component
         name = component.component_name.rpartition(".")[2]
         self._widgets[name] = component.id, delta.fragment_id
-        if name == "pulse":
+        data = json.loads(component.json) if name == "pulse" else {}
+        if "seconds" in data:  # the other one only watches
             widget, part = component.id, delta.fragment_id
-            data = json.loads(component.json)
             rings = json.dumps([{"event": "ring", "value": data["run"]}])
             trigger = WidgetState(id=_TRIGGERS.format(widget), json_trigger_value=rings)
             self._follow(

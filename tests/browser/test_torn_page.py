@@ -1,5 +1,6 @@
 """A part is asked for when a run of its page has just ended and is not sent yet: Streamlit throws
-the rest of that run away, and the page asks for itself again."""
+the rest of that run away, and the page asks for itself again. Or it forgot the page's clock before
+the clock rang."""
 
 from __future__ import annotations
 
@@ -14,11 +15,13 @@ from scripts.serving import serve, settle
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 # The run that shows the result is held back where the server is told to, until its thread has
-# ended; then the tab's last ring arrives a second time.
+# ended; then the tab's last ring arrives a second time. Or it is the tab's first run, and a part
+# is asked for as by a click.
 _LATE = """
 import sys
 import time
 
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import ScriptRunnerEvent
 from streamlit.web.cli import main
@@ -45,20 +48,23 @@ def ask_and_note(session, client_state):
 def is_here(event):
     if where == "start":
         return messages == 1
-    if where == "middle":
+    if where in ("first", "middle"):
         return messages == 40
     return event == ScriptRunnerEvent.SCRIPT_STOPPED_WITH_SUCCESS
 
 def handle_late(session, sender, event, *others):
     global messages
-    if not held and measured and event == ScriptRunnerEvent.SCRIPT_STARTED and others[4] is None:
+    begins = event == ScriptRunnerEvent.SCRIPT_STARTED and others[4] is None
+    if not held and begins and (measured or where == "first"):
         held.append(sender)
     messages += bool(held)
     if held == [sender] and is_here(event):
         held.append(None)
         sender._script_thread.join()
         print("torn at the", where, flush=True)
-        ask(session, rings[0])
+        part = next(iter(session._fragment_storage._fragments))
+        click = ClientState(fragment_id=part, page_script_hash=session.page_script_hash)
+        ask(session, click if where == "first" else rings[0])
     handle(session, sender, event, *others)
 
 Lanes._run = measure_slowly
@@ -69,13 +75,58 @@ main()
 """
 
 
-@pytest.mark.parametrize("where", ["start", "middle", "end"])
+@pytest.mark.parametrize("where", ["first", "start", "middle", "end"])
 def test_a_page_whose_end_was_lost_is_whole_again(where: str, tab: Page, tmp_path: Path) -> None:
     with serve(tmp_path, (sys.executable, "-c", _LATE, where)) as server:
         tab.goto(f"{server.url}/heatmap?layer=2&component=mlp.down_proj")
-        expect(tab.locator(".st-key-job_diff")).to_be_visible()
+        if where != "first":
+            expect(tab.locator(".st-key-job_diff")).to_be_visible()
         expect(tab.locator(".st-key-measured")).to_be_visible()
         expect(tab.locator(".st-key-job_diff")).to_have_count(0)
         settle(tab)
         assert f"torn at the {where}" in server.log.read_text()
+        tab.goto("about:blank")  # before the server goes, which the page would complain of
+
+
+# What the script runner does when the browser asks for a part under another page than its last:
+# all components are forgotten that the request says nothing of. Here the first ring meets that.
+_FORGETFUL = """
+import sys
+import time
+
+from streamlit.runtime.state import SafeSessionState
+from streamlit.web.cli import main
+
+from modeldiff.results.jobs.lanes import Lanes
+
+measure, rerun = Lanes._run, SafeSessionState.on_script_will_rerun
+forgotten = []
+
+def measure_slowly(lanes, job):
+    time.sleep(4)
+    measure(lanes, job)
+
+def forget_first(state, widget_states, **others):
+    widgets = widget_states.widgets if widget_states else []
+    rings = [widget for widget in widgets if '"ring"' in widget.json_trigger_value]
+    if rings and not forgotten:
+        forgotten.extend(rings)
+        state.on_script_finished(frozenset(widget.id for widget in widgets))
+        print("forgotten", flush=True)
+    rerun(state, widget_states, **others)
+
+Lanes._run = measure_slowly
+SafeSessionState.on_script_will_rerun = forget_first
+sys.argv = ["streamlit", "run", "streamlit_app.py", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_ring_of_a_clock_that_the_server_forgot_breaks_nothing(tab: Page, tmp_path: Path) -> None:
+    with serve(tmp_path, (sys.executable, "-c", _FORGETFUL)) as server:
+        tab.goto(f"{server.url}/heatmap?layer=2&component=mlp.down_proj")
+        expect(tab.locator(".st-key-measured")).to_be_visible()
+        expect(tab.get_by_test_id("stException")).to_have_count(0)
+        log = server.log.read_text()
+        assert "forgotten" in log and "Traceback" not in log
         tab.goto("about:blank")  # before the server goes, which the page would complain of

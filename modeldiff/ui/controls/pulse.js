@@ -5,7 +5,6 @@
 // already, so a ring says which run is drawn, and the marks of the page are compared when all rests.
 const ON_ITS_WAY_MS = 2000
 const LOOK_MS = 500
-const LOOKS_BEFORE_ASKING = 3
 const LOOKS_AFTER_ASKING = 20
 export default function ({ parentElement, data, setTriggerValue }) {
   parentElement.stopClock?.()
@@ -28,7 +27,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const look = () => {
     if (!idle()) return
     if (isWhole()) parentElement.torn = 0
-    else if (++parentElement.torn === LOOKS_BEFORE_ASKING) {
+    else if (++parentElement.torn === data.looks) {
       parentElement.torn = -LOOKS_AFTER_ASKING
       setTriggerValue("torn", true)
     }

@@ -12,7 +12,9 @@ Streamlit can also lose the end of a page. What a run of it draws waits in the s
 event loop sends it; where a part is asked for meanwhile (a ring, a click), and the run has just
 ended, the part is run by another thread, and all that still waits of the first one is thrown away.
 The page then stays as it is: cut off, its progress standing still. So each run marks its begin and
-its end on the page, and the component asks for a page again whose marks do not agree.
+its end on the page, and the component asks for a page again whose marks do not agree. It is the
+last that a run draws, so a first run that is cut off has none: a second one, which is drawn as the
+run begins and is more patient, looks after that.
 """
 
 from __future__ import annotations
@@ -27,15 +29,18 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.navigation.page import Page
 
-from modeldiff.ui.session.shown_page import page_asked_for, show_page
+from modeldiff.ui.session.shown_page import last_word, page_asked_for, show_page
 
 _PACES = "paces"
 _RUN = "page_run"
 """Where in the session the number of its last run of a page is."""
 _CLOCK = "pulse_clock"
+_WATCH = "pulse_watch"
 _component = st.components.v2.component(
     "pulse", js=(Path(__file__).parent / "pulse.js").read_text(encoding="utf-8")
 )
+_LOOKS, _LOOKS_OF_WATCH = 3, 9
+"""After so many looks at marks that do not agree, half a second apart, a page is asked for anew."""
 _EARLY = 0.3
 """A ring that comes by this share of a part's pace too early draws it all the same: the browser's
 clock and the way from it are not even."""
@@ -82,6 +87,12 @@ def pulse(page: Page) -> Iterator[None]:
     run = st.session_state[_RUN] = st.session_state.get(_RUN, 0) + 1
     with st.container(key="pulse"):
         _mark("begun", run)
+        # Outside of any part: its word is a request for the whole page.
+        _component(
+            key=_WATCH,
+            data={"looks": _LOOKS_OF_WATCH, "run": run},
+            on_torn_change=lambda: None,
+        )
         place = st.container()
         # In turn: the browser takes the last run's mark away when it is told that this one ended.
         ends = st.container(), st.container()
@@ -106,7 +117,7 @@ def _beat(page: Page, paces: _Paces, run: int) -> None:
 
     def ring() -> None:
         # What a ring of an earlier run would draw has no place yet in the browser.
-        heard = st.session_state[_CLOCK].get("ring")
+        heard = last_word(_CLOCK, "ring")
         if page_asked_for() != shown or heard != run or not (due := paces.take_due()):
             return
         try:
@@ -123,7 +134,11 @@ def _beat(page: Page, paces: _Paces, run: int) -> None:
             st.switch_page(page, query_params=query)
         _component(
             key=_CLOCK,
-            data={"seconds": min(paces.seconds.values(), default=None), "run": run},
+            data={
+                "seconds": min(paces.seconds.values(), default=None),
+                "looks": _LOOKS,
+                "run": run,
+            },
             on_ring_change=ring,
             on_torn_change=draw_again,
         )

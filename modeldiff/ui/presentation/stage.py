@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
 from modeldiff.ui import widgets
 from modeldiff.ui.presentation.slides import Slide
 from modeldiff.ui.session.presenting import keep_presenting, stop_presenting
+from modeldiff.ui.session.shown_page import last_word
 
 _KEY = "stage"
 _KEYS = (
@@ -107,7 +107,7 @@ def stage(
     ]
 
     def take() -> None:
-        wish: Any = st.session_state[_KEY].get("wish")
+        wish = last_word(_KEY, "wish")
         # A browser can say anything.
         if not isinstance(wish, dict):
             return

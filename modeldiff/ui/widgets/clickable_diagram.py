@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
+
+from modeldiff.ui.session.shown_page import last_word
 
 _KEY = "diagram"
 _HTML = """
@@ -54,12 +57,12 @@ def clickable_diagram(
     # Whoever calls says what is chosen. Without this the browser's last click would stay the
     # component's state, and the same click would not count as a change after the choice moved on.
     # Both are one value, as the browser sends its last word on each of several.
-    now = {"selected": selected, "layer": layer}
+    now: dict[str, Any] = {"selected": selected, "layer": layer}
     st.session_state.setdefault(_KEY, {})["view"] = now
     digest = hashlib.sha256("".join(drawings).encode()).hexdigest()
 
     def take() -> None:
-        message = st.session_state[_KEY]["view"]
+        message = last_word(_KEY, "view") or now
         # A browser can say anything.
         node, there = message.get("selected"), message.get("layer")
         if node != selected and isinstance(node, str | None):

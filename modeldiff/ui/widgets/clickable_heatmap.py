@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from modeldiff.findings.selection import ChosenCell
+from modeldiff.ui.session.shown_page import last_word
 from modeldiff.ui.widgets.going import GOING_JS
 
 _KEY = "heatmap_picture"
@@ -69,7 +70,7 @@ def clickable_heatmap(
     digest = hashlib.sha256(repr((sorted(drawings.items()), words)).encode()).hexdigest()
 
     def take() -> None:
-        at = st.session_state[_KEY]["view"].get("at")
+        at = (last_word(_KEY, "view") or now).get("at")
         # A browser can say anything.
         if at is None and selected is not None:
             on_choose(None)
@@ -77,7 +78,7 @@ def clickable_heatmap(
             on_choose(cells[at][0])
 
     def take_ceiling() -> None:
-        wish = st.session_state[_KEY].get("ceiling")
+        wish = last_word(_KEY, "ceiling")
         if on_ceiling is None or not isinstance(wish, dict):
             return
         at, step = wish.get("at"), wish.get("step")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from modeldiff.ui.session.shown_page import last_word
+
 _CSS = """
 .frame { position: relative; overflow-x: auto; font-family: var(--st-font); }
 .frame:focus-visible { outline: 2px solid var(--st-primary-color); }
@@ -80,8 +82,14 @@ def scrolled_drawing(
     callback, called before the script runs again, with the ``data-node`` of what was clicked or
     entered.
     """
+
+    def choose() -> None:
+        node = last_word(key, "chosen")
+        if node is not None:
+            on_choose(str(node))
+
     _component(
         key=key,
         data={"svg": svg, "digest": hashlib.sha256(svg.encode()).hexdigest(), "least": least},
-        on_chosen_change=lambda: on_choose(str(st.session_state[key]["chosen"])),
+        on_chosen_change=choose,
     )
