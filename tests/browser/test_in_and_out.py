@@ -45,6 +45,7 @@ def test_a_saved_result_and_a_config_open_again(server: Server, tab: Page, tmp_p
     tab.go_forward()
     tab.go_forward()
     tab.wait_for_url("**/result?**")
+    expect(tab).to_have_title("Result · modeldiff")  # until then Compare's picture is there
     # Cells tell their numbers without the weights.
     settle(tab)
     tab.get_by_label(re.compile("^layer 1 · self_attn.q_proj: median")).first.click()

@@ -29,7 +29,8 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.navigation.page import Page
 
-from modeldiff.ui.session.shown_page import last_word, page_asked_for, show_page
+from modeldiff.ui.session.shown_page import page_asked_for, show_page
+from modeldiff.ui.widgets.component_words import last_word
 
 _PACES = "paces"
 _RUN = "page_run"

@@ -11,7 +11,7 @@ import streamlit as st
 from modeldiff.ui import widgets
 from modeldiff.ui.presentation.slides import Slide
 from modeldiff.ui.session.presenting import keep_presenting, stop_presenting
-from modeldiff.ui.session.shown_page import last_word
+from modeldiff.ui.widgets.component_words import last_word
 
 _KEY = "stage"
 _KEYS = (

@@ -7,8 +7,6 @@ forgotten, which to Streamlit looks like a change that nobody made.
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
@@ -29,10 +27,3 @@ def show_page() -> None:
 def is_page_left() -> bool:
     """For callbacks: whether their widgets are those of a page that the browser has left."""
     return bool(st.session_state.get(_SHOWN, page_asked_for()) != page_asked_for())
-
-
-def last_word(component: str, name: str) -> Any:
-    """For callbacks: what the component of this key said last under ``name``. None where the
-    server has forgotten the component: it does so when the browser asks for another page, until
-    the component is drawn there, and calls its callbacks all the same."""
-    return (st.session_state.get(component) or {}).get(name)

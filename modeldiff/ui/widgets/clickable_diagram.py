@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from modeldiff.ui.session.shown_page import last_word
+from modeldiff.ui.widgets.component_words import last_word
 
 _KEY = "diagram"
 _HTML = """

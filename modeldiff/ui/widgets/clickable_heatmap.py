@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from modeldiff.findings.selection import ChosenCell
-from modeldiff.ui.session.shown_page import last_word
+from modeldiff.ui.widgets.component_words import last_word
 from modeldiff.ui.widgets.going import GOING_JS
 
 _KEY = "heatmap_picture"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from modeldiff.ui.session.shown_page import last_word
+from modeldiff.ui.widgets.component_words import last_word
 
 _CSS = """
 .frame { position: relative; overflow-x: auto; font-family: var(--st-font); }
