@@ -42,7 +42,6 @@ _PAGES = ("", "heatmap", "diagram", "architecture")
 
 _PROBE_EVERY = 1.0
 _PATIENCE = 20.0
-_SECONDS_A_VISIT = 5.0
 
 
 @dataclass
@@ -135,7 +134,9 @@ async def _answer(visitor: Visitor, number: int) -> float:
     return visitor.answers.get(number, _PATIENCE)
 
 
-async def _soak(port: int, pid: int, viewers: int, minutes: float, queries: Sequence[str]) -> None:
+async def _soak(
+    port: int, pid: int, viewers: int, options: argparse.Namespace, queries: Sequence[str]
+) -> None:
     """Visitors come, look for a while and leave; print the memory each minute, and what it grew
     from the first full minute on, and from half of the time on for each visit."""
     visits = 0
@@ -145,14 +146,14 @@ async def _soak(port: int, pid: int, viewers: int, minutes: float, queries: Sequ
         for turn in itertools.count(number):
             page, query = _PAGES[turn % len(_PAGES)], queries[turn // len(_PAGES) % len(queries)]
             look = asyncio.create_task(Visitor(page, query).look(port))
-            await asyncio.sleep(_SECONDS_A_VISIT)
+            await asyncio.sleep(options.stay)
             look.cancel()
             await asyncio.gather(look, return_exceptions=True)
             visits += 1
 
     tasks = [asyncio.create_task(visit(number)) for number in range(viewers)]
     seen: list[tuple[int, int]] = []
-    while len(seen) < max(3, round(minutes) + 1):
+    while len(seen) < max(3, round(options.soak) + 1):
         await asyncio.sleep(60)
         seen.append((memory(pid), visits))
         print(f"minute {len(seen)}: {seen[-1][0] / 1e6:.0f} MB, {visits:,} visits", flush=True)
@@ -202,6 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="MINUTES",
         help="instead, let so many viewers come and go, and say how the memory grows",
     )
+    parser.add_argument("--stay", type=float, default=5.0, help="seconds of a visit of a soak (5)")
     options = parser.parse_args(arguments)
     if options.soak is None:
         print(
@@ -235,7 +237,7 @@ def _serve_and_load(folder: Path, viewers: int, options: argparse.Namespace) -> 
         # Imports, and begins the diff.
         asyncio.run(_load(port, pid, 1, 2.0, query, _Probes()))
         if options.soak is not None:
-            asyncio.run(_soak(port, pid, viewers, options.soak, (query, query_stored)))
+            asyncio.run(_soak(port, pid, viewers, options, (query, query_stored)))
             return
         probes = _Probes(query_stored if options.stored else "", options.clicks)
         load = _load(port, pid, viewers, options.seconds, query, probes)

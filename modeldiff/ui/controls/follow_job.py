@@ -27,9 +27,6 @@ SECONDS_BETWEEN_POLLS = 1.0
 """How often a line of progress is drawn."""
 SECONDS_BETWEEN_PICTURES = 2.0
 """How often a picture of what is measured so far is."""
-_AS_OFTEN_AS = 12
-"""More sessions than these that wait for jobs are drawn as often as these, all together: what their
-pages take of the interpreter, the threads that measure wait for."""
 _SECONDS_TO_COMPILE = 10
 _REFUSED = "refused_jobs"
 """Where in the session the errors are of jobs that were asked for and not taken, by request."""
@@ -126,15 +123,13 @@ def follow_job(
 
     Args:
         name: parts that share it are drawn together.
-        every: how often, in seconds, while the job runs, unless many look; None where only a
+        every: how often, in seconds, while the job runs; None where only a
             widget within draws the part again.
         beat: how often, in seconds, it is to be drawn otherwise; None for not again.
     """
-    # One for all of this run of the page: a part that finds another pace runs the page anew.
-    slower = max(1.0, len(job_manager().sessions()) / _AS_OFTEN_AS)
 
     def pace(state: ResultOrJob[_Result]) -> float | None:
-        paces = (every * slower if state.active and every is not None else None, beat())
+        paces = (every if state.active else None, beat())
         return min((seconds for seconds in paces if seconds is not None), default=None)
 
     known, active = [state], state.active

@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from time import monotonic
 
@@ -29,6 +30,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.navigation.page import Page
 
+from modeldiff.results import job_manager
 from modeldiff.ui.session.shown_page import page_asked_for, show_page
 from modeldiff.ui.widgets.component_words import last_word
 
@@ -42,6 +44,9 @@ _component = st.components.v2.component(
 )
 _LOOKS, _LOOKS_OF_WATCH = 3, 9
 """After so many looks at marks that do not agree, half a second apart, a page is asked for anew."""
+_AS_OFTEN_AS = 12
+"""More sessions than these that wait for jobs are drawn as often as these, all together: what their
+pages take of the interpreter, the threads that measure wait for."""
 _EARLY = 0.3
 """A ring that comes by this share of a part's pace too early draws it all the same: the browser's
 clock and the way from it are not even."""
@@ -56,13 +61,19 @@ class _Paces:
     drawn: dict[str, float] = field(default_factory=dict)
     complete: bool = False
 
+    @property
+    def between_rings(self) -> float | None:
+        """How often, in seconds, the clock is to ring now; None for never."""
+        seconds = min(self.seconds.values(), default=None)
+        return None if seconds is None else seconds * _crowd()
+
     def take_due(self) -> list[str]:
         """The parts that are to be drawn now."""
-        now = monotonic()
+        now, early = monotonic(), (1 - _EARLY) * _crowd()
         due = [
             name
             for name, seconds in self.seconds.items()
-            if now - self.drawn[name] >= seconds * (1 - _EARLY)
+            if now - self.drawn[name] >= seconds * early
         ]
         self.drawn.update(dict.fromkeys(due, now))
         return due
@@ -70,7 +81,8 @@ class _Paces:
 
 def keep_pace(name: str, seconds: float) -> None:
     """Ask that the parts called ``name`` be drawn again every so many ``seconds``, from the end of
-    this run of the page on. Where it has ended already, it is run anew."""
+    this run of the page on; more seldom while many sessions wait for jobs. Where it has ended
+    already, it is run anew."""
     paces = st.session_state.setdefault(_PACES, _Paces())
     if paces.seconds.get(name, seconds + 1) <= seconds:
         return
@@ -108,6 +120,11 @@ def pulse(page: Page) -> Iterator[None]:
             _mark("ended", run)
 
 
+def _crowd() -> int:
+    """How many times more seldom than they asked for parts are drawn, since many wait."""
+    return max(1, ceil(len(job_manager().sessions()) / _AS_OFTEN_AS))
+
+
 def _mark(what: str, run: int) -> None:
     st.html(f'<i data-run-{what}="{run}"></i>')
 
@@ -136,7 +153,7 @@ def _beat(page: Page, paces: _Paces, run: int) -> None:
         _component(
             key=_CLOCK,
             data={
-                "seconds": min(paces.seconds.values(), default=None),
+                "seconds": paces.between_rings,
                 "looks": _LOOKS,
                 "run": run,
             },
