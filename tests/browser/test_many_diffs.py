@@ -1,4 +1,4 @@
-"""Fifty small diffs, one after another, while pages change and the browser is slow."""
+"""Twenty small diffs, one after another, while pages change and the browser is slow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scripts.serving import ROOT, serve, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
-_DIFFS = 50
+_DIFFS = 20
 # Each diff takes a while, and is looked at often meanwhile: a minute holds what else takes hours.
 _HURRIED = (
     sys.executable,
@@ -55,7 +55,7 @@ def _another_model(number: int, folder: Path) -> Path:
     return model
 
 
-def test_fifty_diffs_under_a_slow_cpu(tab: Page, tmp_path: Path) -> None:
+def test_many_diffs_under_a_slow_cpu(tab: Page, tmp_path: Path) -> None:
     models = [_another_model(number, tmp_path) for number in range(_DIFFS)]
     with serve(tmp_path, _HURRIED) as server:
         tab.goto(server.url)
