@@ -47,8 +47,3 @@ def aws_profile() -> dict[str, str]:
     if "AWS_ENDPOINT_URL" in environment:
         known.pop("endpoint", None)
     return known
-
-
-def aws_endpoint() -> str:
-    """The store that the environment names in the place of AWS' own; empty without one."""
-    return os.environ.get("AWS_ENDPOINT_URL", "")

@@ -28,6 +28,11 @@ _RETRIES = Retries(tries=4, seconds=30, answer_seconds=60, connect_seconds=10)
 _PART = 64 << 10
 """Bytes of an answer that the library hands over at once, at least. It makes memory for them, of
 which the system wants back what is much larger: that cost half as much again as receiving it."""
+_UNSIGNED = {
+    "s3": "AWS_SKIP_SIGNATURE",
+    "gs": "GOOGLE_SKIP_SIGNATURE",
+    "az": "AZURE_SKIP_SIGNATURE",
+}
 _CHANGED = "Wait until nothing writes to it any more, then open it again."
 
 
@@ -36,8 +41,8 @@ class Bucket:
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
-        scheme, bucket, self._folder = address_parts(self.address)
-        self._store = open_store(scheme, bucket, "Reading", _RETRIES)
+        self._scheme, bucket, self._folder = address_parts(self.address)
+        self._store = open_store(self._scheme, bucket, "Reading", _RETRIES)
 
     def __reduce__(self) -> tuple[object, ...]:
         return Bucket, (self.address,)  # credentials are not written down
@@ -147,5 +152,5 @@ class Bucket:
             raise StoreUnreachable(
                 f"The store did not answer for {where}.",
                 hint="Check the network, the endpoint, the region and the credentials, and try "
-                "again. A public bucket may want AWS_SKIP_SIGNATURE=true.",
+                f"again. A public bucket may want {_UNSIGNED[self._scheme]}=true.",
             ) from None

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from modeldiff.errors import AccessDenied
 from modeldiff.extras import require
-from modeldiff.settings.aws_profiles import aws_endpoint, aws_profile
+from modeldiff.settings.aws_profiles import aws_profile
 from modeldiff.text.quoting import quoted
+
+_ENDPOINTS = {
+    "s3": ("AWS_ENDPOINT_URL",),
+    "gs": ("GOOGLE_BASE_URL",),
+    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
+}
+"""By scheme, the variables that name another server than the store's own, as the library knows
+them."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +40,13 @@ def open_store(scheme: str, bucket: str, doing: str, retries: Retries) -> Any:
     from obstore import exceptions, store
 
     settings = aws_profile() if scheme == "s3" else {}
-    endpoint = settings.get("endpoint") or aws_endpoint()
+    named = [settings.get("endpoint", ""), *map(os.environ.get, _ENDPOINTS[scheme])]
+    endpoint = next(filter(None, named), "")
     client = {
         "timeout": timedelta(seconds=retries.answer_seconds),
         "connect_timeout": timedelta(seconds=retries.connect_seconds),
         # Whoever set an endpoint without TLS means it.
-        "allow_http": scheme == "s3" and endpoint.startswith("http://"),
+        "allow_http": endpoint.startswith("http://"),
     }
     patience = {
         "max_retries": retries.tries,
