@@ -26,10 +26,10 @@ test: $(VENV)/.dev-ready ## lint, types and all tests, the browser's included
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 fuzz: $(VENV)/.dev-ready ## bend files of every kind that is read, 5,000 new ones a kind (EXAMPLES=n)
-	@MODELDIFF_FUZZ=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest -q -n auto tests/fuzz
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest -q -n auto tests/fuzz
 
 cluster: $(VENV)/.dev-ready ## diffs on real Ray nodes of this machine, killed in the middle (minutes)
-	@MODELDIFF_RAY_NODES=yes $(BIN)/python -m pytest -q tests/unit/test_ray.py
+	@REAL_RAY_NODES=yes $(BIN)/python -m pytest -q tests/unit/test_ray.py
 
 check: $(VENV)/.dev-ready ## lint and types only
 	@echo "modeldiff: ruff"

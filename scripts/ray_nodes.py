@@ -201,11 +201,11 @@ def _wait_for_port(port: int, nodes: RayNodes) -> None:
 
 def main() -> int:
     """Run the module that the arguments name, alone where that is permitted."""
-    if os.environ.get("MODELDIFF_TEST_ALONE") is None and (way := alone()) is not None:
+    if os.environ.get("RAY_NODES_ALONE") is None and (way := alone()) is not None:
         again = [*way, sys.executable, "-m", "scripts.ray_nodes", *sys.argv[1:]]
-        environment = {**os.environ, "MODELDIFF_TEST_ALONE": "1"}
+        environment = {**os.environ, "RAY_NODES_ALONE": "1"}
         return subprocess.run(again, cwd=ROOT, env=environment).returncode
-    if os.environ.pop("MODELDIFF_TEST_ALONE", None):
+    if os.environ.pop("RAY_NODES_ALONE", None):
         up_loopback()
     return subprocess.run([sys.executable, "-m", *sys.argv[1:]], cwd=ROOT).returncode
 

@@ -1,6 +1,6 @@
 """Files of every kind that is read, bent at random: each ends in a value or in one of our errors.
 
-How long: a moment and always the same, or with ``MODELDIFF_FUZZ`` so many examples a target, new
+How long: a moment and always the same, or with ``FUZZ_EXAMPLES`` so many examples a target, new
 ones each time (``make fuzz``).
 """
 
@@ -11,7 +11,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 _UNHURRIED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
-_EXAMPLES = int(os.environ.get("MODELDIFF_FUZZ", "0"))
+_EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 settings.register_profile(
     "fuzz",
     deadline=None,

@@ -31,8 +31,9 @@ from modeldiff.model import Model
 from modeldiff.results import run_diff
 from modeldiff.results.fleet.measuring import run_fleet
 from scripts.ray_nodes import DETECTS_SOON, RayNodes, ray_head
+from tests.support import s3_server
 from tests.support.results import cache_at
-from tests.support.same_statistics import same
+from tests.support.same_statistics import bits_of_row, same
 from tests.support.slow_statistics import encode
 from tests.support.small_checkpoints import normal, write_checkpoint
 
@@ -42,8 +43,10 @@ _TENSORS, _ELEMENTS = 120, 3_000
 _TASK_BYTES = 5 * 2 * 4 * _ELEMENTS
 """Five pairs."""
 _EARLY = 20
-"""The row at which something happens: most is still to be measured."""
+"""The row from which on something happens: most is still to be measured."""
 _SECONDS = 120
+_WAITS, _MEASURES = "ray::IDLE", "ray::_measure_on_node"
+"""What Ray calls its processes."""
 
 
 class Scenes:
@@ -84,37 +87,48 @@ class Scenes:
             "seconds": round(time.monotonic() - started, 1),
         }
 
+    def from_store(self) -> dict[str, Any]:
+        """The same pair in an object store, which each node reads for itself."""
+        comparison = Comparison.open("s3://models/base", "s3://models/target")
+        result = run_diff(comparison, measurer=self.cluster, cache=False)
+        there, here = (
+            [(change.pair.id, *bits_of_row(change)[1:]) for change in each.changes]
+            for each in (result, self.plain)
+        )
+        return {"equal": there == here, "rows": len(there)}
+
     def worker_killed(self) -> dict[str, Any]:
         """The processes that measure on a node hang, and die a second later."""
 
-        def at_row(number: int) -> None:
-            if number == _EARLY:
-                for pid in self._stopped(_COPY):
-                    threading.Timer(1.0, os.kill, (pid, signal.SIGKILL)).start()
+        def kill(pids: list[int]) -> None:
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
 
-        return self.run(at_row, cache=False)
+        return self._lost(_COPY, kill)
 
     def node_killed(self) -> dict[str, Any]:
         """All that measures on a node hangs, and the whole node dies a second later."""
 
+        return self._lost(_SHARED, lambda _: self.nodes.kill(_SHARED))
+
+    def _lost(self, host: str, kill: Callable[[list[int]], None]) -> dict[str, Any]:
+        """A diff of which a node's processes that measure, or wait for that, stop while one of them
+        has a task, and are killed a second later: what they were given until then stays undone."""
+        stopped: list[int] = []
+
         def at_row(number: int) -> None:
-            if number == _EARLY:
-                self._stopped(_SHARED)
-                threading.Timer(1.0, self.nodes.kill, (_SHARED,)).start()
+            if stopped or number < _EARLY:
+                return
+            words = {pid: _words(pid) for pid in self.nodes.pids(host)}
+            if any(_MEASURES in text for text in words.values()):
+                stopped.extend(
+                    pid for pid, text in words.items() if _WAITS in text or _MEASURES in text
+                )
+                for pid in stopped:
+                    os.kill(pid, signal.SIGSTOP)
+                threading.Timer(1.0, kill, (stopped,)).start()
 
-        return self.run(at_row, cache=False)
-
-    def _stopped(self, host: str) -> list[int]:
-        """The processes of a node that measure or wait for that, stopped: what they are given from
-        now on stays undone."""
-        pids = [
-            pid
-            for pid in self.nodes.pids(host)
-            if any(name in _words(pid) for name in ("ray::IDLE", "ray::_measure_on_node"))
-        ]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        return pids
+        return {**self.run(at_row, cache=False), "stopped": len(stopped)}
 
     def cancelled(self) -> dict[str, Any]:
         """Somebody stops the diff, and asks for it again later."""
@@ -233,7 +247,11 @@ def play(folder: Path) -> dict[str, Any]:
     """All scenes, by name."""
     write_models(folder)
     told: dict[str, Any] = {}
-    with ray_head(_PORT, folder, config=DETECTS_SOON) as nodes:
+    with s3_server.s3_server() as store, ray_head(_PORT, folder, config=DETECTS_SOON) as nodes:
+        for name in ("base", "target"):
+            s3_server.put_folder(store, name, folder / name)
+        # The nodes find what a store wants in their own environment.
+        os.environ.update(s3_server.environment(store))
         nodes.await_started(_HEAD)
         nodes.start(_COPY, mounts=[(folder / "copy", folder / "target")])
         nodes.start(_SHARED)
@@ -259,6 +277,7 @@ def play(folder: Path) -> dict[str, Any]:
         told["whole"] = scenes.run(cache=False)
         asks["json"] = command(nodes.environment(), "diff", *pair, "--on", "ray", "--json")
         told |= {name: ended(process) for name, process in asks.items()}
+        told["store"] = scenes.from_store()
         told["fleet"] = scenes.fleet()
         told["changed"] = scenes.files_of_a_node(changed)
         told["gone"] = scenes.files_of_a_node(gone)

@@ -32,7 +32,7 @@ PAIRS, IN_FLIGHT = 120, 4 * 5
 """Of the scenes' diff; the second, those of the tasks that two nodes have at a time."""
 pytestmark = pytest.mark.xdist_group("ray")
 needs_ray = pytest.mark.skipif(
-    "MODELDIFF_RAY_NODES" not in os.environ or find_spec("ray") is None,
+    "REAL_RAY_NODES" not in os.environ or find_spec("ray") is None,
     reason="real Ray nodes are started by `make cluster` alone",
 )
 
@@ -79,8 +79,7 @@ class TestOnRealNodes:
         scene = scenes[lost]
         assert scene["equal"] and (scene["rows"], scene["twice"]) == (PAIRS, 0)
         again = scene["submitted"] - PAIRS
-        assert again <= IN_FLIGHT
-        assert again > 0 or lost == "worker killed"  # which may have been between two tasks
+        assert scene["stopped"] and again <= IN_FLIGHT
 
     def test_who_stops_it_finds_the_rows_again_and_leaves_nothing_running(
         self, scenes: dict[str, Scene]
@@ -106,6 +105,9 @@ class TestOnRealNodes:
         told = scenes[scene]
         assert told["error"] == error and told["hint"]
         assert told["message"].startswith("On the node 127.0.0.2 ") and says in told["message"]
+
+    def test_nodes_read_an_object_store_for_themselves(self, scenes: dict[str, Scene]) -> None:
+        assert scenes["store"] == {"equal": True, "rows": PAIRS}
 
     def test_a_fleet_reads_base_once(self, scenes: dict[str, Scene]) -> None:
         fleet = scenes["fleet"]
