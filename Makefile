@@ -9,7 +9,7 @@ PAIR ?=
 WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz cluster check format demo docs screenshots bench clean
+.PHONY: help run test fuzz cluster check lint format demo docs screenshots bench clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -21,9 +21,12 @@ run: $(VENV)/.run-ready ## install what is missing and open the app on the demo 
 test: $(VENV)/.dev-ready ## lint, types and all tests, the browser's included
 	@echo "modeldiff: looking for a Chromium for the browser tests"
 	@sh scripts/ensure_chromium.sh $(BIN)/python
-	@$(MAKE) --no-print-directory check
-	@echo "modeldiff: tests"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(MAKE) --no-print-directory lint
+	@echo "modeldiff: tests, and mypy --strict beside them (it says what it found at the end)"
+	@log=$$(mktemp); $(BIN)/mypy > $$log 2>&1 & types=$$!; \
+	trap 'kill $$types 2> /dev/null; rm -f $$log' EXIT INT TERM; \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup; tests=$$?; \
+	wait $$types || { cat $$log; exit 1; }; exit $$tests
 
 fuzz: $(VENV)/.dev-ready ## bend files of every kind that is read, 5,000 new ones a kind (EXAMPLES=n)
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/python -m pytest -q -n auto tests/fuzz
@@ -31,12 +34,14 @@ fuzz: $(VENV)/.dev-ready ## bend files of every kind that is read, 5,000 new one
 cluster: $(VENV)/.dev-ready ## diffs on real Ray nodes of this machine, killed in the middle (minutes)
 	@REAL_RAY_NODES=yes $(BIN)/python -m pytest -q tests/unit/test_ray.py
 
-check: $(VENV)/.dev-ready ## lint and types only
+check: lint ## lint and types only
+	@echo "modeldiff: mypy --strict"
+	@$(BIN)/mypy
+
+lint: $(VENV)/.dev-ready
 	@echo "modeldiff: ruff"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@echo "modeldiff: mypy --strict"
-	@$(BIN)/mypy
 
 format: $(VENV)/.dev-ready ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix .
