@@ -55,9 +55,9 @@ def with_values(
 ) -> tuple[tuple[TensorInfo, ...], tuple[str, ...]]:
     """The tensors with quantised ones as their values, each where its codes stood, and warnings.
 
-    ``config`` is the checkpoint's, ``metadata`` what its files say of themselves. ``peek`` reads the few bytes that a method decides by: shapes
-    that are stored as numbers, zero points of one matrix. Codes whose scales are missing or do not
-    fit stay as they are, and are named.
+    ``config`` is the checkpoint's, ``metadata`` what its files say of themselves. ``peek`` reads
+    the few bytes that a method decides by: shapes that are stored as numbers, zero points of one
+    matrix. Codes whose scales are missing or do not fit stay as they are, and are named.
 
     Raises what ``peek`` raises.
     """

@@ -68,9 +68,7 @@ def read_torchao(name: str, stored: NamedTensors) -> TensorInfo | None:
         group = recipe.grid.block_columns
         whole = group == codes.shape[-1]
         words = f"{bits}-bit integers, " + ("a scale a row" if whole else f"groups of {group:,}")
-        recipe = replace(
-            recipe, words=words, stored=f"INT{bits}" + ("" if whole else f"-g{group}")
-        )
+        recipe = replace(recipe, words=words, stored=f"INT{bits}" + ("" if whole else f"-g{group}"))
     return TensorInfo.made(weight, codes.shape, recipe.rounding, recipe)
 
 
@@ -89,8 +87,10 @@ def _read_octets(codes: TensorInfo, scale: TensorInfo, stored: NamedTensors) -> 
         )
         return scaled_octets(codes, scale, stored)
     numbers = _powers(codes.shape, scale, MX)
+    e5m2 = "E5M2" in codes.values
+    kind, words = ("MXFP8-E5M2", "MXFP8 (E5M2)") if e5m2 else ("MXFP8", "MXFP8")
     coding = Coding("octets", 8, codes.values)
-    return ScaledCodes("MXFP8", "MXFP8", as_bytes(codes), coding, Grid.flat(MX), numbers)
+    return ScaledCodes(words, kind, as_bytes(codes), coding, Grid.flat(MX), numbers)
 
 
 def _read_pairs(
@@ -107,9 +107,7 @@ def _read_pairs(
     numbers = _powers(shape, scale, group, whole[0] if whole else None)
     coding = Coding("low nibbles", 4, "E2M1")
     also = stored.beside(f"{stem}act_per_tensor_scale")
-    recipe = ScaledCodes(
-        kind, kind, as_bytes(codes), coding, Grid.flat(group), numbers, also=also
-    )
+    recipe = ScaledCodes(kind, kind, as_bytes(codes), coding, Grid.flat(group), numbers, also=also)
     return TensorInfo.made(weight, shape, "F32", recipe)
 
 
@@ -135,10 +133,11 @@ def _described(weight: str, stored: NamedTensors) -> tuple[str, int]:
         said = json.loads(text) if len(text) <= _LONGEST else None
     except (ValueError, RecursionError):
         said = None
-    kind = said.get("_type") if isinstance(said, dict) else None
+    if not isinstance(said, dict):
+        return "", 8
+    kind, data = said.get("_type"), said.get("_data")
     if not isinstance(kind, str) or len(kind) > 100:
         return "", 8
-    data = said.get("_data")
     target = data.get("target_dtype") if isinstance(data, dict) else None
     named = target.get("_data") if isinstance(target, dict) else None
     match = _INTEGER.fullmatch(named) if isinstance(named, str) else None

@@ -126,9 +126,7 @@ def write_torchao_small():
     whole = per_tensor_amax_to_scale(wide.abs().max())
     weights = {
         "torchao-int8-groups": by(Int8WeightOnlyConfig(version=2, granularity=PerGroup(32))),
-        "torchao-int4": by(
-            IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32))
-        ),
+        "torchao-int4": by(IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32))),
         "torchao-int2-row": by(
             IntxWeightOnlyConfig(weight_dtype=torch.int2, granularity=PerAxis(0))
         ),
@@ -178,7 +176,9 @@ def write_quanto():
     from optimum.quanto import MaxOptimizer, freeze, qfloat8, qint2, qint4, qint8, quantize
 
     def form_of(form, weight, weights, optimizer=None):
-        layers = torch.nn.ModuleDict({"layer": torch.nn.Linear(*reversed(weight.shape), bias=False)})
+        layers = torch.nn.ModuleDict(
+            {"layer": torch.nn.Linear(*reversed(weight.shape), bias=False)}
+        )
         layers["layer"].weight = torch.nn.Parameter(weight.clone())
         quantize(layers, weights=weights, optimizer=optimizer)
         freeze(layers)
