@@ -101,4 +101,9 @@ def _warnings(model: ModelMetadata, *, has_names: bool, reader: TensorReader) ->
             "Rows of queries and keys stand in pairs, as llama.cpp turns them, and nothing counts "
             "the heads: they are compared as stored."
         )
+    if reader.left_dealt_out:
+        warnings.append(
+            "Value heads of linear attentions stand as llama.cpp deals them out, and nothing "
+            "counts them: their matrices are compared as stored."
+        )
     return tuple(warnings)

@@ -39,23 +39,21 @@ _KEYS: Mapping[str, str] = {
 }
 """Behind the architecture's name and a dot."""
 _LINEAR_ATTENTION = ("qwen3next", "qwen35", "qwen35moe")
+_LINEAR_WORDS: Mapping[str, str] = {
+    "num_local_experts": "num_experts",
+    "conv_kernel": "linear_conv_kernel_dim",
+    "state_size": "linear_key_head_dim",
+    "n_groups": "linear_num_key_heads",
+    "time_step_rank": "linear_num_value_heads",
+    "mamba_d_inner": "",  # said by heads and the size of one
+}
 _RENAMED: Mapping[str, Mapping[str, str]] = {
     "deepseek2": {"num_local_experts": "n_routed_experts"},
     "glm4moe": {"num_local_experts": "n_routed_experts"},
     "qwen2moe": {"num_local_experts": "num_experts"},
     "qwen3moe": {"num_local_experts": "num_experts"},
     "olmoe": {"num_local_experts": "num_experts"},
-    **dict.fromkeys(
-        _LINEAR_ATTENTION,
-        {
-            "num_local_experts": "num_experts",
-            "conv_kernel": "linear_conv_kernel_dim",
-            "state_size": "linear_key_head_dim",
-            "n_groups": "linear_num_key_heads",
-            "time_step_rank": "linear_num_value_heads",
-            "mamba_d_inner": "",  # said by heads and the size of one
-        },
-    ),
+    **{name: _LINEAR_WORDS for name in _LINEAR_ATTENTION},
 }
 _SCALINGS = {"linear", "yarn", "longrope"}
 _SCORING = {1: "softmax", 2: "sigmoid"}

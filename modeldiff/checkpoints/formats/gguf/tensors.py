@@ -42,6 +42,9 @@ class TensorReader:
             model.value_head_size,
         )
         """Those of a linear attention, where the metadata counts them."""
+        deals = converted.tiled_values or converted.parted_qkvz
+        self.left_dealt_out = deals and self.value_heads is None
+        """Whether value heads stay in llama.cpp's order: nothing counts them."""
         self.left_in_pairs = False
         """Whether rows that stand in pairs could not be brought back: nothing counts the heads."""
 
