@@ -89,7 +89,7 @@ def open_source(source: Source, formats: Sequence[Format] = ()) -> Checkpoint:
         config = {**assembly.usual, **config, **assembly.config}
     elif assembly.config:
         config, config_bytes, config_warnings = {**assembly.usual, **assembly.config}, None, ()
-    tensors, unfit = _values(assembly.tensors, config, source)
+    tensors, unfit = _values(assembly.tensors, config, assembly.metadata, source)
     return Checkpoint(
         reference=source.reference,
         format=format.name,
@@ -107,14 +107,17 @@ def open_source(source: Source, formats: Sequence[Format] = ()) -> Checkpoint:
 
 
 def _values(
-    tensors: tuple[TensorInfo, ...], config: Mapping[str, Any] | None, source: Source
+    tensors: tuple[TensorInfo, ...],
+    config: Mapping[str, Any] | None,
+    metadata: Mapping[str, str],
+    source: Source,
 ) -> tuple[tuple[TensorInfo, ...], tuple[str, ...]]:
     """The tensors, quantised ones as their values, and warnings of those whose codes do not fit."""
     if not any(each.values in CODE_TYPES and each.recipe is None for each in tensors):
         return tensors, ()
     from modeldiff.checkpoints.quantised.reading import with_values
 
-    return with_values(tensors, config, _peek(source))
+    return with_values(tensors, config, metadata, _peek(source))
 
 
 def _peek(source: Source) -> Peek:

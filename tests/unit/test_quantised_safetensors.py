@@ -260,6 +260,64 @@ def gptq(form: str, folder: Path, bend: Callable[[Tensors, dict[str, Any]], None
     return open_checkpoint(str(write(folder, tensors, config)))
 
 
+def bent_form(form: str, folder: Path, bend: Callable[[Tensors], None], **config: Any) -> Path:
+    """A written form, bent; entries of its config replaced."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(DATA / f"{form}.safetensors")
+    bend(tensors)
+    return write(folder, tensors, {**FORMS[form]["config"], **config})
+
+
+@pytest.mark.parametrize(
+    ("form", "bend", "config", "why"),
+    [
+        ("hqq4", lambda t: t.pop(f"{NAME}.zero"), {}, "scale and zero are not there"),
+        ("hqq4", lambda t: t.pop(f"{NAME}.shape"), {}, "shape and nbits are not there"),
+        ("hqq4", lambda t: t[f"{NAME}.shape"].fill_(-1), {}, "its shape would be"),
+        ("hqq4", lambda t: t[f"{NAME}.shape"].fill_(1 << 62), {}, "its shape would be"),
+        ("hqq4", lambda t: t[f"{NAME}.shape"].fill_(7), {}, "does not fit a matrix of 7"),
+        ("hqq4", lambda t: t[f"{NAME}.nbits"].fill_(2), {}, "are not 128 × 64 of 2 bits"),
+        ("hqq4", lambda t: t[f"{NAME}.nbits"].fill_(7), {}, "codes of 7 bits"),
+        ("quanto4", lambda t: t.pop(f"{NAME}.weight._shift"), {}, "its _shift is not there"),
+        ("quanto8", lambda t: t.pop(f"{NAME}.weight._scale"), {}, "its _scale is not there"),
+        ("quanto4-groups", lambda t: None, {"hidden_size": None}, "no file tells their matrix"),
+        # As wide as no matrix in groups of 96 would have been cut.
+        ("quanto4-groups", lambda t: None, {"hidden_size": 64}, "no file tells their matrix"),
+    ],
+)
+def test_settings_that_do_not_fit_make_it_unreadable(
+    form: str, bend: Callable[[Tensors], None], config: dict[str, Any], why: str, tmp_path: Path
+) -> None:
+    checkpoint = open_checkpoint(str(bent_form(form, tmp_path, bend, **config)))
+    assert why in checkpoint.warnings[0] and "not measured" in checkpoint.warnings[0]
+    assert not any(tensor.lossy for tensor in checkpoint.tensors)
+
+
+def test_a_bias_tells_what_quantos_groups_hide(tmp_path: Path) -> None:
+    def add_bias(tensors: Tensors) -> None:
+        tensors[f"{NAME}.bias"] = torch.zeros(32)
+
+    folder = bent_form("quanto4-groups", tmp_path, add_bias, hidden_size=None)
+    assert open_checkpoint(str(folder))[f"{NAME}.weight"].shape == (32, 288)
+
+
+def test_torchao_says_what_its_bytes_are(tmp_path: Path) -> None:
+    """Pairs of codes with scales [groups, out] would fit bytes of 64 × 1 blocks."""
+    stored = {
+        f"{NAME}._weight_qdata": torch.ones(512, 1024, dtype=torch.int8),
+        f"{NAME}._weight_scale": torch.ones(8, 512),
+        f"{NAME}._weight_zero_point": torch.zeros(8, 512),
+    }
+    for kind in ("Int4Tensor", ""):
+        said = {f"{NAME}.weight": json.dumps({"_type": kind, "_data": {}})} if kind else {}
+        save_file(stored, tmp_path / "model.safetensors", metadata=said)
+        checkpoint = open_checkpoint(str(tmp_path))
+        (warning,) = checkpoint.warnings
+        assert (kind or "does not fit codes of shape [512, 1,024]") in warning
+        assert not any(tensor.lossy for tensor in checkpoint.tensors)
+
+
 class TestContradictions:
     def test_gptqs_zero_points_are_told_by_the_numbers(self, tmp_path: Path) -> None:
         """As a release that says the first form and stores the second (vllm#38966)."""
@@ -352,10 +410,8 @@ def test_what_does_not_fit_is_never_measured(
 
 _HALF = torch.float16
 UNREAD: dict[str, dict[str, tuple[tuple[int, ...], torch.dtype]]] = {
-    "HQQ": {"W_q": ((32, 128), torch.uint8), "scale": ((64, 1), _HALF), "zero": ((64, 1), _HALF)},
-    "quanto": {"weight._data": ((64, 128), torch.int8), "weight._scale": ((64, 1), _HALF)},
     "torchao": {
-        "_weight_qdata": ((8, 2, 32, 4), torch.int32),
+        "_weight_qdata": ((8, 8, 32, 4), torch.int32),
         "_weight_scale_and_zero": ((8, 64, 2), torch.bfloat16),
     },
     "AQLM": {"codes": ((64, 16, 1), torch.int8), "codebooks": ((1, 256, 1, 8), _HALF)},

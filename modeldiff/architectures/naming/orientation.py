@@ -61,7 +61,7 @@ class Orientation:
                 continue
             turned = self._by_shape(one.place, one.tensor.shape)
             if turned is not None:
-                votes[self._kind(one.place), turned] += 1
+                votes[self._kind(one), turned] += 1
         self._against = {
             kind for kind, turned in votes if turned != kind[2] and not votes[kind, kind[2]]
         }
@@ -78,11 +78,11 @@ class Orientation:
         if place.parameter != "weight" or len(shape) < 2 or one.is_packed:
             return False, ""
         if place.component not in _TELLING:
-            return place.component in self._described, ""
+            return self._is_described(one), ""
         turned = self._by_shape(place, shape)
         if turned is not None:
             return turned, ""
-        kind = self._kind(place)
+        kind = self._kind(one)
         if kind not in self._against:
             return kind[2], ""
         way = "[out, in]" if kind[2] else "[in, out]"
@@ -111,9 +111,17 @@ class Orientation:
             return rows == width
         return columns == width if place.component in _WRITERS else None
 
-    def _kind(self, place: Place) -> _Kind:
-        component = place.component
-        return place.tower, ".experts." in component, component in self._described
+    def _is_described(self, one: PlacedSlice) -> bool:
+        """Whether the description says that it is stored [in, out]. It speaks of experts that are
+        a parameter of their module: those that are called a module's weight are stored as that of
+        a linear layer is."""
+        component = one.place.component
+        of_a_module = ".experts." in component and one.tensor.name.endswith(".weight")
+        return component in self._described and not of_a_module
+
+    def _kind(self, one: PlacedSlice) -> _Kind:
+        component = one.place.component
+        return one.place.tower, ".experts." in component, self._is_described(one)
 
 
 def _stream_widths(placed: Iterable[PlacedSlice]) -> dict[str, int]:

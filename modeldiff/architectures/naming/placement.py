@@ -231,11 +231,10 @@ def _corrects(place: Place, settings: Settings) -> bool:
 
 
 def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterRole:
-    if quantised.codes:
-        if plain in quantised.codes:
-            return "quantised"
-        if plain in quantised.beside:
-            return "buffer"
+    if quantised.codes and plain in quantised.codes:
+        return "quantised"
+    if quantised.beside and plain in quantised.beside:
+        return "buffer"
     name, dtype = tensor.name, tensor.dtype
     if dtype in ("BOOL", "I64"):
         return "buffer"

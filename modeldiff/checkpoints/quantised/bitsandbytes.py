@@ -7,7 +7,6 @@ a JSON text, ``weight.quant_state.bitsandbytes__nf4``; it is read for one matrix
 
 from __future__ import annotations
 
-import re
 from math import prod
 from typing import Any
 
@@ -15,6 +14,7 @@ from modeldiff.checkpoints.quantised.named_tensors import (
     NamedTensors,
     Unfit,
     as_bytes,
+    called_alike,
     require_fit,
     require_numbers,
 )
@@ -29,7 +29,6 @@ from modeldiff.checkpoints.recipes.scaled_codes import Coding, Grid, ScaledCodes
 from modeldiff.checkpoints.tensor import TensorInfo, TensorUnreadable
 
 _KINDS = ("nf4", "fp4")
-_NUMBER = re.compile(r"(?<=\.)[0-9]+(?=\.)", re.ASCII)
 _MOST_DIMENSIONS = 8
 
 
@@ -94,7 +93,7 @@ def _scales(
 
 def _state(name: str, codes: TensorInfo, state: TensorInfo, stored: NamedTensors) -> dict[str, Any]:
     """The description of this matrix, or of one that is called and sized alike."""
-    key = f"bitsandbytes {_NUMBER.sub('#', name)} {codes.elements}"
+    key = f"bitsandbytes {called_alike(name)} {codes.elements}"
     if key not in stored.known:
         try:
             stored.known[key] = parse_state(stored.peek(state, min(state.elements, MAX_STATE)))

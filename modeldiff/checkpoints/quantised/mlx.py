@@ -51,7 +51,15 @@ def read_mlx(name: str, stored: NamedTensors) -> TensorInfo | None:
         f"the config says {bits} bits in groups of {group:,}, which codes of shape "
         f"{shape_words(codes)} with scales of shape {shape_words(scale)} are not",
     )
-    recipe = AffineCodes(as_bytes(codes), bits, group, scale, bias)
+    recipe = AffineCodes(
+        f"MLX {bits} bit, groups of {group:,}",
+        f"MLX{bits}-g{group}",
+        as_bytes(codes),
+        bits,
+        group,
+        scale,
+        StoredNumbers(bias),
+    )
     shape = (*codes.shape[:-1], columns)
     return TensorInfo.made(name, shape, scale.values, recipe)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ Peek = Callable[[TensorInfo, int], bytes]
 stands below it."""
 
 _TABLES = ("quantization_config", "compression_config", "quantization")
+_WIDTHS = ("hidden_size", "n_embd", "d_model")
+_NUMBER = re.compile(r"(?<=\.)[0-9]+(?=\.)", re.ASCII)
 _MOST_GROUPS = 64
 _MOST_BLOCK = 1 << 20
 
@@ -76,12 +79,15 @@ class QuantisationConfig:
 
 @dataclass
 class NamedTensors:
-    """A checkpoint's tensors by name. ``notes`` are sentences that methods leave; ``known`` is
-    what one of them found out that holds for the others, too."""
+    """A checkpoint's tensors by name. ``width`` is the residual stream's by the config, 0 where
+    that does not say; ``metadata`` what the files say of themselves. ``notes`` are sentences that
+    methods leave; ``known`` is what one of them found out that holds for the others, too."""
 
     tensors: Mapping[str, TensorInfo]
     settings: QuantisationConfig
     peek: Peek
+    width: int = 0
+    metadata: Mapping[str, str] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
     known: dict[str, Any] = field(default_factory=dict)
 
@@ -92,6 +98,25 @@ class NamedTensors:
     def note(self, sentence: str) -> None:
         """Say it once, however many tensors it is of."""
         self.notes[sentence] = None
+
+
+def width_of(config: Mapping[str, Any] | None) -> int:
+    """The width of the residual stream by a model's config, or that of the text model in it; 0
+    where neither says it."""
+    whole = config if isinstance(config, Mapping) else {}
+    inner = whole.get("text_config")
+    for table in (whole, inner if isinstance(inner, Mapping) else {}):
+        for key in _WIDTHS:
+            value = table.get(key)
+            if type(value) is int and 0 < value <= _MOST_BLOCK:
+                return value
+    return 0
+
+
+def called_alike(name: str) -> str:
+    """The name with ``#`` for the numbers of layers and experts: matrices that are called and sized
+    alike are described alike."""
+    return _NUMBER.sub("#", name)
 
 
 def as_bytes(tensor: TensorInfo) -> TensorInfo:

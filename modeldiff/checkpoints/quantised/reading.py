@@ -12,16 +12,19 @@ from typing import Any
 from modeldiff.checkpoints.dtypes import CODE_TYPES
 from modeldiff.checkpoints.quantised.bitsandbytes import read_bitsandbytes
 from modeldiff.checkpoints.quantised.columns import read_columns
+from modeldiff.checkpoints.quantised.hqq import HQQ_CODES, read_hqq
 from modeldiff.checkpoints.quantised.mlx import read_mlx
 from modeldiff.checkpoints.quantised.named_tensors import (
     NamedTensors,
     Peek,
     QuantisationConfig,
     Unfit,
+    width_of,
 )
 from modeldiff.checkpoints.quantised.nibbles import read_nibbles
 from modeldiff.checkpoints.quantised.octets import FLOAT8, read_octets
 from modeldiff.checkpoints.quantised.packed import read_packed
+from modeldiff.checkpoints.quantised.quanto import read_quanto
 from modeldiff.checkpoints.quantised.torchao import read_torchao
 from modeldiff.checkpoints.quantised.unread import refuse_unread
 from modeldiff.checkpoints.tensor import TensorInfo
@@ -37,30 +40,39 @@ METHODS: tuple[Method, ...] = (
     read_bitsandbytes,
     read_mlx,
     read_torchao,
+    read_hqq,
+    read_quanto,
     read_nibbles,
     refuse_unread,
 )
 
 
 def with_values(
-    tensors: Sequence[TensorInfo], config: Mapping[str, Any] | None, peek: Peek
+    tensors: Sequence[TensorInfo],
+    config: Mapping[str, Any] | None,
+    metadata: Mapping[str, str],
+    peek: Peek,
 ) -> tuple[tuple[TensorInfo, ...], tuple[str, ...]]:
     """The tensors with quantised ones as their values, each where its codes stood, and warnings.
 
-    ``config`` is the checkpoint's. ``peek`` reads the few bytes that a method decides by: shapes
-    that are stored as numbers, zero points of one matrix. Codes whose scales are missing or do not
-    fit stay as they are, and are named.
+    ``config`` is the checkpoint's, ``metadata`` what its files say of themselves. ``peek`` reads
+    the few bytes that a method decides by: shapes that are stored as numbers, zero points of one
+    matrix. Codes whose scales are missing or do not fit stay as they are, and are named.
 
     Raises what ``peek`` raises.
     """
     stored = NamedTensors(
-        {tensor.name: tensor for tensor in tensors}, QuantisationConfig.of(config), peek
+        {tensor.name: tensor for tensor in tensors},
+        QuantisationConfig.of(config),
+        peek,
+        width_of(config),
+        metadata,
     )
     made: dict[str, TensorInfo] = {}
     names: set[str] = set()
     reasons: dict[str, list[str]] = {}
     for tensor in tensors:
-        if tensor.values not in CODE_TYPES or tensor.recipe is not None:
+        if tensor.recipe is not None or not _may_be_codes(tensor):
             continue
         try:
             values = _read(tensor.name, stored)
@@ -89,6 +101,12 @@ def with_values(
         for reason, names in reasons.items()
     )
     return kept, (*stored.notes, *unread)
+
+
+def _may_be_codes(tensor: TensorInfo) -> bool:
+    """Whether its type is one that codes are stored in, or its name says so: HQQ may call the bytes
+    of codes floats."""
+    return tensor.values in CODE_TYPES or tensor.name.endswith(f".{HQQ_CODES}")
 
 
 def _is_bare(tensor: TensorInfo) -> bool:

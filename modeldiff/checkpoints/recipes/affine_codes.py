@@ -1,4 +1,5 @@
-"""``code * scale + bias``: MLX's recipe, product and sum each rounded to the scales' own type."""
+"""``code * scale + bias``, product and sum each rounded to the scales' own type: MLX's recipe, and
+quanto's."""
 
 from __future__ import annotations
 
@@ -23,23 +24,15 @@ class AffineCodes:
     """The recipe. ``codes`` are bytes in the order of values, ``bits`` each; ``scales`` and
     ``biases`` have a number for each ``group`` of values, in the type that values come in."""
 
+    words: str
+    stored: str
     codes: TensorInfo
     bits: int
     group: int
     scales: TensorInfo
-    biases: TensorInfo
+    biases: StoredNumbers
 
     lossy = True
-
-    @property
-    def words(self) -> str:
-        """Bits and group."""
-        return f"MLX {self.bits} bit, groups of {self.group:,}"
-
-    @property
-    def stored(self) -> str:
-        """Bits and group, in short."""
-        return f"MLX{self.bits}-g{self.group}"
 
     @property
     def grain(self) -> int:
@@ -49,12 +42,11 @@ class AffineCodes:
     @property
     def operands(self) -> tuple[TensorInfo, ...]:
         """Codes, scales and biases."""
-        return self.codes, self.scales, self.biases
+        return self.codes, self.scales, *self.biases.operands
 
     def open(self, read: Fill) -> _Decoder:
         """Begin."""
-        scales, biases = StoredNumbers(self.scales), StoredNumbers(self.biases)
-        return _Decoder(self, scales.open(read), biases.open(read), read)
+        return _Decoder(self, StoredNumbers(self.scales).open(read), self.biases.open(read), read)
 
 
 class _Decoder:

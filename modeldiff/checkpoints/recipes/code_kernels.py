@@ -34,6 +34,7 @@ CODE_KERNELS = KernelLibrary(
         "decode_by_block": "raw i64 i64 i64 i64 i64 i64 i64 i64 raw raw raw i64 raw raw",
         "decode_by_column": "raw i64 i64 i64 i64 i64 raw i64 raw raw i64 raw raw",
         "decode_affine": "raw i64 i64 i64 i64 i64 raw raw i64 raw raw",
+        "decode_shifted": "raw i64 i64 i64 raw raw i64 raw raw",
     },
     exact=True,
 )

@@ -20,6 +20,7 @@ GroupNumbers = Callable[[int, int], Float32s]
 """The numbers of groups ``first`` to ``last``, in float32."""
 MAX_STATE = 4096
 """Longest description of a tensor that is read."""
+_TILE = (128, 4)
 
 
 def read_raw(read: Fill, tensor: TensorInfo, first: int, last: int) -> npt.NDArray[np.uint8]:
@@ -75,13 +76,14 @@ class StoredNumbers:
     where the file's own says less: a power of two in a byte (``F8_E8M0``).
 
     ``whole`` is one number for all of the tensor, by which the others are multiplied, or divided if
-    ``divides``.
+    ``divides``. ``negated``: what is stored is to be taken away.
     """
 
     tensor: TensorInfo
     kind: str = ""
     whole: TensorInfo | None = None
     divides: bool = False
+    negated: bool = False
 
     @property
     def operands(self) -> tuple[TensorInfo, ...]:
@@ -95,11 +97,52 @@ class StoredNumbers:
 
         def numbers(first: int, last: int) -> Float32s:
             own = as_float32(read_raw(read, self.tensor, first, last), kind)
+            if self.negated:
+                np.negative(own, out=own)
             if whole is None:
                 return own
             with np.errstate(all="ignore"):
                 scaled: Float32s = own / whole if self.divides else own * whole
             return scaled
+
+        return numbers
+
+
+@dataclass(frozen=True)
+class TiledNumbers:
+    """Numbers of a matrix of groups, ``across`` of them a row, in the order in which the tensor
+    cores of NVIDIA take them: in tiles of 128 rows and 4 columns, padded to whole ones; of a tile
+    the first, second, third and fourth 32 rows beside each other (cuBLAS, "1D block scaling").
+    ``numbers`` are as they are stored."""
+
+    numbers: StoredNumbers
+    rows: int
+    across: int
+
+    @property
+    def operands(self) -> tuple[TensorInfo, ...]:
+        """As ``Groups`` has it."""
+        return self.numbers.operands
+
+    @property
+    def stored_elements(self) -> int:
+        """How many numbers the tiles hold."""
+        return -(-self.rows // _TILE[0]) * -(-self.across // _TILE[1]) * prod(_TILE)
+
+    def open(self, read: Fill) -> GroupNumbers:
+        """As ``Groups`` has it."""
+        stored = self.numbers.open(read)
+        down, wide = _TILE
+        tiles = -(-self.across // wide)
+        a_row = tiles * down * wide  # numbers in a row of tiles
+
+        def numbers(first: int, last: int) -> Float32s:
+            begin, end = first // self.across // down, (last - 1) // self.across // down + 1
+            some = stored(begin * a_row, end * a_row).reshape(end - begin, tiles, 32, 4, wide)
+            whole = some.transpose(0, 3, 2, 1, 4).reshape((end - begin) * down, tiles * wide)
+            flat = np.ascontiguousarray(whole[:, : self.across]).reshape(-1)
+            skipped = begin * down * self.across
+            return flat[first - skipped : last - skipped]
 
         return numbers
 

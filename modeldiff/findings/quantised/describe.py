@@ -24,6 +24,10 @@ _MORE = 2.0
 _OWN = 1.5
 """A tensor that lies so many times above its floor is named."""
 _MOST_GROUPS = 4
+_ARITHMETIC_PCT = 2e-4
+"""What is left of a vector to which a converter did something and a reader undid it in float32 (one
+added to a norm, a decay's logarithm), as relative Frobenius. One element of a hundred thousand that
+moved by a step of bfloat16 is more."""
 
 
 def lossy_rows(evidence: Evidence) -> tuple[LossyRows, ...]:
@@ -68,7 +72,7 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
     if not groups:
         return ()
     worst = max(groups, key=lambda group: group.ratio)
-    beside = [c for c in _unexplained(evidence) if not lossy_types(c) and kind_of(c) != "routers"]
+    beside = [c for c in _unexplained(evidence) if not lossy_types(c) and _moved_on_its_own(c)]
     again = requantised(groups)
     what = "what else moved" if evidence.explained else "what moved"
     if worst.ratio >= _MORE:
@@ -101,6 +105,15 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
         "they lose would not show: compare the weights that they were made from."
     )
     return tuple(sentences)
+
+
+def _moved_on_its_own(change: Change) -> bool:
+    """Whether a row stored without loss moved by more than a converter's arithmetic leaves; of
+    routers, others speak."""
+    size = change.statistics.rel_frobenius_pct if change.statistics else None
+    by_arithmetic = size is not None and size <= _ARITHMETIC_PCT
+    kind = kind_of(change)
+    return kind != "routers" and not (by_arithmetic and kind in ("norms", "vectors"))
 
 
 def _floor_words(group: LossyRows) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -34,6 +34,7 @@ FLOORS: Mapping[str, TypeFloor] = {
     "FP8": TypeFloor(2.17, 2.65),
     "FP8-E5M2": TypeFloor(4.33, 5.27),
     "MXFP8": TypeFloor(2.18, 2.66),
+    "MXFP8-E5M2": TypeFloor(4.34, 5.38),
     "LLM.int8": TypeFloor(1.01, 0.87),
     "NF4": TypeFloor(10.3, 9.20),
     "FP4": TypeFloor(12.1, 12.2),
@@ -48,11 +49,16 @@ FLOORS: Mapping[str, TypeFloor] = {
     "IQ2_XXS": TypeFloor(34.0, 34.0),
     "IQ1_M": TypeFloor(54.0, 45.0),
     "IQ1_S": TypeFloor(60.0, 49.0),
+    "HQQ1.58": TypeFloor(80.7, 63.8),
+    "INT1": TypeFloor(100.0, 100.0),
+    "TQ1_0": TypeFloor(100.0, 80.6),
+    "TQ2_0": TypeFloor(100.0, 80.6),
+    "HQQ1": TypeFloor(100.0, 106.0),
 }
 """By the stored type's name, without the size of its group. Measured on numbers from N(0, 0.02), of
 GGUF's types with llama.cpp's own quantisers and no importance matrix, of the others by rounding to
-the nearest value that the type has. Relative Frobenius is the better floor: the median is of ratios
-to values near zero."""
+the nearest value that the type has, of HQQ's with groups of 64. Relative Frobenius is the better
+floor: the median is of ratios to values near zero."""
 
 
 @lru_cache(maxsize=256)
@@ -61,8 +67,20 @@ def type_floor(stored: str) -> TypeFloor | None:
     named = FLOORS.get(stored.partition("-g")[0])
     if named is not None:
         return named
+    if "/" in stored:  # parts of one matrix in types of their own
+        floors = [type_floor(part) for part in stored.split("/")]
+        if any(floors):
+            return TypeFloor(
+                _mean([floor.median_pct if floor else 0.0 for floor in floors]),
+                _mean([floor.rel_frobenius_pct if floor else 0.0 for floor in floors]),
+            )
     grid = grid_floor(stored)
     return TypeFloor(*grid) if grid is not None else None
+
+
+def _mean(floors: Sequence[float]) -> float:
+    """The floor of parts that are as large: their squares' mean, and its root."""
+    return math.hypot(*floors) / math.sqrt(len(floors))
 
 
 def lossy_types(change: Change) -> tuple[str, ...]:

@@ -1,11 +1,11 @@
-"""Floors of integers that are spread evenly over each group: GPTQ, AWQ, MLX and the like."""
+"""Floors of integers that are spread evenly over each group: GPTQ, AWQ, MLX, HQQ and the like."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-_NAME = re.compile(r"(?:INT|GPTQ|AWQ|MLX)([2-8])(?:-g([0-9]{1,7}))?", re.ASCII)
+_NAME = re.compile(r"(?:INT|GPTQ|AWQ|MLX|HQQ|quanto)([2-8])(?:-g([0-9]{1,7}))?", re.ASCII)
 GRID_GROUPS = (32, 64, 128, 4096)
 """The sizes of groups that were measured; the last stands for a scale a row."""
 GRID_FLOORS: Mapping[int, tuple[tuple[float, float], ...]] = {
@@ -19,7 +19,8 @@ GRID_FLOORS: Mapping[int, tuple[tuple[float, float], ...]] = {
 """Median and relative Frobenius change in percent, by bits, for each of ``GRID_GROUPS``.
 
 Measured on numbers from N(0, 0.02), rounded to the nearest of 2**bits steps between minus and plus
-the group's largest magnitude. Steps between a group's least and largest value make a tenth less.
+the group's largest magnitude. Steps between a group's least and largest value make a tenth less,
+and such that were fitted to the group (HQQ) a sixth.
 """
 
 

@@ -1,12 +1,14 @@
 """Writes this folder: one small matrix by each library's own quantiser, with what it makes of it.
 
-    python tests/data/quantised/write_quantised.py SOURCES
+    python tests/data/quantised/write_quantised.py SOURCES [LIBRARY …]
 
-Needs torch, safetensors, bitsandbytes 0.50.2, torchao 0.18.0, mlx 0.32.4 (mlx-cpu on Linux) and
-transformers 5.23.0; SOURCES is a folder with the unpacked source distributions gptqmodel-7.7.0 and
-autoawq-0.2.9, whose packers are run from there. The libraries take gigabytes, so that the tests
-read what is written here. ``forms.json`` has the config that each form's files would have, and of
-the values [out, in] that the library returns, as float32, their hash and the first eight.
+Needs torch, safetensors, bitsandbytes 0.50.2, torchao 0.18.0, hqq 0.2.8.post1, optimum-quanto
+0.2.7, mlx 0.32.4 (mlx-cpu on Linux) and transformers 5.23.0; SOURCES is a folder with the unpacked
+source distributions gptqmodel-7.7.0 and autoawq-0.2.9, whose packers are run from there. With
+libraries named (``hqq``), theirs alone are written, and the others' stay as they are. The libraries
+take gigabytes, so that the tests read what is written here. ``forms.json`` has the config that each
+form's files would have, and of the values [out, in] that the library returns, as float32, their
+hash and the first eight.
 """
 
 # Libraries that only this script needs have no types here.
@@ -98,6 +100,114 @@ def write_torchao():
             {"quantization_config": {"quant_method": "torchao"}},
             metadata,
         )
+
+
+def write_torchao_small():
+    """What has fewer bits, or scales in the order of a kernel."""
+    from torchao.prototype.mx_formats import MXDynamicActivationMXWeightConfig
+    from torchao.prototype.mx_formats.mx_tensor import MXTensor
+    from torchao.prototype.mx_formats.nvfp4_tensor import NVFP4Tensor, per_tensor_amax_to_scale
+    from torchao.prototype.safetensors.safetensors_support import flatten_tensor_state_dict
+    from torchao.quantization import (
+        Int8WeightOnlyConfig,
+        IntxWeightOnlyConfig,
+        PerAxis,
+        PerGroup,
+        quantize_,
+    )
+
+    def by(config):
+        linear = torch.nn.Linear(INPUTS, OUTPUTS, bias=False, dtype=torch.bfloat16)
+        linear.weight = torch.nn.Parameter(WEIGHT.clone())
+        quantize_(linear, config)
+        return linear.weight
+
+    wide = (torch.randn(160, 96) * 0.02).bfloat16()  # several tiles, and no whole ones
+    whole = per_tensor_amax_to_scale(wide.abs().max())
+    weights = {
+        "torchao-int8-groups": by(Int8WeightOnlyConfig(version=2, granularity=PerGroup(32))),
+        "torchao-int4": by(IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32))),
+        "torchao-int2-row": by(
+            IntxWeightOnlyConfig(weight_dtype=torch.int2, granularity=PerAxis(0))
+        ),
+        "torchao-mxfp8-tiles": by(MXDynamicActivationMXWeightConfig()),
+        "torchao-mxfp8-e5m2": MXTensor.to_mx(WEIGHT, torch.float8_e5m2, 32),
+        "torchao-mxfp4": MXTensor.to_mx(WEIGHT, torch.float4_e2m1fn_x2, 32),
+        "torchao-nvfp4": NVFP4Tensor.to_nvfp4(WEIGHT),
+        "torchao-nvfp4-tiles": NVFP4Tensor.to_nvfp4(
+            wide, per_tensor_scale=whole, is_swizzled_scales=True
+        ),
+    }
+    for form, weight in weights.items():
+        tensors, metadata = flatten_tensor_state_dict({f"{NAME}.weight": weight})
+        tensors = {name.removeprefix(NAME): one for name, one in tensors.items()}
+        config = {"quantization_config": {"quant_method": "torchao"}}
+        keep(form, tensors, weight.dequantize(), config, metadata)
+
+
+def write_hqq():
+    """As its layer saves itself for safetensors, with all of its settings."""
+    from hqq.core.quantize import BaseQuantizeConfig, HQQLinear
+
+    for form, bits, axis, group, kind, as_float in (
+        ("hqq8-row", 8, 1, None, torch.float32, False),
+        ("hqq5", 5, 1, 64, torch.bfloat16, False),
+        ("hqq4", 4, 1, 64, torch.float16, False),
+        ("hqq4-across", 4, 0, 64, torch.bfloat16, False),
+        ("hqq3", 3, 1, 64, torch.bfloat16, False),
+        ("hqq3-across", 3, 0, 32, torch.float16, False),
+        ("hqq2-floats", 2, 1, 32, torch.bfloat16, True),
+        ("hqq1.58", 1.58, 1, 64, torch.float16, False),
+        ("hqq1", 1, 0, 64, torch.float16, False),
+    ):
+        linear = torch.nn.Linear(INPUTS, OUTPUTS, bias=False)
+        linear.weight.data = WEIGHT.float()
+        settings = BaseQuantizeConfig(
+            nbits=bits, group_size=group, axis=axis, view_as_float=as_float
+        )
+        layer = HQQLinear(linear, settings, compute_dtype=kind, device="cpu")
+        tensors = {f".{last}": tensor for last, tensor in layer.state_dict().items()}
+        config = {"quantization_config": {"quant_method": "hqq"}}
+        keep(form, tensors, layer.dequantize(), config)
+
+
+def write_quanto():
+    """A model of one layer, frozen: its state dict without what is of activations."""
+    from optimum.quanto import MaxOptimizer, freeze, qfloat8, qint2, qint4, qint8, quantize
+
+    def form_of(form, weight, weights, optimizer=None):
+        layers = torch.nn.ModuleDict(
+            {"layer": torch.nn.Linear(*reversed(weight.shape), bias=False)}
+        )
+        layers["layer"].weight = torch.nn.Parameter(weight.clone())
+        quantize(layers, weights=weights, optimizer=optimizer)
+        freeze(layers)
+        tensors = {
+            name.removeprefix("layer"): tensor
+            for name, tensor in layers.state_dict().items()
+            if name.startswith("layer.weight")
+        }
+        # The name of the matrix says that its rows are as many as the model is wide.
+        config = {"hidden_size": weight.shape[0], "quantization_config": {"quant_method": "quanto"}}
+        keep(form, tensors, layers["layer"].weight.dequantize(), config)
+
+    wide = (torch.randn(32, 288) * 0.02).bfloat16()
+    form_of("quanto8", WEIGHT, qint8)
+    form_of("quanto-fp8", WEIGHT, qfloat8)
+    form_of("quanto4", WEIGHT.half(), qint4)
+    form_of("quanto4-groups", wide, qint4)
+    form_of("quanto2-groups", wide[:31], qint2)
+    form_of("quanto4-zeros", wide, qint4, optimizer=ZeroPoints(MaxOptimizer()))
+
+
+class ZeroPoints:
+    """quanto's optimiser, asked for whole zero points, which its layers never do."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def __call__(self, *arguments, **named):
+        return self.optimizer(*arguments, zeropoint=True, **named)
 
 
 def write_gptq(sources):
@@ -260,11 +370,21 @@ def write_gpt_oss():
 
 
 if __name__ == "__main__":
-    write_bitsandbytes()
-    write_torchao()
-    write_gptq(Path(sys.argv[1]))
-    write_awq(Path(sys.argv[1]))
-    write_mlx()
-    write_gpt_oss()
+    sources = Path(sys.argv[1])
+    writers = {
+        "bitsandbytes": write_bitsandbytes,
+        "torchao": write_torchao,
+        "gptq": lambda: write_gptq(sources),
+        "awq": lambda: write_awq(sources),
+        "mlx": write_mlx,
+        "gpt-oss": write_gpt_oss,
+        "torchao-small": write_torchao_small,
+        "hqq": write_hqq,
+        "quanto": write_quanto,
+    }
+    if wanted := sys.argv[2:]:
+        FORMS.update(json.loads((HERE / "forms.json").read_text()))
+    for library in wanted or writers:
+        writers[library]()
     lines = (f"{json.dumps(form)}: {json.dumps(known)}" for form, known in FORMS.items())
     (HERE / "forms.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")

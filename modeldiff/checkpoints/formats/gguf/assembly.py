@@ -9,6 +9,7 @@ from modeldiff.checkpoints.formats.format import Assembly
 from modeldiff.checkpoints.formats.gguf.config import ModelMetadata
 from modeldiff.checkpoints.formats.gguf.converted import conversion_of
 from modeldiff.checkpoints.formats.gguf.header import GgufHeader
+from modeldiff.checkpoints.formats.gguf.linear_attention import with_qkvz_joined
 from modeldiff.checkpoints.formats.gguf.sets import parts_metadata_mismatch
 from modeldiff.checkpoints.formats.gguf.split_keys_values import with_keys_and_values_joined
 from modeldiff.checkpoints.formats.gguf.tensors import EMBEDDING, HEAD, TensorReader
@@ -55,8 +56,11 @@ def assemble_gguf(headers: Mapping[str, GgufHeader], where: str) -> Assembly:
         tied=embedding is not None and HEAD not in stored,
         vocabulary=embedding.shape[0] if embedding is not None and embedding.shape else 0,
     )
+    tensors = with_keys_and_values_joined(tensors)
+    if converted.parted_qkvz and reader.value_heads is not None:
+        tensors = with_qkvz_joined(tensors, reader.value_heads)
     return Assembly(
-        tuple(with_keys_and_values_joined(tensors).values()),
+        tuple(tensors.values()),
         model.words(),
         _warnings(model, has_names=converted.naming is not None, reader=reader),
         {file: header.head for file, header in headers.items()},
@@ -96,5 +100,10 @@ def _warnings(model: ModelMetadata, *, has_names: bool, reader: TensorReader) ->
         warnings.append(
             "Rows of queries and keys stand in pairs, as llama.cpp turns them, and nothing counts "
             "the heads: they are compared as stored."
+        )
+    if reader.left_dealt_out:
+        warnings.append(
+            "Value heads of linear attentions stand as llama.cpp deals them out, and nothing "
+            "counts them: their matrices are compared as stored."
         )
     return tuple(warnings)

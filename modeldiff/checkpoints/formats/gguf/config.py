@@ -35,14 +35,25 @@ _KEYS: Mapping[str, str] = {
     "ssm.state_size": "state_size",
     "ssm.inner_size": "mamba_d_inner",
     "ssm.time_step_rank": "time_step_rank",
+    "ssm.group_count": "n_groups",
 }
 """Behind the architecture's name and a dot."""
+_LINEAR_ATTENTION = ("qwen3next", "qwen35", "qwen35moe")
+_LINEAR_WORDS: Mapping[str, str] = {
+    "num_local_experts": "num_experts",
+    "conv_kernel": "linear_conv_kernel_dim",
+    "state_size": "linear_key_head_dim",
+    "n_groups": "linear_num_key_heads",
+    "time_step_rank": "linear_num_value_heads",
+    "mamba_d_inner": "",  # said by heads and the size of one
+}
 _RENAMED: Mapping[str, Mapping[str, str]] = {
     "deepseek2": {"num_local_experts": "n_routed_experts"},
     "glm4moe": {"num_local_experts": "n_routed_experts"},
     "qwen2moe": {"num_local_experts": "num_experts"},
     "qwen3moe": {"num_local_experts": "num_experts"},
     "olmoe": {"num_local_experts": "num_experts"},
+    **{name: _LINEAR_WORDS for name in _LINEAR_ATTENTION},
 }
 _SCALINGS = {"linear", "yarn", "longrope"}
 _SCORING = {1: "softmax", 2: "sigmoid"}
@@ -83,6 +94,17 @@ class ModelMetadata:
         own = value[layer] if layer < len(value) else 0
         return own if type(own) is int and own > 0 else 0
 
+    @property
+    def own_layers(self) -> int:
+        """The layers without those that only predict tokens further on."""
+        return max(self.count("block_count") - self.count("nextn_predict_layers"), 0)
+
+    @property
+    def value_head_size(self) -> int:
+        """The rows of a value head of a linear attention; 0 where that is not said."""
+        heads = self.count("ssm.time_step_rank")
+        return self.count("ssm.inner_size") // heads if heads else 0
+
     def config(self, model_type: str, *, tied: bool, vocabulary: int) -> Mapping[str, Any]:
         """As transformers would have it. ``tied``: no head is stored. ``vocabulary`` are the rows
         of the embedding."""
@@ -90,8 +112,13 @@ class ModelMetadata:
         renamed = _RENAMED.get(self.architecture, {})
         for key, name in _KEYS.items():
             value = self.value(key)
-            if value is not None and not (isinstance(value, int) and value == 0):
-                config[renamed.get(name, name)] = value
+            called = renamed.get(name, name)
+            if called and value is not None and not (isinstance(value, int) and value == 0):
+                config[called] = value
+        if self.architecture in _LINEAR_ATTENTION:
+            config["num_hidden_layers"] = self.own_layers
+            if size := self.value_head_size:
+                config["linear_value_head_dim"] = size
         if vocabulary:
             config["vocab_size"] = vocabulary
         config["tie_word_embeddings"] = tied

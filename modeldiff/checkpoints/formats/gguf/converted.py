@@ -20,7 +20,10 @@ class Converted:
     ``pairs``: rows of q and k were brought from the halves of a head into pairs.
     ``norms_plus_one``: norms have one added. ``sorted_qkv``: the fused matrix's rows stood group by
     group of heads before they were sorted into q | k | v. ``mixer``: a state space's decay was
-    stored as -exp of its logarithm, its convolution without the middle dimension. ``activation`` is
+    stored as -exp of its logarithm, its convolution without the middle dimension. ``tiled_values``:
+    the value heads of a linear attention, group by group of those that share a key, were dealt out
+    so that every group's first comes first. ``parted_qkvz``: the rows of its fused matrix stood key
+    head by key head, and became two matrices, q | k | v and z. ``activation`` is
     the one that llama.cpp computes all models of the architecture with, in transformers' word:
     no metadata names it.
     """
@@ -32,6 +35,8 @@ class Converted:
     norms_plus_one: bool = False
     sorted_qkv: bool = False
     mixer: bool = False
+    tiled_values: bool = False
+    parted_qkvz: bool = False
     activation: str = "silu"
 
 
@@ -50,6 +55,28 @@ CONVERTED: Mapping[str, Converted] = {
     "seed_oss": Converted("seed_oss", names.LLAMA_NAMES),
     "qwen2moe": Converted("qwen2_moe", names.MOE_NAMES),
     "qwen3moe": Converted("qwen3_moe", names.MOE_NAMES),
+    "qwen3next": Converted(
+        "qwen3_next",
+        names.QWEN_LINEAR_MOE_NAMES,
+        norms_plus_one=True,
+        mixer=True,
+        parted_qkvz=True,
+    ),
+    "qwen35": Converted(
+        "qwen3_5_text",
+        names.QWEN_LINEAR_NAMES,
+        norms_plus_one=True,
+        mixer=True,
+        tiled_values=True,
+    ),
+    "qwen35moe": Converted(
+        "qwen3_5_moe_text",
+        names.QWEN_LINEAR_MOE_NAMES,
+        norms_plus_one=True,
+        mixer=True,
+        tiled_values=True,
+    ),
+    "gpt-oss": Converted("gpt_oss", names.GPT_OSS_NAMES),
     "olmoe": Converted("olmoe", names.MOE_NAMES),
     "deepseek2": Converted("deepseek_v2", names.DEEPSEEK_NAMES),
     "glm4moe": Converted("glm4_moe", names.DEEPSEEK_NAMES),

@@ -82,6 +82,33 @@ _DEEPSEEK = {
     "nextn.shared_head_head": "shared_head.head",
     "nextn.shared_head_norm": "shared_head.norm",
 }
+_GPT_OSS = {
+    **_ATTENTION,
+    "attn_sinks": "self_attn.sinks:",
+    "attn_norm": "input_layernorm",
+    "post_attention_norm": "post_attention_layernorm",
+    "ffn_gate_inp": "mlp.router",
+    **_experts("mlp.experts", "gate_proj", "up_proj", "down_proj"),
+}
+_LINEAR_ATTENTION = {
+    "attn_qkv": "linear_attn.in_proj_qkv",
+    "attn_gate": "linear_attn.in_proj_z",
+    "ssm_a": "linear_attn.A_log:",
+    "ssm_dt": "linear_attn.dt_bias:",
+    "ssm_conv1d": "linear_attn.conv1d",
+    "ssm_alpha": "linear_attn.in_proj_a",
+    "ssm_beta": "linear_attn.in_proj_b",
+    "ssm_ba": "linear_attn.in_proj_ba",
+    "ssm_norm": "linear_attn.norm",
+    "ssm_out": "linear_attn.out_proj",
+    "post_attention_norm": "post_attention_layernorm",
+}
+_QWEN_MTP = {
+    "nextn.eh_proj": "fc",
+    "nextn.enorm": "pre_fc_norm_embedding",
+    "nextn.hnorm": "pre_fc_norm_hidden",
+    "nextn.shared_head_norm": "norm",
+}
 _FUSED = {
     "attn_qkv": "self_attn.qkv_proj",
     "attn_output": "self_attn.o_proj",
@@ -95,14 +122,27 @@ _FUSED = {
 class Naming:
     """The names of one architecture: ``outside`` the layers, and in a ``layer`` below ``stack`` and
     its number. ``#`` stands for an expert's number; a name that ends with ``:`` takes no parameter
-    behind it."""
+    behind it. ``beyond`` is for layers that the model does not count, which predict tokens further
+    on: below ``mtp.layers``, counted anew, and what is called here, below ``mtp``."""
 
     layer: Mapping[str, str]
     outside: Mapping[str, str] = field(default_factory=lambda: _MODEL)
     stack: str = "model.layers"
+    beyond: Mapping[str, str] = field(default_factory=dict)
 
-    def name(self, stored: str) -> str:
-        """What transformers' files call the tensor that the file calls ``stored``."""
+    def name(self, stored: str, layers: int = 0) -> str:
+        """What transformers' files call the tensor that the file calls ``stored``; ``layers`` are
+        those that the model counts, 0 where nothing says it."""
+        match = _HEADLESS.fullmatch(stored)
+        if self.beyond and layers and match and int(match["layer"]) >= layers:
+            component, _, parameter = match["path"].rpartition(".")
+            if component in self.beyond:
+                return f"mtp.{self.beyond[component]}.{parameter}"
+            within = self._within(f"blk.{int(match['layer']) - layers}.{match['path']}")
+            return f"mtp.{within.removeprefix('model.')}"
+        return self._within(stored)
+
+    def _within(self, stored: str) -> str:
         if stored.startswith("rope_f"):  # computed from the config, stored for speed
             return f"model.rotary_emb.{stored.partition('.')[0]}"
         match = _HEADLESS.fullmatch(stored)
@@ -124,6 +164,9 @@ LLAMA_NAMES = Naming(_LLAMA)
 MIXTRAL_NAMES = Naming(_MIXTRAL)
 MOE_NAMES = Naming(_MOE)
 DEEPSEEK_NAMES = Naming(_DEEPSEEK)
+GPT_OSS_NAMES = Naming(_GPT_OSS)
+QWEN_LINEAR_NAMES = Naming({**_LLAMA, **_LINEAR_ATTENTION}, beyond=_QWEN_MTP)
+QWEN_LINEAR_MOE_NAMES = Naming({**_MOE, **_LINEAR_ATTENTION}, beyond=_QWEN_MTP)
 SANDWICH_NAMES = Naming(_SANDWICH)
 OLMO2_NAMES = Naming(
     {

@@ -14,6 +14,7 @@ import numpy as np
 from modeldiff.checkpoints.formats.gguf.config import ModelMetadata
 from modeldiff.checkpoints.formats.gguf.converted import Converted
 from modeldiff.checkpoints.formats.gguf.header import StoredTensor
+from modeldiff.checkpoints.formats.gguf.linear_attention import ValueHeads, dealt_back
 from modeldiff.checkpoints.recipes.adjusted import ADJUSTABLE, Adjusted, Adjustment
 from modeldiff.checkpoints.recipes.ggml_blocks import GgmlBlocks
 from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
@@ -21,6 +22,7 @@ from modeldiff.checkpoints.selected_rows import RowNumbers, select_rows
 from modeldiff.checkpoints.tensor import Strides, TensorInfo
 
 _TURNING = re.compile(r"blk\.(?P<layer>\d{1,5})\.attn_(?P<part>[qk])\.(weight|bias)", re.ASCII)
+_IN_LAYER = re.compile(r"blk\.\d{1,5}\.(?P<called>\w+)(\.(weight|bias))?", re.ASCII)
 _FUSED = re.compile(r"blk\.\d+\.attn_qkv\.(weight|bias)", re.ASCII)
 EMBEDDING, HEAD = "token_embd.weight", "output.weight"
 
@@ -32,21 +34,37 @@ class TensorReader:
         self._converted, self._model = converted, model
         self._heads = model.count("attention.head_count")
         self._kv_heads = model.count("attention.head_count_kv") or self._heads
+        self._layers = model.own_layers
+        self.value_heads = ValueHeads.of(
+            model.count("ssm.group_count"),
+            model.count("ssm.time_step_rank"),
+            model.count("ssm.state_size"),
+            model.value_head_size,
+        )
+        """Those of a linear attention, where the metadata counts them."""
+        deals = converted.tiled_values or converted.parted_qkvz
+        self.left_dealt_out = deals and self.value_heads is None
+        """Whether value heads stay in llama.cpp's order: nothing counts them."""
         self.left_in_pairs = False
         """Whether rows that stand in pairs could not be brought back: nothing counts the heads."""
 
     def read(self, stored: StoredTensor, file: str) -> TensorInfo:
         """The tensor, under transformers' name."""
         naming = self._converted.naming
-        name = naming.name(stored.name) if naming else stored.name
+        name = naming.name(stored.name, self._layers) if naming else stored.name
         tensor = _stored_tensor(name, stored, file, self._row_order(stored))
         if self._converted.sorted_qkv and _FUSED.fullmatch(stored.name):
             numbers = _grouped_rows(stored.shape[0], self._heads, self._kv_heads)
             tensor = tensor if numbers is None else select_rows(tensor, numbers)
-        if self._converted.norms_plus_one and stored.name.endswith("norm.weight"):
+        within = _IN_LAYER.fullmatch(stored.name)
+        called = within["called"] if within else ""
+        is_norm = stored.name.endswith("norm.weight") and called != "ssm_norm"
+        if self._converted.norms_plus_one and is_norm:
             tensor = _adjusted(tensor, "minus one")
         if self._converted.mixer and stored.name.endswith(".ssm_a"):
             tensor = _adjusted(tensor, "logarithm of the negative")
+        if self._converted.tiled_values and self.value_heads is not None:
+            tensor = dealt_back(called, tensor, self.value_heads)
         if stored.name.endswith("ffn_gate_inp_shexp.weight") and len(tensor.shape) == 1:
             return _reshaped(tensor, (1, *tensor.shape))
         if self._converted.mixer and stored.name.endswith("ssm_conv1d.weight"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from numba import carray
 
 from modeldiff.checkpoints.recipes.kernels.column_strips import decode_columns
+from modeldiff.checkpoints.recipes.kernels.shifted import decode_shifted
 from modeldiff.checkpoints.recipes.kernels.small_types import (
     bf16_bits,
     e2m1,
@@ -36,7 +37,13 @@ from modeldiff.checkpoints.recipes.kernels.stages import (
 from modeldiff.checkpoints.recipes.kernels.unpacking import as_octets, numbers_of_pairs, pair_table
 from modeldiff.native.numba_types import f32, i8, inlined_exactly, u8, u16, u32, u64
 
-__all__ = ["decode_affine", "decode_by_block", "decode_by_column", "decode_columns"]
+__all__ = [
+    "decode_affine",
+    "decode_by_block",
+    "decode_by_column",
+    "decode_columns",
+    "decode_shifted",
+]
 
 
 @inlined_exactly
