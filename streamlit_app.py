@@ -22,6 +22,7 @@ from modeldiff.ui.session.selected_pair import hide_credentials, leave_for_page
 from modeldiff.ui.session.upkeep import begin_upkeep
 from modeldiff.ui.session.watching import begin_request
 from modeldiff.ui.shell.navigation_bar import navigation_bar
+from modeldiff.ui.shell.uploads import begin_bounding_uploads
 
 ICON = Path(ui.__file__).parent / "icon.svg"
 STYLE = Path(ui.__file__).parent / "shell" / "style.css"
@@ -46,6 +47,7 @@ page = st.navigation([*PAGES.values(), *stray_page(PAGES)], position="hidden")
 # After it: who does not come in is not shown Streamlit's own list of pages, either.
 require_safe_serving()
 begin_upkeep()
+begin_bounding_uploads()
 begin_request(page.url_path if page in PAGES.values() else "")
 require_login()
 st.set_page_config(page_title=f"{page.title} · modeldiff")

@@ -88,6 +88,12 @@ class Comparison:
 
         return compare_companions(*self.checkpoints)
 
+    @property
+    def tokens_held(self) -> int:
+        """How many tokens of tokenizers it holds: none before its companions were asked for."""
+        companions: Companions | None = vars(self).get("companions")
+        return 0 if companions is None else companions.tokenizer.tokens_held
+
     @computed_once
     def differing_companions(self) -> tuple[str, ...]:
         """Which of the companions differ, by name: a part of ``companions``, and quick to read."""

@@ -35,12 +35,23 @@ def keep_given_config(content: bytes, name: str) -> str:
     stem = _NAME.sub("-", name.removesuffix(".json"))[:40].strip(".-") or "config"
     if stem == "config":
         stem = _NAME.sub("-", str(config.get("model_type", "config")))[:40].strip(".-") or "config"
-    folder = given_configs_folder() / hashlib.sha256(content).hexdigest()[:16]
+    folder = given_configs_folder() / _folder_name(content)
     make_group_folder(folder)
     path = folder / f"{stem}.json"
     if not _holds(path, content):  # written anew, it would be another file and be opened anew
         write_atomically(path, content)
     return f"given:{folder.name}/{stem}"
+
+
+def given_fault(path: Path, content: bytes) -> str:
+    """What is wrong with the ``content`` of a given config that was kept at ``path``; empty where
+    it is what was brought."""
+    same = path.parent.name == _folder_name(content)
+    return "" if same else "its content is not what was brought"
+
+
+def _folder_name(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -32,7 +32,13 @@ from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.sources.config_only import ConfigOnly
 from modeldiff.checkpoints.sources.local import LocalFolder
 from modeldiff.checkpoints.tensor import TensorInfo
-from modeldiff.errors import CheckpointError, CheckpointNotFound, HubUnreachable, placing_errors
+from modeldiff.errors import (
+    CheckpointError,
+    CheckpointNotFound,
+    DamagedCheckpoint,
+    HubUnreachable,
+    placing_errors,
+)
 
 if TYPE_CHECKING:
     from modeldiff.checkpoints.hub.access import HubLogin
@@ -146,12 +152,22 @@ def _source_of(reference: Reference, download: bool, login: HubLogin | None) -> 
     path = Path(reference.location)
     require_allowed(path, reference.text)
     if reference.kind == "file" and path.suffix == ".json":
-        return _config_only(reference, path)
+        config = _config_only(reference, path)
+        if reference.text.startswith("given:"):
+            _require_as_given(reference, path, config.config)
+        return config
     return LocalFolder.at(reference, path)
 
 
 def _config_only(reference: Reference, path: Path) -> ConfigOnly:
     return ConfigOnly(reference, read_small_file(path, MAX_CONFIG_BYTES), path)
+
+
+def _require_as_given(reference: Reference, path: Path, content: bytes) -> None:
+    from modeldiff.checkpoints.given_configs import given_fault
+
+    if fault := given_fault(path, content):
+        raise DamagedCheckpoint(f"{reference.text}: {fault}.", hint="Bring the config again.")
 
 
 def _read_config(

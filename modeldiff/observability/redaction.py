@@ -42,7 +42,7 @@ def without_credentials_or_paths(text: str, roots: Iterable[Path]) -> str:
         return text
     for place in _own_places():  # whole, whatever spaces they have
         if not _lies_in(place, known):
-            text = text.replace(place, _HIDDEN)
+            text = re.sub(rf"(?<![\w.~-]){re.escape(place)}(?![\w-])", _HIDDEN, text)
 
     def shown(match: re.Match[str]) -> str:
         path = unquote(match["path"])

@@ -107,8 +107,8 @@ def folder(text: str) -> Path:
 
 
 def folders(text: str) -> tuple[Path, ...]:
-    """Folders, joined as in ``PATH``."""
-    return tuple(folder(part.strip()) for part in text.split(os.pathsep) if part.strip())
+    """Folders, joined as in ``PATH``; of separators alone there are none, which is no setting."""
+    return tuple(map(folder, _parts(text, os.pathsep)))
 
 
 def size(text: str) -> int:
@@ -135,8 +135,8 @@ def yes_or_no(text: str) -> bool:
 
 
 def names(text: str) -> frozenset[str]:
-    """Names or addresses with commas between them, in lower case."""
-    return frozenset(part.strip().lower() for part in text.split(",") if part.strip())
+    """Names or addresses with commas between them, in lower case; commas alone are no setting."""
+    return frozenset(_parts(text.lower(), ","))
 
 
 def word(text: str) -> str:
@@ -168,7 +168,7 @@ def hub_access(text: str) -> HubAccess:
     parts = names(text)
     repositories = frozenset(filter(_NAME.fullmatch, parts))
     owners = frozenset(filter(_OWNER.fullmatch, parts - repositories))
-    if not parts or parts != owners | repositories:
+    if parts != owners | repositories:
         raise ValueError(text)
     return HubAccess(False, owners, repositories)
 
@@ -177,9 +177,9 @@ def store_access(text: str) -> StoreAccess:
     """``off``, ``all``, or prefixes with commas between them."""
     if text.lower() in ("off", "all"):
         return StoreAccess(all=text.lower() == "all")
-    parts = [_PREFIX.fullmatch(part.strip()) for part in text.split(",") if part.strip()]
+    parts = [_PREFIX.fullmatch(part) for part in _parts(text, ",")]
     prefixes = tuple(f"{m['root'].lower()}{m['path']}".rstrip("/") for m in parts if m)
-    if not prefixes or len(prefixes) < len(parts):
+    if len(prefixes) < len(parts):
         raise ValueError(text)
     return StoreAccess(prefixes=prefixes)
 
@@ -192,6 +192,15 @@ def store_prefix(text: str) -> str:
     if not all(part.strip(".") for part in match["path"].split("/")):
         raise ValueError(text)
     return f"{match['root'].lower()}{match['path']}"
+
+
+def _parts(text: str, separator: str) -> list[str]:
+    """What stands between separators, at least one part: a list that variables were put together
+    to, and none of them was set, would else mean that nobody is kept out."""
+    parts = [part.strip() for part in text.split(separator) if part.strip()]
+    if not parts:
+        raise ValueError(text)
+    return parts
 
 
 def _one_of(text: str, choices: str) -> str:

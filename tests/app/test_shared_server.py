@@ -14,7 +14,7 @@ from modeldiff.results import Asker, run_diff
 from modeldiff.results.jobs.job import BackgroundJob, QueuePlace
 from modeldiff.results.jobs.manager import JobManager
 from modeldiff.ui.controls import diff_progress as diffing
-from modeldiff.ui.controls import follow_job
+from modeldiff.ui.controls import follow_job, pulse
 from modeldiff.ui.session.asking import asker
 from modeldiff.ui.session.presence import Presence, _Waiting
 from tests.app.conftest import OpenPage
@@ -97,16 +97,26 @@ def test_many_who_look_are_together_told_as_often_as_a_dozen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     manager = JobManager(Busy)
-    for module in (follow_job, diffing):
+    for module in (follow_job, diffing, pulse):
         monkeypatch.setattr(module, "job_manager", lambda: manager)
     comparison = Comparison.open(pair["base"], pair["target"])
     for number in range(others):
         manager.submit(comparison, asker=Asker(f"tab {number}", ""))
     app = open_page("heatmap", **pair)
     assert len(manager.sessions()) == others + 1
+    paces = app.session_state["paces"]
     line_and_picture = {follow_job.SECONDS_BETWEEN_POLLS, follow_job.SECONDS_BETWEEN_PICTURES}
-    paces = set(app.session_state["paces"].seconds.values())
-    assert paces == {slower * seconds for seconds in line_and_picture}
+    assert set(paces.seconds.values()) == line_and_picture
+    assert paces.between_rings == slower * follow_job.SECONDS_BETWEEN_POLLS
+    drawn = dict(paces.drawn)
+    monkeypatch.setattr(pulse, "monotonic", lambda: max(drawn.values()) + slower * 1.1)
+    due = paces.take_due()
+    line = {name for name, each in paces.seconds.items() if each < max(line_and_picture)}
+    assert set(due) == line
+    # When many have left, those who stay are told as often as they asked for.
+    for number in range(others):
+        manager.leave(f"tab {number}")
+    assert paces.between_rings == follow_job.SECONDS_BETWEEN_POLLS
 
 
 def test_own_results_are_named_first(

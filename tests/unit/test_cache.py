@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
@@ -104,6 +105,23 @@ class TestPruning:
         prune_daily()
         assert old.exists()
         put(cache / "pruned", days=1.1)
+        prune_daily()
+        assert not old.exists()
+
+    def test_whoever_of_a_group_comes_first_prunes(
+        self, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        marks = put(cache / "pruned", days=1.1)
+        anothers = marks.stat().st_ino
+        set_times = os.utime
+
+        def utime(path: Path, *arguments: Any, **options: Any) -> None:
+            if os.stat(path).st_ino == anothers:  # the times of a file are its owner's to set
+                raise PermissionError(1, "Operation not permitted", str(path))
+            set_times(path, *arguments, **options)
+
+        old = put(cache / "hub" / "0123456789abcdef", days=91)
+        monkeypatch.setattr(os, "utime", utime)
         prune_daily()
         assert not old.exists()
 

@@ -16,6 +16,7 @@ from modeldiff.checkpoints.config_only.catalog import (
 )
 from modeldiff.checkpoints.config_only.meta_model import stored_listing
 from modeldiff.errors import DamagedCheckpoint, ModeldiffError, NoWeights, UnsupportedFormat
+from modeldiff.files.sealed_file import read_sealed, write_sealed
 from tests.support.config_checkpoints import of_config
 
 LLAMA: dict[str, Any] = {
@@ -85,10 +86,11 @@ def test_listing_equals_what_transformers_saves(config: dict[str, Any], tmp_path
 def test_second_opening_reads_the_cache_and_a_torn_cache_is_built_again(tmp_path: Path) -> None:
     first = opened("llama-3.2-1b", tmp_path)
     (cached,) = tmp_path.iterdir()
-    marked = cached.read_text().replace("model.norm.weight", "model.norm.from_cache")
-    cached.write_text(marked)
+    kept = read_sealed(cached)
+    assert kept is not None
+    write_sealed(cached, kept.replace(b"model.norm.weight", b"model.norm.from_cache"))
     assert any(t.name == "model.norm.from_cache" for t in opened("llama-3.2-1b", tmp_path).tensors)
-    cached.write_text(marked[:100])
+    cached.write_bytes(cached.read_bytes()[:100])
     assert opened("llama-3.2-1b", tmp_path).tensors == first.tensors
 
 

@@ -43,6 +43,9 @@ def test_names_domains_and_groups(visitor: Visitor, enters: bool) -> None:
         {"email": ""},
         {"email": None, "name": "Ada"},
         {"email": "ada@example.org", "email_verified": False},
+        {"email": "ada@example.org", "email_verified": "false"},
+        {"email": "ada@example.org", "email_verified": None},
+        {"email": "ada@example.org", "email_verified": 0},
         {"email": ["ada@example.org"]},
     ],
 )
@@ -53,6 +56,7 @@ def test_claims_that_name_nobody(claims: Mapping[str, Any]) -> None:
 def test_claims_and_headers() -> None:
     claims = {"email": "Ada@Example.org", "email_verified": True, "groups": ["Research", 7]}
     assert by_claims(claims) == Visitor("ada@example.org", frozenset({"research", "7"}))
+    assert by_claims({"email": "a@b", "email_verified": "true"}) == Visitor("a@b")
     assert by_claims({"email": "a@b", "groups": "research"}) == Visitor("a@b")
     assert by_header({"X-User": " Ada "}, "X-User") == Visitor("ada")
     assert by_header({"X-User": ""}, "X-User") is None and by_header({}, "X-User") is None

@@ -180,6 +180,15 @@ class TestTheLog:
         assert line["exception"]["type"] == "FileNotFoundError"
         assert line["exception"]["frames"][0].startswith(f"{__name__}:")
 
+    def test_a_root_whose_path_holds_a_homes_is_shown(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", "/root")
+        for root in ("/data/roots/models", "/data/root/models", "/data/root-2", "/rootfs/x"):
+            shown = without_credentials_or_paths(f"no {root}/a, {root}/b", [Path(root)])
+            assert shown == f"no {root}/a, {root}/b"
+        assert "/root" not in without_credentials_or_paths("(/root/x y), /root", [Path("/data")])
+
     @pytest.mark.parametrize(
         "text",
         [

@@ -50,6 +50,10 @@ def test_sizes(monkeypatch: pytest.MonkeyPatch, text: str, bytes_: int) -> None:
         *((CACHE_SIZE.name, text) for text in ("500", "much", "-1 GB", "1e9 GB", "5 GiBs")),
         *((MOST_TENSORS.name, text) for text in ("0", "-5", "many", "٣", "1.5")),
         *((HUB.name, text) for text in ("a/b/c", "https://hub", "owner name", ",", "../x")),
+        # Lists put together of variables that nobody set: else all paths, and all people.
+        *(("MODELDIFF_ROOTS", text) for text in (os.pathsep, f" {os.pathsep} ")),
+        *((LOGIN.name, text) for text in (",", " , ,")),
+        ("MODELDIFF_STORES", ","),
         ("MODELDIFF_ALLOW_ALL_PATHS", "maybe"),
         ("MODELDIFF_LOGIN_HEADER", "two words"),
     ],

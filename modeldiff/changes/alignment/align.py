@@ -61,17 +61,19 @@ def align_layers(
     target: tuple[Architecture, Checkpoint],
     doubted: Doubted,
     fetching: Callable[[int, int], None] | None = None,
+    looking: Callable[[], None] = lambda: None,
 ) -> Alignment:
     """How the layers of the towers in ``doubted`` meet, by samples of their matrices.
 
     ``fetching`` is called with bytes that are here and all bytes of a file that has to be
-    downloaded first. Raises ``CheckpointChanged``, and what fetching raises.
+    downloaded first, ``looking`` before each tensor. Raises ``CheckpointChanged``, and what the two
+    raise.
     """
     chains: dict[str, Chain] = {}
     doubts: dict[str, Doubt] = {}
     for tower, layers in doubted.items():
         try:
-            chain = _chain(base, target, tower, fetching)
+            chain = _chain(base, target, tower, fetching, looking)
         except NotPlain as error:
             doubts[tower] = Doubt(layers, f"{DOUBT}{error}")
         else:
@@ -85,6 +87,7 @@ def _chain(
     target: tuple[Architecture, Checkpoint],
     tower: str,
     fetching: Callable[[int, int], None] | None,
+    looking: Callable[[], None],
 ) -> Chain:
     ours, theirs = (sorted(_layers(side[0])[tower]) for side in (base, target))
     if max(len(ours), len(theirs)) > MOST_LAYERS:
@@ -93,8 +96,8 @@ def _chain(
     if not matrices.base:
         raise NotPlain("no matrix of a layer has the same shape on both sides")
     samples = (
-        read_samples(base[1], matrices.base, fetching),
-        read_samples(target[1], matrices.target, fetching),
+        read_samples(base[1], matrices.base, fetching, looking),
+        read_samples(target[1], matrices.target, fetching, looking),
     )
     return find_chain(ours, theirs, *layer_cosines(*samples, ours, theirs))
 

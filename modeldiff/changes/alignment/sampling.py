@@ -51,11 +51,13 @@ def read_samples(
     checkpoint: Checkpoint,
     matrices: LayerTensors,
     fetching: Callable[[int, int], None] | None = None,
+    looking: Callable[[], None] = lambda: None,
 ) -> Mapping[SampledPlace, Samples]:
     """The sample of each matrix in each layer: float32, not finite ones as 0. A tensor that cannot
-    be read has none. ``fetching`` is called with bytes that are here and all bytes of a file.
+    be read has none. ``fetching`` is called with bytes that are here and all bytes of a file,
+    ``looking`` before each tensor.
 
-    Raises ``CheckpointChanged``, and what fetching raises.
+    Raises ``CheckpointChanged``, and what the two raise.
     """
     tensors = [tensor for by_layer in matrices.values() for tensor in by_layer.values()]
     files = OpenFiles(checkpoint, tensors)
@@ -66,6 +68,7 @@ def read_samples(
         for witness, by_layer in matrices.items():
             own = samples.setdefault(witness, {})
             for layer, tensor in by_layer.items():
+                looking()
                 try:
                     own[layer] = _sample(files, tensor)
                 except TensorUnreadable:

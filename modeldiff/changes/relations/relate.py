@@ -62,7 +62,7 @@ def relate(
     """The rows with their relations, where samples show one; the same table where there is none.
 
     ``fetching`` is called with bytes that are here and all bytes of a file that has to be
-    downloaded first, ``looking`` before every few tensors; what they raise ends it. Raises
+    downloaded first, ``looking`` before every few reads; what they raise ends it. Raises
     ``CheckpointChanged``, and what fetching raises.
     """
     looking = looking or (lambda: None)
@@ -207,7 +207,9 @@ class _Search:
             for each in files:
                 for name in each.names:
                     each.fetch(name, self._fetching if each.bytes_to_download(name) else None)
-            yield tuple(PairSamples(row.pair, (base, target), self._budget) for row in rows)
+            yield tuple(
+                PairSamples(row.pair, (base, target), self._budget, self._looking) for row in rows
+            )
             for each, own in zip(files, tensors, strict=True):
                 for tensor in own:
                     each.done(tensor)

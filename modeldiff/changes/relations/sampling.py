@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -26,6 +26,9 @@ LONGEST_AXIS = 1 << 15
 PREFIX = 1024
 """The first rows, among which known orders are looked for: several heads of any model."""
 _BLOCK = 1 << 20
+_READ_AT_ONCE = 64
+"""Runs that are read before somebody who wants an end is listened to: each may take the time of a
+slow disk's or a network's answer."""
 _WIDE_ROW = 1 << 16
 """Bytes of a row from which on it is cheaper to read a run of each than all rows whole."""
 
@@ -82,16 +85,23 @@ class PairSamples:
     """PairSamples of a pair of matrices, of ``rows`` × ``columns``; after the first, all axes are
     columns.
 
-    ``files`` are base's and target's; what is read is taken from ``budget``. Reading raises
-    ``BudgetSpent``, ``TensorUnreadable`` and ``CheckpointChanged``.
+    ``files`` are base's and target's; what is read is taken from ``budget``, and ``looking`` is
+    called before. Reading raises ``BudgetSpent``, ``TensorUnreadable``, ``CheckpointChanged``, and
+    what ``looking`` raises.
     """
 
-    def __init__(self, pair: Pair, files: tuple[OpenFiles, OpenFiles], budget: Budget) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        files: tuple[OpenFiles, OpenFiles],
+        budget: Budget,
+        looking: Callable[[], None],
+    ) -> None:
         assert pair.base is not None and pair.target is not None
         self.pair = pair
         self._tensors = pair.base, pair.target
         self._files = files
-        self._budget = budget
+        self._budget, self._looking = budget, looking
         shape = pair.base.shape
         self.rows = shape[0] if shape else 1
         self.columns = math.prod(shape[1:])
@@ -187,7 +197,11 @@ class PairSamples:
         tensor: TensorInfo = self._tensors[side]
         raw = np.empty(len(firsts) * run * STORED_TYPES[tensor.values].bits // 8, np.uint8)
         self._budget.spend(raw.size)
-        self._files[side].fill_clusters(tensor, firsts, raw)
+        runs = raw.reshape(len(firsts), -1)
+        for start in range(0, len(firsts), _READ_AT_ONCE):
+            some = slice(start, start + _READ_AT_ONCE)
+            self._looking()
+            self._files[side].fill_clusters(tensor, firsts[some], runs[some].reshape(-1))
         return raw
 
     def _decoded(self, side: int, raw: npt.NDArray[np.uint8]) -> SampledValues:

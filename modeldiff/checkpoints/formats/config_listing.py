@@ -16,10 +16,10 @@ from modeldiff.checkpoints.formats.format import Assembly, FileSet
 from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import DamagedCheckpoint
-from modeldiff.files.atomic import write_if_possible
 from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.sealed_file import read_sealed, write_sealed
 
-_LISTING_VERSION = 2
+_LISTING_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,14 @@ class ConfigListing:
     def _listing(self, config: Mapping[str, Any]) -> list[tuple[str, str, list[int]]]:
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
         path = (self.cache or cache_folder("configs")) / f"{digest}-{_LISTING_VERSION}.json"
-        try:
-            cached: list[tuple[str, str, list[int]]] = json.loads(path.read_bytes())
+        kept = read_sealed(path)
+        if kept is not None:
+            cached: list[tuple[str, str, list[int]]] = json.loads(kept)
             return cached
-        except (OSError, ValueError):
-            pass  # not there yet, or not whole: build it again
         from modeldiff.checkpoints.config_only.meta_model import stored_listing
 
         built = [(name, dtype, list(shape)) for name, dtype, shape in stored_listing(config)]
-        write_if_possible(path, json.dumps(built).encode())
+        write_sealed(path, json.dumps(built).encode())
         return built
 
 

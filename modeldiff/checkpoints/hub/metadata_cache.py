@@ -2,7 +2,8 @@
 
 Listings of repositories and the beginnings of their files: a few kilobytes that make the second
 opening quick, and possible without a network; and the tokenizers whose texts somebody looked at. A
-commit never changes, so nothing kept under one ever goes stale. Weights are not here; they lie in
+commit never changes, so nothing kept under one ever goes stale. A file that was damaged is read
+anew: one bit of a header names other bytes of the weights. Weights are not here; they lie in
 huggingface_hub's own cache.
 """
 
@@ -12,23 +13,24 @@ import hashlib
 import json
 from pathlib import Path
 
-from modeldiff.files.atomic import write_if_possible
 from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.sealed_file import read_sealed, write_sealed
+
+_FORM = "sealed"
+"""Versions that keep files of another form have other names for them."""
 
 
 def load(*key: str) -> bytes | None:
-    """What was saved under ``key``, or None."""
-    try:
-        return _path(key).read_bytes()
-    except OSError:
-        return None
+    """What was saved under ``key``; None where nothing was, or it is damaged."""
+    return read_sealed(_path(key))
 
 
 def save(data: bytes, *key: str) -> None:
     """Keep ``data`` under ``key``."""
-    write_if_possible(_path(key), data)
+    write_sealed(_path(key), data)
 
 
 def _path(key: tuple[str, ...]) -> Path:
     """Keys are hashed: a name from outside never becomes a path."""
-    return cache_folder("hub") / hashlib.sha256(json.dumps(key).encode()).hexdigest()
+    hashed = hashlib.sha256(json.dumps((_FORM, *key)).encode())
+    return cache_folder("hub") / hashed.hexdigest()

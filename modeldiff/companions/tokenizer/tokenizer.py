@@ -93,6 +93,12 @@ class TokenizerPair:
     shared_merges: int | None
 
     @property
+    def tokens_held(self) -> int:
+        """How many tokens both list, a list that they share once: what its memory grows with."""
+        lists = {id(each.tokens): each.tokens for each in (self.base, self.target)}
+        return sum(len(tokens.texts) for tokens in lists.values() if tokens is not None)
+
+    @property
     def same_file(self) -> bool:
         """Whether both were read from the same bytes."""
         return bool(self.base.digest) and self.base.digest == self.target.digest

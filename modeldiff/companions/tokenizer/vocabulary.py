@@ -55,9 +55,14 @@ class VocabularyDifference:
 
 def compare_vocabularies(base: Tokens, target: Tokens) -> VocabularyDifference:
     """What became of the tokens of ``base`` in ``target``."""
-    rows = list(enumerate(zip_longest(base.texts, target.texts)))
-    changed = [(row, *texts) for row, texts in rows if texts[0] != texts[1]]
-    shared = len(rows) - len(changed) - sum(texts == (None, None) for _, texts in rows)
+    # One row after the other: a file of a hundred bytes can name a token in row two million.
+    changed: list[tuple[int, str | None, str | None]] = []
+    shared = 0
+    for row, (before, after) in enumerate(zip_longest(base.texts, target.texts)):
+        if before != after:
+            changed.append((row, before, after))
+        elif before is not None:
+            shared += 1
     before_at: dict[str, int] = {}
     after_at: dict[str, int] = {}
     for row, before, after in changed:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from modeldiff.files.atomic import write_atomically
 from modeldiff.files.cache_folder import cache_folder
 from modeldiff.results.housekeeping.entries import CacheEntry, CacheKind, cache_entries
 from modeldiff.results.store.lock import held_if_free
@@ -46,7 +47,8 @@ def prune_daily() -> None:
             last = mark.stat().st_mtime
             if abs(now - last) < _DAY:
                 return
-        mark.touch()
+        # A new one: in a folder of a group, times of another one's file are not ours to set.
+        write_atomically(mark, b"")
         os.utime(mark, (now, now))
     except OSError:
         return  # no cache to write to, so none that grows

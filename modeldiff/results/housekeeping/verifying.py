@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from modeldiff.checkpoints.given_configs import given_fault
+from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.sealed_file import read_sealed
 from modeldiff.files.sealed_parquet import UNREADABLE, check_seal
 from modeldiff.results.housekeeping.entries import CacheEntry, cache_entries
 from modeldiff.results.store.journal import journal_fault
@@ -25,8 +27,8 @@ def verify_cache() -> tuple[int, tuple[CacheFault, ...]]:
     """How many files were looked at, and those that can't be used. Each would be measured again
     when it is next asked for.
 
-    Looked at are those that carry a hash of themselves, and configs. Kernels are checked whenever
-    they are loaded, and what was read of the Hub, which can be read again, when it is used.
+    Looked at are those that carry a hash of themselves. Kernels, and what was read of the Hub, are
+    checked whenever they are used.
     """
     entries = [entry for entry in cache_entries() if entry.kind.name in _CHECKS]
     faults = ((entry, _fault(entry)) for entry in entries)
@@ -60,8 +62,15 @@ def _of_journal(path: Path) -> str:
 
 
 def _of_config(path: Path) -> str:
-    json.loads(path.read_bytes())
-    return ""
+    """Of one that somebody brought, which lies in a folder of its own, or of a listing."""
+    if path.parent != cache_folder("configs"):
+        return given_fault(path, path.read_bytes())
+    whole = read_sealed(path) is not None
+    return "" if whole else "it is not what was written, or of another version"
+
+
+def _of_small_file(path: Path) -> str:
+    return "" if read_sealed(path) is not None else "it is not what was written"
 
 
 _CHECKS: Mapping[str, Callable[[Path], str]] = {
@@ -70,4 +79,5 @@ _CHECKS: Mapping[str, Callable[[Path], str]] = {
     "given": _of_sealed,
     "journals": _of_journal,
     "configs": _of_config,
+    "headers": _of_small_file,
 }

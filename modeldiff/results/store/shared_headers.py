@@ -10,8 +10,8 @@ from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from modeldiff.files.atomic import write_if_possible
 from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.sealed_file import read_sealed, write_sealed
 from modeldiff.files.sealed_parquet import UNREADABLE, sealed_footer
 from modeldiff.results.result import ResultHeader, is_key
 from modeldiff.results.shared.objects import (
@@ -78,10 +78,10 @@ def _header(objects: SharedObjects, result: SharedObject) -> ResultHeader | None
 
     kept = _kept_at(objects, result)
     try:
-        footer = _read(kept)
+        footer = read_sealed(kept)
         if footer is None:
             footer = _fetch(objects, result)
-            write_if_possible(kept, footer)
+            write_sealed(kept, footer)
         header = decode_footer(footer)
         if header.key != _key(result):
             raise ValueError("it answers another question than its name says")
@@ -105,16 +105,9 @@ def _fetch(objects: SharedObjects, result: SharedObject) -> bytes:
     return sealed_footer(result.nbytes, read)
 
 
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
-
-
 def _kept_at(objects: SharedObjects, result: SharedObject) -> Path:
     """Where the footer of this very content is kept, whatever the store calls it."""
-    which = f"{objects.address}\n{result.name}\n{result.tag}"
+    which = f"sealed\n{objects.address}\n{result.name}\n{result.tag}"
     return cache_folder("shared") / f"{hashlib.sha256(which.encode()).hexdigest()}.footer"
 
 

@@ -126,7 +126,9 @@ def by_claims(claims: Mapping[str, Any]) -> Visitor | None:
     """Whom the provider's claims name; None for an address that it says it did not check, and
     without one."""
     address, groups = claims.get("email"), claims.get("groups")
-    if not isinstance(address, str) or not address or claims.get("email_verified") is False:
+    # Some providers write it as a text, against the standard.
+    verified = str(claims.get("email_verified", True)).lower() == "true"
+    if not isinstance(address, str) or not address or not verified:
         return None
     names = groups if isinstance(groups, list | tuple) else ()
     return Visitor(address.lower(), frozenset(str(name).lower() for name in names))

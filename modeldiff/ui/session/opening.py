@@ -8,6 +8,7 @@ opens in their own name at the Hub is theirs alone.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -41,6 +42,12 @@ _MOST_TENSORS = 500_000
 kilobytes."""
 _tensors: OrderedDict[_Asked, int] = OrderedDict()
 """The models that were asked for, the latest last, and how many tensors they have."""
+_MOST_TOKENS = 2_000_000
+"""Tokens of the tokenizers that were compared and are kept with their comparison, but for the last
+one: where the two differ each takes some 300 bytes."""
+_Pair = tuple[_Kept, _Kept, LayerMatching]
+_compared: dict[_Pair, weakref.ref[Comparison]] = {}
+"""The comparisons that were asked for and are kept, the latest last."""
 _lock = threading.Lock()
 
 
@@ -69,9 +76,31 @@ def compare_sides(base: Side, target: Side, layers: LayerMatching = "auto") -> C
     """The comparison of the two, with layers that meet so; None where one could not be opened."""
     if isinstance(base, Model) and isinstance(target, Model):
         who = _who(hub_login())
-        keys = _kept_under(base, who), _kept_under(target, who)
-        return _compare(*keys, layers, base, target)
+        pair = _kept_under(base, who), _kept_under(target, who), layers
+        comparison = _compare(*pair, base, target)
+        _make_room_for_tokens(pair, comparison)
+        return comparison
     return None
+
+
+def _make_room_for_tokens(pair: _Pair, comparison: Comparison) -> None:
+    """Forget those comparisons that nobody asked for longest, where all hold too many tokens. What
+    a page has read of the files beside the weights stays with its comparison, so that it counts
+    from the next run of any page on."""
+    gone = []
+    with _lock:
+        _compared.pop(pair, None)
+        _compared[pair] = weakref.ref(comparison)
+        kept = {each: held for each, ref in _compared.items() if (held := ref()) is not None}
+        for each in _compared.keys() - kept.keys():
+            del _compared[each]
+        tokens = {each: held.tokens_held for each, held in kept.items() if held.tokens_held}
+        for each in list(tokens):
+            if each != pair and sum(tokens.values()) > _MOST_TOKENS:
+                gone.append(each)
+                del tokens[each], _compared[each]
+    for each in gone:
+        _compare.clear(*each, None, None)
 
 
 def _make_room(asked: _Asked, model: Model) -> None:
