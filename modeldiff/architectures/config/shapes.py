@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from modeldiff.architectures.place import Parameter
+from modeldiff.architectures.place import Parameter, column_of
 
 
 class Stored(NamedTuple):
@@ -100,7 +100,9 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
             layers.add(place.layer)
         elif place.tower not in ("", tower):
             continue
-        column = place.column.removeprefix(f"{tower}.") if tower else place.column
+        column = column_of(place.component, place.parameter)
+        if tower and not place.tower:
+            column = column.removeprefix(f"{tower}.")
         shape = oriented(parameter)
         if shape:
             # Hundreds of thousands of columns share a few lengths.
@@ -112,8 +114,8 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
                 outputs[column] = known | length
         if parameter.codes is not None and parameter.codes.shape is None:
             continue
-        rank = (-1 if place.layer is None else place.layer, place.expert or 0)
         first = stored.get(column)
+        rank = (-1 if place.layer is None else place.layer, place.expert or 0)
         if first is None or rank < first[0]:
             stored[column] = rank, parameter
     return Shapes(

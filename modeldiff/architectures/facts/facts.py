@@ -69,21 +69,23 @@ def _towers(spec: ModelSpec) -> Iterator[Fact]:
     """The stacks beside the one that all other facts speak of."""
     layers: dict[str, set[int]] = {}
     elements: Counter[str] = Counter()
+    main = ("", spec.shapes.tower)
     for parameter in spec.parameters:
         place = parameter.place
-        beside = place.tower not in ("", spec.shapes.tower)
-        if beside and parameter.role in ("parameter", "quantised"):
-            elements[place.tower] += trained_elements(parameter)
+        tower = place.tower
+        if tower not in main and parameter.role in ("parameter", "quantised"):
+            elements[tower] += trained_elements(parameter)
             if place.layer is not None:
-                layers.setdefault(place.tower, set()).add(place.layer)
+                layers.setdefault(tower, set()).add(place.layer)
     if layers:
+        counts = [(tower, len(layers[tower])) for tower in sorted(layers)]
         texts = [
-            f"{tower}: {len(numbers):,} layers, {short_count(elements[tower])} parameters"
-            for tower, numbers in sorted(layers.items())[:_MOST_TOWERS]
+            f"{tower}: {count:,} layers, {short_count(elements[tower])} parameters"
+            for tower, count in counts[:_MOST_TOWERS]
         ]
         if len(layers) > len(texts):
             texts.append(f"and {len(layers) - len(texts):,} more")
-        value = ", ".join(f"{tower} {len(numbers)}" for tower, numbers in sorted(layers.items()))
+        value = ", ".join([f"{tower} {count}" for tower, count in counts])
         yield Fact("towers", "Other towers", value, "; ".join(texts), "tensors")
 
 
