@@ -27,12 +27,23 @@ _HEADS = ("lm_head", "classifier", "score")
 
 
 @dataclass(frozen=True)
+class Stack:
+    """The trained elements of a tower, and the numbers of its layers (buffers in neither)."""
+
+    elements: int
+    layers: frozenset[int]
+
+
+@dataclass(frozen=True)
 class Composition:
-    """Trained elements by part, and bytes by stored type (buffers in neither)."""
+    """Trained elements by part, and bytes by stored type (buffers in neither). ``stacks`` are the
+    towers that have layers, in file order; ``experts`` is how many numbers experts have."""
 
     parts: dict[str, int]
     types: dict[str, int]
     nbytes: int
+    stacks: dict[str, Stack]
+    experts: int
 
     @property
     def parameters(self) -> int:
@@ -45,10 +56,20 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
     parts: Counter[str] = Counter()
     types: Counter[str] = Counter()
     nbytes = 0
+    elements: Counter[str] = Counter()
+    layers: dict[str, set[int]] = {}
+    experts: set[int | None] = {None}
     inside: dict[str, str] = {}
     beyond: dict[str, str] = {}
     for parameter in parameters:
-        role = parameter.role
+        role, place = parameter.role, parameter.place
+        layer, tower = place.layer, place.tower
+        experts.add(place.expert)
+        own_layers = None
+        if layer is not None:
+            own_layers = layers.get(tower)
+            if own_layers is None:
+                own_layers = layers[tower] = set()
         if role == "tied":
             continue
         tensor = parameter.tensor
@@ -56,15 +77,23 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
         nbytes += own
         if role != "buffer":
             types[tensor.dtype] += own
-            place = parameter.place
-            component, outside = place.component, place.layer is None
-            known = beyond if outside else inside
+            component = place.component
+            known = beyond if layer is None else inside
             part = known.get(component)
             if part is None:
-                part = known[component] = part_of_component(component, outside=outside)
-            parts[part] += trained_elements(parameter)
-    by_bytes = dict(sorted(types.items(), key=lambda item: (-item[1], item[0])))
-    return Composition({part: parts[part] for part in PARTS if parts[part]}, by_bytes, nbytes)
+                part = known[component] = part_of_component(component, outside=layer is None)
+            count = trained_elements(parameter)
+            parts[part] += count
+            elements[tower] += count
+            if own_layers is not None and layer is not None:
+                own_layers.add(layer)
+    return Composition(
+        {part: parts[part] for part in PARTS if parts[part]},
+        dict(sorted(types.items(), key=lambda item: (-item[1], item[0]))),
+        nbytes,
+        {tower: Stack(elements[tower], frozenset(own)) for tower, own in layers.items()},
+        len(experts) - 1,
+    )
 
 
 def part_of(place: Place) -> str:

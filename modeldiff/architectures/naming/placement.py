@@ -71,8 +71,8 @@ def read_parameters(
     quantised: Quantisation,
     family: Family | None,
     settings: Settings,
-) -> tuple[Parameter, ...]:
-    """Every tensor in its place, in the order given, then the tied head where there is one.
+) -> Iterator[Parameter]:
+    """Every tensor in its place, in the order given, one after the other.
 
     ``names`` are the tensors' plain names, in the same order, ``quantised`` says which hold codes.
     A fused tensor's parts stand in their own places, one after the other. A second tensor at a
@@ -81,28 +81,26 @@ def read_parameters(
     """
     places = _read_places(tensors, names, quantised, family, settings)
     taken: set[Place] = set()
-    parameters: list[Parameter] = []
     role_of = _roles(tensors, quantised)
-    is_plain = not names.reasons and not quantised.beside and not quantised.codes
+    said, coded = names.reasons, quantised.codes.keys() | quantised.beside.keys()
     for at, (place, tensor, plain) in enumerate(
         zip(places.places, tensors, names.plain, strict=True)
     ):
         reader = places.theirs if at in places.looking else places.ours
         role = role_of(tensor, plain)
-        if is_plain and tensor.recipe is None:
+        if tensor.recipe is None and tensor.name not in said and plain not in coded:
             # Nearly all tensors, of which a file may have any number.
             turned, count = reader.takes_as_is(place, tensor.shape), len(taken)
             if turned is not None:
                 taken.add(place)
                 if len(taken) > count:
                     counted = place.parameter != "bias" or not _corrects(place, settings)
-                    parameters.append(Parameter(place, tensor, role, turned, None, "", counted))
+                    yield Parameter(place, tensor, role, turned, None, "", counted)
                     continue
         whole = PlacedSlice(place, tensor, quantised.codes.get(plain))
         whole = whole if whole.codes is None else reader.orientation.with_shape(whole)
         notes = (names.reasons.get(tensor.name), quantised.note(plain))
-        parameters += _read_closely(whole, role, notes, reader, settings, taken)
-    return (*parameters, *_tied_head(parameters, settings, family))
+        yield from _read_closely(whole, role, notes, reader, settings, taken)
 
 
 def _read_closely(
@@ -323,10 +321,11 @@ def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterR
     return "buffer" if is_mask else "parameter"
 
 
-def _tied_head(
-    parameters: list[Parameter], settings: Settings, family: Family | None
+def tied_head(
+    parameters: Iterable[Parameter], settings: Settings, family: Family | None
 ) -> tuple[Parameter, ...]:
-    """The embedding's second use as the head, if the config ties them and no head is stored."""
+    """The embedding's second use as the head, if the config ties them and none of a checkpoint's
+    ``parameters`` is a head."""
     tied = settings.flag("tie_word_embeddings")
     if tied is None or not tied.value:
         return ()
