@@ -177,5 +177,5 @@ def trained_elements(parameter: Parameter) -> int:
     if name[-1:] in _LAST_LETTERS and name.endswith(_NOT_COUNTED):
         return 0
     if codes is None:
-        return tensor.elements
+        return prod(tensor.shape)
     return codes.values_in(tensor.nbytes)

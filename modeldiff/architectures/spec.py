@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from modeldiff.architectures.config.config_values import Setting, Settings
@@ -12,7 +13,11 @@ from modeldiff.architectures.config.positions import Positions, read_positions
 from modeldiff.architectures.config.shapes import Shapes, read_shapes
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.naming.detection import family_of, model_types
-from modeldiff.architectures.naming.placement import name_patterns, read_parameters
+from modeldiff.architectures.naming.placement import (
+    name_patterns,
+    read_parameters,
+    tied_head,
+)
 from modeldiff.architectures.naming.plain_names import plain_names
 from modeldiff.architectures.naming.quantised import read_quantisation
 from modeldiff.architectures.place import Parameter
@@ -102,16 +107,18 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
         family = family_of(config, name_patterns(quantised.value_names(names.plain)))
         settings = Settings(config, family)
     with budget.timed(UNDERSTAND):
-        parameters = read_parameters(checkpoint.tensors, names, quantised, family, settings)
+        # Counted while they are read: to fetch hundreds of thousands from memory again takes longer
+        # than to count them.
+        read: list[Parameter] = []
+        placed = read_parameters(checkpoint.tensors, names, quantised, family, settings)
+        composition = read_composition(_kept(placed, read))
+        parameters = (*read, *tied_head(read, settings, family))
     with budget.timed(UNDERSTAND):
-        shapes = read_shapes(parameters)
-        experts = {p.place.expert for p in parameters if p.place.expert is not None}
-        dimensions = read_dimensions(shapes, settings, len(experts))
+        shapes = read_shapes(parameters, composition.stacks)
+        dimensions = read_dimensions(shapes, settings, composition.experts)
         layers = dimensions.layers.value if dimensions.layers else 0
         types = model_types(config)
         known = (t for t in types if family is not None and t in family.model_types)
-    with budget.timed(UNDERSTAND):
-        composition = read_composition(parameters)
     return ModelSpec(
         family=family,
         model_type=next(known, types[0] if types else ""),
@@ -123,3 +130,9 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
         composition=composition,
         budget=budget,
     )
+
+
+def _kept(parameters: Iterable[Parameter], read: list[Parameter]) -> Iterator[Parameter]:
+    for parameter in parameters:
+        read.append(parameter)
+        yield parameter

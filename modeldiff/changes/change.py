@@ -12,6 +12,7 @@ import numpy.typing as npt
 from modeldiff.architectures.place import Place
 from modeldiff.changes.relation import Relation
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.processes.made_quickly import made_quickly
 
 Status = Literal[
     "compared",
@@ -40,7 +41,8 @@ class SharedRows:
     by: Literal["text", "number"]
 
 
-@dataclass(frozen=True)
+@made_quickly
+@dataclass(frozen=True, slots=True)
 class Pair:
     """The tensors at one ``place``: ``base`` and ``target``, None on a side that lacks it.
 
@@ -96,7 +98,8 @@ class Pair:
         return self.base.nbytes + self.target.nbytes
 
 
-@dataclass(frozen=True, eq=False)
+@made_quickly
+@dataclass(frozen=True, eq=False, slots=True)
 class Histogram:
     """Counts of the relative change ``r`` in fixed logarithmic buckets, stored sparsely.
 
@@ -123,7 +126,8 @@ class Histogram:
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True)
+@made_quickly
+@dataclass(frozen=True, slots=True)
 class Sums:
     """The sufficient statistics of a pair apart from order: they add up (``max`` by maximum).
 
@@ -145,7 +149,8 @@ class Sums:
     max_abs_delta: float = 0.0
 
 
-@dataclass(frozen=True)
+@made_quickly
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Statistics:
     """What was measured of a pair (or of several, merged), as defined in docs/statistics.md.
 
@@ -184,7 +189,8 @@ class Statistics:
     histogram: Histogram | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
+@made_quickly
+@dataclass(frozen=True, slots=True)
 class Change:
     """One row of a change table: a ``pair`` and its ``statistics``, None unless its status is
     ``compared`` and it has been measured. ``relation`` is how target's tensor comes from base's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -43,6 +44,7 @@ class DtypePair:
         return nbytes * 8 // self.base.bits
 
 
+@lru_cache(maxsize=256)
 def dtype_pair(base: str, target: str) -> DtypePair | None:
     """How tensors stored as ``base`` and ``target`` are compared; None if they cannot be."""
     one, other = STORED_TYPES.get(base), STORED_TYPES.get(target)

@@ -41,6 +41,9 @@ def pair(
     Layers meet as the ``alignment`` says, by number where it says nothing: a tensor of base's layer
     that target has twice is in two rows, one of a layer that target lacks in one without target.
     """
+    if base.parameters is target.parameters and not alignment.chains:
+        # The same names and shapes on both sides: each tensor's partner is its namesake.
+        return tuple(_with_doubt(_beside_itself(one), alignment) for one in base.parameters)
     ours = _in_common_order(base.parameters, alignment, "base")
     theirs = _in_common_order(target.parameters, alignment, "target")
     targets = {parameter.place: parameter for parameter in theirs}
@@ -80,7 +83,7 @@ def _in_common_order(
 
 
 def _with_doubt(row: Pair, alignment: Alignment) -> Pair:
-    doubt = alignment.doubts.get(row.place.tower)
+    doubt = alignment.doubts.get(row.place.tower) if alignment.doubts else None
     if doubt is None or row.place.layer not in doubt.layers or row.status == "buffer":
         return row
     return replace(row, reason="; ".join(filter(None, (row.reason, doubt.reason))))
@@ -107,6 +110,13 @@ def _add_namesakes(
 
 def _has_name(parameter: Parameter) -> bool:
     return parameter.role != "tied" and parameter.place.layers is None
+
+
+def _beside_itself(parameter: Parameter) -> Pair:
+    """The row of a tensor that both sides have in the same way: nearly all are just compared."""
+    if parameter.role == "parameter" and parameter.codes is None:
+        return Pair(parameter.place, "compared", parameter.tensor, parameter.tensor)
+    return _row(parameter, parameter)
 
 
 def _row(base: Parameter | None, target: Parameter | None) -> Pair:

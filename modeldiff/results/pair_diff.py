@@ -67,7 +67,7 @@ class MissingRows:
         on_change: Callable[[Change], None],
     ) -> None:
         self.missing = missing
-        self.finished = dict(known)
+        self.finished = list(known.values())
         self._journal, self._device, self._on_change = journal, device, on_change
         self._started = time.monotonic() - earlier
 
@@ -78,7 +78,7 @@ class MissingRows:
 
     def add(self, change: Change) -> None:
         """Take the row of one of the missing pairs."""
-        self.finished[change.pair.id] = change
+        self.finished.append(change)
         if self._journal and change.pair.status in ("compared", "unreadable"):
             reason = "" if change.statistics else change.pair.reason
             entry = Entry(change.statistics, self._device, self.seconds, reason)
@@ -130,7 +130,7 @@ class PairDiff:
         self._align(aligned_by_depth(self._comparison, self._report))
         entries = journal.entries if journal else {}
         known = {}
-        for each in self._pairs:
+        for each in self._pairs if entries else ():
             entry = entries.get(each.id) if each.status == "compared" else None
             if entry is not None and entry.statistics is not None:
                 known[each.id] = entry.change(each)
@@ -185,14 +185,15 @@ class PairDiff:
         if self._shard is not None:
             self._pairs = plan_shards(self._pairs, self._shard.count)[self._shard.number - 1]
             self.unmeasured = ChangeTable.of_pairs(self._pairs)
+        nbytes = comparison.nbytes if self._shard is None else _bytes(self._pairs)
         compared = sum(each.status == "compared" for each in self._pairs)
-        self._resumed = Progress("measuring", 0, _bytes(self._pairs), 0, compared)
+        self._resumed = Progress("measuring", 0, nbytes, 0, compared)
 
     def _begin(
         self, known: Mapping[PairId, Change], journal: Journal | None, earlier: float
     ) -> MissingRows:
         """What is not ``known``, to be measured after ``earlier`` seconds."""
-        missing = [each for each in self._pairs if each.id not in known]
+        missing = [each for each in self._pairs if each.id not in known] if known else self._pairs
         self._resume_from([change.pair for change in known.values()])
         for change in known.values():
             self._on_change(change)
@@ -210,7 +211,7 @@ class PairDiff:
         return self._rows(rows)
 
     def _rows(self, rows: MissingRows) -> _Measured:
-        changes = self.unmeasured.with_measured(rows.finished.values())
+        changes = self.unmeasured.with_measured(rows.finished)
         return _Measured(changes, device=self._measurer.device, seconds=rows.seconds)
 
     def _prepare(self) -> None:

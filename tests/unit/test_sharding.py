@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 from modeldiff.architectures import Place
 from modeldiff.changes import Change, Pair, Shard, Statistics, measure, plan_shards
 from modeldiff.changes.backends.accumulator import Accumulator
-from modeldiff.changes.engine.work_units import sort_out
+from modeldiff.changes.engine.work_units import Passes, sort_out
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.cli import main
 from modeldiff.comparison import Comparison
@@ -186,13 +186,10 @@ class TestOtherProcesses:
     def test_a_task_arrives_as_one_that_nobody_has_begun(self, comparison: Comparison) -> None:
         tasks, _ = sort_out([(0, pair) for pair in comparison.pairs])
         for task in tasks:
-            task.trouble, task.left = "here", 3
-            task.accumulator = Accumulator(task.elements, task.types)
-            task.sampled.set()
+            task.passes = Passes(Accumulator(task.elements, task.types), left=3)
             sent = pickle.loads(pickle.dumps(task))
             assert (sent.index, sent.pair, sent.types) == (task.index, task.pair, task.types)
-            assert (sent.trouble, sent.left, sent.accumulator) == ("", 0, None)
-            assert not sent.sampled.is_set()
+            assert sent.passes is None
 
 
 class TestJoin:

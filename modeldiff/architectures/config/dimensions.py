@@ -170,7 +170,8 @@ def _vocabulary(shapes: Shapes, setting: Setting[int] | None) -> Dimension | Non
         named = [
             stored
             for column, stored in shapes.stored.items()
-            if stored.width_in and stored.out > stored.width_in and _is_embedding(column)
+            if len(stored.shape) == 2 and stored.shape[0] > stored.shape[1] > 0
+            if _is_embedding(column)
         ]
         tallest = max(named, key=lambda stored: stored.out, default=None)
         agreeing = (stored for stored in named if setting and stored.out == setting.value)

@@ -27,12 +27,23 @@ _HEADS = ("lm_head", "classifier", "score")
 
 
 @dataclass(frozen=True)
+class Stack:
+    """The trained elements of a tower, and the numbers of its layers (buffers in neither)."""
+
+    elements: int
+    layers: frozenset[int]
+
+
+@dataclass(frozen=True)
 class Composition:
-    """Trained elements by part, and bytes by stored type (buffers in neither)."""
+    """Trained elements by part, and bytes by stored type (buffers in neither). ``stacks`` are the
+    towers that have layers, in file order; ``experts`` is how many numbers experts have."""
 
     parts: dict[str, int]
     types: dict[str, int]
     nbytes: int
+    stacks: dict[str, Stack]
+    experts: int
 
     @property
     def parameters(self) -> int:
@@ -45,22 +56,44 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
     parts: Counter[str] = Counter()
     types: Counter[str] = Counter()
     nbytes = 0
-    part_of_component: dict[tuple[bool, str], str] = {}
+    elements: Counter[str] = Counter()
+    layers: dict[str, set[int]] = {}
+    experts: set[int | None] = {None}
+    inside: dict[str, str] = {}
+    beyond: dict[str, str] = {}
     for parameter in parameters:
-        if parameter.role == "tied":
+        role, place = parameter.role, parameter.place
+        layer, tower = place.layer, place.tower
+        experts.add(place.expert)
+        own_layers = None
+        if layer is not None:
+            own_layers = layers.get(tower)
+            if own_layers is None:
+                own_layers = layers[tower] = set()
+        if role == "tied":
             continue
-        own = parameter.tensor.nbytes
+        tensor = parameter.tensor
+        own = tensor.nbytes
         nbytes += own
-        if parameter.role != "buffer":
-            types[parameter.tensor.dtype] += own
-            place = parameter.place
-            component = place.layer is None, place.component
-            part = part_of_component.get(component)
+        if role != "buffer":
+            types[tensor.dtype] += own
+            component = place.component
+            known = beyond if layer is None else inside
+            part = known.get(component)
             if part is None:
-                part = part_of_component[component] = part_of(place)
-            parts[part] += trained_elements(parameter)
-    by_bytes = dict(sorted(types.items(), key=lambda item: (-item[1], item[0])))
-    return Composition({part: parts[part] for part in PARTS if parts[part]}, by_bytes, nbytes)
+                part = known[component] = part_of_component(component, outside=layer is None)
+            count = trained_elements(parameter)
+            parts[part] += count
+            elements[tower] += count
+            if own_layers is not None and layer is not None:
+                own_layers.add(layer)
+    return Composition(
+        {part: parts[part] for part in PARTS if parts[part]},
+        dict(sorted(types.items(), key=lambda item: (-item[1], item[0]))),
+        nbytes,
+        {tower: Stack(elements[tower], frozenset(own)) for tower, own in layers.items()},
+        len(experts) - 1,
+    )
 
 
 def part_of(place: Place) -> str:
@@ -68,19 +101,27 @@ def part_of(place: Place) -> str:
     return part_of_component(place.component, outside=place.layer is None)
 
 
+def _is_table(name: str) -> bool:
+    """Whether the last word is what GPT-2 calls its embeddings."""
+    return name[-3:] in ("wte", "wpe") and name[-4:-3] in ("", ".", "_")
+
+
 def part_of_component(component: str, *, outside: bool) -> str:
     """As ``part_of``, of a component in layers or ``outside`` of them."""
     name = component.lower()
-    if component in NORMS or "norm" in name:
+    if "norm" in name or component in NORMS:
         return "norms"
-    words = name.replace("_", ".").split(".")
+    # Cut into words only where one of them may tell: made-up files have a component a tensor.
+    words: list[str] = []
+    if not outside or "ln" in name:
+        words = name.replace("_", ".").split(".")
     if "ln" in words:
         return "norms"
     if outside:
         if component.startswith(_HEADS):
             return "head"
-        return "embedding" if "emb" in name or words[-1] in ("wte", "wpe") else "other"
-    if "shared" not in name and "experts" in words and "correction" not in name:
+        return "embedding" if "emb" in name or _is_table(name) else "other"
+    if "experts" in words and "shared" not in name and "correction" not in name:
         return "experts"
     if words[0] == "mixer":
         return "mixer"

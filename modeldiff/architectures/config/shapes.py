@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from modeldiff.architectures.place import Parameter
+from modeldiff.architectures.config.parameter_counts import Stack
+from modeldiff.architectures.place import Parameter, column_of
 
 
 class Stored(NamedTuple):
@@ -67,11 +68,6 @@ _SENSES = ("vision", "visual", "image", "audio", "speech", "sound")
 """What towers that write are called by, and what those that look or listen."""
 
 
-def main_tower(parameters: Iterable[Parameter]) -> str:
-    """The tower that facts speak of, by ``main_of``."""
-    return main_of(dict.fromkeys(p.place.tower for p in parameters if p.place.layer is not None))
-
-
 def main_of(towers: Collection[str]) -> str:
     """The main one of these towers that have layers: the one without a name, else one that is
     called after writing, else the first that neither looks nor listens, else the first."""
@@ -82,25 +78,22 @@ def main_of(towers: Collection[str]) -> str:
     return next(iter((*writing, *others, *towers)), "")
 
 
-def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
-    """The main tower's layers and the shapes of one tensor of each column (outside ones too)."""
-    parameters = tuple(parameters)
-    tower = main_tower(parameters)
+def read_shapes(parameters: Iterable[Parameter], stacks: Mapping[str, Stack]) -> Shapes:
+    """The main tower's layers, of these ``stacks``, and the shapes of one tensor of each column
+    (outside ones too)."""
+    tower = main_of(stacks)
     stored: dict[str, tuple[tuple[int, int], Parameter]] = {}
     outputs: dict[str, frozenset[int]] = {}
     lengths: dict[int, frozenset[int]] = {}
-    layers = set()
     for parameter in parameters:
         place = parameter.place
         if parameter.role not in ("parameter", "quantised"):
             continue
-        if place.layer is not None:
-            if place.tower != tower:
-                continue
-            layers.add(place.layer)
-        elif place.tower not in ("", tower):
+        if place.tower != tower and (place.tower or place.layer is not None):
             continue
-        column = place.column.removeprefix(f"{tower}.") if tower else place.column
+        column = column_of(place.component, place.parameter)
+        if tower and not place.tower:
+            column = column.removeprefix(f"{tower}.")
         shape = oriented(parameter)
         if shape:
             # Hundreds of thousands of columns share a few lengths.
@@ -112,13 +105,13 @@ def read_shapes(parameters: Iterable[Parameter]) -> Shapes:
                 outputs[column] = known | length
         if parameter.codes is not None and parameter.codes.shape is None:
             continue
-        rank = (-1 if place.layer is None else place.layer, place.expert or 0)
         first = stored.get(column)
+        rank = (-1 if place.layer is None else place.layer, place.expert or 0)
         if first is None or rank < first[0]:
             stored[column] = rank, parameter
     return Shapes(
         tower,
-        tuple(sorted(layers)),
+        tuple(sorted(stacks[tower].layers)) if tower in stacks else (),
         {c: Stored(first.tensor.label, oriented(first)) for c, (_, first) in stored.items()},
         outputs,
     )

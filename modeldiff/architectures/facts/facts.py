@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from modeldiff.architectures.architecture import Fact, FactValue
@@ -11,7 +10,6 @@ from modeldiff.architectures.config.dimensions import Dimension
 from modeldiff.architectures.config.positions import slides
 from modeldiff.architectures.config.shapes import Stored
 from modeldiff.architectures.facts.memory import footprint_facts
-from modeldiff.architectures.place import trained_elements
 from modeldiff.architectures.spec import UNKNOWN, ModelSpec
 from modeldiff.text.magnitudes import activation_name, short_count
 
@@ -67,23 +65,18 @@ def _sizes(spec: ModelSpec) -> Iterator[Fact]:
 
 def _towers(spec: ModelSpec) -> Iterator[Fact]:
     """The stacks beside the one that all other facts speak of."""
-    layers: dict[str, set[int]] = {}
-    elements: Counter[str] = Counter()
-    for parameter in spec.parameters:
-        place = parameter.place
-        beside = place.tower not in ("", spec.shapes.tower)
-        if beside and parameter.role in ("parameter", "quantised"):
-            elements[place.tower] += trained_elements(parameter)
-            if place.layer is not None:
-                layers.setdefault(place.tower, set()).add(place.layer)
-    if layers:
+    stacks = spec.composition.stacks
+    beside = (tower for tower in stacks if tower not in ("", spec.shapes.tower))
+    counts = [(tower, len(stacks[tower].layers)) for tower in sorted(beside)]
+    counts = [(tower, count) for tower, count in counts if count]
+    if counts:
         texts = [
-            f"{tower}: {len(numbers):,} layers, {short_count(elements[tower])} parameters"
-            for tower, numbers in sorted(layers.items())[:_MOST_TOWERS]
+            f"{tower}: {count:,} layers, {short_count(stacks[tower].elements)} parameters"
+            for tower, count in counts[:_MOST_TOWERS]
         ]
-        if len(layers) > len(texts):
-            texts.append(f"and {len(layers) - len(texts):,} more")
-        value = ", ".join(f"{tower} {len(numbers)}" for tower, numbers in sorted(layers.items()))
+        if len(counts) > len(texts):
+            texts.append(f"and {len(counts) - len(texts):,} more")
+        value = ", ".join([f"{tower} {count}" for tower, count in counts])
         yield Fact("towers", "Other towers", value, "; ".join(texts), "tensors")
 
 

@@ -79,6 +79,11 @@ class Cutter:
             width = shape[-2] if turned else shape[-1]
             self._read[(place.tower, place.layer), place.component] = width
 
+    @property
+    def components(self) -> frozenset[str]:
+        """Those that may be fused, but for stacks of experts."""
+        return frozenset(self._fused)
+
     def concerns(self, place: Place) -> bool:
         """Whether a tensor at this place may be fused: nearly all are told by that alone."""
         component = place.component

@@ -44,6 +44,9 @@ _STREAM_NORMS = frozenset(
     }
 )
 
+TELLING_COMPONENTS = _TELLING | _STREAM_NORMS
+"""The components that tell how matrices are stored; no other counts."""
+
 _Kind = tuple[str, bool, bool]
 """Tower, whether an expert's, and what the description says: matrices that are stored alike."""
 
@@ -66,10 +69,10 @@ class Orientation:
             kind for kind, turned in votes if turned != kind[2] and not votes[kind, kind[2]]
         }
 
-    def concerns(self, component: str) -> bool:
-        """Whether a tensor of this component may be stored [in, out]: all others are as they
-        are."""
-        return component in _TELLING or component in self._described
+    @property
+    def components(self) -> frozenset[str]:
+        """Those of which a tensor may be stored [in, out]: all others are as they are."""
+        return _TELLING | self._described
 
     def of(self, one: PlacedSlice) -> tuple[bool, str]:
         """Whether a matrix, or a stack of matrices, is stored [in, out], and what is to be said of

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import compress, repeat
+from operator import not_
 
 from modeldiff.architectures.config.config_values import Settings
 from modeldiff.architectures.families.family import Family
@@ -13,7 +15,7 @@ from modeldiff.architectures.naming.detection import tower_beside
 from modeldiff.architectures.naming.fused_split import Cutter
 from modeldiff.architectures.naming.generic import read_component, read_names
 from modeldiff.architectures.naming.merged_updates import merged_note
-from modeldiff.architectures.naming.orientation import Orientation
+from modeldiff.architectures.naming.orientation import TELLING_COMPONENTS, Orientation
 from modeldiff.architectures.naming.placed_slice import PlacedSlice
 from modeldiff.architectures.naming.plain_names import PlainNames
 from modeldiff.architectures.naming.quantised import Quantisation
@@ -34,10 +36,15 @@ _BUFFER_NAMES = frozenset(
         "_extra_state",
     }
 )
+_COUNTS = ("BOOL", "I64")
+"""Types of what no gradient moves."""
 _BUFFER_LETTERS = frozenset(name[-1] for name in _BUFFER_NAMES)
 """Most names are told by their last letter alone: most parameters are weights."""
 _MASKS = ("attn.bias", "attention.bias")
 """A causal mask is stored as the bias *of the attention*; a trained bias is one of a projection."""
+
+_Way = tuple[str, str, str, tuple[int, ...]]
+"""Tower, component, parameter and shape: by these alone is it told which way a matrix is stored."""
 
 _NUMBER = re.compile(r"\.[0-9]+(?=\.)")
 
@@ -46,9 +53,15 @@ _EMBEDDINGS = (Place(None, "embed_tokens"), Place(None, "embed_tokens", tower="d
 
 def name_patterns(names: Iterable[str]) -> tuple[str, ...]:
     """One name of each kind: names that differ in their numbers only are the same kind."""
+    names = tuple(names)
+    text = "\n".join(names)
+    if text.count("\n") == len(names) - 1:
+        lines = _NUMBER.sub(".#", text).split("\n")  # all at once
+    else:
+        lines = [_NUMBER.sub(".#", name) for name in names]
     kinds: dict[str, str] = {}
-    for name in names:
-        kinds.setdefault(_NUMBER.sub(".#", name), name)
+    for line, name in zip(lines, names, strict=True):
+        kinds.setdefault(line, name)
     return tuple(kinds.values())
 
 
@@ -58,54 +71,70 @@ def read_parameters(
     quantised: Quantisation,
     family: Family | None,
     settings: Settings,
-) -> tuple[Parameter, ...]:
-    """Every tensor in its place, in the order given, then the tied head where there is one.
+) -> Iterator[Parameter]:
+    """Every tensor in its place, in the order given, one after the other.
 
     ``names`` are the tensors' plain names, in the same order, ``quantised`` says which hold codes.
     A fused tensor's parts stand in their own places, one after the other. A second tensor at a
     place that is taken keeps its whole name as its component, so that none is lost and places stay
     unique.
     """
+    places = _read_places(tensors, names, quantised, family, settings)
     taken: set[Place] = set()
-    parameters = []
-    nothing_said = not names.reasons and not quantised.beside
-    for reader, whole, plain in _readers(tensors, names, quantised, family, settings):
-        place, tensor, codes = whole
-        if nothing_said and codes is None and tensor.recipe is None and reader.takes_as_is(place):
-            # Nearly all tensors whose names no description knows, of which a file may have any
-            # number; and the experts' biases and norms of those that are known.
-            count = len(taken)
-            taken.add(place)
-            if len(taken) > count:
-                role = _role(tensor, plain, quantised)
-                counted = place.parameter != "bias" or not _corrects(place, settings)
-                parameters.append(Parameter(place, tensor, role, False, None, "", counted))
-                continue
-        name = tensor.name
-        if place in taken:
-            place = _free(place, name, taken)
-            whole = whole._replace(place=place)
-        role = _role(tensor, plain, quantised)
-        parts: tuple[PlacedSlice, ...] = ()
-        why_whole = ""
-        if role != "buffer" and reader.cutter.concerns(place):
-            parts = reader.cutter.cut(whole)
-            if not parts or any(part.place in taken for part in parts):
-                parts, why_whole = (), reader.cutter.why_whole(whole)
-        turned, way = reader.orientation.of(whole)
-        merged = merged_note(tensor) if tensor.recipe is not None else ""
-        notes = (names.reasons.get(name), quantised.note(plain), merged, way, why_whole)
-        for part in parts or (whole,):
-            order = ""
-            if reader.rows.concerns(part.place.component):
-                part, order = reader.rows.read(part)
-            place, tensor, codes = part
-            taken.add(place)
-            reason = "; ".join(filter(None, (*notes, order))) if order or any(notes) else ""
-            turns = turned and len(tensor.shape) == 2
-            counted = place.parameter != "bias" or not _corrects(place, settings)
-            parameters.append(Parameter(place, tensor, role, turns, codes, reason, counted))
-    return (*parameters, *_tied_head(parameters, settings, family))
+    role_of = _roles(tensors, quantised)
+    said, coded = names.reasons, quantised.codes.keys() | quantised.beside.keys()
+    for at, (place, tensor, plain) in enumerate(
+        zip(places.places, tensors, names.plain, strict=True)
+    ):
+        reader = places.theirs if at in places.looking else places.ours
+        role = role_of(tensor, plain)
+        if tensor.recipe is None and tensor.name not in said and plain not in coded:
+            # Nearly all tensors, of which a file may have any number.
+            turned, count = reader.takes_as_is(place, tensor.shape), len(taken)
+            if turned is not None:
+                taken.add(place)
+                if len(taken) > count:
+                    counted = place.parameter != "bias" or not _corrects(place, settings)
+                    yield Parameter(place, tensor, role, turned, None, "", counted)
+                    continue
+        whole = PlacedSlice(place, tensor, quantised.codes.get(plain))
+        whole = whole if whole.codes is None else reader.orientation.with_shape(whole)
+        notes = (names.reasons.get(tensor.name), quantised.note(plain))
+        yield from _read_closely(whole, role, notes, reader, settings, taken)
+
+
+def _read_closely(
+    whole: PlacedSlice,
+    role: ParameterRole,
+    notes: tuple[str | None, ...],
+    reader: _Reader,
+    settings: Settings,
+    taken: set[Place],
+) -> Iterator[Parameter]:
+    """A tensor, or the parts of a fused one, at places that are free, which are ``taken`` then."""
+    place, tensor, _ = whole
+    if place in taken:
+        place = _free(place, tensor.name, taken)
+        whole = whole._replace(place=place)
+    parts: tuple[PlacedSlice, ...] = ()
+    why_whole = ""
+    if role != "buffer" and reader.cutter.concerns(place):
+        parts = reader.cutter.cut(whole)
+        if not parts or any(part.place in taken for part in parts):
+            parts, why_whole = (), reader.cutter.why_whole(whole)
+    turned, way = reader.orientation.of(whole)
+    merged = merged_note(tensor) if tensor.recipe is not None else ""
+    notes = (*notes, merged, way, why_whole)
+    for part in parts or (whole,):
+        order = ""
+        if reader.rows.concerns(part.place.component):
+            part, order = reader.rows.read(part)
+        place, tensor, codes = part
+        taken.add(place)
+        reason = "; ".join(filter(None, (*notes, order))) if order or any(notes) else ""
+        turns = turned and len(tensor.shape) == 2
+        counted = place.parameter != "bias" or not _corrects(place, settings)
+        yield Parameter(place, tensor, role, turns, codes, reason, counted)
 
 
 @dataclass(frozen=True)
@@ -115,15 +144,27 @@ class _Reader:
     orientation: Orientation
     cutter: Cutter
     rows: RowOrder
+    _ways: dict[_Way, bool | None] = field(default_factory=dict)
 
-    def takes_as_is(self, place: Place) -> bool:
-        """Whether a tensor at this place is one parameter, stored as it is shown."""
+    def takes_as_is(self, place: Place, shape: tuple[int, ...]) -> bool | None:
+        """Whether a tensor of values at this place, which is one parameter and of which there is
+        nothing to say, is stored [in, out]; None where more is to be looked at."""
         component = place.component
-        return not (
-            self.orientation.concerns(component)
-            or self.rows.concerns(component)
-            or self.cutter.concerns(place)
-        )
+        if component not in self._of_note:
+            # A stack of experts, perhaps.
+            return None if place.expert is None and "experts" in component else False
+        # Matrices of experts are many, and of few shapes.
+        key = place.tower, component, place.parameter, shape
+        if key not in self._ways:
+            turned, way = self.orientation.of(PlacedSlice(place, TensorInfo("", shape, "", ())))
+            concerned = self.rows.concerns(component) or self.cutter.concerns(place)
+            self._ways[key] = None if way or concerned else turned and len(shape) == 2
+        return self._ways[key]
+
+    @cached_property
+    def _of_note(self) -> Set[str]:
+        """The components that may be stored otherwise than they are shown."""
+        return self.orientation.components | self.rows.components | self.cutter.components
 
 
 def _reader(family: Family | None, settings: Settings, placed: Iterable[PlacedSlice]) -> _Reader:
@@ -134,15 +175,24 @@ def _reader(family: Family | None, settings: Settings, placed: Iterable[PlacedSl
     return _Reader(orientation, cutter, RowOrder(family, settings, plain))
 
 
-def _readers(
+@dataclass(frozen=True)
+class _Places:
+    """The place of each tensor, and what reads it: the family's description, or for those at the
+    positions ``looking`` that of what looks beside the model."""
+
+    places: Sequence[Place]
+    looking: Set[int]
+    ours: _Reader
+    theirs: _Reader
+
+
+def _read_places(
     tensors: tuple[TensorInfo, ...],
     names: PlainNames,
     quantised: Quantisation,
     family: Family | None,
     settings: Settings,
-) -> Iterator[tuple[_Reader, PlacedSlice, str]]:
-    """Each tensor at its place, with what reads it (the family's description, or that of what
-    looks beside the model) and its plain name."""
+) -> _Places:
     plain = names.plain
     values = quantised.value_names(plain)
     # Where values have other names than what is stored, so may their layers begin elsewhere.
@@ -153,14 +203,21 @@ def _readers(
             if name in quantised.beside:
                 places[at] = replace(places[at], parameter=quantised.beside[name][1])
     codes = map(quantised.codes.get, plain) if quantised.codes else repeat(None)
-    placed = list(map(PlacedSlice, places, tensors, codes))
-    looks = [at in looking for at in range(len(placed))] if looking else [False] * len(placed)
-    ours = _reader(family, settings, compress(placed, (not each for each in looks)))
+    placed: Iterable[PlacedSlice] = map(PlacedSlice, places, tensors, codes)
+    if family is None:
+        # Of names that no description knows, few tell anything of the others.
+        placed = compress(placed, [place.component in TELLING_COMPONENTS for place in places])
+    theirs: Iterable[PlacedSlice] = ()
+    if looking:
+        every, looks = list(placed), [at in looking for at in range(len(places))]
+        placed, theirs = compress(every, map(not_, looks)), compress(every, looks)
     # What the config says of the model's own layers does not hold for those beside it.
-    theirs = _reader(beside, Settings(None), compress(placed, looks))
-    for one, name, beside_it in zip(placed, plain, looks, strict=True):
-        reader = theirs if beside_it else ours
-        yield reader, one if one.codes is None else reader.orientation.with_shape(one), name
+    return _Places(
+        places,
+        looking,
+        _reader(family, settings, placed),
+        _reader(beside, Settings(None), theirs),
+    )
 
 
 def _places(
@@ -230,13 +287,30 @@ def _corrects(place: Place, settings: Settings) -> bool:
     return scores is not None and scores.value != "softmax"
 
 
+def _roles(
+    tensors: Iterable[TensorInfo], quantised: Quantisation
+) -> Callable[[TensorInfo, str], ParameterRole]:
+    """What tells the role of each of these tensors, with its plain name."""
+    # What is in none of the names has not to be looked for name by name.
+    text = "\n".join([tensor.name for tensor in tensors])
+    ends = tuple(end for end in (*_BUFFER_NAMES, *_MASKS) if end in text)
+    rotary = "rotary_emb" in text or bool(quantised.codes)
+
+    def role_of(tensor: TensorInfo, plain: str) -> ParameterRole:
+        if not rotary and tensor.dtype not in _COUNTS and not tensor.name.endswith(ends):
+            return "parameter"
+        return _role(tensor, plain, quantised)
+
+    return role_of
+
+
 def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterRole:
     if quantised.codes and plain in quantised.codes:
         return "quantised"
     if quantised.beside and plain in quantised.beside:
         return "buffer"
     name, dtype = tensor.name, tensor.dtype
-    if dtype in ("BOOL", "I64"):
+    if dtype in _COUNTS:
         return "buffer"
     if name[-1:] in _BUFFER_LETTERS and name.rpartition(".")[2] in _BUFFER_NAMES:
         return "buffer"
@@ -246,10 +320,11 @@ def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterR
     return "buffer" if is_mask else "parameter"
 
 
-def _tied_head(
-    parameters: list[Parameter], settings: Settings, family: Family | None
+def tied_head(
+    parameters: Iterable[Parameter], settings: Settings, family: Family | None
 ) -> tuple[Parameter, ...]:
-    """The embedding's second use as the head, if the config ties them and no head is stored."""
+    """The embedding's second use as the head, if the config ties them and none of a checkpoint's
+    ``parameters`` is a head."""
     tied = settings.flag("tie_word_embeddings")
     if tied is None or not tied.value:
         return ()

@@ -56,6 +56,7 @@ _LEADING = frozenset(
 )
 """What wrappers call the model that they hold."""
 _LEADS = tuple(f"{word}." for word in _LEADING)
+_LEADING_LINE = re.compile(rf"\n(?:(?:{'|'.join(sorted(_LEADING))})\.)+")
 TOWER_WORDS: Mapping[str, str] = {
     "vision_tower": "vision",
     "vision_model": "vision",
@@ -96,15 +97,29 @@ def plain_names(names: tuple[str, ...]) -> PlainNames:
     # What is in none of the names has not to be looked for name by name: in most files nothing is.
     text = "\n".join(names)
     words = frozenset(word for word in _WRAPPERS if word in text)
-    plain, reasons = _all_stripped(stored, words)
+    reasons: dict[str, str] = {}
+    bare = None if words or "lora_A" in text else _without_leads(names, text)
+    if bare is None:
+        plain, reasons = _all_stripped(stored, words)
+        bare = list(plain.values())
     if "lora_A" in text or "base_layer" in words:
         for name, reason in _adapted(stored, plain).items():
             reasons.setdefault(name, reason)
-    modules, starts = _without_base_class(without_pipeline(list(plain.values())))
+    modules, starts = _without_base_class(without_pipeline(bare))
     if "original_module" in words:
         renamed = dict(zip(plain, zip(modules, starts, strict=True), strict=True))
         modules, starts = zip(*(renamed[name] for name in stored), strict=True)
     return PlainNames(modules, reasons, starts)
+
+
+def _without_leads(names: Sequence[str], text: str) -> list[str] | None:
+    """Each name of the ``text``, a line each, without what leads it, all at once; None where that
+    needs care: two come out the same, or a parameter without a module."""
+    if text.count("\n") != len(names) - 1:
+        return None
+    bare = _LEADING_LINE.sub("\n", f"\n{text}")[1:].split("\n")
+    whole = set(bare)
+    return bare if len(whole) == len(bare) and whole.isdisjoint(WEIGHT_NAMES) else None
 
 
 def _all_stripped(

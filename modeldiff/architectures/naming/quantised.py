@@ -112,12 +112,18 @@ def read_quantisation(
     """What of these tensors, of these plain ``names``, is quantised. Reads names, types, shapes and
     config."""
     # Nearly all tensors of nearly all models are told to be values by this alone.
+    text = "\n".join(names)
+    ends = tuple(end for end in _ENDS_OF_CODES if end in text)
     coded = [
         (name, tensor)
         for name, tensor in zip(names, tensors, strict=True)
-        if tensor.dtype not in _PLAIN or name.endswith(_ENDS_OF_CODES)
+        if tensor.dtype not in _PLAIN or name.endswith(ends)
     ]
-    made = {name for name, tensor in zip(names, tensors, strict=True) if tensor.lossy}
+    made = {
+        name
+        for name, tensor in zip(names, tensors, strict=True)
+        if tensor.recipe is not None and tensor.lossy
+    }
     if not coded and not made:
         return Quantisation({}, {}, {})
     by_name = dict(zip(names, tensors, strict=True))

@@ -18,7 +18,7 @@ from modeldiff.architectures.naming.strides import merge_axes
 from modeldiff.checkpoints.tensor import Piece
 
 _QUERY = "self_attn.q_proj"
-_ROTARY = (_QUERY, "self_attn.k_proj")
+_ROTARY = frozenset({_QUERY, "self_attn.k_proj"})
 _READ = (
     "its rows stand in pairs that turn together, as in Meta's files; here they are read in halves"
 )
@@ -44,6 +44,11 @@ class RowOrder:
         self._order = family.rotary_rows if family else "halves"
         rotates = self._order == "pairs"
         self._widths = dict(_head_widths(settings, placed)) if rotates else {}
+
+    @property
+    def components(self) -> frozenset[str]:
+        """Those of which rows may stand otherwise than in halves."""
+        return frozenset() if self._order == "halves" else _ROTARY
 
     def concerns(self, component: str) -> bool:
         """Whether rows of this component may stand otherwise than in halves."""

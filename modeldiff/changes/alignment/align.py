@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes.alignment.chain import KEPT, STRANGE, NotPlain, find_chain, is_by_position
@@ -33,15 +32,19 @@ def layers_of_one_side(base: Architecture, target: Architecture) -> Doubted:
 def strange_layers(changes: ChangeTable) -> Doubted:
     """The layers whose matrices, measured number against number, have nothing in common, in towers
     of which another layer was kept."""
-    sums: dict[str, dict[int, npt.NDArray[np.float64]]] = {}
+    sums: dict[str, dict[int, tuple[float, float, float]]] = {}
     for change in changes:
         place, tensor, statistics = change.pair.place, change.pair.base, change.statistics
         if place.layer is None or tensor is None or len(tensor.shape) < 2:
             continue
         if statistics is not None and (one := statistics.sums) is not None:
-            own = np.array([one.product, one.base_squared, one.target_squared])
             layers = sums.setdefault(place.tower, {})
-            layers[place.layer] = layers.get(place.layer, np.zeros(3)) + own
+            product, base, target = layers.get(place.layer, (0.0, 0.0, 0.0))
+            layers[place.layer] = (
+                product + one.product,
+                base + one.base_squared,
+                target + one.target_squared,
+            )
     doubted: dict[str, frozenset[int]] = {}
     for tower, by_layer in sums.items():
         with np.errstate(invalid="ignore"):  # squares may be beyond the type's numbers

@@ -256,6 +256,17 @@ def pair_statistics(
     return statistics_of(total, quantiles, histogram, types.resolution_pct)
 
 
+def quantiles_of(
+    keys: npt.NDArray[np.int64], medians: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    """The ``r`` at the quantiles of many tensors of float32, a row each, as ``pair_statistics`` has
+    them: ``keys`` are those at their quantiles, ``medians`` their exact medians."""
+    middles = ((2 * np.maximum(keys, 0) + 1) << 15).astype(np.uint32).view(np.float32)
+    r = np.where(keys < INFINITE_KEY32, np.where(keys < 0, np.float32(0), middles), np.inf)
+    exact = keys == keys[:, MEDIAN : MEDIAN + 1]
+    return np.where(exact, medians[:, np.newaxis], r).astype(np.float64)
+
+
 @cache
 def _middle32(key: int) -> float:
     return single((2 * key + 1) << 15) if key < INFINITE_KEY32 else math.inf

@@ -13,7 +13,7 @@ from modeldiff.changes.backends.accumulator import (
     MedianSearch,
     OwnAccumulators,
     PartialMedian,
-    pair_statistics,
+    quantiles_of,
 )
 from modeldiff.changes.backends.cores import MOST_THREADS, usable_cores
 from modeldiff.changes.backends.median_bracket import CLUSTER, CLUSTERS, Bracket, bracket_of
@@ -33,6 +33,7 @@ from modeldiff.changes.kernels.bins import (
     UNCHANGED,
 )
 from modeldiff.changes.kernels.object_code import kernels
+from modeldiff.changes.statistics.many_statistics import statistics_of_many
 from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
 CHUNK_BYTES = 2 << 20
@@ -122,28 +123,22 @@ class CpuWorker:
             bucket_counts_at,
         )
         buckets, bucket_counts = buckets[:listed].copy(), bucket_counts[:listed].copy()
-        medians = quantiles[:, QUANTILES].astype(np.uint32).view(np.float32).tolist()
-        columns = zip(counts.tolist(), sums.tolist(), quantiles.tolist(), medians, strict=True)
-        results = []
+        histograms = []
         start = 0
-        for own_counts, own_sums, own_quantiles, median in columns:
-            n, unchanged, *_, own_listed, infinite = own_counts
+        for unchanged, own_listed, infinite in counts[:, [UNCHANGED, 6, 7]].tolist():
             stop = start + own_listed
-            histogram = Histogram(
-                unchanged, infinite, buckets[start:stop], bucket_counts[start:stop]
-            )
-            results.append(
-                pair_statistics(
-                    types,
-                    own_counts,
-                    own_sums,
-                    own_quantiles[:-1],
-                    median if n else None,
-                    histogram,
-                )
+            histograms.append(
+                Histogram(unchanged, infinite, buckets[start:stop], bucket_counts[start:stop])
             )
             start = stop
-        return results
+        medians = quantiles[:, QUANTILES].astype(np.uint32).view(np.float32)
+        return statistics_of_many(
+            counts[:, :6],
+            sums,
+            quantiles_of(quantiles[:, :QUANTILES], medians),
+            histograms,
+            types.resolution_pct,
+        )
 
     def measure_whole(self, types: DtypePair, n: int) -> Statistics:
         """The statistics of a tensor that stands in the buffers whole."""

@@ -20,6 +20,7 @@ from modeldiff.changes.engine.tensor_files import OpenFiles, physical_memory
 from modeldiff.changes.engine.work_units import (
     Chunk,
     Jobs,
+    Passes,
     Sample,
     Task,
     Whole,
@@ -217,7 +218,7 @@ class _Walk:
                     if isinstance(job, Whole):
                         self._do_whole(worker, loader, job)
                     elif isinstance(job, Sample):
-                        self._do_sample(worker, loader, job.task)
+                        self._do_sample(worker, loader, job)
                     else:
                         self._do_chunk(worker, loader, job)
         finally:
@@ -285,58 +286,57 @@ class _Walk:
         self._count_bytes(sum(task.nbytes for task in job.tasks))
         self._finish(list(zip(job.tasks, changes, strict=True)))
 
-    def _do_sample(self, worker: Worker, loader: Loader, task: Task) -> None:
+    def _do_sample(self, worker: Worker, loader: Loader, job: Sample) -> None:
         """Gives a large task's accumulator its bracket. Whatever happens, its chunks may go on
         then."""
         try:
-            loader.sample(task)
-            if task.accumulator is not None:
-                task.accumulator.bracket = worker.bracket(task.types)
+            loader.sample(job.task)
+            job.passes.accumulator.bracket = worker.bracket(job.task.types)
         except TensorUnreadable as error:
-            task.trouble = str(error)
+            job.passes.trouble = str(error)
         finally:
-            task.sampled.set()
+            job.passes.sampled.set()
 
     def _do_chunk(self, worker: Worker, loader: Loader, job: Chunk) -> None:
         """Measures a chunk, or looks in it for the median."""
-        task, n = job.task, job.stop - job.start
+        task, passes, n = job.task, job.passes, job.stop - job.start
         try:
-            if task.accumulator is not None and not task.trouble:
+            if not passes.trouble:
                 loader.chunk(task, job.start, job.stop)
-                task.sampled.wait()
-                if task.search is None:
-                    worker.measure_part(task.types, n, task.accumulator, job.start)
+                passes.sampled.wait()
+                if passes.search is None:
+                    worker.measure_part(task.types, n, passes.accumulator, job.start)
                 else:
-                    worker.refine(task.types, n, task.search)
+                    worker.refine(task.types, n, passes.search)
         except TensorUnreadable as error:
-            task.trouble = str(error)
+            passes.trouble = str(error)
         worker.after(lambda: self._chunk_done(job))
 
     def _chunk_done(self, job: Chunk) -> None:
         """After a chunk: the last of a pass goes on with the task."""
-        task = job.task
-        if task.search is None:
+        task, passes = job.task, job.passes
+        if passes.search is None:
             self._count_bytes(task.bytes_before(job.stop) - task.bytes_before(job.start))
-        with task.lock:
-            task.left -= 1
-            if task.left:
+        with passes.lock:
+            passes.left -= 1
+            if passes.left:
                 return
-        self._go_on(task)
+        self._go_on(task, passes)
 
-    def _go_on(self, task: Task) -> None:
+    def _go_on(self, task: Task, passes: Passes) -> None:
         """After a pass: finishes the task or queues its next pass."""
-        if task.trouble or task.accumulator is None:
-            self._finish([(task, unreadable(task.pair, task.trouble))])
+        if passes.trouble:
+            self._finish([(task, unreadable(task.pair, passes.trouble))])
             return
-        median = task.search.narrow() if task.search else task.accumulator.find_median()
+        median = passes.search.narrow() if passes.search else passes.accumulator.find_median()
         if isinstance(median, PartialMedian):
-            task.search = MedianSearch(median)
+            passes.search = MedianSearch(median)
             with self._state:
                 size = self._backend.chunk_elements(task.types)
-                self._urgent.extend((chunk,) for chunk in chunks(task, size))
+                self._urgent.extend((chunk,) for chunk in chunks(task, passes, size))
                 self._state.notify_all()
             return
-        self._finish([(task, Change(task.pair, task.accumulator.statistics(median)))])
+        self._finish([(task, Change(task.pair, passes.accumulator.statistics(median)))])
 
     def _count_bytes(self, nbytes: int) -> None:
         with self._state:
@@ -346,7 +346,7 @@ class _Walk:
         for task, _ in finished:
             self._base.done(task.base)
             self._targets[task.side].done(task.target)
-            task.accumulator = task.search = None
+            task.passes = None
         # Counted first: whoever takes the last change reports at once that all is done.
         with self._state:
             self._unfinished -= len(finished)

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from operator import attrgetter
 
 from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch
 from modeldiff.changes.backends.backend import Backend
@@ -21,13 +22,28 @@ _AHEAD = 8
 
 
 @dataclass(eq=False)
+class Passes:
+    """A tensor of more than a chunk while threads pass over it.
+
+    The first pass fills the ``accumulator``, further ones feed a ``search`` for the median's lower
+    bits, if need be. ``left`` chunks of the current pass are still to be done. ``sampled`` is set
+    when the accumulator has its bracket. ``trouble`` says why the tensor cannot be read.
+    """
+
+    accumulator: Accumulator
+    search: MedianSearch | None = None
+    left: int = 0
+    trouble: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    sampled: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(eq=False, slots=True)
 class Task:
     """A pair that is being measured.
 
-    A tensor of at most a chunk is measured whole. A larger one has an ``accumulator``, filled by
-    the first pass, and perhaps a ``search`` for its median's lower bits, fed by further passes.
-    ``left`` chunks of the current pass are still to be done. ``sampled`` is set when the
-    accumulator has its bracket. ``trouble`` says why a tensor cannot be read.
+    A tensor of at most a chunk is measured whole; a larger one has ``passes`` from when its turn
+    comes until it is done.
 
     Its target's tensor is one of the ``side``-th target. ``nbytes`` are the stored bytes that it
     adds to what is read: base's only where no task before it reads the same.
@@ -42,12 +58,7 @@ class Task:
     types: DtypePair
     side: int = 0
     nbytes: int = 0
-    left: int = 0
-    accumulator: Accumulator | None = None
-    search: MedianSearch | None = None
-    trouble: str = ""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    sampled: threading.Event = field(default_factory=threading.Event)
+    passes: Passes | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         return Task, (
@@ -83,6 +94,7 @@ class Sample:
     """A large tensor's sample, which gives its accumulator a bracket."""
 
     task: Task
+    passes: Passes
 
     @property
     def tasks(self) -> tuple[Task, ...]:
@@ -95,6 +107,7 @@ class Chunk:
     """Elements ``start`` to ``stop`` of a large tensor."""
 
     task: Task
+    passes: Passes
     start: int
     stop: int
 
@@ -129,6 +142,7 @@ def sort_out(pairs: Sequence[tuple[int, Pair]]) -> tuple[list[Task], dict[int, C
     changes of all others."""
     tasks: list[Task] = []
     ready: dict[int, Change] = {}
+    last: Task | None = None
     for index, (side, pair) in enumerate(pairs):
         if pair.status != "compared" or pair.base is None or pair.target is None:
             ready[index] = Change(pair)
@@ -140,10 +154,10 @@ def sort_out(pairs: Sequence[tuple[int, Pair]]) -> tuple[list[Task], dict[int, C
             continue
         if pair.base.lossy or pair.target.lossy:
             types = replace(types, resolves=False)
-        last = tasks[-1] if tasks else None
         again = last is not None and last.side != side and last.base == pair.base
         nbytes = pair.target.nbytes if again else pair.nbytes
-        tasks.append(Task(index, pair, pair.base, pair.target, types, side, nbytes))
+        last = Task(index, pair, pair.base, pair.target, types, side, nbytes)
+        tasks.append(last)
     return tasks, ready
 
 
@@ -172,15 +186,23 @@ def _in_order(tasks: Iterable[Task], backend: Backend) -> Iterator[Jobs]:
     turn comes."""
     batch: list[Column] = []
     room = 0
-    for _, neighbours in groupby(tasks, key=lambda task: task.base):
+    kind: list[tuple[int, DtypePair]] = []
+    batched = most = 0
+    for _, neighbours in groupby(tasks, key=attrgetter("base")):
         column = tuple(neighbours)
         elements = column[0].elements
-        small = all(elements <= backend.batched(task.types) for task in column)
+        own_kind = [(task.side, task.types) for task in column]
+        another = own_kind != kind
+        if another:
+            # Neighbours are mostly of one kind, of which this is asked once.
+            kind = own_kind
+            batched = min(backend.batched(types) for _, types in kind)
+            most = min(backend.chunk_elements(types) for _, types in kind)
+        small = elements <= batched
         room -= elements
-        if batch and (not small or room < 0 or _kind(batch[0]) != _kind(column)):
+        if batch and (not small or room < 0 or another):
             yield _batches(batch)
             batch = []
-        most = min(backend.chunk_elements(task.types) for task in column)
         if small:
             if not batch:
                 room = most - elements
@@ -197,10 +219,6 @@ Column = tuple[Task, ...]
 """Tasks with the same tensor of base."""
 
 
-def _kind(column: Column) -> list[tuple[int, DtypePair]]:
-    return [(task.side, task.types) for task in column]
-
-
 def _batches(columns: Sequence[Column]) -> Jobs:
     """A batch of each target."""
     return tuple(Whole(tasks, batch=True) for tasks in zip(*columns, strict=True))
@@ -209,19 +227,21 @@ def _batches(columns: Sequence[Column]) -> Jobs:
 def _large(column: Column, size: int) -> Iterator[Jobs]:
     """The samples and the first pass of tasks of more than ``size`` elements, a chunk."""
     samples: list[Job] = []
+    passes = []
     for task in column:
-        task.accumulator = Accumulator(task.elements, task.types)
+        task.passes = own = Passes(Accumulator(task.elements, task.types))
+        passes.append(chunks(task, own, size))
         if task.types.precision == "float32":
-            samples.append(Sample(task))
+            samples.append(Sample(task, own))
         else:
-            task.sampled.set()
+            own.sampled.set()
     if samples:
         yield tuple(samples)
-    yield from zip(*(chunks(task, size) for task in column), strict=True)
+    yield from zip(*passes, strict=True)
 
 
-def chunks(task: Task, size: int) -> list[Chunk]:
+def chunks(task: Task, passes: Passes, size: int) -> list[Chunk]:
     """A large task's next pass, in chunks of ``size`` elements."""
     starts = range(0, task.elements, size)
-    task.left = len(starts)
-    return [Chunk(task, start, min(start + size, task.elements)) for start in starts]
+    passes.left = len(starts)
+    return [Chunk(task, passes, start, min(start + size, task.elements)) for start in starts]

@@ -52,9 +52,11 @@ def relate_adapters(
 def _sides(change: Change) -> tuple[int, TensorInfo, TensorInfo, TensorInfo] | None:
     """Which side of a row that moved has an adapter, its tensor with and without it, and the other
     side's; None where that is not one alone."""
-    sums = change.statistics.sums if change.statistics else None
     base, target = change.pair.base, change.pair.target
-    if sums is None or sums.unchanged == sums.n or base is None or target is None:
+    if base is None or target is None or (base.recipe is None and target.recipe is None):
+        return None
+    sums = change.statistics.sums if change.statistics else None
+    if sums is None or sums.unchanged == sums.n:
         return None
     plain = without_update(base), without_update(target)
     if (plain[0] is None) == (plain[1] is None) or base.values != target.values:

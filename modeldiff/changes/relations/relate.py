@@ -67,7 +67,7 @@ def relate(
     """
     looking = looking or (lambda: None)
     of_adapters = relate_adapters(changes, (base, target), fetching, looking)
-    suspects = [c for c in changes if c.pair.place not in of_adapters and is_suspect(c)]
+    suspects = [c for c in changes if is_suspect(c) and c.pair.place not in of_adapters]
     if not suspects and not of_adapters:
         return changes
     whole = sum(change.pair.nbytes for change in changes)

@@ -30,15 +30,20 @@ def is_suspect(change: Change) -> bool:
     if not sums.base_squared > 0 or not sums.target_squared > 0:
         return False
     size = math.sqrt(sums.delta_squared / sums.base_squared)
-    expected = sums.n * size / math.pi
-    few = expected >= _LEAST_FLIPS and sums.sign_flips < _FEW_FLIPS * expected
-    return size >= _FAR or (size >= _LEAST and few)
+    if not size >= _FAR:
+        expected = sums.n * size / math.pi
+        few = expected >= _LEAST_FLIPS and sums.sign_flips < _FEW_FLIPS * expected
+        if not (size >= _LEAST and few):
+            return False
+    return can_be_sampled(change.pair)
 
 
 def is_moved_vector(change: Change) -> bool:
     """Whether a vector moved, and holds nothing that is not finite."""
     base = change.pair.base
-    return _finite_sums(change) is not None and base is not None and len(base.shape) == 1
+    if base is None or len(base.shape) != 1 or _finite_sums(change) is None:
+        return False
+    return can_be_sampled(change.pair)
 
 
 def first_looks(suspects: Sequence[Change]) -> Iterator[Sequence[Change]]:
@@ -78,11 +83,11 @@ def layer_of(change: Change) -> Layer:
 
 
 def _finite_sums(change: Change) -> Sums | None:
-    """The sums of a row that moved, can be sampled and holds finite numbers alone; else None."""
+    """The sums of a row that moved and holds finite numbers alone; else None."""
     sums = change.statistics.sums if change.statistics else None
     if sums is None or sums.nonfinite_base or sums.nonfinite_target or sums.unchanged == sums.n:
         return None
-    return sums if can_be_sampled(change.pair) else None
+    return sums
 
 
 def _cosine(change: Change) -> float:

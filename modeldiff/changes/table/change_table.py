@@ -52,8 +52,11 @@ class ChangeTable(Sequence[Change]):
 
     def with_measured(self, changes: Iterable[Change]) -> ChangeTable:
         """The same table with ``changes`` in the place of the pairs that they measured."""
-        measured = {change.pair.id: change for change in changes}
-        rows = (measured.get(change.pair.id, change) for change in self._rows)
+        measured = {id(change.pair): change for change in changes}
+        rows = [measured.pop(id(row.pair), row) for row in self._rows]
+        if measured:  # of pairs that were made anew, as those of a journal or with another status
+            others = {change.pair.id: change for change in measured.values()}
+            rows = [others.get(row.pair.id, row) for row in rows]
         return ChangeTable(rows, index=self._index)
 
     def __len__(self) -> int:

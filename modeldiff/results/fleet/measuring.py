@@ -196,7 +196,7 @@ class _FleetRun:
         together = _Together(self._report)
         with ExitStack() as stack:
             begun = [*filter(None, [self._begin(each, together, stack) for each in group])]
-            known = [change.pair.nbytes for each in begun for change in each.rows.finished.values()]
+            known = [change.pair.nbytes for each in begun for change in each.rows.finished]
             together.begin(known)
             apart = sum(pair.nbytes for each in begun for pair in each.rows.missing)
             changes = self._measurer.measure(

@@ -21,7 +21,7 @@ import logging
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -44,6 +44,7 @@ _LINES = 3
 _CHECKSUM = 9
 _LONGEST_LINE = 1 << 22
 """Bytes; the longest that is written has a histogram of 2¹⁶ buckets, 0.9 MB."""
+_STATISTICS = tuple(field.name for field in fields(Statistics))
 _BUCKETS, _COUNTS = np.dtype("<u2"), np.dtype("<i8")
 
 
@@ -276,13 +277,14 @@ def _plain(entry: Entry) -> dict[str, Any]:
     row: dict[str, Any] = {"device": entry.device, "seconds": entry.seconds}
     if statistics is None:
         return {**row, "reason": entry.reason}
-    fields = {name: value for name, value in vars(statistics).items() if value is not None}
+    known = ((name, getattr(statistics, name)) for name in _STATISTICS)
+    own: dict[str, Any] = {name: value for name, value in known if value is not None}
     if statistics.sums is not None:
-        fields["sums"] = asdict(statistics.sums)
+        own["sums"] = asdict(statistics.sums)
     if (histogram := statistics.histogram) is not None:
         arrays = _text(histogram.buckets, _BUCKETS), _text(histogram.counts, _COUNTS)
-        fields["histogram"] = (histogram.zero, histogram.infinite, *arrays)
-    return {**row, "statistics": fields}
+        own["histogram"] = (histogram.zero, histogram.infinite, *arrays)
+    return {**row, "statistics": own}
 
 
 def _entry(line: Mapping[str, Any]) -> tuple[PairId, Entry]:
