@@ -8,9 +8,11 @@ memory for each would cost the system as much as receiving what comes into it.
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +31,35 @@ _SMALL = 64 << 10
 MOST_REQUESTS = 16
 
 
+class _Spare:
+    """Memory of blocks that nobody reads in, for all files that are open. It goes with the last of
+    them: a server would keep it for ever, and a closed file's reader may be kept for long."""
+
+    _latest: ClassVar[weakref.ref[_Spare] | None] = None
+    _opening = threading.Lock()
+
+    def __init__(self) -> None:
+        self.memories: list[npt.NDArray[np.uint8]] = []
+
+    @classmethod
+    def shared(cls) -> _Spare:
+        """That of the files that are open now."""
+        with cls._opening:
+            spare = cls._latest() if cls._latest is not None else None
+            if spare is None:
+                spare = cls()
+                cls._latest = weakref.ref(spare)
+            return spare
+
+
 class _Content:
     """``count`` bytes. Memory of a block is taken from the ``spare``, if there is some, and goes
     back there when nobody reads in it any more."""
 
-    def __init__(self, count: int, spare: list[npt.NDArray[np.uint8]]) -> None:
+    def __init__(self, count: int, spare: _Spare) -> None:
         self._spare = spare if count > _SMALL else None
         try:
-            memory = spare.pop() if count > _SMALL else np.empty(count, np.uint8)
+            memory = spare.memories.pop() if count > _SMALL else np.empty(count, np.uint8)
         except IndexError:
             memory = np.empty(FAR_BLOCK, np.uint8)
         self._memory = memory
@@ -44,7 +67,7 @@ class _Content:
 
     def __del__(self) -> None:
         if self._spare is not None:
-            self._spare.append(self._memory)
+            self._spare.memories.append(self._memory)
 
 
 class ReadAhead:
@@ -56,7 +79,7 @@ class ReadAhead:
         self._lock = threading.Lock()
         self._blocks: dict[int, Future[_Content]] = {}
         self._ranges: dict[tuple[int, int], Future[_Content]] = {}
-        self._spare: list[npt.NDArray[np.uint8]] = []
+        self._spare = _Spare.shared()
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
@@ -113,6 +136,7 @@ class ReadAhead:
             waiting = [*self._blocks.values(), *self._ranges.values()]
             self._blocks.clear()
             self._ranges.clear()
+            self._spare = _Spare()
         for future in waiting:
             future.cancel()
         self._far.close()
