@@ -25,7 +25,13 @@ from modeldiff.checkpoints.stores.access import may_connect, may_read_store
 from modeldiff.checkpoints.stores.bucket import Bucket
 from modeldiff.checkpoints.stores.connections import connections_to_stores
 from modeldiff.checkpoints.stores.range_answers import range_headers
-from modeldiff.checkpoints.stores.read_ahead import FAR_BLOCK, MOST_BLOCKS, MOST_REQUESTS, ReadAhead
+from modeldiff.checkpoints.stores.read_ahead import (
+    FAR_BLOCK,
+    MOST_BLOCKS,
+    MOST_IN_ALL,
+    MOST_REQUESTS,
+    ReadAhead,
+)
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -573,6 +579,34 @@ class TestReadAhead:
             assert tracemalloc.get_traced_memory()[0] < FAR_BLOCK
         finally:
             tracemalloc.stop()
+
+    @pytest.mark.parametrize("files", [3, 8, 40])
+    def test_files_that_are_read_in_turn_share_what_is_kept(self, files: int) -> None:
+        content = np.random.default_rng(3).bytes(12 * FAR_BLOCK)
+        far = [_Counting(content) for _ in range(files)]
+        readers = [ReadAhead(each, len(content)) for each in far]
+        step = FAR_BLOCK // 2
+        buffer = bytearray(step)
+        for start in range(0, len(content), step):
+            for reader in readers:
+                reader.readinto(memoryview(buffer), start)
+                assert buffer == content[start : start + step]
+            kept = sum(len(reader._blocks) for reader in readers)
+            assert kept <= MOST_IN_ALL
+        asked = sum(count for each in far for _, count in each.ranges)
+        assert asked < 1.25 * files * len(content)  # as long as few have begun, these ask for more
+
+    def test_a_file_that_rests_leaves_its_share_to_others(self) -> None:
+        content = bytes(40 * FAR_BLOCK)
+        readers = [ReadAhead(_Counting(content), len(content)) for _ in range(4)]
+        buffer = bytearray(FAR_BLOCK)
+        for reader in readers:
+            reader.readinto(memoryview(buffer), 0)
+        for start in range(0, 40 * FAR_BLOCK, FAR_BLOCK):
+            for reader in readers[:2]:
+                reader.readinto(memoryview(buffer), start)
+        assert [bool(reader._blocks) for reader in readers] == [True, True, False, False]
+        assert readers[0]._shared.share(readers[0]) == MOST_BLOCKS
 
     def test_samples_far_apart_bring_no_blocks(self) -> None:
         content = np.random.default_rng(0).bytes(20 * FAR_BLOCK)
