@@ -16,7 +16,7 @@ from benchmarks.planning.command import plan_command
 from benchmarks.programs import Program, programs
 from benchmarks.report import keep, table
 from benchmarks.running import ProgramFailed, Run, forget, run
-from benchmarks.stores import file_server, last_files, store_programs, store_table
+from benchmarks.stores import file_server, first_files, store_programs, store_table
 
 TITLES = {
     "1b": "A pair shaped like Llama 3.2 1B: 1.24 billion values a side, 4.94 GB",
@@ -72,7 +72,7 @@ def _stores(options: argparse.Namespace) -> int:
     base, target = make_pair("1b", options.folder)
     with file_server(base.parent):
         runs, failed = _run_all(store_programs(base, target), options.runs, None)
-    nbytes = sum(file.stat().st_size for file in last_files(base, target))
+    nbytes = sum(file.stat().st_size for file in first_files(base, target))
     text = store_table(runs, nbytes)
     print(text)
     if options.keep and not failed:

@@ -48,6 +48,7 @@ for thread in threads:
 for thread in threads:
     thread.join()
 """
+_OPENING, _READING = "modeldiff, starting and opening", "modeldiff, its reading alone"
 WAYS: Mapping[str, str] = {
     "HTTP": f"http://localhost:{_PLAIN}",
     "HTTPS": f"https://localhost:{_TLS}",
@@ -92,14 +93,15 @@ def file_server(folder: Path) -> Iterator[None]:
             os.environ.update(before)
 
 
-def last_files(*folders: Path) -> list[Path]:
-    """The last shard of each folder: small enough to stay in memory, so that no disk is timed."""
-    return [max(folder.glob("*.safetensors")) for folder in folders]
+def first_files(*folders: Path) -> list[Path]:
+    """The first shard of each folder: large, so that starting is a small part of reading it, and
+    small enough to stay in memory, so that no disk is timed."""
+    return [min(folder.glob("*.safetensors")) for folder in folders]
 
 
 def store_programs(base: Path, target: Path) -> list[Program]:
-    """By each way a download, and a diff, of the last file of both folders, which lie in one."""
-    files = last_files(base, target)
+    """By each way a download, and a diff, of the first file of both folders, which lie in one."""
+    files = first_files(base, target)
     options = ("--no-cache", "--quiet", "--device", "cpu")
     programs = []
     for way, root in WAYS.items():
@@ -110,8 +112,10 @@ def store_programs(base: Path, target: Path) -> list[Program]:
             download = (sys.executable, "-c", _S3_DOWNLOAD, *addresses)
         ours = (sys.executable, "-m", "modeldiff", "diff", *addresses, *options)
         programs.append(Program(f"{way}: a download of both at once", download, "nothing"))
-        reading = (sys.executable, str(Path(__file__).with_name("only_read.py")), *addresses)
-        programs.append(Program(f"{way}: modeldiff's reading alone", reading, "nothing"))
+        reading = (sys.executable, str(Path(__file__).with_name("only_read.py")))
+        opening = (*reading, "--only-open", *addresses)
+        programs.append(Program(f"{way}: {_OPENING}", opening, "headers"))
+        programs.append(Program(f"{way}: {_READING}", (*reading, *addresses), "nothing"))
         programs.append(Program(f"{way}: **modeldiff**", ours, "all columns, exact median"))
     local = (sys.executable, "-m", "modeldiff", "diff", *map(str, files), *options)
     programs.append(Program("from the disk: **modeldiff**", local, "all columns, exact median"))
@@ -119,25 +123,30 @@ def store_programs(base: Path, target: Path) -> list[Program]:
 
 
 def store_table(runs: Mapping[Program, Sequence[Run]], nbytes: int) -> str:
-    """Medians and rates; a diff's rate also as a share of that of its download. In Markdown."""
+    """Medians and rates, start included; reading's and a diff's rate also as a share of that of
+    their download, reading's besides without what starting and opening take. In Markdown."""
     lines = [
         f"### Files at a server: {nbytes / 1e9:.2f} GB on both sides",
         "",
         "| | wall | rate | of the download's | CPU of the client | peak memory |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    floor = 0.0
+    floor = opening = 0.0
     for program, measured in runs.items():
         seconds = median(run.seconds for run in measured)
-        share = "–"
+        rate, share = f"{nbytes / seconds / 1e9:.2f} GB/s", "–"
         if "download" in program.name:
             floor = seconds
+        elif program.name.endswith(_OPENING):
+            opening, rate = seconds, "–"
         elif not program.name.startswith("from"):
             share = f"{100 * floor / seconds:.0f} %"
+        if program.name.endswith(_READING):
+            share += f" ({100 * floor / (seconds - opening):.0f} % without its start)"
         processor = median(run.processor for run in measured)
         memory = max(run.memory for run in measured) / 1e6
         lines.append(
-            f"| {program.name} | {seconds:.2f} s | {nbytes / seconds / 1e9:.2f} GB/s | {share} "
+            f"| {program.name} | {seconds:.2f} s | {rate} | {share} "
             f"| {processor:.2f} s | {memory:,.0f} MB |"
         )
     return "\n".join([*lines, "", machine()])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 from modeldiff.processes.made_quickly import made_quickly
 
@@ -46,6 +46,16 @@ class Decoder(Protocol):
 
         Both are whole multiples of the recipe's ``grain``, or ``last`` is the tensor's end.
         """
+        ...
+
+
+@runtime_checkable
+class RunDecoder(Decoder, Protocol):
+    """A decoder that takes less for many short runs together than for each of them."""
+
+    def fill_runs(self, firsts: Sequence[int], count: int, out: memoryview) -> None:
+        """Fill ``out`` with the bytes of ``count`` values from each of ``firsts`` on, one run after
+        the other. All are whole multiples of the recipe's ``grain``."""
         ...
 
 

@@ -70,6 +70,14 @@ def put(address: str, key: str, content: bytes) -> None:
     obstore.put(store, key, content)
 
 
+def put_for_all(address: str, key: str, content: bytes) -> None:
+    """Write an object that may be read without credentials."""
+    headers = {"x-amz-acl": "public-read", "Content-Type": "application/octet-stream"}
+    request = urllib.request.Request(f"{address}/{BUCKET}/{key}", content, headers, method="PUT")
+    with urllib.request.urlopen(request, timeout=60):
+        pass
+
+
 def _make_bucket(address: str) -> None:
     request = urllib.request.Request(f"{address}/{BUCKET}", method="PUT")
     with urllib.request.urlopen(request, timeout=60):

@@ -15,6 +15,7 @@ import pytest
 from modeldiff import diff
 from modeldiff.architectures import understand
 from modeldiff.changes import ChangeTable, measure, pair
+from modeldiff.changes.engine.decoding import Decoders
 from modeldiff.changes.table.arrow_columns import changes_of, table_of
 from modeldiff.checkpoints import Checkpoint, TensorInfo, open_checkpoint
 from modeldiff.checkpoints.formats.gguf.names import GPT2_NAMES, LLAMA_NAMES, MOE_NAMES
@@ -140,6 +141,29 @@ class TestTypes:
         np.testing.assert_array_equal(
             given[~nan].view(np.uint32), wanted[~nan].view(np.uint32), strict=True
         )
+
+    @pytest.mark.parametrize("kind", ["Q8_0", "Q6_K", "IQ2_XXS"])
+    def test_runs_from_anywhere_are_the_values_there(self, kind: str) -> None:
+        block = BLOCK_TYPES[kind]
+        random = np.random.default_rng(1)
+        stored = random.integers(0, 128, (8, 4 * block.nbytes), dtype=np.uint8)
+
+        def read(_: TensorInfo, first: int, out: memoryview) -> None:
+            out[:] = stored.reshape(-1).data[first : first + len(out)]
+
+        codes = TensorInfo.stored("w", "U8", stored.shape, "", 0, stored.size)
+        shape = 8, 4 * block.values
+        tensor = TensorInfo.made("w", shape, "F32", GgmlBlocks(codes, kind))
+        whole = np.empty(tensor.elements, np.uint32)
+        decoders = Decoders(read)
+        decoders.fill(tensor, 0, whole.view(np.uint8))
+        for length in (1, 40, 3 * block.values):
+            last = tensor.elements - length
+            for firsts in ([0, last], [7, 3, block.values - 1], [block.values * n for n in (4, 2)]):
+                runs = np.empty((len(firsts), length), np.uint32)
+                decoders.fill_runs(tensor, firsts, runs.reshape(-1).view(np.uint8))
+                for first, run in zip(firsts, runs, strict=True):
+                    assert np.array_equal(run, whole[first : first + length])
 
     def test_without_the_library_its_types_say_what_to_install(
         self, monkeypatch: pytest.MonkeyPatch

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 import shutil
 import socket
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
+import obstore
 import pytest
 
 import modeldiff
 from modeldiff.checkpoints import Checkpoint, open_checkpoint, parse_reference
 from modeldiff.checkpoints.names import model_name
-from modeldiff.checkpoints.stores import connections, website
+from modeldiff.checkpoints.stores import connections, signed_ranges, website
 from modeldiff.checkpoints.stores.access import may_connect, may_read_store
-from modeldiff.checkpoints.stores.read_ahead import FAR_BLOCK, MOST_BLOCKS, MOST_REQUESTS, ReadAhead
+from modeldiff.checkpoints.stores.bucket import Bucket
+from modeldiff.checkpoints.stores.connections import connections_to_stores
+from modeldiff.checkpoints.stores.range_answers import range_headers
+from modeldiff.checkpoints.stores.read_ahead import (
+    FAR_BLOCK,
+    MOST_BLOCKS,
+    MOST_IN_ALL,
+    MOST_REQUESTS,
+    ReadAhead,
+)
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -175,6 +188,98 @@ class TestS3:
         with pytest.raises(MissingExtra, match="obstore") as caught:
             open_checkpoint("s3://models/base")
         assert "[stores]" in caught.value.hint
+
+
+class TestSignedAddresses:
+    """What the library signs is read here; whatever that does not bring, by the library."""
+
+    @pytest.fixture
+    def signed(
+        self, s3: str, web: WebServer, monkeypatch: pytest.MonkeyPatch
+    ) -> tuple[Checkpoint, WebServer]:
+        """demo:base in the store, whose signed addresses lead to a server with bad manners."""
+
+        def bend(status: int, headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
+            whole = (web.root / urlsplit(web.requests[-1][0]).path.lstrip("/")).read_bytes()
+            return status, headers | {"ETag": f'"{hashlib.md5(whole).hexdigest()}"'}, body
+
+        web.bend = bend
+        monkeypatch.setattr(connections, "SILENCE_SECONDS", 0.5)
+        monkeypatch.setattr(
+            obstore, "sign", lambda _store, _method, key, _time: f"{web.url}/{key}?"
+        )
+        monkeypatch.setattr(
+            signed_ranges, "range_headers", lambda at, n, _: range_headers(at, n, "")
+        )
+        return open_checkpoint("s3://models/base"), web
+
+    def test_every_byte_comes_so(self, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        checkpoint = open_checkpoint("s3://models/base")
+        monkeypatch.setattr(obstore, "get", None)
+        assert read_all(checkpoint) == (DEMO / "base" / "model.safetensors").read_bytes()
+
+    def test_a_connection_is_used_again(self, signed: tuple[Checkpoint, WebServer]) -> None:
+        checkpoint, web = signed
+        for _ in range(5):
+            read_all(checkpoint)
+        assert len(web.requests) > 5
+        assert len(connections_to_stores()._idle[web.url]) == 1
+
+    @pytest.mark.parametrize(
+        ("status", "changed"),
+        [
+            *((403, {}), (404, {}), (412, {}), (500, {}), (200, {}), (302, {"Location": "/x"})),
+            (206, {"ETag": '"another"'}),
+            (206, {"Content-Range": "bytes 7-70/80"}),
+            (206, {"Content-Range": "none"}),
+            (206, {"Content-Encoding": "gzip"}),
+            (206, {"Connection": "close", "Content-Length": "none"}),
+        ],
+    )
+    def test_a_refused_address_is_the_last(
+        self, signed: tuple[Checkpoint, WebServer], status: int, changed: Headers
+    ) -> None:
+        checkpoint, web = signed
+        fitting = web.bend
+        assert fitting is not None
+
+        def bend(before: int, headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
+            _, headers, body = fitting(before, headers, body)
+            wrong = bytes(len(body)) if status != 206 or "Content-Length" not in changed else b""
+            return status, headers | changed, wrong
+
+        web.bend = bend
+        web.requests.clear()
+        for _ in range(2):
+            assert read_all(checkpoint) == (DEMO / "base" / "model.safetensors").read_bytes()
+        assert len(web.requests) == 1
+
+    def test_what_breaks_off_the_library_brings(self, signed: tuple[Checkpoint, WebServer]) -> None:
+        checkpoint, web = signed
+        web.cuts = 1
+        assert read_all(checkpoint) == (DEMO / "base" / "model.safetensors").read_bytes()
+        assert web.cuts == 0
+
+    def test_silence_is_the_librarys_to_break(
+        self, signed: tuple[Checkpoint, WebServer], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checkpoint, _ = signed
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            address = f"http://127.0.0.1:{silent.getsockname()[1]}/x?"
+            monkeypatch.setattr(obstore, "sign", lambda *_: address)
+            assert read_all(checkpoint) == (DEMO / "base" / "model.safetensors").read_bytes()
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("AWS_SKIP_SIGNATURE", "true"), ("HTTPS_PROXY", "http://127.0.0.1:9")],
+    )
+    def test_nothing_is_signed_without_credentials_or_by_a_proxy(
+        self, s3: str, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setattr(obstore, "sign", None)
+        monkeypatch.setenv(name, value)
+        s3_server.put_for_all(s3, "open/x", b"content")
+        assert Bucket("s3://models/open").read("x", 2, 3)[0] == b"nte"
 
 
 class TestWeb:
@@ -460,6 +565,48 @@ class TestReadAhead:
         with ThreadPoolExecutor(threads) as pool:
             assert all(pool.map(read, range(threads)))
         assert len(far.places) <= MOST_BLOCKS + MOST_REQUESTS + threads
+
+    def test_a_closed_reader_keeps_nothing(self) -> None:
+        content = bytes(30 * FAR_BLOCK)
+        reader = ReadAhead(_Counting(content), len(content))
+        buffer = memoryview(bytearray(FAR_BLOCK))
+        tracemalloc.start()
+        try:
+            for start in range(0, len(content), FAR_BLOCK):
+                reader.readinto(buffer, start)
+            assert tracemalloc.get_traced_memory()[0] > FAR_BLOCK
+            reader.close()
+            assert tracemalloc.get_traced_memory()[0] < FAR_BLOCK
+        finally:
+            tracemalloc.stop()
+
+    @pytest.mark.parametrize("files", [3, 8, 40])
+    def test_files_that_are_read_in_turn_share_what_is_kept(self, files: int) -> None:
+        content = np.random.default_rng(3).bytes(12 * FAR_BLOCK)
+        far = [_Counting(content) for _ in range(files)]
+        readers = [ReadAhead(each, len(content)) for each in far]
+        step = FAR_BLOCK // 2
+        buffer = bytearray(step)
+        for start in range(0, len(content), step):
+            for reader in readers:
+                reader.readinto(memoryview(buffer), start)
+                assert buffer == content[start : start + step]
+            kept = sum(len(reader._blocks) for reader in readers)
+            assert kept <= MOST_IN_ALL
+        asked = sum(count for each in far for _, count in each.ranges)
+        assert asked < 1.25 * files * len(content)  # as long as few have begun, these ask for more
+
+    def test_a_file_that_rests_leaves_its_share_to_others(self) -> None:
+        content = bytes(40 * FAR_BLOCK)
+        readers = [ReadAhead(_Counting(content), len(content)) for _ in range(4)]
+        buffer = bytearray(FAR_BLOCK)
+        for reader in readers:
+            reader.readinto(memoryview(buffer), 0)
+        for start in range(0, 40 * FAR_BLOCK, FAR_BLOCK):
+            for reader in readers[:2]:
+                reader.readinto(memoryview(buffer), start)
+        assert [bool(reader._blocks) for reader in readers] == [True, True, False, False]
+        assert readers[0]._shared.share(readers[0]) == MOST_BLOCKS
 
     def test_samples_far_apart_bring_no_blocks(self) -> None:
         content = np.random.default_rng(0).bytes(20 * FAR_BLOCK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from modeldiff.checkpoints import STORED_TYPES, TensorInfo
 from modeldiff.checkpoints.recipes.column_codes import ColumnCodes
 from modeldiff.checkpoints.recipes.element_slice import ElementSlice
 from modeldiff.checkpoints.recipes.stored_codes import CodeKind, CodeReader, StoredCodes
-from modeldiff.checkpoints.tensor import Decoder, Fill
+from modeldiff.checkpoints.tensor import Decoder, Fill, RunDecoder
 
 AT_ONCE = 1 << 18
 """Elements that are decoded at once: of at most eight bytes, so that what a decoder reads and
@@ -32,7 +33,39 @@ class Decoders:
 
         Raises what reading raises.
         """
+        self._fill(*self._decoder(tensor), tensor, first, buffer)
+
+    def fill_runs(
+        self, tensor: TensorInfo, firsts: Sequence[int], buffer: npt.NDArray[np.uint8]
+    ) -> None:
+        """Fill the buffer with as many equal runs of the tensor's values, each from an element on.
+        Raises what reading raises."""
         decoder, grain = self._decoder(tensor)
+        runs = buffer.reshape(len(firsts), -1)
+        width = STORED_TYPES[tensor.values].bits // 8
+        count = runs.shape[1] // width
+        before = [first % grain for first in firsts]
+        span = max(before) + count
+        span += -span % grain
+        begins = [first - cut for first, cut in zip(firsts, before, strict=True)]
+        short = len(firsts) * span <= AT_ONCE and max(begins) + span <= tensor.elements
+        if not short or not isinstance(decoder, RunDecoder):
+            for first, run in zip(firsts, runs, strict=True):
+                self._fill(decoder, grain, tensor, first, run)
+            return
+        whole = np.empty((len(firsts), span * width), np.uint8)
+        decoder.fill_runs(begins, span, whole.reshape(-1).data)
+        for run, decoded, cut in zip(runs, whole, before, strict=True):
+            run[:] = decoded[cut * width :][: run.size]
+
+    def _fill(
+        self,
+        decoder: Decoder,
+        grain: int,
+        tensor: TensorInfo,
+        first: int,
+        buffer: npt.NDArray[np.uint8],
+    ) -> None:
         width = STORED_TYPES[tensor.values].bits // 8
         last = first + buffer.size // width
         end = min(last + -last % grain, tensor.elements)

@@ -101,6 +101,9 @@ class OpenFiles:
         """Fill the buffer with as many equal runs of the tensor's values, each from an element on.
         Raises as ``fill`` does."""
         self._expect(tensor, firsts, buffer.size // len(firsts))
+        if tensor.recipe is not None:
+            self._decoders.fill_runs(tensor, firsts, buffer)
+            return
         for first, run in zip(firsts, buffer.reshape(len(firsts), -1), strict=True):
             self._fill(tensor, first, run)
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 from modeldiff.checkpoints.addresses.hub_names import is_tag
 from modeldiff.checkpoints.formats.config_listing import ConfigListing
 from modeldiff.checkpoints.formats.format import FileSet, Format
-from modeldiff.checkpoints.formats.gguf.sets import gguf_sets
+from modeldiff.checkpoints.formats.gguf.sets import MAGIC, gguf_sets
 from modeldiff.checkpoints.formats.safetensors_files import Safetensors
 from modeldiff.checkpoints.formats.unsupported import is_training_state, refuse_foreign_files
 from modeldiff.checkpoints.formats.weight_files import PYTORCH, SAFETENSORS, set_tags
@@ -44,7 +44,7 @@ def recognise(source: Source, formats: Sequence[Format] = ()) -> tuple[Format, F
         for format in _USUAL:
             if (files := format.recognise(source)) is not None:
                 return format, files
-    for format in _fitting(source, formats or all_formats()):
+    for format in _fitting(source, formats):
         if (files := format.recognise(source)) is not None:
             return format, files
     if source.reference.tag and not source.named:
@@ -83,9 +83,14 @@ def _refuse_tag(source: Source) -> NoReturn:
 
 def _fitting(source: Source, formats: Sequence[Format]) -> list[Format]:
     """Those that the first bytes of the named file speak for; without one, or where they speak for
-    none, all that have no signature, or all."""
+    none, all that have no signature, or all. No ``formats``: all of them."""
     if not source.named:
-        return list(formats)
+        return list(formats or all_formats())
     start, _ = source.read(source.named, 0, _LONGEST_SIGNATURE)
+    if not formats and start.startswith(MAGIC):
+        from modeldiff.checkpoints.formats.gguf.gguf_files import Gguf
+
+        return [Gguf()]  # to import the others would take as long as to open it
+    formats = formats or all_formats()
     own = [format for format in formats if start.startswith(format.signatures)]
     return own or [format for format in formats if not format.signatures]

@@ -6,7 +6,7 @@ A value is what gguf-py's ``dequantize`` returns, and llama.cpp's C: in float32,
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,17 @@ class _BlockDecoder:
         values, nbytes = self._kind.values, self._kind.nbytes
         stored = self._scratch((last - first) // values * nbytes)
         self._read(self._codes, first // values * nbytes, stored.data)
+        self._decode(stored, np.frombuffer(out, np.float32))
+
+    def fill_runs(self, firsts: Sequence[int], count: int, out: memoryview) -> None:
+        """As ``RunDecoder`` has it: blocks have their scales within, so those of all runs are
+        decoded at once."""
+        values, nbytes = self._kind.values, self._kind.nbytes
+        size = count // values * nbytes
+        stored = self._scratch(len(firsts) * size)
+        whole = stored.data
+        for run, first in enumerate(firsts):
+            self._read(self._codes, first // values * nbytes, whole[run * size : (run + 1) * size])
         self._decode(stored, np.frombuffer(out, np.float32))
 
     @property

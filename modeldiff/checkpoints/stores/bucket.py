@@ -14,6 +14,7 @@ from modeldiff.checkpoints.addresses.store_names import address_parts
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.source import FileStat
 from modeldiff.checkpoints.stores.client import Retries, open_store
+from modeldiff.checkpoints.stores.signed_ranges import SignedRanges, may_sign
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -43,6 +44,8 @@ class Bucket:
         self.address = address.rstrip("/")
         self._scheme, bucket, self._folder = address_parts(self.address)
         self._store = open_store(self._scheme, bucket, "Reading", _RETRIES)
+        signs = self._scheme == "s3" and may_sign()
+        self._signed = SignedRanges(self._store) if signs else None
 
     def __reduce__(self) -> tuple[object, ...]:
         return Bucket, (self.address,)  # credentials are not written down
@@ -85,11 +88,18 @@ class Bucket:
 
     def readinto(self, name: str, stat: FileStat, buffer: memoryview, offset: int) -> None:
         """As ``Objects`` has it."""
+        if offset + len(buffer) > stat.size:
+            self._refuse_change(name)
+        if self._signed is not None:
+            taken = self._signed.readinto(self._full(name), stat, buffer, offset)
+            buffer, offset = buffer[taken:], offset + taken
+        if buffer:
+            self._read_by_library(name, stat, buffer, offset)
+
+    def _read_by_library(self, name: str, stat: FileStat, buffer: memoryview, offset: int) -> None:
         import obstore
 
         identity = str(stat.identity[0])
-        if offset + len(buffer) > stat.size:
-            self._refuse_change(name)
         taken = 0
         with self._translating(name):
             answer = obstore.get(

@@ -11,6 +11,7 @@ import http.client
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from functools import cache
 
 from modeldiff.checkpoints.stores.access import may_connect
@@ -23,9 +24,11 @@ _MOST_IDLE = 64
 
 
 class Connections:
-    """Open connections by scheme and host, for several threads."""
+    """Open connections by scheme and host, for several threads, to the numbers that ``allowed``
+    says may be asked for an address."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: Callable[[str, str], bool]) -> None:
+        self._allowed = allowed
         self._lock = threading.Lock()
         self._idle: dict[str, list[http.client.HTTPConnection]] = {}
 
@@ -33,10 +36,10 @@ class Connections:
         """A connection to ``root`` (``https://host:port``) to ask for ``address``, and whether it
         was used before. Raises ``AccessDenied``, ``StoreUnreachable``."""
         while connection := self._idle_one(root):
-            if connection.sock is not None and may_connect(_number(connection), address):
+            if connection.sock is not None and self._allowed(_number(connection), address):
                 return connection, True
             connection.close()
-        return _connect(root, address), False
+        return _connect(root, address, self._allowed), False
 
     def give_back(self, root: str, connection: http.client.HTTPConnection) -> None:
         """Keep a connection whose last answer was read to its end."""
@@ -67,13 +70,25 @@ class Connections:
 
 @cache
 def shared_connections() -> Connections:
-    """Those of this process, for all who read."""
-    connections = Connections()
+    """Those of this process to web servers, for all who read."""
+    return _of_this_process(may_connect)
+
+
+@cache
+def connections_to_stores() -> Connections:
+    """Those of this process to object stores, whose hosts are the settings' and not a viewer's."""
+    return _of_this_process(lambda _number, _address: True)
+
+
+def _of_this_process(allowed: Callable[[str, str], bool]) -> Connections:
+    connections = Connections(allowed)
     atexit.register(connections.close)
     return connections
 
 
-def _connect(root: str, address: str) -> http.client.HTTPConnection:
+def _connect(
+    root: str, address: str, allowed: Callable[[str, str], bool]
+) -> http.client.HTTPConnection:
     scheme, _, rest = root.partition("://")
     host, port = _host_and_port(rest, 443 if scheme == "https" else 80)
     try:
@@ -84,13 +99,13 @@ def _connect(root: str, address: str) -> http.client.HTTPConnection:
         raise StoreUnreachable(
             f"There is no server {quoted(host)}.", hint="Check the address and the network."
         ) from None
-    allowed = [number for number in numbers if may_connect(number, address)]
-    if not allowed:
+    numbers = [number for number in numbers if allowed(number, address)]
+    if not numbers:
         raise AccessDenied(
             f"{quoted(host)} is in a private network, which is not read here.",
             hint="Whoever runs this app can name it in MODELDIFF_STORES.",
         )
-    for number in allowed[:4]:
+    for number in numbers[:4]:
         try:
             plain = socket.create_connection((number, port), SILENCE_SECONDS)
         except OSError:

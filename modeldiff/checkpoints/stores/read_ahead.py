@@ -1,16 +1,19 @@
 """Reading far bytes ahead: while one block is measured, the next ones are under way.
 
 A file is read in blocks, a few requests at a time, as one connection is slower than the network. At
-most ``MOST_BLOCKS`` of them are kept, whatever the file's size, in memory that is used again: fresh
-memory for each would cost the system as much as receiving what comes into it.
+most ``MOST_BLOCKS`` of them are kept, whatever the file's size, and ``MOST_IN_ALL`` of all files,
+which may be read in turn, as those of a distributed checkpoint are. They come into memory that is
+used again: fresh memory for each would cost the system as much as receiving what comes into it.
 """
 
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +24,69 @@ FAR_BLOCK = 4 << 20
 AHEAD = 8
 MOST_BLOCKS = 16
 """Of one file: those ahead, and those that threads still read in. 64 MiB a side."""
+MOST_IN_ALL = 2 * MOST_BLOCKS
+"""Of all files, beside those that requests or reads are under way in."""
+_TURNS = 64
+"""A file that was not read in so many reads of others keeps no blocks."""
 _MOST_FOR_SAMPLES = 12
 """A sample from no more blocks than these is read by way of them: they are wanted next anyway, and
 a request for each of its runs would cost more."""
 _SMALL = 64 << 10
 """A read of fewer bytes is a sample's: it fetches no block."""
 MOST_REQUESTS = 16
+
+
+class _Shared:
+    """What files that are open share: memory of blocks that nobody reads in, and a bound on all
+    blocks. It goes with the last of them: a server would keep it for ever, and a closed file's
+    reader may be kept for long."""
+
+    _latest: ClassVar[weakref.ref[_Shared] | None] = None
+    _opening = threading.Lock()
+
+    def __init__(self) -> None:
+        self.spare: list[npt.NDArray[np.uint8]] = []
+        self._lock = threading.Lock()
+        self._turn = 0
+        # When each was read last, the latest at the end.
+        self._turns: weakref.WeakKeyDictionary[ReadAhead, int] = weakref.WeakKeyDictionary()
+
+    @classmethod
+    def of_this_process(cls) -> _Shared:
+        """That of the files that are open now."""
+        with cls._opening:
+            shared = cls._latest() if cls._latest is not None else None
+            if shared is None:
+                shared = cls()
+                cls._latest = weakref.ref(shared)
+            return shared
+
+    def share(self, reader: ReadAhead) -> int:
+        """How many blocks the ``reader``, which is being read, may keep: none where more files are
+        read in turn than there may be blocks. The others of these keep no more, and those that
+        are not read, none."""
+        with self._lock:
+            self._turn += 1
+            self._turns.pop(reader, None)
+            self._turns[reader] = self._turn
+            turns = list(self._turns.items())
+            rested = [each for each, _ in turns[:-MOST_IN_ALL]]
+            rested += [each for each, turn in turns[-MOST_IN_ALL:] if turn <= self._turn - _TURNS]
+            for each in rested:
+                self._turns.pop(each, None)
+            others = [each for each, _ in turns[len(rested) : -1]]
+        crowded = len(turns) > MOST_IN_ALL
+        share = 0 if crowded else min(MOST_IN_ALL // (len(others) + 1), MOST_BLOCKS)
+        for each in rested:
+            each.keep(0)
+        for each in others:
+            each.keep(share)
+        return share
+
+    def leave(self, reader: ReadAhead) -> None:
+        """It is closed."""
+        with self._lock:
+            self._turns.pop(reader, None)
 
 
 class _Content:
@@ -56,7 +116,8 @@ class ReadAhead:
         self._lock = threading.Lock()
         self._blocks: dict[int, Future[_Content]] = {}
         self._ranges: dict[tuple[int, int], Future[_Content]] = {}
-        self._spare: list[npt.NDArray[np.uint8]] = []
+        self._shared = _Shared.of_this_process()
+        self._at = 0  # the block that was read last
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
@@ -113,6 +174,8 @@ class ReadAhead:
             waiting = [*self._blocks.values(), *self._ranges.values()]
             self._blocks.clear()
             self._ranges.clear()
+            self._shared.leave(self)
+            self._shared = _Shared()
         for future in waiting:
             future.cancel()
         self._far.close()
@@ -121,23 +184,37 @@ class ReadAhead:
         self, number: int, *, ahead: int, only_known: bool = False
     ) -> Future[_Content] | None:
         """A block that is here or under way, and as many behind it asked for. None for one that is
-        not, where only such are wanted."""
+        not, where only such are wanted or none are kept."""
         last = max(self._size - 1, 0) // FAR_BLOCK
         with self._lock:
             known = self._blocks.get(number)
-            if known is None and only_known:
-                return None
+        if known is None and only_known:
+            return None
+        if known is not None and not ahead:
+            return known
+        share = self._shared.share(self)
+        if not share:
+            self.keep(0)
+            return known
+        ahead = min(ahead, share // 2)
+        with self._lock:
+            self._at = number
             for each in range(number, min(number + ahead, last) + 1):
                 if each not in self._blocks:
                     self._blocks[each] = _requests().submit(
                         self._fetch, each * FAR_BLOCK, self._length(each)
                     )
             block = self._blocks[number]
-            while len(self._blocks) > MOST_BLOCKS:
-                # What lies behind is not wanted again, the farthest first; then what lies far on.
-                behind = min(self._blocks)
-                self._blocks.pop(behind if behind < number else max(self._blocks)).cancel()
+        self.keep(share)
         return block
+
+    def keep(self, most: int) -> None:
+        """Let go of blocks but for so many: what lies behind is not wanted again, the farthest
+        first; then what lies far on."""
+        with self._lock:
+            while len(self._blocks) > most:
+                behind = min(self._blocks)
+                self._blocks.pop(behind if behind < self._at else max(self._blocks)).cancel()
 
     def _length(self, number: int) -> int:
         return max(min(FAR_BLOCK, self._size - number * FAR_BLOCK), 0)
@@ -150,7 +227,7 @@ class ReadAhead:
             return self._fetch(start, count)
 
     def _fetch(self, start: int, count: int) -> _Content:
-        content = _Content(count, self._spare)
+        content = _Content(count, self._shared.spare)
         if count:
             self._far.readinto(content.octets.data, start)
         return content

@@ -7,7 +7,6 @@ it fits: the range that was asked for, of the size and version that were opened.
 from __future__ import annotations
 
 import http.client
-import re
 import time
 from collections.abc import Mapping
 from typing import NoReturn
@@ -16,6 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from modeldiff.checkpoints.addresses.store_names import address_parts, web_address
 from modeldiff.checkpoints.source import FileStat
 from modeldiff.checkpoints.stores.connections import shared_connections
+from modeldiff.checkpoints.stores.range_answers import answered_range, range_headers, receive
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -36,7 +36,6 @@ _LISTED = (
     *("pytorch_model.bin.index.json", "pytorch_model.bin"),
 )
 """A web server has no list of its files that can be relied on: these are asked for."""
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII)
 
 
 class Website:
@@ -99,19 +98,15 @@ class Website:
         self, name: str, buffer: memoryview, offset: int, opened: FileStat | None, deadline: float
     ) -> tuple[int, FileStat]:
         """One request: how much of the buffer it filled, and the state of the file."""
-        headers = {
-            "Range": f"bytes={offset}-{offset + len(buffer) - 1}",
-            "Accept-Encoding": "identity",
-        }
-        if opened is not None and str(opened.identity[0]).startswith('"'):
-            headers["If-Match"] = str(opened.identity[0])  # a weak one never matches
+        identity = str(opened.identity[0]) if opened is not None else ""
+        headers = range_headers(offset, len(buffer), identity)
         root, connection, response = self._request(name, headers)
         whole = False
         try:
             stat, length = self._accepted(name, response, offset)
             if opened is not None and stat != opened:
                 self._refuse_change(name)
-            taken = _receive(response, buffer[:length], deadline)
+            taken = receive(response, buffer[:length], deadline)
             whole = taken == length
         finally:
             response.close()
@@ -131,10 +126,10 @@ class Website:
             case 416 if offset == 0:
                 return FileStat(0, (identity,)), 0  # no file is too short but an empty one
             case 206:
-                ranged = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-                if ranged is None or int(ranged[1]) != offset:
+                ranged = answered_range(response)
+                if ranged is None or ranged.start != offset:
                     self._refuse(name, "the server sends no parts of files")
-                size, count = int(ranged[3]), int(ranged[2]) - offset + 1
+                size, count = ranged.size, ranged.count
             case 200 if offset == 0 and length.isdigit():
                 size = count = int(length)
             case _:
@@ -229,18 +224,3 @@ class Website:
             f"{quoted(self._where(name), 200)} can't be read: {why}.",
             hint="Try again later, or copy the checkpoint to this machine.",
         )
-
-
-def _receive(response: http.client.HTTPResponse, buffer: memoryview, deadline: float) -> int:
-    """Fill the buffer with the answer's bytes, as far as they come."""
-    taken = 0
-    try:
-        while taken < len(buffer) and time.monotonic() < deadline:
-            # readinto would wait for all of it, be it a byte a day.
-            count = response.fp.readinto1(buffer[taken:])
-            if not count:
-                break
-            taken += count
-    except (OSError, http.client.HTTPException):
-        pass  # what came is good
-    return taken

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from modeldiff.checkpoints.formats.budget import OpeningBudget
 from modeldiff.checkpoints.formats.format import Assembly, FileSet
 from modeldiff.checkpoints.formats.gguf.cursor import HeaderCursor
-from modeldiff.checkpoints.formats.gguf.header import MAGIC, GgufHeader, parse_gguf
+from modeldiff.checkpoints.formats.gguf.header import GgufHeader, parse_gguf
 from modeldiff.checkpoints.formats.gguf.sets import (
+    MAGIC,
     SUFFIX,
     choose_set,
     gguf_sets,

@@ -22,12 +22,12 @@ from modeldiff.checkpoints.formats.gguf.metadata import (
     MetadataReader,
     read_name,
 )
+from modeldiff.checkpoints.formats.gguf.sets import MAGIC
 from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
 from modeldiff.checkpoints.source import FileHead
 from modeldiff.errors import UnsupportedFormat
 from modeldiff.text.quoting import quoted
 
-MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 _BIG_ENDIAN = tuple(int.from_bytes(version.to_bytes(4, "big"), "little") for version in _VERSIONS)
 

@@ -10,6 +10,8 @@ from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
 from modeldiff.text.quoting import listed
 
 SUFFIX = ".gguf"
+MAGIC = b"GGUF"
+"""What a file begins with."""
 _SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})\.gguf", re.ASCII)
 _BESIDE = re.compile(r"(mmproj|mtp-|eagle3-|dflash-|dspark-).*|.*imatrix.*", re.IGNORECASE)
 """What lies beside models: eyes, drafters, and what quantisers weigh errors by."""

@@ -1,0 +1,101 @@
+"""Ranges of objects in S3, by addresses that the library has signed: straight into the buffer.
+
+The library hands over what it receives in memory of its own, which has to be made and copied; that
+cost as much again as receiving it. It signs an address without a request. Whatever such an address
+does not bring as it was asked for is left to the library, with its retries and its errors.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import time
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from modeldiff.checkpoints.source import FileStat
+from modeldiff.checkpoints.stores.connections import connections_to_stores
+from modeldiff.checkpoints.stores.range_answers import (
+    AnsweredRange,
+    answered_range,
+    range_headers,
+    receive,
+)
+from modeldiff.errors import ModeldiffError
+
+_HOLDS = timedelta(minutes=10)
+"""How long an address does: each is asked once, at once."""
+_PATIENCE_SECONDS = 60
+"""For one range, before the library is asked for the rest of it."""
+_ONLY_THE_LIBRARY = ("AWS_SKIP_SIGNATURE", "AWS_PROXY_URL")
+
+
+def may_sign() -> bool:
+    """Whether objects in S3 can be read so here: not by way of a proxy, which the library finds,
+    and not without credentials, which signing would look for in the network."""
+    return not getproxies() and not any(name in os.environ for name in _ONLY_THE_LIBRARY)
+
+
+class SignedRanges:
+    """Ranges of the objects of ``store``, a client of a bucket. Any thread may ask."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self._refused = False
+
+    def readinto(self, key: str, stat: FileStat, buffer: memoryview, offset: int) -> int:
+        """Fill ``buffer`` with bytes of the object in the state ``stat``, from byte ``offset`` on:
+        how many came. After an answer that brings none, nothing is asked for any more."""
+        if self._refused:
+            return 0
+        try:
+            taken = self._fetch(key, stat, buffer, offset)
+        except (ModeldiffError, OSError, http.client.HTTPException):
+            taken = 0
+        self._refused = self._refused or not taken
+        return taken
+
+    def _fetch(self, key: str, stat: FileStat, buffer: memoryview, offset: int) -> int:
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            address = urlsplit(obstore.sign(self._store, "GET", key, _HOLDS))
+        except BaseError:
+            return 0
+        root, target = f"{address.scheme}://{address.netloc}", f"{address.path}?{address.query}"
+        identity = str(stat.identity[0])
+        headers = range_headers(offset, len(buffer), identity)
+        connection, response = _answer(root, target, headers)
+        taken = 0
+        try:
+            if (
+                response.status == 206
+                and answered_range(response) == AnsweredRange(offset, len(buffer), stat.size)
+                and response.headers.get("ETag") == identity
+                and response.headers.get("Content-Encoding", "identity") == "identity"
+            ):
+                taken = receive(response, buffer, time.monotonic() + _PATIENCE_SECONDS)
+        finally:
+            response.close()
+            if taken == len(buffer) and connection.sock is not None:
+                connections_to_stores().give_back(root, connection)
+            else:
+                connection.close()
+        return taken
+
+
+def _answer(
+    root: str, target: str, headers: dict[str, str]
+) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
+    while True:
+        connection, used = connections_to_stores().take(root, root)
+        try:
+            connection.request("GET", target, headers=headers)
+            return connection, connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            if not used:  # a server may end a connection that was idle
+                raise
