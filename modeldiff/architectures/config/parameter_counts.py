@@ -27,7 +27,7 @@ _MLP_WORDS = frozenset({"mlp", "ffn", "moe", "feed", "fc1", "fc2"})
 _HEADS = ("lm_head", "classifier", "score")
 
 
-class Stack(NamedTuple):
+class TowerSize(NamedTuple):
     """The trained elements of a tower, and the numbers of its layers (buffers in neither). A named
     tuple, as made-up files have a tower every few tensors."""
 
@@ -43,7 +43,7 @@ class Composition:
     parts: dict[str, int]
     types: dict[str, int]
     nbytes: int
-    stacks: dict[str, Stack]
+    stacks: dict[str, TowerSize]
     experts: int
 
     @property
@@ -91,7 +91,7 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
         {part: parts[part] for part in PARTS if parts[part]},
         dict(sorted(types.items(), key=lambda item: (-item[1], item[0]))),
         nbytes,
-        {tower: Stack(elements[tower], frozenset(own)) for tower, own in layers.items()},
+        {tower: TowerSize(elements[tower], frozenset(own)) for tower, own in layers.items()},
         len(experts) - 1,
     )
 

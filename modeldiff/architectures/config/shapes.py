@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from modeldiff.architectures.config.parameter_counts import Stack
+from modeldiff.architectures.config.parameter_counts import TowerSize
 from modeldiff.architectures.place import Parameter, column_of
 
 
@@ -76,7 +76,7 @@ def main_of(towers: Collection[str]) -> str:
     return next(iter((*writing, *others, *towers)), "")
 
 
-def read_shapes(parameters: Iterable[Parameter], stacks: Mapping[str, Stack]) -> Shapes:
+def read_shapes(parameters: Iterable[Parameter], stacks: Mapping[str, TowerSize]) -> Shapes:
     """The main tower's layers, of these ``stacks``, and the shapes of one tensor of each column
     (outside ones too)."""
     tower = main_of(stacks)
