@@ -272,7 +272,7 @@ def _kv_heads(
         as_many = Setting(heads.value, heads.source) if heads is not None else None
         return _weigh(None, setting or as_many)
     counted = Setting(key.value // head_dim.value, f"{key.source} ÷ head dim")
-    others = {width // head_dim.value for width in shapes.widths("self_attn.k_proj")}
+    others = {width // head_dim.value for width in shapes.key_rows}
     if setting is not None and setting.value in others | {counted.value}:
         others.discard(setting.value)
         return Dimension(setting.value, setting.source, _elsewhere(others))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from modeldiff.architectures.components import NORMS
 from modeldiff.architectures.place import Parameter, Place, trained_elements
@@ -26,9 +27,9 @@ _MLP_WORDS = frozenset({"mlp", "ffn", "moe", "feed", "fc1", "fc2"})
 _HEADS = ("lm_head", "classifier", "score")
 
 
-@dataclass(frozen=True)
-class Stack:
-    """The trained elements of a tower, and the numbers of its layers (buffers in neither)."""
+class TowerSize(NamedTuple):
+    """The trained elements of a tower, and the numbers of its layers (buffers in neither). A named
+    tuple, as made-up files have a tower every few tensors."""
 
     elements: int
     layers: frozenset[int]
@@ -42,7 +43,7 @@ class Composition:
     parts: dict[str, int]
     types: dict[str, int]
     nbytes: int
-    stacks: dict[str, Stack]
+    stacks: dict[str, TowerSize]
     experts: int
 
     @property
@@ -59,8 +60,7 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
     elements: Counter[str] = Counter()
     layers: dict[str, set[int]] = {}
     experts: set[int | None] = {None}
-    inside: dict[str, str] = {}
-    beyond: dict[str, str] = {}
+    in_layers: dict[str, str] = {}
     for parameter in parameters:
         role, place = parameter.role, parameter.place
         layer, tower = place.layer, place.tower
@@ -77,11 +77,11 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
         nbytes += own
         if role != "buffer":
             types[tensor.dtype] += own
-            component = place.component
-            known = beyond if layer is None else inside
-            part = known.get(component)
-            if part is None:
-                part = known[component] = part_of_component(component, outside=layer is None)
+            if layer is None:  # nothing repeats here
+                part = part_of(place)
+            else:
+                part = in_layers.get(place.component) or part_of(place)
+                in_layers[place.component] = part
             count = trained_elements(parameter)
             parts[part] += count
             elements[tower] += count
@@ -91,7 +91,7 @@ def read_composition(parameters: Iterable[Parameter]) -> Composition:
         {part: parts[part] for part in PARTS if parts[part]},
         dict(sorted(types.items(), key=lambda item: (-item[1], item[0]))),
         nbytes,
-        {tower: Stack(elements[tower], frozenset(own)) for tower, own in layers.items()},
+        {tower: TowerSize(elements[tower], frozenset(own)) for tower, own in layers.items()},
         len(experts) - 1,
     )
 

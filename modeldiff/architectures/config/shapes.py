@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from modeldiff.architectures.config.parameter_counts import Stack
+from modeldiff.architectures.config.parameter_counts import TowerSize
 from modeldiff.architectures.place import Parameter, column_of
 
 
@@ -33,17 +33,14 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True)
 class Shapes:
-    """Components of the main tower by their column, as in ``Place.column`` without the tower;
-    ``outputs`` are the different numbers of rows of each."""
+    """Components of the main tower by their column, as in ``Place.column`` without the tower.
+
+    ``key_rows`` are the different numbers of rows that matrices of keys have in its layers."""
 
     tower: str
     layers: tuple[int, ...]
     stored: Mapping[str, Stored]
-    outputs: Mapping[str, frozenset[int]] = field(default_factory=dict)
-
-    def widths(self, column: str) -> frozenset[int]:
-        """The different numbers of rows that a component has in its layers."""
-        return self.outputs.get(column, frozenset())
+    key_rows: frozenset[int] = frozenset()
 
     def __getitem__(self, column: str) -> Stored | None:
         return self.stored.get(column)
@@ -63,6 +60,7 @@ def oriented(parameter: Parameter) -> tuple[int, ...]:
     return shape[::-1] if parameter.transposed else shape
 
 
+_KEYS = "self_attn.k_proj"
 _WRITING = frozenset({"decoder", "text", "text_model", "text_decoder", "language_model", "llm"})
 _SENSES = ("vision", "visual", "image", "audio", "speech", "sound")
 """What towers that write are called by, and what those that look or listen."""
@@ -78,13 +76,12 @@ def main_of(towers: Collection[str]) -> str:
     return next(iter((*writing, *others, *towers)), "")
 
 
-def read_shapes(parameters: Iterable[Parameter], stacks: Mapping[str, Stack]) -> Shapes:
+def read_shapes(parameters: Iterable[Parameter], stacks: Mapping[str, TowerSize]) -> Shapes:
     """The main tower's layers, of these ``stacks``, and the shapes of one tensor of each column
     (outside ones too)."""
     tower = main_of(stacks)
     stored: dict[str, tuple[tuple[int, int], Parameter]] = {}
-    outputs: dict[str, frozenset[int]] = {}
-    lengths: dict[int, frozenset[int]] = {}
+    key_rows: set[int] = set()
     for parameter in parameters:
         place = parameter.place
         if parameter.role not in ("parameter", "quantised"):
@@ -94,15 +91,8 @@ def read_shapes(parameters: Iterable[Parameter], stacks: Mapping[str, Stack]) ->
         column = column_of(place.component, place.parameter)
         if tower and not place.tower:
             column = column.removeprefix(f"{tower}.")
-        shape = oriented(parameter)
-        if shape:
-            # Hundreds of thousands of columns share a few lengths.
-            length = lengths.get(shape[0])
-            if length is None:
-                length = lengths[shape[0]] = frozenset(shape[:1])
-            known = outputs.setdefault(column, length)
-            if known is not length and not length <= known:
-                outputs[column] = known | length
+        if column == _KEYS:
+            key_rows.update(oriented(parameter)[:1])
         if parameter.codes is not None and parameter.codes.shape is None:
             continue
         first = stored.get(column)
@@ -113,5 +103,5 @@ def read_shapes(parameters: Iterable[Parameter], stacks: Mapping[str, Stack]) ->
         tower,
         tuple(sorted(stacks[tower].layers)) if tower in stacks else (),
         {c: Stored(first.tensor.label, oriented(first)) for c, (_, first) in stored.items()},
-        outputs,
+        frozenset(key_rows),
     )

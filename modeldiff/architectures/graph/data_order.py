@@ -8,7 +8,7 @@ everything (a head).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from modeldiff.architectures.config.shapes import main_of
@@ -20,6 +20,7 @@ from modeldiff.architectures.graph.columns import (
     stands_before,
 )
 from modeldiff.architectures.place import Place
+from modeldiff.processes.once import computed_once
 
 Segment = Literal["before", "layers", "after"]
 """Where a place is in its tower."""
@@ -33,22 +34,20 @@ _GOES_ON = ("mtp",)
 
 _Column = tuple[str, str, str, bool]
 """Tower, component, parameter, and whether it is in layers."""
+_Rank = tuple[int, int, Key, int, int]
+"""Tower, segment, where the component stands by its name and by when it came, and the parameter."""
 
 
 class DataOrder:
     """The order of these places, which need not be all of a model, nor of one model alone.
 
     Components that a family describes stand in the common graph's order. Others are placed by their
-    words, then as they come. A bias stands right after its weight. ``inside`` and ``outside`` are
-    the columns in layers and outside of them, each once.
+    words, then as they come. A bias stands right after its weight.
 
     >>> places = [Place(None, "norm"), Place(0, "mlp.up_proj"), Place(0, "self_attn.q_proj")]
     >>> [place.column for place in sorted(places, key=DataOrder(places).position)]
     ['self_attn.q_proj', 'mlp.up_proj', 'norm']
     """
-
-    inside: tuple[str, ...]
-    outside: tuple[str, ...]
 
     def __init__(self, places: Iterable[Place]) -> None:
         columns: dict[_Column, Place] = {}
@@ -57,29 +56,48 @@ class DataOrder:
         named = dict.fromkeys(tower for tower, *_ in columns)
         self.main = main_of(dict.fromkeys(tower for tower, *_, inside in columns if inside))
         self._towers = {tower: at for at, tower in enumerate(order_of_towers(named, self.main))}
-        appearance: dict[tuple[str, str, bool], int] = {}
-        for tower, component, _, inside in columns:
-            appearance.setdefault((tower, component, inside), len(appearance))
+        self._first = columns
 
-        def rank(column: _Column) -> tuple[int, int, Key, int, int]:
+    @computed_once
+    def inside(self) -> tuple[str, ...]:
+        """The columns in layers, each once."""
+        return self._names(inside=True)
+
+    @computed_once
+    def outside(self) -> tuple[str, ...]:
+        """The columns outside of the layers, each once."""
+        return self._names(inside=False)
+
+    @computed_once
+    def _columns(self) -> Mapping[_Column, tuple[int, int, int]]:
+        """Tower, segment and number of each column."""
+        ranks = self._ranks(self._first)
+        order = sorted(ranks, key=ranks.__getitem__)
+        return {column: (*ranks[column][:2], number) for number, column in enumerate(order)}
+
+    def _names(self, *, inside: bool) -> tuple[str, ...]:
+        """The columns of one kind in order. A made-up file may have a column a tensor, mostly of
+        one kind, and who asks for the other has not to wait for these."""
+        ranks = self._ranks([column for column in self._first if column[-1] is inside])
+        order = sorted(ranks, key=ranks.__getitem__)
+        return tuple(dict.fromkeys([self._first[column].column for column in order]))
+
+    def _ranks(self, columns: Iterable[_Column]) -> dict[_Column, _Rank]:
+        """What sorts these columns, given as they come."""
+        appearance: dict[tuple[str, str, bool], int] = {}
+        ranks: dict[_Column, _Rank] = {}
+        for column in columns:
             tower, component, parameter, inside = column
             key = layer_rank(component) if inside else outside_rank(component)
             segment: Segment = "layers" if inside else "before" if stands_before(key) else "after"
-            return (
+            ranks[column] = (
                 self._tower(tower, segment),
                 _SEGMENTS.index(segment),
                 key,
-                appearance[tower, component, inside],
+                appearance.setdefault((tower, component, inside), len(appearance)),
                 _PARAMETERS.index(parameter) if parameter in _PARAMETERS else len(_PARAMETERS),
             )
-
-        ranks = {column: rank(column) for column in columns}
-        order = sorted(columns, key=lambda column: ranks[column])
-        self._columns = {
-            column: (*ranks[column][:2], number) for number, column in enumerate(order)
-        }
-        self.inside = _names(columns[column] for column in order if column[-1])
-        self.outside = _names(columns[column] for column in order if not column[-1])
+        return ranks
 
     def position(self, place: Place) -> DataPosition:
         """A sort key for one of the places."""
@@ -128,7 +146,3 @@ def order_of_towers(towers: Iterable[str], main: str) -> tuple[str, ...]:
 
 def _column(place: Place) -> _Column:
     return place.tower, place.component, place.parameter, place.layer is not None
-
-
-def _names(places: Iterable[Place]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(place.column for place in places))

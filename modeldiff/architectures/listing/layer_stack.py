@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 from modeldiff.architectures.architecture import Architecture
@@ -45,6 +45,10 @@ class Printed:
     def build(self) -> tuple[object, ...]:
         """All but the name: what layers that are built alike have in common."""
         return self.shape, self.oriented, self.dtype, self.count, self.role
+
+    def named(self, name: str) -> Printed:
+        """The same under another ``name``."""
+        return Printed(name, self.shape, self.oriented, self.dtype, self.count, self.role)
 
 
 Entries = Mapping[StackColumn, tuple[Printed, ...]]
@@ -135,24 +139,22 @@ def common_name(first: str, last: str) -> str:
 def _fold(group: list[Parameter]) -> tuple[Printed, ...]:
     """The entries of one column: one for all that are alike, in the order of the first of each."""
     if len(group) == 1:
-        return (_printed(group[0]),)
+        return (_printed(group[0], group[0].tensor.label, 1),)
     kinds: dict[object, list[Parameter]] = {}
     for parameter in group:
         tensor = parameter.tensor
         kind = tensor.shape, tensor.dtype, parameter.role, parameter.transposed
         kinds.setdefault(kind, []).append(parameter)
     return tuple(
-        replace(
-            _printed(alike[0]),
-            name=common_name(alike[0].tensor.label, alike[-1].tensor.label),
-            count=len(alike),
+        _printed(
+            alike[0],
+            common_name(alike[0].tensor.label, alike[-1].tensor.label),
+            len(alike),
         )
         for alike in kinds.values()
     )
 
 
-def _printed(parameter: Parameter) -> Printed:
+def _printed(parameter: Parameter, name: str, count: int) -> Printed:
     tensor = parameter.tensor
-    return Printed(
-        tensor.label, tensor.shape, oriented(parameter), tensor.dtype, role=parameter.role
-    )
+    return Printed(name, tensor.shape, oriented(parameter), tensor.dtype, count, parameter.role)

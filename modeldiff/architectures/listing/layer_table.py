@@ -115,8 +115,7 @@ class LayerTable:
     @property
     def towers(self) -> tuple[str, ...]:
         """The towers of both sides, in the order in which data passes."""
-        keys = (*self.base.layers, *self.target.layers)
-        there = dict.fromkeys(tower for tower, _ in keys)
+        there = dict.fromkeys((*self.base.numbers, *self.target.numbers))
         return tuple(tower for tower in order_of_towers(there, main_of(there)) if tower in there)
 
     def at(self, layer: int) -> tuple[LayerGroup, ...]:
@@ -202,7 +201,10 @@ def _layer_table(base: Architecture, target: Architecture) -> LayerTable:
     # What has the very same names and shapes is understood once.
     theirs = ours if target.parameters is base.parameters else read_stack(target)
     by_name = UNKNOWN in (base.family, target.family)
-    order = {c: rank for rank, c in enumerate(merge_columns(base.outside, target.outside))}
+    columns = base.outside
+    if theirs is not ours:
+        columns = merge_columns(columns, target.outside)
+    order = {column: rank for rank, column in enumerate(columns)}
     groups: dict[bool, list[tuple[int, StackColumn, LayerRow]]] = {True: [], False: []}
     for column, row in _paired(ours.outside, theirs.outside, by_name=by_name):
         groups[is_before_layers(column[1])].append((order.get(row.column, len(order)), column, row))
@@ -260,7 +262,7 @@ def _run(stack: Stack, start: LayerKey | None, end: LayerKey | None) -> Entries:
         return entries
     return {
         column: tuple(
-            replace(one, name=common_name(one.name, other.name))
+            one.named(common_name(one.name, other.name))
             for one, other in zip(each, others.get(column, each), strict=False)
         )
         for column, each in entries.items()
@@ -271,6 +273,13 @@ def _paired(
     base: Entries, target: Entries, *, by_name: bool
 ) -> Iterator[tuple[StackColumn, LayerRow]]:
     """Every column of either side once, in no order; where experts differ, kind beside kind."""
+    if base is target:
+        for column, each in base.items():
+            tower, component, parameter = column
+            name = column_of(node_id(tower, component), parameter)
+            for one in each:
+                yield column, LayerRow(name, one, one)
+        return
     partners = {column: column for column in base if column in target}
     if by_name and len(partners) < min(len(base), len(target)):
         left = {

@@ -15,7 +15,6 @@ from modeldiff.architectures.naming.layer_lists import (
     NOT_LAYERED,
     is_list_word,
     layer_starts,
-    number_at,
 )
 from modeldiff.architectures.naming.plain_names import TOWER_WORDS
 from modeldiff.architectures.place import Place
@@ -32,17 +31,19 @@ def read_names(
     """
     starts = layer_starts(names) if starts is None else starts
     layered = zip(names, starts, strict=True)
-    stacks = dict.fromkeys(name[:start] for name, start in layered if start != NOT_LAYERED)
-    towers = _towers(tuple(stacks), main_known=main_known)
-    heads = _heads(towers)
+    stacks = dict.fromkeys([name[:start] for name, start in layered if start != NOT_LAYERED])
+    own_words = {stack: _own_words(stack) for stack in stacks}
+    towers = _towers(own_words, main_known=main_known)
+    heads = _heads(towers, own_words)
     first_words = {head.partition(".")[0] for head in heads}
     longest = max((head.count(".") + 1 for head in heads), default=0)
     places = []
     for name, start in zip(names, starts, strict=True):
         if start != NOT_LAYERED:
-            parent, value, rest = number_at(name, start)
-            component, parameter, expert = read_component(rest)
-            places.append(Place(int(value), component, parameter, expert, towers[parent]))
+            end = name.index(".", start + 1)
+            component, parameter, expert = read_component(name[end + 1 :])
+            number, tower = int(name[start + 1 : end]), towers[name[:start]]
+            places.append(Place(number, component, parameter, expert, tower))
         elif first_words and name.partition(".")[0] in first_words:
             places.append(_outside(name, heads, longest))
         else:
@@ -51,16 +52,15 @@ def read_names(
     return places
 
 
-def _towers(stacks: tuple[str, ...], *, main_known: bool) -> dict[str, str]:
+def _towers(own_words: Mapping[str, Sequence[str]], *, main_known: bool) -> dict[str, str]:
     """A name for each stack of layers; the empty one for the only stack, or the plain one."""
-    if len(stacks) == 1 and not main_known:
-        return {stacks[0]: ""}
+    if len(own_words) == 1 and not main_known:
+        return dict.fromkeys(own_words, "")
     towers: dict[str, str] = {}
     taken: set[str] = set()
-    for stack in stacks:
-        words = _own_words(stack)
-        known = next((TOWER_WORDS[word] for word in words if word in TOWER_WORDS), None)
-        tower = known or ".".join(words)
+    for stack, words in own_words.items():
+        known = [TOWER_WORDS[word] for word in words if word in TOWER_WORDS]
+        tower = known[0] if known else ".".join(words)
         if tower in taken or (main_known and not tower):
             tower = stack
         taken.add(tower)
@@ -68,16 +68,16 @@ def _towers(stacks: tuple[str, ...], *, main_known: bool) -> dict[str, str]:
     return towers
 
 
-def _own_words(stack: str) -> tuple[str, ...]:
+def _own_words(stack: str) -> list[str]:
     """What a stack is called, without the words for a list."""
-    return tuple(word for word in stack.split(".") if not is_list_word(word))
+    return [word for word in stack.split(".") if not is_list_word(word)]
 
 
-def _heads(towers: Mapping[str, str]) -> dict[str, str]:
+def _heads(towers: Mapping[str, str], own_words: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """What names of a tower begin with, outside its layers → the tower."""
     heads: dict[str, str] = {}
     for stack, tower in towers.items():
-        words = _own_words(stack)
+        words = own_words[stack]
         if tower and words:
             heads.setdefault(".".join(words), tower)
     named = set(towers.values())

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import islice
-from typing import NamedTuple
 
 from modeldiff.architectures.families.family import index_of
 
@@ -36,20 +34,6 @@ _NUMBER = re.compile(INDEX)
 
 NOT_LAYERED = -1
 """Where the number of a layer begins in a name that stands in none."""
-
-
-class Number(NamedTuple):
-    """A number in a name: ``parent`` is what stands before it, ``rest`` what stands behind it."""
-
-    parent: str
-    value: str
-    rest: str
-
-
-def number_at(name: str, start: int) -> Number:
-    """The number in ``name`` whose dot is at ``start``, as ``layer_starts`` gives it."""
-    value, _, rest = name[start + 1 :].partition(".")
-    return Number(name[:start], value, rest)
 
 
 # Made-up names have as many words as they like, models a few dozen.
@@ -85,7 +69,7 @@ def layer_starts(names: Sequence[str]) -> list[int]:
         if name[:start] in known:
             starts[at] = start
             continue
-        parents = lists.note(name)
+        parents = lists.note(name, first)
         if parents and parents[0] in known:
             starts[at] = len(parents[0])
         elif parents:
@@ -103,13 +87,17 @@ class _Lists:
         self._first: dict[tuple[str, str], str] = {}
         """What follows a number, with what stands before it → the first such number."""
 
-    def note(self, name: str) -> list[str]:
-        """Learn what a name shows, and give what stands before each of its numbers that may be the
-        layer. Numbers behind the one that must be it show nothing that is ever asked: whatever has
-        them has that one, too."""
+    def note(self, name: str, first: re.Match[str]) -> list[str]:
+        """Learn what a name shows whose ``first`` number this is, and give what stands before each
+        of its numbers that may be the layer. Numbers behind the one that must be it show nothing
+        that is ever asked: whatever has them has that one, too."""
         parents: list[str] = []
         is_long = name.count(".") >= MOST_SEGMENTS
-        for match in islice(_NUMBER.finditer(name), _MOST_NUMBERS):
+        end = 0
+        for turn in range(_MOST_NUMBERS):
+            match = _NUMBER.search(name, end) if turn else first
+            if match is None:
+                return parents
             start, end = match.span()
             if is_long and name.count(".", 0, start + 1) >= MOST_SEGMENTS:
                 return parents

@@ -76,6 +76,9 @@ class CpuWorker:
         self._accumulators = OwnAccumulators(self.base.size)
         self._sample = np.empty((2, LEAF * 4), np.uint8)
         self._batch_histogram = np.zeros(KEYS32, np.int64)
+        # Room for a bucket an element; what is not written is not taken, and not given back either.
+        self._buckets = np.empty(self.base.size, np.uint16)
+        self._bucket_counts = np.empty(self.base.size, np.int64)
         self._batch_leaves = np.empty((BATCHED // LEAF, 6))
         self._kept_at, self._scratch_at = self._kept.ctypes.data, self._scratch.ctypes.data
         self._tables_at, self._fine_at = self._tables.ctypes.data, self._fine.ctypes.data
@@ -94,17 +97,15 @@ class CpuWorker:
 
         ``sizes`` are their elements, at most BATCHED each. The types' precision is float32.
         """
-        batch, elements = len(sizes), sum(sizes)
+        batch = len(sizes)
         lengths = np.array(sizes, np.int64)
         sums = np.empty((batch, 6))
         counts, quantiles = (
             np.empty((batch, 8), np.int64),
             np.empty((batch, QUANTILES + 1), np.int64),
         )
-        buckets, bucket_counts = np.empty(elements, np.uint16), np.empty(elements, np.int64)
-        arrays = (sums, counts, quantiles, buckets, bucket_counts)
-        sums_at, counts_at, quantiles_at, buckets_at, bucket_counts_at = (
-            array.ctypes.data for array in arrays
+        sums_at, counts_at, quantiles_at = (
+            array.ctypes.data for array in (sums, counts, quantiles)
         )
         listed = self._kernels.measure_batch(
             *self._sides(types, self._base_at, self._target_at),
@@ -119,10 +120,11 @@ class CpuWorker:
             counts_at,
             sums_at,
             quantiles_at,
-            buckets_at,
-            bucket_counts_at,
+            self._buckets.ctypes.data,
+            self._bucket_counts.ctypes.data,
         )
-        buckets, bucket_counts = buckets[:listed].copy(), bucket_counts[:listed].copy()
+        buckets = self._buckets[:listed].copy()
+        bucket_counts = self._bucket_counts[:listed].copy()
         histograms = []
         start = 0
         for unchanged, own_listed, infinite in counts[:, [UNCHANGED, 6, 7]].tolist():
