@@ -35,6 +35,13 @@ def has_halves() -> bool:
     return bool(llvm.get_host_cpu_features().get("f16c", False))
 
 
+def has_permutes() -> bool:
+    """Whether the processor brings sixteen words into an order that it is told in a vector, and
+    has halves, too."""
+    features = llvm.get_host_cpu_features()
+    return bool(features.get("avx512f", False) and features.get("f16c", False))
+
+
 def as_halves(b: ir.IRBuilder, values: ir.Value, *, by_processor: bool) -> ir.Value:
     """Sixteen float32 rounded to half precision, half to even, as the bits of it. NaN has to have
     nothing in its fraction but the first bit."""

@@ -9,7 +9,14 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from modeldiff.checkpoints.recipes.code_kernels import GRAINS, Packing
+from modeldiff.checkpoints.recipes.code_kernels import (
+    CODE_KERNELS,
+    GRAINS,
+    PACKINGS,
+    ROUNDINGS,
+    Packing,
+    Scratch,
+)
 from modeldiff.checkpoints.recipes.kernels.stages import TILE
 from modeldiff.checkpoints.recipes.scaled_codes import Arithmetic, Coding, Grid, Rounding
 from modeldiff.checkpoints.recipes.small_floats import table8
@@ -83,6 +90,76 @@ def test_any_range_is_the_formula(
         raw = torch.from_numpy(out.view(np.int32 if rounding == "F32" else np.int16))
         values = raw.view(TYPES[rounding]).float().numpy()
         np.testing.assert_array_equal(values, whole[first:last])
+
+
+def values_of(words: npt.NDArray[Any], rounding: Rounding) -> npt.NDArray[np.float32]:
+    raw = torch.from_numpy(words.view(np.int32 if rounding == "F32" else np.int16))
+    values: npt.NDArray[np.float32] = raw.view(TYPES[rounding]).float().numpy()
+    return values
+
+
+def hostile(count: int) -> npt.NDArray[np.float32]:
+    """Numbers that bfloat16 can be, zeros, infinities and NaN among them."""
+    numbers = random.standard_normal(count).astype(np.float32)
+    numbers[:6] = 0, -0.0, np.inf, -np.inf, np.nan, 1e38
+    return rounded(random.permutation(numbers), "BF16")
+
+
+@pytest.mark.parametrize("rounding", TYPES)
+@pytest.mark.parametrize("packing", ["low nibbles", "high nibbles"])
+@pytest.mark.parametrize("group", [32, 48, 64, 96, 128])
+class TestGroupsOfFourBits:
+    """Groups of some lengths are looked up, others go through the tiles: whole groups, and what
+    lies before and behind them."""
+
+    RANGES = ((0, 9000), (6, 8991), (130, 200), (2, 30), (128, 256), (9000 - 34, 9000))
+
+    def given(
+        self, group: int, packing: Packing
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        codes = random.integers(0, 16, 9000).astype(np.uint8)
+        return codes, packed(codes, packing, 4), np.arange(9000) // group
+
+    @pytest.mark.parametrize("stands_for", ["unsigned", "E2M1", "table"])
+    def test_scaled(
+        self, stands_for: str, group: int, packing: Packing, rounding: Rounding
+    ) -> None:
+        codes, stored, groups = self.given(group, packing)
+        table = np.resize(hostile(16), 256)
+        numbers = {"unsigned": codes.astype(np.float32), "table": table[codes]}
+        four_bits = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)
+        numbers["E2M1"] = np.concatenate([four_bits, -four_bits])[codes]
+        scales, zeros = hostile(groups[-1] + 1), hostile(groups[-1] + 1)
+        with np.errstate(all="ignore"):
+            exact = (numbers[stands_for] - zeros[groups]) * scales[groups]
+        grid = Grid.flat(group)
+        arithmetic = Arithmetic(Coding(packing, 4, stands_for), grid, rounding, table, None)
+        for first, last in self.RANGES:
+            own = slice(*grid.groups(first, last))
+            out = np.empty(last - first, np.uint32 if rounding == "F32" else np.uint16)
+            part = stored[first // 2 : -(-last // 2)].copy()
+            arithmetic.fill(part, first, last, (scales[own], zeros[own]), out.data.cast("B"))
+            wanted = rounded(exact, rounding)[first:last]
+            np.testing.assert_array_equal(values_of(out, rounding), wanted)
+
+    def test_affine(self, group: int, packing: Packing, rounding: Rounding) -> None:
+        codes, stored, groups = self.given(group, packing)
+        scales, biases = hostile(groups[-1] + 1), hostile(groups[-1] + 1)
+        with np.errstate(all="ignore"):
+            product = rounded(codes.astype(np.float32) * scales[groups], rounding)
+            wanted = rounded(product + biases[groups], rounding)
+        scratch = Scratch()
+        for first, last in self.RANGES:
+            out = np.empty(last - first, np.uint32 if rounding == "F32" else np.uint16)
+            part = stored[first // 2 : -(-last // 2)].copy()
+            own = slice(first // group, None)
+            own_scales, own_biases = scales[own].copy(), biases[own].copy()
+            CODE_KERNELS.load()["decode_affine"](
+                *(part.ctypes.data, PACKINGS[packing], 4, first, last - first, group),
+                *(own_scales.ctypes.data, own_biases.ctypes.data, ROUNDINGS[rounding]),
+                *(scratch.room, out.ctypes.data),
+            )
+            np.testing.assert_array_equal(values_of(out, rounding), wanted[first:last])
 
 
 def test_a_zero_point_that_is_no_number_makes_no_numbers() -> None:

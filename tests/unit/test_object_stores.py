@@ -24,7 +24,7 @@ from modeldiff.checkpoints.stores import connections, signed_ranges, website
 from modeldiff.checkpoints.stores.access import may_connect, may_read_store
 from modeldiff.checkpoints.stores.bucket import Bucket
 from modeldiff.checkpoints.stores.connections import connections_to_stores
-from modeldiff.checkpoints.stores.range_answers import range_headers
+from modeldiff.checkpoints.stores.range_answers import conditional_range
 from modeldiff.checkpoints.stores.read_ahead import (
     FAR_BLOCK,
     MOST_BLOCKS,
@@ -209,7 +209,7 @@ class TestSignedAddresses:
             obstore, "sign", lambda _store, _method, key, _time: f"{web.url}/{key}?"
         )
         monkeypatch.setattr(
-            signed_ranges, "range_headers", lambda at, n, _: range_headers(at, n, "")
+            signed_ranges, "conditional_range", lambda at, n, _: conditional_range(at, n, "")
         )
         return open_checkpoint("s3://models/base"), web
 

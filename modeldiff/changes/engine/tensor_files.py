@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -148,7 +149,12 @@ class OpenFiles:
         self._readers[piece.file].expect(ranges)
 
     def _fill_view(self, tensor: TensorInfo, first: int, view: memoryview) -> None:
-        self._fill(tensor, first, np.frombuffer(view, np.uint8))
+        """As ``_fill``: what decoders read is mostly short, of codes and their scales."""
+        piece = tensor.only_piece
+        if piece is None or piece.strides:
+            self._fill(tensor, first, np.frombuffer(view, np.uint8))
+        else:
+            self._read_bytes(piece, view, first * STORED_TYPES[piece.dtype].bits // 8)
 
     def _fill(self, tensor: TensorInfo, first: int, buffer: npt.NDArray[np.uint8]) -> None:
         piece = tensor.only_piece
@@ -164,20 +170,18 @@ class OpenFiles:
 
     def _read(self, piece: Piece, first: int, buffer: npt.NDArray[np.uint8]) -> None:
         """Fill the buffer with a piece's bytes from one of its elements on."""
-        reader = self._readers[piece.file]
-
-        def fill(view: memoryview, start: int) -> None:
-            try:
-                reader.readinto(view, piece.offset + start)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise TensorUnreadable(f"{piece.file} cannot be read here: {reason}") from error
-
         bits = STORED_TYPES[piece.dtype].bits
         if piece.strides:
-            gather(fill, piece.strides, first, buffer, bits // 8)
+            gather(partial(self._read_bytes, piece), piece.strides, first, buffer, bits // 8)
         else:
-            fill(buffer.data, first * bits // 8)
+            self._read_bytes(piece, buffer.data, first * bits // 8)
+
+    def _read_bytes(self, piece: Piece, view: memoryview, start: int) -> None:
+        try:
+            self._readers[piece.file].readinto(view, piece.offset + start)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise TensorUnreadable(f"{piece.file} cannot be read here: {reason}") from error
 
     def _forget_behind(self, tensor: TensorInfo, first: int) -> None:
         """Gives up what lies before an element. Elements that lie apart lie between others, which

@@ -11,7 +11,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII)
 
 
 @dataclass(frozen=True)
-class AnsweredRange:
+class ContentRange:
     """``count`` bytes from byte ``start`` on, of a file of ``size`` bytes: what a server says that
     it sends."""
 
@@ -20,20 +20,20 @@ class AnsweredRange:
     size: int
 
 
-def range_headers(start: int, count: int, etag: str) -> dict[str, str]:
+def conditional_range(start: int, count: int, etag: str) -> dict[str, str]:
     """The headers that ask for ``count`` bytes from byte ``start`` on, as they are stored, of the
     version with this ``etag``; a weak one or none is not asked for, as it never matches."""
     headers = {"Range": f"bytes={start}-{start + count - 1}", "Accept-Encoding": "identity"}
     return headers | ({"If-Match": etag} if etag.startswith('"') else {})
 
 
-def answered_range(response: http.client.HTTPResponse) -> AnsweredRange | None:
+def content_range(response: http.client.HTTPResponse) -> ContentRange | None:
     """What the answer says that it holds; None where it does not say, or not in this form."""
     match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if match is None:
         return None
     first, last, size = map(int, match.groups())
-    return AnsweredRange(first, last - first + 1, size)
+    return ContentRange(first, last - first + 1, size)
 
 
 def receive(response: http.client.HTTPResponse, buffer: memoryview, deadline: float) -> int:

@@ -18,9 +18,9 @@ from urllib.request import getproxies
 from modeldiff.checkpoints.source import FileStat
 from modeldiff.checkpoints.stores.connections import connections_to_stores
 from modeldiff.checkpoints.stores.range_answers import (
-    AnsweredRange,
-    answered_range,
-    range_headers,
+    ContentRange,
+    conditional_range,
+    content_range,
     receive,
 )
 from modeldiff.errors import ModeldiffError
@@ -67,13 +67,13 @@ class SignedRanges:
             return 0
         root, target = f"{address.scheme}://{address.netloc}", f"{address.path}?{address.query}"
         identity = str(stat.identity[0])
-        headers = range_headers(offset, len(buffer), identity)
+        headers = conditional_range(offset, len(buffer), identity)
         connection, response = _answer(root, target, headers)
         taken = 0
         try:
             if (
                 response.status == 206
-                and answered_range(response) == AnsweredRange(offset, len(buffer), stat.size)
+                and content_range(response) == ContentRange(offset, len(buffer), stat.size)
                 and response.headers.get("ETag") == identity
                 and response.headers.get("Content-Encoding", "identity") == "identity"
             ):

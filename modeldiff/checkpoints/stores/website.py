@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from modeldiff.checkpoints.addresses.store_names import address_parts, web_address
 from modeldiff.checkpoints.source import FileStat
 from modeldiff.checkpoints.stores.connections import shared_connections
-from modeldiff.checkpoints.stores.range_answers import answered_range, range_headers, receive
+from modeldiff.checkpoints.stores.range_answers import conditional_range, content_range, receive
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -99,7 +99,7 @@ class Website:
     ) -> tuple[int, FileStat]:
         """One request: how much of the buffer it filled, and the state of the file."""
         identity = str(opened.identity[0]) if opened is not None else ""
-        headers = range_headers(offset, len(buffer), identity)
+        headers = conditional_range(offset, len(buffer), identity)
         root, connection, response = self._request(name, headers)
         whole = False
         try:
@@ -126,7 +126,7 @@ class Website:
             case 416 if offset == 0:
                 return FileStat(0, (identity,)), 0  # no file is too short but an empty one
             case 206:
-                ranged = answered_range(response)
+                ranged = content_range(response)
                 if ranged is None or ranged.start != offset:
                     self._refuse(name, "the server sends no parts of files")
                 size, count = ranged.size, ranged.count

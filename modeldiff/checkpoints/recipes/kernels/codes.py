@@ -13,6 +13,11 @@ from numba import carray
 
 from modeldiff.checkpoints.recipes.kernels.column_strips import decode_columns
 from modeldiff.checkpoints.recipes.kernels.shifted import decode_shifted
+from modeldiff.checkpoints.recipes.kernels.sixteen_values import (
+    A_TURN,
+    affine_groups,
+    scaled_groups,
+)
 from modeldiff.checkpoints.recipes.kernels.small_types import (
     bf16_bits,
     e2m1,
@@ -128,6 +133,33 @@ def _rounded(values, count, rounding, out):
             out[u64(i)] = u16(f16_bits(values[u64(i)]))
 
 
+@inlined_exactly
+def _whole_groups(first, count, group, packing, bits):
+    """Where among ``count`` values whole groups of four-bit codes begin and end that can be looked
+    up; nowhere, where they can't."""
+    if bits != 4 or packing not in (LOW_NIBBLES, HIGH_NIBBLES) or group % A_TURN:
+        return 0, 0
+    begin = -first % group
+    groups = (count - begin) // group
+    return (begin, begin + groups * group) if groups > 0 else (0, 0)
+
+
+@inlined_exactly
+def _tile(start, count, begin, end):
+    """Where the tile at ``start`` begins and ends, if ``begin`` to ``end`` is done already."""
+    if start == begin:
+        start = end
+    return start, min(start + TILE, begin if start < begin else count)
+
+
+@inlined_exactly
+def _sixteen(kind, stands, codes, out):
+    """What the sixteen codes of four bits stand for."""
+    for code in range(u64(16)):
+        codes[code] = u8(code)
+    _numbers(codes, kind, u64(16), stands, out)
+
+
 def decode_by_block(
     stored,
     packing,
@@ -162,11 +194,32 @@ def decode_by_block(
     numbers, scaled = floats[:TILE], floats[TILE : 2 * TILE]
     unpacked, pairs = floats[2 * TILE : 3 * TILE].view(u8), floats[3 * TILE :]
     words, halves = carray(values, count, f32), carray(values, count, u16)
+    begin = end = 0
+    if row_block == 1 and columns == column_block:
+        begin, end = _whole_groups(first, count, columns, packing, bits)
+    if begin < end:
+        _sixteen(kind, stands, unpacked, numbers)
+        begun_group = (first + begin) // columns - first // columns
+        if not scaled_groups(
+            rounding,
+            raw.ctypes.data + begin // 2,
+            numbers.ctypes.data,
+            scale.ctypes.data + 4 * begun_group,
+            zero.ctypes.data + 4 * begun_group,
+            words.ctypes.data + (4 if rounding == AS_F32 else 2) * begin,
+            (end - begin) // columns,
+            columns // A_TURN,
+            1 if packing == HIGH_NIBBLES else 0,
+        ):
+            begin = end = 0
     in_pairs = kind == TABLE and packing in (LOW_NIBBLES, HIGH_NIBBLES)
-    if in_pairs:
+    if in_pairs and end - begin < count:
         pair_table(stands, packing, pairs)
-    for start in range(0, count, TILE):
-        stop = min(start + TILE, count)
+    start = 0
+    while True:
+        start, stop = _tile(start, count, begin, end)
+        if start == count:
+            return 0
         n = u64(stop - start)
         codes = raw[start * bits // 8 : (stop * bits + 7) // 8]
         if in_pairs:
@@ -178,7 +231,7 @@ def decode_by_block(
         _scaled(numbers, u64(first + start), n, grid, begun, scale, zero, out)
         if rounding != AS_F32:
             _rounded(scaled, n, rounding, halves[start:stop])
-    return 0
+        start = stop
 
 
 def decode_by_column(
@@ -265,8 +318,27 @@ def decode_affine(
     numbers, scaled = floats[:TILE], floats[TILE : 2 * TILE]
     unpacked = floats[2 * TILE : 3 * TILE].view(u8)
     whole, halves = carray(values, count, f32), carray(values, count, u16)
-    for start in range(0, count, TILE):
-        stop = min(start + TILE, count)
+    begin, end = _whole_groups(first, count, group, packing, bits)
+    if begin < end:
+        _sixteen(UNSIGNED, scale, unpacked, numbers)
+        begun_group = (first + begin) // group - first // group
+        if not affine_groups(
+            rounding,
+            raw.ctypes.data + begin // 2,
+            numbers.ctypes.data,
+            scale.ctypes.data + 4 * begun_group,
+            bias.ctypes.data + 4 * begun_group,
+            whole.ctypes.data + (4 if rounding == AS_F32 else 2) * begin,
+            (end - begin) // group,
+            group // A_TURN,
+            1 if packing == HIGH_NIBBLES else 0,
+        ):
+            begin = end = 0
+    start = 0
+    while True:
+        start, stop = _tile(start, count, begin, end)
+        if start == count:
+            return 0
         n = u64(stop - start)
         codes = raw[start * bits // 8 : (stop * bits + 7) // 8]
         _numbers(as_octets(codes, packing, bits, unpacked), UNSIGNED, n, scale, numbers)
@@ -276,4 +348,4 @@ def decode_affine(
             rounded, narrow = scaled.view(u32), halves[start:stop]
             for i in range(n):
                 narrow[u64(i)] = u16(rounded[u64(i)])
-    return 0
+        start = stop
