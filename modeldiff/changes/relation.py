@@ -15,8 +15,8 @@ RelationKind = Literal[
     "adapter_off",
     "adapter_rounded",
 ]
-RelationAxis = Literal["rows", "columns", "elements"]
-OrderPattern = Literal["", "interleaved", "halved", "blocks", "reversed"]
+RelationAxis = Literal["rows", "columns", "elements", "blocks"]
+OrderPattern = Literal["", "interleaved", "halved", "blocks", "reversed", "codes"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,9 @@ class Relation:
       of it: ``interleaved``, target has rotary pairs side by side where base has them half a head
       apart; ``halved``, the other way round; ``blocks``, whole blocks moved; ``reversed``; else
       empty. ``size`` is the length of a head or a block.
-    - ``factors``: each row (column, element) is base's times a factor of its own, from ``low`` to
-      ``high``.
+    - ``factors``: each row (column, element, or block of values that share a scale) is base's
+      times a factor of its own, from ``low`` to ``high``. With the ``pattern`` ``codes`` one side's
+      values are whole numbers of 8 bits or 8-bit floats, and the other's are not.
     - ``transposed``: a square matrix is the transpose of base's.
     - ``expert``: it is the tensor of base's expert number ``origin``.
     - ``name``: it is another tensor of base's in the same layer, the first of ``partners``.

@@ -40,7 +40,7 @@ def merged_facts(evidence: Evidence, coverage: Coverage) -> Iterator[str]:
                 f"{counted(len(rounded), 'tensor')} of {other} "
                 f"{'is' if len(rounded) == 1 else 'are'} {side}'s adapter ({_ranks(rounded)}) on "
                 f"weights that had been rounded to a coarse grid, by up to {format_pct(far)} "
-                "(relative Frobenius of a sample; 4 bits or fewer, or a float of 8): "
+                "(relative Frobenius of a sample): "
                 f"{places_words([c.pair.place for c in rounded])}."
             )
         if not merged or not all(map(is_equal, merged)):

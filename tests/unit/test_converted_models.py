@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +34,7 @@ def values_of(checkpoint: Checkpoint, name: str) -> npt.NDArray[np.float32]:
     width = STORED_TYPES[tensor.values].bits // 8
     raw = np.empty(tensor.elements * width, np.uint8)
     ends = sorted({0, *(tensor.elements * run // 5 for run in range(1, 5)), tensor.elements})
-    for first, last in zip(ends, ends[1:], strict=False):
+    for first, last in itertools.pairwise(ends):
         files.fill(tensor, first, raw[first * width : last * width])
     files.close()
     return as_float32(raw, tensor.values).reshape(tensor.shape)

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from modeldiff import diff
-from modeldiff.changes.relations.rounded_base import rounded_base
+from modeldiff.changes.relations.rounded_base import rounded_base, rounded_rows
 from modeldiff.findings.narrative import Narrative, narrate
 from tests.support.adapters import merged_model, write_adapter, write_base
 
@@ -47,6 +47,26 @@ def fp8(weights: Weights) -> Weights:
     return np.asarray(codes.double().numpy() * scale, np.float64)
 
 
+def int8(weights: Weights) -> Weights:
+    """LLM.int8, as bitsandbytes computes it: a scale a row."""
+    scale = np.abs(weights).max(axis=1, keepdims=True)
+    return np.asarray(np.round(weights * (127 / scale)) * scale * 0.007874015718698502)
+
+
+def int8_of_255(weights: Weights) -> Weights:
+    """torchao's and compressed-tensors' INT8, a scale a row."""
+    scale = np.abs(weights).max(axis=1, keepdims=True) / 127.5
+    return np.asarray(np.clip(np.round(weights / scale), -128, 127) * scale)
+
+
+def hqq(weights: Weights) -> Weights:
+    """HQQ's 4 bits, as far as zero points are no whole numbers: groups of 64."""
+    groups = weights.reshape(-1, 64)
+    least = groups.min(axis=1, keepdims=True)
+    step = (groups.max(axis=1, keepdims=True) - least) / 15
+    return np.asarray((np.round((groups - least) / step) * step + least).reshape(weights.shape))
+
+
 ROUNDED: Mapping[str, Callable[[Weights], Weights]] = {
     "NF4": nf4,
     "FP8": fp8,
@@ -54,6 +74,8 @@ ROUNDED: Mapping[str, Callable[[Weights], Weights]] = {
     "Q4_1": lambda w: ggml("Q4_1", w),
     "Q5_0": lambda w: ggml("Q5_0", w),
     "Q5_1": lambda w: ggml("Q5_1", w),
+    "Q8_0": lambda w: ggml("Q8_0", w),
+    "HQQ": hqq,
 }
 OTHERS: Mapping[str, Callable[[Weights], Weights]] = {
     "trained on": lambda w: w + RANDOM.normal(0, 0.0265 * 0.02, w.shape),
@@ -82,6 +104,25 @@ def test_a_rounded_base_is_told_from_other_changes(name: str, update: float) -> 
     assert (found is not None) == (name in ROUNDED)
 
 
+@pytest.mark.parametrize("update", [0.0005, 0.02])
+@pytest.mark.parametrize("columns", [128, 1024])
+@pytest.mark.parametrize("name", ["LLM.int8", "torchao", *OTHERS])
+def test_rows_rounded_to_8_bits_are_told(name: str, columns: int, update: float) -> None:
+    """The steps are of whole rows, which a run of a row does not show."""
+    random = np.random.default_rng(columns)
+    plain = stored(random.normal(0, 0.02, (8, columns)))
+    low_rank = random.normal(size=(8, 2)) @ random.normal(size=(2, columns))
+    low_rank *= update / low_rank.std()
+    rounding = {"LLM.int8": int8, "torchao": int8_of_255, **OTHERS}[name]
+    merged = stored(stored(rounding(plain)) + low_rank)
+    found = rounded_rows(plain, stored(plain + low_rank), merged)
+    assert (found is not None) == (name not in OTHERS)
+    if found is not None:
+        assert 0.5 < found.far_pct < 1.3
+        runs = (each.reshape(-1, 64) for each in (plain, stored(plain + low_rank), merged))
+        assert rounded_base(*runs) is None or columns == 64
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A base and an adapter on all its matrices."""
@@ -108,12 +149,13 @@ def narrative_of(base: Path, target: Path) -> Narrative:
     return narrate(diff(str(base), str(target), device="cpu", cache=False))
 
 
+@pytest.mark.parametrize("change", [nf4, int8])
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_merge_onto_a_dequantised_base_is_said(
-    models: tuple[Path, Path], *, turned: bool
+    models: tuple[Path, Path], change: Callable[[Weights], Weights], *, turned: bool
 ) -> None:
     base, adapter = models
-    merged = merged_onto(base, adapter, nf4)
+    merged = merged_onto(base, adapter, change)
     said = narrative_of(merged, adapter) if turned else narrative_of(adapter, merged)
     side, other = ("target", "base") if turned else ("base", "target")
     assert said.likeness == (

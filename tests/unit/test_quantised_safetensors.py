@@ -709,3 +709,23 @@ def test_gpt_oss_experts_meet_those_of_a_plain_copy(tmp_path: Path) -> None:
     for change in changes:
         assert change.statistics is not None, change.pair
         assert change.statistics.unchanged_pct == 100, change.pair
+
+
+def test_hqqs_own_file_keeps_its_settings_in_no_tensors(tmp_path: Path) -> None:
+    """As ``save_quantized`` writes it: the same dict of each module, settings as they are."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(DATA / "hqq4.safetensors")
+    entries: dict[str, Any] = {
+        name.removeprefix(f"{NAME}."): tensor for name, tensor in tensors.items()
+    }
+    settings = {"nbits": 4, "group_size": 64, "shape": torch.Size([64, 128]), "axis": 1}
+    entries |= settings | {"packing": "4bit_u8", "compute_dtype": torch.float16}
+    torch.save({NAME: entries, "model.norm": {"weight": torch.ones(4)}}, tmp_path / "qmodel.pt")
+    checkpoint = open_checkpoint(str(tmp_path))
+    values = values_of(checkpoint, f"{NAME}.weight") + 0.0
+    assert hashlib.sha256(values.tobytes()).hexdigest() == FORMS["hqq4"]["sha256"]
+    for size in (torch.Size([64]), torch.Size([64, 127]), (-64, 128), "64"):
+        torch.save({NAME: entries | {"shape": size}}, tmp_path / "qmodel.pt")
+        checkpoint = open_checkpoint(str(tmp_path))
+        assert "not measured" in checkpoint.warnings[0]

@@ -8,7 +8,7 @@ merged, and an adapter that was merged onto a quantised base after that was dequ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,14 +19,19 @@ from modeldiff.changes.change import Change
 from modeldiff.changes.dtype_pairs import decode_into
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.changes.relation import Relation
-from modeldiff.changes.relations.rounded_base import rounded_base
-from modeldiff.changes.relations.sampling import RUN_LENGTH, spread
+from modeldiff.changes.relations.rounded_base import rounded_base, rounded_rows
+from modeldiff.changes.relations.sampling import LONGEST_AXIS, RUN_LENGTH, spread
 from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
 from modeldiff.checkpoints.dtypes import StoredType
 from modeldiff.checkpoints.recipes.adapted.without_update import rank_of_update, without_update
 from modeldiff.checkpoints.tensor import TensorUnreadable
 
 _Fetching = Callable[[int, int], None]
+_Bytes = npt.NDArray[np.uint8]
+_Floats = npt.NDArray[np.float64]
+_ROWS, _IN_ROWS = 8, 1 << 15
+"""So many whole rows are looked at, at least, for steps that each row has of its own; of short rows
+so many values."""
 
 
 def relate_adapters(
@@ -79,15 +84,31 @@ def _compared(
     firsts = (spread(runs) * size).tolist()
     files = OpenFiles(checkpoints[side], [own]), OpenFiles(checkpoints[1 - side], [other])
     width = STORED_TYPES[own.values].bits // 8
-    read = []
+    asked = (files[0], bare), (files[1], other), (files[0], own)
+    stored = STORED_TYPES[own.values]
+
+    def sampled(places: Sequence[int], length: int) -> list[_Bytes]:
+        """Values of base without its adapter, of the other side, and of base with it."""
+        buffers = [np.empty(len(places) * length * width, np.uint8) for _ in asked]
+        for (each, tensor), buffer in zip(asked, buffers, strict=True):
+            each.fill_clusters(tensor, places, buffer)
+        return buffers
+
+    rounded = None
     try:
         for each in files:
             for name in each.names:
                 each.fetch(name, fetching if each.bytes_to_download(name) else None)
-        for each, tensor in ((files[0], bare), (files[1], other), (files[0], own)):
-            buffer = np.empty(len(firsts) * size * width, np.uint8)
-            each.fill_clusters(tensor, firsts, buffer)
-            read.append(buffer)
+        read = sampled(firsts, size)
+        equal = np.array_equal(read[0], read[1])
+        if not equal:
+            rounded = rounded_base(*_as_runs(read, stored, size))
+        columns = own.shape[-1] if len(own.shape) == 2 else 0
+        if not equal and rounded is None and 0 < columns <= LONGEST_AXIS:
+            several = spread(own.shape[0])
+            several = several[:: -(-len(several) // max(_IN_ROWS // columns, _ROWS))]
+            rows = [int(row) * columns for row in several]
+            rounded = rounded_rows(*_as_runs(sampled(rows, columns), stored, columns))
         for each, tensor in zip(files, (own, other), strict=True):
             each.done(tensor)
     except TensorUnreadable:
@@ -105,17 +126,21 @@ def _compared(
         rest_pct=0.0,
         size=rank_of_update(own),
     )
-    if np.array_equal(read[0], read[1]):
+    if equal:
         return found
-    stored = STORED_TYPES[own.values]
-    plain, merged, whole = (_decoded(raw, stored) for raw in (read[0], read[1], read[2]))
-    rounded = rounded_base(plain.reshape(-1, size), whole, merged)
     if rounded is None:
         return None
     return replace(found, kind="adapter_rounded", matched=rounded.matched, rest_pct=rounded.far_pct)
 
 
-def _decoded(raw: npt.NDArray[np.uint8], stored: StoredType) -> npt.NDArray[np.float64]:
+def _as_runs(read: Sequence[_Bytes], stored: StoredType, length: int) -> tuple[_Floats, ...]:
+    """What was read, as runs of so many values: of base, the same with its adapter, the other
+    side's."""
+    plain, merged, whole = (_decoded(raw, stored).reshape(-1, length) for raw in read)
+    return plain, whole, merged
+
+
+def _decoded(raw: _Bytes, stored: StoredType) -> _Floats:
     values = np.empty(raw.size * 8 // stored.bits, np.float32 if stored.bits < 64 else np.float64)
     decode_into(raw, stored, values)
     return values.astype(np.float64)

@@ -6,12 +6,18 @@ They are asked in this order, from cheap to dear; the first answer counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from modeldiff.changes.relation import Relation, RelationAxis
-from modeldiff.changes.relations.factors import Scaling, find_factors
+from modeldiff.changes.relations.factors import (
+    Scaling,
+    find_block_factors,
+    find_factors,
+    find_scale_of_codes,
+)
 from modeldiff.changes.relations.orders import (
     Order,
     check_order,
@@ -47,6 +53,23 @@ class Answer(NamedTuple):
 
 RelationCheck = Callable[[PairSamples, Sequence[Answer]], Answer | None]
 """Asked with a tensor's samples and the answers about others of its layer."""
+
+
+def _codes_without_scale(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
+    if not samples.has_rows:
+        return None
+    at = spread(samples.rows)
+    found = as_scaled(find_scale_of_codes(*samples.row_runs, at, samples.rows), "rows")
+    return found and found._replace(relation=replace(found.relation, pattern="codes"))
+
+
+def _scaled_blocks(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
+    """Blocks that share a scale: their scales are none that fit the codes."""
+    if samples.blocks is None:
+        return None
+    sides, lines, count = samples.blocks
+    found = as_scaled(find_block_factors(*sides, lines, count), "blocks")
+    return found and found._replace(scaling=None)
 
 
 def _scaled_columns(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
@@ -129,6 +152,8 @@ def _any_rows(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
 
 
 CHECKS: tuple[RelationCheck, ...] = (
+    _codes_without_scale,
+    _scaled_blocks,
     _scaled_columns,
     _ordered_columns,
     _scaled_rows,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from modeldiff.changes.relations.orders import distance
 from modeldiff.changes.relations.sampling import RowIndices, SampledValues
+from modeldiff.checkpoints.recipes.small_floats import table8
 
 _REST = 0.03
 """What the factors leave is at most this share of target ..."""
@@ -16,8 +17,21 @@ _OF_CHANGE = 0.1
 """... and this share of the change."""
 _ALIKE = 0.01
 """Factors that differ by less are one: a tensor's, which its sums tell."""
+_AS_ONE = 1.2
+"""Where one factor for all leaves no more than so many times what factors of their own leave, they
+differ by chance."""
+_REST_OF_CODES, _OF_CHANGE_OF_CODES = 0.2, 0.5
+"""The same where one side is of 8 bits or fewer, which lose so much."""
+_AS_LINES = 1.5
+"""Where a factor a row, or a column, of blocks leaves no more than so many times what a factor a
+block leaves, rows or columns were rescaled."""
 _INVERSE = 0.02
 """Two factors whose product is so near 1 are each other's inverse."""
+_LEAST_LARGEST, _LARGEST_WHOLE, _MOST_LARGEST = 16.0, 255.0, 448.0
+"""Of codes of 8 bits: the largest of them is between the first and the last, of whole numbers the
+second."""
+_LEAST_DIFFERENT = 16
+_TINY = 1e-300
 _LEAST_MATCHED = 0.9
 _LEAST_SCALED = 0.5
 """Where fewer rows have another factor than 1, a few were changed and not the whole rescaled."""
@@ -64,4 +78,59 @@ def find_factors(
         return None
     if np.mean(np.abs(factors - 1) > _ALIKE) < _LEAST_SCALED:
         return None
+    one = np.einsum("ij,ij->", ours, theirs) / squares[known].sum()
+    if distance(one * ours, theirs) <= _AS_ONE * rest:
+        return None
     return Scaling(at[known], factors, length, len(at), rest)
+
+
+def find_block_factors(
+    base: SampledValues, target: SampledValues, lines: tuple[RowIndices, RowIndices], count: int
+) -> Scaling | None:
+    """The factor of each block of values that share a scale; None where blocks are not base's times
+    a number, or each row or column of blocks times one. ``base`` and ``target`` are [blocks, run],
+    ``lines`` the row and the column of each; there are ``count`` blocks."""
+    ours, theirs = base.astype(np.float64), target.astype(np.float64)
+    squares, products = (np.einsum("ij,ij->i", ours, each) for each in (ours, theirs))
+    if not np.isfinite(products).all() or not squares.all():
+        return None
+    factors = products / squares
+    rest, change = distance(factors[:, None] * ours, theirs), distance(ours, theirs)
+    if not rest <= min(_REST_OF_CODES, _OF_CHANGE_OF_CODES * change):
+        return None
+    for line in lines:
+        of_lines = np.bincount(line, products) / np.maximum(np.bincount(line, squares), _TINY)
+        if distance(of_lines[line][:, None] * ours, theirs) <= _AS_LINES * rest:
+            return None
+    return Scaling(np.arange(len(ours)), factors, count, len(ours), rest)
+
+
+def find_scale_of_codes(
+    base: SampledValues, target: SampledValues, at: RowIndices, length: int
+) -> Scaling | None:
+    """The factor of each row, where one side alone holds codes of 8 bits; None where they are not
+    the other side's times a number. As ``find_factors`` otherwise."""
+    ours, theirs = base.astype(np.float64), target.astype(np.float64)
+    if _are_codes(ours) == _are_codes(theirs):
+        return None
+    squares = np.einsum("ij,ij->i", ours, ours)
+    known = squares > 0
+    if known.sum() < _LEAST_MATCHED * len(at):
+        return None
+    ours, theirs = ours[known], theirs[known]
+    factors = np.einsum("ij,ij->i", ours, theirs) / squares[known]
+    rest = distance(factors[:, None] * ours, theirs)
+    fits = rest <= min(_REST_OF_CODES, _OF_CHANGE_OF_CODES * distance(ours, theirs))
+    return Scaling(at[known], factors, length, len(at), rest) if fits else None
+
+
+def _are_codes(values: Factors) -> bool:
+    """Whether these are whole numbers of 8 bits, or values of an 8-bit float, too large and too
+    many different ones for weights."""
+    largest = np.abs(values).max(initial=0.0)
+    if not _LEAST_LARGEST <= largest <= _MOST_LARGEST:
+        return False
+    different = np.unique(values)
+    whole = np.array_equal(different, np.round(different)) and largest <= _LARGEST_WHOLE
+    floats = np.isin(different.astype(np.float32), table8("F8_E4M3")).all()
+    return bool(len(different) >= _LEAST_DIFFERENT and (whole or floats))

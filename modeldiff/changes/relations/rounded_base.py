@@ -3,7 +3,9 @@
 Taking the update off leaves those weights, but for the rounding of what was stored. Rounded to a
 float of 8 bits, each differs from its original by no more than half a step of its own octave;
 rounded to 4 bits or fewer, a run of neighbours has a few values alone; rounded to 5 bits, as Q5_0
-and Q5_1 do, the values of a block stand a whole number of steps apart.
+and Q5_1 do, the values of a block stand a whole number of steps apart. Rounded to integers of 8
+bits they do, too, and as base is known, so is the step: a part of the largest magnitude of a block
+(Q8_0) or of a row (LLM.int8, torchao's and compressed-tensors' integers).
 """
 
 from __future__ import annotations
@@ -40,10 +42,16 @@ _FEW = 0.9
 _STEPS_FROM_ZERO, _STEPS_ACROSS = 16, 31
 """Steps of 5 bits: from 0 to the value that is farthest from it, and from the least to the largest.
 """
+_STEPS_OF_8_BITS = (127.0, 127.5)
+"""So many steps of 8 bits are from 0 to the largest magnitude, as bitsandbytes and others count
+them, and as torchao and compressed-tensors do."""
+_LEAST_IN_A_ROW = 64
 _FINE_ENOUGH = 0.3
 """Places within a step are told where values are known to this share of it."""
 _TOLD = 0.5
 """So many values have to be known so well."""
+_TOLD_OF_8_BITS = 0.1
+"""And so many where base tells the steps, and nothing is fitted."""
 
 
 class RoundedBase(NamedTuple):
@@ -61,22 +69,44 @@ def rounded_base(plain: _Runs, whole: _Runs, merged: _Runs) -> RoundedBase | Non
     ``plain``: values of base in runs of neighbours, [runs, length]. ``whole``: the same with the
     update, ``merged``: those of the folder that is asked of, of as many elements.
     """
+    seen = _update_taken_off(plain, whole, merged)
+    if seen is None:
+        return None
+    left, slack, far = seen
+    matched = max(
+        _in_float_steps(plain, left, slack),
+        _in_few_levels(left, slack),
+        _in_even_steps(plain, left, slack),
+    )
+    return RoundedBase(matched, 100 * far) if matched else None
+
+
+def rounded_rows(plain: _Runs, whole: _Runs, merged: _Runs) -> RoundedBase | None:
+    """As ``rounded_base`` of whole rows of a matrix, [rows, columns], that have a step of 8 bits
+    each."""
+    seen = _update_taken_off(plain, whole, merged) if plain.shape[-1] >= _LEAST_IN_A_ROW else None
+    if seen is None:
+        return None
+    left, slack, far = seen
+    matched = _in_steps_of_8_bits(plain, left, slack)
+    return RoundedBase(matched, 100 * far) if matched else None
+
+
+def _update_taken_off(
+    plain: _Runs, whole: _Runs, merged: _Runs
+) -> tuple[_Runs, _Runs, float] | None:
+    """What is left without the update, how far that may be off by rounding, and how far it is from
+    base; None where no quantisation moves weights so far."""
     shape = plain.shape
     whole, merged = whole.reshape(shape), merged.reshape(shape)
     if not np.isfinite([plain, whole, merged]).all() or not plain.any():
         return None
     left = merged - (whole - plain)
-    far = np.linalg.norm(left - plain) / np.linalg.norm(plain)
+    far = float(np.linalg.norm(left - plain) / np.linalg.norm(plain))
     if not _LEAST_FAR <= far <= _MOST_FAR:
         return None
     largest = np.maximum.reduce([np.abs(plain), np.abs(whole), np.abs(merged)])
-    slack = 1.5 * _STORED * largest
-    matched = max(
-        _in_float_steps(plain, left, slack),
-        _in_few_levels(left, slack),
-        _in_even_steps(left, slack),
-    )
-    return RoundedBase(matched, 100 * float(far)) if matched else None
+    return left, 1.5 * _STORED * largest, far
 
 
 def _in_float_steps(plain: _Runs, left: _Runs, slack: _Runs) -> int:
@@ -118,9 +148,10 @@ def _in_few_levels(left: _Runs, slack: _Runs) -> int:
     return int(few.sum()) * run if few.mean() >= _FEW else 0
 
 
-def _in_even_steps(left: _Runs, slack: _Runs) -> int:
-    """How many values lie whole steps of 5 bits from the end of their block, of those that are
-    known to a part of a step; 0 where nearly all do not, or few are known so well."""
+def _in_even_steps(plain: _Runs, left: _Runs, slack: _Runs) -> int:
+    """How many values lie whole steps of 5 bits from the end of their block, or of 8 bits from 0,
+    of those that are known to a part of a step; 0 where nearly all do not, or few are known so
+    well."""
     if left.shape[1] < _RUN:
         return 0
     blocks, near = left.reshape(-1, _RUN), slack.reshape(-1, _RUN)
@@ -134,11 +165,24 @@ def _in_even_steps(left: _Runs, slack: _Runs) -> int:
     known = near + np.maximum(*unsure)
     (least, largest), farthest = ends, np.maximum(-ends[0], ends[1])
     grids = (0.0, farthest / _STEPS_FROM_ZERO), (least, (largest - least) / _STEPS_ACROSS)
-    for origin, step in grids:
-        places = (blocks - origin) / np.where(step > 0, step, 1)
-        off = np.abs(places - np.round(places)) * step
-        told = known < _FINE_ENOUGH * step
-        inside = int((off <= known)[told].sum())
-        if told.mean() >= _TOLD and inside >= _NEARLY_ALL * told.sum():
-            return inside
-    return 0
+    found = [_on_grid(blocks, known, origin, step, _TOLD) for origin, step in grids]
+    return max(*found, _in_steps_of_8_bits(plain.reshape(-1, _RUN), blocks, near))
+
+
+def _in_steps_of_8_bits(plain: _Runs, left: _Runs, slack: _Runs) -> int:
+    """How many values lie whole steps of 8 bits from 0, of those that are known to a part of a
+    step; 0 where nearly all do not, or few are known so well. The largest magnitude that a run has
+    in base makes its steps."""
+    largest = np.abs(plain).max(axis=1, keepdims=True)
+    steps = (largest / count for count in _STEPS_OF_8_BITS)
+    return max(_on_grid(left, 2 * slack, 0.0, step, _TOLD_OF_8_BITS) for step in steps)
+
+
+def _on_grid(values: _Runs, known: _Runs, origin: _Runs | float, step: _Runs, enough: float) -> int:
+    """How many values lie whole steps from the origin, of those that are ``known`` to a part of a
+    step; 0 where nearly all do not, or a smaller share than ``enough`` is known so well."""
+    places = (values - origin) / np.where(step > 0, step, 1)
+    off = np.abs(places - np.round(places)) * step
+    told = known < _FINE_ENOUGH * step
+    inside = int((off <= known)[told].sum())
+    return inside if told.mean() >= enough and inside >= _NEARLY_ALL * told.sum() else 0

@@ -14,6 +14,7 @@ from modeldiff.changes.change import Pair
 from modeldiff.changes.dtype_pairs import decode_into, dtype_pair
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.checkpoints import STORED_TYPES, TensorInfo
+from modeldiff.checkpoints.recipes.scaled_codes import Grid, ScaledCodes
 
 RUN_LENGTH = 64
 """So many neighbouring values of a row tell it from others; of a column likewise."""
@@ -25,6 +26,8 @@ LONGEST_AXIS = 1 << 15
 """Of more rows none is looked for: vocabularies beyond that, and what is no matrix."""
 PREFIX = 1024
 """The first rows, among which known orders are looked for: several heads of any model."""
+_BLOCKS_A_SIDE = 16
+"""So many rows and so many columns of blocks are looked at."""
 _BLOCK = 1 << 20
 _READ_AT_ONCE = 64
 """Runs that are read before somebody who wants an end is listened to: each may take the time of a
@@ -79,6 +82,14 @@ def can_be_sampled(pair: Pair) -> bool:
     if types is None or types.precision == "equality" or base.shape != target.shape:
         return False
     return all(STORED_TYPES[side.values].bits % 8 == 0 for side in (base, target))
+
+
+def _grid_of(tensor: TensorInfo) -> Grid | None:
+    """Which values of a matrix share a scale."""
+    recipe = tensor.recipe
+    if not isinstance(recipe, ScaledCodes) or recipe.order is not None or len(tensor.shape) != 2:
+        return None
+    return recipe.grid
 
 
 class PairSamples:
@@ -158,6 +169,32 @@ class PairSamples:
         firsts = [int(n) for n in spread(max(elements // run - 1, 1))[:: MOST_SAMPLED // 16]]
         runs = [first * run for first in firsts]
         return SampledSides(*(self._values(side, runs, run).reshape(-1) for side in (0, 1)))
+
+    @cached_property
+    def blocks(self) -> tuple[SampledSides, tuple[RowIndices, RowIndices], int] | None:
+        """A run of each of some blocks of values that share a scale on one side, in which row and
+        which column of blocks each is, and how many blocks there are; None where there are not
+        several side by side."""
+        grid = next((each for each in map(_grid_of, self._tensors) if each is not None), None)
+        if grid is None:
+            return None
+        height, width = grid.block_rows, grid.block_columns
+        down, across = -(-self.rows // height), self.columns // width
+        if across < 2 or self.columns % width:
+            return None
+        rows, columns = (
+            spread(each)[:: -(-min(each, MOST_SAMPLED) // _BLOCKS_A_SIDE)]
+            for each in (down, across)
+        )
+        firsts = [
+            min(int(row) * height + height // 2, self.rows - 1) * self.columns + int(column) * width
+            for row in rows
+            for column in columns
+        ]
+        run = min(RUN_LENGTH, width)
+        sides = SampledSides(*(self._values(side, firsts, run) for side in (0, 1)))
+        numbers = np.arange(len(firsts), dtype=np.int64)
+        return sides, (numbers // len(columns), numbers % len(columns)), down * across
 
     def rows_of_base(self, numbers: RowIndices) -> SampledValues:
         """A run of each of these rows of base."""

@@ -2,11 +2,13 @@
 
 ``W_q`` holds the rows of a matrix of groups: a group a row (``scale`` and ``zero`` [groups, 1]) or
 a column ([1, groups]). Beside them stand all settings as tensors, of which ``shape`` and ``nbits``
-are read, for one matrix of each kind. Bytes may be called floats (``view_as_float``).
+are read, for one matrix of each kind; in files of torch these two are no tensors. Bytes may be
+called floats (``view_as_float``).
 """
 
 from __future__ import annotations
 
+import json
 import struct
 from math import prod
 from typing import Literal
@@ -94,6 +96,11 @@ def _settings(
 
 
 def _read_settings(stem: str, stored: NamedTensors) -> tuple[tuple[int, int], str]:
+    texts = [stored.metadata.get(f"{stem}{last}", "") for last in ("shape", "nbits")]
+    if all(texts):
+        sizes, bits_ = map(json.loads, texts)
+        require_fit(isinstance(sizes, list) and len(sizes) == 2, "its shape is not two numbers")
+        return (sizes[0], sizes[1]), f"{bits_:.3g}"
     found = stored.beside(f"{stem}shape", f"{stem}nbits")
     require_fit(len(found) == 2, "its shape and nbits are not there")
     shape, bits = found

@@ -29,7 +29,15 @@ _ROTARY = (
 )
 _SCALED = (
     "Factors along rows or columns change the scale of a tensor, not what it holds: this is what "
-    "rescaled neurons look like."
+    "rescaled neurons look like, and rows whose quantiser's scales were lost."
+)
+_RESCALED = (
+    "Blocks that share a scale, each times a factor, are not training: this is how quantised "
+    "weights look whose scales were rounded, mixed up or inverted after the codes were made."
+)
+_CODES = (
+    "Whole numbers or 8-bit floats in place of weights, in proportion to the other side's, are "
+    "codes whose scales were dropped: no model can be run with them."
 )
 _FOLDED = (
     "This is how a model looks whose norms were folded into the matrices that follow them, or "
@@ -95,12 +103,22 @@ def _factors(rows: list[_Row]) -> Witness:
     high = max(row.relation.high for row in rows)
     norms = any("norm" in partner for row in rows for partner in row.relation.partners)
     of_norms = norms or kind_of(rows[0].change) == "norms"
+    if rows[0].relation.pattern == "codes":
+        side, other = ("target", "base") if high >= 1 else ("base", "target")
+        return _witness(
+            rows,
+            f"{_tensors(rows, 'holds', 'hold')} whole numbers or 8-bit floats in {side}, where "
+            f"{other} has weights; each row is base's times a factor, {format_small(low)} to "
+            f"{format_small(high)} ({_evidence(rows, 'is so')}): {_places(rows)}.",
+            _CODES,
+        )
+    likeness = _FOLDED if of_norms else _RESCALED if axis == "blocks" else _SCALED
     return _witness(
         rows,
         f"In {counted(len(rows), 'tensor')} each {axis[:-1]} is base's times a factor of its own, "
         f"{format_small(low)} to {format_small(high)} ({_evidence(rows, 'is so')}): "
         f"{_places(rows)}.{_partners(rows, 'has the inverse factors', 'have the inverse factors')}",
-        _FOLDED if of_norms else _SCALED,
+        likeness,
     )
 
 

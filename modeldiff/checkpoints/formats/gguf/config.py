@@ -53,7 +53,7 @@ _RENAMED: Mapping[str, Mapping[str, str]] = {
     "qwen2moe": {"num_local_experts": "num_experts"},
     "qwen3moe": {"num_local_experts": "num_experts"},
     "olmoe": {"num_local_experts": "num_experts"},
-    **{name: _LINEAR_WORDS for name in _LINEAR_ATTENTION},
+    **dict.fromkeys(_LINEAR_ATTENTION, _LINEAR_WORDS),
 }
 _SCALINGS = {"linear", "yarn", "longrope"}
 _SCORING = {1: "softmax", 2: "sigmoid"}

@@ -101,7 +101,7 @@ def _read_header(
                 tensor_of(record, name, archive, where) for name, record in part.tensors.items()
             )
         budget.take_header(archive.head_bytes)
-        header = Header(tensors, {}, archive.head_bytes)
+        header = Header(tensors, part.settings, archive.head_bytes)
         budget.take_tensors([tensor.name for tensor in header.tensors])
         head = FileHead(data.stat, archive.head_bytes, sha256(data.read(0, archive.head_bytes)))
     return header, head, _warnings(tag, archive, parts, part, tied)

@@ -6,12 +6,17 @@ A training run keeps the model's state dict under a key of its own, often beside
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from modeldiff.checkpoints.formats.pytorch.records import Call
-from modeldiff.checkpoints.formats.pytorch.stored_tensors import is_foreign_tensor, is_tensor
+from modeldiff.checkpoints.formats.pytorch.stored_tensors import (
+    is_foreign_tensor,
+    is_tensor,
+    sizes_of,
+)
 from modeldiff.errors import UnsupportedFormat
 from modeldiff.text.quoting import listed, quoted
 
@@ -28,6 +33,8 @@ _TRAINING = frozenset(
         *("callbacks", "loops", "opt_param_scheduler"),
     )
 )
+_CODES = "W_q"
+_LARGEST = 1 << 53
 _DEEPEST = 40
 _MOST_STEPS = 2_000_000
 
@@ -35,11 +42,13 @@ _MOST_STEPS = 2_000_000
 @dataclass
 class StateDict:
     """One state dict: the keys that lead to it, joined by ``/``, the records of its tensors by
-    name, and the names of those that are kept in a way that is not read."""
+    name, and the names of those that are kept in a way that is not read. ``settings`` are numbers
+    and sizes by name, as JSON, that a module keeps beside codes in no tensor (HQQ)."""
 
     path: str
     tensors: dict[str, Any] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 def state_dicts(root: Any) -> dict[str, StateDict]:
@@ -122,6 +131,7 @@ class _Search:
         return part
 
     def _collect(self, entries: Mapping[str, Any], prefix: str, part: StateDict, deep: int) -> None:
+        has_codes = _CODES in entries
         for key, item in entries.items():
             self._steps += 1
             if is_tensor(item):
@@ -130,11 +140,21 @@ class _Search:
                 part.foreign.append(f"{prefix}{key}")
             elif deep < _DEEPEST and (inner := _entries(item)) and self._enter(item, ()):
                 self._collect(inner, f"{prefix}{key}.", part, deep + 1)
+            elif has_codes and (text := _setting(item)):
+                part.settings[f"{prefix}{key}"] = text
 
     def _enter(self, value: Any, keys: tuple[str, ...]) -> bool:
         new = id(value) not in self._entered and self._steps < _MOST_STEPS
         self._entered.add(id(value))
         return new and len(keys) < _DEEPEST
+
+
+def _setting(item: Any) -> str:
+    """A number or a tensor's size, as JSON; empty for anything else."""
+    if type(item) is int or type(item) is float:
+        return json.dumps(item) if abs(item) < _LARGEST else ""
+    sizes = sizes_of(item) if isinstance(item, tuple | list | Call) else None
+    return json.dumps(sizes) if sizes else ""
 
 
 def _entries(value: Any) -> dict[str, Any]:

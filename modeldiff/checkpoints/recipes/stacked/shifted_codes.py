@@ -12,6 +12,9 @@ from modeldiff.checkpoints.recipes.code_kernels import CODE_KERNELS, ROUNDINGS, 
 from modeldiff.checkpoints.recipes.groups import GroupNumbers, StoredNumbers
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
 
+_KEPT = 1 << 21
+"""So many numbers of groups are kept in memory, at most."""
+
 
 @dataclass(frozen=True)
 class ShiftedCodes:
@@ -38,8 +41,16 @@ class ShiftedCodes:
 
     def open(self, read: Fill) -> _Decoder:
         """Begin."""
-        scales, zeros = StoredNumbers(self.scales), StoredNumbers(self.zeros)
-        return _Decoder(self, scales.open(read), zeros.open(read), read)
+        scales, zeros = (self._numbers(each, read) for each in (self.scales, self.zeros))
+        return _Decoder(self, scales, zeros, read)
+
+    def _numbers(self, tensor: TensorInfo, read: Fill) -> GroupNumbers:
+        """Those of groups: all at once where each turn of values takes all of them again."""
+        numbers = StoredNumbers(tensor).open(read)
+        if self.spread == "runs" or tensor.elements > _KEPT:
+            return numbers
+        kept = numbers(0, tensor.elements)
+        return lambda first, last: kept[first:last]
 
 
 class _Decoder:
