@@ -14,6 +14,7 @@ from modeldiff.checkpoints.local.allowed_paths import given_configs_folder
 from modeldiff.errors import DamagedCheckpoint
 from modeldiff.files.atomic import write_atomically
 from modeldiff.files.group_folder import make_group_folder
+from modeldiff.files.plain_file import open_plain
 
 _NAME = re.compile(r"[^\w.-]+", re.ASCII)
 
@@ -56,7 +57,7 @@ def _folder_name(content: bytes) -> str:
 
 def _holds(path: Path, content: bytes) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return file.read(len(content) + 1) == content
     except OSError:
         return False

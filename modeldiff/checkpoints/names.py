@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from modeldiff.checkpoints.config_only.catalog import catalog_title
 from modeldiff.checkpoints.references import Reference
+from modeldiff.text.quoting import spelt_out
 
 MAX_LABEL = 60
 """Longest label that somebody may give a model: it stands in headings and figures."""
@@ -72,8 +73,9 @@ def names_apart(base: Reference, target: Reference) -> tuple[str, str]:
 
 
 def model_label(text: str) -> str:
-    """A label as somebody typed it, on one line and no longer than ``MAX_LABEL``."""
-    return " ".join(text.split())[:MAX_LABEL].strip()
+    """A label as somebody typed it, on one line and no longer than ``MAX_LABEL``; what would not be
+    seen of it, or would turn what stands beside it, is spelt out."""
+    return spelt_out(" ".join(text.split())[:MAX_LABEL])[:MAX_LABEL].strip()
 
 
 def _of_path(path: PurePath) -> str:

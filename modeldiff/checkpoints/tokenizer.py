@@ -26,7 +26,7 @@ MAX_TOKENIZER_BYTES = 50_000_000
 """Longest file that is read: half as much again as the largest ones published."""
 _MOST_CONTAINERS = 3_000_000
 _MOST_QUOTES = 12_000_000
-_MOST_TOKENS = 2_000_000
+_MOST_TOKENS = 1 << 20
 """What a file of that size could else become in memory; the largest published have 1,000,000
 containers, 4,000,000 quotes and 262,144 tokens."""
 

@@ -14,6 +14,7 @@ from modeldiff.companions.chat.template import ChatTemplate, read_chat_template
 from modeldiff.companions.entries import EntriesPair, pair_entries
 from modeldiff.companions.tokenizer.encoding import SAMPLES, Encoding, encode
 from modeldiff.companions.tokenizer.tokenizer import TokenizerPair, compare_tokenizers
+from modeldiff.processes.wanted import require_wanted
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,11 @@ def compare_companions(base: Checkpoint, target: Checkpoint) -> Companions:
     """The companions of both checkpoints, compared. Files of some megabytes are read; templates
     and tokenizers are run in a process of their own.
 
-    Raises nothing for what the files hold, nor where one can't be read: the values say so.
+    Raises nothing for what the files hold, nor where one can't be read: the values say so; but
+    ``Cancelled`` once nobody waits for it any more.
     """
     tokenizer = compare_tokenizers(base, target)
+    require_wanted()
     templates = read_chat_template(base), read_chat_template(target)
     config, generation = pair_entries(understand(base).entries, understand(target).entries)
     special = tokenizer.base.special, tokenizer.target.special

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 
 from modeldiff.files.atomic import write_if_possible
-from modeldiff.files.plain_file import require_plain
+from modeldiff.files.plain_file import read_plain, require_plain
 
 _MAGIC = b"modeldiff sealed 1\n"
 """What a file begins with. One without it is of another version, and no harm."""
@@ -26,7 +26,7 @@ def read_sealed(path: Path) -> bytes | None:
     link or a pipe in its place is neither followed nor waited for; damage is logged."""
     try:
         require_plain(path)
-        raw = path.read_bytes()
+        raw = read_plain(path)
     except OSError:
         return None
     if not raw.startswith(_MAGIC):

@@ -17,6 +17,8 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from modeldiff.files.plain_file import open_plain
+
 _MAGIC = b"PAR1"
 _TAIL = 8
 """The footer's length (4 bytes, little-endian) and the magic word."""
@@ -66,7 +68,7 @@ def sealed_footer(file_size: int, read: Callable[[int, int], bytes]) -> bytes:
 
 def sealed_footer_at(path: Path) -> bytes:
     """``sealed_footer`` of the file at ``path``. Raises ``OSError`` where it can't be read."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
 
         def read(start: int, count: int) -> bytes:
             file.seek(start)

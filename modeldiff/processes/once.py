@@ -11,8 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, overload
 
-from modeldiff.errors import Cancelled
-from modeldiff.processes.wanted import who_waits
+from modeldiff.processes.wanted import require_wanted
 
 _Value = TypeVar("_Value")
 
@@ -45,8 +44,7 @@ class computed_once(Generic[_Value]):  # noqa: N801 - a decorator, as property i
         with values.setdefault(busy, threading.RLock()):
             try:
                 if self._name not in values:
-                    if not who_waits()():
-                        raise Cancelled("Nobody waits for this any more.")
+                    require_wanted()
                     values[self._name] = self._compute(instance)
             finally:
                 # No lock is left behind, which could be neither copied nor pickled.

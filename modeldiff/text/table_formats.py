@@ -16,6 +16,8 @@ _LATEX = {
     "→": r"$\to$",
     "∞": r"$\infty$",
 }
+_BEGIN_FORMULAS = (*"=+-@", *"＝＋－＠", "\t", "\r", "\n")
+"""Also as East Asian keyboards write them, which some spreadsheets take for the same."""
 _LATEX_SPECIAL = re.compile(r"[\\~^·→∞&%$#_{}]")
 
 
@@ -52,7 +54,7 @@ def csv_table(head: Sequence[str], rows: TextRows) -> str:
     """The table as comma-separated values; what a spreadsheet would run as a formula is quoted."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([[_inert(cell) for cell in line] for line in (head, *rows)])
+    writer.writerows([[inert(cell) for cell in line] for line in (head, *rows)])
     return text.getvalue()
 
 
@@ -69,5 +71,10 @@ def _one_line(cell: str) -> str:
     return " ".join(cell.split()).replace("|", "\\|")
 
 
-def _inert(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+def inert(cell: str) -> str:
+    """A cell of CSV that no spreadsheet takes for a formula, which it would run.
+
+    >>> inert("=cmd()")
+    "'=cmd()"
+    """
+    return f"'{cell}" if cell.startswith(_BEGIN_FORMULAS) else cell

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from modeldiff.comparison import Comparison
+from modeldiff.errors import Cancelled
+from modeldiff.processes.wanted import wanted_while
 from modeldiff.ui.session import opening
 from modeldiff.ui.session.opening import compare_sides, forget_openings, open_side
 from tests.support.safetensors_files import write_sharded
@@ -68,10 +70,24 @@ def test_one_list_is_counted_once(folders: tuple[str, ...]) -> None:
 
 
 def test_a_token_in_a_far_row_costs_no_more_than_its_row(folders: tuple[str, ...]) -> None:
-    far = 1_900_000
+    far = 1_000_000
     path = Path(folders[0]) / "tokenizer.json"
     path.write_text(json.dumps({"model": {"vocab": {"a": far}}}))
     vocabulary = _compared(*folders[:2]).companions.tokenizer.vocabulary
     assert vocabulary is not None and vocabulary.shared == 0
     assert [(each.text, each.base) for each in vocabulary.removed] == [("a", far)]
     assert len(vocabulary.added) == TOKENS
+
+
+def test_who_leaves_ends_it_between_two_steps(folders: tuple[str, ...]) -> None:
+    comparison = _compared(*folders[:2])
+    asked: list[int] = []
+
+    def wanted() -> bool:
+        asked.append(len(asked))
+        return len(asked) < 4
+
+    with wanted_while(wanted), pytest.raises(Cancelled):
+        assert comparison.companions
+    assert len(asked) == 4 and comparison.tokens_held == 0
+    assert comparison.companions  # whoever asks next has it

@@ -12,10 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeldiff.architectures import Place
+from modeldiff.changes import Progress
 from modeldiff.errors import ResultError
+from modeldiff.files.sealed_file import read_sealed, write_sealed
 from modeldiff.files.sealed_parquet import seal
 from modeldiff.results import DrillDown, list_results, load_result
 from modeldiff.results.drilldowns.registry import drill_down_kind
+from modeldiff.results.jobs.job import QueuePlace
+from modeldiff.results.jobs.queue_folder import (
+    QueuedRequest,
+    QueuedStatus,
+    read_requests,
+    read_status,
+    write_status,
+)
+from modeldiff.results.result import is_key
+from modeldiff.results.store.asked import asked_by, note_asked
 from modeldiff.results.store.drilldown_files import read_drill_down, write_drill_down
 from modeldiff.results.store.journal import Entry, Journal, journal_fault, read_journal
 from modeldiff.results.store.result_files import save_result
@@ -135,3 +147,69 @@ def test_the_fuzzed_drill_downs_are_all_there_are() -> None:
     from modeldiff.results.drilldowns import registry
 
     assert tuple(registry._kinds) == KINDS
+
+
+REQUEST = {
+    "base": "demo:base",
+    "target": "demo:lora",
+    "layers": "auto",
+    "device": "cpu",
+    "user": "ada@example.org",
+    "name": "Ada",
+    "drill_down": {
+        "layer": 0,
+        "component": "mlp",
+        "parameter": "weight",
+        "expert": None,
+        "tower": "",
+        "kind": "rows",
+    },
+}
+STATUS = QueuedStatus(
+    "measuring",
+    Progress("measuring", 5, 9, 1, 2, 0, "a.weight"),
+    3.0,
+    KEY,
+    ResultError("No.", hint="Try."),
+    QueuePlace(2, "a → b", "ada", 7.0),
+)
+
+
+@FUZZ
+@given(st.data())
+def test_what_the_apps_processes_ask_a_worker(tmp_path: Path, data: st.DataObject) -> None:
+    path = tmp_path / f"{'0' * 32}.json"
+    path.write_bytes(data.draw(bent_json(REQUEST) | bent_bytes(json.dumps(REQUEST).encode())))
+    (request,) = read_requests(tmp_path).values()
+    assert isinstance(request, QueuedRequest | ResultError)
+
+
+@FUZZ
+@given(st.data())
+def test_what_a_worker_answers(tmp_path: Path, data: st.DataObject) -> None:
+    path = tmp_path / "x.status"
+    write_status(tmp_path, "x", STATUS)
+    whole = path.read_bytes()
+    path.write_bytes(data.draw(bent_json(json.loads(whole)) | bent_bytes(whole)))
+    status = read_status(tmp_path, "x")
+    if status is not None:
+        write_status(tmp_path, "x", status)  # what is understood can be told
+        assert read_status(tmp_path, "x") == status or status.error is not None
+        assert 0 <= status.elapsed < 1e12
+        assert status.progress is None or min(status.progress.bytes_done, 0) == 0
+
+
+@FUZZ
+@given(st.data())
+def test_what_is_kept_of_the_hub_and_of_who_asked(tmp_path: Path, data: st.DataObject) -> None:
+    path = tmp_path / "kept"
+    write_sealed(path, b"a header")
+    path.write_bytes(data.draw(bent_bytes(path.read_bytes())))
+    assert read_sealed(path) in (None, b"a header")
+    with cache_at(tmp_path / "cache"):
+        note_asked("ada", KEY)
+        (asked,) = (tmp_path / "cache" / "asked").iterdir()
+        bent = bent_json([KEY, "1" * 64]) | bent_bytes(asked.read_bytes())
+        asked.write_bytes(data.draw(bent))
+        assert all(is_key(key) for key in asked_by("ada"))
+        asked.unlink()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import shutil
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
 
+import modeldiff
 from modeldiff.cli import main
 from modeldiff.drawings.output import conversion
 from modeldiff.drawings.output.conversion import pdf_of, png_of
@@ -23,6 +28,7 @@ NO_CHARACTERS = [
     for low in (*(range(0xFDD0, 0xFDF0) if not plane else ()), 0xFFFE, 0xFFFF)
 ]
 BIDIRECTIONAL = [chr(code) for code in (0x200B, 0x200F, 0x202E, 0x2066, 0x2028, 0x2029, 0xFEFF)]
+SURROGATES = "".join(map(chr, range(0xD800, 0xE000)))
 LETTERS = "".join((*CONTROLS, *NO_CHARACTERS, *BIDIRECTIONAL))
 
 
@@ -48,6 +54,48 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return sides[0], sides[1]
 
 
+@pytest.fixture(scope="module")
+def beside(pair: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The same weights with every surrogate in what JSON and Markdown beside them say."""
+    sides = []
+    for number, side in enumerate(pair):
+        folder = tmp_path_factory.mktemp("beside")
+        shutil.copytree(side, folder, dirs_exist_ok=True)
+        text = f"{number}{SURROGATES}{LETTERS}"
+        for name, content in {
+            "config.json": {"model_type": text, "architectures": [text], text: text},
+            "tokenizer_config.json": {"bos_token": text, "chat_template": f"{{{{ 1 }}}}{text}"},
+            "tokenizer.json": {"model": {"vocab": {text: 0, f"{text}a": 1}}},
+            "generation_config.json": {text: text},
+        }.items():
+            (folder / name).write_text(json.dumps(content))
+        card = f"---\nlicense: x{number}\n---\n{text}".encode("utf-8", "surrogatepass")
+        (folder / "README.md").write_bytes(card)
+        sides.append(str(folder))
+    return sides[0], sides[1]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "json", "html", "pdf"])
+def test_every_export_is_made_of_what_lies_beside(
+    ending: str, beside: tuple[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / f"out.{ending}"
+    assert main(["diff", *beside, "--quiet", "--output", str(path)]) == 0
+    assert path.read_bytes()
+
+
+@pytest.mark.parametrize("given", ["pair", "beside"])
+def test_a_notebook_shows_it(given: str, request: pytest.FixtureRequest) -> None:
+    base, target = request.getfixturevalue(given)
+    comparison = modeldiff.compare(base, target)
+    for shown in (comparison, comparison.base, modeldiff.diff(base, target)):
+        html = shown._repr_html_()
+        html.encode()
+        assert not set(html) & (set(CONTROLS) - set("\t\n\r") | set(NO_CHARACTERS))
+        for drawing in re.findall(r"base64,([\w+/=]+)", html):
+            ElementTree.fromstring(base64.b64decode(drawing))
+
+
 @pytest.mark.parametrize("ending", ["parquet", "csv", "json", "html", "pdf"])
 def test_every_export_is_made(ending: str, pair: tuple[str, str], tmp_path: Path) -> None:
     path = tmp_path / f"out.{ending}"
@@ -65,9 +113,10 @@ def test_every_export_is_made(ending: str, pair: tuple[str, str], tmp_path: Path
 
 
 def test_commands_print_no_control_characters(
-    pair: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    pair: tuple[str, str], beside: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for command in (["inspect", pair[0]], ["compare", *pair], ["diff", *pair]):
+    every = (["inspect", pair[0]], ["compare", *pair], ["diff", *pair])
+    for command in (*every, ["inspect", beside[0]], ["compare", *beside], ["diff", *beside]):
         assert main(command) == 0
         printed = "".join(capsys.readouterr())
         assert not set(printed) & (set(CONTROLS) - {"\n"} | set(BIDIRECTIONAL))

@@ -116,7 +116,7 @@ class TestPruning:
         set_times = os.utime
 
         def utime(path: Path, *arguments: Any, **options: Any) -> None:
-            if os.stat(path).st_ino == anothers:  # the times of a file are its owner's to set
+            if Path(path).stat().st_ino == anothers:  # the times of a file are its owner's to set
                 raise PermissionError(1, "Operation not permitted", str(path))
             set_times(path, *arguments, **options)
 

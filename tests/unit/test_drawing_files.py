@@ -102,3 +102,13 @@ def test_hostile_names_stay_text_in_a_file() -> None:
     svg = heatmap_figure(heatmap(strange()), 960, LIGHT)
     assert "alert" in svg
     assert "<script" not in svg and png_of(svg, 1.0).startswith(b"\x89PNG")
+
+
+def test_whatever_names_a_figure_it_is_made() -> None:
+    """Titles and origins go into the file's own metadata, whose texts are as strict."""
+    hostile = "".join(map(chr, (*range(0x20), *range(0x7F, 0xA0), 0xD800, 0xDFFF, 0xFFFE, 0x202E)))
+    made = figure(drawing("heatmap"), 85, f"title{hostile}", (f"origin{hostile}",))
+    assert ElementTree.fromstring(made.svg()).find("{*}title") is not None
+    assert made.pdf().startswith(b"%PDF")
+    text = Image.open(io.BytesIO(made.png())).info["Description"]
+    assert "title" in text and "origin" in text and not set(text) & set(hostile) - set("\t\n\r")

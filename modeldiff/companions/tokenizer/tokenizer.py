@@ -22,6 +22,7 @@ from modeldiff.companions.tokenizer.vocabulary import (
     compare_vocabularies,
 )
 from modeldiff.errors import CheckpointError, CheckpointNotFound
+from modeldiff.processes.wanted import require_wanted
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
 _SPECIAL_TOKENS = "special_tokens_map.json"
@@ -156,6 +157,7 @@ def _content(file: TokenizerFile, other: Tokenizer | None) -> tuple[dict[str, An
         tokens, settings = other.tokens, other.settings
     else:
         parsed = file.parse()
+        require_wanted()
         tokens = file.tokens(parsed)
         merges = merges_of(parsed)
         settings = read_settings(parsed, merges) if file.file != BARE_VOCABULARY else None
@@ -166,9 +168,12 @@ def _content(file: TokenizerFile, other: Tokenizer | None) -> tuple[dict[str, An
 
 
 def compare_tokenizers(base: Checkpoint, target: Checkpoint) -> TokenizerPair:
-    """The tokenizers of both checkpoints, and what became of the tokens."""
+    """The tokenizers of both checkpoints, and what became of the tokens. Raises ``Cancelled`` once
+    nobody waits for it any more: those of a million tokens take seconds."""
     before, base_merges = _read(base, None)
+    require_wanted()
     after, target_merges = _read(target, before)
+    require_wanted()
     vocabulary = None
     if before.tokens is not None and after.tokens is not None:
         vocabulary = compare_vocabularies(before.tokens, after.tokens)

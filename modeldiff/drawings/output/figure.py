@@ -14,7 +14,7 @@ from modeldiff.drawings.output.conversion import pdf_of, png_of
 from modeldiff.drawings.output.pdf_metadata import with_metadata
 from modeldiff.drawings.output.png import packed, with_text
 from modeldiff.drawings.output.text_sizes import least_text_size
-from modeldiff.drawings.style.svg import described, escape
+from modeldiff.drawings.style.svg import allowed, described, escape
 from modeldiff.errors import InvalidOption
 
 ONE_COLUMN_MM, TWO_COLUMNS_MM = 85.0, 170.0
@@ -89,7 +89,7 @@ class Figure:
         # What writes PDF takes a pixel for a point.
         points = _PT_PER_INCH / _MM_PER_INCH
         sized = self._sized(f"{self.width_mm * points:.3f}", f"{self.height_mm * points:.3f}")
-        return with_metadata(pdf_of(sized), self.title, self.origin)
+        return with_metadata(pdf_of(sized), allowed(self.title), [*map(allowed, self.origin)])
 
     def png(self, *, dots_per_inch: float = 300) -> bytes:
         """The figure in so many pixels an inch, its metadata as the text ``Description``."""
@@ -97,7 +97,7 @@ class Figure:
         height = self.height_mm / _MM_PER_INCH * dots_per_inch
         sized = self._sized(f"{width:.0f}", f"{height:.0f}")
         png = packed(png_of(sized, 1.0))
-        return with_text(png, "\n".join((self.title, *self.origin)))
+        return with_text(png, allowed("\n".join((self.title, *self.origin))))
 
     def _extent(self) -> tuple[float, float]:
         """Width and height in the drawing's own units."""

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 
 DETAIL_GAP = 10.0
 """Between a text and the detail that follows it in its line."""
-# What XML cannot hold at all, not even escaped; other controls; and marks that turn the direction
-# of writing, and so could make a name read as another.
+_NO_CHARACTERS = "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
+# What XML cannot hold at all, not even escaped; other controls and code points that are no
+# characters; and marks that turn the direction of writing, and so could make a name read as
+# another.
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+    f"|[\ufdd0-\ufdef{_NO_CHARACTERS}]"
     "|[\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]"
 )
 
@@ -47,5 +50,6 @@ def escape(text: str) -> str:
 
 
 def allowed(text: str) -> str:
-    """The text with a mark in place of each character that XML cannot hold, not even escaped."""
+    """The text with a mark in place of each character that XML cannot hold, not even escaped,
+    and of those that are none or would turn what stands beside them."""
     return _FORBIDDEN.sub("\ufffd", text)

@@ -15,6 +15,7 @@ from modeldiff.errors import InvalidOption, ResultError
 from modeldiff.files.atomic import try_writing, write_atomically
 from modeldiff.results.export.documents import result_document
 from modeldiff.results.result import Result
+from modeldiff.text.table_formats import inert
 
 
 def require_writable(path: Path, others: Collection[str] = ()) -> None:
@@ -104,9 +105,7 @@ def _csv(result: Result) -> bytes:
 def _cell(value: Any) -> Any:
     if isinstance(value, list):
         return json.dumps(value)
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"  # a spreadsheet would take such a name for a formula and run it
-    return value
+    return inert(value) if isinstance(value, str) else value
 
 
 def _cannot_write(path: Path, error: OSError) -> ResultError:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from modeldiff.errors import InvalidOption
 from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.plain_file import read_plain
 from modeldiff.files.sealed_parquet import UNREADABLE, check_seal
 from modeldiff.results.shared.objects import SharedObject, SharedObjects, shared_objects
 from modeldiff.results.shared.sealed_files import DRILL_DOWNS, LARGEST_SEALED, RESULTS, share_sealed
@@ -117,7 +118,7 @@ def share_kept() -> tuple[int, int]:
 
 def _share(name: str, path: Path) -> bool:
     try:
-        content = path.read_bytes()
+        content = read_plain(path)
         check_seal(content)
     except (OSError, ValueError) as error:
         _log.warning("%s is not shared: %s", path, error)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from modeldiff.checkpoints.given_configs import given_fault
 from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.plain_file import read_plain
 from modeldiff.files.sealed_file import read_sealed
 from modeldiff.files.sealed_parquet import UNREADABLE, check_seal
 from modeldiff.results.housekeeping.entries import CacheEntry, cache_entries
@@ -47,12 +48,12 @@ def _fault(entry: CacheEntry) -> str:
 def _of_result(path: Path) -> str:
     from modeldiff.results.store.result_parquet import decode_result
 
-    result = decode_result(path.read_bytes())
+    result = decode_result(read_plain(path))
     return "" if result.key == path.stem else "it answers another question than its name says"
 
 
 def _of_sealed(path: Path) -> str:
-    check_seal(path.read_bytes())
+    check_seal(read_plain(path))
     return ""
 
 
@@ -64,7 +65,7 @@ def _of_journal(path: Path) -> str:
 def _of_config(path: Path) -> str:
     """Of one that somebody brought, which lies in a folder of its own, or of a listing."""
     if path.parent != cache_folder("configs"):
-        return given_fault(path, path.read_bytes())
+        return given_fault(path, read_plain(path))
     whole = read_sealed(path) is not None
     return "" if whole else "it is not what was written, or of another version"
 

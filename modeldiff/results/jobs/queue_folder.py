@@ -158,7 +158,7 @@ def read_status(folder: Path, request_id: str) -> QueuedStatus | None:
         return QueuedStatus(
             state=_one_of(content["state"], get_args(JobState)),
             progress=_decoded_progress(content["progress"]),
-            elapsed=float(content["elapsed"]),
+            elapsed=_seconds(content["elapsed"]),
             key=content["key"] if is_key(str(content["key"])) else None,
             error=_decoded_error(content["error"]),
             place=_decoded_place(content["place"]),
@@ -218,7 +218,7 @@ def _decoded_progress(content: Mapping[str, Any] | None) -> Progress | None:
     if content is None:
         return None
     names = ("bytes_done", "bytes_total", "tensors_done", "tensors_total", "resumed_bytes")
-    done, total, tensors_done, tensors, resumed = (int(content[name]) for name in names)
+    done, total, tensors_done, tensors, resumed = (_count(content[name]) for name in names)
     phase = _one_of(content["phase"], ("fetching", "waiting", "compiling", "measuring"))
     return Progress(phase, done, total, tensors_done, tensors, resumed, _text(content["current"]))
 
@@ -234,10 +234,10 @@ def _decoded_place(content: Mapping[str, Any] | None) -> QueuePlace | None:
         return None
     left = content["seconds_left"]
     return QueuePlace(
-        int(content["ahead"]),
+        _count(content["ahead"]),
         _text(content["names"]),
         _text(content["owner"]),
-        None if left is None else float(left),
+        None if left is None else _seconds(left),
     )
 
 
@@ -245,6 +245,18 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         raise TypeError("a field is no text, or too long")
     return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise TypeError("a field is no count")
+    return value
+
+
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value < 1e12:
+        raise TypeError("a field is no span of time")
+    return float(value)
 
 
 def _whole_or_none(value: Any) -> int | None:

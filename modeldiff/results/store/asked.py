@@ -12,6 +12,7 @@ from pathlib import Path
 
 from modeldiff.files.atomic import write_if_possible
 from modeldiff.files.cache_folder import cache_folder
+from modeldiff.files.plain_file import open_plain
 from modeldiff.results.result import is_key
 
 _MOST = 500
@@ -29,7 +30,7 @@ def note_asked(user: str, key: str) -> None:
 def asked_by(user: str) -> tuple[str, ...]:
     """The keys of the results that ``user`` asked for, the last one first."""
     try:
-        with _path(user).open("rb") as file:
+        with open_plain(_path(user)) as file:
             keys = json.loads(file.read(_LARGEST))
     except (OSError, ValueError, RecursionError):
         return ()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from modeldiff.files.atomic import write_atomically, write_if_possible
 from modeldiff.files.group_folder import make_group_folder
+from modeldiff.files.plain_file import read_plain
 from modeldiff.files.sealed_parquet import UNREADABLE
 from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.result import is_key
@@ -59,7 +60,7 @@ def read_drill_down(
 
 def _kept(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_plain(path)
     except FileNotFoundError:
         return None
     except OSError as error:

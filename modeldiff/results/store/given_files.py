@@ -13,6 +13,7 @@ from modeldiff.errors import ResultError
 from modeldiff.files.atomic import write_atomically
 from modeldiff.files.cache_folder import cache_folder
 from modeldiff.files.group_folder import make_group_folder
+from modeldiff.files.plain_file import read_plain
 from modeldiff.results.result import Result, is_key
 from modeldiff.results.store.folder import cannot_write
 from modeldiff.results.store.untrusted import read_result_apart
@@ -45,6 +46,6 @@ def load_given_result(key: str) -> Result | None:
         return None
     path: Path = cache_folder("given") / f"{key}.parquet"
     try:
-        return read_result_apart(path.read_bytes(), path.name)
+        return read_result_apart(read_plain(path), path.name)
     except (OSError, ResultError):
         return None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modeldiff.errors import ResultError
 from modeldiff.files.atomic import write_atomically, write_if_possible
+from modeldiff.files.plain_file import read_plain
 from modeldiff.files.sealed_parquet import UNREADABLE
 from modeldiff.results.result import Result, ResultHeader, is_key
 from modeldiff.results.shared.sealed_files import (
@@ -42,7 +43,7 @@ def load_result(key: str) -> Result | None:
         return None
     path = _path(results_folder(), key)
     try:
-        content = path.read_bytes()
+        content = read_plain(path)
     except FileNotFoundError:
         return _shared_result(path, key)
     except OSError as error:
