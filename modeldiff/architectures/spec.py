@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modeldiff.architectures.config.config_values import Setting, Settings
 from modeldiff.architectures.config.dimensions import Dimensions, read_dimensions
 from modeldiff.architectures.config.parameter_counts import Composition, read_composition
@@ -18,6 +16,7 @@ from modeldiff.architectures.naming.quantised import read_quantisation
 from modeldiff.architectures.place import Parameter
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.formats.budget import OpeningBudget
+from modeldiff.processes.late_dataclass import dataclass
 
 UNDERSTAND = "understand its names"
 """What a processor's time is spent on, as messages say it."""

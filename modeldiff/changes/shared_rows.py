@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from modeldiff.changes.change import Pair, SharedRows
 from modeldiff.checkpoints import Checkpoint, read_tokens
 from modeldiff.checkpoints.selected_rows import RowNumbers, SelectedRows, select_rows
 from modeldiff.errors import CheckpointError
+from modeldiff.processes.late_dataclass import dataclass
 
 _BY_TOKEN = ("embed_tokens", "lm_head")
 

@@ -16,13 +16,14 @@ import importlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from modeldiff.files.atomic import write_if_possible
 from modeldiff.files.cache_folder import user_cache
 from modeldiff.files.private import is_private, make_private_folder
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.table import CACHE, KERNELS
 
 logger = logging.getLogger("modeldiff")

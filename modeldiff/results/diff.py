@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from modeldiff.changes import Change, ChangeTable, Progress, Shard
 from modeldiff.changes.layer_chains import Alignment
 from modeldiff.changes.measurer import Measurer, ThisMachine
 from modeldiff.comparison import Comparison
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.pair_diff import PairDiff
 from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from modeldiff._version import __version__
@@ -15,6 +15,7 @@ from modeldiff.changes.kernels.object_code import are_compiled, kernels
 from modeldiff.changes.layer_chains import Alignment
 from modeldiff.changes.measurer import Measurer
 from modeldiff.comparison import SCHEMA, Comparison
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.aligning import aligned_by_depth, aligned_by_values
 from modeldiff.results.relating import related
 from modeldiff.results.result import Result, ResultHeader

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from modeldiff.architectures.components import NORMS
 from modeldiff.architectures.place import Parameter, Place, trained_elements
+from modeldiff.processes.late_dataclass import dataclass
 
 PARTS: dict[str, str] = {
     "embedding": "embeddings",

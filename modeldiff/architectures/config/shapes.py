@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from modeldiff.architectures.place import Parameter
+from modeldiff.processes.late_dataclass import dataclass
 
 
 class Stored(NamedTuple):

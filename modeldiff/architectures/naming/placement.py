@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import compress, repeat
 
 from modeldiff.architectures.config.config_values import Settings
@@ -20,6 +20,7 @@ from modeldiff.architectures.naming.quantised import Quantisation
 from modeldiff.architectures.naming.row_order import RowOrder
 from modeldiff.architectures.place import Parameter, ParameterRole, Place
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 _BUFFER_NAMES = frozenset(
     {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from modeldiff.changes.kernels.bins import (
 )
 from modeldiff.changes.kernels.object_code import kernels
 from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
+from modeldiff.processes.late_dataclass import dataclass
 
 CHUNK_BYTES = 2 << 20
 """Bytes of the wider side that are read and measured at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from modeldiff.checkpoints.fingerprints import sha256
@@ -25,6 +25,7 @@ from modeldiff.checkpoints.formats.weight_files import (
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.errors import CheckpointChanged, CheckpointError, placing_errors
 from modeldiff.processes.collector import collector_at_rest
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 _AT_ONCE = 8

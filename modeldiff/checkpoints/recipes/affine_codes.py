@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from modeldiff.checkpoints.recipes.code_kernels import (
@@ -16,6 +14,7 @@ from modeldiff.checkpoints.recipes.code_kernels import (
 )
 from modeldiff.checkpoints.recipes.groups import GroupNumbers, StoredNumbers
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

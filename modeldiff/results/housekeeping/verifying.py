@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from modeldiff.files.sealed_parquet import UNREADABLE, check_seal
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.housekeeping.entries import CacheEntry, cache_entries
 from modeldiff.results.store.journal import journal_fault
 from modeldiff.results.store.lock import held_if_free

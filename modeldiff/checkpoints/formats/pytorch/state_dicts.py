@@ -7,12 +7,13 @@ A training run keeps the model's state dict under a key of its own, often beside
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modeldiff.checkpoints.formats.pytorch.records import Call
 from modeldiff.checkpoints.formats.pytorch.stored_tensors import is_foreign_tensor, is_tensor
 from modeldiff.errors import UnsupportedFormat
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import listed, quoted
 
 PREFERRED = ("", "model", "state_dict", "model_state_dict", "module", "network", "net", "weights")
