@@ -1,4 +1,7 @@
-"""One question answered: from the store if it is there, else measured, and kept as it goes."""
+"""One question answered: from the store if it is there, else measured, and kept as it goes.
+
+The store is imported by those who keep something.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,6 @@ from modeldiff.comparison import Comparison
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.pair_diff import PairDiff
 from modeldiff.results.result import Result
-from modeldiff.results.store.folder import ready_results_folder
-from modeldiff.results.store.journal import Journal, JournalTail, journal_path
-from modeldiff.results.store.result_files import load_result, save_result
 
 
 def run_diff(
@@ -46,8 +46,11 @@ def run_diff(
     """
     comparison.require_weights()
     key = comparison.key
-    if cache and (stored := load_result(key)) is not None:
-        return as_asked(stored, comparison)
+    if cache:
+        from modeldiff.results.store.result_files import load_result, save_result
+
+        if (stored := load_result(key)) is not None:
+            return as_asked(stored, comparison)
     diff = PairDiff(
         comparison,
         measurer or ThisMachine.on(device),
@@ -57,6 +60,8 @@ def run_diff(
     )
     if not cache:
         return diff.run(None)
+    from modeldiff.results.store.folder import ready_results_folder
+    from modeldiff.results.store.journal import Journal, JournalTail, journal_path
     from modeldiff.results.store.measuring_alone import measuring_alone
 
     folder = ready_results_folder()
@@ -103,7 +108,10 @@ def run_shard(
     comparison.require_weights()
     key = comparison.key
     diff = PairDiff(comparison, ThisMachine.on(device), progress, on_change, shard)
+    from modeldiff.results.store.folder import ready_results_folder
+    from modeldiff.results.store.journal import Journal, JournalTail, journal_path
     from modeldiff.results.store.measuring_alone import measuring_alone
+    from modeldiff.results.store.result_files import load_result
 
     folder = ready_results_folder()
     tail = JournalTail(journal_path(folder, key, shard), key)

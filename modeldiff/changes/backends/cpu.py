@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +34,10 @@ from modeldiff.changes.kernels.bins import (
     UNCHANGED,
 )
 from modeldiff.changes.kernels.object_code import kernels
-from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 from modeldiff.processes.late_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
 CHUNK_BYTES = 2 << 20
 """Bytes of the wider side that are read and measured at once."""

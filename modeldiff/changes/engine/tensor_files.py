@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,10 @@ from modeldiff.changes.engine.boxes import fill_from_boxes
 from modeldiff.changes.engine.decoding import Decoders
 from modeldiff.changes.engine.strided_read import gather
 from modeldiff.checkpoints import STORED_TYPES, ByteReader, Checkpoint, FetchProgress, TensorInfo
-from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 from modeldiff.checkpoints.tensor import Piece, TensorUnreadable
+
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
 _BEHIND = 8 << 20
 """How much of what lies before the bytes just read is given up: more than was read at once, since
