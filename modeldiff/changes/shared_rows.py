@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from modeldiff.changes.change import Pair, SharedRows
-from modeldiff.checkpoints import Checkpoint, read_tokens
+from modeldiff.checkpoints import Checkpoint
 from modeldiff.checkpoints.selected_rows import RowNumbers, SelectedRows, select_rows
 from modeldiff.errors import CheckpointError
 from modeldiff.processes.late_dataclass import dataclass
@@ -141,6 +141,8 @@ def _by_shared_rows(pair: Pair, tokenizers: _Tokenizers) -> Pair:
 
 def _texts(checkpoint: Checkpoint) -> tuple[str | None, ...] | None:
     try:
+        from modeldiff.checkpoints.tokenizer import read_tokens
+
         return read_tokens(checkpoint).texts
     except CheckpointError:
         return None

@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modeldiff.changes import Change, ChangeTable, Progress, Shard
+from modeldiff.changes import Change, ChangeTable, Progress
 from modeldiff.changes.layer_chains import Alignment
 from modeldiff.changes.measurer import Measurer, ThisMachine
 from modeldiff.comparison import Comparison
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.pair_diff import PairDiff
 from modeldiff.results.result import Result
+
+if TYPE_CHECKING:
+    from modeldiff.changes import Shard
 
 
 def run_diff(

@@ -8,7 +8,6 @@ from typing import NoReturn
 from modeldiff.checkpoints.addresses.hub_names import is_tag
 from modeldiff.checkpoints.formats.config_listing import ConfigListing
 from modeldiff.checkpoints.formats.format import FileSet, Format
-from modeldiff.checkpoints.formats.gguf.sets import gguf_sets
 from modeldiff.checkpoints.formats.safetensors_files import Safetensors
 from modeldiff.checkpoints.formats.unsupported import is_training_state, refuse_foreign_files
 from modeldiff.checkpoints.formats.weight_files import PYTORCH, SAFETENSORS, set_tags
@@ -59,6 +58,8 @@ def recognise(source: Source, formats: Sequence[Format] = ()) -> tuple[Format, F
 def weight_tags(names: Collection[str]) -> tuple[str, ...]:
     """What may stand behind the colon of a reference to the folder or repository that has files of
     these ``names``: its quantisations, its variants, and other sets of weights by their names."""
+    from modeldiff.checkpoints.formats.gguf.sets import gguf_sets
+
     quantised = tuple(each.tag for each in gguf_sets(names))
     others = (tag for naming in (SAFETENSORS, PYTORCH) for tag in set_tags(names, naming))
     return tuple(filter(is_tag, dict.fromkeys((*quantised, *others))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -103,6 +102,10 @@ def _moments(source: Source, files: Sequence[str]) -> list[str]:
 def _read_all(
     source: Source, files: Sequence[str], budget: OpeningBudget
 ) -> list[tuple[Header, FileHead]]:
+    if len(files) == 1:
+        return [_read_header(source, files[0], budget)]
+    from concurrent.futures import ThreadPoolExecutor
+
     pool = ThreadPoolExecutor(min(_AT_ONCE, len(files)))
     try:
         return list(pool.map(lambda file: _read_header(source, file, budget), files))
