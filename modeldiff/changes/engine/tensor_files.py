@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -103,7 +104,17 @@ class OpenFiles:
     ) -> None:
         """Fill the buffer with as many equal runs of the tensor's values, each from an element on.
         Raises as ``fill`` does."""
-        self._expect(tensor, firsts, buffer.size // len(firsts))
+        size = buffer.size // len(firsts)
+        self._expect(tensor, firsts, size)
+        piece = tensor.only_piece
+        if piece is not None and not piece.strides:
+            bits = STORED_TYPES[piece.dtype].bits
+            reader, view = self._readers[piece.file], buffer.data
+            with _naming(piece):
+                for number, first in enumerate(firsts):
+                    part = view[number * size : (number + 1) * size]
+                    reader.readinto(part, piece.offset + first * bits // 8)
+            return
         for first, run in zip(firsts, buffer.reshape(len(firsts), -1), strict=True):
             self._fill(tensor, first, run)
 
@@ -167,11 +178,8 @@ class OpenFiles:
         reader = self._readers[piece.file]
 
         def fill(view: memoryview, start: int) -> None:
-            try:
+            with _naming(piece):
                 reader.readinto(view, piece.offset + start)
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise TensorUnreadable(f"{piece.file} cannot be read here: {reason}") from error
 
         bits = STORED_TYPES[piece.dtype].bits
         if piece.strides:
@@ -189,6 +197,16 @@ class OpenFiles:
         begin = max(end - _BEHIND, 0)
         if end > begin:
             self._readers[piece.file].forget(begin, end - begin)
+
+
+@contextmanager
+def _naming(piece: Piece) -> Iterator[None]:
+    """Turn the system's errors while this piece is read into ``TensorUnreadable``."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise TensorUnreadable(f"{piece.file} cannot be read here: {reason}") from error
 
 
 def _runs(tensors: Iterable[TensorInfo]) -> Iterator[tuple[TensorInfo, int]]:
