@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from modeldiff._version import __version__
-from modeldiff.cli.usage.each_command import COMMAND_ADDERS, CommandAdder
+from modeldiff.cli.each_command import COMMAND_ADDERS, CommandAdder
 from modeldiff.cli.usage.help_texts import EXAMPLES, EXIT_CODES_TEXT, REFERENCES, HelpFormatter
 
 

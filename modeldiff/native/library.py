@@ -23,7 +23,7 @@ from typing import Any
 from modeldiff.files.atomic import write_if_possible
 from modeldiff.files.cache_folder import user_cache
 from modeldiff.files.private import is_private, make_private_folder
-from modeldiff.native.object_file import CodeInMemory, NotPlain
+from modeldiff.native.object_file import CodeInMemory, NotCodeAlone
 from modeldiff.native.processor import compiler_version, processor
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.table import CACHE, KERNELS
@@ -111,7 +111,7 @@ class KernelLibrary:
             code = CodeInMemory(object_code, outside)
             addresses = code.addresses(self.signatures)
             _ENGINES.append(code)
-        except (NotPlain, OSError):
+        except (NotCodeAlone, OSError):
             addresses = self._link_by_llvm(object_code, outside)
         return {
             name: _function(addresses[name], signature)

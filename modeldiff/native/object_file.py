@@ -31,14 +31,14 @@ _NOWHERE = 0
 _READ_AND_EXECUTE = 1 | 4
 
 
-class NotPlain(Exception):
+class NotCodeAlone(Exception):
     """An object file that is not code and constants with absolute addresses."""
 
 
 class CodeInMemory:
     """The code of an object file; it may be called for as long as this is there.
 
-    ``outside`` are the addresses of what it calls. Raises ``NotPlain`` for what is left to LLVM,
+    ``outside`` are the addresses of what it calls. Raises ``NotCodeAlone`` for what LLVM has to do,
     and ``OSError`` where the system lets nothing be executed that was written.
     """
 
@@ -52,20 +52,20 @@ class CodeInMemory:
             self._symbols, self._named = self._read_symbols(outside)
             self._fill()
         except (struct.error, IndexError, ValueError) as error:
-            raise NotPlain(f"it is cut: {error}") from error
+            raise NotCodeAlone(f"it is cut: {error}") from error
         self._make_executable()
 
     def addresses(self, functions: Collection[str]) -> dict[str, int]:
-        """Where each of ``functions`` begins. Raises ``NotPlain`` where one is missing."""
+        """Where each of ``functions`` begins. Raises ``NotCodeAlone`` where one is missing."""
         missing = set(functions) - set(self._named)
         if missing:
-            raise NotPlain(f"it has no {sorted(missing)}")
+            raise NotCodeAlone(f"it has no {sorted(missing)}")
         return {name: self._named[name] for name in functions}
 
     def _read_sections(self) -> list[tuple[int, ...]]:
         magic, kind, machine, first, size, count = _HEADER.unpack_from(self._content)
         if (magic, kind, machine, size) != (_ELF64, _RELOCATABLE, _X86_64, _SECTION.size):
-            raise NotPlain("it is no object file of x86-64")
+            raise NotCodeAlone("it is no object file of x86-64")
         return [_SECTION.unpack_from(self._content, first + size * each) for each in range(count)]
 
     def _lay_out(self) -> tuple[dict[int, int], int]:
@@ -76,7 +76,7 @@ class CodeInMemory:
             if not flags & _IN_MEMORY or kind == _UNWINDING:
                 continue
             if flags & _WRITTEN_TO:
-                raise NotPlain("it has variables")
+                raise NotCodeAlone("it has variables")
             begins[number] = end + -end % max(alignment, 1)
             end = begins[number] + size
         return begins, end
@@ -87,7 +87,7 @@ class CodeInMemory:
         named: dict[str, int] = {}
         tables = [each for each in self._sections if each[0] == _SYMBOLS]
         if len(tables) != 1:
-            raise NotPlain(f"it has {len(tables)} tables of symbols")
+            raise NotCodeAlone(f"it has {len(tables)} tables of symbols")
         names = self._bytes_of(self._sections[tables[0][4]])
         for name_at, section, value in _SYMBOL.iter_unpack(self._bytes_of(tables[0])):
             name = names[name_at : names.index(b"\0", name_at)].decode()
@@ -112,13 +112,13 @@ class CodeInMemory:
             for where, kind, symbol, addend in _RELOCATION.iter_unpack(self._bytes_of(table)):
                 at = self._symbols[symbol]
                 if kind != _ABSOLUTE or at is None:
-                    raise NotPlain(f"it has a relocation of kind {kind} of symbol {symbol}")
+                    raise NotCodeAlone(f"it has a relocation of kind {kind} of symbol {symbol}")
                 _ADDRESS.pack_into(self._memory, begun + where, at + addend)
 
     def _bytes_of(self, section: tuple[int, ...]) -> bytes:
         _, _, offset, size, *_ = section
         if offset + size > len(self._content):
-            raise NotPlain("it is cut")
+            raise NotCodeAlone("it is cut")
         return self._content[offset : offset + size]
 
     def _make_executable(self) -> None:

@@ -13,7 +13,7 @@ from modeldiff.cli.completion.bash import bash_script
 from modeldiff.cli.completion.fish import fish_script
 from modeldiff.cli.completion.words import read_commands
 from modeldiff.cli.completion.zsh import zsh_script
-from modeldiff.cli.usage.each_command import SHELLS
+from modeldiff.cli.each_command import SHELLS
 
 COMMANDS = read_commands(build_parser())
 SCRIPTS = {"bash": bash_script, "zsh": zsh_script, "fish": fish_script}

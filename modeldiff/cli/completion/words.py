@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from modeldiff.checkpoints.config_only.catalog import catalog_names
 from modeldiff.checkpoints.references import demo_names
+from modeldiff.cli.each_command import LISTS
 from modeldiff.cli.schemas.published import DOCUMENTS
-from modeldiff.cli.usage.each_command import LISTS
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.gallery.collection import GALLERY, gallery_names
 
