@@ -59,7 +59,12 @@ def _dataclass(
     # A class without words would get its signature in their place, which is slow.
     if not made.__doc__:
         made.__doc__ = made.__name__
-    made = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots)(made)
+    # What inherits is asked for as it is: a frozen class and one that is not do not go together.
+    inherits = any("__dataclass_fields__" in vars(base) for base in cls.__mro__[1:])
+    made = dataclasses.dataclass(
+        init=False, repr=False, eq=False, slots=slots, frozen=frozen and inherits
+    )(made)
+    made.__dataclass_params__.frozen = frozen
     if "__init__" not in own:
         made.__init__ = LateInit(made, _write_frozen_init if frozen else _write_init)
     if "__repr__" not in own:

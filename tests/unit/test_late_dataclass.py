@@ -157,6 +157,18 @@ def test_slots() -> None:
         setattr(value, "one", 4)  # noqa: B010
 
 
+@pytest.mark.parametrize("decorators", [(_dataclass, dataclasses.dataclass), (_dataclass,) * 2])
+def test_frozen_classes_inherit_from_frozen_ones_alone(decorators: tuple[Decorator, ...]) -> None:
+    for ours, theirs in (decorators, decorators[::-1]):
+        for frozen in (False, True):
+            base = lone(ours, frozen=frozen)
+            heir = theirs(frozen=frozen)(type("Heir", (base,), {"__module__": __name__}))
+            assert heir(1.0) == heir(1.0)
+            assert said(setattr, heir(1.0), "only", 2.0) == said(setattr, base(1.0), "only", 2.0)
+            with pytest.raises(TypeError, match="frozen"):
+                theirs(frozen=not frozen)(type("Heir", (base,), {}))
+
+
 def test_what_contains_itself_has_a_short_text() -> None:
     value = plain(_dataclass)("a")
     value.parts.append(value)
