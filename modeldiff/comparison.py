@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from modeldiff.architectures import FactPair
@@ -15,6 +15,7 @@ from modeldiff.changes.shared_rows import compare_shared_rows, shared_rows_id
 from modeldiff.checkpoints import Checkpoint, Reference, only_a_config
 from modeldiff.checkpoints.names import names_apart
 from modeldiff.model import Model
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.once import computed_once
 
 if TYPE_CHECKING:

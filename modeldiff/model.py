@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from modeldiff.checkpoints import (
     without_credentials,
 )
 from modeldiff.checkpoints.names import model_label, model_name
+from modeldiff.processes.late_dataclass import dataclass
 
 if TYPE_CHECKING:
     from modeldiff.checkpoints.hub.access import HubLogin

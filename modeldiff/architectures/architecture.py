@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 from typing import Literal, Protocol
 
 from modeldiff.architectures.place import Parameter, Place, node_id, trained_elements
 from modeldiff.errors import UnknownName
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.once import computed_once
 from modeldiff.text.quoting import did_you_mean
 

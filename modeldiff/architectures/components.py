@@ -12,9 +12,8 @@ family calls its norms); ``qkv_proj`` and ``gate_up_proj`` are fused matrices; `
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modeldiff.architectures.architecture import NodeKind
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 from typing import Literal, NamedTuple
 
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.made_quickly import made_quickly
 
 ParameterRole = Literal["parameter", "buffer", "tied", "quantised"]

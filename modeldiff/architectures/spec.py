@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from modeldiff.architectures.config.config_values import Setting, Settings
 from modeldiff.architectures.config.dimensions import Dimensions, read_dimensions
@@ -23,6 +22,7 @@ from modeldiff.architectures.naming.quantised import read_quantisation
 from modeldiff.architectures.place import Parameter
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.formats.budget import OpeningBudget
+from modeldiff.processes.late_dataclass import dataclass
 
 UNDERSTAND = "understand its names"
 """What a processor's time is spent on, as messages say it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from modeldiff.changes.kernels.bins import BF16, F16, F32, F64, TABLE8
 from modeldiff.checkpoints.dtypes import STORED_TYPES, StoredType
 from modeldiff.checkpoints.recipes.small_floats import table8
+from modeldiff.processes.late_dataclass import dataclass
 
 _CODES = {"F64": F64, "F32": F32, "BF16": BF16, "F16": F16}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from modeldiff.architectures.place import LayerNumbers, Place
+from modeldiff.processes.late_dataclass import dataclass
 
 LayerMatching = Literal["auto", "position"]
 """How layers become partners: by content where their numbers plainly do not say it, or always by

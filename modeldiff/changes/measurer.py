@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from modeldiff.changes.backends.devices import resolve_device
 from modeldiff.changes.change import Change, Pair, ReportProgress
 from modeldiff.changes.engine.engine import measure_together
 from modeldiff.checkpoints import Checkpoint
+from modeldiff.processes.late_dataclass import dataclass
 
 TargetPairs = tuple[Checkpoint, Sequence[Pair]]
 """A target with its pairs."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from modeldiff.changes.change import Pair, SharedRows
-from modeldiff.checkpoints import Checkpoint, read_tokens
+from modeldiff.checkpoints import Checkpoint
 from modeldiff.checkpoints.selected_rows import RowNumbers, SelectedRows, select_rows
 from modeldiff.errors import CheckpointError
+from modeldiff.processes.late_dataclass import dataclass
 
 _BY_TOKEN = ("embed_tokens", "lm_head")
 
@@ -140,6 +141,8 @@ def _by_shared_rows(pair: Pair, tokenizers: _Tokenizers) -> Pair:
 
 def _texts(checkpoint: Checkpoint) -> tuple[str | None, ...] | None:
     try:
+        from modeldiff.checkpoints.tokenizer import read_tokens
+
         return read_tokens(checkpoint).texts
     except CheckpointError:
         return None

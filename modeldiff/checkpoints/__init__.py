@@ -1,5 +1,7 @@
 """READ: what a user types → named tensors, config and fingerprint, with headers read only."""
 
+from typing import TYPE_CHECKING
+
 from modeldiff.checkpoints.addresses.spellings import without_credentials
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.dtypes import STORED_TYPES, StoredType
@@ -8,7 +10,10 @@ from modeldiff.checkpoints.references import Reference, demo_names, parse_refere
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, Source
 from modeldiff.checkpoints.sources.config_only import only_a_config
 from modeldiff.checkpoints.tensor import TensorInfo
-from modeldiff.checkpoints.tokenizer import Tokens, read_tokens
+from modeldiff.processes.late_names import late_names
+
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.tokenizer import Tokens, read_tokens
 
 __all__ = [
     "STORED_TYPES",
@@ -27,3 +32,5 @@ __all__ = [
     "read_tokens",
     "without_credentials",
 ]
+
+__getattr__ = late_names(__name__, {"tokenizer": ("Tokens", "read_tokens")})

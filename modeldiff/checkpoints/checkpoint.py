@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modeldiff.checkpoints.adapters.adapter import Adapter
@@ -11,6 +11,7 @@ from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import UnknownName
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.once import computed_once
 from modeldiff.text.formatting import format_bytes
 from modeldiff.text.quoting import did_you_mean, quoted

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.references import parse_reference
 from modeldiff.errors import CheckpointError, InvalidReference
+from modeldiff.processes.late_dataclass import dataclass
 
 OriginSource = Literal["card", "merge", "config"]
 MOST_ORIGINS = 8

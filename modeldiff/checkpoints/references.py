@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -25,6 +24,7 @@ from modeldiff.checkpoints.local.allowed_paths import (
 )
 from modeldiff.errors import InvalidReference
 from modeldiff.files.bundled import bundled
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.startup import is_server
 from modeldiff.text.quoting import quoted
 

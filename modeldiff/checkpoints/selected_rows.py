@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import prod
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 RowNumbers = npt.NDArray[np.int64]
 

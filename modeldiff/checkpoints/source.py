@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
 from modeldiff.checkpoints.references import Reference
 from modeldiff.errors import CheckpointError
+from modeldiff.processes.late_dataclass import dataclass
 
 FetchProgress = Callable[[int, int], None]
 """Called with (bytes here so far, bytes in all) while a file is brought here. May raise

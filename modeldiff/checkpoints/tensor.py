@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.made_quickly import made_quickly
 
 Strides = tuple[tuple[int, int], ...]

@@ -9,12 +9,13 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from modeldiff.checkpoints.checkpoint import Checkpoint
 from modeldiff.checkpoints.formats.stand_ins import refuse_stand_in
 from modeldiff.errors import CheckpointNotFound, DamagedCheckpoint, NoWeights, placing_errors
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import spelt_out
 
 TokenRole = Literal["token", "special", "reserved"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.changes import Change, ChangeTable
 from modeldiff.findings.conditions.check import matching_rows, selected_rows
 from modeldiff.findings.conditions.columns import row_values
 from modeldiff.findings.conditions.expression import ColumnValue
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import MISSING
 
 DEFAULT_ORDER = "median_pct"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from modeldiff.processes.late_dataclass import dataclass
 
 ColourDepth = Literal["none", "bold", "256", "truecolor"]
 """``bold``: a terminal of which no more is known than that it takes commands."""

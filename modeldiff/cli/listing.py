@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.checkpoints.config_only.catalog import catalog_config, catalog_names
@@ -13,6 +12,7 @@ from modeldiff.cli.schemas.published import document_id
 from modeldiff.cli.terminal import Terminal
 from modeldiff.cli.text_table import table_lines
 from modeldiff.errors import InvalidOption
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results import ResultHeader, list_results
 from modeldiff.results.export.documents import origin_document
 from modeldiff.results.gallery.collection import GALLERY, gallery_entries

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from types import TracebackType
 from typing import Self, TextIO
@@ -48,6 +47,8 @@ class ProgressBar:
         self._pace.update(progress, now)
         if self._draws and now - self._drawn >= _SECONDS_BETWEEN_DRAWINGS:
             self._drawn = now
+            import shutil
+
             columns = shutil.get_terminal_size().columns
             self._stream.write(f"\r\x1b[K{self._text(progress, now, columns - 1)}")
             self._stream.flush()

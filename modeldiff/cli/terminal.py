@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -46,7 +45,11 @@ class Terminal:
     @property
     def width(self) -> int | None:
         """Columns to fit into; None where output is no terminal, and so has no width."""
-        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        if not sys.stdout.isatty():
+            return None
+        import shutil
+
+        return shutil.get_terminal_size().columns
 
     @computed_once
     def colours(self) -> ColourDepth:

@@ -4,12 +4,13 @@ with."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Any
 
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.companions.files import read_text
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import spelt_out
 
 CARD = "README.md"

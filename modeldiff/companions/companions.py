@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from modeldiff.architectures.understand import understand
 from modeldiff.checkpoints import Checkpoint
@@ -14,6 +13,7 @@ from modeldiff.companions.chat.template import ChatTemplate, read_chat_template
 from modeldiff.companions.entries import EntriesPair, pair_entries
 from modeldiff.companions.tokenizer.encoding import SAMPLES, Encoding, encode
 from modeldiff.companions.tokenizer.tokenizer import TokenizerPair, compare_tokenizers
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.wanted import require_wanted
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from modeldiff.architectures.config.entries import ConfigEntries
 from modeldiff.architectures.facts.config_entries import aligned_entries, fact_of_entry
 from modeldiff.checkpoints.formats.config_json import CONFIG_NAME, GENERATION_CONFIG_NAME
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted
 from modeldiff.text.quoting import spelt_out
 

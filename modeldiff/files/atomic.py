@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -56,4 +55,4 @@ def try_writing(folder: Path) -> None:
 
 def _temporary(folder: Path) -> Path:
     """A name in ``folder`` that nobody else uses, on another machine that shares it neither."""
-    return folder / f".modeldiff-{secrets.token_hex(8)}.tmp"
+    return folder / f".modeldiff-{os.urandom(8).hex()}.tmp"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.changes import Change, Status
@@ -17,6 +16,7 @@ from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.findings.evidence import compared_elements
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.findings.words import enumeration, places_words
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted, format_count, format_pct
 
 ENOUGH = 0.9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
@@ -13,6 +13,7 @@ from modeldiff.architectures.config.parameter_counts import part_of_component
 from modeldiff.changes import Cell, Change, ChangeTable, Statistics, merge_statistics
 from modeldiff.changes.statistics.histogram import histogram_quantile
 from modeldiff.changes.statistics.merge_cache import merged
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.once import computed_once
 
 TensorKind = Literal["matrices", "experts", "routers", "embeddings and head", "norms", "vectors"]

@@ -4,7 +4,6 @@ built, and of how far their weights moved. Each leads somewhere."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from statistics import median, median_low
 from typing import Literal
 
@@ -18,6 +17,7 @@ from modeldiff.findings.measured.depth import Outstanding, outstanding_layers
 from modeldiff.findings.quantised.describe import lossy_rows
 from modeldiff.findings.status_words import STATUS_WORDS
 from modeldiff.findings.words import columns_words, place_words, places_words
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted, format_layers, format_pct
 
 DifferenceKind = Literal["structure", "matrices", "norms", "same"]

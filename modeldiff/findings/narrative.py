@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from modeldiff.changes import ChangeTable
 from modeldiff.findings.coverage import (
@@ -45,6 +44,7 @@ from modeldiff.findings.witnesses.sampled_witnesses import sampled_witnesses
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses
 from modeldiff.findings.witnesses.witness import Witness, explained_places
 from modeldiff.findings.words import MOST_NAMED, enumeration, place_words, places_words
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted, format_count, format_pct
 
 _NOUNS: Mapping[TensorKind, tuple[str, str]] = {

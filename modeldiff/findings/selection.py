@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from modeldiff.changes import Cell, Change, ChangeTable, Statistics
 from modeldiff.findings.evidence import kind_of
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

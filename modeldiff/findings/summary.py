@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from modeldiff.changes import Change, ChangeTable, Statistics, Status
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

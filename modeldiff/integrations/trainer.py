@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +16,7 @@ from modeldiff.errors import ModeldiffError
 from modeldiff.findings.conditions.columns import whole_values
 from modeldiff.findings.narrative import narrate
 from modeldiff.integrations.trackers import log_to_trackers
+from modeldiff.processes.late_dataclass import dataclass
 
 _log = logging.getLogger(__name__)
 

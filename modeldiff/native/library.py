@@ -3,9 +3,9 @@
 Importing Numba and typing its functions takes half a second, longer than measuring a small model.
 So the machine code that Numba makes is kept as one object file in the cache folder, under a name
 that stands for the kernels' source, the compiler's version and the processor. To load it takes
-llvmlite alone, the thin layer under Numba. Machine code is loaded only from where nobody but this
-user (or root) can have put it; where there is no such folder, the kernels are compiled anew in each
-process.
+nothing but Python on Linux and x86-64, elsewhere llvmlite, the thin layer under Numba. Machine code
+is loaded only from where nobody but this user (or root) can have put it; where there is no such
+folder, the kernels are compiled anew in each process.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ import importlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from modeldiff.files.atomic import write_if_possible
 from modeldiff.files.cache_folder import user_cache
 from modeldiff.files.private import is_private, make_private_folder
+from modeldiff.native.object_file import CodeInMemory, NotCodeAlone
+from modeldiff.native.processor import compiler_version, processor
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.table import CACHE, KERNELS
 
 logger = logging.getLogger("modeldiff")
@@ -90,36 +93,43 @@ class KernelLibrary:
 
     def _fingerprint(self) -> str:
         """Names all that the object code depends on: source, compiler and processor."""
-        import llvmlite
-        import llvmlite.binding as llvm
-
         digest = hashlib.sha256(self.module.encode())
         for folder in (Path(__file__).parent, *self.sources):
             for module in sorted(folder.glob("*.py")):
                 digest.update(module.read_bytes())
-        digest.update(llvmlite.__version__.encode())
-        digest.update(llvm.get_process_triple().encode())
-        digest.update(llvm.get_host_cpu_name().encode())
-        digest.update(llvm.get_host_cpu_features().flatten().encode())
+        digest.update(compiler_version())
+        digest.update(processor())
         return digest.hexdigest()[:32]
 
     def _link(self, object_code: bytes) -> Mapping[str, Kernel]:
+        library = ctypes.CDLL(None)
+        outside = {
+            name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
+            for name in _FROM_C
+        }
+        try:
+            code = CodeInMemory(object_code, outside)
+            addresses = code.addresses(self.signatures)
+            _ENGINES.append(code)
+        except (NotCodeAlone, OSError):
+            addresses = self._link_by_llvm(object_code, outside)
+        return {
+            name: _function(addresses[name], signature)
+            for name, signature in self.signatures.items()
+        }
+
+    def _link_by_llvm(self, object_code: bytes, outside: Mapping[str, int]) -> dict[str, int]:
         import llvmlite.binding as llvm
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        library = ctypes.CDLL(None)
-        for name in _FROM_C:
-            address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
+        for name, address in outside.items():
             llvm.add_symbol(name, address)
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
         engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
         engine.finalize_object()
         _ENGINES.append(engine)
-        return {
-            name: _function(engine.get_function_address(name), signature)
-            for name, signature in self.signatures.items()
-        }
+        return {name: engine.get_function_address(name) for name in self.signatures}
 
     def _compile(self, on_step: OnStep) -> bytes:
         """Machine code for this processor: one object file that holds the kernels under their

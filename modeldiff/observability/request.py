@@ -8,7 +8,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+
+from modeldiff.processes.late_dataclass import dataclass
 
 _PLAIN = re.compile(r"[\w-]{1,64}", re.ASCII)
 

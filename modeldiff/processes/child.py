@@ -7,10 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import MappingProxyType
+
+from modeldiff.processes.late_dataclass import dataclass
 
 _PASSED_ON = (
     "PATH",

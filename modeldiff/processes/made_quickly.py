@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
+from modeldiff.processes.late_dataclass import Class, Init, LateInit, write_function
+
 _Class = TypeVar("_Class", bound=type[Any])
 
 
@@ -17,22 +19,22 @@ def made_quickly(cls: _Class) -> _Class:
     Its fields have plain defaults or none: what makes a new default each time is refused with
     ``TypeError``, and so is a class with ``__post_init__``, which would not be called.
     """
-    own = fields(cls)
     if hasattr(cls, "__post_init__") or any(
-        not one.init or one.default_factory is not MISSING for one in own
+        not one.init or one.default_factory is not MISSING for one in fields(cls)
     ):
         raise TypeError(f"{cls.__name__} does more when it is made than to keep its arguments")
-    names: dict[str, Any] = {f"set_{one.name}": getattr(cls, one.name).__set__ for one in own}
-    names |= {f"default_{one.name}": one.default for one in own}
-    given = [
-        one.name if one.default is MISSING else f"{one.name}=default_{one.name}" for one in own
-    ]
-    sets = [f"    set_{one.name}(self, {one.name})" for one in own]
-    lines = [f"def __init__(self, {', '.join(given)}):", *sets]
-    # As dataclass itself does: the text is made of the fields' names alone.
-    exec("\n".join(lines), names)
-    made = names["__init__"]
-    made.__qualname__ = f"{cls.__name__}.__init__"
-    made.__annotations__ = cls.__init__.__annotations__
-    cls.__init__ = made
+    cls.__init__ = LateInit(cls, _write_init)
     return cls
+
+
+def _write_init(cls: Class) -> Init:
+    own = fields(cls)
+    names: dict[str, Any] = {f"_set_{one.name}": getattr(cls, one.name).__set__ for one in own}
+    names |= {f"_default_{one.name}": one.default for one in own}
+    given = [
+        one.name if one.default is MISSING else f"{one.name}=_default_{one.name}" for one in own
+    ]
+    sets = [f"_set_{one.name}(self, {one.name})" for one in own]
+    made: Init = write_function(cls, "__init__", given, sets, **names)
+    made.__annotations__ = {one.name: one.type for one in own} | {"return": None}
+    return made

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from modeldiff.processes.late_names import late_names
 from modeldiff.results.diff import MeasuredShard, run_diff, run_shard
 from modeldiff.results.result import Result, ResultHeader
-from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
 if TYPE_CHECKING:
     from modeldiff.results.drilldown import load_drill_down, run_drill_down
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from modeldiff.results.reopening import find_result, open_result
     from modeldiff.results.store.asked import asked_by, note_asked
     from modeldiff.results.store.given_files import keep_given_result
+    from modeldiff.results.store.result_files import delete_result, list_results, load_result
 
 __all__ = [
     "Asker",
@@ -91,5 +91,10 @@ __getattr__ = late_names(
             "note_asked",
         ),
         "store.given_files": ("keep_given_result",),
+        "store.result_files": (
+            "delete_result",
+            "list_results",
+            "load_result",
+        ),
     },
 )

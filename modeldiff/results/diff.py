@@ -1,20 +1,25 @@
-"""One question answered: from the store if it is there, else measured, and kept as it goes."""
+"""One question answered: from the store if it is there, else measured, and kept as it goes.
+
+The store is imported by those who keep something.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from modeldiff.changes import Change, ChangeTable, Progress, Shard
+from modeldiff.changes import Change, ChangeTable, Progress
 from modeldiff.changes.layer_chains import Alignment
 from modeldiff.changes.measurer import Measurer, ThisMachine
 from modeldiff.comparison import Comparison
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.pair_diff import PairDiff
 from modeldiff.results.result import Result
-from modeldiff.results.store.folder import ready_results_folder
-from modeldiff.results.store.journal import Journal, JournalTail, journal_path
-from modeldiff.results.store.result_files import load_result, save_result
+
+if TYPE_CHECKING:
+    from modeldiff.changes import Shard
 
 
 def run_diff(
@@ -45,8 +50,11 @@ def run_diff(
     """
     comparison.require_weights()
     key = comparison.key
-    if cache and (stored := load_result(key)) is not None:
-        return as_asked(stored, comparison)
+    if cache:
+        from modeldiff.results.store.result_files import load_result, save_result
+
+        if (stored := load_result(key)) is not None:
+            return as_asked(stored, comparison)
     diff = PairDiff(
         comparison,
         measurer or ThisMachine.on(device),
@@ -56,6 +64,8 @@ def run_diff(
     )
     if not cache:
         return diff.run(None)
+    from modeldiff.results.store.folder import ready_results_folder
+    from modeldiff.results.store.journal import Journal, JournalTail, journal_path
     from modeldiff.results.store.measuring_alone import measuring_alone
 
     folder = ready_results_folder()
@@ -102,7 +112,10 @@ def run_shard(
     comparison.require_weights()
     key = comparison.key
     diff = PairDiff(comparison, ThisMachine.on(device), progress, on_change, shard)
+    from modeldiff.results.store.folder import ready_results_folder
+    from modeldiff.results.store.journal import Journal, JournalTail, journal_path
     from modeldiff.results.store.measuring_alone import measuring_alone
+    from modeldiff.results.store.result_files import load_result
 
     folder = ready_results_folder()
     tail = JournalTail(journal_path(folder, key, shard), key)

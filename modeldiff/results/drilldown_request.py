@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modeldiff.architectures import Place
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

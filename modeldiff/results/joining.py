@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from modeldiff.changes import Change, Pair, Progress, Shard, plan_shards
 from modeldiff.changes.change import PairId
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ResultError
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.aligning import aligned_by_depth
 from modeldiff.results.diff import as_asked, realigned
 from modeldiff.results.pair_diff import result_of

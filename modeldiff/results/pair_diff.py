@@ -5,21 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from modeldiff._version import __version__
-from modeldiff.changes import Change, ChangeTable, Pair, Progress, Shard, plan_shards
+from modeldiff.changes import Change, ChangeTable, Pair, Progress
 from modeldiff.changes.change import PairId
 from modeldiff.changes.kernels.object_code import are_compiled, kernels
 from modeldiff.changes.layer_chains import Alignment
 from modeldiff.changes.measurer import Measurer
 from modeldiff.comparison import SCHEMA, Comparison
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.aligning import aligned_by_depth, aligned_by_values
 from modeldiff.results.relating import related
 from modeldiff.results.result import Result, ResultHeader
-from modeldiff.results.store.journal import Entry, Journal, JournalTail
-from modeldiff.results.tailing import TailedRows
+
+if TYPE_CHECKING:
+    from modeldiff.changes import Shard
+    from modeldiff.results.store.journal import Entry, Journal, JournalTail
 
 
 def result_of(
@@ -80,6 +84,8 @@ class MissingRows:
         """Take the row of one of the missing pairs."""
         self.finished.append(change)
         if self._journal and change.pair.status in ("compared", "unreadable"):
+            from modeldiff.results.store.journal import Entry
+
             reason = "" if change.statistics else change.pair.reason
             entry = Entry(change.statistics, self._device, self.seconds, reason)
             self._journal.append(change.pair, entry)
@@ -108,6 +114,8 @@ class PairDiff:
     def waiting(self, tail: JournalTail) -> Callable[[], None]:
         """What to do again and again while another process measures this pair, whose journal has
         this ``tail``: tell how far that one is, and its rows."""
+        from modeldiff.results.tailing import TailedRows
+
         rows = TailedRows(self._pairs, tail)
 
         def wait() -> None:
@@ -183,6 +191,8 @@ class PairDiff:
         self.unmeasured = comparison.unmeasured
         self._pairs = comparison.pairs
         if self._shard is not None:
+            from modeldiff.changes import plan_shards
+
             self._pairs = plan_shards(self._pairs, self._shard.count)[self._shard.number - 1]
             self.unmeasured = ChangeTable.of_pairs(self._pairs)
         nbytes = comparison.nbytes if self._shard is None else _bytes(self._pairs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modeldiff.changes import ChangeTable, Progress
 from modeldiff.changes.change import ReportProgress
-from modeldiff.changes.relations.relate import relate
+from modeldiff.changes.relations.suspects import may_be_related
 from modeldiff.comparison import Comparison
 
 _DOING = "looking for rows in another order"
@@ -14,6 +14,11 @@ def related(comparison: Comparison, changes: ChangeTable, report: ReportProgress
     """``changes``, which are the rows of ``comparison``, with relations where samples show some.
     ``report`` is told what is downloaded for it, and called while values are looked at. Raises
     ``CheckpointChanged``, and what fetching and ``report`` raise."""
+    if not any(map(may_be_related, changes)):
+        return changes
+    # Late: where every row looks like training there is nothing to find out.
+    from modeldiff.changes.relations.relate import relate
+
     compared = comparison.unmeasured.statuses.get("compared", 0)
     nbytes = comparison.nbytes
     done = Progress("measuring", nbytes, nbytes, compared, compared, current=_DOING)

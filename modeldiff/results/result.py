@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.changes import ChangeTable
@@ -13,6 +12,7 @@ from modeldiff.checkpoints import parse_reference
 from modeldiff.checkpoints.names import model_name
 from modeldiff.comparison import comparison_key
 from modeldiff.errors import InvalidReference
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import unquote
 
 from modeldiff.errors import InvalidOption
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 _Value = TypeVar("_Value")

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from modeldiff.cli.arguments import SHELLS, build_parser
+from modeldiff.cli.arguments import build_parser
 from modeldiff.cli.completion.bash import bash_script
 from modeldiff.cli.completion.fish import fish_script
 from modeldiff.cli.completion.words import read_commands
 from modeldiff.cli.completion.zsh import zsh_script
+from modeldiff.cli.each_command import SHELLS
 
 COMMANDS = read_commands(build_parser())
 SCRIPTS = {"bash": bash_script, "zsh": zsh_script, "fish": fish_script}

@@ -260,7 +260,7 @@ def test_layers_that_correspond_are_read_once(
     def refuse(*_: object) -> None:
         raise AssertionError("nothing is to be sampled")
 
-    monkeypatch.setattr("modeldiff.changes.alignment.align.read_samples", refuse)
+    monkeypatch.setattr("modeldiff.changes.alignment.sampling.read_samples", refuse)
     with cache_at(tmp_path / "cache"):
         changes = diff(*_pair(tmp_path, list(range(8)), 0.05), device="cpu")
     assert not changes.alignment

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from modeldiff.architectures.families.family import Family
+from modeldiff.processes.late_dataclass import dataclass
 
 MAX_COUNT = 10**12
 """No dimension or count of a real model is larger: such a value is left out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from modeldiff.architectures.config.config_values import (
     EXPERT_KEYS,
@@ -14,6 +13,7 @@ from modeldiff.architectures.config.config_values import (
 )
 from modeldiff.architectures.config.rope_scaling import stretched_context
 from modeldiff.architectures.config.shapes import Shapes, Stored
+from modeldiff.processes.late_dataclass import dataclass
 
 LAYER_KEYS = (
     "decoder_layers",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from modeldiff.architectures.components import NORMS
 from modeldiff.architectures.place import Parameter, Place, trained_elements
+from modeldiff.processes.late_dataclass import dataclass
 
 PARTS: dict[str, str] = {
     "embedding": "embeddings",

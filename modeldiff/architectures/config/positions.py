@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modeldiff.architectures.config.config_values import Setting, Settings
 from modeldiff.architectures.config.rope_scaling import in_short, rope_table, spelled_out
 from modeldiff.architectures.config.shapes import Shapes
 from modeldiff.architectures.families.family import Family
+from modeldiff.processes.late_dataclass import dataclass
 
 _DEFAULT_THETA = 10_000.0
 _FULL, _SLIDING = "full_attention", "sliding_attention"

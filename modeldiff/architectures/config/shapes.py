@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from modeldiff.architectures.config.parameter_counts import TowerSize
 from modeldiff.architectures.place import Parameter, column_of
+from modeldiff.processes.late_dataclass import dataclass
 
 
 class Stored(NamedTuple):

@@ -6,10 +6,10 @@ Each part is one fact or a few that belong together, and is left out where one o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Fact, FactPair
 from modeldiff.architectures.facts.config_entries import ENTRY
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.magnitudes import short_count
 
 Known = Mapping[str, Fact]

@@ -7,11 +7,12 @@ read by the words that toolkits write: ``wk``, ``key_proj``, ``to_k``, ``query_k
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from modeldiff.architectures.config.shapes import oriented
 from modeldiff.architectures.place import Parameter
+from modeldiff.processes.late_dataclass import dataclass
 
 MatrixRole = Literal["key", "value", "latent", "both", "fused", "output"]
 

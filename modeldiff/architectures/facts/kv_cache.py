@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import cycle
 
 from modeldiff.architectures.config.positions import keeps_tokens
 from modeldiff.architectures.facts.attention_matrices import Attention, attentions_of
 from modeldiff.architectures.spec import ModelSpec
+from modeldiff.processes.late_dataclass import dataclass
 
 CACHE_BYTES = 2
 """Bytes of one number in the KV cache: bf16 or float16, whatever the weights are stored in."""

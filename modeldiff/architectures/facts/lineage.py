@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from modeldiff.architectures.architecture import Architecture, Fact, FactPair
 from modeldiff.architectures.facts.comparison import compare_facts
 from modeldiff.architectures.facts.config_entries import ENTRY
+from modeldiff.processes.late_dataclass import dataclass
 
 # How it computes, then what it can take in, then how large it is. Facts that are not named here
 # (counts by part, bytes, the family's name) follow from these or matter less.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Architecture, Fact, FactPair
 from modeldiff.architectures.facts.diagram_anchors import in_brief, is_of_size
 from modeldiff.architectures.facts.lineage import LineageStep
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.magnitudes import ratio_text
 
 _BIASES = {"qkv_bias": "attention", "o_bias": "attention", "mlp_bias": "MLP"}

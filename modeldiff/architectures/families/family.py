@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from modeldiff.architectures.components import COMPONENTS
 from modeldiff.architectures.families.fused import Fused
+from modeldiff.processes.late_dataclass import dataclass
 
 WEIGHT_NAMES = frozenset({"weight", "bias", "scale", "gamma", "beta", "kernel"})
 """Last parts of a name that are a parameter of the component before them, whoever wrote it."""

@@ -6,7 +6,7 @@ formula ``norm`` or ``activation`` is filled in by the architecture's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

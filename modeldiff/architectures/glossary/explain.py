@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Architecture, Node
 from modeldiff.architectures.components import NORMS
@@ -17,6 +16,7 @@ from modeldiff.architectures.glossary.entry import (
     RMS_NORM,
     GlossaryEntry,
 )
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

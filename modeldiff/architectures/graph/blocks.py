@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import LayerKind, Node, Sublayer
 from modeldiff.architectures.components import (
@@ -35,6 +34,7 @@ from modeldiff.architectures.graph.template_rows import (
 )
 from modeldiff.architectures.place import Parameter
 from modeldiff.architectures.spec import ModelSpec
+from modeldiff.processes.late_dataclass import dataclass
 
 _PLAIN_NAMES = ("Attention", "Attention", "MLP", "MLP", "Other")
 """What the stages of ``layer_rank`` are called in a layer of no known family."""

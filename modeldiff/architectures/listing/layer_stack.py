@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.architectures.config.shapes import oriented
 from modeldiff.architectures.place import Parameter, ParameterRole
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.made_quickly import made_quickly
 
 _NUMBERS = re.compile(r"([0-9]+|\*)")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import zip_longest
 from operator import itemgetter
 from typing import Literal
@@ -29,6 +29,7 @@ from modeldiff.architectures.listing.layer_stack import (
 from modeldiff.architectures.place import column_of, node_id
 from modeldiff.architectures.spec import UNKNOWN
 from modeldiff.processes.collector import collector_at_rest
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.made_quickly import made_quickly
 
 RowStatus = Literal[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from itertools import compress, repeat
 from operator import not_
@@ -22,6 +22,7 @@ from modeldiff.architectures.naming.quantised import Quantisation
 from modeldiff.architectures.naming.row_order import RowOrder
 from modeldiff.architectures.place import Parameter, ParameterRole, Place
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 _BUFFER_NAMES = frozenset(
     {

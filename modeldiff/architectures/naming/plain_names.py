@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from modeldiff.architectures.families.family import WEIGHT_NAMES
@@ -22,6 +21,7 @@ from modeldiff.architectures.naming.layer_lists import (
     layer_starts,
 )
 from modeldiff.architectures.naming.pipeline import without_pipeline
+from modeldiff.processes.late_dataclass import dataclass
 
 _ANYWHERE = frozenset(
     {

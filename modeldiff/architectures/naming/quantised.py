@@ -17,12 +17,12 @@ tensors), quanto (``weight._data``, ``weight._data._data``) and torchao (``_weig
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.architectures.place import Codes
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 _HQQ = "W_q"
 _CODES = frozenset({"qweight", "weight_packed", _HQQ})

@@ -8,8 +8,6 @@ import numpy as np
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes.alignment.chain import KEPT, STRANGE, NotPlain, find_chain, is_by_position
-from modeldiff.changes.alignment.sampling import matrices_to_sample, read_samples
-from modeldiff.changes.alignment.similarity import layer_cosines
 from modeldiff.changes.layer_chains import DOUBT, Alignment, Chain, Doubt
 from modeldiff.changes.table.change_table import ChangeTable
 from modeldiff.checkpoints import Checkpoint
@@ -92,6 +90,10 @@ def _chain(
     fetching: Callable[[int, int], None] | None,
     looking: Callable[[], None],
 ) -> Chain:
+    # Late: most diffs align nothing.
+    from modeldiff.changes.alignment.sampling import matrices_to_sample, read_samples
+    from modeldiff.changes.alignment.similarity import layer_cosines
+
     ours, theirs = (sorted(_layers(side[0])[tower]) for side in (base, target))
     if max(len(ours), len(theirs)) > MOST_LAYERS:
         raise NotPlain(f"more than {MOST_LAYERS:,} layers")

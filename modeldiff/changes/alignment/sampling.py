@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from modeldiff.changes.dtype_pairs import decode_into
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
 from modeldiff.checkpoints.tensor import TensorUnreadable
+from modeldiff.processes.late_dataclass import dataclass
 
 MATRICES = 8
 """So many matrices of a layer are sampled at most."""

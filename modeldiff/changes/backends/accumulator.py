@@ -6,7 +6,6 @@ import math
 import struct
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -34,6 +33,7 @@ from modeldiff.changes.kernels.bins import (
 from modeldiff.changes.kernels.object_code import kernels
 from modeldiff.changes.statistics.histogram import bucket_of, empty_histogram
 from modeldiff.changes.statistics.statistics import Quantiles, statistics_of
+from modeldiff.processes.late_dataclass import dataclass
 
 _KEPT_LIMIT = 1 << 23
 """How many ``r`` in a bracket are kept: 32 MiB."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,9 @@ from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.change import Statistics
 from modeldiff.changes.dtype_pairs import DtypePair
-from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
+
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
 
 class Worker(Protocol):

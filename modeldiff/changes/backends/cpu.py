@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,10 @@ from modeldiff.changes.kernels.bins import (
 )
 from modeldiff.changes.kernels.object_code import kernels
 from modeldiff.changes.statistics.many_statistics import statistics_of_many
-from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
+from modeldiff.processes.late_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
 CHUNK_BYTES = 2 << 20
 """Bytes of the wider side that are read and measured at once."""

@@ -8,12 +8,11 @@ second pass, and nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from modeldiff.changes.kernels.bins import KEYS32, LEAF
+from modeldiff.processes.late_dataclass import dataclass
 
 CLUSTER = 512
 """Neighbouring elements that are sampled together."""

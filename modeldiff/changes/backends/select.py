@@ -5,7 +5,6 @@ from __future__ import annotations
 from modeldiff.changes.backends.backend import Backend
 from modeldiff.changes.backends.cpu import CpuBackend
 from modeldiff.changes.backends.devices import resolve_device
-from modeldiff.changes.backends.several import SeveralBackend
 
 
 def backend_for(device: str, threads: int | None = None) -> Backend:
@@ -13,7 +12,11 @@ def backend_for(device: str, threads: int | None = None) -> Backend:
     CPU, one of so many ``threads``, by default one for each core."""
     names = resolve_device(device).split("+")
     backends = [_backend_of(name, threads) for name in names]
-    return backends[0] if len(backends) == 1 else SeveralBackend(tuple(backends))
+    if len(backends) == 1:
+        return backends[0]
+    from modeldiff.changes.backends.several import SeveralBackend
+
+    return SeveralBackend(tuple(backends))
 
 
 def _backend_of(name: str, threads: int | None) -> Backend:

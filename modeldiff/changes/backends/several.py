@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import zip_longest
 
 from modeldiff.changes.backends.backend import Backend, Worker
 from modeldiff.changes.dtype_pairs import DtypePair
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,6 +47,7 @@ from modeldiff.changes.kernels.bins import (
 from modeldiff.checkpoints import StoredType
 from modeldiff.checkpoints.recipes.small_floats import table8
 from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
+from modeldiff.processes.late_dataclass import dataclass
 
 DEVICE_CHUNK_BYTES = 32 << 20
 """Bytes of the wider side that are read, copied and measured at once."""

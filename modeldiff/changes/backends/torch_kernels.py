@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -22,6 +21,7 @@ from modeldiff.changes.kernels.bins import (
     LOWEST_KEY,
     RUN,
 )
+from modeldiff.processes.late_dataclass import dataclass
 
 _SPREAD = 1024
 """Counters that share the elements which the histogram does not count: adding to one number from

@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from modeldiff._version import __version__
@@ -30,6 +30,7 @@ from modeldiff.changes.engine.work_units import Task, beside_each_other, sort_ou
 from modeldiff.changes.measurer import TargetPairs
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import ClusterError, InvalidOption, ModeldiffError
+from modeldiff.processes.late_dataclass import dataclass
 
 _ON_CARDS = ("cuda", "xpu")
 _THREADS = 2

@@ -12,11 +12,11 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 from modeldiff.checkpoints import Checkpoint, Reference, TensorInfo, open_checkpoint
 from modeldiff.errors import CheckpointChanged
+from modeldiff.processes.late_dataclass import dataclass
 
 _BEGINNING = 64 << 10
 """Bytes of each file's beginning that are compared: in most formats, the header."""

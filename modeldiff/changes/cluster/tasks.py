@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from modeldiff.changes.change import Pair, Statistics
 from modeldiff.changes.cluster.same_files import SeenCheckpoint, as_seen
 from modeldiff.changes.engine.work_units import Task
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import ModeldiffError
+from modeldiff.processes.late_dataclass import dataclass
 
 TASK_BYTES = 256 << 20
 """Bytes that a task reads, about: some tenths of a second of work, so that little is lost with a

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from modeldiff.changes.drilldown.pair_reader import PairReader, Values
+from modeldiff.processes.late_dataclass import dataclass
 
 _TINY = 2.0**-90
 """Below this a float32 sum of squares may have lost squares to underflow."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +14,7 @@ from modeldiff.changes.drilldown.pair_reader import (
 )
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import InvalidOption
+from modeldiff.processes.late_dataclass import dataclass
 
 MOST_IMAGE_BLOCKS = 512
 """Blocks along a side."""

@@ -8,7 +8,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -22,6 +21,7 @@ from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.checkpoints import Checkpoint, TensorInfo
 from modeldiff.checkpoints.tensor import Fill, TensorUnreadable
 from modeldiff.errors import CheckpointError, InvalidOption
+from modeldiff.processes.late_dataclass import dataclass
 
 BLOCK_ELEMENTS = 1 << 18
 """Elements of a block, but at least a row: what NumPy does to it stays near the processor."""

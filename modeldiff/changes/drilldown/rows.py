@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from modeldiff.checkpoints import Checkpoint
 from modeldiff.checkpoints.selected_rows import SelectedRows, select_rows
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import InvalidOption
+from modeldiff.processes.late_dataclass import dataclass
 
 FAINT = 0.1
 """A row whose values are, root mean square, below this share of the typical row's is faint."""

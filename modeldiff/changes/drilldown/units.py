@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -27,6 +26,7 @@ from modeldiff.changes.drilldown.pair_reader import (
 from modeldiff.changes.statistics.statistics import merge_statistics
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.errors import InvalidOption
+from modeldiff.processes.late_dataclass import dataclass
 
 UnitKind = Literal["query head", "KV head", "neuron block", "expert"]
 

@@ -1,18 +1,20 @@
-"""Tensors that a recipe makes of stored bytes, decoded range by range."""
+"""Tensors that a recipe makes of stored bytes, decoded range by range. The recipes themselves are
+imported by who has one: most tensors are stored as they are."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from modeldiff.checkpoints import STORED_TYPES, TensorInfo
-from modeldiff.checkpoints.recipes.column_codes import ColumnCodes
-from modeldiff.checkpoints.recipes.element_slice import ElementSlice
-from modeldiff.checkpoints.recipes.stored_codes import CodeKind, CodeReader, StoredCodes
 from modeldiff.checkpoints.tensor import Decoder, Fill, RunDecoder
+
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
 AT_ONCE = 1 << 18
 """Elements that are decoded at once: of at most eight bytes, so that what a decoder reads and
@@ -66,6 +68,8 @@ class Decoders:
         first: int,
         buffer: npt.NDArray[np.uint8],
     ) -> None:
+        from modeldiff.checkpoints.recipes.column_codes import ColumnCodes
+
         width = STORED_TYPES[tensor.values].bits // 8
         last = first + buffer.size // width
         end = min(last + -last % grain, tensor.elements)
@@ -93,6 +97,9 @@ class Decoders:
         """Fill the begin of the buffer with the codes of values ``first`` to ``last``; of a slice
         with those of the whole. None, and nothing read, where they are none of these ``kinds``, do
         not begin and end on whole grains, or find no room. Raises what reading raises."""
+        from modeldiff.checkpoints.recipes.element_slice import ElementSlice
+        from modeldiff.checkpoints.recipes.stored_codes import CodeReader
+
         recipe = tensor.recipe
         if isinstance(recipe, ElementSlice) and not recipe.strides:
             whole, begun = recipe.tensor, recipe.first

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +16,10 @@ from modeldiff.changes.engine.boxes import fill_from_boxes
 from modeldiff.changes.engine.decoding import Decoders
 from modeldiff.changes.engine.strided_read import gather
 from modeldiff.checkpoints import STORED_TYPES, ByteReader, Checkpoint, FetchProgress, TensorInfo
-from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 from modeldiff.checkpoints.tensor import Piece, TensorUnreadable
+
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
 
 _BEHIND = 8 << 20
 """How much of what lies before the bytes just read is given up: more than was read at once, since
@@ -101,9 +105,19 @@ class OpenFiles:
     ) -> None:
         """Fill the buffer with as many equal runs of the tensor's values, each from an element on.
         Raises as ``fill`` does."""
-        self._expect(tensor, firsts, buffer.size // len(firsts))
+        size = buffer.size // len(firsts)
+        self._expect(tensor, firsts, size)
         if tensor.recipe is not None:
             self._decoders.fill_runs(tensor, firsts, buffer)
+            return
+        piece = tensor.only_piece
+        if piece is not None and not piece.strides:
+            bits = STORED_TYPES[piece.dtype].bits
+            reader, view = self._readers[piece.file], buffer.data
+            with _naming(piece):
+                for number, first in enumerate(firsts):
+                    part = view[number * size : (number + 1) * size]
+                    reader.readinto(part, piece.offset + first * bits // 8)
             return
         for first, run in zip(firsts, buffer.reshape(len(firsts), -1), strict=True):
             self._fill(tensor, first, run)
@@ -177,11 +191,8 @@ class OpenFiles:
             self._read_bytes(piece, buffer.data, first * bits // 8)
 
     def _read_bytes(self, piece: Piece, view: memoryview, start: int) -> None:
-        try:
+        with _naming(piece):
             self._readers[piece.file].readinto(view, piece.offset + start)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise TensorUnreadable(f"{piece.file} cannot be read here: {reason}") from error
 
     def _forget_behind(self, tensor: TensorInfo, first: int) -> None:
         """Gives up what lies before an element. Elements that lie apart lie between others, which
@@ -193,6 +204,16 @@ class OpenFiles:
         begin = max(end - _BEHIND, 0)
         if end > begin:
             self._readers[piece.file].forget(begin, end - begin)
+
+
+@contextmanager
+def _naming(piece: Piece) -> Iterator[None]:
+    """Turn the system's errors while this piece is read into ``TensorUnreadable``."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise TensorUnreadable(f"{piece.file} cannot be read here: {reason}") from error
 
 
 def _runs(tensors: Iterable[TensorInfo]) -> Iterator[tuple[TensorInfo, int]]:

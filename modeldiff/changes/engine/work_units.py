@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import groupby
 from operator import attrgetter
 
@@ -14,6 +14,7 @@ from modeldiff.changes.backends.backend import Backend
 from modeldiff.changes.change import Change, Pair
 from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair
 from modeldiff.checkpoints import TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 COARSEST_GRAIN = 256
 """What the grain of every recipe divides, and itself a divisor of a chunk."""

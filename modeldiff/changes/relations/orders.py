@@ -57,7 +57,9 @@ def find_order(
     """
     origins = _nearest(base, target, at)
     known = origins != _UNKNOWN
-    if known.sum() < _LEAST_MATCHED * len(at) or len(np.unique(origins[known])) < known.sum():
+    if known.sum() < _LEAST_MATCHED * len(at) or _is_in_place(at[known], origins[known]):
+        return None
+    if len(np.unique(origins[known])) < known.sum():
         return None
     order = Order(at[known], origins[known], length, len(at), 0.0)
     return check_order(order, base[origins[known]], target[known], base[at[known]])
@@ -71,12 +73,17 @@ def check_order(
     ``base`` are base's rows ``order.origins``, ``target`` and ``in_place`` both sides' rows
     ``order.at``; each [rows, run].
     """
-    if np.count_nonzero(order.at != order.origins) < max(_LEAST_MOVED * len(order.at), 2):
+    if _is_in_place(order.at, order.origins):
         return None
     rest = distance(base, target)
     if not rest <= _BETTER * min(1.0, distance(in_place, target)):
         return None
     return order._replace(rest=rest)
+
+
+def _is_in_place(at: RowIndices, origins: RowIndices) -> bool:
+    """Whether so few rows moved that it is no other order."""
+    return int(np.count_nonzero(at != origins)) < max(_LEAST_MOVED * len(at), 2)
 
 
 def pattern_of(order: Order) -> tuple[OrderPattern, int]:

@@ -22,6 +22,13 @@ _FEW, _SMALL = 256, 64 << 20
 """So many suspects of so many bytes of both sides are all looked at."""
 
 
+def may_be_related(change: Change) -> bool:
+    """Whether anything is to be found out about a row: it is a suspect, or a recipe makes one of
+    its sides, which may be an adapter's."""
+    sides = change.pair.base, change.pair.target
+    return any(side is not None and side.recipe is not None for side in sides) or is_suspect(change)
+
+
 def is_suspect(change: Change) -> bool:
     """Whether a matrix moved so far that it may be another one's, or without flipping signs."""
     sums = _finite_sums(change)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +16,7 @@ from modeldiff.checkpoints.formats.config_json import (
 from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, FileHead, FileStat, Source
 from modeldiff.errors import CheckpointError
+from modeldiff.processes.late_dataclass import dataclass
 
 _OWN = "adapter:"
 """What stands before the adapter's files of weights: both may be called the same."""

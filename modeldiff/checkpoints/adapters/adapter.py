@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modeldiff.checkpoints.references import Reference
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

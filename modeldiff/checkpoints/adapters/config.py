@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modeldiff.checkpoints.formats.adapters import ADAPTER_CONFIG, MERGE_IT, adapter_json
 from modeldiff.checkpoints.source import Source
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 _MOST_TOKENS, _MOST_NAMES = 1_000_000, 1_000

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from modeldiff.checkpoints.formats.adapters import MERGE_IT
 from modeldiff.errors import UnsupportedFormat
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 _LITERAL = re.compile(r"(?:[\w/-]|\\?\.)+", re.ASCII)

@@ -7,12 +7,12 @@ mostly keep each expert's matrices apart. An expert's share of the factors is a 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from modeldiff.checkpoints.adapters.base_names import BaseNames
 from modeldiff.checkpoints.recipes.adapted.low_rank import Factor
 from modeldiff.checkpoints.recipes.element_slice import slice_elements
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "down_proj": ("down_proj",),

@@ -8,7 +8,8 @@ a folder or file. A tag is one of several sets of weights there.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from modeldiff.processes.late_dataclass import dataclass
 
 # The Hub's own rule for names: letters, digits, "-", "_" and ".", no punctuation at either end.
 _NAME = r"\w(?:[\w.-]{0,94}\w)?"

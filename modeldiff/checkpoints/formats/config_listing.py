@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.errors import DamagedCheckpoint
 from modeldiff.files.cache_folder import cache_folder
 from modeldiff.files.sealed_file import read_sealed, write_sealed
+from modeldiff.processes.late_dataclass import dataclass
 
 _LISTING_VERSION = 3
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from modeldiff.checkpoints.formats.weight_files import Index
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

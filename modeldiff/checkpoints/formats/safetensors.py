@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.formats.unsupported import refuse_foreign
 from modeldiff.checkpoints.tensor import Piece, TensorInfo
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 MAX_HEADER_BYTES = 100_000_000

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from modeldiff.checkpoints.fingerprints import sha256
@@ -25,6 +24,7 @@ from modeldiff.checkpoints.formats.weight_files import (
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.errors import CheckpointChanged, CheckpointError, placing_errors
 from modeldiff.processes.collector import collector_at_rest
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 _AT_ONCE = 8
@@ -102,6 +102,10 @@ def _moments(source: Source, files: Sequence[str]) -> list[str]:
 def _read_all(
     source: Source, files: Sequence[str], budget: OpeningBudget
 ) -> list[tuple[Header, FileHead]]:
+    if len(files) == 1:
+        return [_read_header(source, files[0], budget)]
+    from concurrent.futures import ThreadPoolExecutor
+
     pool = ThreadPoolExecutor(min(_AT_ONCE, len(files)))
     try:
         return list(pool.map(lambda file: _read_header(source, file, budget), files))

@@ -7,9 +7,9 @@ without Git LFS leaves pointers, a download without a token leaves what the serv
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from modeldiff.errors import CheckpointError, DamagedCheckpoint, NoWeights
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 LOOKED_AT = 512

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NoReturn
 
 from modeldiff.checkpoints.formats.stand_ins import refuse_stand_in
@@ -18,6 +18,7 @@ from modeldiff.errors import (
     UnsupportedFormat,
     placing_errors,
 )
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import listed, quoted
 
 MAX_INDEX_BYTES = 25_000_000

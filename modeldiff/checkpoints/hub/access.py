@@ -4,13 +4,14 @@ much may be downloaded."""
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal, NoReturn
 
 from huggingface_hub import constants
 
 from modeldiff.errors import AccessDenied, CheckpointError
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.startup import is_server
 from modeldiff.settings.table import HUB, MOST_DOWNLOAD
 from modeldiff.text.formatting import format_bytes

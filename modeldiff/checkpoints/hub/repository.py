@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +38,7 @@ from modeldiff.errors import (
     DamagedCheckpoint,
     HubUnreachable,
 )
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 TIMEOUT_SECONDS = 10.0

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from modeldiff.checkpoints.addresses.hub_names import HubName, hub_name
@@ -18,6 +17,7 @@ from modeldiff.checkpoints.hub.errors import translating_hub_errors
 from modeldiff.checkpoints.hub.listings import read_listing
 from modeldiff.checkpoints.hub.visibility import hub_endpoint
 from modeldiff.errors import HubUnreachable
+from modeldiff.processes.late_dataclass import dataclass
 
 MOST_REVISIONS = 20_000
 _MOST_BYTES = 8 << 20

@@ -28,7 +28,9 @@ class LocalReader:
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
-        descriptor = self._opened()
+        descriptor = self._descriptor
+        if descriptor is None:
+            descriptor = self._opened()
         while buffer:
             count = os.preadv(descriptor, [buffer], offset)
             if count == 0:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modeldiff.checkpoints.recipes.scaled_codes import Rounding
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 Peek = Callable[[TensorInfo, int], bytes]
 """The first so many bytes of a tensor, read while opening. Raises ``CheckpointError`` and what

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 Adjustment = Literal["minus one", "logarithm of the negative"]
 """``minus one``: the norm's scale 1 + w was stored for w. ``logarithm of the negative``: -exp(x)

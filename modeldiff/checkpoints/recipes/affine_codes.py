@@ -3,8 +3,6 @@ quanto's."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from modeldiff.checkpoints.recipes.code_kernels import (
@@ -17,6 +15,7 @@ from modeldiff.checkpoints.recipes.code_kernels import (
 )
 from modeldiff.checkpoints.recipes.groups import GroupNumbers, StoredNumbers
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -27,6 +26,7 @@ from modeldiff.checkpoints.recipes.groups import read_all, read_raw, unpacked_wo
 from modeldiff.checkpoints.recipes.kernels.stages import AWQ_ORDER, INPUTS_A_TURN, OUTPUTS_A_STRIP
 from modeldiff.checkpoints.recipes.scaled_codes import Grid, Rounding, read_order
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 PANEL = 32 << 20
 """Bytes of codes in a panel, at most, but for the widest of matrices."""

@@ -3,11 +3,11 @@ matrix."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.tensor import Fill, Strides, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

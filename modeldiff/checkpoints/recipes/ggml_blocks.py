@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from modeldiff.checkpoints.recipes.small_floats import E2M1
 from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes, no_numbers
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
 from modeldiff.native.library import KernelLibrary
+from modeldiff.processes.late_dataclass import dataclass
 
 Octets = npt.NDArray[np.uint8]
 Decode = Callable[[Octets, npt.NDArray[np.float32]], None]

@@ -6,9 +6,9 @@ The table is that of llama.cpp's ``ggml-common.h`` and of gguf-py's ``constants.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from modeldiff.checkpoints.dtypes import STORED_TYPES
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol
 
@@ -15,6 +14,7 @@ from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.recipes.code_kernels import Float32s
 from modeldiff.checkpoints.recipes.small_floats import as_float32
 from modeldiff.checkpoints.tensor import Fill, TensorInfo, TensorUnreadable
+from modeldiff.processes.late_dataclass import dataclass
 
 GroupNumbers = Callable[[int, int], Float32s]
 """The numbers of groups ``first`` to ``last``, in float32."""

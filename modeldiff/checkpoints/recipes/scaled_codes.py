@@ -7,7 +7,6 @@ from: each is an argument.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -34,6 +33,7 @@ from modeldiff.checkpoints.recipes.stored_codes import (
     bytes_beside,
 )
 from modeldiff.checkpoints.tensor import Fill, TensorInfo, TensorUnreadable
+from modeldiff.processes.late_dataclass import dataclass
 
 Rounding = Literal["F32", "F16", "BF16"]
 """The type that values are rounded to, once; F32 for as they are."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from modeldiff.checkpoints.recipes.code_kernels import CodeBytes, Float32s
 from modeldiff.checkpoints.tensor import Decoder
+from modeldiff.processes.late_dataclass import dataclass
 
 CodeKind = Literal[
     "Q8_0", "Q4_K", "Q6_K", "MXFP4", "8 bits", "4 bits", "4 bits, high first", "2 bits"

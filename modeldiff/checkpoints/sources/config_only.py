@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Self
 
@@ -13,6 +12,7 @@ from modeldiff.checkpoints.formats.config_json import CONFIG_NAME
 from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import ByteReader, FetchProgress, FileHead, FileStat
 from modeldiff.errors import CheckpointError, NoWeights
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Self
 
@@ -31,6 +31,7 @@ from modeldiff.errors import (
     HubUnreachable,
     placing_errors,
 )
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.startup import is_server
 from modeldiff.text.quoting import did_you_mean, quoted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +30,7 @@ from modeldiff.checkpoints.local.surroundings import (
 from modeldiff.checkpoints.references import Reference
 from modeldiff.checkpoints.source import FetchProgress, FileHead, FileStat
 from modeldiff.errors import CheckpointChanged, CheckpointError, DamagedCheckpoint, NoWeights
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import listed
 
 

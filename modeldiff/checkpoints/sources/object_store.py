@@ -4,7 +4,7 @@ and no byte lands on the disk."""
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
@@ -27,6 +27,7 @@ from modeldiff.errors import (
     DamagedCheckpoint,
     NoWeights,
 )
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from modeldiff.errors import AccessDenied
 from modeldiff.extras import require
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.aws_profiles import aws_profile
 from modeldiff.text.quoting import quoted
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 import re
 import time
-from dataclasses import dataclass
+
+from modeldiff.processes.late_dataclass import dataclass
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from modeldiff.checkpoints.config_only.catalog import catalog_names
 from modeldiff.checkpoints.references import demo_names
-from modeldiff.cli.arguments import LISTS
+from modeldiff.cli.each_command import LISTS
 from modeldiff.cli.schemas.published import DOCUMENTS
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.gallery.collection import GALLERY, gallery_names
 
 _LONGEST_LINE = 72

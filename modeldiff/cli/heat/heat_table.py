@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -18,6 +17,7 @@ from modeldiff.drawings.heatmap.cells import MOST_COLUMNS
 from modeldiff.drawings.style.metrics import METRICS, Metric
 from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
 from modeldiff.findings.evidence import kind_of
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted, format_number
 
 _PAGE = 120

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from modeldiff.drawings.style.palette import DARK, LIGHT
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ much. Passing all of that, it has written a text.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.companions.chat.conversations import CONVERSATIONS, Conversation
@@ -17,6 +16,7 @@ from modeldiff.companions.sandbox.child import run_limited
 from modeldiff.companions.text_diff import DiffLine, diff_lines
 from modeldiff.extras import install_hint, is_installed
 from modeldiff.processes.child import Limits
+from modeldiff.processes.late_dataclass import dataclass
 
 _LIMITS = Limits(cpu_seconds=2, memory=1_000_000_000, seconds=30)
 _MOST_CHARACTERS = 20_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modeldiff.checkpoints import Checkpoint
@@ -11,6 +11,7 @@ from modeldiff.checkpoints.formats.gguf.vocabulary import read_chat_templates
 from modeldiff.checkpoints.tokenizer import GGUF
 from modeldiff.companions.files import read_object, read_text
 from modeldiff.errors import CheckpointError
+from modeldiff.processes.late_dataclass import dataclass
 
 DEFAULT_TEMPLATE = "default"
 WITH_TOOLS = "tool_use"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from modeldiff.processes.child import Limits, run_script
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import spelt_out
 
 _WORKER = Path(__file__).with_name("worker.py")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.checkpoints import Checkpoint
@@ -13,6 +12,7 @@ from modeldiff.companions.tokenizer.tokenizer import Tokenizer
 from modeldiff.errors import CheckpointError
 from modeldiff.extras import install_hint, is_installed
 from modeldiff.processes.child import Limits
+from modeldiff.processes.late_dataclass import dataclass
 
 LONGEST_TEXT = 5_000
 """Characters of a text that are cut into tokens."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+
+from modeldiff.processes.late_dataclass import dataclass
 
 _STAGES = ("normalizer", "pre_tokenizer", "post_processor", "decoder")
 _OPTIONS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Any
 
@@ -22,6 +22,7 @@ from modeldiff.companions.tokenizer.vocabulary import (
     compare_vocabularies,
 )
 from modeldiff.errors import CheckpointError, CheckpointNotFound
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.wanted import require_wanted
 
 TOKENIZER_CONFIG = "tokenizer_config.json"

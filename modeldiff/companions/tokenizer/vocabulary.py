@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import NamedTuple
 
 from modeldiff.checkpoints import Tokens
+from modeldiff.processes.late_dataclass import dataclass
 
 
 class TokenChange(NamedTuple):

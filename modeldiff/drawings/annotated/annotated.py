@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Architecture
 from modeldiff.changes import ChangeTable
@@ -36,6 +35,7 @@ from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.svg import rectangle, text_tag
 from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.magnitudes import short_count
 
 LEAST_TEXT = TEXT

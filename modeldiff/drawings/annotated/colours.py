@@ -7,10 +7,10 @@ protanopia and tritanopia. They are named in words, too, and their parameters nu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from modeldiff.drawings.style.palette import DARK, LIGHT, Palette
+from modeldiff.processes.late_dataclass import dataclass
 
 Group = Literal["embedding", "norm", "attention", "mlp", "position"]
 GROUPS: tuple[Group, ...] = get_args(Group)

@@ -7,12 +7,13 @@ right, with the stream below everything; or, on a narrow page, downward with the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from modeldiff.drawings.annotated.panel import Panel, arrange_panel, stretched
 from modeldiff.drawings.annotated.sections import FrameTiles, Section, SublayerTiles, TileRows
 from modeldiff.drawings.annotated.tiles import TEXT, Tile
 from modeldiff.drawings.style.fonts import REGULAR
+from modeldiff.processes.late_dataclass import dataclass
 
 TITLE = 26.0
 """Room for a panel's title."""

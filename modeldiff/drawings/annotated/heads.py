@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture
+from modeldiff.processes.late_dataclass import dataclass
 
 MOST_DRAWN = 64
 """Above so many query heads, only their groups are drawn."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from modeldiff.drawings.annotated.tiles import Tile
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.diagram.layout.block import Block, Point, Polyline
 from modeldiff.drawings.diagram.layout.edge_routing import arrange
+from modeldiff.processes.late_dataclass import dataclass
 
 COLUMN_GAP = 13.0
 _APART, _FROM_LINE = 10.0, 9.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Architecture, Node
 from modeldiff.drawings.annotated.colours import Group
@@ -14,6 +13,7 @@ from modeldiff.drawings.annotated.tiles import BADGE, TEXT, group_of, short_labe
 from modeldiff.drawings.diagram.layout.layout import drawn_kinds
 from modeldiff.drawings.style.fonts import REGULAR, SEMIBOLD
 from modeldiff.drawings.style.svg import escape, text_tag
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_share, grouped_digits
 from modeldiff.text.magnitudes import short_count
 

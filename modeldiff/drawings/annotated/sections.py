@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import Architecture, LayerKind, Node, Sublayer
 from modeldiff.drawings.annotated.colours import Group
 from modeldiff.drawings.annotated.tiles import Tile, TileMaker
 from modeldiff.drawings.diagram.box_values import BoxValues
 from modeldiff.drawings.diagram.layout.layout import drawn_kinds, node_depths, tower_ends
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_layers
 
 TileRows = tuple[tuple[Tile, ...], ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture, Node
@@ -13,6 +13,7 @@ from modeldiff.drawings.annotated.heads import HEAD_HEIGHT, Heads, heads_of
 from modeldiff.drawings.diagram.box_values import BoxValue
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.style.fonts import REGULAR, SEMIBOLD
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import grouped_digits
 
 TEXT = 14.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from modeldiff.changes.change import Histogram, Statistics
 from modeldiff.changes.statistics.histogram import bucket_edges, histogram_total
 from modeldiff.drawings.charts.chart_width import fitted
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_pct, format_small
 
 if TYPE_CHECKING:

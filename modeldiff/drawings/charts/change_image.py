@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from modeldiff.changes import ChangeImage
 from modeldiff.drawings.style.palette import Palette
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_pct
 
 NOTHING, LEAST, MOST = 0, 1, 255

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modeldiff.architectures.config.parameter_counts import PARTS
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_count, format_share
 
 if TYPE_CHECKING:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from modeldiff.architectures.architecture import FactPair
 from modeldiff.architectures.facts.diagram_anchors import differing_nodes, is_of_size
 from modeldiff.drawings.diagram.boxes import Card
+from modeldiff.processes.late_dataclass import dataclass
 
 Mark = Literal["only", "built", "number"]
 """A node that only one model has, one that is built otherwise, one of other numbers."""

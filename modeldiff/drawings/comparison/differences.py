@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from modeldiff.architectures.architecture import FactPair
 from modeldiff.architectures.facts.diagram_anchors import INPUT, LAYERS, in_brief, written_at
@@ -18,6 +17,7 @@ from modeldiff.drawings.comparison.difference_marks import (
 )
 from modeldiff.drawings.comparison.row_alignment import Slot
 from modeldiff.drawings.diagram.boxes import Card
+from modeldiff.processes.late_dataclass import dataclass
 
 _SIDES = ("base", "target")
 

@@ -4,7 +4,6 @@ at its left, over what was new in words. For a paper, a slide and the page."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.architectures.facts.lineage import LineageStep
 from modeldiff.architectures.facts.lineage_words import step_words
@@ -14,6 +13,7 @@ from modeldiff.drawings.style.fonts import HEADING, REGULAR, SEMIBOLD, Font
 from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.svg import escape, rectangle, text_tag
 from modeldiff.errors import InvalidOption
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.magnitudes import short_count
 
 EVOLUTION_TEXT = 14.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.drawings.comparison.lineage import Chip, LineKind, StackLine
 from modeldiff.drawings.style.fonts import REGULAR, SEMIBOLD
 from modeldiff.drawings.style.svg import escape, rectangle, text_tag
+from modeldiff.processes.late_dataclass import dataclass
 
 _BOX, _GAP = 1.85, 0.33
 _LEFT, _RIGHT = 1.1, 0.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from typing import Literal
 
@@ -22,6 +22,7 @@ from modeldiff.drawings.comparison.row_alignment import row_likeness
 from modeldiff.drawings.comparison.sequence_alignment import align
 from modeldiff.drawings.comparison.side_by_side import brief_cards
 from modeldiff.drawings.diagram.boxes import Card
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import grouped_digits
 
 _HEADS = re.compile(r"[\d,]+ (?:KV )?heads?")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.drawings.comparison.differences import DifferenceNote
 from modeldiff.drawings.style.text_metrics import shorten, text_width
+from modeldiff.processes.late_dataclass import dataclass
 
 GUTTER = 196.0
 """Width of the room between the two drawings."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 
 from modeldiff.architectures.architecture import Architecture
@@ -13,6 +12,7 @@ from modeldiff.architectures.config.rope_turns import tokens_a_turn
 from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.text_metrics import shorten, text_width
 from modeldiff.model import Model
+from modeldiff.processes.late_dataclass import dataclass
 
 WIDTH, HEIGHT = 380.0, 236.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 8.0, 14.0, 30.0

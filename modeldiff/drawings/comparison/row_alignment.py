@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from modeldiff.architectures.components import (
@@ -14,6 +14,7 @@ from modeldiff.architectures.components import (
 )
 from modeldiff.drawings.comparison.sequence_alignment import align
 from modeldiff.drawings.diagram.layout.elements import Box, Frame, Layout
+from modeldiff.processes.late_dataclass import dataclass
 
 Span = tuple[float, float]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Node
 from modeldiff.changes import ChangeTable
@@ -19,6 +19,7 @@ from modeldiff.drawings.diagram.boxes import Card, make_card
 from modeldiff.drawings.diagram.layout.elements import Frame, FrameLevel, Layout
 from modeldiff.drawings.diagram.layout.layout import CardMaker, Layers, drawn_kinds, lay_out
 from modeldiff.drawings.style.metrics import METRICS
+from modeldiff.processes.late_dataclass import dataclass
 
 HEAD = 56.0
 """Room for the models' names over the drawing."""

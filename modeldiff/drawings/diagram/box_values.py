@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
@@ -15,6 +14,7 @@ from modeldiff.changes import Change, ChangeTable, Statistics
 from modeldiff.changes.statistics.merge_cache import merged
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.findings.status_words import NOT_MEASURED, STATUS_WORDS
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_shape
 
 NOT_FINITE_WORDS = "NaN or infinite values"

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.architectures.architecture import Node
 from modeldiff.drawings.diagram.box_values import BoxValue
 from modeldiff.drawings.style.svg import DETAIL_GAP
 from modeldiff.drawings.style.text_metrics import shorten, text_width
+from modeldiff.processes.late_dataclass import dataclass
 
 LABEL, SHAPE, DETAIL = 14.0, 13.0, 13.0
 _PAD = 11.0

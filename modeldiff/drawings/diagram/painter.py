@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.diagram.layout.canvas_columns import MARGIN, PANEL_X
@@ -12,6 +11,7 @@ from modeldiff.drawings.diagram.svg_parts import ARROWS, line_tag, style_sheet, 
 from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.svg import escape, rectangle, text_tag
 from modeldiff.drawings.style.text_metrics import shorten, text_width
+from modeldiff.processes.late_dataclass import dataclass
 
 _MARGIN = 14.0
 # Of the marks that stand for layers beside a frame's title.

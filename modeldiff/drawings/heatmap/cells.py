@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, Self
 
@@ -18,6 +17,7 @@ from modeldiff.architectures.config.parameter_counts import part_of
 from modeldiff.architectures.place import LayerNumbers
 from modeldiff.changes import Change, ChangeTable, Pair, Statistics
 from modeldiff.changes.statistics.merge_cache import merged
+from modeldiff.processes.late_dataclass import dataclass
 
 MOST_CELLS = 8_000
 """Cells that a picture may have: more could not be told apart."""

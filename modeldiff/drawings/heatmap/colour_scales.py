@@ -9,7 +9,6 @@ too many for that, and their one ramp says that it is relative.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.drawings.heatmap.marks import SAME, label
@@ -17,6 +16,7 @@ from modeldiff.drawings.heatmap.options import HeatmapOptions, Sharing
 from modeldiff.drawings.heatmap.readings import Reading, in_picture
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
+from modeldiff.processes.late_dataclass import dataclass
 
 Ramp = Literal["heat", "second"]
 MATRIX_SCALE = "matrices"

@@ -4,13 +4,13 @@ its components, and the tensors outside the layers."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from modeldiff.architectures.place import LayerNumbers
 from modeldiff.drawings.heatmap.colour_scales import MATRIX_SCALE
 from modeldiff.drawings.heatmap.names import short_names
 from modeldiff.drawings.heatmap.readings import Reading
 from modeldiff.drawings.style.metrics import Metric
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_layers
 
 _Key = tuple[str, int | None]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.changes.change import Status
 from modeldiff.findings.status_words import NOT_MEASURED, STATUS_WORDS
+from modeldiff.processes.late_dataclass import dataclass
 
 Ground = Literal["colour", "panel", "dashed", "paper"]
 """What a marked cell is painted with: its value's colour, the grey of what is the same, paper in a

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from modeldiff.processes.late_dataclass import dataclass
 
 Sharing = Literal["kind", "one", "group", "component"]
 """Which cells share a scale: matrices, and apart from them norms and biases; all; attention, MLP,

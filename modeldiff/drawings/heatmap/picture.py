@@ -4,7 +4,6 @@ of any size."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from modeldiff.drawings.heatmap.cells import GatheredCell, GatheredCells
@@ -14,6 +13,7 @@ from modeldiff.drawings.heatmap.lines import Lines, arrange_lines
 from modeldiff.drawings.heatmap.options import HeatmapOptions
 from modeldiff.drawings.heatmap.readings import Reading, heatmap_alt, in_picture, read_cells
 from modeldiff.drawings.style.metrics import Metric
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted
 
 _DEFAULT = HeatmapOptions()

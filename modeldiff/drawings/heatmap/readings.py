@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.changes import Change, Statistics, Status
 from modeldiff.drawings.heatmap.cells import GatheredCell
@@ -23,6 +22,7 @@ from modeldiff.drawings.heatmap.marks import (
 )
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.findings.status_words import NOT_MEASURED
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_pct
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.drawings.heatmap.cells import GatheredCell
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import MISSING, format_shape
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.drawings.output.conversion import pdf_of, png_of
 from modeldiff.drawings.output.pdf_metadata import with_metadata
@@ -16,6 +15,7 @@ from modeldiff.drawings.output.png import packed, with_text
 from modeldiff.drawings.output.text_sizes import least_text_size
 from modeldiff.drawings.style.svg import allowed, described, escape
 from modeldiff.errors import InvalidOption
+from modeldiff.processes.late_dataclass import dataclass
 
 ONE_COLUMN_MM, TWO_COLUMNS_MM = 85.0, 170.0
 """The widths of a figure in most journals: of one column, and of the page."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.comparison import Comparison
@@ -21,6 +20,7 @@ from modeldiff.drawings.style.fonts import HEADING, REGULAR, SANS, SEMIBOLD, SER
 from modeldiff.drawings.style.metrics import METRICS
 from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.svg import escape, text_tag
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results import Result
 from modeldiff.text.formatting import format_pct
 

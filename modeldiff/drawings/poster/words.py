@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.architectures import FactPair
@@ -12,6 +11,7 @@ from modeldiff.architectures.facts.lineage import telling
 from modeldiff.comparison import Comparison
 from modeldiff.findings.coverage import coverage_of, describe_coverage
 from modeldiff.findings.narrative import narrate
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results import Result
 from modeldiff.text.formatting import format_cosine, format_pct
 

@@ -6,7 +6,7 @@ Experts of one layer are folded into one row, so a model of 45,000 tensors has s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from modeldiff.architectures.architecture import Architecture
@@ -17,6 +17,7 @@ from modeldiff.drawings.heatmap.picture import Heatmap
 from modeldiff.drawings.heatmap.readings import Reading
 from modeldiff.drawings.heatmap.stored import stored_as
 from modeldiff.drawings.style.metrics import METRICS, Metric
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import MISSING
 
 RowRegion = Literal["whole", "column", "layer", "above", "grid", "below"]

@@ -8,12 +8,13 @@ Tables after the OpenType specification: ``head``, ``hhea``, ``hmtx`` and ``cmap
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from modeldiff.processes.late_dataclass import dataclass
 
 FOLDER = Path(__file__).parent / "fonts"
 SANS = "'Source Sans Pro', 'Source Sans 3', Helvetica, Arial, 'Liberation Sans', sans-serif"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from modeldiff.changes.change import Statistics
 from modeldiff.changes.statistics.statistics import cosine_distance
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_number, format_pct, format_small
 
 # Two unrelated matrices of one scale, a and b independent and normal: b/a is Cauchy, so that r =

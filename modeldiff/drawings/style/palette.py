@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from modeldiff.processes.late_dataclass import dataclass
 
 FILE_FONT = "'Source Sans 3', 'Source Sans Pro', Helvetica, Arial, 'Liberation Sans', sans-serif"
 """The fonts of drawings in files: the app's own where it is installed, else what is everywhere."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from modeldiff.changes.change import Statistics
 from modeldiff.drawings.style.metrics import Metric
+from modeldiff.processes.late_dataclass import dataclass
 
 _COARSE = (1.0, 2.0, 3.0, 5.0, 10.0)
 _FINE = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 8.0, 10.0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.architectures import Fact, FactPair
 from modeldiff.architectures.architecture import FactValue
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import spelt_out
 
 PartKey = Literal["tokenizer", "template", "generation", "config", "card"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -26,6 +25,7 @@ from modeldiff.findings.conditions.columns import (
 from modeldiff.findings.conditions.expression import ColumnValues, Condition
 from modeldiff.findings.conditions.patterns import is_selected, place_text
 from modeldiff.findings.evidence import nonfinite_of
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import listed, quoted
 
 GapReason = Literal[

@@ -21,11 +21,12 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, NoReturn
 
 from modeldiff.errors import InvalidOption
 from modeldiff.findings.conditions.patterns import matcher
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import did_you_mean, quoted
 
 ColumnValue = float | str | None

@@ -7,13 +7,13 @@ still and no other recipe fits; it is that of the layers' matrices.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from modeldiff.findings.coverage import Coverage
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, mean_frobenius
 from modeldiff.findings.likeness.recipes import describe_recipe
 from modeldiff.findings.merged_adapters import merged_whole
 from modeldiff.findings.witnesses.witness import Witness
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_cosine, format_pct
 
 

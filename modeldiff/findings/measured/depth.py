@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from statistics import median
@@ -20,6 +19,7 @@ from modeldiff.changes.statistics.merge_cache import merged
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, KindRows, TensorKind
 from modeldiff.findings.quantised.floors import mixed_columns
 from modeldiff.findings.words import MOST_NAMED, columns_words
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted, format_layers, format_pct
 
 _RATIO = 1.25

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from modeldiff.architectures.place import LayerNumbers
 from modeldiff.changes import ChangeTable, merge_statistics
 from modeldiff.changes.layer_chains import DOUBT, Chain
 from modeldiff.findings.evidence import is_equal
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_layers, format_pct
 
 _MOST_RUNS = 4

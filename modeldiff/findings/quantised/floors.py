@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from modeldiff.changes import Change
 from modeldiff.findings.quantised.grids import grid_floor
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.changes import Change
 from modeldiff.findings.quantised.floors import floor_of
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_pct
 
 _AT = 1.15

@@ -7,9 +7,9 @@ times two says nothing of how far training moved it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.architectures import Place
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from modeldiff.architectures import Place
 from modeldiff.changes import Pair
 from modeldiff.changes.change import ReportProgress
 from modeldiff.comparison import Comparison
+from modeldiff.processes.late_dataclass import dataclass
 
 if TYPE_CHECKING:  # imported late elsewhere too: a page without a drill-down does without it
     import pyarrow as pa

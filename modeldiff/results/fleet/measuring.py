@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from modeldiff.changes import Progress
 from modeldiff.changes.engine.tensor_files import physical_memory
@@ -15,6 +15,7 @@ from modeldiff.checkpoints import without_credentials
 from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, ClusterError, ModeldiffError, ResultError
 from modeldiff.model import Model
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.diff import as_asked, run_diff
 from modeldiff.results.fleet.rows import Fleet, FleetFailure, FleetRow, fleet_row
 from modeldiff.results.pair_diff import MissingRows, PairDiff

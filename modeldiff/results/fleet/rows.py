@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from modeldiff.errors import ModeldiffError
 from modeldiff.findings.conditions.columns import whole_values
@@ -12,6 +12,7 @@ from modeldiff.findings.conditions.expression import ColumnKind, Condition
 from modeldiff.findings.narrative import narrate
 from modeldiff.findings.summary import summarize
 from modeldiff.findings.words import place_words
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.result import Result, ResultHeader
 
 

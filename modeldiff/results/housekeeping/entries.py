@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from modeldiff.files.cache_folder import cache_folder
 from modeldiff.files.plain_file import is_linked_by_others
+from modeldiff.processes.late_dataclass import dataclass
 
 _HASH = "[0-9a-f]" * 8 + "*"
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from modeldiff.errors import InvalidOption
 from modeldiff.files.cache_folder import cache_folder
 from modeldiff.files.plain_file import read_plain
 from modeldiff.files.sealed_parquet import UNREADABLE, check_seal
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.shared.objects import SharedObject, SharedObjects, shared_objects
 from modeldiff.results.shared.sealed_files import DRILL_DOWNS, LARGEST_SEALED, RESULTS, share_sealed
 from modeldiff.results.store.shared_headers import forget_shared_list

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from modeldiff.checkpoints.given_configs import given_fault
@@ -11,6 +10,7 @@ from modeldiff.files.cache_folder import cache_folder
 from modeldiff.files.plain_file import read_plain
 from modeldiff.files.sealed_file import read_sealed
 from modeldiff.files.sealed_parquet import UNREADABLE, check_seal
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.housekeeping.entries import CacheEntry, cache_entries
 from modeldiff.results.store.journal import journal_fault
 from modeldiff.results.store.lock import held_if_free

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modeldiff.changes.layer_chains import LayerMatching
 from modeldiff.comparison import Comparison
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.drilldown_request import DrillDown
 
 JobRequest = tuple[str, str, LayerMatching, DrillDown | None]

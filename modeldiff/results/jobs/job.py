@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.changes.change import Change, PairId, Progress
@@ -12,6 +11,7 @@ from modeldiff.checkpoints.names import names_apart
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ModeldiffError
 from modeldiff.observability.request import current_request
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.drilldowns.registry import drill_down_kind
 from modeldiff.results.jobs.asker import Asker, JobRequest, job_request

@@ -15,7 +15,7 @@ import re
 import stat
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,6 +26,7 @@ from modeldiff.errors import ModeldiffError, ResultError
 from modeldiff.files.atomic import write_atomically, write_if_possible
 from modeldiff.files.cache_folder import cache_folder
 from modeldiff.files.group_folder import make_group_folder
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.drilldown_request import DrillDown
 from modeldiff.results.jobs.asker import Asker, JobRequest
 from modeldiff.results.jobs.job import JobSnapshot, JobState, QueuePlace

@@ -11,7 +11,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from types import TracebackType
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 from modeldiff.checkpoints.addresses.store_names import address_parts
 from modeldiff.checkpoints.stores.client import Retries, open_store
 from modeldiff.errors import AccessDenied, ResultError
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.startup import is_server
 from modeldiff.settings.table import SHARED
 

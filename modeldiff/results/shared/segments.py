@@ -8,8 +8,9 @@ learns that it is not.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.shared.objects import SharedObjects
 
 _MOST_BYTES = 1 << 31

@@ -21,7 +21,7 @@ import logging
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -36,6 +36,7 @@ from modeldiff.changes.engine.work_units import unreadable
 from modeldiff.errors import InvalidOption
 from modeldiff.files.group_folder import permit_group
 from modeldiff.files.plain_file import require_plain
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.store.folder import cannot_write
 
 _log = logging.getLogger(__name__)

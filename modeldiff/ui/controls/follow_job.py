@@ -7,13 +7,13 @@ many tabs ask. Here it is watched and drawn.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import streamlit as st
 
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ModeldiffError
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results import DrillDown, JobSnapshot, job_manager, job_request
 from modeldiff.text.formatting import format_bytes, format_duration, format_rate
 from modeldiff.ui.controls.pulse import keep_pace

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import ceil
 from pathlib import Path
 from time import monotonic
@@ -30,6 +30,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 from streamlit.navigation.page import Page
 
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results import job_manager
 from modeldiff.ui.session.shown_page import page_asked_for, show_page
 from modeldiff.ui.widgets.component_words import last_word

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from modeldiff.checkpoints.selected_rows import RowNumbers
 from modeldiff.comparison import Comparison
 from modeldiff.errors import CheckpointError
 from modeldiff.model import Model
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted, format_pct
 from modeldiff.ui.drilldown.view import DrillDownView
 from modeldiff.ui.widgets.markdown import plain

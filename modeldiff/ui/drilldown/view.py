@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.changes import Pair
 from modeldiff.comparison import Comparison
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

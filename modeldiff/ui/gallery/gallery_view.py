@@ -4,7 +4,6 @@ for which no weights are needed."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +11,7 @@ import streamlit as st
 from modeldiff.drawings import Heatmap, HeatmapSize, Metric, gather_cells, heatmap_svg
 from modeldiff.drawings.heatmap.shared_scale import on_one_scale
 from modeldiff.errors import ResultError
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results import Result
 from modeldiff.results.gallery.collection import (
     GALLERY,

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 import streamlit as st
@@ -23,6 +22,7 @@ from modeldiff.drawings import (
 from modeldiff.drawings.heatmap.cells import GatheredCell
 from modeldiff.drawings.heatmap.options import NARROW, PAGE, PHONE, SCREEN, TALL
 from modeldiff.findings.selection import ChosenCell
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.ui.controls.diff_progress import DiffState
 from modeldiff.ui.heatmap.heatmap_options import Way
 from modeldiff.ui.widgets.clickable_heatmap import PictureCell

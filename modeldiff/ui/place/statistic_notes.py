@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from modeldiff.changes import Statistics
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_cosine, format_count, format_pct, format_small
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from html import escape
 
 from modeldiff.drawings import CSS_PALETTE, Palette
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.ui.widgets.linked_html import LinkedEntry
 
 WIDTH, HEIGHT = 1240.0, 648.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import streamlit as st
 
@@ -12,6 +11,7 @@ from modeldiff.checkpoints import Reference, parse_reference
 from modeldiff.checkpoints.hub.visibility import is_reference_for_everybody
 from modeldiff.checkpoints.names import model_name
 from modeldiff.errors import InvalidReference
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results import asked_by, list_results
 from modeldiff.ui.session.asking import asker
 

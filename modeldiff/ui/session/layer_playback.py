@@ -6,11 +6,12 @@ each change of it is a place in the browser's history, and Back should not lead 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 
 import streamlit as st
 
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.ui.session.url_state import PLAY, View, change_view
 
 SECONDS_A_LAYER = 1.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -16,6 +15,7 @@ import streamlit as st
 from modeldiff.checkpoints.hub.access import HubLogin
 from modeldiff.checkpoints.hub.visibility import hub_endpoint
 from modeldiff.errors import AccessDenied
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.table import LOGIN, LOGIN_HEADER
 from modeldiff.ui.widgets.error_box import show_error
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import streamlit as st
 
@@ -21,6 +20,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.errors import Cancelled, ModeldiffError
 from modeldiff.model import FileStamp, Model, file_stamp
 from modeldiff.observability.events import error_met
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.wanted import wanted_while
 from modeldiff.ui.session.login import hub_login
 from modeldiff.ui.session.presence import session_waits

@@ -6,7 +6,7 @@ pair that somebody chose is one entry of the browser's history.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import get_args
 
 import streamlit as st
@@ -15,6 +15,7 @@ from modeldiff.changes import available_devices
 from modeldiff.changes.layer_chains import LayerMatching
 from modeldiff.checkpoints import without_credentials
 from modeldiff.comparison import Comparison
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.ui.session.known_pairs import PRESETS
 from modeldiff.ui.session.opening import Side, compare_sides, open_side
 from modeldiff.ui.session.url_state import change_view

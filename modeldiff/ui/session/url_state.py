@@ -7,12 +7,12 @@ All of it stands in the URL, so that a link opens what its sender saw, beside th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import streamlit as st
 
 from modeldiff.drawings import METRICS, Metric, metric_named
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.ui.session.shown_page import is_page_left
 
 _PAGE = "view_page"

@@ -3,11 +3,11 @@ next. The step stands in the address, so that Back goes a step back and a link s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import streamlit as st
 
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.ui.session.selected_pair import DEFAULT, pair_choice
 from modeldiff.ui.session.url_state import change_view
 

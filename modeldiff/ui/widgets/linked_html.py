@@ -6,12 +6,13 @@ Streamlit's links in Markdown open a new tab, and its page links are one line of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from html import escape
 from pathlib import Path
 
 import streamlit as st
 
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.ui.widgets.going import GOING_JS
 
 _HERE = Path(__file__).parent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import torch
 from modeldiff.changes.backends.device_memory import host_memory
 from modeldiff.changes.backends.fused.program import Results
 from modeldiff.checkpoints.recipes.stored_codes import StoredCodes
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(eq=False)

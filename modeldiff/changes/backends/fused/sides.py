@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from modeldiff.checkpoints import StoredType
 from modeldiff.checkpoints.recipes.small_floats import table8
 from modeldiff.checkpoints.recipes.stored_codes import StoredCodes
+from modeldiff.processes.late_dataclass import dataclass
 
 _PLAIN: dict[str, torch.dtype] = {
     "BF16": torch.int16,

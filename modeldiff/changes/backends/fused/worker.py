@@ -19,7 +19,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -46,6 +45,7 @@ from modeldiff.changes.change import Statistics
 from modeldiff.changes.dtype_pairs import DtypePair
 from modeldiff.changes.kernels.bins import INFINITE_KEY32, LEAF, LOWEST_KEY, NO_KEY
 from modeldiff.checkpoints.recipes.stored_codes import CodeKind, StoredCodes
+from modeldiff.processes.late_dataclass import dataclass
 
 _log = logging.getLogger(__name__)
 CODE_KINDS: frozenset[CodeKind] = frozenset(

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from modeldiff.changes.drilldown.pair_reader import MatrixPair, PairReader, Values
 from modeldiff.changes.drilldown.spectrum.spectrum import Floats, Matrix, RoundingNoise
+from modeldiff.processes.late_dataclass import dataclass
 
 
 class Totals:

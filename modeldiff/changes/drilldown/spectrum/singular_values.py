@@ -22,7 +22,7 @@ at most 2⁻²⁴ of each element; of weights D is base.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -53,6 +53,7 @@ from modeldiff.changes.drilldown.spectrum.spectrum import Floats, Matrix, Singul
 from modeldiff.checkpoints import Checkpoint
 from modeldiff.checkpoints.recipes.adapted.without_update import without_update
 from modeldiff.errors import InvalidOption
+from modeldiff.processes.late_dataclass import dataclass
 
 _SMALL_SIDE = 1024
 _SMALL_FLOPS = 4e9

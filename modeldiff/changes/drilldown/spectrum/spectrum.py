@@ -20,11 +20,12 @@ only where the update of that rank, rounded, does not have it too (``rank_check`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from modeldiff.processes.late_dataclass import dataclass
 
 _ABOVE_NOISE = 1.15
 """A singular value is signal from here on, in largest singular values of rounding alone."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.checkpoints.formats.gguf.metadata import Metadata, Value
+from modeldiff.processes.late_dataclass import dataclass
 
 _KEYS: Mapping[str, str] = {
     "block_count": "num_hidden_layers",

@@ -6,10 +6,10 @@ From its ``conversion/*.py`` of 2026. What it turns round is undone where the te
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from modeldiff.checkpoints.formats.gguf import names
 from modeldiff.checkpoints.formats.gguf.names import Naming
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modeldiff.checkpoints.formats.budget import OpeningBudget
 from modeldiff.checkpoints.formats.format import Assembly, FileSet
 from modeldiff.checkpoints.formats.gguf.cursor import HeaderCursor
@@ -20,6 +18,7 @@ from modeldiff.checkpoints.formats.stand_ins import LOOKED_AT, refuse_stand_in
 from modeldiff.checkpoints.formats.weight_files import refuse_tag
 from modeldiff.checkpoints.source import Source
 from modeldiff.errors import CheckpointError, placing_errors
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import listed
 
 

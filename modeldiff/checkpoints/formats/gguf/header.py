@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from modeldiff.checkpoints.dtypes import STORED_TYPES
@@ -26,6 +25,7 @@ from modeldiff.checkpoints.formats.gguf.sets import MAGIC
 from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
 from modeldiff.checkpoints.source import FileHead
 from modeldiff.errors import UnsupportedFormat
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 _VERSIONS = (2, 3)

@@ -8,7 +8,6 @@ it makes two matrices of one whose rows are [query, key, values, gates] key head
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from modeldiff.checkpoints.recipes.element_slice import slice_elements
 from modeldiff.checkpoints.recipes.small_floats import as_float32
 from modeldiff.checkpoints.selected_rows import RowNumbers, select_rows
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 _QKV, _Z, _WHOLE = "linear_attn.in_proj_qkv.", "linear_attn.in_proj_z.", "linear_attn.in_proj_qkvz."
 _PARTS = ("attn_qkv", "ssm_conv1d")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from modeldiff.processes.late_dataclass import dataclass
 
 _QKV = {f"attn_{part}": f"self_attn.{part}_proj" for part in "qkv"}
 _QK_NORMS = {f"attn_{part}_norm": f"self_attn.{part}_norm" for part in "qk"}

@@ -8,7 +8,6 @@ Transformers' matrix has for each head the rows of its key and then those of its
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.checkpoints.recipes.small_floats import as_float32
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 _KEYS, _VALUES, _WHOLE = "self_attn.k_b_proj", "self_attn.v_b_proj", "self_attn.kv_b_proj"
 _Values = npt.NDArray[Any]

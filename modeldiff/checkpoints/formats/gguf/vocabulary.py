@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modeldiff.checkpoints.formats.budget import OpeningBudget
@@ -16,6 +16,7 @@ from modeldiff.checkpoints.formats.gguf.cursor import HeaderCursor
 from modeldiff.checkpoints.formats.gguf.header import read_metadata
 from modeldiff.checkpoints.formats.gguf.metadata import Metadata
 from modeldiff.checkpoints.source import Source
+from modeldiff.processes.late_dataclass import dataclass
 
 _STEM = "tokenizer.ggml."
 _MODEL, _TOKENS, _TYPES, _MERGES = (

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from modeldiff.checkpoints.dtypes import STORED_TYPES
@@ -29,6 +28,7 @@ from modeldiff.checkpoints.formats.pytorch.zip_directory import (
     members,
 )
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

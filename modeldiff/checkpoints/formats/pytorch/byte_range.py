@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from modeldiff.checkpoints.source import FileStat, Source
 from modeldiff.errors import CheckpointChanged, DamagedCheckpoint
+from modeldiff.processes.late_dataclass import dataclass
 
 _EDGE = 8 << 10
 """Bytes at both ends that are read at once: what describes an archive lies there, and a distributed

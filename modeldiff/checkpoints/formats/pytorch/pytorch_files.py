@@ -5,7 +5,7 @@ Nothing in them is run: see ``pickle_machine``. Values are read where they lie i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from modeldiff.checkpoints.fingerprints import sha256
 from modeldiff.checkpoints.formats.adapters import adapter_beside
@@ -38,6 +38,7 @@ from modeldiff.checkpoints.formats.weight_files import (
 )
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.errors import NoWeights, placing_errors
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import listed, quoted
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from modeldiff.checkpoints.formats.pytorch.records import Call
@@ -18,6 +18,7 @@ from modeldiff.checkpoints.formats.pytorch.stored_tensors import (
     sizes_of,
 )
 from modeldiff.errors import UnsupportedFormat
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import listed, quoted
 
 PREFERRED = ("", "model", "state_dict", "model_state_dict", "module", "network", "net", "weights")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from modeldiff.checkpoints.formats.pytorch.byte_range import ByteRange
 from modeldiff.errors import DamagedCheckpoint
+from modeldiff.processes.late_dataclass import dataclass
 
 SIGNATURE = b"PK\x03\x04"
 MAX_DIRECTORY = 32 << 20

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Any, NoReturn
 
@@ -33,6 +32,7 @@ from modeldiff.errors import (
     UnsupportedFormat,
     placing_errors,
 )
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted
 from modeldiff.text.quoting import listed, quoted
 

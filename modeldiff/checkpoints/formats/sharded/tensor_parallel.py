@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from modeldiff.checkpoints.formats.format import Assembly, FileSet
 from modeldiff.checkpoints.formats.pytorch.pytorch_files import PyTorch
 from modeldiff.checkpoints.source import Source
 from modeldiff.checkpoints.tensor import Piece, TensorInfo
 from modeldiff.errors import DamagedCheckpoint, UnsupportedFormat
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import listed, quoted
 
 _FILE = re.compile(r"consolidated\.(\d{2,3})\.pth", re.ASCII)

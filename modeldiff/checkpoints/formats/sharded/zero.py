@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.checkpoints.formats.budget import OpeningBudget
 from modeldiff.checkpoints.formats.format import Assembly, FileSet
@@ -21,6 +20,7 @@ from modeldiff.checkpoints.formats.tied_heads import tied_warning, without_alias
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.source import Source
 from modeldiff.errors import CheckpointError, DamagedCheckpoint, UnsupportedFormat
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import listed, quoted
 
 _FILE = re.compile(

@@ -7,13 +7,14 @@ itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
 from typing import NoReturn
 
 from modeldiff.checkpoints.formats.sharded.flat_vectors import FlatVector, boxes_of_runs
 from modeldiff.checkpoints.formats.sharded.zero_states import ModelStates, OptimizerStates, fail
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 

@@ -7,7 +7,6 @@ Format: ``deepspeed/runtime/engine.py`` (``model_states``), ``deepspeed/runtime/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from modeldiff.checkpoints.fingerprints import sha256
@@ -21,6 +20,7 @@ from modeldiff.checkpoints.formats.stand_ins import LOOKED_AT, refuse_stand_in
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.checkpoints.tensor import Piece, TensorInfo
 from modeldiff.errors import DamagedCheckpoint, placing_errors
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 COPY_AGAIN = "Copy the whole folder again; a checkpoint that is still written is not whole."

@@ -9,12 +9,12 @@ output have the norm that was trained.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 import numpy as np
 
 from modeldiff.checkpoints.recipes.floats import FloatArray, read_floats, rounded, write_floats
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 MOST_HELD = 1 << 25
 """Elements of a factor that may be in memory at once: 128 MiB."""

@@ -3,7 +3,6 @@ HQQ's recipe, whose zero points are no whole numbers."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from modeldiff.checkpoints.recipes.code_kernels import CODE_KERNELS, ROUNDINGS, Scratch
 from modeldiff.checkpoints.recipes.groups import GroupNumbers, StoredNumbers
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 _KEPT = 1 << 21
 """So many numbers of groups are kept in memory, at most."""

@@ -3,7 +3,6 @@ in the next bits. HQQ begins with a word's highest bits, quanto with its lowest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 
 from modeldiff.checkpoints.recipes.code_kernels import Scratch
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from modeldiff.drawings.annotated.composition import (
     LED_ON,
@@ -22,6 +22,7 @@ from modeldiff.drawings.annotated.painting.tile_painter import TilePainter
 from modeldiff.drawings.annotated.tiles import TEXT, Tile
 from modeldiff.drawings.style.fonts import REGULAR
 from modeldiff.drawings.style.svg import text_tag
+from modeldiff.processes.late_dataclass import dataclass
 
 _BETWEEN = 16.0
 _BANDS_APART = 34.0

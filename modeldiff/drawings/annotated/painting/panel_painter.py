@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from modeldiff.drawings.annotated.composition import TITLE, PanelPart, Plane, title_words
 from modeldiff.drawings.annotated.painting.sheet import Sheet, frame_tag
@@ -13,6 +12,7 @@ from modeldiff.drawings.annotated.tiles import TEXT
 from modeldiff.drawings.diagram.layout.block import Polyline
 from modeldiff.drawings.style.fonts import REGULAR, SEMIBOLD
 from modeldiff.drawings.style.svg import text_tag
+from modeldiff.processes.late_dataclass import dataclass
 
 _RIM = 10.0
 _SUM = 11.0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from modeldiff.drawings.annotated.composition import Plane
 from modeldiff.drawings.diagram.layout.block import Point, Polyline
 from modeldiff.drawings.style.svg import escape, rectangle
+from modeldiff.processes.late_dataclass import dataclass
 
 _CORNER = 5.0
 ARROW = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from modeldiff.drawings.annotated.colours import Colours
 from modeldiff.drawings.annotated.heads import HEAD_HEIGHT
@@ -13,6 +12,7 @@ from modeldiff.drawings.style.fonts import REGULAR, SEMIBOLD
 from modeldiff.drawings.style.metrics import EQUAL_SIGN, FEW_SIGN, Metric
 from modeldiff.drawings.style.svg import escape, text_tag
 from modeldiff.drawings.style.value_scale import ValueScale
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_pct, format_share
 
 _BASE = 0.34 * TEXT

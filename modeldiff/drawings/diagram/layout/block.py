@@ -3,10 +3,9 @@ sublayer made of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from modeldiff.architectures.architecture import Sublayer
 from modeldiff.drawings.diagram.boxes import Card
+from modeldiff.processes.late_dataclass import dataclass
 
 Point = tuple[float, float]
 Polyline = tuple[Point, ...]

@@ -7,7 +7,7 @@ at the end.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from modeldiff.architectures.architecture import LayerKind, Sublayer
@@ -23,6 +23,7 @@ from modeldiff.drawings.diagram.layout.canvas_columns import (
 )
 from modeldiff.drawings.diagram.layout.elements import Box, Frame, Layout, Route
 from modeldiff.drawings.style.text_metrics import text_width
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_layers
 
 _TITLE_SIZE = 13.0

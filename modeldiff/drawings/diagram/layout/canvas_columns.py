@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from modeldiff.processes.late_dataclass import dataclass
 
 MARGIN = 14.0
 STREAM_X = MARGIN + 30

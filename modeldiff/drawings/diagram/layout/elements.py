@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.diagram.layout.block import Polyline
+from modeldiff.processes.late_dataclass import dataclass
 
 FrameLevel = Literal["layer", "sublayer", "elided"]
 

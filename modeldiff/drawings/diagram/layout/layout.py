@@ -7,7 +7,6 @@ the main one on top.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from operator import not_
 
@@ -20,6 +19,7 @@ from modeldiff.drawings.diagram.layout.canvas import Canvas
 from modeldiff.drawings.diagram.layout.canvas_columns import INSIDE, CanvasColumn
 from modeldiff.drawings.diagram.layout.edge_routing import arrange
 from modeldiff.drawings.diagram.layout.elements import Layout
+from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_layers
 
 _ROOM = 1200.0

@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations, pairwise
 
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.drawings.style.packing import STRAIGHT
+from modeldiff.processes.late_dataclass import dataclass
 
 APART = 12.0
 """The least distance between neighbours in a row."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from modeldiff.drawings.style.svg import escape
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ side alone has. Each carries ``data-cell``, the position of what it shows."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from modeldiff.drawings.heatmap.faces import Face, short_number
 from modeldiff.drawings.heatmap.lines import LayerBlock
@@ -17,6 +16,7 @@ from modeldiff.drawings.heatmap.svg.layout import CellBox
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.svg import escape, text_tag
 from modeldiff.drawings.style.text_metrics import shorten, text_width
+from modeldiff.processes.late_dataclass import dataclass
 
 BASELINE = 0.34
 """Of the font size, from the middle of a line of digits down to where it stands."""

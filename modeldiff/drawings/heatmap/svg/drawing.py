@@ -8,7 +8,6 @@ the columns is a group ``head``, so that a page can keep it in view.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import get_args
 
 from modeldiff.drawings.heatmap.colour_scales import Ramp
@@ -35,6 +34,7 @@ from modeldiff.drawings.heatmap.svg.paint import (
 )
 from modeldiff.drawings.style.palette import FILE_FONT, Palette
 from modeldiff.drawings.style.svg import escape
+from modeldiff.processes.late_dataclass import dataclass
 
 PADDING = 16.0
 """The margin round a file's drawing, in pixels."""

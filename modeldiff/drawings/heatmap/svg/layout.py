@@ -8,13 +8,13 @@ row and each column comes to.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from modeldiff.drawings.heatmap.lines import ComponentLine, LayerBlock, Lines
 from modeldiff.drawings.heatmap.options import NORM_ROW, HeatmapSize
 from modeldiff.drawings.style.text_metrics import text_width
+from modeldiff.processes.late_dataclass import dataclass
 
 Extent = tuple[float, float]
 _MOST_AT_A_SIDE = 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import get_args
 
@@ -16,6 +15,7 @@ from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.svg import escape, text_tag
 from modeldiff.drawings.style.text_metrics import text_width
 from modeldiff.drawings.style.value_scale import Tick, ValueScale
+from modeldiff.processes.late_dataclass import dataclass
 
 _BETWEEN = 48.0
 _LEAST_STRIP = 150.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from modeldiff.drawings.heatmap.faces import short_number
 from modeldiff.drawings.heatmap.lines import Lines
@@ -16,6 +15,7 @@ from modeldiff.drawings.heatmap.svg.layout import CellBox, HeatmapLayout, margin
 from modeldiff.drawings.style.metrics import Metric
 from modeldiff.drawings.style.svg import text_tag
 from modeldiff.drawings.style.text_metrics import text_width
+from modeldiff.processes.late_dataclass import dataclass
 
 _BAR = 4.0
 _LEAST_BAR = 1.0

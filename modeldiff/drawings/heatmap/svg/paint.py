@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from modeldiff.drawings.heatmap.colour_scales import Ramp
 from modeldiff.drawings.heatmap.faces import STEPS, step_class
 from modeldiff.drawings.style.ink import colour_at, ink_on, usual_ink
 from modeldiff.drawings.style.palette import CSS_PALETTE, DARK, LIGHT, Palette
+from modeldiff.processes.late_dataclass import dataclass
 
 
 @dataclass(frozen=True)
