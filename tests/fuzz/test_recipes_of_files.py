@@ -31,7 +31,8 @@ FUZZ = settings.get_profile("fuzz")
 DATA = Path(__file__).parents[1] / "data" / "quantised"
 BENT = (
     *("awq", "bnb-int8", "bnb-nf4-twice", "gpt-oss", "gptq3", "gptq4-order"),
-    *("mlx4", "mlx-mxfp4", "torchao-fp8"),
+    *("mlx4", "mlx-mxfp4", "torchao-fp8", "torchao-nvfp4-tiles", "hqq3-across", "hqq4"),
+    *("quanto4-groups", "quanto4-zeros"),
 )
 """A form of each method."""
 ALL: dict[str, Any] = json.loads((DATA / "forms.json").read_text())

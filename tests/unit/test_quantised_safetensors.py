@@ -294,6 +294,30 @@ def test_settings_that_do_not_fit_make_it_unreadable(
     assert not any(tensor.lossy for tensor in checkpoint.tensors)
 
 
+@pytest.mark.parametrize(
+    ("shape", "nbits"),
+    [
+        ("{", "4"),
+        ("[" * 90, "4"),
+        ("[64, 128]", '"4"'),
+        ("[64, true]", "4"),
+        ("[64]", "4"),
+        ("[64, 128]", "1e400"),
+        ("[64, 128]", str(10**90)),
+        ("[64, -128]", "4"),
+        ("7", "NaN"),
+    ],
+)
+def test_hqqs_settings_in_a_files_metadata_are_not_believed(
+    shape: str, nbits: str, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    said = {f"{NAME}.shape": shape, f"{NAME}.nbits": nbits}
+    save_file(load_file(DATA / "hqq4.safetensors"), tmp_path / "model.safetensors", metadata=said)
+    assert "not measured" in open_checkpoint(str(tmp_path)).warnings[0]
+
+
 def test_a_bias_tells_what_quantos_groups_hide(tmp_path: Path) -> None:
     def add_bias(tensors: Tensors) -> None:
         tensors[f"{NAME}.bias"] = torch.zeros(32)

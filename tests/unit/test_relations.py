@@ -200,6 +200,26 @@ def test_heads_and_neurons_numbered_anew(tmp_path: Path) -> None:
         assert set(relation.partners) == {"mlp.up_proj", "mlp.down_proj"}
 
 
+def test_short_rows_go_as_those_of_another_matrix_of_the_layer(tmp_path: Path) -> None:
+    """A convolution's rows of four values tell no order; that of what it is applied to does."""
+    base = model()
+    random = np.random.default_rng(1)
+    for layer in range(3):
+        name = f"model.layers.{layer}.self_attn.conv1d.weight"
+        base[name] = random.standard_normal((HIDDEN, 1, 4))
+    order = shuffled(HIDDEN, 3)
+    changes = compared(tmp_path, base, replaced(base, lambda v: v[order], "q_proj", "conv1d"))
+    for relation in relations(changes, "conv1d"):
+        assert relation is not None and (relation.kind, relation.axis) == ("order", "rows")
+        assert relation.rest_pct == 0 and "self_attn.q_proj" in relation.partners
+    text = words(changes)
+    assert "no training shows" in text and "edit" not in text
+    # In an order that no other has, nothing is said of it.
+    (tmp_path / "alone").mkdir()
+    alone = compared(tmp_path / "alone", base, replaced(base, lambda v: v[order], "conv1d"))
+    assert relations(alone, "conv1d") == [None] * 3
+
+
 # The same kind
 
 

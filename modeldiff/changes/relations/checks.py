@@ -27,6 +27,8 @@ from modeldiff.changes.relations.orders import (
     whole_order,
 )
 from modeldiff.changes.relations.sampling import (
+    LEAST_AXIS,
+    LONGEST_AXIS,
     PREFIX,
     PairSamples,
     SampledSides,
@@ -96,8 +98,17 @@ def _scaled_rows(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
 
 def _rows_as_elsewhere(samples: PairSamples, answers: Sequence[Answer]) -> Answer | None:
     """Rows in an order that another tensor of the layer has."""
-    if not samples.has_rows:
-        return None
+    return _in_order_of(samples, answers) if samples.has_rows else None
+
+
+def _short_rows_as_elsewhere(samples: PairSamples, answers: Sequence[Answer]) -> Answer | None:
+    """The same of rows that are too short to be told apart, as a convolution's: after all others,
+    whose order they may have."""
+    short = not samples.has_rows and LEAST_AXIS <= samples.rows <= LONGEST_AXIS
+    return _in_order_of(samples, answers) if short else None
+
+
+def _in_order_of(samples: PairSamples, answers: Sequence[Answer]) -> Answer | None:
     for answer in answers:
         order = answer.order
         if order is None or order.length != samples.rows:
@@ -161,6 +172,7 @@ CHECKS: tuple[RelationCheck, ...] = (
     _first_rows,
     _transposed,
     _any_rows,
+    _short_rows_as_elsewhere,
 )
 
 

@@ -33,7 +33,7 @@ _SETTINGS = (
 )
 _PACKED_BITS = {"8": 8, "6": 8, "5": 8, "4": 4, "3": 3, "2": 2, "1.58": 2, "1": 1}
 """How many bits a code takes in its word, by how many it has."""
-_MOST = 1 << 40
+_MOST, _LONGEST = 1 << 40, 100
 
 
 def read_hqq(name: str, stored: NamedTensors) -> TensorInfo | None:
@@ -95,12 +95,22 @@ def _settings(
     return (rows, columns), bits
 
 
+def _parse_settings(shape: str, bits: str) -> tuple[tuple[int, int], str]:
+    """The same of texts, which whoever wrote the file may have made up."""
+    try:
+        sizes, number = (json.loads(text) for text in (shape[:_LONGEST], bits[:_LONGEST]))
+    except (ValueError, RecursionError):
+        sizes = number = None
+    two = isinstance(sizes, list) and len(sizes) == 2 and all(type(n) is int for n in sizes)
+    require_fit(two, "its shape is not two numbers")
+    require_fit(type(number) is int or type(number) is float, "its nbits is not a number")
+    return (sizes[0], sizes[1]), f"{float(number):.3g}" if abs(number) < _MOST else ""
+
+
 def _read_settings(stem: str, stored: NamedTensors) -> tuple[tuple[int, int], str]:
     texts = [stored.metadata.get(f"{stem}{last}", "") for last in ("shape", "nbits")]
     if all(texts):
-        sizes, bits_ = map(json.loads, texts)
-        require_fit(isinstance(sizes, list) and len(sizes) == 2, "its shape is not two numbers")
-        return (sizes[0], sizes[1]), f"{bits_:.3g}"
+        return _parse_settings(*texts)
     found = stored.beside(f"{stem}shape", f"{stem}nbits")
     require_fit(len(found) == 2, "its shape and nbits are not there")
     shape, bits = found
