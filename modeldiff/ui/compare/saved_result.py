@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from modeldiff.checkpoints import parse_reference
 from modeldiff.checkpoints.hub.visibility import is_reference_for_everybody
+from modeldiff.checkpoints.local.allowed_paths import is_allowed
 from modeldiff.drawings import METRICS, Heatmap, gather_cells
 from modeldiff.drawings.heatmap.svg.figure import TEXT_PX, heatmap_caption, heatmap_figure
 from modeldiff.errors import InvalidReference, ResultError
@@ -95,7 +98,8 @@ def _kept(key: str) -> Result:
 
 def named_result() -> Result | None:
     """The result that the address names; None where there is none, and where it was measured here
-    of a repository that the Hub does not show to whoever is looking."""
+    of a folder that may not be opened here, or of a repository that the Hub does not show to
+    whoever is looking."""
     name = st.query_params.get("result", "")
     try:
         result = _kept(name)
@@ -114,6 +118,6 @@ def _is_theirs(name: str, result: Result) -> bool:
 def _may_see(text: str) -> bool:
     try:
         reference = parse_reference(text)
-    except InvalidReference:
-        return True
+    except InvalidReference:  # what it was measured of is gone, or outside the roots
+        return all(is_allowed(Path(part)) for part in text.split(" + ") if part.startswith("/"))
     return is_reference_for_everybody(reference) or not isinstance(open_side(text), NotOpened)
