@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from modeldiff.cli.arguments import parse
 from modeldiff.cli.terminal import Terminal
 from modeldiff.errors import ModeldiffError
-from modeldiff.settings.startup import check_settings
+from modeldiff.settings.startup import check_settings, import_numpy
 
 INTERRUPTED = 130
 TERMINATED = 143
 _BROKEN_PIPE = 141
-_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 class Terminated(KeyboardInterrupt):
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_settings()
         # Late, so that --help and a wrong argument are answered at once.
         if options.command != "worker":
-            _import_numpy()
+            import_numpy()
         from modeldiff.cli.commands import COMMANDS
 
         return COMMANDS[options.command](options, terminal) or 0
@@ -66,21 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _BROKEN_PIPE
     finally:
         logging.getLogger().removeHandler(log_lines)
-
-
-def _import_numpy() -> None:
-    """Import NumPy with one thread of OpenBLAS, unless the environment says how many it has.
-
-    The few samples that these commands multiply need no more, and threads for all cores cost time
-    before there is anything to multiply. Who is started from here has the environment as it was.
-    """
-    if _BLAS_THREADS in os.environ:
-        return
-    os.environ[_BLAS_THREADS] = "1"
-    try:
-        import numpy  # noqa: F401
-    finally:
-        del os.environ[_BLAS_THREADS]
 
 
 def _farewell(command: str, no_cache: bool) -> str:

@@ -1,4 +1,5 @@
-"""What is checked before anything else runs: that all settings can be read, and who can come in."""
+"""What is done before anything else runs: all settings are read, who can come in is checked, and
+NumPy is told how many threads it needs."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from modeldiff.settings.table import ALLOW_ALL_PATHS, RAY, RAY_ADDRESS, ROOTS, S
 from modeldiff.text.quoting import did_you_mean
 
 _OURS = "MODELDIFF_"
+_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def check_settings() -> None:
@@ -31,6 +33,21 @@ def check_settings() -> None:
             hint="modeldiff worker alone connects to the cluster: it can be started again when "
             "the cluster's head is gone, and pages go on.",
         )
+
+
+def import_numpy() -> None:
+    """Import NumPy with one thread of OpenBLAS, unless the environment says how many it has.
+
+    The few samples that these commands multiply need no more, and threads for all cores cost time
+    before there is anything to multiply. Who is started from here has the environment as it was.
+    """
+    if _BLAS_THREADS in os.environ:
+        return
+    os.environ[_BLAS_THREADS] = "1"
+    try:
+        import numpy  # noqa: F401
+    finally:
+        del os.environ[_BLAS_THREADS]
 
 
 def is_server() -> bool:
