@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from modeldiff import diff
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.checkpoints import STORED_TYPES, Checkpoint, open_checkpoint
+from modeldiff.checkpoints.formats.gguf.names import QWEN_LINEAR_MOE_NAMES
 from modeldiff.checkpoints.recipes.small_floats import as_float32
 from modeldiff.findings.narrative import narrate
 
@@ -116,6 +117,15 @@ def test_square_experts_meet_those_that_are_stored_the_other_way_round(
     for change in changes:
         assert change.statistics is not None, change.pair
         assert change.statistics.unchanged_pct == 100, change.pair
+
+
+def test_names_that_no_file_here_has() -> None:
+    """Older files' fused matrix, and layers behind the model's own."""
+    name = QWEN_LINEAR_MOE_NAMES.name
+    assert name("blk.3.ssm_in.weight", 48) == "model.layers.3.linear_attn.in_proj_qkvz.weight"
+    assert name("blk.48.nextn.eh_proj.weight", 48) == "mtp.fc.weight"
+    assert name("blk.49.ffn_up_exps.weight", 48) == "mtp.layers.1.mlp.experts.up_proj.weight"
+    assert name("blk.48.attn_norm.weight") == "model.layers.48.input_layernorm.weight"
 
 
 def test_heads_that_nothing_counts_stay_and_that_is_said(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ torchtitan#1441, llama.cpp#3364); norms folded, neurons and heads numbered anew,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import modeldiff
 from modeldiff.changes import ChangeTable, Pair, Shard
-from modeldiff.changes.relation import Relation
+from modeldiff.changes.relation import OrderPattern, Relation, RelationAxis, RelationKind
 from modeldiff.changes.relations import relate as relating
 from modeldiff.changes.relations import suspects as suspecting
 from modeldiff.changes.relations.factors import find_factors
@@ -470,3 +472,20 @@ def test_of_many_suspects_one_of_each_column_is_looked_at_first(
     changes = compared(tmp_path, base, target)
     assert len(looks) == 4 and looks.count("mlp.up_proj") == 1
     assert all(relation is not None for relation in relations(changes, "o_proj"))
+
+
+def test_the_schema_has_every_kind_of_relation() -> None:
+    file = Path(modeldiff.__file__).parent / "cli" / "schemas" / "diff.1.json"
+    stack: list[Any] = [json.loads(file.read_text())]
+    found = []
+    while stack:
+        each = stack.pop()
+        children = each.values() if isinstance(each, dict) else each
+        stack += [child for child in children if isinstance(child, dict | list)]
+        if isinstance(each, dict) and "rest_pct" in each:
+            found.append(each)
+    assert found
+    for properties in found:
+        assert set(get_args(RelationKind)) == set(properties["kind"]["enum"])
+        assert set(get_args(RelationAxis)) == set(properties["axis"]["enum"])
+        assert set(get_args(OrderPattern)) == set(properties["pattern"]["enum"])

@@ -95,6 +95,7 @@ _GPT_OSS = {
 _LINEAR_ATTENTION = {
     "attn_qkv": "linear_attn.in_proj_qkv",
     "attn_gate": "linear_attn.in_proj_z",
+    "ssm_in": "linear_attn.in_proj_qkvz",  # as older converters left it
     "ssm_a": "linear_attn.A_log:",
     "ssm_dt": "linear_attn.dt_bias:",
     "ssm_conv1d": "linear_attn.conv1d",
