@@ -167,12 +167,8 @@ def _vocabulary(shapes: Shapes, setting: Setting[int] | None) -> Dimension | Non
     if known is None:
         # In an unknown family: a matrix that calls itself an embedding, the one as tall as the
         # config says, else the tallest.
-        named = [
-            stored
-            for column, stored in shapes.stored.items()
-            if len(stored.shape) == 2 and stored.shape[0] > stored.shape[1] > 0
-            if _is_embedding(column)
-        ]
+        called = (shapes.stored[column] for column in shapes.stored if _is_embedding(column))
+        named = [each for each in called if each.width_in and each.out > each.width_in]
         tallest = max(named, key=lambda stored: stored.out, default=None)
         agreeing = (stored for stored in named if setting and stored.out == setting.value)
         known = _rows(next(agreeing, tallest))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from modeldiff.architectures.config.parameter_counts import TowerSize
@@ -51,6 +52,27 @@ class Shapes:
     def first(self, *columns: str) -> Stored | None:
         """The first of these that is there."""
         return next((stored for column in columns if (stored := self[column])), None)
+
+
+class _Firsts(Mapping[str, Stored]):
+    """By column what stands for it, made when it is asked for: a made-up file may have a column a
+    tensor, of which hardly one is."""
+
+    def __init__(self, first: Mapping[str, tuple[tuple[int, int], Parameter]]) -> None:
+        self._first = first
+
+    def __getitem__(self, column: str) -> Stored:
+        parameter = self._first[column][1]
+        return Stored(parameter.tensor.label, oriented(parameter))
+
+    def __contains__(self, column: object) -> bool:
+        return column in self._first
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._first)
+
+    def __len__(self) -> int:
+        return len(self._first)
 
 
 def oriented(parameter: Parameter) -> tuple[int, ...]:
@@ -102,6 +124,6 @@ def read_shapes(parameters: Iterable[Parameter], stacks: Mapping[str, TowerSize]
     return Shapes(
         tower,
         tuple(sorted(stacks[tower].layers)) if tower in stacks else (),
-        {c: Stored(first.tensor.label, oriented(first)) for c, (_, first) in stored.items()},
+        _Firsts(stored),
         frozenset(key_rows),
     )
