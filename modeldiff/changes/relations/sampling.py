@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,9 @@ from modeldiff.changes.change import Pair
 from modeldiff.changes.dtype_pairs import decode_into, dtype_pair
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.checkpoints import STORED_TYPES, TensorInfo
-from modeldiff.checkpoints.recipes.scaled_codes import Grid, ScaledCodes
+
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.recipes.scaled_codes import Grid
 
 RUN_LENGTH = 64
 """So many neighbouring values of a row tell it from others; of a column likewise."""
@@ -86,6 +88,8 @@ def can_be_sampled(pair: Pair) -> bool:
 
 def _grid_of(tensor: TensorInfo) -> Grid | None:
     """Which values of a matrix share a scale."""
+    from modeldiff.checkpoints.recipes.scaled_codes import ScaledCodes
+
     recipe = tensor.recipe
     if not isinstance(recipe, ScaledCodes) or recipe.order is not None or len(tensor.shape) != 2:
         return None
