@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modeldiff.changes import Change, ChangeTable, Progress
+from modeldiff.changes.backends.devices import require_device_name
 from modeldiff.changes.layer_chains import Alignment
 from modeldiff.changes.measurer import Measurer, ThisMachine
 from modeldiff.comparison import Comparison
@@ -45,10 +46,12 @@ def run_diff(
     Layers meet as ``comparison.layers`` says. Where they meet otherwise than by number,
     ``on_alignment`` is told before the first row that was measured so.
 
-    Raises ``NoWeights`` where a side is a config alone, ``ResultError`` where the cache folder
-    can't be written to, and what ``measure`` raises.
+    Raises ``NoWeights`` where a side is a config alone, ``InvalidOption`` where no device is called
+    so, ``ResultError`` where the cache folder can't be written to, and what ``measure`` raises.
     """
     comparison.require_weights()
+    if measurer is None:
+        require_device_name(device)  # a result that is kept would hide a misspelling
     key = comparison.key
     if cache:
         from modeldiff.results.store.result_files import load_result, save_result

@@ -276,7 +276,10 @@ class TestMistakes:
             assert str(output) in capsys.readouterr().err
         assert not results.exists()
 
-    def test_an_unknown_device(self, base: str, target: str, capsys: Output) -> None:
+    @pytest.mark.parametrize("kept", [False, True])
+    def test_an_unknown_device(self, base: str, target: str, kept: bool, capsys: Output) -> None:
+        if kept:
+            assert main(["diff", base, target]) == 0
         assert main(["diff", base, target, "--device", "abacus"]) == 1
         assert "abacus" in capsys.readouterr().err
 

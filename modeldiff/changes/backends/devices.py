@@ -39,14 +39,9 @@ def resolve_device(device: str) -> str:
 
     Raises ``InvalidOption`` for a name that is none, or a device that is not here.
     """
+    require_device_name(device)
     if "+" in device:
-        names = device.split("+")
-        if len(names) > _MOST_JOINED or {"auto", "all", ""} & set(names):
-            raise InvalidOption(f"There are no devices {device!r}.", hint=_choices())
-        return "+".join(map(resolve_device, names))
-    match = _GRAMMAR.fullmatch(device)
-    if match is None:
-        raise InvalidOption(f"There is no device {device!r}.", hint=_choices())
+        return "+".join(map(resolve_device, device.split("+")))
     if device == "all":
         return "+".join(name for name in _accelerators() if _works(name)) or "cpu"
     if device == "auto":
@@ -67,6 +62,15 @@ def resolve_device(device: str) -> str:
             f"PyTorch finds no device {name} here that computes exactly.", hint=_choices()
         )
     return name
+
+
+def require_device_name(device: str) -> None:
+    """Raise ``InvalidOption`` for what no device of any machine is called."""
+    names = device.split("+")
+    if len(names) > 1 and (len(names) > _MOST_JOINED or {"auto", "all", ""} & set(names)):
+        raise InvalidOption(f"There are no devices {device!r}.", hint=_choices())
+    if not all(map(_GRAMMAR.fullmatch, names)):
+        raise InvalidOption(f"There is no device {device!r}.", hint=_choices())
 
 
 def _choices() -> str:
