@@ -14,7 +14,7 @@ from modeldiff.checkpoints.addresses.store_names import address_parts
 from modeldiff.checkpoints.formats.weight_files import is_plain_path
 from modeldiff.checkpoints.source import FileStat
 from modeldiff.checkpoints.stores.client import Retries, open_store
-from modeldiff.checkpoints.stores.signed_ranges import SignedRanges, may_sign
+from modeldiff.checkpoints.stores.signed_ranges import SignedRanges
 from modeldiff.errors import (
     AccessDenied,
     CheckpointChanged,
@@ -22,6 +22,7 @@ from modeldiff.errors import (
     DamagedCheckpoint,
     StoreUnreachable,
 )
+from modeldiff.settings.store_environment import may_sign
 
 MOST_LISTED = 20_000
 """Most objects that are listed below a folder; where there are more, those in it alone are."""

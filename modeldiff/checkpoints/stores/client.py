@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from typing import Any
 
@@ -10,15 +9,8 @@ from modeldiff.errors import AccessDenied
 from modeldiff.extras import require
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.aws_profiles import aws_profile
+from modeldiff.settings.store_environment import store_endpoint
 from modeldiff.text.quoting import quoted
-
-_ENDPOINTS = {
-    "s3": ("AWS_ENDPOINT_URL",),
-    "gs": ("GOOGLE_BASE_URL",),
-    "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
-}
-"""By scheme, the variables that name another server than the store's own, as the library knows
-them."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +32,7 @@ def open_store(scheme: str, bucket: str, doing: str, retries: Retries) -> Any:
     from obstore import exceptions, store
 
     settings = aws_profile() if scheme == "s3" else {}
-    named = [settings.get("endpoint", ""), *map(os.environ.get, _ENDPOINTS[scheme])]
-    endpoint = next(filter(None, named), "")
+    endpoint = settings.get("endpoint") or store_endpoint(scheme)
     client = {
         "timeout": timedelta(seconds=retries.answer_seconds),
         "connect_timeout": timedelta(seconds=retries.connect_seconds),

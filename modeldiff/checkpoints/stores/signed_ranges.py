@@ -8,12 +8,10 @@ does not bring as it was asked for is left to the library, with its retries and 
 from __future__ import annotations
 
 import http.client
-import os
 import time
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from modeldiff.checkpoints.source import FileStat
 from modeldiff.checkpoints.stores.connections import connections_to_stores
@@ -29,13 +27,6 @@ _HOLDS = timedelta(minutes=10)
 """How long an address does: each is asked once, at once."""
 _PATIENCE_SECONDS = 60
 """For one range, before the library is asked for the rest of it."""
-_ONLY_THE_LIBRARY = ("AWS_SKIP_SIGNATURE", "AWS_PROXY_URL")
-
-
-def may_sign() -> bool:
-    """Whether objects in S3 can be read so here: not by way of a proxy, which the library finds,
-    and not without credentials, which signing would look for in the network."""
-    return not getproxies() and not any(name in os.environ for name in _ONLY_THE_LIBRARY)
 
 
 class SignedRanges:
