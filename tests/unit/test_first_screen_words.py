@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ from tests.support.changes import made_changes
 
 def test_llama_3_to_3_1_is_the_same_model_for_longer_texts() -> None:
     pair = Comparison.open("catalog:llama-3-8b", "catalog:llama-3.1-8b")
-    headline = architecture_headline(pair.facts)
+    headline = architecture_headline(pair.facts, pair.pairs)
     assert headline == "Same architecture, made for texts 16 times as long."
     assert {each.fact for each in structure_differences(pair.facts)} == {"context", "rope_scaling"}
     same = alike_in_one_line(pair.facts)
@@ -41,7 +42,18 @@ def test_llama_3_to_3_1_is_the_same_model_for_longer_texts() -> None:
     ],
 )
 def test_the_headline_of_a_pair_of_configs(base: str, target: str, headline: str) -> None:
-    assert architecture_headline(Comparison.open(base, target).facts).startswith(headline)
+    pair = Comparison.open(base, target)
+    assert architecture_headline(pair.facts, pair.pairs).startswith(headline)
+
+
+def test_models_of_equal_facts_and_other_tensors_are_not_called_the_same() -> None:
+    converted = Path(__file__).parents[1] / "data" / "converted"
+    pair = Comparison.open(
+        *(str(converted / f"{name}.gguf") for name in ("qwen3next", "qwen35moe"))
+    )
+    assert architecture_headline(pair.facts, pair.pairs) == (
+        "Built differently: 6 tensors on one side alone or of another shape."
+    )
 
 
 def test_layers_that_stand_out_are_said_first_and_norms_apart() -> None:

@@ -158,7 +158,7 @@ def _words(side: Model, step: LineageStep, before: Model | None) -> None:
         st.markdown("\n".join(f"- {_fact(fact)}" for fact in step.start))
         return
     if not step.telling and not step.rest:
-        st.markdown(f"Same architecture: all {step.same} facts are equal.")
+        st.markdown(f"All {step.same} facts are equal.")
     for pair in step.telling[:_LOUD]:
         # Two spaces: a new line in the same paragraph.
         st.markdown(f"{_change(pair)}  \n:small[:gray[{plain(pair.meaning_beside_label)}]]")

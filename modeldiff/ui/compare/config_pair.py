@@ -35,7 +35,7 @@ def config_pair(comparison: Comparison) -> None:
     facts = own_facts(comparison.facts)
     different = [pair for pair in facts if not pair.same]
     with st.container(key="config_answer", gap=None):
-        st.markdown(plain(architecture_headline(facts)))
+        st.markdown(plain(architecture_headline(facts, comparison.pairs)))
         with st.container(key="likeness"):
             st.markdown(
                 f":gray[{_how_many(different, facts)} {without_weights(comparison)}] {_OPEN}"
@@ -57,7 +57,7 @@ def config_pair(comparison: Comparison) -> None:
             )
     same_line(comparison)
     _tensors_line(comparison)
-    copy_facts(comparison, architecture_headline(facts))
+    copy_facts(comparison, architecture_headline(facts, comparison.pairs))
 
 
 def without_weights(comparison: Comparison) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from modeldiff.architectures.facts.alike import alike_in_one_line, own_facts
 from modeldiff.changes import ChangeTable
 from modeldiff.comparison import Comparison
-from modeldiff.findings.architecture_headline import architecture_headline
+from modeldiff.findings.architecture_headline import architecture_headline, tensors_apart
 from modeldiff.findings.coverage import coverage_of
 from modeldiff.findings.main_differences import (
     MainDifference,
@@ -113,7 +113,7 @@ def same_line(comparison: Comparison) -> None:
 def same_words(comparison: Comparison) -> tuple[str, str]:
     """What both have in common: how the line begins, and the rest of it."""
     facts = own_facts(comparison.facts)
-    whole = all(pair.same for pair in facts)
+    whole = all(pair.same for pair in facts) and not tensors_apart(comparison.pairs)
     alike = alike_in_one_line(facts)
     lead = "Same architecture:" if whole else "Otherwise the same:"
     return lead, f"{alike}." if alike else "little."
@@ -124,8 +124,15 @@ def structure_entries(comparison: Comparison) -> Iterator[LinkedEntry]:
     facts = own_facts(comparison.facts)
     different = sum(not pair.same for pair in facts)
     heading = f"Architecture: {different} of {len(facts)} facts"
-    for difference in structure_differences(facts):
-        yield _entry(difference, heading, Link("pages/architecture.py", link_query()))
+    link = Link("pages/architecture.py", link_query())
+    differences = structure_differences(facts)
+    for difference in differences:
+        yield _entry(difference, heading, link)
+    # Where facts differ, tensors of one side alone follow from these.
+    if not differences and (apart := tensors_apart(comparison.pairs)):
+        yield LinkedEntry(
+            "structure", "Tensors", apart, "All that facts say is equal.", link, heading
+        )
 
 
 def answer_of(comparison: Comparison, state: DiffState, changes: ChangeTable) -> Iterator[str]:
@@ -133,7 +140,7 @@ def answer_of(comparison: Comparison, state: DiffState, changes: ChangeTable) ->
     if state.result is not None:
         yield from measured_sentences(state.result)
         return
-    yield architecture_headline(comparison.facts)
+    yield architecture_headline(comparison.facts, comparison.pairs)
     if _any_statistics(changes):
         yield narrate(changes).headline
     else:

@@ -97,7 +97,7 @@ def config_answer_slide(comparison: Comparison) -> Slide:
         "answer",
         "Compare",
         comparison.names_text,
-        sentences(architecture_headline(comparison.facts))
+        sentences(architecture_headline(comparison.facts, comparison.pairs))
         + reading_line(
             f"From the configs only: without the weights of {who}, how far they moved is not known."
         )
