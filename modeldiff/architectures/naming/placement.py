@@ -295,10 +295,10 @@ def _roles(
     # What is in none of the names has not to be looked for name by name.
     text = "\n".join([tensor.name for tensor in tensors])
     ends = tuple(end for end in (*_BUFFER_NAMES, *_MASKS) if end in text)
-    rotary = "rotary_emb" in text or bool(quantised.codes)
+    closely = "rotary_emb" in text or bool(quantised.codes or quantised.beside)
 
     def role_of(tensor: TensorInfo, plain: str) -> ParameterRole:
-        if not rotary and tensor.dtype not in _COUNTS and not tensor.name.endswith(ends):
+        if not closely and tensor.dtype not in _COUNTS and not tensor.name.endswith(ends):
             return "parameter"
         return _role(tensor, plain, quantised)
 
