@@ -24,7 +24,7 @@ _RELOCATION = struct.Struct("<QIIq")  # where, kind, symbol, addend
 _ADDRESS = struct.Struct("<Q")
 _ELF64 = b"\x7fELF\x02\x01\x01"
 _RELOCATABLE, _X86_64 = 1, 62
-_SYMBOLS, _RELOCATIONS, _ZEROS, _UNWINDING = 2, 4, 8, 0x70000001
+_SYMBOLS, _RELOCATIONS, _ZEROS, _BARE_RELOCATIONS, _UNWINDING = 2, 4, 8, 9, 0x70000001
 _WRITTEN_TO, _IN_MEMORY = 1, 2
 _ABSOLUTE = 1
 _NOWHERE = 0
@@ -51,7 +51,7 @@ class CodeInMemory:
             self._base = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
             self._symbols, self._named = self._read_symbols(outside)
             self._fill()
-        except (struct.error, IndexError, ValueError) as error:
+        except (struct.error, IndexError, ValueError, OverflowError) as error:
             raise NotCodeAlone(f"it is cut: {error}") from error
         self._make_executable()
 
@@ -77,6 +77,8 @@ class CodeInMemory:
                 continue
             if flags & _WRITTEN_TO:
                 raise NotCodeAlone("it has variables")
+            if alignment > mmap.PAGESIZE:  # memory begins on a page, and no better
+                raise NotCodeAlone(f"it asks for {alignment:,} bytes of alignment")
             begins[number] = end + -end % max(alignment, 1)
             end = begins[number] + size
         return begins, end
@@ -94,6 +96,8 @@ class CodeInMemory:
             if section == _NOWHERE:
                 addresses.append(outside.get(name))
             elif section in self._begins:
+                if value > self._sections[section][3]:
+                    raise NotCodeAlone(f"symbol {len(addresses)} is outside of its section")
                 addresses.append(self._base + self._begins[section] + value)
                 named[name] = self._base + self._begins[section] + value
             else:
@@ -107,8 +111,10 @@ class CodeInMemory:
                 self._memory[begin : begin + len(content)] = content
         for table in self._sections:
             begun = self._begins.get(table[5])
-            if table[0] != _RELOCATIONS or begun is None:
+            if begun is None or table[0] not in (_RELOCATIONS, _BARE_RELOCATIONS):
                 continue
+            if table[0] == _BARE_RELOCATIONS:
+                raise NotCodeAlone("its relocations are without numbers")
             for where, kind, symbol, addend in _RELOCATION.iter_unpack(self._bytes_of(table)):
                 at = self._symbols[symbol]
                 if kind != _ABSOLUTE or at is None:

@@ -55,7 +55,8 @@ def _dataclass(
     """Make ``cls`` a dataclass; the other arguments are as ``dataclasses`` has them.
 
     ``fields``, ``replace``, ``asdict`` and ``field`` of ``dataclasses`` work with it; ``InitVar``
-    is not known. Raises what ``dataclasses`` raises for fields that can't be.
+    is not known. Raises what ``dataclasses`` raises for fields that can't be; but a field without a
+    default behind one that has one is a ``SyntaxError`` when ``__init__`` is first asked for.
     """
     if cls is None:
         return lambda given: _dataclass(

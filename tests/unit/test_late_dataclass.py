@@ -178,3 +178,9 @@ def test_what_contains_itself_has_a_short_text() -> None:
 def test_what_the_fields_cannot_be_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="mutable default"):
         _dataclass(type("Wrong", (), {"__annotations__": {"a": "list"}, "a": []}))
+
+
+def test_fields_in_an_order_that_cannot_be_are_refused_when_one_is_made() -> None:
+    wrong = _dataclass(type("Wrong", (), {"__annotations__": {"a": "int", "b": "int"}, "a": 1}))
+    with pytest.raises(SyntaxError):
+        wrong(1, 2)

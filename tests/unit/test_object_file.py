@@ -133,6 +133,57 @@ def test_what_is_cut_or_something_else_is_left_to_llvm(object_code: bytes) -> No
             CodeInMemory(content, outside())
 
 
+def bent(content: bytes, kind: int, at: int, layout: str, value: int) -> bytes:
+    """An object file with another number ``at`` bytes into the header of its first section of a
+    ``kind``; of a negative one, into the section's own last entry."""
+    changed = bytearray(content)
+    (first,), (count,) = (
+        struct.unpack_from("<Q", content, 40),
+        struct.unpack_from("<H", content, 60),
+    )
+    headers = [first + 64 * each for each in range(count)]
+    header = next(h for h in headers if struct.unpack_from("<I", content, h + 4) == (kind,))
+    offset, size = struct.unpack_from("<QQ", content, header + 24)
+    struct.pack_into(layout, changed, header + at if at >= 0 else offset + size + at, value)
+    return bytes(changed)
+
+
+CODE, SYMBOLS, RELOCATIONS = 1, 2, 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "layout", "value", "says"),
+    [
+        (CODE, 32, "<Q", 1 << 63, "cut"),
+        (CODE, 32, "<Q", 1 << 20, "cut"),
+        (CODE, 24, "<Q", (1 << 64) - 8, "cut"),
+        (CODE, 48, "<Q", 1 << 20, "alignment"),
+        (SYMBOLS, -16, "<Q", 1 << 20, "outside"),
+        (SYMBOLS, -24, "<I", 1 << 20, "cut"),
+        (SYMBOLS, 40, "<I", 99, "cut"),
+        (RELOCATIONS, -24, "<Q", 1 << 63, "cut"),
+        (RELOCATIONS, -24, "<Q", 1 << 20, "cut"),
+        (RELOCATIONS, -12, "<I", 99, "cut"),
+        (RELOCATIONS, -16, "<I", 2, "kind 2"),
+        (RELOCATIONS, 4, "<I", 9, "without"),
+    ],
+)
+def test_what_would_reach_outside_is_left_to_llvm(
+    kind: int, at: int, layout: str, value: int, says: str
+) -> None:
+    content = object_of("""
+@table = internal constant [2 x i64] [i64 5, i64 7]
+define i64 @pick(i64 %n) {
+  %at = getelementptr i64, ptr @table, i64 %n
+  %value = load volatile i64, ptr %at
+  ret i64 %value
+}
+""")
+    assert CodeInMemory(content, outside()).addresses(["pick"])
+    with pytest.raises(NotCodeAlone, match=says):
+        CodeInMemory(bent(content, kind, at, layout, value), outside())
+
+
 def test_where_the_system_refuses_llvm_links(
     object_code: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ import pytest
 import modeldiff
 from modeldiff.checkpoints import Checkpoint, open_checkpoint, parse_reference
 from modeldiff.checkpoints.names import model_name
+from modeldiff.checkpoints.source import FileStat
 from modeldiff.checkpoints.stores import connections, signed_ranges, website
 from modeldiff.checkpoints.stores.access import may_connect, may_read_store
 from modeldiff.checkpoints.stores.bucket import Bucket
@@ -91,6 +92,14 @@ def read_all(checkpoint: Checkpoint, file: str = "model.safetensors") -> bytes:
     reader.readinto(memoryview(buffer), 0)
     reader.close()
     return bytes(buffer)
+
+
+def in_parts(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
+    """An answer whose length is not said before: it comes in parts, each behind its length."""
+    halves = body[: len(body) // 2], body[len(body) // 2 :]
+    parts = b"".join(b"%x\r\n%b\r\n" % (len(half), half) for half in halves if half)
+    rest = {name: text for name, text in headers.items() if name != "Content-Length"}
+    return rest | {"Transfer-Encoding": "chunked"}, parts + b"0\r\n\r\n"
 
 
 class TestS3:
@@ -255,6 +264,26 @@ class TestSignedAddresses:
             assert read_all(checkpoint) == (DEMO / "base" / "model.safetensors").read_bytes()
         assert len(web.requests) == 1
 
+    def test_what_comes_in_parts(
+        self, signed: tuple[Checkpoint, WebServer], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checkpoint, web = signed
+        fitting = web.bend
+        assert fitting is not None
+
+        def bend(status: int, headers: Headers, body: bytes) -> tuple[int, Headers, bytes]:
+            status, headers, body = fitting(status, headers, body)
+            return status, *in_parts(headers, body)
+
+        web.bend = bend
+        monkeypatch.setattr(obstore, "get", None)
+        assert read_all(checkpoint) == (DEMO / "base" / "model.safetensors").read_bytes()
+
+    def test_an_etag_that_fits_in_no_header(self, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        ranges = signed_ranges.SignedRanges(Bucket("s3://models/base")._store)
+        hostile = FileStat(80, ('"a\r\nX-Other: b"',))
+        assert ranges.readinto("base/config.json", hostile, memoryview(bytearray(8)), 0) == 0
+
     def test_what_breaks_off_the_library_brings(self, signed: tuple[Checkpoint, WebServer]) -> None:
         checkpoint, web = signed
         web.cuts = 1
@@ -328,6 +357,11 @@ class TestWeb:
         web.bend = lambda status, headers, body: (status, headers | {"Connection": "close"}, b"")
         with pytest.raises(StoreUnreachable, match="break off"):
             read_all(checkpoint)
+
+    def test_what_comes_in_parts(self, web: WebServer) -> None:
+        web.bend = lambda status, headers, body: (status, *in_parts(headers, body))
+        checkpoint = open_checkpoint(f"{web.url}/base")
+        assert read_all(checkpoint) == (DEMO / "base" / "model.safetensors").read_bytes()
 
     @pytest.mark.parametrize(
         ("header", "value"),

@@ -436,3 +436,15 @@ def test_merged_columns_hold_every_column_once_and_keep_bases_order(
     merged = merge_columns(base, target)
     assert sorted(merged) == sorted(set(base) | set(target))
     assert [column for column in merged if column in base] == base
+
+
+@pytest.mark.parametrize(
+    ("name", "turned"), [("experts.{}.down_proj.weight", False), ("experts.{}.down_proj", True)]
+)
+def test_experts_that_are_modules_are_stored_as_linear_layers(name: str, turned: bool) -> None:
+    """gpt-oss stores stacks [in, out]; in files that have each expert apart a square matrix shows
+    by its name alone which way it stands."""
+    config = {"model_type": "gpt_oss", "hidden_size": 64, "intermediate_size": 64}
+    shapes = {f"model.layers.0.mlp.{name.format(expert)}": (64, 64) for expert in range(2)}
+    architecture = understand(checkpoint(shapes, config))
+    assert [each.transposed for each in architecture.parameters] == [turned, turned]

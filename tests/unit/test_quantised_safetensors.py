@@ -21,6 +21,7 @@ from compressed_tensors.quantization.utils import calculate_qparams
 from safetensors.torch import save_file
 
 from modeldiff import diff
+from modeldiff.architectures import understand
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo, open_checkpoint
 from modeldiff.checkpoints.recipes.column_codes import ColumnCodes
@@ -324,6 +325,21 @@ def test_a_bias_tells_what_quantos_groups_hide(tmp_path: Path) -> None:
 
     folder = bent_form("quanto4-groups", tmp_path, add_bias, hidden_size=None)
     assert open_checkpoint(str(folder))[f"{NAME}.weight"].shape == (32, 288)
+
+
+@pytest.mark.parametrize("beside", [{}, {"model.rotary_emb.inv_freq": torch.ones(4)}])
+def test_what_goes_with_codes_is_no_parameter_once_they_are_values(
+    beside: Tensors, tmp_path: Path
+) -> None:
+    """Whatever else the file holds."""
+    stored = {
+        f"{NAME}.weight": torch.ones(64, 64).to(torch.float8_e4m3fn),
+        f"{NAME}.weight_scale": torch.ones(1),
+        f"{NAME}.input_scale": torch.ones(1),
+    }
+    architecture = understand(open_checkpoint(str(write(tmp_path, {**stored, **beside}))))
+    roles = {each.tensor.name: each.role for each in architecture.parameters}
+    assert (roles[f"{NAME}.weight"], roles[f"{NAME}.input_scale"]) == ("parameter", "buffer")
 
 
 def test_torchao_says_what_its_bytes_are(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ OF_OTHERS = {
 }
 """Libraries, and parts of this one, that keep, relate, draw or fetch."""
 MOST_OF_OURS = 230
-"""Each module takes a quarter of a millisecond to import; it was 260 once, and then 219."""
+"""Each module takes a quarter of a millisecond to import."""
 
 
 def in_a_process_of_its_own(code: str, **environment: str) -> Any:

@@ -44,8 +44,9 @@ _BUFFER_LETTERS = frozenset(name[-1] for name in _BUFFER_NAMES)
 _MASKS = ("attn.bias", "attention.bias")
 """A causal mask is stored as the bias *of the attention*; a trained bias is one of a projection."""
 
-_Way = tuple[str, str, str, tuple[int, ...]]
-"""Tower, component, parameter and shape: by these alone is it told which way a matrix is stored."""
+_Way = tuple[str, str, str, tuple[int, ...], bool]
+"""Tower, component, parameter, shape, and whether it is called a module's weight: by these alone is
+it told which way a matrix is stored."""
 
 _NUMBER = re.compile(r"\.[0-9]+(?=\.)")
 
@@ -91,7 +92,7 @@ def read_parameters(
         role = role_of(tensor, plain)
         if tensor.recipe is None and tensor.name not in said and plain not in coded:
             # Nearly all tensors, of which a file may have any number.
-            turned, count = reader.takes_as_is(place, tensor.shape), len(taken)
+            turned, count = reader.takes_as_is(place, tensor), len(taken)
             if turned is not None:
                 taken.add(place)
                 if len(taken) > count:
@@ -147,7 +148,7 @@ class _Reader:
     rows: RowOrder
     _ways: dict[_Way, bool | None] = field(default_factory=dict)
 
-    def takes_as_is(self, place: Place, shape: tuple[int, ...]) -> bool | None:
+    def takes_as_is(self, place: Place, tensor: TensorInfo) -> bool | None:
         """Whether a tensor of values at this place, which is one parameter and of which there is
         nothing to say, is stored [in, out]; None where more is to be looked at."""
         component = place.component
@@ -155,9 +156,10 @@ class _Reader:
             # A stack of experts, perhaps.
             return None if place.expert is None and "experts" in component else False
         # Matrices of experts are many, and of few shapes.
-        key = place.tower, component, place.parameter, shape
+        shape, of_a_module = tensor.shape, tensor.name.endswith(".weight")
+        key = place.tower, component, place.parameter, shape, of_a_module
         if key not in self._ways:
-            turned, way = self.orientation.of(PlacedSlice(place, TensorInfo("", shape, "", ())))
+            turned, way = self.orientation.of(PlacedSlice(place, tensor))
             concerned = self.rows.concerns(component) or self.cutter.concerns(place)
             self._ways[key] = None if way or concerned else turned and len(shape) == 2
         return self._ways[key]
@@ -295,10 +297,10 @@ def _roles(
     # What is in none of the names has not to be looked for name by name.
     text = "\n".join([tensor.name for tensor in tensors])
     ends = tuple(end for end in (*_BUFFER_NAMES, *_MASKS) if end in text)
-    rotary = "rotary_emb" in text or bool(quantised.codes)
+    closely = "rotary_emb" in text or bool(quantised.codes or quantised.beside)
 
     def role_of(tensor: TensorInfo, plain: str) -> ParameterRole:
-        if not rotary and tensor.dtype not in _COUNTS and not tensor.name.endswith(ends):
+        if not closely and tensor.dtype not in _COUNTS and not tensor.name.endswith(ends):
             return "parameter"
         return _role(tensor, plain, quantised)
 

@@ -69,7 +69,7 @@ class PartialMedian:
 
 
 class Accumulator:
-    """Counts, sums and histogram of one pair; ``geometry`` says what stands in the arrays.
+    """Counts, sums and histogram of one pair; ``bins`` says what stands in the arrays.
 
     ``elements`` is the size of the largest tensor that it can take. Whoever adds to it from several
     threads holds ``lock``; the order in which chunks are added changes nothing.
@@ -240,7 +240,7 @@ def pair_statistics(
     median: float | None,
     histogram: Histogram,
 ) -> Statistics:
-    """The columns of a pair from its counts and sums in the order of ``geometry``, the keys at its
+    """The columns of a pair from its counts and sums in the order of ``bins``, the keys at its
     quantiles (-1: unchanged) and its exact median.
 
     Quantiles are the middles of their keys, at most 1/256 off; those in the median's key are it.

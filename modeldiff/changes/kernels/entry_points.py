@@ -34,7 +34,7 @@ def measure32(
     bits lie in ``low`` to ``low + width``; with ALL_KEPT for a width one word for each element,
     be it an ``r`` or not. ``scratch`` has room for 6 * BLOCK words, ``kept`` for n. ``tables``
     (TABLES x (KEYS32 + 64)), ``leaves`` (six a leaf) and ``counts`` (eight, without the unchanged)
-    are added to; see ``geometry`` for what stands in them.
+    are added to; see ``bins`` for what stands in them.
     """
     return measure_elements(
         a,

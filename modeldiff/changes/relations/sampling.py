@@ -97,7 +97,7 @@ def _grid_of(tensor: TensorInfo) -> Grid | None:
 
 
 class PairSamples:
-    """PairSamples of a pair of matrices, of ``rows`` × ``columns``; after the first, all axes are
+    """Samples of a pair of matrices, of ``rows`` × ``columns``; after the first, all axes are
     columns.
 
     ``files`` are base's and target's; what is read is taken from ``budget``, and ``looking`` is

@@ -21,7 +21,7 @@ _SUM_NAMES = tuple(field.name for field in fields(Sums))
 _all_sums = attrgetter(*_SUM_NAMES)
 
 Quantiles = tuple[float, float, float, float, float, float]
-"""The ``r`` at the quantiles of ``geometry.PERCENTS``: 0.1 is ten percent."""
+"""The ``r`` at the quantiles of ``bins.PERCENTS``: 0.1 is ten percent."""
 
 
 def statistics_of(

@@ -59,7 +59,6 @@ def recognise(source: Source, formats: Sequence[Format] = ()) -> tuple[Format, F
 def weight_tags(names: Collection[str]) -> tuple[str, ...]:
     """What may stand behind the colon of a reference to the folder or repository that has files of
     these ``names``: its quantisations, its variants, and other sets of weights by their names."""
-
     quantised = tuple(each.tag for each in gguf_sets(names))
     others = (tag for naming in (SAFETENSORS, PYTORCH) for tag in set_tags(names, naming))
     return tuple(filter(is_tag, dict.fromkeys((*quantised, *others))))

@@ -117,6 +117,11 @@ def _block(codes: TensorInfo, scale: TensorInfo, stored: NamedTensors) -> tuple[
     return block
 
 
+def mxfp8_names(codes: TensorInfo) -> tuple[str, str]:
+    """What codes of MXFP8 are called, in short and in words."""
+    return ("MXFP8-E5M2", "MXFP8 (E5M2)") if "E5M2" in codes.values else ("MXFP8", "MXFP8")
+
+
 def _names(codes: TensorInfo, scale: TensorInfo, block: tuple[int, int]) -> tuple[str, str]:
     if codes.values == "I8":
         name, words = "INT8", "INT8"
@@ -124,7 +129,7 @@ def _names(codes: TensorInfo, scale: TensorInfo, block: tuple[int, int]) -> tupl
         e5m2 = "E5M2" in codes.values
         name, words = ("FP8-E5M2", "FP8 (E5M2)") if e5m2 else ("FP8", "FP8")
         if block == (1, _MX) and scale.values in ("U8", "F8_E8M0"):
-            return ("MXFP8-E5M2", "MXFP8 (E5M2)") if e5m2 else ("MXFP8", "MXFP8")
+            return mxfp8_names(codes)
     if scale.elements == 1:
         return name, f"{words}, one scale"
     if block == (1, codes.shape[-1]):

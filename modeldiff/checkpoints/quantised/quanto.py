@@ -111,8 +111,8 @@ def _shape(weight: str, elements: int, group: int, stored: NamedTensors) -> tupl
     told = columns < elements and rows * columns == elements and _group_of(columns) == group
     require_fit(
         told,
-        "no file tells their matrix's shape, which quanto's groups hide: a config with the "
-        "model's hidden_size beside them may",
+        "no file tells their matrix's shape, which quanto's groups hide, so that these fit: a "
+        "config with the model's hidden_size beside them may",
     )
     return rows, columns
 

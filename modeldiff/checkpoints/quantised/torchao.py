@@ -22,11 +22,17 @@ from modeldiff.checkpoints.quantised.named_tensors import (
     shape_words,
 )
 from modeldiff.checkpoints.quantised.nibbles import MX, NV
-from modeldiff.checkpoints.quantised.octets import FLOAT8, scaled_octets, zero_points
+from modeldiff.checkpoints.quantised.octets import (
+    FLOAT8,
+    mxfp8_names,
+    scaled_octets,
+    zero_points,
+)
 from modeldiff.checkpoints.quantised.unread import INSTEAD
 from modeldiff.checkpoints.recipes.groups import Groups, StoredNumbers, TiledNumbers
 from modeldiff.checkpoints.recipes.scaled_codes import Coding, Grid, ScaledCodes
 from modeldiff.checkpoints.tensor import TensorInfo
+from modeldiff.text.quoting import quoted
 
 _DATA = "qdata"
 _READ = frozenset({"Int8Tensor", "Float8Tensor", "IntxUnpackedToInt8Tensor", "MXTensor"})
@@ -73,7 +79,7 @@ def read_torchao(name: str, stored: NamedTensors) -> TensorInfo | None:
 
 
 def _unread(kind: str) -> str:
-    return f"codes as torchao's {kind} packs them are not read ({INSTEAD})"
+    return f"codes as torchao packs {quoted(kind)} are not read ({INSTEAD})"
 
 
 def _read_octets(codes: TensorInfo, scale: TensorInfo, stored: NamedTensors) -> ScaledCodes:
@@ -86,9 +92,8 @@ def _read_octets(codes: TensorInfo, scale: TensorInfo, stored: NamedTensors) -> 
             f"{shape_words(codes)}",
         )
         return scaled_octets(codes, scale, stored)
-    numbers = _powers(codes.shape, scale, MX)
-    e5m2 = "E5M2" in codes.values
-    kind, words = ("MXFP8-E5M2", "MXFP8 (E5M2)") if e5m2 else ("MXFP8", "MXFP8")
+    numbers = _group_scales(codes.shape, scale, MX)
+    kind, words = mxfp8_names(codes)
     coding = Coding("octets", 8, codes.values)
     return ScaledCodes(words, kind, as_bytes(codes), coding, Grid.flat(MX), numbers)
 
@@ -104,14 +109,14 @@ def _read_pairs(
     for one in whole:
         require_numbers(one, "F32")
         require_fit(one.elements == 1, "its scales' own scale is not one number")
-    numbers = _powers(shape, scale, group, whole[0] if whole else None)
+    numbers = _group_scales(shape, scale, group, whole[0] if whole else None)
     coding = Coding("low nibbles", 4, "E2M1")
     also = stored.beside(f"{stem}act_per_tensor_scale")
     recipe = ScaledCodes(kind, kind, as_bytes(codes), coding, Grid.flat(group), numbers, also=also)
     return TensorInfo.made(weight, shape, "F32", recipe)
 
 
-def _powers(
+def _group_scales(
     shape: tuple[int, ...], scale: TensorInfo, group: int, whole: TensorInfo | None = None
 ) -> Groups:
     """A scale for each group of a matrix, in the order of groups or in the tiles of a kernel."""

@@ -41,10 +41,12 @@ def receive(response: http.client.HTTPResponse, buffer: memoryview, deadline: fl
     """Fill the buffer with the answer's bytes, as far as they come before ``deadline`` (seconds of
     ``time.monotonic``): how many came."""
     taken = 0
+    # Straight from the connection, unless lengths of parts stand among the bytes.
+    answer = response if response.chunked else response.fp
     try:
         while taken < len(buffer) and time.monotonic() < deadline:
             # readinto would wait for all of it, be it a byte a day.
-            count = response.fp.readinto1(buffer[taken:])
+            count = answer.readinto1(buffer[taken:])
             if not count:
                 break
             taken += count

@@ -43,8 +43,8 @@ class SignedRanges:
             return 0
         try:
             taken = self._fetch(key, stat, buffer, offset)
-        except (ModeldiffError, OSError, http.client.HTTPException):
-            taken = 0
+        except (ModeldiffError, OSError, ValueError, http.client.HTTPException):
+            taken = 0  # ValueError: an ETag or an address that fits in no header
         self._refused = self._refused or not taken
         return taken
 
@@ -67,11 +67,14 @@ class SignedRanges:
                 and content_range(response) == ContentRange(offset, len(buffer), stat.size)
                 and response.headers.get("ETag") == identity
                 and response.headers.get("Content-Encoding", "identity") == "identity"
+                and response.length in (None, len(buffer))
             ):
                 taken = receive(response, buffer, time.monotonic() + _PATIENCE_SECONDS)
         finally:
             response.close()
-            if taken == len(buffer) and connection.sock is not None:
+            # The end of what comes in parts is not read.
+            whole = taken == len(buffer) and not response.chunked
+            if whole and connection.sock is not None:
                 connections_to_stores().give_back(root, connection)
             else:
                 connection.close()
@@ -86,7 +89,7 @@ def _answer(
         try:
             connection.request("GET", target, headers=headers)
             return connection, connection.getresponse()
-        except (OSError, http.client.HTTPException):
+        except (OSError, ValueError, http.client.HTTPException):
             connection.close()
             if not used:  # a server may end a connection that was idle
                 raise

@@ -107,7 +107,7 @@ class Website:
             if opened is not None and stat != opened:
                 self._refuse_change(name)
             taken = receive(response, buffer[:length], deadline)
-            whole = taken == length
+            whole = taken == length and not response.chunked  # whose end is not read
         finally:
             response.close()
             if whole and connection.sock is not None:

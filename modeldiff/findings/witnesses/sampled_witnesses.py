@@ -36,8 +36,8 @@ _RESCALED = (
     "weights look whose scales were rounded, mixed up or inverted after the codes were made."
 )
 _CODES = (
-    "Whole numbers or 8-bit floats in place of weights, in proportion to the other side's, are "
-    "codes whose scales were dropped: no model can be run with them."
+    "Whole numbers or 8-bit floats in place of weights, in proportion to the other side's: this is "
+    "how codes whose scales were dropped look, and without its scales no model can be run."
 )
 _FOLDED = (
     "This is how a model looks whose norms were folded into the matrices that follow them, or "

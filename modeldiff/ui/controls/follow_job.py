@@ -123,8 +123,8 @@ def follow_job(
 
     Args:
         name: parts that share it are drawn together.
-        every: how often, in seconds, while the job runs; None where only a
-            widget within draws the part again.
+        every: how often, in seconds, while the job runs; None where only a widget within draws the
+            part again.
         beat: how often, in seconds, it is to be drawn otherwise; None for not again.
     """
 

@@ -13,8 +13,8 @@ from streamlit import runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-_MOST_OF_ONE = 2
-"""Files of one tab: the one that its page shows, and the next, which comes before that goes."""
+_MOST_A_TAB = 2
+"""Files: the one that its page shows, and the next, which comes before that goes."""
 _MOST_BYTES = 1 << 30
 
 
@@ -51,7 +51,7 @@ def bound_uploads(manager: MemoryUploadedFileManager) -> None:
             held.pop((session_id, file.file_id), None)
             held[session_id, file.file_id] = len(file.data)
             own = [each for each in held if each[0] == session_id]
-            for each in own[:-_MOST_OF_ONE]:
+            for each in own[:-_MOST_A_TAB]:
                 drop(*each)
             while len(held) > 1 and sum(held.values()) > _MOST_BYTES:
                 drop(*next(iter(held)))

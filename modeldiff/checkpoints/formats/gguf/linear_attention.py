@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.checkpoints.dtypes import STORED_TYPES
+from modeldiff.checkpoints.formats.gguf.two_parts import TwoParts
 from modeldiff.checkpoints.recipes.element_slice import slice_elements
 from modeldiff.checkpoints.recipes.small_floats import as_float32
 from modeldiff.checkpoints.selected_rows import RowNumbers, select_rows
@@ -83,41 +84,13 @@ def _columns_dealt_back(tensor: TensorInfo, heads: ValueHeads) -> TensorInfo:
     return slice_elements(tensor, tensor.shape, 0, strides, "")
 
 
-@dataclass(frozen=True)
-class JoinedRows:
-    """The recipe of the rows of ``first`` and then those of ``second``, in the type of both; else
-    in float32."""
-
-    first: TensorInfo
-    second: TensorInfo
-
-    grain = 1
+class JoinedRows(TwoParts):
+    """The recipe of the rows of ``first`` and then those of ``second``."""
 
     @property
     def words(self) -> str:
         """How both are stored."""
         return f"{self.stored}, in two parts"
-
-    @property
-    def stored(self) -> str:
-        """The stored type, or both."""
-        return "/".join(dict.fromkeys((self.first.dtype, self.second.dtype)))
-
-    @property
-    def lossy(self) -> bool:
-        """Whether either lost something."""
-        return self.first.lossy or self.second.lossy
-
-    @property
-    def operands(self) -> tuple[TensorInfo, ...]:
-        """Both."""
-        return self.first, self.second
-
-    @property
-    def kind(self) -> str:
-        """The type that values come in."""
-        both = {self.first.values, self.second.values}
-        return self.first.values if len(both) == 1 else "F32"
 
     def open(self, read: Fill) -> _RowsReader:
         """A reader of one after the other."""

@@ -14,49 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.checkpoints.dtypes import STORED_TYPES
+from modeldiff.checkpoints.formats.gguf.two_parts import TwoParts
 from modeldiff.checkpoints.recipes.small_floats import as_float32
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
-from modeldiff.processes.late_dataclass import dataclass
 
 _KEYS, _VALUES, _WHOLE = "self_attn.k_b_proj", "self_attn.v_b_proj", "self_attn.kv_b_proj"
 _Values = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
-class KeysAndValues:
-    """The recipe: ``keys`` [heads, latent, key] and ``values`` [heads, value, latent]. Where both
-    come in one type the matrix does, too; else in float32."""
-
-    keys: TensorInfo
-    values: TensorInfo
-
-    grain = 1
+class KeysAndValues(TwoParts):
+    """The recipe: the ``first`` part are keys [heads, latent, key], the ``second`` values [heads,
+    value, latent]."""
 
     @property
     def words(self) -> str:
         """How both are stored."""
         return f"{self.stored}, keys and values apart"
-
-    @property
-    def stored(self) -> str:
-        """The stored type, or both."""
-        return "/".join(dict.fromkeys((self.keys.dtype, self.values.dtype)))
-
-    @property
-    def lossy(self) -> bool:
-        """Whether either lost something."""
-        return self.keys.lossy or self.values.lossy
-
-    @property
-    def operands(self) -> tuple[TensorInfo, ...]:
-        """Keys and values."""
-        return self.keys, self.values
-
-    @property
-    def kind(self) -> str:
-        """The type that values come in."""
-        both = {self.keys.values, self.values.values}
-        return self.keys.values if len(both) == 1 else "F32"
 
     def open(self, read: Fill) -> _Joiner:
         """A reader that joins head by head."""
@@ -66,8 +39,8 @@ class KeysAndValues:
 class _Joiner:
     def __init__(self, recipe: KeysAndValues, read: Fill) -> None:
         self._recipe, self._read = recipe, read
-        _, self._latent, self._key = recipe.keys.shape
-        self._value = recipe.values.shape[1]
+        _, self._latent, self._key = recipe.first.shape
+        self._value = recipe.second.shape[1]
 
     def fill(self, first: int, last: int, out: memoryview) -> None:
         """Fill ``out`` with values ``first`` to ``last``."""
@@ -81,8 +54,8 @@ class _Joiner:
 
     def _head(self, head: int) -> _Values:
         """All values of one head, row after row."""
-        keys = self._some(self._recipe.keys, head * self._latent * self._key, self._key)
-        values = self._some(self._recipe.values, head * self._value * self._latent, self._value)
+        keys = self._some(self._recipe.first, head * self._latent * self._key, self._key)
+        values = self._some(self._recipe.second, head * self._value * self._latent, self._value)
         return np.concatenate([keys.reshape(self._latent, self._key).T.reshape(-1), values])
 
     def _some(self, tensor: TensorInfo, first: int, rows: int) -> _Values:
