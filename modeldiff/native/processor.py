@@ -12,11 +12,17 @@ _TELLING = (b"vendor_id", b"cpu family", b"model", b"stepping", b"flags")
 
 
 def compiler_version() -> bytes:
-    """The version of the compiler that is installed, as its package has it in a file."""
+    """The version of the compiler that is installed, as its package has it in a file; else as the
+    package says, which takes longer."""
     spec = find_spec("llvmlite")
     if spec is None or spec.origin is None:
         return b""
-    return Path(spec.origin).with_name("_version.py").read_bytes()
+    try:
+        return Path(spec.origin).with_name("_version.py").read_bytes()
+    except OSError:
+        import llvmlite
+
+        return str(llvmlite.__version__).encode()
 
 
 def processor() -> bytes:
