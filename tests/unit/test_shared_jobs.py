@@ -108,6 +108,30 @@ class TestTurns:
             queue.add(job)
         assert "".join(queue.pop().user for _ in jobs) == "abaaa"
 
+    @pytest.mark.parametrize(("later", "order"), [("aab", "baa"), ("bac", "bca"), ("aba", "baa")])
+    def test_who_has_just_had_a_turn_stands_behind_who_has_had_none(
+        self, later: str, order: str
+    ) -> None:
+        queue = FairQueue()
+        queue.add(*waiting("a"))
+        queue.pop()  # and runs, while others come
+        jobs = waiting(later)
+        for job in jobs:
+            queue.add(job)
+        ahead = [queue.ahead_of(job) for job in jobs]
+        popped = [queue.pop() for _ in jobs]
+        assert "".join(job.user for job in popped) == order
+        assert [popped.index(job) for job in jobs] == ahead
+
+    def test_a_turn_of_long_ago_does_not_count(self) -> None:
+        queue = FairQueue()
+        for job in waiting("ab"):
+            queue.add(job)
+            queue.pop()
+        for job in waiting("ac"):
+            queue.add(job)
+        assert "".join(queue.pop().user for _ in range(2)) == "ac"
+
     def test_one_that_is_taken_out(self) -> None:
         queue = FairQueue()
         first, second = waiting("aa")
@@ -249,7 +273,7 @@ def test_who_waits_sees_for_what_and_whose_it_is(
         place = manager.submit(pairs[0], asker=BOB).place
         assert place is not None
         assert (place.names, place.owner) == ("model-0 → model-1", "ada")
-        assert place.ahead == 2, "the one that runs, and one of Ada's"
+        assert place.ahead == 1, "the one that runs, and none of Ada's, whose turn that was"
         manager.cancel(running.id)
         gate.open.set()
         assert manager.shut_down(60)
