@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import safetensors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modeldiff.checkpoints import open_checkpoint
 from modeldiff.checkpoints.formats.safetensors import header_bytes
 from modeldiff.errors import DamagedCheckpoint, ModeldiffError, NoWeights, UnsupportedFormat
 from tests.support.safetensors_files import encode, entry, simple
@@ -216,6 +218,18 @@ def test_a_sound_header_may_begin_like_a_pickle() -> None:
     content = encode(raw + b" " * (0x280 - len(raw)), bytes(4))
     assert content[:2] == b"\x80\x02"
     assert len(parse(content).tensors) == 1
+
+
+@pytest.mark.parametrize("length", [0x0280, 0x0380, 0x0480, 0x0580, 0x10480])
+def test_a_file_whose_length_begins_like_a_pickle_is_opened_by_its_name(
+    length: int, tmp_path: Path
+) -> None:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(length.to_bytes(8, "little") + header.ljust(length) + bytes(8))
+    with safetensors.safe_open(path, "np") as theirs:
+        assert list(theirs.keys()) == ["w"]
+    assert [tensor.name for tensor in open_checkpoint(str(path)).tensors] == ["w"]
 
 
 def test_a_header_that_would_take_gigabytes_is_refused_unparsed() -> None:

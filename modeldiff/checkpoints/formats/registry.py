@@ -9,6 +9,7 @@ from modeldiff.checkpoints.addresses.hub_names import is_tag
 from modeldiff.checkpoints.formats.config_listing import ConfigListing
 from modeldiff.checkpoints.formats.format import FileSet, Format
 from modeldiff.checkpoints.formats.gguf.sets import MAGIC, gguf_sets
+from modeldiff.checkpoints.formats.safetensors import begins_as_safetensors
 from modeldiff.checkpoints.formats.safetensors_files import Safetensors
 from modeldiff.checkpoints.formats.unsupported import is_training_state, refuse_foreign_files
 from modeldiff.checkpoints.formats.weight_files import PYTORCH, SAFETENSORS, set_tags
@@ -92,5 +93,7 @@ def _fitting(source: Source, formats: Sequence[Format]) -> list[Format]:
 
         return [Gguf()]  # to import the others would take as long as to open it
     formats = formats or all_formats()
-    own = [format for format in formats if start.startswith(format.signatures)]
+    own: list[Format] = []
+    if not begins_as_safetensors(start):
+        own = [format for format in formats if start.startswith(format.signatures)]
     return own or [format for format in formats if not format.signatures]
