@@ -20,7 +20,7 @@ _OF_THE_CONTEXT = frozenset({"context", "rope_scaling", "rope_theta"})
 
 def architecture_headline(facts: Sequence[FactPair], pairs: Sequence[Pair]) -> str:
     """``Same architecture, made for texts 16 times as long.`` ``facts`` are both models' facts, and
-    ``pairs`` their tensors: models of which all facts are equal may hold others."""
+    ``pairs`` their tensors: models whose telling facts are equal may hold others."""
     differences = telling(own_facts(facts))
     keys = {pair.key for pair in differences}
     if keys <= _OF_THE_CONTEXT and (apart := tensors_apart(pairs)):
