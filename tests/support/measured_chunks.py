@@ -12,6 +12,8 @@ from modeldiff.changes.kernels.bins import BLOCK, EMPTY_COUNTS, KEYS32, LEAF, RU
 from modeldiff.native.library import Kernel
 from tests.support.slow_statistics import Bytes
 
+FILLER = KEYS32 << 16
+"""The first of the words that stand where nothing is counted."""
 Bracket = tuple[int, int]
 BRACKETS: tuple[Bracket, ...] = (
     (0, 0),
@@ -43,6 +45,16 @@ class MeasuredChunk:
         """The counts of all keys, without the fillers'."""
         counts: npt.NDArray[np.int64] = self.tables[:, :KEYS32].sum(0, dtype=np.int64)
         return counts
+
+    def words(self, bracket: Bracket) -> npt.NDArray[np.uint32]:
+        """What was kept, as it is on every processor: ascending, and those of each run apart where
+        there is one for each element, with the same filler for all that is not counted."""
+        words = np.minimum(self.kept, np.uint32(FILLER))
+        if bracket[1] != 0xFFFFFFFF:
+            return np.sort(words)
+        whole = len(words) // RUN * RUN
+        runs = np.sort(words[:whole].reshape(-1, RUN), axis=1).reshape(-1)
+        return np.append(runs, words[whole:])
 
     def measure(
         self,

@@ -38,8 +38,9 @@ def measured_samples(measure32: Kernel) -> Arrays:
                 chunk.measure(
                     measure32, (sides[base], turned[target]), (base, target), bracket, elements
                 )
-                for name in ("histogram", "counts", "kept", "leaves"):
+                for name in ("histogram", "counts", "leaves"):
                     arrays[f"{base} {target} {number} {name}"] = getattr(chunk, name)
+                arrays[f"{base} {target} {number} words"] = chunk.words(bracket)
     return arrays
 
 
@@ -47,9 +48,10 @@ STORED_BYTES = {"BF16": 2, "F32": 4}
 
 
 def library_for(processor: str, features: str) -> KernelLibrary:
-    """``measure32`` as it would be compiled there. This process has to be able to run it."""
+    """``measure32`` as it would be compiled there, for these features, one after the other, or
+    "all" that this processor has. This process has to be able to run it."""
     own = llvm.get_host_cpu_features()
-    there = FeatureMap(own if features == "all" else {})
+    there = FeatureMap(own if features == "all" else dict.fromkeys(features.split(), True))
     for module in (llvm, llvm.targets):
         setattr(module, "get_host_cpu_name", lambda: processor)  # noqa: B010
         setattr(module, "get_host_cpu_features", lambda: there)  # noqa: B010

@@ -20,6 +20,7 @@ from modeldiff.changes.kernels.bins import (
     RUN,
 )
 from modeldiff.changes.kernels.decode import decode
+from modeldiff.changes.kernels.equal_run import make_equal_run
 from modeldiff.changes.kernels.vector_run import (
     ABS_DELTA,
     BASE_SQUARED,
@@ -31,12 +32,10 @@ from modeldiff.changes.kernels.vector_run import (
     PRODUCT,
     TARGET_SQUARED,
     ZEROS,
-    address_of,
     can_compress,
-    make_equal_run,
     make_vector_run,
-    pointer_to,
 )
+from modeldiff.native.addresses import address_of, pointer_to
 from modeldiff.native.numba_types import always_inlined, f32, f64, i64, inlined, u32, u64
 from modeldiff.native.vector_code import has_halves
 
@@ -272,7 +271,7 @@ def measure_elements(
         start = begin + first
         leaf = leaves[first // LEAF]
         # Not where the run lies that is counted meanwhile.
-        out = words[4 + turn, :m]
+        out = words[4, turn * RUN : turn * RUN + m]
         if width == KEEP_ALL:
             out = keeps[first : first + m]
         x_at = _place(a, a_code, start, x)
