@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 
 import llvmlite.binding as llvm
 from llvmlite import ir
+from numba.core import cgutils
 
 LANES = 16
 """Elements that are worked on together."""
@@ -36,10 +37,40 @@ def has_halves() -> bool:
 
 
 def has_permutes() -> bool:
-    """Whether the processor brings sixteen words into an order that it is told in a vector, and
-    has halves, too."""
+    """Whether the processor brings words into an order that it is told in a vector, sixteen of them
+    with AVX-512, eight with AVX2, and has halves, too."""
     features = llvm.get_host_cpu_features()
-    return bool(features.get("avx512f", False) and features.get("f16c", False))
+    return bool(features.get("avx2", False) and features.get("f16c", False))
+
+
+def looked_up(b: ir.IRBuilder, table: ir.Value, codes: ir.Value) -> ir.Value:
+    """Of sixteen words those that sixteen codes name by their lowest four bits. Where
+    ``has_permutes``."""
+    if llvm.get_host_cpu_features().get("avx512f", False):
+        return _permuted(b, "avx512.permvar.si.512", table, codes)
+    half = LANES // 2
+    lower, upper = (_part(b, table, first) for first in (0, half))
+    found = []
+    for first in (0, half):
+        own = _part(b, codes, first)
+        # An instruction looks at the lowest three bits; the fourth, as a sign, chooses between two.
+        fourth = b.icmp_signed("<", b.shl(own, own.type([28] * half)), own.type([0] * half))
+        low, high = (_permuted(b, "avx2.permd", words, own) for words in (lower, upper))
+        found.append(b.select(fourth, high, low))
+    both = ir.Constant(ir.VectorType(I32, LANES), list(range(LANES)))
+    return b.shuffle_vector(*found, both)
+
+
+def _permuted(b: ir.IRBuilder, name: str, table: ir.Value, codes: ir.Value) -> ir.Value:
+    kind = ir.FunctionType(table.type, [table.type, codes.type])
+    return b.call(
+        cgutils.get_or_insert_function(b.module, kind, f"llvm.x86.{name}"), [table, codes]
+    )
+
+
+def _part(b: ir.IRBuilder, words: ir.Value, first: int) -> ir.Value:
+    order = ir.Constant(ir.VectorType(I32, LANES // 2), list(range(first, first + LANES // 2)))
+    return b.shuffle_vector(words, words, order)
 
 
 def as_halves(b: ir.IRBuilder, values: ir.Value, *, by_processor: bool) -> ir.Value:

@@ -1,8 +1,8 @@
 """Groups of four-bit codes: a group's sixteen values are computed once, and looked up by its codes.
 
-A vector holds the sixteen values, and an order of them that is not known before, which one
-instruction makes, is what sixteen codes stand for. Where the processor has none, nothing is done
-here. LLVM instructions, as no loop in Python becomes that one.
+One vector holds the sixteen values, or two do, and an order of them that is not known before, which
+one instruction makes, is what sixteen codes stand for. Where the processor has none, nothing is
+done here. LLVM instructions, as no loop in Python becomes that one.
 """
 
 # What Numba compiles has its types from Numba's inference, and llvmlite has none.
@@ -15,7 +15,6 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.extending import intrinsic
 
 from modeldiff.checkpoints.recipes.kernels.stages import AS_BF16, AS_F16, AS_F32
@@ -32,18 +31,13 @@ from modeldiff.native.vector_code import (
     call_function,
     every,
     has_permutes,
+    looked_up,
 )
 
 A_TURN = 2 * LANES
 """Values that are looked up together; a group has to be some times as many."""
 _OCTETS = ir.VectorType(ir.IntType(8), LANES)
 _PAIRS = [lane // 2 + LANES * (lane % 2) for lane in range(A_TURN)]
-
-
-def _looked_up(b: ir.IRBuilder, table: ir.Value, codes: ir.Value) -> ir.Value:
-    kind = ir.FunctionType(BITS, [BITS, BITS])
-    permute = cgutils.get_or_insert_function(b.module, kind, "llvm.x86.avx512.permvar.si.512")
-    return b.call(permute, [table, codes])
 
 
 def _every(b: ir.IRBuilder, number: ir.Value) -> ir.Value:
@@ -125,8 +119,8 @@ def _make_groups(affine: bool, rounding: int) -> Callable[..., Any]:
         place = b.add(begun, turn)
         at = b.gep(stored, [b.mul(place, I64(LANES))])
         codes = b.zext(b.load(b.bitcast(at, _OCTETS.as_pointer()), align=1), BITS)
-        low = _looked_up(b, table, b.and_(codes, every(15)))
-        high = _looked_up(b, table, b.lshr(codes, every(4)))
+        low = looked_up(b, table, b.and_(codes, every(15)))
+        high = looked_up(b, table, b.lshr(codes, every(4)))
         firsts, seconds = b.select(swapped, high, low), b.select(swapped, low, high)
         store_pairs(b, firsts, seconds, b.gep(out, [b.mul(place, I64(A_TURN))]))
         following = b.add(turn, I64(1))
