@@ -27,7 +27,7 @@ from modeldiff.checkpoints.formats import safetensors_files
 parse, parsed = safetensors_files.parse_header, open(sys.argv.pop(1), "ab", buffering=0)
 
 def costly(*content, **options):
-    until = time.thread_time() + 0.5
+    until = time.thread_time() + 0.1
     while time.thread_time() < until:
         pass
     parsed.write(b".")
@@ -63,10 +63,10 @@ async def _look_and_leave(port: int, query: str, parsed: Path) -> None:
             await asyncio.sleep(0.1)
     look.cancel()
     await asyncio.gather(look, return_exceptions=True)
-    # One header takes half a second of a processor, which others may want, too.
+    # One header takes a tenth of a second of a processor, which others may want, too.
     before, still = -1, 0
     async with asyncio.timeout(300):
         while still < 10:
             now = parsed.stat().st_size
             before, still = now, still + 1 if now == before else 0
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.3)
