@@ -14,7 +14,7 @@ from tests.support.demo_models import another_model
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 _DIFFS = 10
-# Each diff takes a while, and is looked at often meanwhile: so a minute holds what else takes hours.
+# Each diff takes a while, and is looked at often meanwhile: a minute holds what else takes hours.
 _HURRIED = (
     sys.executable,
     "-c",
