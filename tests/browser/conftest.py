@@ -108,14 +108,15 @@ def tab(profile: BrowserContext) -> Iterator[Page]:
     page.set_default_timeout(PATIENCE_MS)
     watched = Watched(page)
     yield page
-    _forget(page, watched.origins)
+    forget(page, watched.origins)
     page.close()
     assert watched.complaints == []
     assert watched.hosts - {""} <= {"127.0.0.1"}
 
 
-def _forget(page: Page, origins: set[str]) -> None:
-    """What a tab chose, such as a theme, is not kept for the next."""
+def forget(page: Page, origins: set[str]) -> None:
+    """Keep nothing of what a tab chose, such as a theme, or of who logged in there: of what it has
+    from these ``origins``."""
     chosen = page.context.new_cdp_session(page)
     for origin in origins:
         kinds = {"origin": origin, "storageTypes": "cookies,local_storage"}

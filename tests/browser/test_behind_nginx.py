@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from prometheus_client.parser import text_string_to_metric_families
 
 from scripts.serving import Server, free_port, serve
@@ -41,7 +41,9 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def deployed(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+def deployed(
+    trusting: BrowserContext, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployed]:
     nginx, openssl = shutil.which("nginx"), shutil.which("openssl")
     if not nginx or not openssl:
         pytest.skip("nginx or openssl is not installed")
@@ -70,22 +72,31 @@ def deployed(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iter
         try:
             _wait(port)
             deployed = Deployed(port, plain_port, (one, two), metrics)
-            _visit_first(browser, deployed.url)
+            _visit_first(trusting, deployed.url)
             yield deployed
         finally:
             process.terminate()
             process.wait(timeout=30)
 
 
+@pytest.fixture(scope="module")
+def trusting(browser: Browser) -> Iterator[BrowserContext]:
+    """What takes the tests' own certificate."""
+    with browser.new_context(
+        viewport={"width": 1440, "height": 900}, ignore_https_errors=True
+    ) as context:
+        yield context
+
+
 @pytest.fixture
-def through(browser: Browser) -> Iterator[Page]:
-    """A tab that takes the test's own certificate, and complains in no way."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, ignore_https_errors=True)
-    page = context.new_page()
+def through(trusting: BrowserContext) -> Iterator[Page]:
+    """A tab of a viewer's own that complains in no way."""
+    page = trusting.new_page()
     page.set_default_timeout(PATIENCE_MS)
     watched = Watched(page)
     yield page
-    context.close()
+    page.close()
+    trusting.clear_cookies()
     assert watched.complaints == []
     assert watched.hosts - {""} <= {"localhost"}
 
@@ -168,10 +179,9 @@ def test_plain_http_leads_to_tls(deployed: Deployed) -> None:
 
 @pytest.mark.parametrize(("site", "shown"), [("https://localhost:{port}", 1), (ELSEWHERE, 0)])
 def test_only_its_own_site_can_frame_it(
-    browser: Browser, deployed: Deployed, site: str, shown: int
+    trusting: BrowserContext, deployed: Deployed, site: str, shown: int
 ) -> None:
-    context = browser.new_context(ignore_https_errors=True)
-    page = context.new_page()
+    page = trusting.new_page()
     address = f"{site.format(port=deployed.port)}/frame"
     content = f"<iframe src={deployed.url}/ width=800 height=600></iframe>"
     page.route(address, lambda route: route.fulfill(body=content, content_type="text/html"))
@@ -181,7 +191,7 @@ def test_only_its_own_site_can_frame_it(
         page.wait_for_function("frames.length == 1")
         page.wait_for_timeout(2_000)
     expect(app).to_have_count(shown)
-    context.close()
+    page.close()
 
 
 @pytest.mark.parametrize(
@@ -205,13 +215,12 @@ def _context() -> ssl.SSLContext:
     return context
 
 
-def _visit_first(browser: Browser, url: str) -> None:
+def _visit_first(trusting: BrowserContext, url: str) -> None:
     """A process imports most of the app for its first page."""
-    context = browser.new_context(ignore_https_errors=True)
-    page = context.new_page()
-    page.goto(url)
-    page.get_by_role("link", name="Heatmap").wait_for(timeout=120_000)
-    context.close()
+    with trusting.new_page() as page:
+        page.goto(url)
+        page.get_by_role("link", name="Heatmap").wait_for(timeout=120_000)
+    trusting.clear_cookies()
 
 
 def _metrics(port: int) -> dict[tuple[str, tuple[str, ...]], float]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from scripts.serving import Server, settle
 from tests.browser.conftest import expect_page, query
@@ -32,10 +33,13 @@ def test_a_deep_link_on_a_fresh_server(page: str, fresh_server: Server, tab: Pag
     assert query(tab) == link
 
 
-def test_three_tabs_and_one_diff_and_no_sidebar(fresh_server: Server, browser: Browser) -> None:
-    with browser.new_context() as context:
-        context.add_init_script(_WATCH_FOR_A_SIDEBAR)
-        tabs = [context.new_page() for _ in range(3)]
+def test_three_tabs_and_one_diff_and_no_sidebar(
+    fresh_server: Server, profile: BrowserContext
+) -> None:
+    with ExitStack() as stack:
+        tabs = [stack.enter_context(profile.new_page()) for _ in range(3)]
+        for tab in tabs:
+            tab.add_init_script(_WATCH_FOR_A_SIDEBAR)
         links = {
             "Compare": "",
             "Heatmap": "heatmap",

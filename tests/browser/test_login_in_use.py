@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from scripts.serving import FROM_CHECKOUT, ROOT, Server, free_port, serve
-from tests.browser.conftest import PATIENCE_MS, Watched, expect_page
+from tests.browser.conftest import PATIENCE_MS, Watched, expect_page, forget
 from tests.support.local_hub import LocalHub
 from tests.support.oidc import TokensOf, oidc_provider, write_secrets
 
@@ -65,21 +65,29 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
 
 
 @pytest.fixture
-def visit(browser: Browser, closed: Closed) -> Iterator[Callable[[], Page]]:
-    """Makes a tab of another visitor's browser. The app may complain in none; the provider's own
-    pages ask for a style sheet that is not here, and have no icon."""
-    contexts, watches = [], []
+def visit(
+    profile: BrowserContext, browser: Browser, closed: Closed
+) -> Iterator[Callable[[], Page]]:
+    """Makes a tab of another visitor's browser, of which the first has been here before. The app
+    may complain in none; the provider's own pages ask for a style sheet that is not here, and have
+    no icon."""
+    tabs: list[Page] = []
+    watches: list[Watched] = []
 
     def tab() -> Page:
-        contexts.append(browser.new_context(viewport={"width": 1440, "height": 900}))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        watches.append(Watched(page))
-        return page
+        context = browser.new_context() if tabs else profile
+        tabs.append(context.new_page())
+        tabs[-1].set_viewport_size({"width": 1440, "height": 900})
+        tabs[-1].set_default_timeout(PATIENCE_MS)
+        watches.append(Watched(tabs[-1]))
+        return tabs[-1]
 
     yield tab
-    for context in contexts:
-        context.close()
+    for page, watched in zip(tabs, watches, strict=True):
+        forget(page, watched.origins)
+        page.close()
+        if page.context is not profile:
+            page.context.close()
     complaints = [text for watch in watches for text in watch.complaints]
     at_provider = (STYLE_SHEET, f"{closed.hub.url}/")
     assert [text for text in complaints if not any(url in text for url in at_provider)] == []

@@ -1,19 +1,19 @@
-"""Twenty small diffs, one after another, while pages change and the browser is slow."""
+"""Ten small diffs, one after another, while pages change and the browser is slow."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from scripts.serving import ROOT, serve, settle
+from scripts.serving import serve, settle
+from tests.support.demo_models import another_model
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
-_DIFFS = 20
+_DIFFS = 10
 # Each diff takes a while, and is looked at often meanwhile: a minute holds what else takes hours.
 _HURRIED = (
     sys.executable,
@@ -45,18 +45,8 @@ _GO = """address => {
 }"""
 
 
-def _another_model(number: int, folder: Path) -> Path:
-    """The demo base with one bit of one weight flipped."""
-    model = shutil.copytree(ROOT / "demo" / "base", folder / f"model-{number}")
-    weights = model / "model.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-2 * (number + 1)] ^= 1
-    weights.write_bytes(content)
-    return model
-
-
 def test_many_diffs_under_a_slow_cpu(tab: Page, tmp_path: Path) -> None:
-    models = [_another_model(number, tmp_path) for number in range(_DIFFS)]
+    models = [another_model(tmp_path, number) for number in range(_DIFFS)]
     with serve(tmp_path, _HURRIED) as server:
         tab.goto(server.url)
         expect(tab.locator(".st-key-measured")).to_be_visible()

@@ -18,26 +18,26 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group(__name__)]
 
 _TEXTS = Path(__file__).with_name("reading.js").read_text(encoding="utf-8")
 _AXE = (Path(__file__).parents[1] / "data" / "axe" / "axe.min.js").read_text(encoding="utf-8")
-_PAGES = {
-    "Compare": "?target=demo:lora",
-    "Architecture": "architecture?target=demo:lora",
-    "Heatmap": "heatmap?target=demo:lora&layer=3&component=self_attn.q_proj",
-    "Diagram": "diagram?target=demo:lora&layer=3&component=mlp.up_proj",
-    "Beyond the weights": "beyond?target=demo:continued",
-    "Evolution": "evolution?",
-    "saved result": "result?result={kept}",
-    "gallery": "gallery?",
-    "fleet": "fleet?",
-    "pair of configs' blocks": "architecture?base=catalog:llama-3-8b&target=catalog:qwen2-7b",
-    "configs": "?base=catalog:llama-3-8b&target=catalog:llama-3.1-8b",
-    "one model": "?base=demo:base&alone=1",
-    "its diagram": "diagram?base=demo:base&alone=1",
-    "answer presented": "?target=demo:lora&present=answer",
-    "cell presented": "?target=demo:lora&layer=3&component=self_attn.q_proj&present=heatmap",
-    "diagram presented": "?target=demo:lora&layer=3&present=diagram",
-    "evolution presented": "evolution?present=evolution",
-    "facts presented": "?target=demo:lora&present=facts",
-}
+_PAGES = (
+    ("Compare", "?target=demo:lora"),
+    ("Architecture", "architecture?target=demo:lora"),
+    ("Heatmap", "heatmap?target=demo:lora&layer=3&component=self_attn.q_proj"),
+    ("Diagram", "diagram?target=demo:lora&layer=3&component=mlp.up_proj"),
+    ("Beyond the weights", "beyond?target=demo:continued"),
+    ("Evolution", "evolution?"),
+    ("saved result", "result?result={kept}"),
+    ("gallery", "gallery?"),
+    ("fleet", "fleet?"),
+    ("pair of configs' blocks", "architecture?base=catalog:llama-3-8b&target=catalog:qwen2-7b"),
+    ("configs", "?base=catalog:llama-3-8b&target=catalog:llama-3.1-8b"),
+    ("one model", "?base=demo:base&alone=1"),
+    ("its diagram", "diagram?base=demo:base&alone=1"),
+    ("answer presented", "?target=demo:lora&present=answer"),
+    ("cell presented", "?target=demo:lora&layer=3&component=self_attn.q_proj&present=heatmap"),
+    ("diagram presented", "?target=demo:lora&layer=3&present=diagram"),
+    ("evolution presented", "evolution?present=evolution"),
+    ("facts presented", "?target=demo:lora&present=facts"),
+)
 _LEAST_SIZE, _LEAST_DRAWN, _LEAST_CONTRAST, _LEAST_OF_LARGE = 13, 13, 4.5, 3.0
 _ROUNDING = 0.05
 _THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -92,30 +92,40 @@ def kept(server: Server) -> str:
     return measure(server, "demo:base", "demo:lora")
 
 
-@pytest.mark.parametrize("width", [1280, 430])
-def test_every_page_can_be_read(server: Server, tab: Page, kept: str, width: int) -> None:
-    """Each is loaded once and then turned from light to dark, as a desktop does in the evening."""
+@pytest.mark.parametrize("pages", [_PAGES[::2], _PAGES[1::2]], ids=["odd", "even"])
+def test_every_page_can_be_read(
+    server: Server, tab: Page, kept: str, pages: tuple[tuple[str, str], ...]
+) -> None:
+    """Each is loaded once, on a phone, and turned dark, as a phone does in the evening; then
+    widened to a desktop's window, and turned light again."""
     complaints: list[str] = []
-    for name, address in _PAGES.items():
-        tab.set_viewport_size({"width": width, "height": 720})
-        tab.emulate_media(color_scheme="light")
+    tab.emulate_media(color_scheme="light")
+    for name, address in pages:
+        tab.set_viewport_size({"width": 430, "height": 720})
         tab.goto(f"{server.url}/{address.format(kept=kept)}")
         expect(tab.get_by_role("heading", level=1)).to_be_visible()
         if "demo:lora" in address and "present=" not in address:
             expect(tab.locator(".st-key-measured").first).to_be_attached()
-        settle(tab)
-        main = tab.get_by_test_id("stMain")
-        if not main.evaluate("e => e.scrollWidth <= e.clientWidth"):
-            complaints.append(f"{name}: scrolls sideways")
-        height = int(main.evaluate("e => e.scrollHeight"))
-        if height > 720:
-            tab.set_viewport_size({"width": width, "height": min(height, 9000)})
-            settle(tab)
-        complaints += [f"{name}: {complaint}" for complaint in _against_rules(tab)]
-        for theme in _THEMES:
-            _turn(tab, theme)
-            complaints += [f"{name}, {theme}: {complaint}" for complaint in _illegible(tab)]
+        for width, themes in ((430, _THEMES), (1280, _THEMES[::-1])):
+            where = f"{name}, {width} px wide"
+            _widen(tab, width)
+            if not tab.get_by_test_id("stMain").evaluate("e => e.scrollWidth <= e.clientWidth"):
+                complaints.append(f"{where}: scrolls sideways")
+            complaints += [f"{where}: {complaint}" for complaint in _against_rules(tab)]
+            for theme in themes:
+                _turn(tab, theme)
+                complaints += [f"{where}, {theme}: {complaint}" for complaint in _illegible(tab)]
     assert complaints == []
+
+
+def _widen(tab: Page, width: int) -> None:
+    """Make the window so wide, and as high as all of the page."""
+    tab.set_viewport_size({"width": width, "height": 720})
+    settle(tab)
+    height = int(tab.get_by_test_id("stMain").evaluate("e => e.scrollHeight"))
+    if height > 720:
+        tab.set_viewport_size({"width": width, "height": min(height, 9000)})
+        settle(tab)
 
 
 def _turn(tab: Page, theme: Literal["light", "dark"]) -> None:

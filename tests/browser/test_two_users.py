@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from scripts.serving import Server, serve
 from tests.browser.conftest import PATIENCE_MS, Watched
@@ -74,14 +74,14 @@ def endless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
 
 
 @contextmanager
-def tab_of(browser: Browser, user: str) -> Iterator[Page]:
-    """A tab as the proxy lets it through for somebody."""
-    context = browser.new_context(extra_http_headers={HEADER: user})
-    page = context.new_page()
+def tab_of(profile: BrowserContext, user: str) -> Iterator[Page]:
+    """A tab as the proxy lets it through for somebody. Nothing else tells who it is."""
+    page = profile.new_page()
+    page.set_extra_http_headers({HEADER: user})
     page.set_default_timeout(PATIENCE_MS)
     watched = Watched(page)
     yield page
-    context.close()
+    page.close()
     assert watched.complaints == []
 
 
@@ -93,8 +93,8 @@ def stop_button(tab: Page) -> Locator:
     return panel(tab).get_by_role("button", name="Stop", exact=True)
 
 
-def test_a_queue_of_two_users_and_a_cancel(endless: Server, browser: Browser) -> None:
-    with tab_of(browser, "ada@example.org") as ada, tab_of(browser, "bob@example.org") as bob:
+def test_a_queue_of_two_users_and_a_cancel(endless: Server, profile: BrowserContext) -> None:
+    with tab_of(profile, "ada@example.org") as ada, tab_of(profile, "bob@example.org") as bob:
         ada.goto(f"{endless.url}/?target=demo:lora")
         expect(panel(ada)).to_contain_text("Measuring")
         bob.goto(f"{endless.url}/?target=demo:tuned")
@@ -105,7 +105,7 @@ def test_a_queue_of_two_users_and_a_cancel(endless: Server, browser: Browser) ->
         expect(stop_button(bob)).to_be_visible()
 
         # Who looks at a diff of somebody else sees whose it is, and can't stop it.
-        with tab_of(browser, "eve@example.org") as eve:
+        with tab_of(profile, "eve@example.org") as eve:
             eve.goto(f"{endless.url}/?target=demo:lora")
             expect(panel(eve)).to_contain_text(ADA)
             expect(stop_button(eve)).to_have_count(0)
@@ -117,7 +117,7 @@ def test_a_queue_of_two_users_and_a_cancel(endless: Server, browser: Browser) ->
         # Another pair leaves the old one, which then ends, and the next one begins.
         ada.goto(f"{endless.url}/?target=demo:unrelated")
         expect(panel(ada)).to_contain_text(BOB)
-        with tab_of(browser, "ada@example.org") as second:
+        with tab_of(profile, "ada@example.org") as second:
             second.goto(f"{endless.url}/?target=demo:continued")
             expect(second.get_by_text("1 of your own jobs wait")).to_be_visible()
             expect(panel(second).get_by_role("button", name="Measure")).to_be_visible()
@@ -131,10 +131,10 @@ def test_a_queue_of_two_users_and_a_cancel(endless: Server, browser: Browser) ->
         expect(panel(bob)).to_contain_text("Measuring")
 
 
-def test_viewers_are_told_of_a_restart(endless: Server, browser: Browser) -> None:
+def test_viewers_are_told_of_a_restart(endless: Server, profile: BrowserContext) -> None:
     # Not watched: a page complains of a server that is gone.
-    with browser.new_context(extra_http_headers={HEADER: "ada@example.org"}) as context:
-        tab = context.new_page()
+    with profile.new_page() as tab:
+        tab.set_extra_http_headers({HEADER: "ada@example.org"})
         tab.goto(f"{endless.url}/?target=demo:lora")
         expect(panel(tab)).to_contain_text("Measuring")
         endless.process.send_signal(signal.SIGTERM)
@@ -144,11 +144,11 @@ def test_viewers_are_told_of_a_restart(endless: Server, browser: Browser) -> Non
 
 
 def test_an_app_waits_for_the_process_that_measures(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    profile: BrowserContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODELDIFF_LOGIN_HEADER", HEADER)
     monkeypatch.setenv("MODELDIFF_WORKER", "yes")
-    with serve(tmp_path) as server, tab_of(browser, "ada@example.org") as tab:
+    with serve(tmp_path) as server, tab_of(profile, "ada@example.org") as tab:
         tab.goto(f"{server.url}/?target=demo:lora")
         expect(panel(tab)).to_contain_text("the process that measures, which does not run")
         worker = subprocess.Popen(
