@@ -4,12 +4,17 @@ A file is read in blocks, a few requests at a time, as one connection is slower 
 most ``MOST_BLOCKS`` of them are kept, whatever the file's size, and ``MOST_IN_ALL`` of all files,
 which may be read in turn, as those of a distributed checkpoint are. They come into memory that is
 used again: fresh memory for each would cost the system as much as receiving what comes into it.
+
+A tensor may be read at several places in turn: codes, their scales and their zero points, or codes
+that lie one upon another. Each is a stream of its own, so that none pushes out what another is
+about to read.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
@@ -32,7 +37,16 @@ _MOST_FOR_SAMPLES = 12
 """A sample from no more blocks than these is read by way of them: they are wanted next anyway, and
 a request for each of its runs would cost more."""
 _SMALL = 64 << 10
-"""A read of fewer bytes is a sample's: it fetches no block."""
+"""A read of fewer bytes may be a sample's."""
+_LARGE = FAR_BLOCK // 2
+"""A read of more bytes is a whole chunk's: the next one begins where it ends."""
+_REMEMBERED = 64
+"""Of so many blocks it is remembered when they were asked for."""
+_ENDS = 64
+"""So many ends of small reads are remembered."""
+_BEHIND, _BEFORE = 8, 2
+"""So many blocks behind and before where a stream has come to, it is read, too: by threads that
+share a tensor, each at a chunk of its own."""
 MOST_REQUESTS = 16
 
 
@@ -107,6 +121,59 @@ class _Content:
             self._spare.append(self._memory)
 
 
+class _Streams:
+    """The places at which a file is read in turn: how far each has come, as a number of a block,
+    and how many blocks are to be asked for ahead of that. Who uses it holds the file's lock."""
+
+    def __init__(self) -> None:
+        self._turn = 0
+        self._heads: dict[int, tuple[int, int]] = {}  # with the last turn there, and how many
+        self._touched: dict[int, int] = {}  # when each block was asked for last, the latest last
+
+    @property
+    def count(self) -> int:
+        """How many there are; one at least."""
+        return max(len(self._heads), 1)
+
+    def advance(self, number: int) -> tuple[int, int]:
+        """A block is read: how far its stream has come, and how many blocks to ask for ahead. Each
+        step makes these twice as many, as where nothing goes on none are wanted."""
+        self._turn += 1
+        near = self._nearest(number, _BEFORE)
+        head, most = number, 1
+        if near is not None:
+            head, (_, most) = max(near, number), self._heads.pop(near)
+            most = min(2 * most, AHEAD) if head > near else most
+        self._heads[head] = self._turn, most
+        for each, (turn, _) in list(self._heads.items()):
+            if turn <= self._turn - _TURNS:
+                del self._heads[each]
+        return head, most
+
+    def touch(self, number: int) -> None:
+        """A block is asked for."""
+        self._touched.pop(number, None)
+        self._touched[number] = self._turn
+        if len(self._touched) > _REMEMBERED:
+            del self._touched[next(iter(self._touched))]
+
+    def wanted(self, number: int, window: int) -> tuple[int, int]:
+        """A number that is greater the sooner a block is wanted again: least what lies behind and
+        was not asked for for long, then what lies where nothing is read, then what is more than
+        ``window`` ahead, then what lies behind, and most what comes next."""
+        head, touched = self._nearest(number, AHEAD), self._touched.get(number, 0)
+        if head is None:
+            return 1, touched
+        if number > head:
+            return (2 if number > head + window else 4), head - number
+        return (3 if touched > self._turn - _TURNS else 0), touched
+
+    def _nearest(self, number: int, ahead: int) -> int | None:
+        """The head of the stream that a block belongs to, ``ahead`` of it at most."""
+        near = [head for head in self._heads if -_BEHIND <= number - head <= ahead]
+        return min(near, key=lambda head: abs(number - head), default=None)
+
+
 class ReadAhead:
     """Reads a file of ``size`` bytes by way of ``far``, from any thread. See ``ByteReader``."""
 
@@ -117,20 +184,21 @@ class ReadAhead:
         self._blocks: dict[int, Future[_Content]] = {}
         self._ranges: dict[tuple[int, int], Future[_Content]] = {}
         self._shared = _Shared.of_this_process()
-        self._at = 0  # the block that was read last
+        self._streams = _Streams()
+        self._ends: deque[int] = deque(maxlen=_ENDS)
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
-        small = len(buffer) <= _SMALL and self._size > AHEAD * FAR_BLOCK
         with self._lock:
             waiting = self._ranges.pop((offset, len(buffer)), None)
         if waiting is not None:
             content = self._content(waiting, offset, len(buffer))
             buffer[:] = content.octets.data
             return
+        alone = self._comes_alone(offset, len(buffer))
         while buffer:
             number, within = divmod(offset, FAR_BLOCK)
-            block = self._block(number, ahead=0 if small else AHEAD, only_known=small)
+            block = self._block(number, ahead=0 if alone else AHEAD, only_known=alone)
             if block is None:
                 self._far.readinto(buffer, offset)
                 return
@@ -141,6 +209,20 @@ class ReadAhead:
                 return
             buffer[: len(part)] = part
             buffer, offset = buffer[len(part) :], offset + len(part)
+
+    def _comes_alone(self, offset: int, count: int) -> bool:
+        """Whether a read is better had by a request of its own. A small one is, as a sample's are,
+        unless it begins about where one before it ended, nearer than it is long. A large one is,
+        where the file is read at several places in turn: nobody else is near."""
+        with self._lock:
+            if count >= _LARGE:
+                self._streams.advance(offset // FAR_BLOCK)
+                return self._streams.count > 1
+            if count > _SMALL or self._size <= AHEAD * FAR_BLOCK:
+                return False
+            goes_on = any(0 <= offset - end <= count for end in self._ends)
+            self._ends.append(offset + count)
+            return not goes_on
 
     def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Fetches what is not under way yet: as a few blocks where these are enough, else range by
@@ -188,6 +270,7 @@ class ReadAhead:
         last = max(self._size - 1, 0) // FAR_BLOCK
         with self._lock:
             known = self._blocks.get(number)
+            self._streams.touch(number)
         if known is None and only_known:
             return None
         if known is not None and not ahead:
@@ -196,10 +279,11 @@ class ReadAhead:
         if not share:
             self.keep(0)
             return known
-        ahead = min(ahead, share // 2)
         with self._lock:
-            self._at = number
-            for each in range(number, min(number + ahead, last) + 1):
+            head, grown = self._streams.advance(number) if ahead else (number, 0)
+            ahead = min(ahead, grown, share // (2 * self._streams.count))
+            wanted = [number, *range(head + 1, min(head + ahead, last) + 1)]
+            for each in wanted:
                 if each not in self._blocks:
                     self._blocks[each] = _requests().submit(
                         self._fetch, each * FAR_BLOCK, self._length(each)
@@ -209,12 +293,12 @@ class ReadAhead:
         return block
 
     def keep(self, most: int) -> None:
-        """Let go of blocks but for so many: what lies behind is not wanted again, the farthest
-        first; then what lies far on."""
+        """Let go of blocks but for so many, those that are wanted least first."""
         with self._lock:
             while len(self._blocks) > most:
-                behind = min(self._blocks)
-                self._blocks.pop(behind if behind < self._at else max(self._blocks)).cancel()
+                window = most // (2 * self._streams.count)
+                gone = min(self._blocks, key=lambda each: self._streams.wanted(each, window))
+                self._blocks.pop(gone).cancel()
 
     def _length(self, number: int) -> int:
         return max(min(FAR_BLOCK, self._size - number * FAR_BLOCK), 0)
