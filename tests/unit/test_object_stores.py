@@ -689,7 +689,7 @@ class TestReadAhead:
             for reader in readers[:2]:
                 reader.readinto(memoryview(buffer), start)
         assert [bool(reader._blocks) for reader in readers] == [True, True, False, False]
-        assert readers[0]._shared.share(readers[0]) == MOST_BLOCKS
+        assert readers[0]._shared.share(readers[0], goes_on=True) == MOST_BLOCKS
 
     def test_samples_far_apart_bring_no_blocks(self) -> None:
         content = np.random.default_rng(0).bytes(20 * FAR_BLOCK)

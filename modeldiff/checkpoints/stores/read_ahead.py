@@ -24,15 +24,15 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.checkpoints.source import ByteReader
+from modeldiff.checkpoints.stores.streams import AHEAD, Place, Streams
 
 FAR_BLOCK = 4 << 20
-AHEAD = 8
 MOST_BLOCKS = 16
 """Of one file: those ahead, and those that threads still read in. 64 MiB a side."""
 MOST_IN_ALL = 2 * MOST_BLOCKS
 """Of all files, beside those that requests or reads are under way in."""
 _TURNS = 64
-"""A file that was not read in so many reads of others keeps no blocks."""
+"""A file that was not read while others went on by so many blocks keeps none."""
 _MOST_FOR_SAMPLES = 12
 """A sample from no more blocks than these is read by way of them: they are wanted next anyway, and
 a request for each of its runs would cost more."""
@@ -40,13 +40,8 @@ _SMALL = 64 << 10
 """A read of fewer bytes may be a sample's."""
 _LARGE = FAR_BLOCK // 2
 """A read of more bytes is a whole chunk's: the next one begins where it ends."""
-_REMEMBERED = 64
-"""Of so many blocks it is remembered when they were asked for."""
 _ENDS = 64
 """So many ends of small reads are remembered."""
-_BEHIND, _BEFORE = 8, 2
-"""So many blocks behind and before where a stream has come to, it is read, too: by threads that
-share a tensor, each at a chunk of its own."""
 MOST_REQUESTS = 16
 
 
@@ -75,12 +70,12 @@ class _Shared:
                 cls._latest = weakref.ref(shared)
             return shared
 
-    def share(self, reader: ReadAhead) -> int:
-        """How many blocks the ``reader``, which is being read, may keep: none where more files are
-        read in turn than there may be blocks. The others of these keep no more, and those that
-        are not read, none."""
+    def share(self, reader: ReadAhead, *, goes_on: bool) -> int:
+        """How many blocks the ``reader``, which is being read and ``goes_on`` to another block, may
+        keep: none where more files are read in turn than there may be blocks. The others of these
+        keep no more, and those that are not read, none."""
         with self._lock:
-            self._turn += 1
+            self._turn += goes_on
             self._turns.pop(reader, None)
             self._turns[reader] = self._turn
             turns = list(self._turns.items())
@@ -121,59 +116,6 @@ class _Content:
             self._spare.append(self._memory)
 
 
-class _Streams:
-    """The places at which a file is read in turn: how far each has come, as a number of a block,
-    and how many blocks are to be asked for ahead of that. Who uses it holds the file's lock."""
-
-    def __init__(self) -> None:
-        self._turn = 0
-        self._heads: dict[int, tuple[int, int]] = {}  # with the last turn there, and how many
-        self._touched: dict[int, int] = {}  # when each block was asked for last, the latest last
-
-    @property
-    def count(self) -> int:
-        """How many there are; one at least."""
-        return max(len(self._heads), 1)
-
-    def advance(self, number: int) -> tuple[int, int]:
-        """A block is read: how far its stream has come, and how many blocks to ask for ahead. Each
-        step makes these twice as many, as where nothing goes on none are wanted."""
-        self._turn += 1
-        near = self._nearest(number, _BEFORE)
-        head, most = number, 1
-        if near is not None:
-            head, (_, most) = max(near, number), self._heads.pop(near)
-            most = min(2 * most, AHEAD) if head > near else most
-        self._heads[head] = self._turn, most
-        for each, (turn, _) in list(self._heads.items()):
-            if turn <= self._turn - _TURNS:
-                del self._heads[each]
-        return head, most
-
-    def touch(self, number: int) -> None:
-        """A block is asked for."""
-        self._touched.pop(number, None)
-        self._touched[number] = self._turn
-        if len(self._touched) > _REMEMBERED:
-            del self._touched[next(iter(self._touched))]
-
-    def wanted(self, number: int, window: int) -> tuple[int, int]:
-        """A number that is greater the sooner a block is wanted again: least what lies behind and
-        was not asked for for long, then what lies where nothing is read, then what is more than
-        ``window`` ahead, then what lies behind, and most what comes next."""
-        head, touched = self._nearest(number, AHEAD), self._touched.get(number, 0)
-        if head is None:
-            return 1, touched
-        if number > head:
-            return (2 if number > head + window else 4), head - number
-        return (3 if touched > self._turn - _TURNS else 0), touched
-
-    def _nearest(self, number: int, ahead: int) -> int | None:
-        """The head of the stream that a block belongs to, ``ahead`` of it at most."""
-        near = [head for head in self._heads if -_BEHIND <= number - head <= ahead]
-        return min(near, key=lambda head: abs(number - head), default=None)
-
-
 class ReadAhead:
     """Reads a file of ``size`` bytes by way of ``far``, from any thread. See ``ByteReader``."""
 
@@ -184,7 +126,7 @@ class ReadAhead:
         self._blocks: dict[int, Future[_Content]] = {}
         self._ranges: dict[tuple[int, int], Future[_Content]] = {}
         self._shared = _Shared.of_this_process()
-        self._streams = _Streams()
+        self._streams = Streams()
         self._ends: deque[int] = deque(maxlen=_ENDS)
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
@@ -216,8 +158,10 @@ class ReadAhead:
         where the file is read at several places in turn: nobody else is near."""
         with self._lock:
             if count >= _LARGE:
-                self._streams.advance(offset // FAR_BLOCK)
-                return self._streams.count > 1
+                several = self._streams.has_others(offset // FAR_BLOCK)
+                if several:  # else it goes on when its blocks are asked for
+                    self._streams.advance(offset // FAR_BLOCK)
+                return several
             if count > _SMALL or self._size <= AHEAD * FAR_BLOCK:
                 return False
             goes_on = any(0 <= offset - end <= count for end in self._ends)
@@ -275,14 +219,15 @@ class ReadAhead:
             return None
         if known is not None and not ahead:
             return known
-        share = self._shared.share(self)
+        with self._lock:
+            place = self._streams.advance(number) if ahead else Place(number, 0, moved=True)
+        share = self._shared.share(self, goes_on=place.moved)
         if not share:
             self.keep(0)
             return known
         with self._lock:
-            head, grown = self._streams.advance(number) if ahead else (number, 0)
-            ahead = min(ahead, grown, share // (2 * self._streams.count))
-            wanted = [number, *range(head + 1, min(head + ahead, last) + 1)]
+            ahead = min(ahead, place.most, share // (2 * self._streams.count))
+            wanted = [number, *range(place.head + 1, min(place.head + ahead, last) + 1)]
             for each in wanted:
                 if each not in self._blocks:
                     self._blocks[each] = _requests().submit(
