@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+
 import pytest
+from starlette.datastructures import UploadFile
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from modeldiff.ui.shell import uploads
-from modeldiff.ui.shell.uploads import bound_uploads
+from modeldiff.ui.shell.uploads import bound_uploads, read_in_turn
 
 
 def _file(name: str, nbytes: int) -> UploadedFileRec:
@@ -55,3 +59,24 @@ def test_what_a_tab_took_back_or_left_makes_room(
     assert _held(manager) == {("tab", "a"), ("tab", "b")}
     manager.add_file("tab", _file("b", 60))  # sent once more, it is one file
     assert _held(manager) == {("tab", "a"), ("tab", "b")}
+
+
+def test_files_that_have_come_at_one_moment_are_read_in_turn() -> None:
+    under_way = most = 0
+
+    class Upload(UploadFile):
+        async def read(self, size: int = -1) -> bytes:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0)
+            content = await super().read(size)
+            under_way -= 1
+            return content
+
+    async def send_all() -> list[bytes]:
+        return await asyncio.gather(*(Upload(io.BytesIO(b"%d" % n)).read() for n in range(8)))
+
+    read_in_turn(Upload)
+    assert asyncio.run(send_all()) == [b"%d" % number for number in range(8)]
+    assert most == 1

@@ -47,7 +47,7 @@ class Loader:
 
     def sample(self, task: Task) -> None:
         """The clusters of a task's sample, one after the other."""
-        starts = cluster_starts(task.elements, task.grain)
+        starts = cluster_starts(task.sampled, task.grain)
         base, target = (
             len(starts) * CLUSTER * stored.bits // 8
             for stored in (task.types.base, task.types.target)

@@ -6,15 +6,20 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from modeldiff.changes.backends.accumulator import Accumulator, MedianSearch
 from modeldiff.changes.backends.backend import Backend
 from modeldiff.changes.change import Change, Pair
 from modeldiff.changes.dtype_pairs import DtypePair, dtype_pair
+from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import TensorInfo
 from modeldiff.processes.late_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from modeldiff.checkpoints.recipes.walk import Walk
 
 COARSEST_GRAIN = 256
 """What the grain of every recipe divides, and itself a divisor of a chunk."""
@@ -76,6 +81,22 @@ class Task:
     def grain(self) -> int:
         """Ranges of elements that begin on whole multiples of this are read without waste."""
         return 1 if self.base.recipe is None and self.target.recipe is None else COARSEST_GRAIN
+
+    @property
+    def walk(self) -> Walk | None:
+        """In which order its elements are best read; None where both sides are as they are
+        stored."""
+        if self.base.recipe is None and self.target.recipe is None:
+            return None
+        from modeldiff.checkpoints.recipes.walk import walk_of
+
+        return walk_of(self.base).beside(walk_of(self.target))
+
+    @property
+    def sampled(self) -> int:
+        """Of how many elements, from the first on, a sample is taken."""
+        walk = self.walk
+        return self.elements if walk is None else walk.sampled
 
     def bytes_before(self, element: int) -> int:
         """How many of its bytes lie before an element."""
@@ -169,10 +190,10 @@ def unreadable(pair: Pair, reason: str) -> Change:
 
 def plan_jobs(tasks: Iterable[Task], backend: Backend) -> Iterator[Jobs]:
     """All tasks as jobs, in order, but a large task's sample some jobs before its first chunk, so
-    that no thread has to wait for it."""
+    that no thread has to wait for it, unless reading it takes much memory."""
     waiting: deque[Jobs] = deque()
     for jobs in _in_order(tasks, backend):
-        if isinstance(jobs[0], Sample):
+        if isinstance(jobs[0], Sample) and not _is_heavy(jobs):
             yield jobs
             continue
         waiting.append(jobs)
@@ -216,6 +237,11 @@ def _in_order(tasks: Iterable[Task], backend: Backend) -> Iterator[Jobs]:
         yield _batches(batch)
 
 
+def _is_heavy(jobs: Jobs) -> bool:
+    walks = [task.walk for job in jobs for task in job.tasks]
+    return any(walk is not None and walk.heavy for walk in walks)
+
+
 Column = tuple[Task, ...]
 """Tasks with the same tensor of base."""
 
@@ -242,7 +268,22 @@ def _large(column: Column, size: int) -> Iterator[Jobs]:
 
 
 def chunks(task: Task, passes: Passes, size: int) -> list[Chunk]:
-    """A large task's next pass, in chunks of ``size`` elements."""
-    starts = range(0, task.elements, size)
-    passes.left = len(starts)
-    return [Chunk(task, passes, start, min(start + size, task.elements)) for start in starts]
+    """A large task's next pass, in chunks of ``size`` elements: those whose values are in the same
+    words one after the other."""
+    walk = task.walk
+    spans = _spans(task.elements, size, walk.run if walk is not None else 0)
+    passes.left = len(spans)
+    return [Chunk(task, passes, start, stop) for start, stop in spans]
+
+
+def _spans(elements: int, size: int, run: int) -> list[tuple[int, int]]:
+    """Where chunks begin and end, each on a whole leaf. What lies ``run`` apart comes together."""
+    if not size < run < elements:
+        return [(start, min(start + size, elements)) for start in range(0, elements, size)]
+    parts = [*(begin - begin % LEAF for begin in range(0, elements, run)), elements]
+    spans = [
+        (start - begin, start, min(start + size, end))
+        for begin, end in pairwise(parts)
+        for start in range(begin, end, size)
+    ]
+    return [(start, stop) for _, start, stop in sorted(spans)]

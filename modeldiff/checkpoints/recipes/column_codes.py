@@ -28,8 +28,10 @@ from modeldiff.checkpoints.recipes.scaled_codes import Grid, Rounding, read_orde
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
 from modeldiff.processes.late_dataclass import dataclass
 
+WHOLE = 128 << 20
+"""Up to so many bytes of codes are one panel: then they are read in the order of the file."""
 PANEL = 32 << 20
-"""Bytes of codes in a panel, at most, but for the widest of matrices."""
+"""Bytes of codes in a panel of a larger matrix, at most, but for the widest."""
 _RUN = 1 << 13
 """Inputs that are decoded at once where outputs are no whole strip; whole turns."""
 _KEPT = 2
@@ -77,6 +79,15 @@ class ColumnCodes:
         return _PanelDecoder(self, read)
 
 
+def panel_elements(recipe: ColumnCodes) -> int:
+    """How many values a panel of a matrix has, all of whole outputs."""
+    outputs, inputs = recipe.shape
+    column = inputs * recipe.bits
+    if outputs * column <= WHOLE * 8:
+        return outputs * inputs
+    return min(max(PANEL * 8 // column // _WORD, 1) * _WORD, outputs) * inputs
+
+
 class _Panel(NamedTuple):
     """Words as they are stored, and scales and zeros of each group and output: at least as many
     outputs and inputs as are decoded together."""
@@ -89,9 +100,8 @@ class _Panel(NamedTuple):
 class _PanelDecoder:
     def __init__(self, recipe: ColumnCodes, read: Fill) -> None:
         self._recipe, self._read = recipe, read
-        outputs, inputs = recipe.shape
-        column = inputs * recipe.bits
-        self._width = min(max(PANEL * 8 // column // _WORD, 1) * _WORD, outputs)
+        inputs = recipe.shape[1]
+        self._width = panel_elements(recipe) // inputs
         order = None
         if recipe.order is not None:
             order = read_order(read, recipe.order, Grid(inputs, 1, recipe.group))

@@ -4,12 +4,17 @@ A file is read in blocks, a few requests at a time, as one connection is slower 
 most ``MOST_BLOCKS`` of them are kept, whatever the file's size, and ``MOST_IN_ALL`` of all files,
 which may be read in turn, as those of a distributed checkpoint are. They come into memory that is
 used again: fresh memory for each would cost the system as much as receiving what comes into it.
+
+A tensor may be read at several places in turn: codes, their scales and their zero points, or codes
+that lie one upon another. Each is a stream of its own, so that none pushes out what another is
+about to read.
 """
 
 from __future__ import annotations
 
 import threading
 import weakref
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import cache
@@ -19,20 +24,24 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.checkpoints.source import ByteReader
+from modeldiff.checkpoints.stores.streams import AHEAD, Place, Streams
 
 FAR_BLOCK = 4 << 20
-AHEAD = 8
 MOST_BLOCKS = 16
 """Of one file: those ahead, and those that threads still read in. 64 MiB a side."""
 MOST_IN_ALL = 2 * MOST_BLOCKS
 """Of all files, beside those that requests or reads are under way in."""
 _TURNS = 64
-"""A file that was not read in so many reads of others keeps no blocks."""
+"""A file that was not read while others went on by so many blocks keeps none."""
 _MOST_FOR_SAMPLES = 12
 """A sample from no more blocks than these is read by way of them: they are wanted next anyway, and
 a request for each of its runs would cost more."""
 _SMALL = 64 << 10
-"""A read of fewer bytes is a sample's: it fetches no block."""
+"""A read of fewer bytes may be a sample's."""
+_LARGE = FAR_BLOCK // 2
+"""A read of more bytes is a whole chunk's: the next one begins where it ends."""
+_ENDS = 64
+"""So many ends of small reads are remembered."""
 MOST_REQUESTS = 16
 
 
@@ -61,12 +70,12 @@ class _Shared:
                 cls._latest = weakref.ref(shared)
             return shared
 
-    def share(self, reader: ReadAhead) -> int:
-        """How many blocks the ``reader``, which is being read, may keep: none where more files are
-        read in turn than there may be blocks. The others of these keep no more, and those that
-        are not read, none."""
+    def share(self, reader: ReadAhead, *, goes_on: bool) -> int:
+        """How many blocks the ``reader``, which is being read and ``goes_on`` to another block, may
+        keep: none where more files are read in turn than there may be blocks. The others of these
+        keep no more, and those that are not read, none."""
         with self._lock:
-            self._turn += 1
+            self._turn += goes_on
             self._turns.pop(reader, None)
             self._turns[reader] = self._turn
             turns = list(self._turns.items())
@@ -117,20 +126,21 @@ class ReadAhead:
         self._blocks: dict[int, Future[_Content]] = {}
         self._ranges: dict[tuple[int, int], Future[_Content]] = {}
         self._shared = _Shared.of_this_process()
-        self._at = 0  # the block that was read last
+        self._streams = Streams()
+        self._ends: deque[int] = deque(maxlen=_ENDS)
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
-        small = len(buffer) <= _SMALL and self._size > AHEAD * FAR_BLOCK
         with self._lock:
             waiting = self._ranges.pop((offset, len(buffer)), None)
         if waiting is not None:
             content = self._content(waiting, offset, len(buffer))
             buffer[:] = content.octets.data
             return
+        alone = self._comes_alone(offset, len(buffer))
         while buffer:
             number, within = divmod(offset, FAR_BLOCK)
-            block = self._block(number, ahead=0 if small else AHEAD, only_known=small)
+            block = self._block(number, ahead=0 if alone else AHEAD, only_known=alone)
             if block is None:
                 self._far.readinto(buffer, offset)
                 return
@@ -141,6 +151,22 @@ class ReadAhead:
                 return
             buffer[: len(part)] = part
             buffer, offset = buffer[len(part) :], offset + len(part)
+
+    def _comes_alone(self, offset: int, count: int) -> bool:
+        """Whether a read is better had by a request of its own. A small one is, as a sample's are,
+        unless it begins about where one before it ended, nearer than it is long. A large one is,
+        where the file is read at several places in turn: nobody else is near."""
+        with self._lock:
+            if count >= _LARGE:
+                several = self._streams.has_others(offset // FAR_BLOCK)
+                if several:  # else it goes on when its blocks are asked for
+                    self._streams.advance(offset // FAR_BLOCK)
+                return several
+            if count > _SMALL or self._size <= AHEAD * FAR_BLOCK:
+                return False
+            goes_on = any(0 <= offset - end <= count for end in self._ends)
+            self._ends.append(offset + count)
+            return not goes_on
 
     def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Fetches what is not under way yet: as a few blocks where these are enough, else range by
@@ -188,18 +214,21 @@ class ReadAhead:
         last = max(self._size - 1, 0) // FAR_BLOCK
         with self._lock:
             known = self._blocks.get(number)
+            self._streams.touch(number)
         if known is None and only_known:
             return None
         if known is not None and not ahead:
             return known
-        share = self._shared.share(self)
+        with self._lock:
+            place = self._streams.advance(number) if ahead else Place(number, 0, moved=True)
+        share = self._shared.share(self, goes_on=place.moved)
         if not share:
             self.keep(0)
             return known
-        ahead = min(ahead, share // 2)
         with self._lock:
-            self._at = number
-            for each in range(number, min(number + ahead, last) + 1):
+            ahead = min(ahead, place.most, share // (2 * self._streams.count))
+            wanted = [number, *range(place.head + 1, min(place.head + ahead, last) + 1)]
+            for each in wanted:
                 if each not in self._blocks:
                     self._blocks[each] = _requests().submit(
                         self._fetch, each * FAR_BLOCK, self._length(each)
@@ -209,12 +238,12 @@ class ReadAhead:
         return block
 
     def keep(self, most: int) -> None:
-        """Let go of blocks but for so many: what lies behind is not wanted again, the farthest
-        first; then what lies far on."""
+        """Let go of blocks but for so many, those that are wanted least first."""
         with self._lock:
             while len(self._blocks) > most:
-                behind = min(self._blocks)
-                self._blocks.pop(behind if behind < self._at else max(self._blocks)).cancel()
+                window = most // (2 * self._streams.count)
+                gone = min(self._blocks, key=lambda each: self._streams.wanted(each, window))
+                self._blocks.pop(gone).cancel()
 
     def _length(self, number: int) -> int:
         return max(min(FAR_BLOCK, self._size - number * FAR_BLOCK), 0)

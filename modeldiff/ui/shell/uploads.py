@@ -6,9 +6,11 @@ or not the page asks for one and whether or not its viewer has logged in.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from functools import cache
 
+from starlette.datastructures import UploadFile
 from streamlit import runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
@@ -26,6 +28,21 @@ def begin_bounding_uploads() -> None:
         manager = runtime.get_instance().uploaded_file_mgr
         if isinstance(manager, MemoryUploadedFileManager):
             bound_uploads(manager)
+            read_in_turn(UploadFile)
+
+
+def read_in_turn(kind: type[UploadFile]) -> None:
+    """Let files of this ``kind``, which lie on the disk until all of one has come, be read into
+    memory one at a time: Streamlit hands each over before the next one's turn, and any number may
+    have come at one moment."""
+    read = kind.read
+    turn = asyncio.Semaphore(1)
+
+    async def read_alone(self: UploadFile, size: int = -1) -> bytes:
+        async with turn:
+            return await read(self, size)
+
+    kind.read = read_alone  # type: ignore[method-assign]
 
 
 def bound_uploads(manager: MemoryUploadedFileManager) -> None:

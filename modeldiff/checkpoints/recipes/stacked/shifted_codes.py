@@ -12,7 +12,7 @@ from modeldiff.checkpoints.recipes.groups import GroupNumbers, StoredNumbers
 from modeldiff.checkpoints.tensor import Fill, TensorInfo
 from modeldiff.processes.late_dataclass import dataclass
 
-_KEPT = 1 << 21
+_KEPT = 1 << 22
 """So many numbers of groups are kept in memory, at most."""
 
 
