@@ -15,6 +15,7 @@ from modeldiff.changes.backends.cpu import CpuBackend, CpuWorker
 from modeldiff.changes.backends.device_memory import (
     LEAST_BYTES,
     bind_thread,
+    give_back,
     host_memory,
     smaller,
 )
@@ -143,6 +144,21 @@ def test_where_nothing_can_be_pinned_plain_memory_does(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(torch, "empty", scarce)
     assert host_memory(100, torch.device("cuda")).numel() == 100
+
+
+@pytest.mark.parametrize(
+    ("device", "asked"),
+    [("cpu", []), ("mps", ["device"]), ("xpu:0", ["device"]), ("cuda:1", ["device", "host"])],
+)
+def test_only_who_has_pinned_memory_is_asked_for_it(
+    device: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apple's devices have no cache of it, and torch 2.13 crashes where they are asked."""
+    calls: list[str] = []
+    for name, which in (("empty_cache", "device"), ("empty_host_cache", "host")):
+        monkeypatch.setattr(torch.accelerator, name, lambda which=which: calls.append(which))
+    give_back(torch.device(device))
+    assert calls == asked
 
 
 def test_slices_become_smaller_down_to_a_leaf() -> None:

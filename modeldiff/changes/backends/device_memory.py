@@ -29,6 +29,19 @@ def host_memory(nbytes: int, device: torch.device) -> torch.Tensor:
     return torch.empty(nbytes, dtype=torch.uint8)
 
 
+def give_back(device: torch.device) -> None:
+    """Give what nobody uses any more back to the device's driver, and pinned memory to the system.
+
+    Only CUDA's is pinned here (``host_memory``). Others are not asked for theirs: on Apple's, which
+    have no such cache, torch 2.13 crashes at the question.
+    """
+    if device.type == "cpu":
+        return
+    torch.accelerator.empty_cache()
+    if device.type == "cuda" and hasattr(torch.accelerator, "empty_host_cache"):  # of torch 2.12
+        torch.accelerator.empty_host_cache()
+
+
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether it says that memory ran out, the device's or what is pinned."""
     words = str(error).lower().replace("_", " ")  # OUT_OF_DEVICE_MEMORY, says Intel's driver

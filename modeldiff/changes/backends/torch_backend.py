@@ -29,7 +29,12 @@ from modeldiff.changes.backends.accumulator import (
 )
 from modeldiff.changes.backends.cores import usable_cores
 from modeldiff.changes.backends.cpu import CpuWorker, chunk_elements
-from modeldiff.changes.backends.device_memory import bind_thread, host_memory, is_out_of_memory
+from modeldiff.changes.backends.device_memory import (
+    bind_thread,
+    give_back,
+    host_memory,
+    is_out_of_memory,
+)
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.backends.torch_kernels import (
     Measured,
@@ -219,9 +224,7 @@ class TorchWorker:
         self._stream = None
         self.base = self.target = np.empty(0, np.uint8)
         self.cpu.use(self.base, self.target)
-        if self._device.type != "cpu":
-            torch.accelerator.empty_cache()
-            torch.accelerator.empty_host_cache()
+        give_back(self._device)
 
     def _can_compute(self, types: DtypePair) -> bool:
         if types.precision == "float64":

@@ -116,9 +116,12 @@ class FusedProgram:
         """Memory on the host for what a launch leaves."""
         return Results(*self._shape, host_memory(Results.nbytes(*self._shape), self._device))
 
-    def fits(self, side: ChunkSide) -> bool:
-        """Whether a side can be measured: codes have to be on the device whole."""
-        return side.codes is None or side.nbytes <= self._slice_bytes
+    def fits(self, sides: tuple[ChunkSide, ChunkSide]) -> bool:
+        """Whether a chunk can be measured: with codes it has to be on the device whole, both of
+        its sides."""
+        if not any(side.codes for side in sides):
+            return True
+        return max(side.nbytes for side in sides) <= self._slice_bytes
 
     def measure(self, sides: tuple[ChunkSide, ChunkSide], bracket: Bracket, out: Results) -> None:
         """Begin to measure a chunk; ``out`` has the results when the stream is through."""

@@ -209,7 +209,7 @@ class FusedWorker:
             ChunkSide(side.memory, n, stored, side.codes)
             for side, stored in zip(self._sides, (types.base, types.target), strict=True)
         )
-        return (base, target) if self._program.fits(base) and self._program.fits(target) else None
+        return (base, target) if self._program.fits((base, target)) else None
 
     def _measure(
         self,
