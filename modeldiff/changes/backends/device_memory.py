@@ -9,6 +9,13 @@ from modeldiff.changes.kernels.bins import LEAF
 LEAST_BYTES = LEAF * 8
 """The smallest slice that is worth a device: a leaf of the widest type."""
 
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "out of device memory",  # UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY, says Intel's driver
+    "out of host memory",
+    "status alloc failed",  # CUBLAS_STATUS_ALLOC_FAILED: no room for the library's own
+)
+
 
 def bind_thread(device: torch.device) -> None:
     """Make the device the calling thread's own. Pinned memory and events are made on it then, and
@@ -44,8 +51,8 @@ def give_back(device: torch.device) -> None:
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether it says that memory ran out, the device's or what is pinned."""
-    words = str(error).lower().replace("_", " ")  # OUT_OF_DEVICE_MEMORY, says Intel's driver
-    return "out of memory" in words or "out of device memory" in words
+    words = str(error).lower().replace("_", " ")
+    return any(each in words for each in _OUT_OF_MEMORY)
 
 
 def smaller(nbytes: int) -> int:
