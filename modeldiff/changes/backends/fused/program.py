@@ -107,7 +107,8 @@ class FusedProgram:
         self._slice_bytes = slice_bytes
         self._shape = (-(-room // LEAF), max(room // _KEPT_SHARE, LEAF))
         self._raw = [torch.empty(slice_bytes, dtype=torch.uint8, device=device) for _ in range(2)]
-        block = torch.empty(Results.nbytes(*self._shape), dtype=torch.uint8, device=device)
+        # Zeros, as a launch puts what it keeps where the count before it ends.
+        block = torch.zeros(Results.nbytes(*self._shape), dtype=torch.uint8, device=device)
         self._results = Results(*self._shape, block)
         self._no_table = torch.zeros(256, dtype=torch.float32, device=device)
         self._tables: dict[bytes, torch.Tensor] = {}
@@ -141,7 +142,7 @@ class FusedProgram:
         bracket: Bracket,
     ) -> None:
         """The launch alone, of ``size`` elements that are ``there`` on the device, whose leaves'
-        rows begin with ``leaf``."""
+        rows begin with ``leaf``; it adds to what was counted."""
         results = self._results
         with _first_alone(self._device, "measure", sides):
             measure_leaves[(-(-size // LEAF),)](
