@@ -265,6 +265,7 @@ class TestRun:
         fleet = run_fleet(Model.open(str(tmp_path / "base")), targets, device="cpu", progress=spoil)
         assert [row.target for row in fleet.rows] == [targets[0], targets[2]]
         assert [failure.target for failure in fleet.failures] == [targets[1]]
+        assert fleet.bytes_apart == 2 * 2 * stored_bytes(tmp_path / "base")
 
     def test_the_same_content_twice_is_measured_once(
         self, tmp_path: Path, bytes_read: Counter[str]
