@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.architectures.place import Place
-from modeldiff.changes import Pair, Progress, measure, measure_together
+from modeldiff.changes import Pair, Progress, measure, measure_together, measurer
 from modeldiff.changes.backends.cpu import CpuBackend
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.kernels.bins import LEAF
@@ -29,7 +31,7 @@ from modeldiff.checkpoints.local.reader import LocalReader
 from modeldiff.cli import main
 from modeldiff.comparison import Comparison
 from modeldiff.drawings.report.fleet import fleet_report_html
-from modeldiff.errors import Cancelled, HubUnreachable, InvalidOption
+from modeldiff.errors import Cancelled, CheckpointChanged, HubUnreachable, InvalidOption
 from modeldiff.findings.conditions.expression import parse_condition
 from modeldiff.model import Model
 from modeldiff.results import list_results, load_result, run_diff
@@ -265,6 +267,24 @@ class TestRun:
         fleet = run_fleet(Model.open(str(tmp_path / "base")), targets, device="cpu", progress=spoil)
         assert [row.target for row in fleet.rows] == [targets[0], targets[2]]
         assert [failure.target for failure in fleet.failures] == [targets[1]]
+
+    def test_what_single_diffs_would_have_read_counts_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A group that is given up in the middle is measured one by one, but for what it did."""
+        targets = models(tmp_path, 2)
+        together = measurer.measure_together
+
+        def half(base: Checkpoint, of: Sequence[Any], **options: Any) -> Iterator[Any]:
+            monkeypatch.setattr(measurer, "measure_together", together)
+            changes = together(base, of, **options)
+            yield from itertools.islice(changes, 7)
+            changes.close()
+            raise CheckpointChanged("half", hint="")
+
+        monkeypatch.setattr(measurer, "measure_together", half)
+        fleet = run_fleet(Model.open(str(tmp_path / "base")), targets, device="cpu")
+        assert len(fleet.rows) == 2
         assert fleet.bytes_apart == 2 * 2 * stored_bytes(tmp_path / "base")
 
     def test_the_same_content_twice_is_measured_once(
