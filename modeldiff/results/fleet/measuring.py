@@ -22,7 +22,7 @@ from modeldiff.results.pair_diff import MissingRows, PairDiff
 from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Journal, JournalTail, journal_path
-from modeldiff.results.store.measuring_alone import measuring_alone
+from modeldiff.results.store.measuring_alone import look_ahead, measuring_alone
 from modeldiff.results.store.result_files import load_result, save_result
 
 MOST_TOGETHER = 64
@@ -196,6 +196,8 @@ class _FleetRun:
 
     def _measure_together(self, group: Sequence[_Wanted]) -> None:
         together = _Together(self._report)
+        if len(group) > 1:
+            look_ahead(ready_results_folder(), [each.comparison.key for each in group])
         with ExitStack() as stack:
             begun = [*filter(None, [self._begin(each, together, stack) for each in group])]
             known = [change.pair.nbytes for each in begun for change in each.rows.finished]
