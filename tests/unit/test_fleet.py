@@ -366,6 +366,14 @@ class TestTable:
         unknown = [None] * (len(medians) - len(known))
         assert [row.median_pct for row in ordered] == [*known, *unknown]
 
+    @pytest.mark.parametrize("reverse", [False, True])
+    def test_checkpoints_of_a_run_are_in_the_order_of_their_steps(self, reverse: bool) -> None:
+        names = ["checkpoint-1000", "Checkpoint-500", "a", "checkpoint-20", "7b-chat"]
+        rows = [replace(ROW, name=name) for name in names]
+        chosen = [row.name for row in chosen_fleet_rows(rows, sort="name", reverse=reverse)]
+        wanted = ["7b-chat", "a", "checkpoint-20", "Checkpoint-500", "checkpoint-1000"]
+        assert chosen == (wanted[::-1] if reverse else wanted)
+
     def test_filter_and_top(self) -> None:
         rows = [
             replace(ROW, name=name, unchanged_pct=pct)
