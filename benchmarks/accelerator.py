@@ -58,8 +58,8 @@ def main() -> int:
     deadline = time.monotonic() + options.seconds
     if options.rehearse:
         os.environ["TRITON_INTERPRET"] = "1"
-        with TemporaryDirectory() as folder:
-            pair = write_plain(REHEARSAL, Path(folder))
+        with TemporaryDirectory() as temporary:
+            pair = write_plain(REHEARSAL, Path(temporary))
             card = Card("torch:cpu", pair, small=True)
             title = "A rehearsal on the processor: these numbers mean nothing"
             print(table(title, _printed(rows(card, deadline))))

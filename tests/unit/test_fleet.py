@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeldiff.architectures.place import Place
-from modeldiff.changes import Pair, Progress, measure, measure_together, measurer
+from modeldiff.changes import Pair, Progress, measure, measure_together
 from modeldiff.changes.backends.cpu import CpuBackend
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.kernels.bins import LEAF
@@ -273,16 +273,16 @@ class TestRun:
     ) -> None:
         """A group that is given up in the middle is measured one by one, but for what it did."""
         targets = models(tmp_path, 2)
-        together = measurer.measure_together
+        name = "modeldiff.changes.measurer.measure_together"
 
         def half(base: Checkpoint, of: Sequence[Any], **options: Any) -> Iterator[Any]:
-            monkeypatch.setattr(measurer, "measure_together", together)
-            changes = together(base, of, **options)
+            monkeypatch.setattr(name, measure_together)
+            changes = measure_together(base, of, **options)
             yield from itertools.islice(changes, 7)
             changes.close()
             raise CheckpointChanged("half", hint="")
 
-        monkeypatch.setattr(measurer, "measure_together", half)
+        monkeypatch.setattr(name, half)
         fleet = run_fleet(Model.open(str(tmp_path / "base")), targets, device="cpu")
         assert len(fleet.rows) == 2
         assert fleet.bytes_apart == 2 * 2 * stored_bytes(tmp_path / "base")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +83,8 @@ class ChunkSide:
         numbers = np.zeros(_GRID_BYTES // 8, np.int64)
         numbers[: len(whole)] = whole
         memory = self.host.numpy()
-        for at, array in zip(self._places, (numbers, codes.scales, codes.zeros), strict=True):
+        arrays: tuple[npt.NDArray[Any], ...] = (numbers, codes.scales, codes.zeros)
+        for at, array in zip(self._places, arrays, strict=True):
             memory[at : at + array.nbytes] = array.view(np.uint8)
 
     def table(self) -> npt.NDArray[np.float32] | None:
