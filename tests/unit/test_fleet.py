@@ -439,6 +439,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"error: {tmp_path / 'no'}" in printed.err
     with pytest.raises(SystemExit):
         main(["fleet", str(tmp_path / "base"), targets[0], "--sort", "medain_pct"])
+    # Not "kept before": of two architectures nothing is compared, the first time, too.
+    other = write_checkpoint(tmp_path / "other", {"x": ("F32", encode(normal(4, 1), "F32"))})
+    assert main(["fleet", str(tmp_path / "base"), str(other)]) == 0
+    assert "Nothing was left to measure." in capsys.readouterr().out
 
 
 def test_shards_of_a_fleet_measure_each_target_once(
@@ -453,7 +457,7 @@ def test_shards_of_a_fleet_measure_each_target_once(
         assert f"→ {0 if number == 1 else 1} target" in capsys.readouterr().out
     assert main(fleet) == 0
     shown = capsys.readouterr().out
-    assert "3 targets" in shown and "All results were kept before." in shown
+    assert "3 targets" in shown and "Nothing was left to measure." in shown
 
 
 class TestOfAnAuthor:

@@ -66,7 +66,7 @@ class Fleet:
     ``base_fingerprint``: a row for each that could be measured, in the order asked for.
 
     ``bytes_read`` were read of all sides this time; one diff after the other, which read base each
-    time, would have read ``bytes_apart``. Both are 0 where all was kept before.
+    time, would have read ``bytes_apart``. Both are 0 where nothing was left to measure.
     """
 
     base: str
