@@ -89,6 +89,33 @@ def test_they_are_joined_by_name(opened: tuple[Checkpoint, Checkpoint]) -> None:
     expect_same_changes(found, list(measure(pairs, *opened, device="cpu")))
 
 
+@pytest.mark.parametrize(
+    ("names", "cores", "threads"),
+    [
+        ("cuda:0", 16, 12),
+        ("cuda:0+cuda:1", 16, 8 + 8),
+        ("+".join(f"cuda:{n}" for n in range(8)), 64, 8 * 8),
+        ("+".join(f"cuda:{n}" for n in range(8)), 4, 8 * 2),
+        ("cuda:0+cpu", 4, 4 + 4),
+        ("mps", 16, 6),
+    ],
+)
+def test_devices_share_the_cores_among_them(
+    names: str, cores: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dozen threads each, of eight cards, would stand in each other's way, with gigabytes of
+    pinned memory."""
+    pytest.importorskip("triton")
+    from modeldiff.changes.backends.fused.worker import FusedBackend
+
+    fused = {f"cuda:{n}": FusedBackend(f"cuda:{n}") for n in range(8)}
+    monkeypatch.setattr(choice, "fused_backend", fused.get)
+    monkeypatch.setattr("modeldiff.changes.backends.select.resolve_device", str)
+    monkeypatch.setattr("modeldiff.changes.backends.torch_backend.usable_cores", lambda: cores)
+    monkeypatch.setattr("modeldiff.changes.backends.cpu.usable_cores", lambda: cores)
+    assert backend_for(names).threads == threads
+
+
 class TestAll:
     @pytest.fixture(autouse=True)
     def three(self, monkeypatch: pytest.MonkeyPatch) -> None:
