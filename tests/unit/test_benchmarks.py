@@ -21,6 +21,7 @@ from benchmarks.card.card import Card, Found
 from benchmarks.card.goals import goals
 from benchmarks.programs import Program, programs
 from benchmarks.running import ProgramFailed, Run, run
+from modeldiff.changes.backends.cpu import CpuBackend
 from modeldiff.checkpoints import open_checkpoint
 
 needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="needs Triton")
@@ -182,6 +183,32 @@ def test_a_way_whose_numbers_differ_is_seen(card: Card, monkeypatch: pytest.Monk
     monkeypatch.setattr(Card, "fused", lambda _: None)
     monkeypatch.setattr(walks, "_same", lambda *_: False)
     assert dict(walks.measuring(card))["eager"].endswith("as the CPU: NO")
+
+
+def test_memory_of_the_card_is_given_back_whatever_happens(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pretended by the processor."""
+    shares: list[float] = []
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=10**10)
+    )
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(
+        torch.cuda, "set_per_process_memory_fraction", lambda share, _: shares.append(share)
+    )
+    monkeypatch.setattr(Card, "fused", lambda _: CpuBackend(1))
+    list(walks.measuring(card))
+    assert card.measured is not None
+    card.device = "cuda:0"
+    found = dict(walks.little_memory(card))
+    assert shares == [0.4, 0.1, 0.03, 0.002, 1.0]
+    assert all(text.endswith("as the CPU: yes") for text in found.values())
+    shares.clear()
+    monkeypatch.setattr(walks, "_walked", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(walks.little_memory(card))
+    assert shares[-1] == 1.0
 
 
 def test_parts_that_fail_or_come_too_late_are_rows(
