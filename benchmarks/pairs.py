@@ -7,15 +7,19 @@ in the first layer, a hundredth for norms; the same seed gives the same files.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from modeldiff.changes.backends.cores import usable_cores
 from modeldiff.checkpoints import STORED_TYPES
 
 _BLOCK = 1 << 22
@@ -24,6 +28,8 @@ _POOL = 1 << 24
 Shapes = dict[str, tuple[int, ...]]
 Values = npt.NDArray[np.float32]
 Stored = npt.NDArray[np.generic]
+_Block = Callable[[], tuple[Values, Values]]
+"""Makes a part of a tensor: base's values and target's."""
 
 
 @dataclass(frozen=True)
@@ -185,9 +191,9 @@ def _write(shards: list[Shapes], config: Mapping[str, object], sides: Sequence[_
                 header = _header(shard, side.dtype)
                 file.write(len(header).to_bytes(8, "little") + header)
             for tensor, shape in shard.items():
-                for block in _blocks(tensor, prod(shape), pools, random):
-                    for file, side in zip(files, sides, strict=True):
-                        file.write(_ENCODERS[side.dtype](block[side.changed]).data)
+                for encoded in _encoded(_blocks(tensor, prod(shape), pools, random), sides):
+                    for file, stored in zip(files, encoded, strict=True):
+                        file.write(stored.data)
     if index:
         total = sum(prod(shape) * 2 for shard in shards for shape in shard.values())
         document = {"metadata": {"total_size": total}, "weight_map": index}
@@ -208,12 +214,29 @@ def _header(shard: Shapes, dtype: str) -> bytes:
     return text + b" " * (-len(text) % 8)
 
 
+def _encoded(blocks: Iterable[_Block], sides: Sequence[_Side]) -> Iterator[list[Stored]]:
+    """What each side stores of each block, in order; all cores work ahead."""
+    cores = usable_cores()
+    waiting: deque[Future[list[Stored]]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        for block in blocks:
+            waiting.append(pool.submit(_of_sides, block, sides))
+            if len(waiting) > 2 * cores:
+                yield waiting.popleft().result()
+        yield from (each.result() for each in waiting)
+
+
+def _of_sides(block: _Block, sides: Sequence[_Side]) -> list[Stored]:
+    values = block()
+    return [_ENCODERS[side.dtype](values[side.changed]) for side in sides]
+
+
 def _blocks(
     name: str,
     elements: int,
     pools: Values,
     random: np.random.Generator,
-) -> Iterator[tuple[Values, Values]]:
+) -> Iterator[_Block]:
     """The tensor's values on both sides, cut from pools of random numbers at random places."""
     norm = "norm" in name
     scale = np.float32(1.0 if norm else 0.02)
@@ -222,7 +245,13 @@ def _blocks(
         count = min(_BLOCK, elements - start)
         places = random.integers(0, _POOL - count, 2)
         values, steps = (pool[at : at + count] for pool, at in zip(pools, places, strict=True))
-        yield values * scale, (values + noise * steps) * scale
+        yield partial(_both_sides, values, steps, scale, noise)
+
+
+def _both_sides(
+    values: Values, steps: Values, scale: np.float32, noise: np.float32
+) -> tuple[Values, Values]:
+    return values * scale, (values + noise * steps) * scale
 
 
 def _bfloat16(values: Values) -> Stored:

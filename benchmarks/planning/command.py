@@ -14,13 +14,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.planning.checking import check_table, checks
 from benchmarks.planning.rates import GB, Rates, measure_rates
 from benchmarks.planning.simulation import Plan, Site, simulate
 from benchmarks.planning.work import fleet, pairs_of, shards
 from modeldiff.checkpoints.stores.read_ahead import FAR_BLOCK
-from modeldiff.errors import ModeldiffError
+from modeldiff.errors import InvalidOption, ModeldiffError
+
+_Number = TypeVar("_Number", int, float)
 
 
 def plan_command(arguments: Sequence[str]) -> int:
@@ -49,6 +52,11 @@ def plan_command(arguments: Sequence[str]) -> int:
 def plan_table(options: argparse.Namespace, rates: Rates) -> str:
     """A row for each number of machines, in Markdown. Raises ``ModeldiffError``."""
     pairs = pairs_of(options.reference, options.target or options.reference)
+    if not pairs:
+        raise InvalidOption(
+            f"{options.reference} and {options.target} have no tensors to compare.",
+            hint="Name a target of base's architecture, or none.",
+        )
     both = sum(each.nbytes for each in pairs) / GB
     what = f"{both:,.0f} GB and {len(pairs):,} tensors a pair"
     if options.targets:
@@ -135,24 +143,50 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("reference", nargs="?", help="base; a catalog: name or a config will do")
     parser.add_argument("target", nargs="?", help="target (as base, if none is given)")
-    parser.add_argument("--targets", type=int, default=0, help="a fleet of so many targets")
-    parser.add_argument("--machines", type=int, nargs="+", default=[1])
-    parser.add_argument("--shards", type=int, default=0, help="of one pair (as many as machines)")
-    parser.add_argument("--cores", type=int, default=16, help="of one machine")
-    parser.add_argument("--storage", type=float, default=math.inf, help="GB/s a machine gets")
-    parser.add_argument("--storage-all", type=float, default=math.inf, help="GB/s that all get")
-    parser.add_argument("--read", type=float, help="processor seconds to read a GB (as measured)")
-    parser.add_argument("--kernel", type=float, help="processor seconds to measure a GB")
-    parser.add_argument("--failures", type=float, default=0.0, help="share of attempts that fail")
-    parser.add_argument("--restart", type=float, default=60.0, help="seconds until the next one")
-    parser.add_argument("--price", type=float, help="of a machine an hour, in any currency")
+    parser.add_argument("--targets", type=_count, default=0, help="a fleet of so many targets")
+    parser.add_argument("--machines", type=_count, nargs="+", default=[1])
+    parser.add_argument("--shards", type=_count, default=0, help="of one pair (one a machine)")
+    parser.add_argument("--cores", type=_count, default=16, help="of one machine")
+    parser.add_argument("--storage", type=_rate, default=math.inf, help="GB/s a machine gets")
+    parser.add_argument("--storage-all", type=_rate, default=math.inf, help="GB/s that all get")
+    parser.add_argument("--read", type=_rate, help="processor seconds to read a GB (as measured)")
+    parser.add_argument("--kernel", type=_rate, help="processor seconds to measure a GB")
+    parser.add_argument(
+        "--failures", type=_share, default=0.0, help="share of attempts that fail (0.05)"
+    )
+    parser.add_argument("--restart", type=_amount, default=60.0, help="seconds until the next one")
+    parser.add_argument("--price", type=_amount, help="of a machine an hour, in any currency")
     parser.add_argument("--measure", action="store_true", help="take this machine's rates")
     parser.add_argument("--check", action="store_true", help="hold the plan against real runs")
-    parser.add_argument("--runs", type=int, default=3, help="of each program that is measured")
+    parser.add_argument("--runs", type=_count, default=3, help="of each program that is measured")
     parser.add_argument(
         "--folder", type=Path, default=Path(__file__).parents[1] / "pairs", help="of built pairs"
     )
     options = parser.parse_args(arguments)
     if options.reference is None and not (options.measure or options.check):
         parser.error("give a reference, --measure or --check")
+    if options.targets and options.shards:
+        parser.error("--shards cuts one pair, and --targets is a fleet")
     return options
+
+
+def _count(text: str) -> int:
+    return _if(int(text), int(text) >= 1, "is less than 1")
+
+
+def _rate(text: str) -> float:
+    return _if(float(text), float(text) > 0, "is not above 0")
+
+
+def _amount(text: str) -> float:
+    return _if(float(text), 0 <= float(text) < math.inf, "is no amount")
+
+
+def _share(text: str) -> float:
+    return _if(float(text), 0 <= float(text) < 1, "is no share from 0 to below 1")
+
+
+def _if(value: _Number, holds: bool, otherwise: str) -> _Number:
+    if not holds:
+        raise argparse.ArgumentTypeError(f"{value} {otherwise}")
+    return value

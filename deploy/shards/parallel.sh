@@ -10,7 +10,7 @@ set -euo pipefail
 base=$1 target=$2 shards=$3
 shift 3
 # A shard that fails is tried once more and stops no other; join says what is missing then.
-seq "$shards" | parallel --jobs "${JOBS:-2}" --retries 2 --joblog "${JOB_LOG:-/dev/null}" \
+seq "$shards" | parallel --quote --jobs "${JOBS:-2}" --retries 2 --joblog "${JOB_LOG:-/dev/null}" \
     --env MODELDIFF_CACHE --env MODELDIFF_SHARED \
     modeldiff diff "$base" "$target" --quiet --shard "{}/$shards" || true
 exec modeldiff join "$base" "$target" "$@"

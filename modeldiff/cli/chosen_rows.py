@@ -13,6 +13,7 @@ from modeldiff.findings.conditions.columns import row_values
 from modeldiff.findings.conditions.expression import ColumnValue
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import MISSING
+from modeldiff.text.natural_order import natural_order
 
 DEFAULT_ORDER = "median_pct"
 
@@ -99,7 +100,8 @@ def value_text(value: ColumnValue) -> str:
 
 
 def _ordered(rows: Sequence[Change], column: str, *, reverse: bool) -> list[Change]:
-    """Numbers from the largest, texts from A, or the other way; what has neither comes last."""
+    """Numbers from the largest, texts from A (numbers in them by size), or the other way; what has
+    neither comes last."""
     valued = [(row, row_values(row)[column]) for row in rows]
     known = [pair for pair in valued if value_text(pair[1]) != MISSING]
     numbers = any(not isinstance(value, str) for _, value in known)
@@ -109,4 +111,4 @@ def _ordered(rows: Sequence[Change], column: str, *, reverse: bool) -> list[Chan
 
 
 def _value(pair: tuple[Change, ColumnValue]) -> Any:
-    return pair[1]
+    return natural_order(pair[1]) if isinstance(pair[1], str) else pair[1]

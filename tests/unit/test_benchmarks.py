@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +16,15 @@ from safetensors.torch import load_file
 
 import modeldiff
 from benchmarks import accelerator, mixed, pairs, report
+from benchmarks.card import walks
+from benchmarks.card.card import Card, Found
+from benchmarks.card.goals import goals
 from benchmarks.programs import Program, programs
 from benchmarks.running import ProgramFailed, Run, run
+from modeldiff.changes.backends.cpu import CpuBackend
 from modeldiff.checkpoints import open_checkpoint
+
+needs_triton = pytest.mark.skipif(find_spec("triton") is None, reason="needs Triton")
 
 
 def test_a_pair_is_a_checkpoint_that_changed_as_said(
@@ -126,26 +136,103 @@ def test_without_a_card_the_accelerators_benchmark_says_so_and_runs_nothing(
         assert "nothing was run" in capsys.readouterr().out
 
 
-def test_the_accelerators_benchmark_sets_each_way_beside_the_cpus_numbers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tiny = pairs.Shape(1, 64, 96, 16, 4, 100, tied=True, shard_bytes=10**9)
-    pair = pairs.write_plain(tiny, tmp_path)
-    found = dict(accelerator._measuring("cpu", pair))
-    assert [*found] == ["cpu", "eager"]
-    assert all(result.endswith("as the CPU: yes") for result in found.values())
-    monkeypatch.setattr(accelerator, "_same", lambda *_: False)
-    assert dict(accelerator._measuring("cpu", pair))["eager"].endswith("as the CPU: NO")
+@pytest.fixture
+def card(tmp_path: Path) -> Card:
+    """The processor, by Triton's interpreter, and a pair with one tensor that the kernel takes."""
+    tiny = pairs.Shape(1, 64, 96, 16, 4, 1100, tied=True, shard_bytes=10**9)
+    return Card("torch:cpu", pairs.write_plain(tiny, tmp_path), small=True)
 
 
-def test_a_part_that_fails_is_a_row_of_the_accelerators_table(
+@needs_triton
+def test_the_accelerators_benchmark_goes_through_its_parts(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the commands; each way of measuring beside the CPU's numbers."""
+    parts = {name: act for name, act in accelerator.PARTS.items() if "process" not in name}
+    del parts["command"]
+    monkeypatch.setattr(accelerator, "PARTS", parts)
+    monkeypatch.setattr(Card, "timed", lambda *_: 0.5)
+    found = {(part, what): result for part, what, result in accelerator.rows(card)}
+    assert not [row for row in found if row[1] == "failed"]
+    ways = {what: text for (part, what), text in found.items() if part == "measuring"}
+    assert {"cpu", "eager", "fused, again", "fused and the cpu together"} < {*ways}
+    assert all(text.endswith("as the CPU: yes") for text in ways.values())
+    exact = [text for (part, _), text in found.items() if part == "exactness"]
+    assert len(exact) == 2 + 4 + 8
+    assert set(exact) == {"yes"}
+    goals = [text for (part, _), text in found.items() if part == "goals"]
+    assert "reached" in goals[0]
+    assert goals[1:] == ["not measured", "not measured"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"), [(1.0, ["50%", "NOT"]), (0.5, ["100%", "reached"]), (None, ["not meas"])]
+)
+def test_goals_are_judged_by_what_was_measured(
+    seconds: float | None, says: list[str], tmp_path: Path
+) -> None:
+    card = Card("cuda:0", (tmp_path, tmp_path), "8b")
+    card.nbytes, card.pinned_rate, card.measured = 10**9, 2e9, seconds
+    [(_, share), (_, measured), (_, command)] = goals(card)
+    assert all(word in share for word in says)
+    assert measured == ("not measured" if seconds is None else f"{seconds:.2f} s: reached")
+    assert command == "not measured"
+
+
+def test_a_way_whose_numbers_differ_is_seen(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Card, "fused", lambda _: None)
+    monkeypatch.setattr(walks, "_same", lambda *_: False)
+    assert dict(walks.measuring(card))["eager"].endswith("as the CPU: NO")
+
+
+def test_memory_of_the_card_is_given_back_whatever_happens(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pretended by the processor."""
+    shares: list[float] = []
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda _: SimpleNamespace(total_memory=10**10)
+    )
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(
+        torch.cuda, "set_per_process_memory_fraction", lambda share, _: shares.append(share)
+    )
+    monkeypatch.setattr(Card, "fused", lambda _: CpuBackend(1))
+    list(walks.measuring(card))
+    assert card.measured is not None
+    card.device = "cuda:0"
+    found = dict(walks.little_memory(card))
+    assert shares == [0.4, 0.1, 0.03, 0.002, 1.0]
+    assert all(text.endswith("as the CPU: yes") for text in found.values())
+    shares.clear()
+    monkeypatch.setattr(walks, "_walked", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        list(walks.little_memory(card))
+    assert shares[-1] == 1.0
+
+
+def test_parts_that_fail_or_come_too_late_are_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(_: Card) -> Iterator[Found]:
         raise RuntimeError("the card is lost")
 
-    for part in ("_copies", "_kernels", "_measuring", "_command", "_two_processes"):
-        monkeypatch.setattr(accelerator, part, broken)
-    text = accelerator.table("A card", accelerator.rows("torch:cpu", (tmp_path, tmp_path)))
-    assert "| measuring | failed | RuntimeError: the card is lost |" in text
-    assert "| exactness | eager gives the CPU's bits | yes |" in text
+    monkeypatch.setattr(accelerator, "PARTS", {"kernel": broken, "goals": goals})
+    card = Card("cuda:0", (tmp_path, tmp_path), "8b")
+    text = accelerator.table("A card", accelerator.rows(card))
+    assert "| kernel | failed | RuntimeError: the card is lost |" in text
+    late = accelerator.table("A card", accelerator.rows(card, 0.0))
+    assert "| kernel | left out | no time was left |" in late
+    assert "at most 1.5 s | not measured |" in late
+
+
+@pytest.mark.parametrize(("free", "has_room"), [(39 << 30, True), (30 << 30, False)])
+def test_a_pair_is_built_where_it_has_room(
+    free: int, has_room: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accelerator, "FOLDERS", (tmp_path / "none" / "here", tmp_path))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    assert accelerator.roomy_folder("8b") == (tmp_path if has_room else None)
+    (tmp_path / "8b" / "target").mkdir(parents=True)
+    (tmp_path / "8b" / "target" / "config.json").touch()
+    assert accelerator.roomy_folder("8b") == tmp_path

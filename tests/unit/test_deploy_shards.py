@@ -53,9 +53,9 @@ class Cluster:
     def journals(self) -> list[str]:
         return sorted(path.stem.partition(".")[2] for path in self.cache.rglob("*.journal"))
 
-    def has_the_result(self) -> bool:
+    def has_the_result(self, base: str = PAIR["BASE"], target: str = PAIR["TARGET"]) -> bool:
         """Whether the joined result is that of one run."""
-        comparison = Comparison.open(*PAIR.values())
+        comparison = Comparison.open(base, target)
         with cache_at(self.cache):
             joined = load_result(comparison.key)
         whole = run_diff(comparison, cache=False)
@@ -89,7 +89,10 @@ def test_a_slurm_array_whose_one_task_fails_and_is_run_again_alone(cluster: Clus
 
 @pytest.mark.skipif(shutil.which("parallel") is None, reason="needs GNU parallel")
 def test_gnu_parallel_joins_what_it_can_and_goes_on_when_run_again(cluster: Cluster) -> None:
-    script = [SHARDS / "parallel.sh", *PAIR.values(), "3", "--quiet"]
+    # Names are data, whatever a shell would make of them.
+    pair = "demo:base", str(cluster.cache.with_name("it's $(touch made) here"))
+    shutil.copytree(ROOT / "demo" / "lora", pair[1])
+    script = [SHARDS / "parallel.sh", *pair, "3", "--quiet"]
     log = cluster.cache.with_name("log")
     incomplete = cluster.run(*script, FAILING="3/3", JOB_LOG=str(log))
     assert incomplete.returncode == 1 and "shard 3 of 3" in incomplete.stderr
@@ -98,7 +101,8 @@ def test_gnu_parallel_joins_what_it_can_and_goes_on_when_run_again(cluster: Clus
     assert cluster.journals() == ["shard-1-of-3", "shard-2-of-3"]
     joined = cluster.run(*script)
     assert joined.returncode == 0, joined.stderr
-    assert cluster.has_the_result()
+    assert cluster.has_the_result(*pair)
+    assert not cluster.cache.with_name("made").exists()
 
 
 def test_the_pods_of_a_kubernetes_job_measure_all_shards(cluster: Cluster) -> None:

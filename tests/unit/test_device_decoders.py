@@ -26,7 +26,12 @@ from modeldiff.checkpoints.recipes.ggml_blocks import GgmlBlocks
 from modeldiff.checkpoints.recipes.ggml_types import BLOCK_TYPES
 from modeldiff.checkpoints.recipes.groups import Groups, SameOfAll, StoredNumbers
 from modeldiff.checkpoints.recipes.scaled_codes import NO_ZEROS, Coding, Grid, ScaledCodes
-from modeldiff.checkpoints.recipes.stored_codes import CodeReader, StoredCodes
+from modeldiff.checkpoints.recipes.stored_codes import (
+    CodeGrid,
+    CodeReader,
+    StoredCodes,
+    bytes_beside,
+)
 from modeldiff.checkpoints.tensor import Recipe
 from tests.support.decoded_on_device import decoded
 from tests.support.same_statistics import expect_same_changes
@@ -168,6 +173,31 @@ def test_zero_points_of_each_group_and_a_table_of_the_file() -> None:
         StoredNumbers(operand(memory, "zeros", "F32", numbers[::-1].copy().view(np.uint8))),
     )
     expect_the_hosts_values(recipe, memory, "4 bits, high first", 128, elements)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 4, 5])
+def test_all_that_a_kernel_is_given_is_aligned(groups: int) -> None:
+    """Triton compiles a kernel anew, for seconds, where an address is not."""
+    numbers = np.arange(1, groups + 1, dtype=np.float32)
+    n = 32 * groups - 2
+    codes = StoredCodes(
+        "4 bits",
+        n // 2,
+        lambda *_: None,
+        np.zeros(256, np.float32),
+        CodeGrid(32, 1, 32, 0),
+        numbers,
+        -numbers,
+    )
+    room = torch.zeros(n // 2 + bytes_beside(groups), dtype=torch.uint8)
+    side = ChunkSide(room, n, STORED_TYPES["F32"], codes)
+    side.pack()
+    assert side.nbytes <= room.numel()
+    there = side.on_device(room, torch.zeros(256))
+    places = [pointer.data_ptr() - room.data_ptr() for pointer in there[:4]]
+    assert all(place % 16 == 0 for place in places)
+    assert there.scales.tolist() == numbers.tolist()
+    assert there.zeros.tolist() == (-numbers).tolist()
 
 
 def made(checkpoint: Checkpoint, name: str, shape: tuple[int, ...], recipe: Recipe) -> TensorInfo:

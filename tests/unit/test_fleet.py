@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -29,7 +31,7 @@ from modeldiff.checkpoints.local.reader import LocalReader
 from modeldiff.cli import main
 from modeldiff.comparison import Comparison
 from modeldiff.drawings.report.fleet import fleet_report_html
-from modeldiff.errors import Cancelled, HubUnreachable, InvalidOption
+from modeldiff.errors import Cancelled, CheckpointChanged, HubUnreachable, InvalidOption
 from modeldiff.findings.conditions.expression import parse_condition
 from modeldiff.model import Model
 from modeldiff.results import list_results, load_result, run_diff
@@ -266,6 +268,25 @@ class TestRun:
         assert [row.target for row in fleet.rows] == [targets[0], targets[2]]
         assert [failure.target for failure in fleet.failures] == [targets[1]]
 
+    def test_what_single_diffs_would_have_read_counts_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A group that is given up in the middle is measured one by one, but for what it did."""
+        targets = models(tmp_path, 2)
+        name = "modeldiff.changes.measurer.measure_together"
+
+        def half(base: Checkpoint, of: Sequence[Any], **options: Any) -> Iterator[Any]:
+            monkeypatch.setattr(name, measure_together)
+            changes = measure_together(base, of, **options)
+            yield from itertools.islice(changes, 7)
+            changes.close()
+            raise CheckpointChanged("half", hint="")
+
+        monkeypatch.setattr(name, half)
+        fleet = run_fleet(Model.open(str(tmp_path / "base")), targets, device="cpu")
+        assert len(fleet.rows) == 2
+        assert fleet.bytes_apart == 2 * 2 * stored_bytes(tmp_path / "base")
+
     def test_the_same_content_twice_is_measured_once(
         self, tmp_path: Path, bytes_read: Counter[str]
     ) -> None:
@@ -345,6 +366,14 @@ class TestTable:
         unknown = [None] * (len(medians) - len(known))
         assert [row.median_pct for row in ordered] == [*known, *unknown]
 
+    @pytest.mark.parametrize("reverse", [False, True])
+    def test_checkpoints_of_a_run_are_in_the_order_of_their_steps(self, reverse: bool) -> None:
+        names = ["checkpoint-1000", "Checkpoint-500", "a", "checkpoint-20", "7b-chat"]
+        rows = [replace(ROW, name=name) for name in names]
+        chosen = [row.name for row in chosen_fleet_rows(rows, sort="name", reverse=reverse)]
+        wanted = ["7b-chat", "a", "checkpoint-20", "Checkpoint-500", "checkpoint-1000"]
+        assert chosen == (wanted[::-1] if reverse else wanted)
+
     def test_filter_and_top(self) -> None:
         rows = [
             replace(ROW, name=name, unchanged_pct=pct)
@@ -410,6 +439,10 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert f"error: {tmp_path / 'no'}" in printed.err
     with pytest.raises(SystemExit):
         main(["fleet", str(tmp_path / "base"), targets[0], "--sort", "medain_pct"])
+    # Not "kept before": of two architectures nothing is compared, the first time, too.
+    other = write_checkpoint(tmp_path / "other", {"x": ("F32", encode(normal(4, 1), "F32"))})
+    assert main(["fleet", str(tmp_path / "base"), str(other)]) == 0
+    assert "Nothing was left to measure." in capsys.readouterr().out
 
 
 def test_shards_of_a_fleet_measure_each_target_once(
@@ -424,7 +457,7 @@ def test_shards_of_a_fleet_measure_each_target_once(
         assert f"→ {0 if number == 1 else 1} target" in capsys.readouterr().out
     assert main(fleet) == 0
     shown = capsys.readouterr().out
-    assert "3 targets" in shown and "All results were kept before." in shown
+    assert "3 targets" in shown and "Nothing was left to measure." in shown
 
 
 class TestOfAnAuthor:

@@ -338,6 +338,25 @@ class TestWithoutMemoryOrAKernel:
         assert ("Triton fails" in caplog.text) == isinstance(error, TritonError)
         assert bool(worker.decodes(types)) != isinstance(error, TritonError)
 
+    def test_codes_beside_values_that_find_no_room_whole_are_done_by_others(
+        self, cpu: CpuWorker
+    ) -> None:
+        """Of a card with little memory: the codes would fit, the other side's values do not."""
+        n = 3 * LEAF
+        types = types_of("F32", "F32")
+        base, target = near(n, 8)
+        load(cpu, (base, target))
+        worker = FusedWorker(DEVICE, ROOM)
+        worker._program = FusedProgram(DEVICE, ROOM, n)
+        worker.base[:4] = 1, 2, 3, 4
+
+        def decode(stored: Bytes, out: memoryview) -> None:
+            out[:] = base.data
+
+        worker.hold_codes(0, StoredCodes("Q8_0", 4, decode))
+        worker.target[: target.size] = target
+        expect_same(worker.measure_whole(types, n), cpu.measure_whole(types, n))
+
     def test_other_errors_are_not_taken_for_want_of_memory(
         self, fused: FusedWorker, monkeypatch: pytest.MonkeyPatch
     ) -> None:

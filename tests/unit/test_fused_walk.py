@@ -76,7 +76,6 @@ from triton.compiler import ASTSource
 import triton
 from modeldiff.changes.backends.fused.kernel import LAUNCH, refine_median
 
-
 signature, constants = {}, {}
 settings = {"base_kind": "BF16", "target_kind": "Q4_K", "base_rounding": "F32",
             "target_rounding": "F32", "block": int(sys.argv[1])}
@@ -93,26 +92,45 @@ for name in refine_median.arg_names:
 aligned = {(number,): [["tt.divisibility", 16]]
            for number, name in enumerate(refine_median.arg_names) if signature[name][0] == "*"}
 source = ASTSource(refine_median, signature, constants, aligned)
-print(triton.compile(source, target=GPUTarget("cuda", 90, 32), options=LAUNCH).asm["ptx"])
+targets = {"ptx": GPUTarget("cuda", 90, 32), "amdgcn": GPUTarget("hip", "gfx942", 64)}
+kind = sys.argv[2]
+print(triton.compile(source, target=targets[kind], options=LAUNCH).asm[kind])
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Triton compiles on Linux")
-def test_compiled_for_a_card_it_rounds_as_ieee_754_asks_for(tmp_path: Path) -> None:
-    """The interpreter cannot tell: it divides exactly whatever is written. Decoding, the relative
-    change and how it is launched are as of ``measure_leaves``, which takes longer to compile."""
+def compiled(kind: str, cache: Path) -> str:
+    """What a compiler makes of decoding, of the relative change and of how they are launched:
+    those of ``measure_leaves``, too, which takes longer to compile."""
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     done = subprocess.run(
-        [sys.executable, "-c", COMPILE, str(BLOCK)],
+        [sys.executable, "-c", COMPILE, str(BLOCK), kind],
         cwd=ROOT,
-        env={**environment, "TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        env={**environment, "TRITON_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    ptx = done.stdout
-    assert set(re.findall(r"\bdiv\.[a-z.]*f32", ptx)) == {"div.rn.f32"}
-    assert ".ftz" not in ptx
-    assert not re.search(r"\bfma\.", ptx)
-    assert "ld.global.v4" in ptx
+    return done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Triton compiles on Linux")
+class TestCompiled:
+    """The interpreter cannot tell: it rounds exactly whatever is written."""
+
+    def test_for_nvidia_it_rounds_as_ieee_754_asks_for(self, tmp_path: Path) -> None:
+        ptx = compiled("ptx", tmp_path)
+        assert set(re.findall(r"\bdiv\.[a-z.]*f32", ptx)) == {"div.rn.f32"}
+        assert ".ftz" not in ptx
+        assert not re.search(r"\bfma\.", ptx)
+        assert "ld.global.v4" in ptx
+
+    def test_for_amd_it_does_too(self, tmp_path: Path) -> None:
+        """Its division is a sequence of five fused products, and nothing else is fused."""
+        code = compiled("amdgcn", tmp_path)
+        divisions = len(re.findall(r"\bv_div_fixup_f32", code))
+        fused = len(re.findall(r"\bv_(?:fma|fmac|fmamk|fmaak|mad|mac|pk_fma)_f32", code))
+        assert divisions and fused == 5 * divisions
+        assert len(re.findall(r"\bv_div_scale_f32", code)) == 2 * divisions
+        assert re.findall(r"amdhsa_float_denorm_mode_32 (\d)", code) == ["3"], "none is flushed"
+        assert not int(re.findall(r"\.vgpr_spill_count: *(\d+)", code)[0])

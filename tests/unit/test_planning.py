@@ -4,7 +4,9 @@ hand, and the work against what shards and fleets read."""
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -108,3 +110,74 @@ def test_the_command_prints_a_row_for_each_number_of_machines(
     assert [row.split(" | ")[0] for row in rows] == ["| machines", "| ---", "| 1", "| 8"]
     assert "storage of a machine" in rows[2] and "1.62 TB" in rows[2]
     assert plan_command(["catalog:nobody"]) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("--machines 0", "--cores 0", "--targets -3", "--targets 10 --machines 0", "--shards -2"),
+        *("--storage 0", "--storage nan", "--storage-all -1", "--read -1", "--price nan"),
+        *("--failures 1", "--failures nan", "--restart -5", "--targets 5 --shards 4"),
+    ],
+)
+def test_what_no_site_can_be_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        plan_command(["demo:base", *wrong.split()])
+    assert refused.value.code == 2
+    assert wrong.split()[0] in capsys.readouterr().err
+
+
+def test_a_pair_without_a_tensor_in_common_is_no_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    assert plan_command(["demo:base", "catalog:gpt2-124m"]) == 1
+    assert "no tensors to compare" in capsys.readouterr().err
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[list[str]]:
+    """The cells of the rows that the command prints."""
+    assert plan_command(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    return [line.strip("| ").split(" | ") for line in lines if re.match(r"\| [0-9]", line)]
+
+
+FROM_A_STORE = ("--storage", "3.1", "--storage-all", "23", "--read", "1.28")
+
+
+@pytest.mark.parametrize(
+    ("row", "plan"),
+    [
+        ("a pair of 405B", ["catalog:llama-3.1-405b"]),
+        ("1,000 tunes of 8B", ["catalog:llama-3-8b", "--targets", "1000"]),
+    ],
+)
+def test_the_page_has_what_the_program_prints(
+    row: str, plan: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text("utf-8")
+    [line] = re.findall(rf"^\| {row} \| (.*) \|$", page, re.MULTILINE)
+    read, *walls, hours, requests = line.split(" | ")
+    rows = printed(capsys, *plan, *FROM_A_STORE, "--machines", "1", "8", "64")
+    assert [rounded(wall) for wall in walls] == [rounded(each[1]) for each in rows]
+    assert rounded(read) == rounded(rows[0][4])
+    assert rounded(hours) == rounded(rows[1][2])
+    assert rounded(requests) == rounded(rows[1][5])
+
+
+def test_the_page_has_the_rates_that_the_program_reckons_with() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text("utf-8")
+    rates = Rates.kept()
+    for what, rate in (
+        ("to start", rates.start),
+        ("to keep results, beside its start (a fleet, `join`)", rates.keep),
+        ("for a GB that is read from the page cache", rates.read),
+        ("for a GB of a bf16 pair, both sides, that is measured", rates.kernel),
+        ("for a tensor beside its bytes", rates.tensor),
+        ("for a tensor that is joined", rates.join),
+    ):
+        [number] = re.findall(rf"^\| {re.escape(what)} \| ([0-9.]+) \|$", page, re.MULTILINE)
+        assert rounded(f"{number} s") == rounded(f"{rate} s")
+
+
+def rounded(text: str) -> tuple[str, str]:
+    """Two digits of a number, and its unit."""
+    number, _, unit = text.replace(",", "").partition(" ")
+    return f"{float(number):.1e}", unit

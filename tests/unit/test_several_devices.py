@@ -15,6 +15,7 @@ from modeldiff.changes.backends.cpu import CpuBackend, CpuWorker
 from modeldiff.changes.backends.device_memory import (
     LEAST_BYTES,
     bind_thread,
+    give_back,
     host_memory,
     smaller,
 )
@@ -88,6 +89,33 @@ def test_they_are_joined_by_name(opened: tuple[Checkpoint, Checkpoint]) -> None:
     expect_same_changes(found, list(measure(pairs, *opened, device="cpu")))
 
 
+@pytest.mark.parametrize(
+    ("names", "cores", "threads"),
+    [
+        ("cuda:0", 16, 12),
+        ("cuda:0+cuda:1", 16, 8 + 8),
+        ("+".join(f"cuda:{n}" for n in range(8)), 64, 8 * 8),
+        ("+".join(f"cuda:{n}" for n in range(8)), 4, 8 * 2),
+        ("cuda:0+cpu", 4, 4 + 4),
+        ("mps", 16, 6),
+    ],
+)
+def test_devices_share_the_cores_among_them(
+    names: str, cores: int, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dozen threads each, of eight cards, would stand in each other's way, with gigabytes of
+    pinned memory."""
+    pytest.importorskip("triton")
+    from modeldiff.changes.backends.fused.worker import FusedBackend
+
+    fused = {f"cuda:{n}": FusedBackend(f"cuda:{n}") for n in range(8)}
+    monkeypatch.setattr(choice, "fused_backend", fused.get)
+    monkeypatch.setattr("modeldiff.changes.backends.select.resolve_device", str)
+    monkeypatch.setattr("modeldiff.changes.backends.torch_backend.usable_cores", lambda: cores)
+    monkeypatch.setattr("modeldiff.changes.backends.cpu.usable_cores", lambda: cores)
+    assert backend_for(names).threads == threads
+
+
 class TestAll:
     @pytest.fixture(autouse=True)
     def three(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +171,21 @@ def test_where_nothing_can_be_pinned_plain_memory_does(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(torch, "empty", scarce)
     assert host_memory(100, torch.device("cuda")).numel() == 100
+
+
+@pytest.mark.parametrize(
+    ("device", "asked"),
+    [("cpu", []), ("mps", ["device"]), ("xpu:0", ["device"]), ("cuda:1", ["device", "host"])],
+)
+def test_only_who_has_pinned_memory_is_asked_for_it(
+    device: str, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Apple's devices have no cache of it, and torch 2.13 crashes where they are asked."""
+    calls: list[str] = []
+    for name, which in (("empty_cache", "device"), ("empty_host_cache", "host")):
+        monkeypatch.setattr(torch.accelerator, name, lambda which=which: calls.append(which))
+    give_back(torch.device(device))
+    assert calls == asked
 
 
 def test_slices_become_smaller_down_to_a_leaf() -> None:

@@ -251,6 +251,23 @@ class TestLeases:
         sleeper.release()
         assert sum(lease.beat() for lease in waiting) == 1
 
+    def test_those_of_a_dead_machine_are_waited_for_at_once(
+        self, store: SharedObjects, monkeypatch: Patch
+    ) -> None:
+        now = 0.0
+        monkeypatch.setattr(leases, "time", SimpleNamespace(monotonic=lambda: now))
+        dead, alive = ([Lease(store, f"{kind}{n}") for n in range(3)] for kind in ("dead", "alive"))
+        assert all(lease.take() for lease in (*dead, *alive))
+        names = [f"{kind}{n}" for kind in ("dead", "alive") for n in range(3)]
+        leases.look_at_leases(store, [*names, "nobody's"])
+        now = leases.SECONDS_TO_EXPIRY - 1
+        assert all(lease.beat() for lease in alive)
+        assert not any(Lease(store, name).take() for name in names)
+        now += 1
+        taken = [name for name in names if Lease(store, name).take()]
+        assert taken == names[:3]
+        assert Lease(store, "nobody's").take()
+
     def test_a_writer_that_lost_its_file_cannot_add_to_it(self, store: SharedObjects) -> None:
         first, second = Segments(store, "journals/k/1/"), Segments(store, "journals/k/1/")
         assert first.add(b"one\n") and second.read_on() == b"one\n"

@@ -9,6 +9,13 @@ from modeldiff.changes.kernels.bins import LEAF
 LEAST_BYTES = LEAF * 8
 """The smallest slice that is worth a device: a leaf of the widest type."""
 
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "out of device memory",  # UR_RESULT_ERROR_OUT_OF_DEVICE_MEMORY, says Intel's driver
+    "out of host memory",
+    "status alloc failed",  # CUBLAS_STATUS_ALLOC_FAILED: no room for the library's own
+)
+
 
 def bind_thread(device: torch.device) -> None:
     """Make the device the calling thread's own. Pinned memory and events are made on it then, and
@@ -29,10 +36,23 @@ def host_memory(nbytes: int, device: torch.device) -> torch.Tensor:
     return torch.empty(nbytes, dtype=torch.uint8)
 
 
+def give_back(device: torch.device) -> None:
+    """Give what nobody uses any more back to the device's driver, and pinned memory to the system.
+
+    Only CUDA's is pinned here (``host_memory``). Others are not asked for theirs: on Apple's, which
+    have no such cache, torch 2.13 crashes at the question.
+    """
+    if device.type == "cpu":
+        return
+    torch.accelerator.empty_cache()
+    if device.type == "cuda" and hasattr(torch.accelerator, "empty_host_cache"):  # of torch 2.12
+        torch.accelerator.empty_host_cache()
+
+
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether it says that memory ran out, the device's or what is pinned."""
-    words = str(error).lower().replace("_", " ")  # OUT_OF_DEVICE_MEMORY, says Intel's driver
-    return "out of memory" in words or "out of device memory" in words
+    words = str(error).lower().replace("_", " ")
+    return any(each in words for each in _OUT_OF_MEMORY)
 
 
 def smaller(nbytes: int) -> int:

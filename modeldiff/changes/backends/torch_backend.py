@@ -29,7 +29,12 @@ from modeldiff.changes.backends.accumulator import (
 )
 from modeldiff.changes.backends.cores import usable_cores
 from modeldiff.changes.backends.cpu import CpuWorker, chunk_elements
-from modeldiff.changes.backends.device_memory import bind_thread, host_memory, is_out_of_memory
+from modeldiff.changes.backends.device_memory import (
+    bind_thread,
+    give_back,
+    host_memory,
+    is_out_of_memory,
+)
 from modeldiff.changes.backends.median_bracket import Bracket
 from modeldiff.changes.backends.torch_kernels import (
     Measured,
@@ -53,6 +58,7 @@ DEVICE_CHUNK_BYTES = 32 << 20
 """Bytes of the wider side that are read, copied and measured at once."""
 SMALL = LEAF
 """Tensors of up to so many elements are measured on the CPU."""
+_MOST_THREADS = 6
 _Result = TypeVar("_Result")
 _TORCH_TYPES = {
     "F64": torch.float64,
@@ -75,11 +81,20 @@ class DeviceBackend:
     """What all backends of one device have in common.
 
     ``device`` is torch's name for it, ``small`` the size up to which tensors go to the CPU.
+    ``sharing`` devices share the processor's cores among them.
     """
 
     device: str
     chunk_bytes: int = DEVICE_CHUNK_BYTES
     small: int = SMALL
+    sharing: int = 1
+
+    def threads_up_to(self, most: int) -> int:
+        """This device's share of the cores, at least two and at most ``most``; of torch's CPU,
+        which is there to check others, one."""
+        if self.device == "cpu":
+            return 1
+        return max(2, min(most, usable_cores() // self.sharing))
 
     def chunk_elements(self, types: DtypePair) -> int:
         """Elements of a chunk of these types: whole leaves."""
@@ -97,7 +112,7 @@ class TorchBackend(DeviceBackend):
     @property
     def threads(self) -> int:
         """Enough to read while others wait for the device."""
-        return 1 if self.device == "cpu" else max(2, min(6, usable_cores()))
+        return self.threads_up_to(_MOST_THREADS)
 
     def worker(self, chunk_bytes: int = 0) -> TorchWorker:
         """A new worker; its chunks are of ``chunk_bytes`` where that is more than its own."""
@@ -219,9 +234,7 @@ class TorchWorker:
         self._stream = None
         self.base = self.target = np.empty(0, np.uint8)
         self.cpu.use(self.base, self.target)
-        if self._device.type != "cpu":
-            torch.accelerator.empty_cache()
-            torch.accelerator.empty_host_cache()
+        give_back(self._device)
 
     def _can_compute(self, types: DtypePair) -> bool:
         if types.precision == "float64":

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from modeldiff.text.natural_order import natural_order
+
 MOST_FOLDERS = 300
 _MOST_ENTRIES = 2_000
 """Subfolders that are looked into, and names that are looked at in each."""
@@ -80,19 +82,13 @@ def _folders(folder: Path) -> list[str]:
             for entry in itertools.islice(entries, _MOST_ENTRIES)
             if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
         )
-    return sorted(names, key=_natural_order)[:MOST_FOLDERS]
+    return sorted(names, key=natural_order)[:MOST_FOLDERS]
 
 
 def _snapshots(repository: Path) -> list[str]:
     """The names of a cached repository's snapshots."""
     folder = repository / "snapshots"
     return [] if folder.is_symlink() else _folders(folder)
-
-
-def _natural_order(name: str) -> list[tuple[int, int, str]]:
-    """A key by which ``checkpoint-500`` comes before ``checkpoint-1000``."""
-    parts = re.split(r"(\d{1,18})", name)
-    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
 
 
 def _names(folder: Path) -> Iterator[str]:

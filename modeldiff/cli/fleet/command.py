@@ -105,7 +105,7 @@ def _report(fleet: Fleet, of_all: int, terminal: Terminal) -> None:
             f"{format_bytes(fleet.bytes_apart)}"
         )
     elif of_all:
-        terminal.line("All results were kept before.")
+        terminal.line("Nothing was left to measure.")
     if len(fleet.rows) < of_all:
         terminal.line(f"{len(fleet.rows):,} of them shown")
     if fleet.rows:

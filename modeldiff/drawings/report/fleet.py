@@ -11,7 +11,7 @@ from modeldiff.drawings.heatmap.svg.cell_groups import CellGroups
 from modeldiff.drawings.heatmap.svg.drawing import definitions, report_svg
 from modeldiff.drawings.report.css_colours import colours_css
 from modeldiff.drawings.report.heatmap import REPORT_PAINT, heatmap_css
-from modeldiff.drawings.report.html import left_to_right, section, text
+from modeldiff.drawings.report.html import left_to_right, section, sentence, text
 from modeldiff.drawings.style.fonts import FITTED_RULES
 from modeldiff.drawings.style.metrics import METRICS, Metric
 from modeldiff.results.fleet.files import FLEET_HEADERS, fleet_cells
@@ -75,7 +75,7 @@ def _table(fleet: Fleet, metric: Metric) -> str:
 
 
 def _row(row: FleetRow, picture: str) -> str:
-    name, *cells = (text(cell, 400) for cell in fleet_cells(row))
+    name, *cells = (sentence(cell, 400) for cell in fleet_cells(row))
     numbers, words = (
         "".join(
             f'<td{css} data-label="{label}">{cell}</td>'

@@ -53,9 +53,10 @@ def text(words: object, most: int = LONGEST) -> str:
     return escape(plain)
 
 
-def sentence(words: str) -> str:
-    """A sentence as HTML, each number on one line with its unit."""
-    return text(words, 2000).replace(" %", "\N{NO-BREAK SPACE}%")
+def sentence(words: str, most: int = 2000) -> str:
+    """A sentence as HTML, each number on one line with its unit; shortened as by ``text`` to
+    ``most`` characters."""
+    return text(words, most).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def section(id: str, title: str, *content: str) -> str:

@@ -22,7 +22,7 @@ from modeldiff.results.pair_diff import MissingRows, PairDiff
 from modeldiff.results.result import Result
 from modeldiff.results.store.folder import ready_results_folder
 from modeldiff.results.store.journal import Journal, JournalTail, journal_path
-from modeldiff.results.store.measuring_alone import measuring_alone
+from modeldiff.results.store.measuring_alone import look_ahead, measuring_alone
 from modeldiff.results.store.result_files import load_result, save_result
 
 MOST_TOGETHER = 64
@@ -142,7 +142,8 @@ class _FleetRun:
         self._group: dict[str, _Wanted] = {}
         self._equal: list[_Wanted] = []
         self._room = physical_memory() // _MEMORY_SHARE
-        self._bytes_read = self._bytes_apart = 0
+        self._bytes_read = 0
+        self._apart: dict[str, int] = {}
 
     def take(self, target: str, open_model: Callable[[str], Model]) -> None:
         """Open a target; measure the group before it where that is full."""
@@ -166,7 +167,7 @@ class _FleetRun:
             tuple(self._rows[each] for each in targets if each in self._rows),
             tuple(self._failures[each] for each in targets if each in self._failures),
             self._bytes_read,
-            self._bytes_apart,
+            sum(nbytes for target, nbytes in self._apart.items() if target in self._rows),
         )
 
     def _add(self, key: str, wanted: _Wanted) -> None:
@@ -195,11 +196,14 @@ class _FleetRun:
 
     def _measure_together(self, group: Sequence[_Wanted]) -> None:
         together = _Together(self._report)
+        if len(group) > 1:
+            look_ahead(ready_results_folder(), [each.comparison.key for each in group])
         with ExitStack() as stack:
             begun = [*filter(None, [self._begin(each, together, stack) for each in group])]
             known = [change.pair.nbytes for each in begun for change in each.rows.finished]
             together.begin(known)
-            apart = sum(pair.nbytes for each in begun for pair in each.rows.missing)
+            for each in begun:
+                self._apart[each.wanted.target] = sum(pair.nbytes for pair in each.rows.missing)
             changes = self._measurer.measure(
                 self._base.checkpoint,
                 [(each.wanted.comparison.target.checkpoint, each.rows.missing) for each in begun],
@@ -211,7 +215,6 @@ class _FleetRun:
                         begun[number].rows.add(change)
             finally:
                 self._bytes_read += together.bytes_read
-            self._bytes_apart += apart
             for each in begun:
                 with self._noting_failure(each.wanted.target):
                     result = each.diff.finish(each.rows, each.journal)
@@ -245,7 +248,8 @@ class _FleetRun:
                 )
             finally:
                 self._bytes_read += together.bytes_read
-            self._bytes_apart += together.bytes_read
+            # Those of a group that had to be given up have had their share counted.
+            self._apart.setdefault(wanted.target, together.bytes_read)
             self._keep(wanted, result)
 
     def _keep(self, wanted: _Wanted, result: Result) -> None:

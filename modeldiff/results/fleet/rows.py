@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 from modeldiff.errors import ModeldiffError
 from modeldiff.findings.conditions.columns import whole_values
@@ -14,6 +15,7 @@ from modeldiff.findings.summary import summarize
 from modeldiff.findings.words import place_words
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.results.result import Result, ResultHeader
+from modeldiff.text.natural_order import natural_order
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Fleet:
     ``base_fingerprint``: a row for each that could be measured, in the order asked for.
 
     ``bytes_read`` were read of all sides this time; one diff after the other, which read base each
-    time, would have read ``bytes_apart``. Both are 0 where all was kept before.
+    time, would have read ``bytes_apart``. Both are 0 where nothing was left to measure.
     """
 
     base: str
@@ -118,8 +120,9 @@ def chosen_fleet_rows(
     top: int | None = None,
 ) -> list[FleetRow]:
     """Those of the ``rows`` at which the condition ``filter`` holds, ordered by the column
-    ``sort``: numbers from the largest, texts from A, what is not known last; empty leaves the
-    order. ``reverse`` turns it round, ``top`` takes so many from the beginning."""
+    ``sort``: numbers from the largest, texts from A (numbers in them by size), what is not known
+    last; empty leaves the order. ``reverse`` turns it round, ``top`` takes so many from the
+    beginning."""
     chosen = [row for row in rows if filter is None or filter.decide(vars(row))]
     if sort:
         known = [row for row in chosen if _is_known(getattr(row, sort))]
@@ -145,5 +148,5 @@ def _is_known(value: float | str | None) -> bool:
     return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
-def _order(value: float | str) -> tuple[float, str]:
-    return (0.0, value.casefold()) if isinstance(value, str) else (value, "")
+def _order(value: float | str) -> Any:
+    return natural_order(value.casefold()) if isinstance(value, str) else value

@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -74,6 +74,16 @@ def measuring_alone(
         finally:
             if shared is not None:
                 shared.end()
+
+
+def look_ahead(folder: Path, keys: Iterable[str]) -> None:
+    """See who measures the whole diffs of these ``keys`` at machines that share a store, before one
+    after the other is held: then those whose machine is dead are waited for all at once.
+    ``folder`` is that of results."""
+    with if_reachable():
+        objects = shared_objects()
+        if objects is not None:
+            leases.look_at_leases(objects, [journal_path(folder, key).stem for key in keys])
 
 
 def collect_journals(folder: Path, key: str) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from functools import cache
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from modeldiff.changes.backends.backend import Backend
 from modeldiff.changes.backends.exactness import CHECKED_BYTES, computes_exactly
+
+if TYPE_CHECKING:
+    from modeldiff.changes.backends.fused.worker import FusedBackend
 
 _log = logging.getLogger(__name__)
 
 
 @cache
-def fused_backend(device: str) -> Backend | None:
+def fused_backend(device: str) -> FusedBackend | None:
     """The fused kernel's backend for a device of torch's; None where that has no Triton, no
     float64 for the sums, or does not compute exactly what the CPU does, as on Apple's devices and
     on torch's CPU. The eager program does the same there, slower."""
@@ -26,7 +29,7 @@ def fused_backend(device: str) -> Backend | None:
         return None
 
 
-def _checked_backend(device: str) -> Backend | None:
+def _checked_backend(device: str) -> FusedBackend | None:
     import torch
 
     from modeldiff.changes.backends.fused.worker import FusedBackend, FusedWorker

@@ -107,7 +107,8 @@ class FusedProgram:
         self._slice_bytes = slice_bytes
         self._shape = (-(-room // LEAF), max(room // _KEPT_SHARE, LEAF))
         self._raw = [torch.empty(slice_bytes, dtype=torch.uint8, device=device) for _ in range(2)]
-        block = torch.empty(Results.nbytes(*self._shape), dtype=torch.uint8, device=device)
+        # Zeros, as a launch puts what it keeps where the count before it ends.
+        block = torch.zeros(Results.nbytes(*self._shape), dtype=torch.uint8, device=device)
         self._results = Results(*self._shape, block)
         self._no_table = torch.zeros(256, dtype=torch.float32, device=device)
         self._tables: dict[bytes, torch.Tensor] = {}
@@ -116,9 +117,12 @@ class FusedProgram:
         """Memory on the host for what a launch leaves."""
         return Results(*self._shape, host_memory(Results.nbytes(*self._shape), self._device))
 
-    def fits(self, side: ChunkSide) -> bool:
-        """Whether a side can be measured: codes have to be on the device whole."""
-        return side.codes is None or side.nbytes <= self._slice_bytes
+    def fits(self, sides: tuple[ChunkSide, ChunkSide]) -> bool:
+        """Whether a chunk can be measured: with codes it has to be on the device whole, both of
+        its sides."""
+        if not any(side.codes for side in sides):
+            return True
+        return max(side.nbytes for side in sides) <= self._slice_bytes
 
     def measure(self, sides: tuple[ChunkSide, ChunkSide], bracket: Bracket, out: Results) -> None:
         """Begin to measure a chunk; ``out`` has the results when the stream is through."""
@@ -138,7 +142,7 @@ class FusedProgram:
         bracket: Bracket,
     ) -> None:
         """The launch alone, of ``size`` elements that are ``there`` on the device, whose leaves'
-        rows begin with ``leaf``."""
+        rows begin with ``leaf``; it adds to what was counted."""
         results = self._results
         with _first_alone(self._device, "measure", sides):
             measure_leaves[(-(-size // LEAF),)](

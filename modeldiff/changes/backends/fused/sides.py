@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -62,14 +62,16 @@ class ChunkSide:
             return self.n * self.stored.bits // 8
         if self.codes.grid is None:
             return self.codes.nbytes
-        numbers = 4 * (self.codes.scales.size + self.codes.zeros.size)
-        return self._behind + _GRID_BYTES + numbers
+        return self._places[-1] + self.codes.zeros.nbytes
 
     @property
-    def _behind(self) -> int:
-        """Where what belongs to codes begins."""
+    def _places(self) -> tuple[int, int, int]:
+        """Where grid, scales and zero points stand behind codes. Each place is aligned: Triton
+        compiles a kernel anew for addresses that are not."""
         assert self.codes is not None
-        return -(-self.codes.nbytes // _ALIGNED) * _ALIGNED
+        grid = _aligned(self.codes.nbytes)
+        scales = grid + _GRID_BYTES
+        return grid, scales, _aligned(scales + self.codes.scales.nbytes)
 
     def pack(self) -> None:
         """Put grid, scales and zero points behind codes in groups. Once, before they are copied."""
@@ -80,11 +82,10 @@ class ChunkSide:
         whole = (grid.columns, grid.block_rows, grid.block_columns, grid.begun, codes.zeros.size)
         numbers = np.zeros(_GRID_BYTES // 8, np.int64)
         numbers[: len(whole)] = whole
-        at = self._behind
         memory = self.host.numpy()
-        for array in (numbers, codes.scales, codes.zeros):
+        arrays: tuple[npt.NDArray[Any], ...] = (numbers, codes.scales, codes.zeros)
+        for at, array in zip(self._places, arrays, strict=True):
             memory[at : at + array.nbytes] = array.view(np.uint8)
-            at += array.nbytes
 
     def table(self) -> npt.NDArray[np.float32] | None:
         """What its codes stand for; None where the kernel needs no table."""
@@ -99,12 +100,20 @@ class ChunkSide:
             return SidePointers(raw.view(_PLAIN[self.kind]), table, table, raw, table)
         if codes.grid is None:
             return SidePointers(raw, table, table, raw, table)
-        at = self._behind
-        grid = raw[at : at + _GRID_BYTES].view(torch.int64)
-        numbers = raw[at + _GRID_BYTES :].view(torch.float32)
-        zeros = numbers[codes.scales.size :] if codes.zeros.size else table
-        return SidePointers(raw, numbers, zeros, grid, table)
+        at, scales, zeros = self._places
+        grid = raw[at:scales].view(torch.int64)
+        of_groups = [
+            raw[begin : begin + array.nbytes].view(torch.float32)
+            for begin, array in ((scales, codes.scales), (zeros, codes.zeros))
+        ]
+        return SidePointers(
+            raw, of_groups[0], of_groups[1] if codes.zeros.size else table, grid, table
+        )
 
 
 _GRID_BYTES = 48
 """Room of the grid's numbers, in whole multiples of what is aligned."""
+
+
+def _aligned(nbytes: int) -> int:
+    return -(-nbytes // _ALIGNED) * _ALIGNED

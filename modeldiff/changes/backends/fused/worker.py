@@ -33,7 +33,6 @@ from modeldiff.changes.backends.accumulator import (
     OwnAccumulators,
     PartialMedian,
 )
-from modeldiff.changes.backends.cores import usable_cores
 from modeldiff.changes.backends.cpu import CpuWorker
 from modeldiff.changes.backends.device_memory import bind_thread, is_out_of_memory
 from modeldiff.changes.backends.fused.pinned import Flight, PinnedSide
@@ -65,7 +64,7 @@ class FusedBackend(DeviceBackend):
     @property
     def threads(self) -> int:
         """Enough to fill pinned memory as fast as a card copies from it."""
-        return 1 if self.device == "cpu" else max(2, min(_MOST_THREADS, usable_cores()))
+        return self.threads_up_to(_MOST_THREADS)
 
     def worker(self, chunk_bytes: int = 0) -> FusedWorker:
         """A new worker; its chunks are of ``chunk_bytes`` where that is more than its own."""
@@ -209,7 +208,7 @@ class FusedWorker:
             ChunkSide(side.memory, n, stored, side.codes)
             for side, stored in zip(self._sides, (types.base, types.target), strict=True)
         )
-        return (base, target) if self._program.fits(base) and self._program.fits(target) else None
+        return (base, target) if self._program.fits((base, target)) else None
 
     def _measure(
         self,
