@@ -14,7 +14,10 @@ RelationKind = Literal[
     "name",
     "adapter_on",
     "adapter_off",
+    "adapter_share",
     "adapter_rounded",
+    "adapter_idle",
+    "adapters",
 ]
 RelationAxis = Literal["rows", "columns", "elements", "blocks"]
 OrderPattern = Literal["", "interleaved", "halved", "blocks", "reversed", "codes"]
@@ -37,8 +40,13 @@ class Relation:
     - ``expert``: it is the tensor of base's expert number ``origin``.
     - ``name``: it is another tensor of base's in the same layer, the first of ``partners``.
     - ``adapter_on``: it is base's with an adapter's update of rank ``size`` (0: of rows, or of a
-      bias); ``adapter_off``: it is base's without its adapter's; ``adapter_rounded``: one side is
-      the other's adapter on weights that had been rounded to a coarse grid, by ``rest_pct``.
+      bias); ``adapter_off``: it is base's without its adapter's; both as far as the narrower
+      stored type has the values.
+    - ``adapter_share``: one side is the other without its adapter and ``low`` times the adapter's
+      update, within the steps of the stored types; ``adapter_rounded``: one side is the other's
+      adapter on weights that had been rounded to a coarse grid, by ``rest_pct``.
+    - ``adapter_idle``: the sides are equal, and with and without the adapter's update they are.
+    - ``adapters``: each side has an adapter, and without them both are the same.
 
     Of ``count`` rows (columns, elements) ``seen`` were looked at, and ``matched`` of them are so.
     ``rest_pct`` is what is left of the sample beside that, as its norm in percent of target's;

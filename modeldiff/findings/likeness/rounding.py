@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from modeldiff.changes import Change, Statistics
 from modeldiff.changes.change import Sums
 from modeldiff.changes.statistics.histogram import bucket_edges
+from modeldiff.checkpoints import STORED_TYPES
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, Moved, is_moved
 from modeldiff.text.formatting import format_pct
 
@@ -56,9 +57,8 @@ def type_rounding(evidence: Evidence) -> tuple[str, ...]:
     if _is_within_step(moved):
         how = "stored in" if changed else "passed through"
         step = f"the stored type's own step of {format_pct(floor)}"
-    elif changed and _below_smallest(moved, {target for _, target in types}):
-        (target,) = {target for _, target in types}
-        how, step = "stored in", f"half the smallest step that {target} has"
+    elif changed and (coarse := _smallest_of(moved, set.intersection(*map(set, types)))):
+        how, step = "stored in", f"half the smallest step that {coarse} has"
     else:
         return ()
     return (
@@ -74,14 +74,14 @@ def _is_within_step(moved: Moved) -> bool:
     return floor is not None and moved.most_steps_pct <= floor * (1 + 1 / 64)
 
 
-def _below_smallest(moved: Moved, types: set[str]) -> bool:
-    """Whether what moved did so by no more, in the square mean, than half the step of the smallest
-    values of target's one type."""
+def _smallest_of(moved: Moved, types: Iterable[str]) -> str | None:
+    """Of these types the one by half of whose smallest values' step what moved did so at most, in
+    the square mean; None where none has such a step."""
     sums = moved.statistics.sums
-    step = _SMALLEST_STEPS.get(next(iter(types))) if len(types) == 1 else None
-    if sums is None or step is None:
-        return False
-    return math.sqrt(sums.delta_squared / (sums.n - sums.unchanged)) <= step / 2
+    if sums is None:
+        return None
+    far = math.sqrt(sums.delta_squared / (sums.n - sums.unchanged))
+    return next((t for t in sorted(types) if far <= _SMALLEST_STEPS.get(t, 0.0) / 2), None)
 
 
 def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
@@ -231,13 +231,23 @@ def few_flips(changes: Sequence[Change]) -> bool:
     return expected >= NO_CHANCE and flips < _FEW_FLIPS * expected
 
 
-def is_only_rounded(change: Change) -> bool:
-    """Whether target stores a row in another type, and it moved by no more than that rounds."""
+def rounding_type(change: Change) -> str | None:
+    """The coarser of a row's two stored types, where it moved by no more than rounding to that
+    makes; None where it moved further, or both sides have one type."""
     base, target, statistics = change.pair.base, change.pair.target, change.statistics
     if base is None or target is None or base.dtype == target.dtype or statistics is None:
-        return False
-    moved = Moved.of(statistics)
-    return moved is not None and (_is_within_step(moved) or _below_smallest(moved, {target.dtype}))
+        return None
+    moved, types = Moved.of(statistics), (base.dtype, target.dtype)
+    if moved is None:
+        return None
+    if _is_within_step(moved):
+        return max(types, key=_step_of)
+    return _smallest_of(moved, types)
+
+
+def _step_of(stored: str) -> float:
+    known = STORED_TYPES.get(stored)
+    return (known.resolution_pct if known else None) or 0.0
 
 
 def narrower_types(changes: Sequence[Change]) -> set[str]:
