@@ -20,7 +20,7 @@ RelationKind = Literal[
     "adapters",
 ]
 RelationAxis = Literal["rows", "columns", "elements", "blocks"]
-OrderPattern = Literal["", "interleaved", "halved", "blocks", "reversed", "codes"]
+OrderPattern = Literal["", "interleaved", "halved", "blocks", "reversed", "codes", "codes_in_base"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class Relation:
       apart; ``halved``, the other way round; ``blocks``, whole blocks moved; ``reversed``; else
       empty. ``size`` is the length of a head or a block.
     - ``factors``: each row (column, element, or block of values that share a scale) is base's
-      times a factor of its own, from ``low`` to ``high``. With the ``pattern`` ``codes`` one side's
-      values are whole numbers of 8 bits or 8-bit floats, and the other's are not.
+      times a factor of its own, from ``low`` to ``high``. With the ``pattern`` ``codes`` target's
+      values are whole numbers of 8 bits or 8-bit floats, and base's are not; ``codes_in_base``, the
+      other way round.
     - ``transposed``: a square matrix is the transpose of base's.
     - ``expert``: it is the tensor of base's expert number ``origin``.
     - ``name``: it is another tensor of base's in the same layer, the first of ``partners``.

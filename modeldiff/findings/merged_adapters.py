@@ -10,7 +10,7 @@ from modeldiff.architectures.naming.merged_updates import MERGED_HERE
 from modeldiff.changes import Change
 from modeldiff.findings.coverage import Coverage
 from modeldiff.findings.evidence import Evidence, is_equal
-from modeldiff.findings.likeness.rounding import rounding_type
+from modeldiff.findings.rounded_types import rounding_type
 from modeldiff.findings.words import enumeration, places_words
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted, format_pct, format_small

@@ -327,7 +327,7 @@ class TestConversions:
 
     def test_rows_that_were_never_permuted_stay(self, tmp_path: Path) -> None:
         rows = numbered(16, 32)
-        for architecture, wanted in (("qwen3", rows), ("llama", None)):
+        for architecture, wanted in (("qwen3", rows), ("llama", None), ("olmo", None)):
             checkpoint = one_layer(tmp_path, architecture, {"blk.0.attn_k.weight": rows})
             given = values_of(checkpoint, checkpoint.tensors[0])
             if wanted is not None:
@@ -335,6 +335,15 @@ class TestConversions:
             else:
                 np.testing.assert_array_equal(in_pairs(given, 2), rows)
                 assert not np.array_equal(given, rows)
+
+    @pytest.mark.parametrize("architecture", ["seed_oss", "glm4moe", "gpt-oss", "gemma3"])
+    def test_the_norm_behind_attention_has_one_name(
+        self, tmp_path: Path, architecture: str
+    ) -> None:
+        """llama.cpp calls it after its place where it is no norm of the MLP's input to it."""
+        stored = {"blk.0.post_attention_norm.weight": np.ones(64, np.float32)}
+        (tensor,) = one_layer(tmp_path, architecture, stored).tensors
+        assert tensor.name == "model.layers.0.post_attention_layernorm.weight"
 
     def test_layers_may_have_other_numbers_of_heads(self, tmp_path: Path) -> None:
         rows = numbered(16, 32)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from modeldiff.changes import Change, Statistics
 from modeldiff.changes.change import Sums
 from modeldiff.changes.statistics.histogram import bucket_edges
-from modeldiff.checkpoints import STORED_TYPES
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, Moved, is_moved
+from modeldiff.findings.rounded_types import is_within_step, smallest_of
 from modeldiff.text.formatting import format_pct
 
 NO_CHANCE = 30.0
@@ -34,8 +34,6 @@ _SPIKE = 5.0
 _NEAR_LARGEST, _MIDDLE_ERROR = 0.86, 0.43
 """Of rounding's errors, in shares of the value, 1 % lie above this share of the largest, and half
 of them below that: they are even up to half of the largest, and then fewer."""
-_SMALLEST_STEPS = {"F16": 2.0**-24, "F8_E4M3": 2.0**-9, "F8_E5M2": 2.0**-16}
-"""The step of the smallest values that a type has, where it has no finer ones."""
 
 TYPICAL_ROUNDING = 0.42
 """How far rounding to a float type moves a matrix, as relative Frobenius, in shares of the type's
@@ -54,10 +52,10 @@ def type_rounding(evidence: Evidence) -> tuple[str, ...]:
     pairs = [c.pair for c in evidence.moved if c.pair.base and c.pair.target]
     types = {(p.base.dtype, p.target.dtype) for p in pairs if p.base and p.target}
     changed = any(one != other for one, other in types)
-    if _is_within_step(moved):
+    if is_within_step(moved):
         how = "stored in" if changed else "passed through"
         step = f"the stored type's own step of {format_pct(floor)}"
-    elif changed and (coarse := _smallest_of(moved, set.intersection(*map(set, types)))):
+    elif changed and (coarse := smallest_of(moved, set.intersection(*map(set, types)))):
         how, step = "stored in", f"half the smallest step that {coarse} has"
     else:
         return ()
@@ -65,23 +63,6 @@ def type_rounding(evidence: Evidence) -> tuple[str, ...]:
         f"No more than rounding: hardly an element moved by more than {step}, as when the "
         f"same weights are {how} another type.",
     )
-
-
-def _is_within_step(moved: Moved) -> bool:
-    """Whether 99 % of what moved did so by no more than the coarser type's step."""
-    floor = moved.statistics.resolution_pct
-    # A bucket's middle may lie above what it holds by 1/64.
-    return floor is not None and moved.most_steps_pct <= floor * (1 + 1 / 64)
-
-
-def _smallest_of(moved: Moved, types: Iterable[str]) -> str | None:
-    """Of these types the one by half of whose smallest values' step what moved did so at most, in
-    the square mean; None where none has such a step."""
-    sums = moved.statistics.sums
-    if sums is None:
-        return None
-    far = math.sqrt(sums.delta_squared / (sums.n - sums.unchanged))
-    return next((t for t in sorted(types) if far <= _SMALLEST_STEPS.get(t, 0.0) / 2), None)
 
 
 def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
@@ -229,25 +210,6 @@ def few_flips(changes: Sequence[Change]) -> bool:
     expected = math.fsum(map(expected_flips, statistics))
     flips = sum(each.sums.sign_flips for each in statistics if each.sums)
     return expected >= NO_CHANCE and flips < _FEW_FLIPS * expected
-
-
-def rounding_type(change: Change) -> str | None:
-    """The coarser of a row's two stored types, where it moved by no more than rounding to that
-    makes; None where it moved further, or both sides have one type."""
-    base, target, statistics = change.pair.base, change.pair.target, change.statistics
-    if base is None or target is None or base.dtype == target.dtype or statistics is None:
-        return None
-    moved, types = Moved.of(statistics), (base.dtype, target.dtype)
-    if moved is None:
-        return None
-    if _is_within_step(moved):
-        return max(types, key=_step_of)
-    return _smallest_of(moved, types)
-
-
-def _step_of(stored: str) -> float:
-    known = STORED_TYPES.get(stored)
-    return (known.resolution_pct if known else None) or 0.0
 
 
 def narrower_types(changes: Sequence[Change]) -> set[str]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from modeldiff.changes import Change
 from modeldiff.findings.evidence import Evidence, is_equal, is_moved, kind_of
-from modeldiff.findings.likeness.rounding import few_flips, rounding_type
+from modeldiff.findings.likeness.rounding import few_flips
 from modeldiff.findings.likeness.strangers import is_unrelated
+from modeldiff.findings.rounded_types import rounding_type
 from modeldiff.findings.words import enumeration, places_words
 from modeldiff.text.formatting import format_pct
 

@@ -103,8 +103,9 @@ def _factors(rows: list[_Row]) -> Witness:
     high = max(row.relation.high for row in rows)
     norms = any("norm" in partner for row in rows for partner in row.relation.partners)
     of_norms = norms or kind_of(rows[0].change) == "norms"
-    if rows[0].relation.pattern == "codes":
-        side, other = ("target", "base") if high >= 1 else ("base", "target")
+    if rows[0].relation.pattern in ("codes", "codes_in_base"):
+        of_target = rows[0].relation.pattern == "codes"
+        side, other = ("target", "base") if of_target else ("base", "target")
         return _witness(
             rows,
             f"{_tensors(rows, 'holds', 'hold')} whole numbers or 8-bit floats in {side}, where "
