@@ -12,6 +12,7 @@ RelationKind = Literal[
     "transposed",
     "expert",
     "name",
+    "mixed",
     "adapter_on",
     "adapter_off",
     "adapter_share",
@@ -40,6 +41,8 @@ class Relation:
     - ``transposed``: a square matrix is the transpose of base's.
     - ``expert``: it is the tensor of base's expert number ``origin``.
     - ``name``: it is another tensor of base's in the same layer, the first of ``partners``.
+    - ``mixed``: its rows (elements) are those of several of base's tensors in the same layer, the
+      ``partners``.
     - ``adapter_on``: it is base's with an adapter's update of rank ``size`` (0: of rows, or of a
       bias); ``adapter_off``: it is base's without its adapter's; both as far as the narrower
       stored type has the values.

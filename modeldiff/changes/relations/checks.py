@@ -19,6 +19,7 @@ from modeldiff.changes.relations.factors import (
     find_scale_of_codes,
     has_steps,
 )
+from modeldiff.changes.relations.mixed_rows import Mix
 from modeldiff.changes.relations.orders import (
     Order,
     check_order,
@@ -39,11 +40,12 @@ from modeldiff.changes.relations.sampling import (
 
 
 class Answer(NamedTuple):
-    """A relation, with the order or the factors that it is told by."""
+    """A relation, with the order, the factors or the mix of rows that it is told by."""
 
     relation: Relation
     order: Order | None = None
     scaling: Scaling | None = None
+    mix: Mix | None = None
 
     def goes_with(self, other: Answer) -> bool:
         """Whether the other tensor has the same order, or the inverse factors."""
