@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -326,7 +327,7 @@ class TestConversions:
 
     def test_rows_that_were_never_permuted_stay(self, tmp_path: Path) -> None:
         rows = numbered(16, 32)
-        for architecture, wanted in (("qwen3", rows), ("llama", None)):
+        for architecture, wanted in (("qwen3", rows), ("llama", None), ("olmo", None)):
             checkpoint = one_layer(tmp_path, architecture, {"blk.0.attn_k.weight": rows})
             given = values_of(checkpoint, checkpoint.tensors[0])
             if wanted is not None:
@@ -334,6 +335,15 @@ class TestConversions:
             else:
                 np.testing.assert_array_equal(in_pairs(given, 2), rows)
                 assert not np.array_equal(given, rows)
+
+    @pytest.mark.parametrize("architecture", ["seed_oss", "glm4moe", "gpt-oss", "gemma3"])
+    def test_the_norm_behind_attention_has_one_name(
+        self, tmp_path: Path, architecture: str
+    ) -> None:
+        """llama.cpp calls it after its place where it is no norm of the MLP's input to it."""
+        stored = {"blk.0.post_attention_norm.weight": np.ones(64, np.float32)}
+        (tensor,) = one_layer(tmp_path, architecture, stored).tensors
+        assert tensor.name == "model.layers.0.post_attention_layernorm.weight"
 
     def test_layers_may_have_other_numbers_of_heads(self, tmp_path: Path) -> None:
         rows = numbered(16, 32)
@@ -490,19 +500,32 @@ class TestConversions:
         assert MOE_NAMES.name("rope_freqs.weight") == "model.rotary_emb.rope_freqs"
 
 
-@pytest.mark.parametrize(
-    "kinds", [("F16", "Q4_1"), ("Q4_1", "F16"), ("F32", "Q5_1"), ("Q8_0", "Q4_0")]
-)
+SHAPES: dict[str, Callable[[np.random.Generator], npt.NDArray[np.float64]]] = {
+    "attn_k": lambda random: random.uniform(-1, 1, (64, 64)),
+    "attn_q": lambda random: random.normal(0, 1, (64, 64)),
+    "attn_v": lambda random: random.laplace(0, 1, (64, 64)),
+    "ffn_gate": lambda random: random.standard_t(3, (64, 64)),
+    "ffn_up": lambda random: 3 + random.normal(0, 1, (64, 64)),
+}
+
+
+def as_gguf_tools_compares(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
+    """``tensors_avg_diff`` of gguf-tools.c: percent of the mean magnitude, times three quarters."""
+    magnitude = (np.abs(one).mean(dtype=np.float64) + np.abs(other).mean(dtype=np.float64)) / 2
+    return float(75 * np.abs(one - other).mean(dtype=np.float64) / magnitude)
+
+
+@pytest.mark.parametrize("kinds", [("F16", "Q4_1"), ("Q4_1", "F16"), ("F32", "Q8_0")])
 def test_tensors_are_ranked_as_gguf_tools_ranks_them(
     kinds: tuple[str, str], tmp_path: Path
 ) -> None:
-    """antirez/gguf-tools#9: ``gguf-tools compare`` lists a mean difference for each tensor, of the
-    values that gguf-py decodes."""
+    """antirez/gguf-tools#9: ``gguf-tools compare`` lists for each tensor how far it moved beside
+    its mean magnitude. That is relative Frobenius with means in place of norms, and of tensors
+    whose weights are spread in other ways by far more than that both give one order."""
     random = np.random.default_rng(7)
-    names = [f"blk.{n}.{part}.weight" for n in range(3) for part in ("attn_q", "attn_v", "ffn_up")]
     tensors = {
-        name: random.normal(0, 10.0 ** random.uniform(-3, 0), (64, 64)).astype(np.float32)
-        for name in names
+        f"blk.0.{part}.weight": (10.0 ** random.uniform(-3, 0) * spread(random)).astype(np.float32)
+        for part, spread in SHAPES.items()
     }
     heads = {"attention.head_count": 1, "attention.head_count_kv": 1}
     base, target = (
@@ -517,16 +540,23 @@ def test_tensors_are_ranked_as_gguf_tools_ranks_them(
                 for name, values in tensors.items()
             }
         )
-    theirs = {name: np.abs(decoded[0][name] - decoded[1][name]).mean() for name in names}
-    ours = {LLAMA_NAMES.name(name): theirs[name] for name in sorted(names, key=theirs.__getitem__)}
-    changes = {c.pair.base.name: c for c in changes_between(base, target) if c.pair.base}
-    sizes = {
-        name: change.statistics.mean_abs_delta
-        for name, change in changes.items()
-        if change.statistics and change.statistics.mean_abs_delta is not None
+    theirs = {
+        LLAMA_NAMES.name(name): as_gguf_tools_compares(decoded[0][name], decoded[1][name])
+        for name in tensors
     }
-    assert sorted(sizes, key=sizes.__getitem__) == list(ours)
-    assert sizes == pytest.approx(ours, rel=1e-5)
+    ours, means = {}, {}
+    for change in changes_between(base, target):
+        assert change.pair.base is not None and change.statistics is not None
+        name, statistics = change.pair.base.name, change.statistics
+        ours[name], means[name] = statistics.rel_frobenius_pct, statistics.mean_abs_delta
+    assert sorted(ours, key=ours.__getitem__) == sorted(theirs, key=theirs.__getitem__)
+    assert means == pytest.approx(
+        {
+            LLAMA_NAMES.name(name): np.abs(decoded[0][name] - decoded[1][name]).mean()
+            for name in tensors
+        },
+        rel=1e-5,
+    )
 
 
 class TestSets:

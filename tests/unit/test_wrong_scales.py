@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,9 +34,17 @@ def weights() -> torch.Tensor:
 
 def fp8(matrix: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]) -> Tensors:
     """Codes, and their scales after a change."""
-    blocks = matrix.float().reshape(ROWS // BLOCK, BLOCK, COLUMNS // BLOCK, BLOCK)
+    return fp8_in_blocks(matrix, (BLOCK, BLOCK), change)
+
+
+def fp8_in_blocks(
+    matrix: torch.Tensor, block: tuple[int, int], change: Callable[[torch.Tensor], torch.Tensor]
+) -> Tensors:
+    """The same, of blocks of so many rows and columns."""
+    (height, width), (rows, columns) = block, matrix.shape
+    blocks = matrix.float().reshape(rows // height, height, columns // width, width)
     scales = blocks.abs().amax((1, 3)) / 448
-    codes = (blocks / scales[:, None, :, None]).reshape(ROWS, COLUMNS).to(torch.float8_e4m3fn)
+    codes = (blocks / scales[:, None, :, None]).reshape(rows, columns).to(torch.float8_e4m3fn)
     return {f"{NAME}.weight": codes, f"{NAME}.weight_scale_inv": change(scales)}
 
 
@@ -56,7 +65,7 @@ def int4(matrix: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]) -
 
 def told(tmp_path: Path, base: Tensors, target: Tensors) -> Narrative:
     for name, tensors in (("base", base), ("target", target)):
-        (tmp_path / name).mkdir()
+        (tmp_path / name).mkdir(parents=True)
         whole = {key: tensor.contiguous() for key, tensor in tensors.items()}
         save_file(whole, tmp_path / name / "model.safetensors")
     return narrate(
@@ -76,10 +85,8 @@ def to_powers(scales: torch.Tensor) -> torch.Tensor:
         (to_powers, True),
         (lambda scales: 1 / scales, True),
         (lambda scales: scales.flip(1), True),
-        # Too little for a factor, or all of a row or column by one, as neurons are rescaled.
-        (lambda scales: scales * 1.002, False),
-        (lambda scales: scales * torch.linspace(0.5, 2, len(scales))[:, None], False),
-        (lambda scales: scales * torch.linspace(0.5, 2, scales.shape[1]), False),
+        (lambda scales: scales * torch.linspace(0.5, 2, scales.shape[1]), True),
+        (lambda scales: scales * 1.002, False),  # too little for a factor
     ],
 )
 def test_scales_that_do_not_fit_the_codes(
@@ -94,6 +101,71 @@ def test_scales_that_do_not_fit_the_codes(
     assert any("each block is base's times a factor" in each for each in said.facts) == wrong
     if wrong:
         assert not any("Something else, too" in each for each in said.likeness)
+
+
+@pytest.mark.parametrize("quantise", [fp8, int4])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_neurons_that_were_rescaled_before_have_no_wrong_scales(
+    quantise: Callable[..., Tensors], axis: int, tmp_path: Path
+) -> None:
+    """Their factors change within blocks of several rows and columns, and not where these end."""
+    matrix = weights()
+    factors = torch.linspace(0.5, 2, matrix.shape[axis]).unsqueeze(1 - axis)
+    rescaled = (matrix.float() * factors).bfloat16()
+    said = told(tmp_path, {f"{NAME}.weight": matrix}, quantise(rescaled, lambda scales: scales))
+    assert "whose scales were rounded" not in " ".join(said.likeness)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "change"),
+    [
+        (256, 256, lambda scales: scales.flip(1)),
+        (256, 256, lambda scales: scales.roll(1, 0)),
+        (256, 256, to_powers),
+        (128, 256, lambda scales: scales.flip(1)),
+        (256, 128, lambda scales: scales.flip(0)),
+        (128, 384, to_powers),
+    ],
+)
+def test_few_blocks_with_wrong_scales(
+    rows: int, columns: int, change: Callable[[torch.Tensor], torch.Tensor], tmp_path: Path
+) -> None:
+    """Where a factor a block is one a row, or a column, of blocks, too."""
+    matrix = weights()[:rows, :columns].contiguous()
+    said = told(tmp_path, {f"{NAME}.weight": matrix}, fp8_in_blocks(matrix, (128, 128), change))
+    assert "whose scales were rounded, mixed up" in said.likeness[0]
+
+
+@pytest.mark.parametrize("block", [(128, 1), (128, 2), (1, 8), (4, 4), (1, 16)])
+def test_blocks_of_few_columns_are_told_by_several_rows(
+    block: tuple[int, int], tmp_path: Path
+) -> None:
+    """Of one value a factor tells nothing: any is base's times one."""
+    matrix = weights()
+    right, wrong = (
+        told(tmp_path / name, {f"{NAME}.weight": matrix}, fp8_in_blocks(matrix, block, change))
+        for name, change in (("right", lambda scales: scales), ("wrong", to_powers))
+    )
+    assert right.likeness[0].startswith("Nothing but the quantisation")
+    named = "whose scales were rounded" in wrong.likeness[0]
+    assert named == (block[0] * block[1] >= 16)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0, 1e9])
+@pytest.mark.parametrize("quantise", [fp8, int4])
+def test_scales_that_are_all_off_by_one_factor(
+    quantise: Callable[..., Tensors], factor: float, tmp_path: Path
+) -> None:
+    """As of another float of 8 bits, or where a scale a tensor is inverted: what the type loses is
+    told beside the factor, and is no second cause."""
+    matrix = weights()
+    said = told(
+        tmp_path, {f"{NAME}.weight": matrix}, quantise(matrix, lambda scales: scales * factor)
+    )
+    (found,) = re.findall(r"1 tensor is base's times ([\d.e+]+), but for at most", said.facts[1])
+    assert float(found) == pytest.approx(factor, rel=0.01)
+    assert said.likeness[0].startswith("Quantised weights that are the other side's times")
+    assert not any("Something else, too" in each for each in said.likeness)
 
 
 def test_another_model_has_no_wrong_scales(tmp_path: Path) -> None:
@@ -117,6 +189,26 @@ def test_codes_that_lost_their_scales(kind: str, tmp_path: Path, *, turned: bool
     side = "base" if turned else "target"
     assert any(f"8-bit floats in {side}, where" in each for each in said.facts)
     assert any("codes whose scales were dropped" in each for each in said.likeness)
+
+
+def test_codes_are_told_of_the_side_that_has_them(tmp_path: Path) -> None:
+    """Of two matrices each side may have the codes of one."""
+    one, another = weights(), weights().flip(0)
+
+    def codes(matrix: torch.Tensor) -> torch.Tensor:
+        largest = matrix.float().abs().amax(1, keepdim=True)
+        return torch.round(matrix.float() / largest * 127).bfloat16()
+
+    other = f"{NAME.replace('up', 'gate')}.weight"
+    said = told(
+        tmp_path,
+        {f"{NAME}.weight": one, other: codes(another)},
+        {f"{NAME}.weight": codes(one), other: another},
+    )
+    facts = [fact for fact in said.facts if "8-bit floats in" in fact]
+    assert len(facts) == 2
+    assert any("in target, where base" in fact and "up_proj" in fact for fact in facts)
+    assert any("in base, where target" in fact and "gate_proj" in fact for fact in facts)
 
 
 def test_factors_are_told_from_what_rounding_makes_of_one() -> None:

@@ -1,15 +1,17 @@
-"""Whether one side of a row is what the other is without its adapter, or is that adapter on weights
-that had been rounded.
+"""Whether one side of a row is what the other is without its adapter, or with another share of its
+update, or is that adapter on weights that had been rounded.
 
-Asked of every tensor that moved and that an adapter updates on one side alone, however far it
-moved: to name it tells an adapter put on its base, a folder called merged into which nothing was
-merged, and an adapter that was merged onto a quantised base after that was dequantised.
+Asked of every tensor that an adapter updates, however far it moved: to name it tells
+an adapter put on its base, a folder called merged into which nothing was merged or something was
+twice, an adapter that was merged onto a quantised base after that was dequantised, and two adapters
+of one base.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,19 +21,32 @@ from modeldiff.changes.change import Change
 from modeldiff.changes.dtype_pairs import decode_into
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.changes.relation import Relation
+from modeldiff.changes.relations.merged_share import merged_share
+from modeldiff.changes.relations.orders import distance
 from modeldiff.changes.relations.rounded_base import rounded_base, rounded_rows
 from modeldiff.changes.relations.sampling import LONGEST_AXIS, RUN_LENGTH, spread
 from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
-from modeldiff.checkpoints.dtypes import StoredType
 from modeldiff.checkpoints.recipes.adapted.without_update import rank_of_update, without_update
+from modeldiff.checkpoints.recipes.floats import rounded
 from modeldiff.checkpoints.tensor import TensorUnreadable
 
 _Fetching = Callable[[int, int], None]
-_Bytes = npt.NDArray[np.uint8]
-_Floats = npt.NDArray[np.float64]
+_Floats = npt.NDArray[Any]
 _ROWS, _IN_ROWS = 8, 1 << 15
 """So many whole rows are looked at, at least, for steps that each row has of its own; of short rows
 so many values."""
+
+
+class _Adapted(NamedTuple):
+    """A row that an adapter updates on ``side`` alone (None: an adapter each on both): that side's
+    tensor with and without it, and the other's, of two adapters without its own. ``moved``: the
+    sides differ."""
+
+    side: Literal[0, 1] | None
+    moved: bool
+    own: TensorInfo
+    bare: TensorInfo
+    other: TensorInfo
 
 
 def relate_adapters(
@@ -40,75 +55,102 @@ def relate_adapters(
     fetching: _Fetching | None,
     looking: Callable[[], None],
 ) -> Mapping[Place, Relation]:
-    """The relation of each row whose other side is the same without the adapter, as far as samples
-    show. Raises as ``relate`` does."""
+    """The relation of each row whose other side is the same without the adapter, or what a share of
+    its update makes, as far as samples show. Raises as ``relate`` does."""
     relations = {}
     for change in changes:
-        sides = _sides(change)
-        if sides is None:
+        row = _adapted(change)
+        if row is None:
             continue
         looking()
-        relation = _compared(sides, checkpoints, fetching)
+        relation = _compared(row, checkpoints, fetching)
         if relation is not None:
             relations[change.pair.place] = relation
     return relations
 
 
-def _sides(change: Change) -> tuple[int, TensorInfo, TensorInfo, TensorInfo] | None:
-    """Which side of a row that moved has an adapter, its tensor with and without it, and the other
-    side's; None where that is not one alone."""
+def _adapted(change: Change) -> _Adapted | None:
+    """The sides of a row that an adapter updates, of two adapters where it moved; None of another
+    row."""
     base, target = change.pair.base, change.pair.target
     if base is None or target is None or (base.recipe is None and target.recipe is None):
         return None
     sums = change.statistics.sums if change.statistics else None
-    if sums is None or sums.unchanged == sums.n:
+    if sums is None:
         return None
+    moved = sums.unchanged < sums.n
     plain = without_update(base), without_update(target)
-    if (plain[0] is None) == (plain[1] is None) or base.values != target.values:
-        return None
-    side = 0 if plain[0] is not None else 1
-    own, other = ((base, target), (target, base))[side]
-    bare = plain[side]
-    assert bare is not None
-    return side, own, bare, other
+    if plain[0] is not None and plain[1] is not None:
+        return _Adapted(None, moved, base, plain[0], plain[1]) if moved else None
+    if plain[0] is not None:
+        return _Adapted(0, moved, base, plain[0], target)
+    return None if plain[1] is None else _Adapted(1, moved, target, plain[1], base)
 
 
 def _compared(
-    sides: tuple[int, TensorInfo, TensorInfo, TensorInfo],
-    checkpoints: tuple[Checkpoint, Checkpoint],
-    fetching: _Fetching | None,
+    row: _Adapted, checkpoints: tuple[Checkpoint, Checkpoint], fetching: _Fetching | None
 ) -> Relation | None:
-    side, own, bare, other = sides
+    side, moved, own, bare, other = row
+    first = side or 0
     size = min(RUN_LENGTH, own.elements)
     runs = max(own.elements // size, 1)
     firsts = (spread(runs) * size).tolist()
-    files = OpenFiles(checkpoints[side], [own]), OpenFiles(checkpoints[1 - side], [other])
-    width = STORED_TYPES[own.values].bits // 8
+    files = (
+        OpenFiles(checkpoints[first], [own]),
+        OpenFiles(checkpoints[1 - first], [other]),
+    )
     asked = (files[0], bare), (files[1], other), (files[0], own)
-    stored = STORED_TYPES[own.values]
 
-    def sampled(places: Sequence[int], length: int) -> list[_Bytes]:
-        """Values of base without its adapter, of the other side, and of base with it."""
-        buffers = [np.empty(len(places) * length * width, np.uint8) for _ in asked]
-        for (each, tensor), buffer in zip(asked, buffers, strict=True):
-            each.fill_clusters(tensor, places, buffer)
-        return buffers
+    def sampled(places: Sequence[int], length: int) -> tuple[_Floats, ...]:
+        """Runs of so many values of base without its adapter, of base with it, and of the other
+        side."""
+        plain, merged, whole = (
+            _values(each, tensor, places, length).astype(np.float64) for each, tensor in asked
+        )
+        return plain, whole, merged
 
-    rounded = None
+    found = Relation(
+        "adapters" if side is None else "adapter_on" if side else "adapter_off",
+        "elements",
+        matched=len(firsts) * size,
+        seen=len(firsts) * size,
+        count=own.elements,
+        rest_pct=0.0,
+        size=rank_of_update(own),
+    )
     try:
         for each in files:
             for name in each.names:
                 each.fetch(name, fetching if each.bytes_to_download(name) else None)
-        read = sampled(firsts, size)
-        equal = np.array_equal(read[0], read[1])
-        if not equal:
-            rounded = rounded_base(*_as_runs(read, stored, size))
-        columns = own.shape[-1] if len(own.shape) == 2 else 0
-        if not equal and rounded is None and 0 < columns <= LONGEST_AXIS:
-            several = spread(own.shape[0])
-            several = several[:: -(-len(several) // max(_IN_ROWS // columns, _ROWS))]
-            rows = [int(row) * columns for row in several]
-            rounded = rounded_rows(*_as_runs(sampled(rows, columns), stored, columns))
+        plain, whole, merged = sampled(firsts, size)
+        relation: Relation | None
+        if not moved:
+            idle = np.array_equal(plain, whole)
+            relation = replace(found, kind="adapter_idle") if idle else None
+        elif _are_same(plain, bare.values, merged, other.values):
+            relation = replace(found, rest_pct=_apart_pct(plain, merged))
+        elif side is None:
+            relation = None
+        elif share := merged_share(plain, whole, merged, (own.values, other.values)):
+            relation = replace(
+                found,
+                kind="adapter_share",
+                matched=share.matched,
+                rest_pct=share.rest_pct,
+                low=share.share,
+                high=share.share,
+            )
+        else:
+            coarse = rounded_base(plain, whole, merged)
+            columns = own.shape[-1] if len(own.shape) == 2 else 0
+            if coarse is None and 0 < columns <= LONGEST_AXIS:
+                several = spread(own.shape[0])
+                several = several[:: -(-len(several) // max(_IN_ROWS // columns, _ROWS))]
+                rows = [int(row) * columns for row in several]
+                coarse = rounded_rows(*sampled(rows, columns))
+            relation = coarse and replace(
+                found, kind="adapter_rounded", matched=coarse.matched, rest_pct=coarse.far_pct
+            )
         for each, tensor in zip(files, (own, other), strict=True):
             each.done(tensor)
     except TensorUnreadable:
@@ -116,31 +158,28 @@ def _compared(
     finally:
         for each in files:
             each.close()
-    count = len(firsts) * size
-    found = Relation(
-        "adapter_off" if side == 0 else "adapter_on",
-        "elements",
-        matched=count,
-        seen=count,
-        count=own.elements,
-        rest_pct=0.0,
-        size=rank_of_update(own),
-    )
-    if equal:
-        return found
-    if rounded is None:
-        return None
-    return replace(found, kind="adapter_rounded", matched=rounded.matched, rest_pct=rounded.far_pct)
+    return relation
 
 
-def _as_runs(read: Sequence[_Bytes], stored: StoredType, length: int) -> tuple[_Floats, ...]:
-    """What was read, as runs of so many values: of base, the same with its adapter, the other
-    side's."""
-    plain, merged, whole = (_decoded(raw, stored).reshape(-1, length) for raw in read)
-    return plain, whole, merged
-
-
-def _decoded(raw: _Bytes, stored: StoredType) -> _Floats:
-    values = np.empty(raw.size * 8 // stored.bits, np.float32 if stored.bits < 64 else np.float64)
+def _values(files: OpenFiles, tensor: TensorInfo, places: Sequence[int], length: int) -> _Floats:
+    """Runs of so many values from these places on, a row each."""
+    stored = STORED_TYPES[tensor.values]
+    raw = np.empty(len(places) * length * stored.bits // 8, np.uint8)
+    files.fill_clusters(tensor, places, raw)
+    values = np.empty(len(places) * length, np.float32 if stored.bits < 64 else np.float64)
     decode_into(raw, stored, values)
-    return values.astype(np.float64)
+    return values.reshape(-1, length)
+
+
+def _are_same(one: _Floats, kind: str, other: _Floats, other_kind: str) -> bool:
+    """Whether these are the same values, or are so once one side is rounded to the other's type."""
+    return bool(
+        np.array_equal(one, other)
+        or np.array_equal(rounded(one, other_kind), other)
+        or np.array_equal(rounded(other, kind), one)
+    )
+
+
+def _apart_pct(one: _Floats, other: _Floats) -> float:
+    """How far apart they are, in percent of the one's norm: nothing where they are equal."""
+    return 0.0 if np.array_equal(one, other) else 100 * distance(other, one)

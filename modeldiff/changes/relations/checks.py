@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from modeldiff.changes.relation import Relation, RelationAxis
+from modeldiff.changes.relation import OrderPattern, Relation, RelationAxis
 from modeldiff.changes.relations.factors import (
     Scaling,
     find_block_factors,
     find_factors,
     find_scale_of_codes,
+    has_steps,
 )
+from modeldiff.changes.relations.mixed_rows import Mix
 from modeldiff.changes.relations.orders import (
     Order,
     check_order,
@@ -38,11 +40,12 @@ from modeldiff.changes.relations.sampling import (
 
 
 class Answer(NamedTuple):
-    """A relation, with the order or the factors that it is told by."""
+    """A relation, with the order, the factors or the mix of rows that it is told by."""
 
     relation: Relation
     order: Order | None = None
     scaling: Scaling | None = None
+    mix: Mix | None = None
 
     def goes_with(self, other: Answer) -> bool:
         """Whether the other tensor has the same order, or the inverse factors."""
@@ -60,9 +63,11 @@ RelationCheck = Callable[[PairSamples, Sequence[Answer]], Answer | None]
 def _codes_without_scale(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
     if not samples.has_rows:
         return None
-    at = spread(samples.rows)
-    found = as_scaled(find_scale_of_codes(*samples.row_runs, at, samples.rows), "rows")
-    return found and found._replace(relation=replace(found.relation, pattern="codes"))
+    found = find_scale_of_codes(*samples.row_runs, spread(samples.rows), samples.rows)
+    if found is None or (answer := as_scaled(found[0], "rows")) is None:
+        return None
+    pattern: OrderPattern = "codes" if found[1] else "codes_in_base"
+    return answer._replace(relation=replace(answer.relation, pattern=pattern))
 
 
 def _scaled_blocks(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
@@ -70,8 +75,27 @@ def _scaled_blocks(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
     if samples.blocks is None:
         return None
     sides, lines, count = samples.blocks
-    found = as_scaled(find_block_factors(*sides, lines, count), "blocks")
-    return found and found._replace(scaling=None)
+    found = find_block_factors(*sides, lines, count)
+    if found is None:
+        return None
+    scaling, axis = found
+    if axis is not None and not _steps_at_blocks(samples, axis):
+        return None
+    answer = as_scaled(scaling, "blocks")
+    return answer and answer._replace(scaling=None)
+
+
+def _steps_at_blocks(samples: PairSamples, axis: int) -> bool:
+    """Whether the factors of rows (of columns, where ``axis`` is 1) change where blocks end, and
+    are not those of neurons."""
+    lengths, has = samples.block_shape, (samples.has_rows, samples.has_columns)
+    if lengths is None or not has[axis]:
+        return False
+    at = spread((samples.rows, samples.columns)[axis])
+    base, target = samples.column_runs if axis else samples.row_runs
+    if axis:
+        base, target = base[at], target[at]
+    return has_steps(base, target, at // lengths[axis])
 
 
 def _scaled_columns(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:

@@ -25,6 +25,9 @@ _REST_OF_CODES, _OF_CHANGE_OF_CODES = 0.2, 0.5
 _AS_LINES = 1.5
 """Where a factor a row, or a column, of blocks leaves no more than so many times what a factor a
 block leaves, rows or columns were rescaled."""
+_AS_GROUPS, _LEAST_IN_GROUP = 1.03, 4
+"""Where one factor for the rows of a group leaves no more than so many times what a factor a row
+leaves, they have one; of so many rows a group at least."""
 _INVERSE = 0.02
 """Two factors whose product is so near 1 are each other's inverse."""
 _LEAST_LARGEST, _LARGEST_WHOLE, _MOST_LARGEST = 16.0, 255.0, 448.0
@@ -86,10 +89,11 @@ def find_factors(
 
 def find_block_factors(
     base: SampledValues, target: SampledValues, lines: tuple[RowIndices, RowIndices], count: int
-) -> Scaling | None:
-    """The factor of each block of values that share a scale; None where blocks are not base's times
-    a number, or each row or column of blocks times one. ``base`` and ``target`` are [blocks, run],
-    ``lines`` the row and the column of each; there are ``count`` blocks."""
+) -> tuple[Scaling, int | None] | None:
+    """The factor of each block of values that share a scale, and 0 or 1 where each row or column of
+    blocks has one; None where blocks are not base's times a number, or all times the same one.
+    ``base`` and ``target`` are [blocks, run], ``lines`` the row and the column of each; there are
+    ``count`` blocks."""
     ours, theirs = base.astype(np.float64), target.astype(np.float64)
     squares, products = (np.einsum("ij,ij->i", ours, each) for each in (ours, theirs))
     if not np.isfinite(products).all() or not squares.all():
@@ -98,20 +102,41 @@ def find_block_factors(
     rest, change = distance(factors[:, None] * ours, theirs), distance(ours, theirs)
     if not rest <= min(_REST_OF_CODES, _OF_CHANGE_OF_CODES * change):
         return None
-    for line in lines:
-        of_lines = np.bincount(line, products) / np.maximum(np.bincount(line, squares), _TINY)
-        if distance(of_lines[line][:, None] * ours, theirs) <= _AS_LINES * rest:
-            return None
-    return Scaling(np.arange(len(ours)), factors, count, len(ours), rest)
+    if distance(products.sum() / squares.sum() * ours, theirs) <= _AS_LINES * rest:
+        return None
+    scaling = Scaling(np.arange(len(ours)), factors, count, len(ours), rest)
+    for axis, line in enumerate(lines):
+        if _rest_of_groups(ours, theirs, line) <= _AS_LINES * rest:
+            return scaling, axis
+    return scaling, None
+
+
+def has_steps(base: SampledValues, target: SampledValues, groups: RowIndices) -> bool:
+    """Whether the rows of a group have one factor, and not each a factor of its own. ``base`` and
+    ``target`` are [rows, run], ``groups`` the group of each."""
+    ours, theirs = base.astype(np.float64), target.astype(np.float64)
+    if np.bincount(groups).max() < _LEAST_IN_GROUP:
+        return False
+    own = _rest_of_groups(ours, theirs, np.arange(len(ours), dtype=np.int64))
+    return _rest_of_groups(ours, theirs, groups) <= _AS_GROUPS * own
+
+
+def _rest_of_groups(ours: Factors, theirs: Factors, groups: RowIndices) -> float:
+    """What is left where the rows of a group are all times one factor."""
+    squares, products = (np.einsum("ij,ij->i", ours, each) for each in (ours, theirs))
+    factors = np.bincount(groups, products) / np.maximum(np.bincount(groups, squares), _TINY)
+    return distance(factors[groups][:, None] * ours, theirs)
 
 
 def find_scale_of_codes(
     base: SampledValues, target: SampledValues, at: RowIndices, length: int
-) -> Scaling | None:
-    """The factor of each row, where one side alone holds codes of 8 bits; None where they are not
-    the other side's times a number. As ``find_factors`` otherwise."""
+) -> tuple[Scaling, bool] | None:
+    """The factor of each row, where one side alone holds codes of 8 bits, and whether that is
+    target; None where they are not the other side's times a number. As ``find_factors``
+    otherwise."""
     ours, theirs = base.astype(np.float64), target.astype(np.float64)
-    if _are_codes(ours) == _are_codes(theirs):
+    of_target = _are_codes(theirs)
+    if _are_codes(ours) == of_target:
         return None
     squares = np.einsum("ij,ij->i", ours, ours)
     known = squares > 0
@@ -121,7 +146,7 @@ def find_scale_of_codes(
     factors = np.einsum("ij,ij->i", ours, theirs) / squares[known]
     rest = distance(factors[:, None] * ours, theirs)
     fits = rest <= min(_REST_OF_CODES, _OF_CHANGE_OF_CODES * distance(ours, theirs))
-    return Scaling(at[known], factors, length, len(at), rest) if fits else None
+    return (Scaling(at[known], factors, length, len(at), rest), of_target) if fits else None
 
 
 def _are_codes(values: Factors) -> bool:

@@ -55,7 +55,7 @@ def find_order(
     ``base`` is [rows, run], the first or all of ``length`` rows; ``target`` are target's rows
     ``at`` of these.
     """
-    origins = _nearest(base, target, at)
+    origins = nearest_rows(base, target, at)
     known = origins != _UNKNOWN
     if known.sum() < _LEAST_MATCHED * len(at) or _is_in_place(at[known], origins[known]):
         return None
@@ -126,7 +126,7 @@ def _divisors(length: int) -> list[int]:
     return [size for size in range(2, min(length, 1024) + 1) if length % size == 0]
 
 
-def _nearest(base: SampledValues, target: SampledValues, at: RowIndices) -> RowIndices:
+def nearest_rows(base: SampledValues, target: SampledValues, at: RowIndices) -> RowIndices:
     """For each of target's rows ``at`` the one row of base that is like it: that in its place, or
     the likest of all; -1 where none or several are, and for all where not even half of a few are
     like one."""

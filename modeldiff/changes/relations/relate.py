@@ -21,6 +21,7 @@ from modeldiff.changes.relation import Relation
 from modeldiff.changes.relations.adapters import relate_adapters
 from modeldiff.changes.relations.checks import CHECKS, Answer, check_vector
 from modeldiff.changes.relations.experts import match_experts
+from modeldiff.changes.relations.mixed_rows import Mix, match_mixed, mixed_vector
 from modeldiff.changes.relations.namesakes import match_names
 from modeldiff.changes.relations.sampling import (
     LONGEST_AXIS,
@@ -71,7 +72,7 @@ def relate(
     if not suspects and not of_adapters:
         return changes
     whole = sum(change.pair.nbytes for change in changes)
-    search = _Search(changes, (base, target), fetching, looking)
+    search = _Search(changes, suspects, (base, target), fetching, looking)
     # Numbers whose squares are beyond the type's are like no others, and need no warning.
     with np.errstate(all="ignore"):
         with search.spending(max(BUDGET, int(BUDGET_SHARE * whole))):
@@ -95,11 +96,15 @@ class _Search:
     def __init__(
         self,
         changes: ChangeTable,
+        suspects: Sequence[Change],
         checkpoints: tuple[Checkpoint, Checkpoint],
         fetching: _Fetching | None,
         looking: Callable[[], None],
     ) -> None:
         self._changes = changes
+        self._suspects: dict[_Group, list[Change]] = {}
+        for change in suspects:
+            self._suspects.setdefault(_group(change), []).append(change)
         self._checkpoints = checkpoints
         self._budget = Budget(0)
         self._fetching = fetching
@@ -145,6 +150,9 @@ class _Search:
         for group, members in groups.items():
             for some in _few_at_once(members):
                 self._look_together(group, some)
+            whole = self._suspects[group]
+            if len(members) < len(whole) <= _TOGETHER and not all(map(self._is_answered, members)):
+                self._look_beyond(group, whole)
 
     def look_at_vectors(self) -> None:
         """Look at norms and biases of layers in which matrices were answered."""
@@ -167,8 +175,25 @@ class _Search:
         place = samples.pair.place
         own = answers.get(replace(place, parameter="weight"))
         with suppress(TensorUnreadable):
-            if answer := check_vector(samples.elements, own, of_matrices):
+            if own is not None and own.mix is not None:
+                answer = self._mixed_vector(samples, own.mix)
+            else:
+                answer = check_vector(samples.elements, own, of_matrices)
+            if answer:
                 answers[place] = answer
+
+    def _mixed_vector(self, samples: PairSamples, mix: Mix) -> Answer | None:
+        """What a vector beside a matrix that holds rows of others holds of their vectors."""
+        parameter = samples.pair.place.parameter
+        places = (replace(member, parameter=parameter) for member in mix.members)
+        rows = [row for place in places if (row := self._changes.at(place)) is not None]
+        if len(rows) < len(mix.members) or not all(can_be_sampled(row.pair) for row in rows):
+            return None
+        with self._samples(rows) as all_samples:
+            base = np.concatenate([each.elements.base.reshape(-1, 1) for each in all_samples])
+        own, target = (side.reshape(-1, 1) for side in samples.elements)
+        relation = mixed_vector(mix, base, target, own)
+        return relation and Answer(relation)
 
     def _look_together(self, group: _Group, rows: Sequence[Change]) -> None:
         answers = self._answers.setdefault(group, {})
@@ -182,6 +207,21 @@ class _Search:
                     with suppress(TensorUnreadable):
                         if place not in answers and (answer := check(samples, _last(answers))):
                             answers[place] = answer
+            self._match_mixed(answers, all_samples)
+
+    def _look_beyond(self, group: _Group, rows: Sequence[Change]) -> None:
+        """Look at all suspects of a layer, of which some alone were chosen, for rows that they have
+        of each other."""
+        with self._samples([c for c in rows if not self._is_answered(c)]) as all_samples:
+            self._match_mixed(self._answers.setdefault(group, {}), all_samples)
+
+    def _match_mixed(
+        self, answers: dict[Place, Answer], all_samples: Sequence[PairSamples]
+    ) -> None:
+        left = [each for each in all_samples if each.pair.place not in answers]
+        with suppress(TensorUnreadable):
+            for place, (relation, mix) in match_mixed(left).items():
+                answers[place] = Answer(relation, mix=mix)
 
     def _match_experts(self, change: Change) -> None:
         """Which expert of base each is, of one matrix of the experts of a layer."""

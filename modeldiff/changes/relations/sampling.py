@@ -175,30 +175,40 @@ class PairSamples:
         return SampledSides(*(self._values(side, runs, run).reshape(-1) for side in (0, 1)))
 
     @cached_property
-    def blocks(self) -> tuple[SampledSides, tuple[RowIndices, RowIndices], int] | None:
-        """A run of each of some blocks of values that share a scale on one side, in which row and
-        which column of blocks each is, and how many blocks there are; None where there are not
-        several side by side."""
+    def block_shape(self) -> tuple[int, int] | None:
+        """How many rows and columns of values share a scale on one side; None where none do."""
         grid = next((each for each in map(_grid_of, self._tensors) if each is not None), None)
-        if grid is None:
+        return None if grid is None else (grid.block_rows, grid.block_columns)
+
+    @cached_property
+    def blocks(self) -> tuple[SampledSides, tuple[RowIndices, RowIndices], int] | None:
+        """Values of each of some blocks that share a scale on one side, in which row and which
+        column of blocks each is, and how many blocks there are; None where there are not several,
+        or they are too small to be told. Of narrow blocks several rows are read."""
+        if self.block_shape is None:
             return None
-        height, width = grid.block_rows, grid.block_columns
+        height, width = self.block_shape
         down, across = -(-self.rows // height), self.columns // width
-        if across < 2 or self.columns % width:
+        run = min(RUN_LENGTH, width)
+        lines = min(-(-LEAST_RUN // run), height)
+        if max(down, across) < 2 or self.columns % width or run * lines < LEAST_RUN:
             return None
         rows, columns = (
             spread(each)[:: -(-min(each, MOST_SAMPLED) // _BLOCKS_A_SIDE)]
             for each in (down, across)
         )
         firsts = [
-            min(int(row) * height + height // 2, self.rows - 1) * self.columns + int(column) * width
+            min(int(row) * height + (height - lines) // 2 + line, self.rows - 1) * self.columns
+            + int(column) * width
             for row in rows
             for column in columns
+            for line in range(lines)
         ]
-        run = min(RUN_LENGTH, width)
-        sides = SampledSides(*(self._values(side, firsts, run) for side in (0, 1)))
-        numbers = np.arange(len(firsts), dtype=np.int64)
-        return sides, (numbers // len(columns), numbers % len(columns)), down * across
+        count = len(rows) * len(columns)
+        sides = (self._values(side, firsts, run).reshape(count, -1) for side in (0, 1))
+        numbers = np.arange(count, dtype=np.int64)
+        places = numbers // len(columns), numbers % len(columns)
+        return SampledSides(*sides), places, down * across
 
     def rows_of_base(self, numbers: RowIndices) -> SampledValues:
         """A run of each of these rows of base."""

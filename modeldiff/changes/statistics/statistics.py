@@ -125,11 +125,14 @@ def add_sums(sums: Iterable[Sums]) -> Sums:
 
 def cosine_distance(statistics: Statistics) -> float | None:
     """1 − cosine, from |b − a|² = (|a| − |b|)² + 2 |a| |b| (1 − cosine): without the rounding that
-    the difference of two numbers near 1 would be made of. None where there is no cosine."""
+    the difference of two numbers near 1 would be made of. Where the norms are so far apart that
+    their squares hide the rest, the plain difference. None where there is no cosine."""
     sums = statistics.sums
     if statistics.cosine is None or sums is None:
         return None
     base, target = math.sqrt(sums.base_squared), math.sqrt(sums.target_squared)
+    if sums.delta_squared > 2 * base * target:
+        return 1 - statistics.cosine
     return max(0.0, (sums.delta_squared - (base - target) ** 2) / base / target / 2)
 
 

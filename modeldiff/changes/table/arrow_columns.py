@@ -24,8 +24,7 @@ import pyarrow as pa
 from modeldiff.architectures.place import LayerNumbers, Place
 from modeldiff.changes.change import Change, Histogram, Pair, SharedRows, Statistics, Sums
 from modeldiff.changes.relation import Relation, RelationKind
-from modeldiff.checkpoints import TensorInfo
-from modeldiff.checkpoints.recipes.ggml_types import values_type
+from modeldiff.checkpoints import STORED_TYPES, TensorInfo
 from modeldiff.checkpoints.tensor import Piece, Strides
 
 _MERGED = ("sums", "histogram")
@@ -204,9 +203,12 @@ def _tensor(
     strides: Strides,
     word: str,
 ) -> TensorInfo:
-    """A tensor as a table knows it: by its stored type, without the recipe that it may have had."""
+    """A tensor as a table knows it: by its stored type, without the recipe that it may have had. Of
+    codes a table does not say which type their values came in (AWQ's are F16): they are taken to be
+    F32, in which all of them have a place."""
+    values = dtype if dtype in STORED_TYPES else "F32"
     piece = Piece(file, offset, nbytes, dtype, shape, strides)
-    return TensorInfo(name, shape, values_type(dtype), (piece,), None, word)
+    return TensorInfo(name, shape, values, (piece,), None, word)
 
 
 def _axes(values: npt.NDArray[np.int64]) -> Strides:

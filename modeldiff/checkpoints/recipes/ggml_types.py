@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.processes.late_dataclass import dataclass
 
 
@@ -50,8 +49,3 @@ BLOCK_TYPES: Mapping[str, BlockType] = {
         BlockType("NVFP4", 64, 36, by_kernel=False),
     )
 }
-
-
-def values_type(stored: str) -> str:
-    """The type of the values that a stored type, as ``TensorInfo.dtype`` has it, comes in."""
-    return stored if stored in STORED_TYPES else "F32"

@@ -11,6 +11,7 @@ from modeldiff.changes import Change, Statistics
 from modeldiff.changes.change import Sums
 from modeldiff.changes.statistics.histogram import bucket_edges
 from modeldiff.findings.evidence import LEVEL_KINDS, Evidence, Moved, is_moved
+from modeldiff.findings.rounded_types import is_within_step, smallest_of
 from modeldiff.text.formatting import format_pct
 
 NO_CHANCE = 30.0
@@ -33,8 +34,6 @@ _SPIKE = 5.0
 _NEAR_LARGEST, _MIDDLE_ERROR = 0.86, 0.43
 """Of rounding's errors, in shares of the value, 1 % lie above this share of the largest, and half
 of them below that: they are even up to half of the largest, and then fewer."""
-_SMALLEST_STEPS = {"F16": 2.0**-24, "F8_E4M3": 2.0**-9, "F8_E5M2": 2.0**-16}
-"""The step of the smallest values that a type has, where it has no finer ones."""
 
 TYPICAL_ROUNDING = 0.42
 """How far rounding to a float type moves a matrix, as relative Frobenius, in shares of the type's
@@ -53,35 +52,17 @@ def type_rounding(evidence: Evidence) -> tuple[str, ...]:
     pairs = [c.pair for c in evidence.moved if c.pair.base and c.pair.target]
     types = {(p.base.dtype, p.target.dtype) for p in pairs if p.base and p.target}
     changed = any(one != other for one, other in types)
-    if _is_within_step(moved):
+    if is_within_step(moved):
         how = "stored in" if changed else "passed through"
         step = f"the stored type's own step of {format_pct(floor)}"
-    elif changed and _below_smallest(moved, {target for _, target in types}):
-        (target,) = {target for _, target in types}
-        how, step = "stored in", f"half the smallest step that {target} has"
+    elif changed and (coarse := smallest_of(moved, set.intersection(*map(set, types)))):
+        how, step = "stored in", f"half the smallest step that {coarse} has"
     else:
         return ()
     return (
         f"No more than rounding: hardly an element moved by more than {step}, as when the "
         f"same weights are {how} another type.",
     )
-
-
-def _is_within_step(moved: Moved) -> bool:
-    """Whether 99 % of what moved did so by no more than the coarser type's step."""
-    floor = moved.statistics.resolution_pct
-    # A bucket's middle may lie above what it holds by 1/64.
-    return floor is not None and moved.most_steps_pct <= floor * (1 + 1 / 64)
-
-
-def _below_smallest(moved: Moved, types: set[str]) -> bool:
-    """Whether what moved did so by no more, in the square mean, than half the step of the smallest
-    values of target's one type."""
-    sums = moved.statistics.sums
-    step = _SMALLEST_STEPS.get(next(iter(types))) if len(types) == 1 else None
-    if sums is None or step is None:
-        return False
-    return math.sqrt(sums.delta_squared / (sums.n - sums.unchanged)) <= step / 2
 
 
 def grid_rounding(evidence: Evidence) -> tuple[str, ...]:
@@ -229,15 +210,6 @@ def few_flips(changes: Sequence[Change]) -> bool:
     expected = math.fsum(map(expected_flips, statistics))
     flips = sum(each.sums.sign_flips for each in statistics if each.sums)
     return expected >= NO_CHANCE and flips < _FEW_FLIPS * expected
-
-
-def is_only_rounded(change: Change) -> bool:
-    """Whether target stores a row in another type, and it moved by no more than that rounds."""
-    base, target, statistics = change.pair.base, change.pair.target, change.statistics
-    if base is None or target is None or base.dtype == target.dtype or statistics is None:
-        return False
-    moved = Moved.of(statistics)
-    return moved is not None and (_is_within_step(moved) or _below_smallest(moved, {target.dtype}))
 
 
 def narrower_types(changes: Sequence[Change]) -> set[str]:

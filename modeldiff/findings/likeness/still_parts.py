@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from modeldiff.changes import Change
 from modeldiff.findings.evidence import Evidence, is_equal, is_moved, kind_of
-from modeldiff.findings.likeness.rounding import few_flips, is_only_rounded
+from modeldiff.findings.likeness.rounding import few_flips
 from modeldiff.findings.likeness.strangers import is_unrelated
+from modeldiff.findings.rounded_types import rounding_type
 from modeldiff.findings.words import enumeration, places_words
 from modeldiff.text.formatting import format_pct
 
@@ -27,7 +28,7 @@ def parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
     """What stands still while other matrices move says how target was made."""
     rows = [c for c in evidence.compared if kind_of(c) not in ("norms", "vectors")]
     rows = [c for c in rows if c.pair.place not in evidence.explained]
-    rounded = [c for c in rows if is_only_rounded(c)]
+    rounded = [c for c in rows if rounding_type(c)]
     still = [c for c in rows if is_equal(c)] + rounded
     known = {c.pair.place for c in still}
     moved = [c for c in rows if is_moved(c) and c.pair.place not in known]
@@ -36,7 +37,7 @@ def parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
     where = _where(still, moved, len(rows))
     lead = f"{len(still):,} of {len(rows):,} matrices are unchanged ({where})"
     if rounded:
-        types = sorted({c.pair.target.dtype for c in rounded if c.pair.target})
+        types = sorted({coarse for c in rounded if (coarse := rounding_type(c))})
         lead = (
             f"{len(still):,} of {len(rows):,} matrices moved by no more than rounding to "
             f"{enumeration(types)} moves them ({where})"
@@ -63,7 +64,7 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
     layers = {change.pair.place.layer for change in moved}
     rows = [c for c in evidence.compared if c.pair.place.column in columns]
     small = any(
-        is_moved(c) and not is_only_rounded(c) for c in evidence.of_kinds(("norms", "vectors"))
+        is_moved(c) and not rounding_type(c) for c in evidence.of_kinds(("norms", "vectors"))
     )
     spread = evidence.merged_rows(moved)
     if layers == {None} and all(is_unrelated(change.statistics) for change in moved):

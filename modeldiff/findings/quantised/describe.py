@@ -13,6 +13,7 @@ from modeldiff.findings.quantised.both_sides import (
 )
 from modeldiff.findings.quantised.floors import floor_of, lossy_types
 from modeldiff.findings.quantised.lossy_rows import LossyRows, requantised
+from modeldiff.findings.rounded_types import rounding_type
 from modeldiff.findings.words import places_words
 from modeldiff.text.formatting import counted, format_pct
 
@@ -108,12 +109,14 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _moved_on_its_own(change: Change) -> bool:
-    """Whether a row stored without loss moved by more than a converter's arithmetic leaves; of
-    routers, others speak."""
+    """Whether a row stored without loss moved by more than a converter's arithmetic leaves, or than
+    the 16-bit type that it was put into rounds; of routers, others speak."""
     size = change.statistics.rel_frobenius_pct if change.statistics else None
     by_arithmetic = size is not None and size <= _ARITHMETIC_PCT
     kind = kind_of(change)
-    return kind != "routers" and not (by_arithmetic and kind in ("norms", "vectors"))
+    if kind == "routers" or rounding_type(change):
+        return False
+    return not (by_arithmetic and kind in ("norms", "vectors"))
 
 
 def _floor_words(group: LossyRows) -> str:

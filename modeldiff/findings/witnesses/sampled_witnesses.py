@@ -103,8 +103,9 @@ def _factors(rows: list[_Row]) -> Witness:
     high = max(row.relation.high for row in rows)
     norms = any("norm" in partner for row in rows for partner in row.relation.partners)
     of_norms = norms or kind_of(rows[0].change) == "norms"
-    if rows[0].relation.pattern == "codes":
-        side, other = ("target", "base") if high >= 1 else ("base", "target")
+    if rows[0].relation.pattern in ("codes", "codes_in_base"):
+        of_target = rows[0].relation.pattern == "codes"
+        side, other = ("target", "base") if of_target else ("base", "target")
         return _witness(
             rows,
             f"{_tensors(rows, 'holds', 'hold')} whole numbers or 8-bit floats in {side}, where "
@@ -158,12 +159,27 @@ def _name(rows: list[_Row]) -> Witness:
     )
 
 
+def _mixed(rows: list[_Row]) -> Witness:
+    axis = rows[0].relation.axis
+    partners = dict.fromkeys(partner for row in rows for partner in row.relation.partners)
+    among = columns_words(list(partners)) if partners else "tensors of that layer"
+    return _witness(
+        rows,
+        f"{_tensors(rows, 'holds', 'hold')} {axis} of other tensors of base "
+        f"({_evidence(rows, f'is one of {among} in base')}): {_places(rows)}.",
+        "Rows that are dealt out anew between matrices are not training: this is how gate and up, "
+        "or q, k and v, look where one side's fused matrix has them in turn and the other's one "
+        "after the other, or they are split otherwise.",
+    )
+
+
 _WORDS: Mapping[str, Callable[[list[_Row]], Witness]] = {
     "order": _order,
     "factors": _factors,
     "transposed": _transposed,
     "expert": _expert,
     "name": _name,
+    "mixed": _mixed,
 }
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 from modeldiff.architectures import Place
-from modeldiff.changes import Change, Statistics
+from modeldiff.changes import Change
 from modeldiff.changes.statistics.statistics import cosine_distance
 from modeldiff.findings.evidence import is_moved, kind_of, nonfinite_of
+from modeldiff.findings.quantised.floors import floor_of, lossy_types
 from modeldiff.findings.witnesses.witness import Witness, explained_places
 from modeldiff.findings.words import MOST_NAMED, but_for, enumeration, places_words
 from modeldiff.text.formatting import counted, format_layers, format_small
@@ -26,7 +28,14 @@ _REST = 0.03
 rounds."""
 _ABOVE_ROUNDING = 5.0
 """A change is told as a factor from so many of the type's smallest steps on."""
+_ABOVE_LOSS, _OF_LOSS = 3.0, 1.3
+"""In a type that loses much, from so many times its floor on; what is left then is at most so many
+times the floor."""
 _LEAST_CHANGE = 0.01
+_WRONG_SCALE = (
+    "Quantised weights that are the other side's times a constant are not training: this is how "
+    "they look where a scale is wrong, or is read by another convention."
+)
 _SAME = 0.01
 _ONE = 0.01
 
@@ -62,7 +71,7 @@ def _zeros(moved: Sequence[Change]) -> Iterator[Witness]:
 
 def _factors(moved: Iterable[Change]) -> Iterator[Witness]:
     """Tensors that are base's times a number, those with one number together."""
-    found = [(c, *known) for c in moved if c.statistics and (known := _factor(c.statistics))]
+    found = [(c, *known) for c in moved if (known := _factor(c))]
     yield from _undone([(change, factor) for change, factor, _ in found])
     by_factor: dict[str, list[tuple[Change, float]]] = {}
     for change, factor, rest in found:
@@ -77,13 +86,17 @@ def _factors(moved: Iterable[Change]) -> Iterator[Witness]:
     for named, members in by_factor.items():
         rows = [change for change, _ in members]
         most = max(rest for _, rest in members)
-        yield _witness(
-            rows,
-            f"{_verb(rows, 'is', 'are')} {named}, {but_for(100 * most)}",
-            "A constant factor changes the scale of a tensor, not what it holds."
-            if min(factor for _, factor, _ in found) > 0
-            else "A constant factor changes the scale or the sign of a tensor, and is not "
-            "training.",
+        if all(map(lossy_types, rows)):
+            likeness = _WRONG_SCALE
+        elif min(factor for _, factor, _ in found) > 0:
+            likeness = "A constant factor changes the scale of a tensor, not what it holds."
+        else:
+            likeness = (
+                "A constant factor changes the scale or the sign of a tensor, and is not training."
+            )
+        yield replace(
+            _witness(rows, f"{_verb(rows, 'is', 'are')} {named}, {but_for(100 * most)}", likeness),
+            remainder_pct=100 * most if likeness is _WRONG_SCALE else 0.0,
         )
 
 
@@ -108,17 +121,23 @@ def _undone(scaled: list[tuple[Change, float]]) -> Iterator[Witness]:
         )
 
 
-def _factor(statistics: Statistics) -> tuple[float, float] | None:
+def _factor(change: Change) -> tuple[float, float] | None:
     """The factor, and what it leaves as a share of target; None where it is none."""
+    statistics = change.statistics
+    if statistics is None:
+        return None
     sums, distance = statistics.sums, cosine_distance(statistics)
     frobenius, step = statistics.rel_frobenius_pct, (statistics.resolution_pct or 0.0) / 100
     if sums is None or distance is None or frobenius is None or sums.n < _LEAST_ELEMENTS:
         return None
-    if frobenius / 100 < max(_ABOVE_ROUNDING * step, _LEAST_CHANGE):
+    loss = floor_of(lossy_types(change)) / 100
+    least = max(_ABOVE_ROUNDING * step, _ABOVE_LOSS * loss, _LEAST_CHANGE)
+    if frobenius / 100 < least:
         return None
     rest = math.sqrt(distance * max(0.0, 2 - distance))
-    change = math.sqrt(sums.delta_squared / sums.target_squared)
-    if rest > max(_REST * min(change, 1.0), min(step / math.sqrt(2), change / 3)):
+    moved = math.sqrt(sums.delta_squared / sums.target_squared)
+    rounding = max(step / math.sqrt(2), _OF_LOSS * loss)
+    if rest > max(_REST * min(moved, 1.0), min(rounding, moved / 3)):
         return None
     return sums.product / sums.base_squared, rest
 
@@ -145,13 +164,13 @@ def _is_offset_norm(change: Change) -> bool:
         return False
     if most > (1 + _SAME) * mean or abs(mean - 1) >= _ONE:
         return False
-    factor = _factor(statistics)
+    factor = _factor(change)
     return factor is None or most - mean <= factor[1]
 
 
 def _is_doubled(change: Change) -> bool:
     """Whether target is twice base."""
-    factor = _factor(change.statistics) if change.statistics else None
+    factor = _factor(change)
     return factor is not None and abs(factor[0] - 2) < _SAME
 
 

@@ -48,11 +48,13 @@ CONVERTED: Mapping[str, Converted] = {
     "smollm3": Converted("smollm3", names.LLAMA_NAMES, pairs=True),
     "arcee": Converted("arcee", names.LLAMA_NAMES, pairs=True, activation="relu2"),
     "granite": Converted("granite", names.LLAMA_NAMES, pairs=True),
+    "olmo": Converted("olmo", names.LLAMA_NAMES, pairs=True),
+    "minicpm": Converted("minicpm", names.LLAMA_NAMES, pairs=True),
     "qwen2": Converted("qwen2", names.LLAMA_NAMES),
     "qwen2vl": Converted("qwen2_vl", names.LLAMA_NAMES),
     "qwen3": Converted("qwen3", names.LLAMA_NAMES),
     "qwen3vl": Converted("qwen3_vl", names.LLAMA_NAMES),
-    "seed_oss": Converted("seed_oss", names.LLAMA_NAMES),
+    "seed_oss": Converted("seed_oss", names.SEED_OSS_NAMES),
     "qwen2moe": Converted("qwen2_moe", names.MOE_NAMES),
     "qwen3moe": Converted("qwen3_moe", names.MOE_NAMES),
     "qwen3next": Converted(
@@ -79,7 +81,7 @@ CONVERTED: Mapping[str, Converted] = {
     "gpt-oss": Converted("gpt_oss", names.GPT_OSS_NAMES),
     "olmoe": Converted("olmoe", names.MOE_NAMES),
     "deepseek2": Converted("deepseek_v2", names.DEEPSEEK_NAMES),
-    "glm4moe": Converted("glm4_moe", names.DEEPSEEK_NAMES),
+    "glm4moe": Converted("glm4_moe", names.GLM_MOE_NAMES),
     "olmo2": Converted("olmo2", names.OLMO2_NAMES),
     "gemma": Converted(
         "gemma", names.LLAMA_NAMES, norms_plus_one=True, activation="gelu_pytorch_tanh"

@@ -24,11 +24,13 @@ _ATTENTION = {
 _MLP = {f"ffn_{part}": f"mlp.{part}_proj" for part in ("gate", "up", "down")}
 _PRE_NORMS = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
 _LLAMA = {**_ATTENTION, **_MLP, **_PRE_NORMS}
+_AFTER_ATTENTION = {"post_attention_norm": "post_attention_layernorm"}
+"""Where what llama.cpp calls ``ffn_norm`` is missing, or is another norm."""
 _SANDWICH = {
     **_ATTENTION,
     **_MLP,
+    **_AFTER_ATTENTION,
     "attn_norm": "input_layernorm",
-    "post_attention_norm": "post_attention_layernorm",
     "ffn_norm": "pre_feedforward_layernorm",
     "post_ffw_norm": "post_feedforward_layernorm",
 }
@@ -87,8 +89,8 @@ _DEEPSEEK = {
 _GPT_OSS = {
     **_ATTENTION,
     "attn_sinks": "self_attn.sinks:",
+    **_AFTER_ATTENTION,
     "attn_norm": "input_layernorm",
-    "post_attention_norm": "post_attention_layernorm",
     "ffn_gate_inp": "mlp.router",
     **_experts("mlp.experts", "gate_proj", "up_proj", "down_proj"),
 }
@@ -104,7 +106,7 @@ _LINEAR_ATTENTION = {
     "ssm_ba": "linear_attn.in_proj_ba",
     "ssm_norm": "linear_attn.norm",
     "ssm_out": "linear_attn.out_proj",
-    "post_attention_norm": "post_attention_layernorm",
+    **_AFTER_ATTENTION,
 }
 _QWEN_MTP = {
     "nextn.eh_proj": "fc",
@@ -171,13 +173,9 @@ GPT_OSS_NAMES = Naming(_GPT_OSS)
 QWEN_LINEAR_NAMES = Naming({**_LLAMA, **_LINEAR_ATTENTION}, beyond=_QWEN_MTP)
 QWEN_LINEAR_MOE_NAMES = Naming({**_MOE, **_LINEAR_ATTENTION}, beyond=_QWEN_MTP)
 SANDWICH_NAMES = Naming(_SANDWICH)
-OLMO2_NAMES = Naming(
-    {
-        **_LLAMA,
-        "post_attention_norm": "post_attention_layernorm",
-        "post_ffw_norm": "post_feedforward_layernorm",
-    }
-)
+OLMO2_NAMES = Naming({**_LLAMA, **_AFTER_ATTENTION, "post_ffw_norm": "post_feedforward_layernorm"})
+SEED_OSS_NAMES = Naming({**_LLAMA, **_AFTER_ATTENTION})
+GLM_MOE_NAMES = Naming({**_DEEPSEEK, **_AFTER_ATTENTION})
 GLM_NAMES = Naming(
     {
         **_LLAMA,
