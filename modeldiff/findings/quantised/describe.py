@@ -89,8 +89,12 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
             "with outliers."
         )
     else:
-        make = "types make on their own" if len(groups) > 1 else "type makes on its own"
-        first = f"Nothing but the quantisation: {what} did so by no more than the stored {make}."
+        several = len({name for group in groups for name in group.types}) > 1
+        make = "types make on their own" if several else "type makes on its own"
+        more = "no" if worst.ratio <= 1 else "hardly"
+        first = (
+            f"Nothing but the quantisation: {what} did so by {more} more than the stored {make}."
+        )
     sentences = [first]
     if beside:
         places = places_words([change.pair.place for change in beside])

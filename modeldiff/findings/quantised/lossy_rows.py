@@ -60,9 +60,9 @@ def requantised(groups: Sequence[LossyRows]) -> str:
     own = min(floor_of((name,)) for name in group.types)
     return (
         f"Like {made} being made of {other}'s values, or both of weights that had been quantised "
-        f"as {other} is: tensors in {group.words} are {format_pct(group.size_pct)} apart, no more "
-        f"than the finer type loses alone ({format_pct(own)}), where two quantisations of other "
-        f"weights would be some {format_pct(group.floor_pct)} apart."
+        f"as {other} is: tensors in {group.words} are {format_pct(group.size_pct)} apart, "
+        f"about what the finer type loses alone ({format_pct(own)}), where two quantisations of "
+        f"other weights would be some {format_pct(group.floor_pct)} apart."
     )
 
 
