@@ -9,6 +9,7 @@ from modeldiff.checkpoints.formats.format import Assembly
 from modeldiff.checkpoints.formats.gguf.config import ModelMetadata
 from modeldiff.checkpoints.formats.gguf.converted import conversion_of
 from modeldiff.checkpoints.formats.gguf.header import GgufHeader
+from modeldiff.checkpoints.formats.gguf.kinds import part_of_a_model, refuse_other_kinds
 from modeldiff.checkpoints.formats.gguf.linear_attention import with_qkvz_joined
 from modeldiff.checkpoints.formats.gguf.sets import parts_metadata_mismatch
 from modeldiff.checkpoints.formats.gguf.split_keys_values import with_keys_and_values_joined
@@ -28,6 +29,7 @@ def assemble_gguf(headers: Mapping[str, GgufHeader], where: str) -> Assembly:
     files = tuple(headers)
     first = headers[files[0]]
     _require_one_split(headers, where)
+    refuse_other_kinds(first.metadata, where)
     model = ModelMetadata(first.metadata, first.counts)
     converted = conversion_of(model.architecture, model.count("expert_count"))
     reader = TensorReader(converted, model)
@@ -90,11 +92,17 @@ def _require_one_split(headers: Mapping[str, GgufHeader], where: str) -> None:
 
 def _warnings(model: ModelMetadata, *, has_names: bool, reader: TensorReader) -> tuple[str, ...]:
     warnings = []
-    if not has_names:
-        called = quoted(model.architecture) if model.architecture else "that it does not say"
+    if part := part_of_a_model(model.metadata):
+        warnings.append(part)
+    if not has_names and not model.architecture:
         warnings.append(
-            f"Of llama.cpp's architecture {called} it is not known how it was converted: names, "
-            "rows and norms are as they stand in the file."
+            "The file does not say which of llama.cpp's architectures it is of: names, rows and "
+            "norms are as they stand in it."
+        )
+    elif not has_names:
+        warnings.append(
+            f"Of llama.cpp's architecture {quoted(model.architecture)} it is not known how it was "
+            "converted: names, rows and norms are as they stand in the file."
         )
     if reader.left_in_pairs:
         warnings.append(
