@@ -31,6 +31,12 @@ class LossyRows:
         return self.size_pct / self.floor_pct
 
     @property
+    def alike(self) -> bool:
+        """Whether both sides have the same type: then one quantiser makes the same of the same
+        weights, and what differs was made by another, or of other weights."""
+        return len(self.types) == 2 and self.types[0] == self.types[1]
+
+    @property
     def words(self) -> str:
         """The types: ``Q4_K``, ``Q4_K and Q6_K``."""
         return " and ".join(dict.fromkeys(self.types))
