@@ -41,6 +41,7 @@ class FactPair:
     """The same fact of two architectures; a side that has none is None.
 
     ``meaning`` is one plain sentence on what a difference means; empty where the two are the same.
+    ``absence_told``: that a side has none is known; otherwise nothing is known of it.
     """
 
     key: str
@@ -49,6 +50,7 @@ class FactPair:
     target: Fact | None
     same: bool
     meaning: str = ""
+    absence_told: bool = True
 
     @property
     def meaning_beside_label(self) -> str:

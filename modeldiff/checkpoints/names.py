@@ -25,7 +25,7 @@ _HASH = re.compile(r"[0-9a-f]{7,64}")
 
 def model_name(reference: Reference) -> str:
     """The name of what ``reference`` names: ``Llama 3.1 8B`` from the catalog, a folder's last
-    part, a repository's id.
+    part, a repository's id; with the tag of one of several sets of weights.
 
     >>> from modeldiff.checkpoints import parse_reference
     >>> model_name(parse_reference("catalog:llama-3.1-8b"))
@@ -34,9 +34,16 @@ def model_name(reference: Reference) -> str:
     'llama-tuned'
     >>> model_name(parse_reference("meta-llama/Llama-3.1-8B@main"))
     'meta-llama/Llama-3.1-8B'
+    >>> model_name(parse_reference("/models/llama-gguf:Q4_K_M"))
+    'llama-gguf:Q4_K_M'
     """
     if reference.parts:
         return " + ".join(map(model_name, reference.parts))
+    tag = f":{reference.tag}" if reference.tag else ""
+    return f"{_name(reference)}{tag}"
+
+
+def _name(reference: Reference) -> str:
     if reference.kind == "catalog":
         return catalog_title(reference.location)
     if reference.kind == "demo":

@@ -96,13 +96,14 @@ def _stored(evidence: Evidence) -> Iterator[MainDifference]:
     if not groups:
         return
     first = groups[0]
+    alone = "" if first.alike else f", {format_pct(first.floor_pct)} by type alone"
     more = f" and {counted(len(groups) - 1, 'more pair' if both else 'more type')}"
     yield MainDifference(
         "structure",
         "Types" if both else "Type",
-        (" → " if both else " and ").join(first.types) + (more if len(groups) > 1 else ""),
+        (" → ".join(first.types) if both else first.words) + (more if len(groups) > 1 else ""),
         f"{counted(len(first.rows), 'tensor')} {format_pct(first.size_pct)} apart (relative "
-        f"Frobenius), {format_pct(first.floor_pct)} by type alone",
+        f"Frobenius){alone}",
         fact="stored_types",
     )
 

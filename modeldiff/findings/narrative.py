@@ -40,6 +40,7 @@ from modeldiff.findings.measured.shared_rows import shared_rows_facts
 from modeldiff.findings.measured.spread import describe_spread
 from modeldiff.findings.merged_adapters import merged_facts
 from modeldiff.findings.quantised.describe import describe_lossy_types
+from modeldiff.findings.witnesses.merged_witnesses import merged_witnesses
 from modeldiff.findings.witnesses.sampled_witnesses import sampled_witnesses
 from modeldiff.findings.witnesses.table_witnesses import table_witnesses
 from modeldiff.findings.witnesses.witness import Witness, explained_places
@@ -81,7 +82,7 @@ def narrate(
     relations and sums are come on top. They are said, and what they explain is left out of levels
     and depths. ``unread`` are parts of each side that the table says nothing of, in words.
     """
-    witnesses = (*witnesses, *sampled_witnesses(changes))
+    witnesses = (*witnesses, *sampled_witnesses(changes), *merged_witnesses(changes))
     known = explained_places(witnesses)
     own = table_witnesses(change for change in changes if change.pair.place not in known)
     witnesses = (*witnesses, *own)

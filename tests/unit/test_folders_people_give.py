@@ -196,7 +196,7 @@ class TestWhatItIs:
         config = {"peft_type": "LORA", "r": 4, "base_model_name_or_path": "acme/tiny"}
         (tmp_path / "adapter_config.json").write_text(json.dumps(config))
         (tmp_path / "model.safetensors").write_bytes(simple("w"))
-        assert "an adapter (LORA, rank 4) of 'acme/tiny'. It was not" in said(opened(tmp_path))
+        assert "an adapter (LoRA, rank 4) of 'acme/tiny'. It was not" in said(opened(tmp_path))
         (tmp_path / "adapter_config.json").write_text("[" * 10_000)
         assert "an adapter. It was not applied" in said(opened(tmp_path))
 
@@ -244,7 +244,7 @@ class TestPartsThatAreNotRead:
         base, target = str(tmp_path / "base"), str(tmp_path / "target")
         result = run_diff(Comparison.open(base, target), device="cpu")
         narrative = narrate(result.changes, unread=result.header.unread)
-        assert narrative.facts[0].endswith("'2_Dense' and an adapter (LORA, rank 4) of target.")
+        assert narrative.facts[0].endswith("'2_Dense' and an adapter (LoRA, rank 4) of target.")
         assert "nothing is known of those beside them" in narrative.likeness[0]
         # The same weights without anything beside them: a result of equal contents is found again.
         (tmp_path / "target" / "adapter_config.json").unlink()

@@ -46,7 +46,8 @@ def _text(key: str) -> Callable[[Known], str]:
 
 
 def _layers(facts: Known) -> str:
-    return f"{facts['layers'].text} layers × {facts['hidden_size'].text}"
+    noun = "layer" if facts["layers"].value == 1 else "layers"
+    return f"{facts['layers'].text} {noun} × {facts['hidden_size'].text}"
 
 
 def _attention(facts: Known) -> str:

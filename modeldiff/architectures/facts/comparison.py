@@ -5,6 +5,7 @@ from __future__ import annotations
 from modeldiff.architectures.architecture import Architecture, Fact, FactPair
 from modeldiff.architectures.facts.config_entries import compare_entries
 from modeldiff.architectures.facts.meanings import meaning_of
+from modeldiff.architectures.facts.one_sided import absence_is_told
 from modeldiff.architectures.graph.columns import merge_columns
 
 
@@ -23,7 +24,8 @@ def compare_facts(base: Architecture, target: Architecture) -> tuple[FactPair, .
         same = ours is not None and theirs is not None and _same(ours, theirs)
         meaning = "" if same else meaning_of(ours, theirs, (base, target))
         labels = (fact.label for fact in (ours, theirs) if fact is not None)
-        pairs.append(FactPair(key, next(labels), ours, theirs, same, meaning))
+        told = None not in (ours, theirs) or absence_is_told(ours, theirs, (base, target))
+        pairs.append(FactPair(key, next(labels), ours, theirs, same, meaning, told))
     return (*pairs, *compare_entries(base.entries, target.entries, pairs))
 
 

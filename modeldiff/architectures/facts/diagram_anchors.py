@@ -107,7 +107,8 @@ def in_brief(pair: FactPair) -> tuple[str, str]:
     >>> in_brief(FactPair("attention", "Attention", old, new, False))
     ('MHA', 'GQA: groups of query heads share one KV head')
     """
-    old, new = (value_in_brief(fact) if fact else "none" for fact in (pair.base, pair.target))
+    none = "none" if pair.absence_told else "not known"
+    old, new = (value_in_brief(fact) if fact else none for fact in (pair.base, pair.target))
     old, new = (_yes_or_no(text) for text in (old, new))
     number, _, unit = old.partition(": ")[0].partition(" ")
     if number.replace(",", "").isdigit() and new.endswith(f" {unit}"):

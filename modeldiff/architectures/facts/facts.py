@@ -10,6 +10,7 @@ from modeldiff.architectures.config.dimensions import Dimension
 from modeldiff.architectures.config.positions import slides
 from modeldiff.architectures.config.shapes import Stored
 from modeldiff.architectures.facts.memory import footprint_facts
+from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.spec import UNKNOWN, ModelSpec
 from modeldiff.text.magnitudes import activation_name, short_count
 
@@ -47,8 +48,15 @@ def _stored(key: str, label: str, value: FactValue, text: str, tensor: Stored | 
 
 def _identity(spec: ModelSpec) -> Iterator[Fact]:
     source = "config: model_type" if spec.model_type else "tensor names"
-    name = spec.model_type or (spec.family.name if spec.family else UNKNOWN)
+    name = spec.model_type or (_type_told_by_names(spec.family) if spec.family else UNKNOWN)
     yield Fact("family", "Family", name, spec.title, source)
+
+
+def _type_told_by_names(family: Family) -> str:
+    """The model type that transformers has for the models of these names, where it is known."""
+    title = next(iter(family.model_types.values()), "")
+    same = (kind for kind, known in family.model_types.items() if kind and known == title)
+    return next(same, family.name)
 
 
 _MOST_TOWERS = 24

@@ -18,12 +18,19 @@ def one_sided(
     if one is None:
         return ""
     who, other = ("The base", "the target") if target is None else ("The target", "the base")
-    without = whose[1] if target is None else whose[0]
-    sentence = _ONE_SIDED.get(one.key)
-    if sentence and _would_be_known(one.key, without):
+    if absence_is_told(base, target, whose):
         text = _bias_words(one) if one.key.endswith("_bias") else one.text
-        return sentence.format(who=who, other=other, text=text)
+        return _ONE_SIDED[one.key].format(who=who, other=other, text=text)
     return f"{who}: {one.text}; not known of {other}."
+
+
+def absence_is_told(
+    base: Fact | None, target: Fact | None, whose: tuple[Architecture, Architecture]
+) -> bool:
+    """Whether the model of ``whose`` that lacks a fact is known to have no such thing."""
+    one = base or target
+    without = whose[1] if target is None else whose[0]
+    return one is not None and one.key in _ONE_SIDED and _would_be_known(one.key, without)
 
 
 def _bias_words(bias: Fact) -> str:

@@ -41,6 +41,8 @@ _COUNTS = ("BOOL", "I64")
 """Types of what no gradient moves."""
 _BUFFER_LETTERS = frozenset(name[-1] for name in _BUFFER_NAMES)
 """Most names are told by their last letter alone: most parameters are weights."""
+_TURNS = ("rope.freqs",)
+"""The rotations of RoPE, as Meta's files store them."""
 _MASKS = ("attn.bias", "attention.bias")
 """A causal mask is stored as the bias *of the attention*; a trained bias is one of a projection."""
 
@@ -296,7 +298,7 @@ def _roles(
     """What tells the role of each of these tensors, with its plain name."""
     # What is in none of the names has not to be looked for name by name.
     text = "\n".join([tensor.name for tensor in tensors])
-    ends = tuple(end for end in (*_BUFFER_NAMES, *_MASKS) if end in text)
+    ends = tuple(end for end in (*_BUFFER_NAMES, *_TURNS, *_MASKS) if end in text)
     closely = "rotary_emb" in text or bool(quantised.codes or quantised.beside)
 
     def role_of(tensor: TensorInfo, plain: str) -> ParameterRole:
@@ -318,6 +320,8 @@ def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterR
     if name[-1:] in _BUFFER_LETTERS and name.rpartition(".")[2] in _BUFFER_NAMES:
         return "buffer"
     if "rotary_emb" in name and "rotary_emb" in name.split("."):
+        return "buffer"
+    if name.endswith(_TURNS):
         return "buffer"
     is_mask = name.endswith(_MASKS) and (len(tensor.shape) > 2 or dtype == "U8")
     return "buffer" if is_mask else "parameter"

@@ -37,10 +37,14 @@ _WEIGHTS: dict[str, Format] = {
     "adapter_model.safetensors": Safetensors(),
     "adapter_model.bin": PyTorch(),
 }
-_HINT = (
-    "Say what it is an adapter of: BASE + ADAPTER, two references with a plus between them "
-    "(an address has it as %2B)."
-)
+
+
+def _give_base(adapter: Source) -> str:
+    return (
+        f"Say what it is an adapter of: BASE + {adapter.reference}, with the model's own reference "
+        "in place of BASE (in a link, + is %2B)."
+    )
+
 
 OpenModel = Callable[[Reference], Checkpoint]
 
@@ -117,12 +121,16 @@ def _open_named_base(config: AdapterConfig, adapter: Source, open_model: OpenMod
     somebody may who types it, and on a server no path that is relative to this process."""
     what = f"{adapter.where()} is {describe_adapter(adapter)}"
     if not config.base:
-        raise CheckpointNotFound(f"{what}, and does not say of which model.", hint=_HINT)
+        raise CheckpointNotFound(
+            f"{what}, and does not say of which model.", hint=_give_base(adapter)
+        )
     try:
         return open_model(_base_reference(config))
     except (CheckpointError, InvalidReference) as error:
         kind = type(error) if isinstance(error, CheckpointError) else CheckpointNotFound
-        raise kind(f"{what}, which cannot be opened: {error.message}", hint=_HINT) from error
+        raise kind(
+            f"{what}, which cannot be opened: {error.message}", hint=_give_base(adapter)
+        ) from error
 
 
 def _base_reference(config: AdapterConfig) -> Reference:

@@ -58,8 +58,10 @@ def stored_listing(config: Mapping[str, Any]) -> Listing:
     model_type = config.get("model_type")
     if not isinstance(model_type, str):
         raise UnsupportedFormat(
-            "The config names no model_type, so its tensors cannot be known.",
-            hint="Add model_type (such as llama), or give a folder with weights.",
+            "The file names no model_type, as a model's config does, so its tensors cannot be "
+            "known.",
+            hint="Give the folder that it is in, if that has weights; or add model_type (such as "
+            "llama) to a config.",
         )
     if not _may_be_known(model_type):
         _refuse_type(model_type, config)

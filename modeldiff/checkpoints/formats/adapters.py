@@ -63,13 +63,14 @@ def adapter_json(source: Source) -> tuple[Mapping[str, Any], bytes]:
 
 
 def describe_adapter(source: Source) -> str:
-    """``an adapter (LORA, rank 4) of 'owner/name'``, as far as its config says so."""
+    """``an adapter (LoRA, rank 4) of 'owner/name'``, as far as its config says so."""
     try:
         config, _ = adapter_json(source)
     except CheckpointError:
         return "an adapter"
     kind, rank = config.get("peft_type"), config.get("r")
     base = config.get("base_model_name_or_path")
+    kind = "LoRA" if kind == "LORA" else kind
     details = [quoted(kind, 20).strip("'")] if isinstance(kind, str) and kind else []
     if type(rank) is int:
         details.append(f"rank {rank}")

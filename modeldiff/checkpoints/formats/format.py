@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-from modeldiff.checkpoints.formats.weight_files import Index
+from modeldiff.checkpoints.formats.weight_files import Index, other_shards
 from modeldiff.checkpoints.source import FileHead, Source
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.processes.late_dataclass import dataclass
+from modeldiff.text.quoting import quoted
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,15 @@ class FileSet:
     index: Index | None = None
     warnings: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+
+    @classmethod
+    def of_named(cls, file: str) -> Self:
+        """The ``file`` that a reference names; of a shard it is said that others are not read."""
+        others = other_shards(file)
+        if not others:
+            return cls((file,))
+        words = f"{quoted(file)} is one of several shards of a model: {others} were not read."
+        return cls((file,), None, (words,), (others,))
 
 
 @dataclass(frozen=True)

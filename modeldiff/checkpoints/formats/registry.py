@@ -11,7 +11,11 @@ from modeldiff.checkpoints.formats.format import FileSet, Format
 from modeldiff.checkpoints.formats.gguf.sets import MAGIC, gguf_sets
 from modeldiff.checkpoints.formats.safetensors import begins_as_safetensors
 from modeldiff.checkpoints.formats.safetensors_files import Safetensors
-from modeldiff.checkpoints.formats.unsupported import is_training_state, refuse_foreign_files
+from modeldiff.checkpoints.formats.unsupported import (
+    is_training_state,
+    refuse_foreign_files,
+    refuse_foreign_name,
+)
 from modeldiff.checkpoints.formats.weight_files import PYTORCH, SAFETENSORS, set_tags
 from modeldiff.checkpoints.source import Source
 from modeldiff.errors import NoWeights, UnsupportedFormat
@@ -52,8 +56,9 @@ def recognise(source: Source, formats: Sequence[Format] = ()) -> tuple[Format, F
         _refuse_tag(source)
     refuse_foreign_files(source)
     raise NoWeights(
-        f"{source.where()} holds no safetensors or GGUF file.",
-        hint="A checkpoint has model.safetensors or model.safetensors.index.json.",
+        f"{source.where()} holds no weights that are read.",
+        hint="A checkpoint is a folder with model.safetensors or its index and shards, a .gguf, a "
+        "pytorch_model.bin, a run's distributed checkpoint or an adapter, or one such file.",
     )
 
 
@@ -88,6 +93,8 @@ def _fitting(source: Source, formats: Sequence[Format]) -> list[Format]:
     if not source.named:
         return list(formats or all_formats())
     start, _ = source.read(source.named, 0, _LONGEST_SIGNATURE)
+    if not formats and not begins_as_safetensors(start):
+        refuse_foreign_name(source)
     if not formats and start.startswith(MAGIC):
         from modeldiff.checkpoints.formats.gguf.gguf_files import Gguf
 

@@ -45,7 +45,7 @@ class Safetensors:
         first bytes will tell."""
         if source.named:
             refuse_tag(source)
-            return FileSet((source.named,))
+            return FileSet.of_named(source.named)
         names, tag = source.list(), source.reference.tag
         refuse_parallel_shards(names, source.where())
         refuse_adapter(source)

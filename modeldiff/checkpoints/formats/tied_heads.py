@@ -15,7 +15,9 @@ _HEADS = re.compile(r"(.+\.)?(lm_head|embed_out|output|decoder|embed_tokens)\.(w
 """What transformers' models tie: the head, and an encoder's or decoder's own embedding."""
 _HEAD = re.compile(r"(.+\.)?(lm_head|embed_out|output)\.weight")
 _IN_LAYER = re.compile(r"\.\d+\.")
-_BUFFERS = re.compile(r"(.+\.)?(inv_freq|position_ids|masked_bias|attn\.bias|attention\.bias)")
+_BUFFERS = re.compile(
+    r"(.+\.)?(inv_freq|rope\.freqs|position_ids|masked_bias|attn\.bias|attention\.bias)"
+)
 """What models compute as they are built."""
 _EMBEDDINGS = tuple(
     f"{name}.weight"

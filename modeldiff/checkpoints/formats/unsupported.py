@@ -13,6 +13,7 @@ TO_SAFETENSORS = (
     "Convert it with transformers: load the model and call "
     "save_pretrained(FOLDER, safe_serialization=True), then give that folder."
 )
+_EXPORT = f"Give the checkpoint that it was made from. Or else: {TO_SAFETENSORS}"
 
 _RENAMED = (
     "If torch.save wrote it, give it a name that ends in .bin or .pt: its content is then read."
@@ -21,6 +22,7 @@ _RENAMED = (
 _SUFFIXES = {
     ".pkl": "Pickles are read as torch.save writes them (.bin, .pt, .pth, .ckpt).",
     ".h5": "TensorFlow and Keras files are not read.",
+    ".keras": "TensorFlow and Keras files are not read.",
     ".msgpack": "Flax files are not read.",
     ".onnx": "ONNX files are not read.",
     ".npz": "NumPy archives are not read.",
@@ -57,6 +59,22 @@ def refuse_foreign(start: bytes, size: int, where: str) -> None:
     for kind, what, hint, signatures in _SIGNATURES:
         if start.startswith(signatures):
             raise kind(f"{where} {what}, not safetensors.", hint=hint)
+
+
+def refuse_foreign_name(source: Source) -> None:
+    """Raise what fits if the file that the reference names is called as those of a format that is
+    not read, or as a part that is no model by itself: ``UnsupportedFormat``."""
+    name = source.named.rpartition("/")[2].lower()
+    where = source.where(source.named)
+    for suffix, why in _SUFFIXES.items():
+        if name.endswith(suffix) and suffix != ".pkl":
+            _refuse_stand_in(source, source.named)
+            raise UnsupportedFormat(f"{where} is in a format that is not read. {why}", hint=_EXPORT)
+    if name.endswith(".distcp"):
+        raise UnsupportedFormat(
+            f"{where} is one rank's part of a distributed checkpoint.",
+            hint="Give the folder that it is in: all parts and its .metadata are read together.",
+        )
 
 
 def refuse_foreign_files(source: Source) -> None:

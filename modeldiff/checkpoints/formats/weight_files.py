@@ -19,6 +19,7 @@ from modeldiff.errors import (
     placing_errors,
 )
 from modeldiff.processes.late_dataclass import dataclass
+from modeldiff.text.formatting import counted
 from modeldiff.text.quoting import listed, quoted
 
 MAX_INDEX_BYTES = 25_000_000
@@ -147,6 +148,16 @@ def refuse_tag(source: Source) -> None:
         )
 
 
+def other_shards(file: str) -> str:
+    """What a file that is one of several shards by its name lacks, in words: ``3 other shards``;
+    empty for any other file."""
+    stem, _, suffix = file.rpartition("/")[2].rpartition(".")
+    shard = _SHARD.fullmatch(stem)
+    known = f".{suffix.lower()}" in (*SAFETENSORS.suffixes, *PYTORCH.suffixes)
+    others = int(shard["total"]) - 1 if shard and known else 0
+    return counted(others, "other shard") if others > 0 else ""
+
+
 def unread_folders(names: Collection[str], files: Collection[str]) -> list[str]:
     """The subfolders whose weights are not among the ``files``."""
     rest = set(names) - set(files)
@@ -177,6 +188,7 @@ def left_aside(
     rest = set(names) - set(files)
     beside = sorted(name for name in rest if "/" not in name and naming.stem(name))
     parts = unread_folders(names, files)
+    beside += sorted(name for name in rest if "/" not in name and name.lower().endswith(".gguf"))
     warnings = []
     if beside:
         warnings.append(f"Other weights beside these were left aside: {listed(beside)}.")

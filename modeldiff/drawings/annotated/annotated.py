@@ -36,6 +36,7 @@ from modeldiff.drawings.style.palette import Palette
 from modeldiff.drawings.style.svg import rectangle, text_tag
 from modeldiff.drawings.style.value_scale import ValueScale, choose_value_scale
 from modeldiff.processes.late_dataclass import dataclass
+from modeldiff.text.formatting import counted
 from modeldiff.text.magnitudes import short_count
 
 LEAST_TEXT = TEXT
@@ -189,7 +190,7 @@ class Drawing:
         experts = number("experts")
         parts = [
             f"{short_count(count)} parameters" if count else "",
-            f"{layers} layers × {hidden:,}" if layers and hidden else "",
+            f"{counted(layers, 'layer')} × {hidden:,}" if layers and hidden else "",
             of_heads,
             f"{experts} experts" if experts else "",
             f"context {context:,}" if context else "",

@@ -83,6 +83,13 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
         )
     elif again:
         first = again
+    elif alike := [group for group in groups if group.alike]:
+        count = sum(len(group.rows) for group in alike)
+        first = (
+            f"Other weights, or another quantiser: {counted(count, 'tensor')} in the same type on "
+            f"both sides {'differs' if count == 1 else 'differ'}, where one quantiser makes the "
+            "same of the same weights. Which of the two it is does not show in them."
+        )
     elif worst.ratio > _ALL or beside:
         first = (
             "Like quantisation, and perhaps something else: quantisers that weigh errors (an "
@@ -90,8 +97,12 @@ def lossy_likeness(evidence: Evidence) -> tuple[str, ...]:
             "with outliers."
         )
     else:
-        make = "types make on their own" if len(groups) > 1 else "type makes on its own"
-        first = f"Nothing but the quantisation: {what} did so by no more than the stored {make}."
+        several = len({name for group in groups for name in group.types}) > 1
+        make = "types make on their own" if several else "type makes on its own"
+        more = "no" if worst.ratio <= 1 else "hardly"
+        first = (
+            f"Nothing but the quantisation: {what} did so by {more} more than the stored {make}."
+        )
     sentences = [first]
     if beside:
         places = places_words([change.pair.place for change in beside])
@@ -122,6 +133,11 @@ def _moved_on_its_own(change: Change) -> bool:
 def _floor_words(group: LossyRows) -> str:
     """What the group's types make on their own, in words."""
     floor = format_pct(group.floor_pct)
+    if group.alike:
+        return (
+            "one quantiser makes the same of the same weights, and two whose errors have nothing "
+            f"in common are some {floor} apart"
+        )
     if len(group.types) == 1:
         return f"the type alone makes {floor} of normally distributed weights"
     return f"two such quantisations of the same normal weights are some {floor} apart"

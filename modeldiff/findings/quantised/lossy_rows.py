@@ -31,6 +31,12 @@ class LossyRows:
         return self.size_pct / self.floor_pct
 
     @property
+    def alike(self) -> bool:
+        """Whether both sides have the same type: then one quantiser makes the same of the same
+        weights, and what differs was made by another, or of other weights."""
+        return len(self.types) == 2 and self.types[0] == self.types[1]
+
+    @property
     def words(self) -> str:
         """The types: ``Q4_K``, ``Q4_K and Q6_K``."""
         return " and ".join(dict.fromkeys(self.types))
@@ -60,9 +66,9 @@ def requantised(groups: Sequence[LossyRows]) -> str:
     own = min(floor_of((name,)) for name in group.types)
     return (
         f"Like {made} being made of {other}'s values, or both of weights that had been quantised "
-        f"as {other} is: tensors in {group.words} are {format_pct(group.size_pct)} apart, no more "
-        f"than the finer type loses alone ({format_pct(own)}), where two quantisations of other "
-        f"weights would be some {format_pct(group.floor_pct)} apart."
+        f"as {other} is: tensors in {group.words} are {format_pct(group.size_pct)} apart, "
+        f"about what the finer type loses alone ({format_pct(own)}), where two quantisations of "
+        f"other weights would be some {format_pct(group.floor_pct)} apart."
     )
 
 

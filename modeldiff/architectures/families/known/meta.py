@@ -32,6 +32,7 @@ META = Family(
     model_types={"": "Llama", **LLAMA.model_types, "mixtral": "Mixtral"},
     layer=NATIVE_LAYER,
     outside={"tok_embeddings": "embed_tokens", "norm": "norm", "output": "lm_head"},
+    defaults={"hidden_act": "silu"},
     rotary_rows="pairs",
 )
 

@@ -10,12 +10,17 @@ from modeldiff.checkpoints.formats.gguf.config import ModelMetadata
 from modeldiff.checkpoints.formats.gguf.converted import conversion_of
 from modeldiff.checkpoints.formats.gguf.header import GgufHeader
 from modeldiff.checkpoints.formats.gguf.linear_attention import with_qkvz_joined
+from modeldiff.checkpoints.formats.gguf.metadata import Metadata
 from modeldiff.checkpoints.formats.gguf.sets import parts_metadata_mismatch
 from modeldiff.checkpoints.formats.gguf.split_keys_values import with_keys_and_values_joined
 from modeldiff.checkpoints.formats.gguf.tensors import EMBEDDING, HEAD, TensorReader
 from modeldiff.checkpoints.tensor import TensorInfo
-from modeldiff.errors import DamagedCheckpoint, NoWeights
+from modeldiff.errors import DamagedCheckpoint, NoWeights, UnsupportedFormat
 from modeldiff.text.quoting import quoted
+
+_TYPE, _ARCHITECTURE = "general.type", "general.architecture"
+"""What tells a language model from the adapters, importance matrices and parts that see or hear
+that llama.cpp writes in the same format."""
 
 
 def assemble_gguf(headers: Mapping[str, GgufHeader], where: str) -> Assembly:
@@ -28,6 +33,7 @@ def assemble_gguf(headers: Mapping[str, GgufHeader], where: str) -> Assembly:
     files = tuple(headers)
     first = headers[files[0]]
     _require_one_split(headers, where)
+    _refuse_other_kinds(first.metadata, where)
     model = ModelMetadata(first.metadata, first.counts)
     converted = conversion_of(model.architecture, model.count("expert_count"))
     reader = TensorReader(converted, model)
@@ -90,11 +96,17 @@ def _require_one_split(headers: Mapping[str, GgufHeader], where: str) -> None:
 
 def _warnings(model: ModelMetadata, *, has_names: bool, reader: TensorReader) -> tuple[str, ...]:
     warnings = []
-    if not has_names:
-        called = quoted(model.architecture) if model.architecture else "that it does not say"
+    if part := _part_of_a_model(model.metadata):
+        warnings.append(part)
+    if not has_names and not model.architecture:
         warnings.append(
-            f"Of llama.cpp's architecture {called} it is not known how it was converted: names, "
-            "rows and norms are as they stand in the file."
+            "The file does not say which of llama.cpp's architectures it is of: names, rows and "
+            "norms are as they stand in it."
+        )
+    elif not has_names:
+        warnings.append(
+            f"Of llama.cpp's architecture {quoted(model.architecture)} it is not known how it was "
+            "converted: names, rows and norms are as they stand in the file."
         )
     if reader.left_in_pairs:
         warnings.append(
@@ -107,3 +119,31 @@ def _warnings(model: ModelMetadata, *, has_names: bool, reader: TensorReader) ->
             "counts them: their matrices are compared as stored."
         )
     return tuple(warnings)
+
+
+def _refuse_other_kinds(metadata: Metadata, where: str) -> None:
+    """Raise ``NoWeights`` for an importance matrix and ``UnsupportedFormat`` for an adapter: their
+    tensors are no model's."""
+    kind = metadata.get(_TYPE)
+    if kind == "imatrix" or "imatrix.chunk_count" in metadata:
+        raise NoWeights(
+            f"{where} holds an importance matrix, by which quantisers weigh errors, and no "
+            "weights.",
+            hint="Give the .gguf file of the model.",
+        )
+    if kind == "adapter" or "adapter.type" in metadata:
+        raise UnsupportedFormat(
+            f"{where} is an adapter (LoRA) in llama.cpp's form, which is not read.",
+            hint="Give the adapter as PEFT saved it, with its adapter_config.json: BASE + ADAPTER.",
+        )
+
+
+def _part_of_a_model(metadata: Metadata) -> str:
+    """That a file holds what sees or hears beside a language model, and not that model; empty of
+    other files."""
+    if metadata.get(_TYPE) != "mmproj" and metadata.get(_ARCHITECTURE) != "clip":
+        return ""
+    return (
+        "The file holds the part that sees or hears beside a language model (a multimodal "
+        "projector), and not that model."
+    )

@@ -43,7 +43,7 @@ class Gguf:
             return None
         rest = [each.tag for each in gguf_sets(names) if each.files != chosen.files]
         beside = f"Other GGUF files beside these were left aside: {listed(rest)}."
-        return FileSet(chosen.files, None, (beside,) if rest else ())
+        return FileSet(chosen.files, None, (beside,) if rest and not tag else ())
 
     def _of_file(self, source: Source) -> FileSet | None:
         file = source.named

@@ -17,6 +17,7 @@ from modeldiff.checkpoints.formats.pytorch.calls import dangerous_calls
 from modeldiff.checkpoints.formats.pytorch.state_dicts import (
     StateDict,
     choose,
+    holds_optimizer,
     shown,
     state_dicts,
 )
@@ -56,7 +57,7 @@ class PyTorch:
         """As ``Format`` has it. Where there are weights in safetensors, too, these are the same
         again, and older."""
         if source.named:
-            return FileSet((source.named,))
+            return FileSet.of_named(source.named)
         names = [name for name in source.list() if not is_training_state(name)]
         chosen = choose_weights(names, source.where(), PYTORCH, source.reference.tag)
         if chosen is None:
@@ -93,10 +94,7 @@ def _read_header(
             archive = read_archive(data)
             parts = state_dicts(archive.root)
             if not parts:
-                raise NoWeights(
-                    f"{where} holds no tensors that can be read.",
-                    hint="Check that this is the file that was meant.",
-                )
+                raise _no_weights(archive, where)
             part = choose(parts, tag, where)
             tensors, tied = without_aliases(
                 tensor_of(record, name, archive, where) for name, record in part.tensors.items()
@@ -106,6 +104,19 @@ def _read_header(
         budget.take_tensors([tensor.name for tensor in header.tensors])
         head = FileHead(data.stat, archive.head_bytes, sha256(data.read(0, archive.head_bytes)))
     return header, head, _warnings(tag, archive, parts, part, tied)
+
+
+def _no_weights(archive: Archive, where: str) -> NoWeights:
+    if holds_optimizer(archive.root):
+        return NoWeights(
+            f"{where} holds the state of an optimizer, and no weights of a model.",
+            hint="Give the file or folder beside it that has the weights; of DeepSpeed's files the "
+            "folder that they are in.",
+        )
+    return NoWeights(
+        f"{where} holds no tensors that can be read.",
+        hint="Check that this is the file that was meant.",
+    )
 
 
 def _warnings(

@@ -34,6 +34,8 @@ _TRAINING = frozenset(
         *("callbacks", "loops", "opt_param_scheduler"),
     )
 )
+_OPTIMIZER = frozenset(("state", "param_groups"))
+"""What the state of each of torch's optimizers has, whatever key leads to it."""
 _CODES = "W_q"
 _LARGEST = 1 << 53
 _DEEPEST = 40
@@ -50,6 +52,14 @@ class StateDict:
     tensors: dict[str, Any] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
+
+
+def holds_optimizer(root: Any) -> bool:
+    """Whether what a file holds is an optimizer's state, or has one under a key of its own."""
+    entries = _entries(root)
+    return entries.keys() >= _OPTIMIZER or any(
+        key in _TRAINING or _entries(item).keys() >= _OPTIMIZER for key, item in entries.items()
+    )
 
 
 def state_dicts(root: Any) -> dict[str, StateDict]:
@@ -111,7 +121,7 @@ class _Search:
     def within(self, value: Any, keys: tuple[str, ...]) -> Iterator[StateDict]:
         """The state dicts of a value to which ``keys`` lead."""
         entries = _entries(value)
-        if not entries or not self._enter(value, keys):
+        if not entries or entries.keys() >= _OPTIMIZER or not self._enter(value, keys):
             return
         inner = {key: item for key, item in entries.items() if key not in _TRAINING}
         if any(is_tensor(item) for item in inner.values()) or isinstance(value, Call):
@@ -140,6 +150,8 @@ class _Search:
             elif is_foreign_tensor(item):
                 part.foreign.append(f"{prefix}{key}")
             elif deep < _DEEPEST and (inner := _entries(item)) and self._enter(item, ()):
+                if inner.keys() >= _OPTIMIZER:
+                    continue
                 self._collect(inner, f"{prefix}{key}.", part, deep + 1)
             elif has_codes and (text := _setting(item)):
                 part.settings[f"{prefix}{key}"] = text

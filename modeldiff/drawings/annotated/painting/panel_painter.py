@@ -112,7 +112,9 @@ class PanelPainter:
             name += ", beside it"
         baseline = round(y + 17 if inside else y - 6, 1)
         left, right = x + (8 if inside else 2), x + width - (8 if inside else 2)
-        name = SEMIBOLD.shorten(name, width - 10, TEXT)
+        if SEMIBOLD.width(name, TEXT + 1) > width - 4:
+            name = name.replace("Attention", "Attn")
+        name = SEMIBOLD.shorten(name, width - 4, TEXT + 1)
         used = SEMIBOLD.width(name, TEXT + 1)
         self.sheet.front.append(
             text_tag(name, f"title {part.tiles.group}-title", round(left, 1), baseline)

@@ -142,7 +142,9 @@ def _number(
 
 def _moved(reading: Reading) -> str:
     moved = reading.moved or 0.0
-    return f"{moved:.0f} %" if moved >= 1 else f"{max(moved, 0.01):.2g} %"
+    if moved < 0.01:
+        return "<0.01 %"
+    return f"{moved:.0f} %" if moved >= 1 else f"{moved:.2g} %"
 
 
 def _beside(number: _Number, box: CellBox, size: HeatmapSize, colour: str) -> str:
