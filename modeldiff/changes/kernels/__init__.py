@@ -12,6 +12,9 @@ between reading and counting stays in the first-level cache:
    into the bracket, while the ``r`` of the run before are counted in the histogram
 3. where both sides are the same bits, ``equal_run`` in its place: one sum says all
 
+Both are made of LLVM's instructions by hand, with ``run_builder``, in vectors of the width that the
+processor has.
+
 Sums of a run are made in float32 (sixteen partial sums side by side, so the rounding error is a few
 units in the eighth digit) and added up in float64, leaf by leaf. Where float32 has no room for the
 squares, and where a value is not finite, the run is done again by ``plain_run``, element by element

@@ -13,15 +13,15 @@ from numba import types
 from numba.core.extending import intrinsic
 
 from modeldiff.changes.kernels.bins import BF16
-from modeldiff.changes.kernels.lanes import (
-    NOTHING,
-    PAIRED,
-    PARTS,
-    STEPS,
-    STORED,
-    Carried,
-    Lanes,
-    every,
+from modeldiff.changes.kernels.run_builder import (
+    BFLOATS_PAIRED,
+    LOADED_AS,
+    NO_SUMS,
+    STEPS_A_TURN,
+    VECTORS_A_STEP,
+    CarriedVectors,
+    RunBuilder,
+    every_word,
     loop_over_run,
 )
 from modeldiff.changes.kernels.vector_run import BASE_SQUARED, ZEROS, store_sums
@@ -38,15 +38,15 @@ def make_equal_run(code: int) -> Callable[..., Any]:
     do so in their first elements, and are left there.
     """
     name = f"equal_run_{code}"
-    parameters = [*[STORED[code].as_pointer()] * 2, I32.as_pointer()]
-    paired = PAIRED and code == BF16
+    parameters = [*[LOADED_AS[code].as_pointer()] * 2, I32.as_pointer()]
+    paired = BFLOATS_PAIRED and code == BF16
 
     def body(b: ir.IRBuilder) -> None:
         x, y, sums = b.function.args
-        lanes = Lanes(b)
+        lanes = RunBuilder(b)
 
-        def look(index: ir.Value, now: Carried) -> None:
-            for step in range(STEPS):
+        def look(index: ir.Value, now: CarriedVectors) -> None:
+            for step in range(STEPS_A_TURN):
                 at = b.add(index, I64(step * LANES))
                 words = [lanes.load(side, at, paired) for side in (x, y)]
                 for part, (values, _) in enumerate(lanes.floats(*words)):
@@ -56,13 +56,13 @@ def make_equal_run(code: int) -> Callable[..., Any]:
                     squares[part] = lanes.add_product(values, values, squares[part])
                     now[ZEROS][0] = lanes.count(lanes.is_zero(words[0][part]), now[ZEROS][0])
 
-        def is_equal(now: Carried) -> ir.Value:
+        def is_equal(now: CarriedVectors) -> ir.Value:
             return b.icmp_signed("==", lanes.reduce("or", now.pop(_DIFFERING)[0]), I32(0))
 
-        starts: Carried = {
-            _DIFFERING: [every(0)],
-            BASE_SQUARED: [NOTHING] * PARTS,
-            ZEROS: [every(0)],
+        starts: CarriedVectors = {
+            _DIFFERING: [every_word(0)],
+            BASE_SQUARED: [NO_SUMS] * VECTORS_A_STEP,
+            ZEROS: [every_word(0)],
         }
         first = {name: list(vectors) for name, vectors in starts.items()}
         look(I64(0), first)

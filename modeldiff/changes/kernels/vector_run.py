@@ -44,19 +44,19 @@ from numba import types
 from numba.core.extending import intrinsic
 
 from modeldiff.changes.kernels.bins import BF16, F32, KEYS32, TABLES
-from modeldiff.changes.kernels.lanes import (
-    HALVES_APART,
-    NOTHING,
-    PAIRED,
-    PARTS,
-    PASSES,
-    STEPS,
-    STORED,
-    WIDTH,
-    WORDS,
-    Carried,
-    Lanes,
-    every,
+from modeldiff.changes.kernels.run_builder import (
+    BFLOATS_PAIRED,
+    LOADED_AS,
+    NO_SUMS,
+    RUN_PASSES,
+    SIGNS_IN_HALVES,
+    STEPS_A_TURN,
+    VECTOR_WIDTH,
+    VECTOR_WORDS,
+    VECTORS_A_STEP,
+    CarriedVectors,
+    RunBuilder,
+    every_word,
     loop_over_run,
 )
 from modeldiff.native.vector_code import HALVES, I16, I32, I64, LANES, call_function
@@ -77,22 +77,22 @@ def can_compress() -> bool:
     return packs and not llvm.get_host_cpu_name().startswith("znver")
 
 
-_SUMS = [NOTHING] * PARTS
+_SUMS = [NO_SUMS] * VECTORS_A_STEP
 _SQUARES = {BASE_SQUARED: _SUMS, TARGET_SQUARED: _SUMS, PRODUCT: _SUMS}
 _CHANGES = {
     DELTA_SQUARED: _SUMS,
     ABS_DELTA: _SUMS,
-    LARGEST: [every(0)],
-    LOWEST: [every(_FILLER)],
-    HIGHEST: [every(0)],
+    LARGEST: [every_word(0)],
+    LOWEST: [every_word(_FILLER)],
+    HIGHEST: [every_word(0)],
 }
 _KEPT = "kept"
 _REDUCED = {LARGEST: "umax", LOWEST: "umin", HIGHEST: "smax", FLIPS: "add", ZEROS: "add"}
 
 
-def store_sums(lanes: Lanes, now: Carried, sums: ir.Value, paired: bool) -> None:
+def store_sums(lanes: RunBuilder, now: CarriedVectors, sums: ir.Value, paired: bool) -> None:
     """Makes one number of each that a loop carried under its place in ``sums``, and puts it there.
-    ``paired`` is as ``Lanes.total`` has it."""
+    ``paired`` is as ``RunBuilder.total`` has it."""
     b = lanes.builder
     for place, vectors in now.items():
         if place != _KEPT:
@@ -104,10 +104,10 @@ def store_sums(lanes: Lanes, now: Carried, sums: ir.Value, paired: bool) -> None
 class _Run:
     """The instructions of a run's loops, in a function whose arguments are these."""
 
-    def __init__(self, lanes: Lanes, x_code: int, y_code: int, bracket: bool, compress: bool):
+    def __init__(self, lanes: RunBuilder, x_code: int, y_code: int, bracket: bool, compress: bool):
         self.lanes, self.bracket, self.compress = lanes, bracket, compress
-        self.paired = PAIRED and x_code == y_code == BF16
-        self.halves = HALVES_APART and F32 not in (x_code, y_code)
+        self.paired = BFLOATS_PAIRED and x_code == y_code == BF16
+        self.halves = SIGNS_IN_HALVES and F32 not in (x_code, y_code)
         b = lanes.builder
         x, y, self.out, previous, first_table, self.sums, self.kept, masks, low, width, size = (
             b.function.args
@@ -115,18 +115,18 @@ class _Run:
         self.sides, self.size = (x, y), size
         self.keys = b.bitcast(previous, I16.as_pointer())
         self.tables = [b.gep(first_table, [I64(table * _ROW)]) for table in range(TABLES)]
-        self.masks = b.bitcast(masks, ir.IntType(WIDTH).as_pointer())
+        self.masks = b.bitcast(masks, ir.IntType(VECTOR_WIDTH).as_pointer())
         # AVX-512 alone compares unsigned words at once; moved by half their range, signed will do.
-        moved = I32(0 if PASSES == 1 else _SIGN)
+        moved = I32(0 if RUN_PASSES == 1 else _SIGN)
         self.lows = lanes.everywhere(b.add(low, moved))
         self.widths = lanes.everywhere(b.xor(width, moved))
 
     def make(self) -> None:
         """All instructions; they return how many words are kept."""
-        counts = [ir.Constant(HALVES, [0] * LANES) if self.halves else every(0)]
+        counts = [ir.Constant(HALVES, [0] * LANES) if self.halves else every_word(0)]
         squares = {**_SQUARES, FLIPS: counts, ZEROS: counts}
         changes = {**_CHANGES, _KEPT: [self.size]}
-        if PASSES == 1:
+        if RUN_PASSES == 1:
             now = self._pass({**squares, **changes}, (self._add_squares, self._add_changes), 0)
         else:
             now = self._pass(squares, (self._add_squares,), 0)
@@ -136,15 +136,15 @@ class _Run:
 
     def _pass(
         self,
-        starts: Carried,
-        added: tuple[Callable[[ir.Value, Carried, int], None], ...],
+        starts: CarriedVectors,
+        added: tuple[Callable[[ir.Value, CarriedVectors, int], None], ...],
         number: int,
-    ) -> Carried:
-        """One of PASSES loops over the run, which counts its share of the run before."""
-        b, share = self.lanes.builder, LANES // PASSES
+    ) -> CarriedVectors:
+        """One of RUN_PASSES loops over the run, which counts its share of the run before."""
+        b, share = self.lanes.builder, LANES // RUN_PASSES
 
-        def turn(index: ir.Value, now: Carried) -> None:
-            for step in range(STEPS):
+        def turn(index: ir.Value, now: CarriedVectors) -> None:
+            for step in range(STEPS_A_TURN):
                 at = b.add(index, I64(step * LANES))
                 for add in added:
                     add(at, now, step)
@@ -152,7 +152,7 @@ class _Run:
 
         return loop_over_run(b, starts, turn)
 
-    def _add_squares(self, at: ir.Value, now: Carried, step: int) -> None:
+    def _add_squares(self, at: ir.Value, now: CarriedVectors, step: int) -> None:
         """Adds squares and products of sixteen elements, and counts their zeros and signs."""
         lanes = self.lanes
         words = [lanes.load(side, at, self.paired) for side in self.sides]
@@ -168,7 +168,7 @@ class _Run:
         for x, y in zip(*words, strict=True):
             self._count_signs(now, x, y)
 
-    def _count_signs(self, now: Carried, x: ir.Value, y: ir.Value) -> None:
+    def _count_signs(self, now: CarriedVectors, x: ir.Value, y: ir.Value) -> None:
         """Counts zeros of base and changed signs, of words of float32 or of sixteen bits."""
         lanes, b = self.lanes, self.lanes.builder
         zero = lanes.is_zero(x)
@@ -177,7 +177,7 @@ class _Run:
         now[ZEROS][0] = lanes.count(zero, now[ZEROS][0])
         now[FLIPS][0] = lanes.count(b.and_(other_sign, neither_zero), now[FLIPS][0])
 
-    def _add_changes(self, at: ir.Value, now: Carried, step: int) -> None:
+    def _add_changes(self, at: ir.Value, now: CarriedVectors, step: int) -> None:
         """Adds what sixteen elements changed by; stores their ``r``, and which are kept."""
         lanes, b = self.lanes, self.lanes.builder
         words = [lanes.load(side, at, self.paired) for side in self.sides]
@@ -186,28 +186,28 @@ class _Run:
             size = lanes.absolute(delta)
             now[DELTA_SQUARED][part] = lanes.add_product(delta, delta, now[DELTA_SQUARED][part])
             now[ABS_DELTA][part] = b.fadd(now[ABS_DELTA][part], size)
-            now[LARGEST][0] = lanes.extreme("umax", now[LARGEST][0], b.bitcast(size, WORDS))
-            r = b.bitcast(lanes.absolute(b.fdiv(delta, x)), WORDS)
-            first = step * LANES + part * WIDTH
-            fillers = [_FILLER + (first + lane << 16) for lane in range(WIDTH)]
-            r = b.select(b.fcmp_ordered("==", x, y), ir.Constant(WORDS, fillers), r)
+            now[LARGEST][0] = lanes.extreme("umax", now[LARGEST][0], b.bitcast(size, VECTOR_WORDS))
+            r = b.bitcast(lanes.absolute(b.fdiv(delta, x)), VECTOR_WORDS)
+            first = step * LANES + part * VECTOR_WIDTH
+            fillers = [_FILLER + (first + lane << 16) for lane in range(VECTOR_WIDTH)]
+            r = b.select(b.fcmp_ordered("==", x, y), ir.Constant(VECTOR_WORDS, fillers), r)
             now[LOWEST][0] = lanes.extreme("umin", now[LOWEST][0], r)
             now[HIGHEST][0] = lanes.extreme("smax", now[HIGHEST][0], r)
-            place = b.add(at, I64(part * WIDTH)) if part else at
-            b.store(r, b.bitcast(b.gep(self.out, [place]), WORDS.as_pointer()), align=4)
+            place = b.add(at, I64(part * VECTOR_WIDTH)) if part else at
+            b.store(r, b.bitcast(b.gep(self.out, [place]), VECTOR_WORDS.as_pointer()), align=4)
             if self.bracket:
                 self._keep(place, now, r)
 
-    def _keep(self, place: ir.Value, now: Carried, r: ir.Value) -> None:
+    def _keep(self, place: ir.Value, now: CarriedVectors, r: ir.Value) -> None:
         """Appends those within the bracket to ``kept``, or notes which they are."""
         b = self.lanes.builder
-        is_below = b.icmp_unsigned if PASSES == 1 else b.icmp_signed
+        is_below = b.icmp_unsigned if RUN_PASSES == 1 else b.icmp_signed
         inside = is_below("<", b.sub(r, self.lows), self.widths)
-        flags = b.bitcast(inside, ir.IntType(WIDTH))
+        flags = b.bitcast(inside, ir.IntType(VECTOR_WIDTH))
         if self.compress:
             now[_KEPT] = [self.lanes.append(r, inside, flags, self.kept, now[_KEPT][0])]
         else:
-            b.store(flags, b.gep(self.masks, [b.udiv(place, I64(WIDTH))]))
+            b.store(flags, b.gep(self.masks, [b.udiv(place, I64(VECTOR_WIDTH))]))
 
     def _count(self, at: ir.Value, counted: range) -> None:
         """Counts these of sixteen elements of the run before."""
@@ -219,7 +219,7 @@ class _Run:
 
 
 def make_vector_run(x_code: int, y_code: int, bracket: bool, compress: bool) -> Callable[..., Any]:
-    """The run for sides that are stored so: each one of ``STORED``.
+    """The run for sides that are stored so: each one of ``LOADED_AS``.
 
     The function takes addresses, as numbers: of the sides' elements, of ``out`` and ``previous``
     (RUN words each), of the tables, of ``sums`` (ten words), ``kept`` and ``masks`` (a bit a word
@@ -228,11 +228,11 @@ def make_vector_run(x_code: int, y_code: int, bracket: bool, compress: bool) -> 
     written in place of words. In ``out`` sixteen elements stand together, in any order.
     """
     name = f"vector_run_{x_code}_{y_code}{'_bracket' * bracket}"
-    words = (STORED[x_code], STORED[y_code], I32, I32, I32, I32, I32, I16)
+    words = (LOADED_AS[x_code], LOADED_AS[y_code], I32, I32, I32, I32, I32, I16)
     parameters = [*(word.as_pointer() for word in words), I32, I32, I64]
 
     def body(b: ir.IRBuilder) -> None:
-        _Run(Lanes(b), x_code, y_code, bracket, compress).make()
+        _Run(RunBuilder(b), x_code, y_code, bracket, compress).make()
 
     def generate(context, builder, signature, arguments):
         return call_function(builder, name, parameters, body, arguments)

@@ -1,7 +1,7 @@
 """Sixteen elements of a run at a time, in as many vectors as this processor takes for them.
 
 A loop over a run adds to sixteen partial sums of each kind, whatever the width of a vector is, so
-that sums are the same bits on every processor; see ``Lanes.total``.
+that sums are the same bits on every processor; see ``RunBuilder.total``.
 
 =========== ===== ======= ====== =========
 processor   width vectors passes registers
@@ -34,39 +34,42 @@ def _width() -> int:
     return 8 if features.get("avx2", False) else 4
 
 
-WIDTH = _width()
+VECTOR_WIDTH = _width()
 """Words of 32 bits in a vector of this processor."""
-PARTS = LANES // WIDTH
+VECTORS_A_STEP = LANES // VECTOR_WIDTH
 """Vectors that sixteen elements fill."""
-STEPS = 4 // PARTS
+STEPS_A_TURN = 4 // VECTORS_A_STEP
 """Sixteen elements each, of a turn of a loop. Four vectors are enough to hide how long a division
 takes."""
-PASSES = 1 if WIDTH == LANES else 2
+RUN_PASSES = 1 if VECTOR_WIDTH == LANES else 2
 """How often the elements of a run are gone through: twice where the registers could not hold all
 sums at once, so that they would be written to memory and read again for each element."""
-PAIRED = WIDTH == 8
+BFLOATS_PAIRED = VECTOR_WIDTH == 8
 """Whether the two bfloat16 of a word are widened where they stand, which takes one instruction
 each: the first vector has the even elements then, the second the odd ones."""
-HALVES_APART = WIDTH < LANES
+SIGNS_IN_HALVES = VECTOR_WIDTH < LANES
 """Whether zeros and signs are looked at in sixteen bits, where both sides are stored so: half the
 work, but for AVX-512, where it gains nothing."""
 
-WORDS, FLOATS = ir.VectorType(I32, WIDTH), ir.VectorType(ir.FloatType(), WIDTH)
-NOTHING = ir.Constant(FLOATS, [0.0] * WIDTH)
-STORED: Mapping[int, ir.Type] = {BF16: I16, F16: ir.HalfType(), F32: I32}
+VECTOR_WORDS, VECTOR_FLOATS = (
+    ir.VectorType(I32, VECTOR_WIDTH),
+    ir.VectorType(ir.FloatType(), VECTOR_WIDTH),
+)
+NO_SUMS = ir.Constant(VECTOR_FLOATS, [0.0] * VECTOR_WIDTH)
+LOADED_AS: Mapping[int, ir.Type] = {BF16: I16, F16: ir.HalfType(), F32: I32}
 """What a side's elements are loaded as, by how they are stored."""
 
-Carried = dict[int | str, list[ir.Value]]
-"""What a loop carries from turn to turn: vectors, PARTS of them for float32, by their place in
-``sums`` or by name."""
+CarriedVectors = dict[int | str, list[ir.Value]]
+"""What a loop carries from turn to turn: vectors, VECTORS_A_STEP of them for float32, by their
+place in ``sums`` or by name."""
 
 
-def every(value: int) -> ir.Constant:
+def every_word(value: int) -> ir.Constant:
     """A vector of the same word."""
-    return ir.Constant(WORDS, [value] * WIDTH)
+    return ir.Constant(VECTOR_WORDS, [value] * VECTOR_WIDTH)
 
 
-class Lanes:
+class RunBuilder:
     """Instructions for sixteen elements, made with ``builder``."""
 
     def __init__(self, builder: ir.IRBuilder) -> None:
@@ -84,50 +87,52 @@ class Lanes:
         return b.load(b.bitcast(b.gep(elements, [index]), kind.as_pointer()), align=1)
 
     def load(self, elements: ir.Value, index: ir.Value, paired: bool) -> list[ir.Value]:
-        """Sixteen elements, stored in one of ``STORED``, as the bits of float32; ``paired`` are
+        """Sixteen elements, stored in one of ``LOADED_AS``, as the bits of float32; ``paired`` are
         the even ones and the odd ones of as many words."""
         b, word = self.builder, elements.type.pointee
         if paired:
-            words = self.vector(elements, index, WORDS)
-            return [b.shl(words, every(16)), b.and_(words, every(0xFFFF0000))]
+            words = self.vector(elements, index, VECTOR_WORDS)
+            return [b.shl(words, every_word(16)), b.and_(words, every_word(0xFFFF0000))]
         found = []
-        for part in range(PARTS):
-            at = b.add(index, I64(part * WIDTH)) if part else index
-            words = self.vector(elements, at, ir.VectorType(word, WIDTH))
-            if word == STORED[F16]:
-                found.append(b.bitcast(b.fpext(words, FLOATS), WORDS))
+        for part in range(VECTORS_A_STEP):
+            at = b.add(index, I64(part * VECTOR_WIDTH)) if part else index
+            words = self.vector(elements, at, ir.VectorType(word, VECTOR_WIDTH))
+            if word == LOADED_AS[F16]:
+                found.append(b.bitcast(b.fpext(words, VECTOR_FLOATS), VECTOR_WORDS))
             else:
-                found.append(words if word == I32 else b.shl(b.zext(words, WORDS), every(16)))
+                found.append(
+                    words if word == I32 else b.shl(b.zext(words, VECTOR_WORDS), every_word(16))
+                )
         return found
 
     def floats(self, *sides: list[ir.Value]) -> Iterator[tuple[ir.Value, ...]]:
         """The sides' vectors of words as float32, those of the same elements together."""
         for words in zip(*sides, strict=True):
-            yield tuple(self.builder.bitcast(word, FLOATS) for word in words)
+            yield tuple(self.builder.bitcast(word, VECTOR_FLOATS) for word in words)
 
     def everywhere(self, word: ir.Value) -> ir.Value:
         """A vector of this word."""
-        undefined = ir.Constant(WORDS, ir.Undefined)
+        undefined = ir.Constant(VECTOR_WORDS, ir.Undefined)
         first = self.builder.insert_element(undefined, word, I32(0))
-        return self.builder.shuffle_vector(first, undefined, every(0))
+        return self.builder.shuffle_vector(first, undefined, every_word(0))
 
     def absolute(self, values: ir.Value) -> ir.Value:
         """Without signs."""
-        return self.call(f"fabs.v{WIDTH}f32", FLOATS, values)
+        return self.call(f"fabs.v{VECTOR_WIDTH}f32", VECTOR_FLOATS, values)
 
     def add_product(self, one: ir.Value, other: ir.Value, sums: ir.Value) -> ir.Value:
         """``one * other + sums``, rounded once."""
-        return self.call(f"fmuladd.v{WIDTH}f32", FLOATS, one, other, sums)
+        return self.call(f"fmuladd.v{VECTOR_WIDTH}f32", VECTOR_FLOATS, one, other, sums)
 
     def extreme(self, kind: str, one: ir.Value, other: ir.Value) -> ir.Value:
         """The smaller or larger words: ``umin``, ``umax``, ``smax``."""
-        return self.call(f"{kind}.v{WIDTH}i32", WORDS, one, other)
+        return self.call(f"{kind}.v{VECTOR_WIDTH}i32", VECTOR_WORDS, one, other)
 
     def is_zero(self, words: ir.Value) -> ir.Value:
         """Which are zero, of either sign: bits of float32, or of one of sixteen bits."""
         b = self.builder
-        if words.type == WORDS:
-            return b.fcmp_ordered("==", b.bitcast(words, FLOATS), NOTHING)
+        if words.type == VECTOR_WORDS:
+            return b.fcmp_ordered("==", b.bitcast(words, VECTOR_FLOATS), NO_SUMS)
         ones, zeros = (ir.Constant(words.type, [bit] * words.type.count) for bit in (1, 0))
         return b.icmp_signed("==", b.shl(words, ones), zeros)
 
@@ -147,8 +152,8 @@ class Lanes:
         """Stores the chosen words behind ``size`` others; how many there are then. ``flags`` are
         those of ``chosen``, a bit each."""
         at = self.builder.gep(kept, [size])
-        self.call(f"masked.compressstore.v{WIDTH}i32", ir.VoidType(), words, at, chosen)
-        many = self.call(f"ctpop.i{WIDTH}", flags.type, flags)
+        self.call(f"masked.compressstore.v{VECTOR_WIDTH}i32", ir.VoidType(), words, at, chosen)
+        many = self.call(f"ctpop.i{VECTOR_WIDTH}", flags.type, flags)
         return self.builder.add(size, self.builder.zext(many, I64))
 
     def total(self, sums: list[ir.Value], paired: bool) -> ir.Value:
@@ -182,25 +187,25 @@ class Lanes:
 
 
 def loop_over_run(
-    builder: ir.IRBuilder, starts: Carried, turn: Callable[[ir.Value, Carried], None]
-) -> Carried:
-    """A loop over the elements of a run, STEPS times sixteen a turn; what it carries, in the end.
-    ``turn`` makes the instructions of one, from its first element and what is carried, which it
-    replaces."""
+    builder: ir.IRBuilder, starts: CarriedVectors, turn: Callable[[ir.Value, CarriedVectors], None]
+) -> CarriedVectors:
+    """A loop over the elements of a run, STEPS_A_TURN times sixteen a turn; what it carries, in the
+    end. ``turn`` makes the instructions of one, from its first element and what is carried, which
+    it replaces."""
     before = builder.block
     loop, after = builder.append_basic_block("run"), builder.append_basic_block("run_done")
     builder.branch(loop)
     builder.position_at_end(loop)
     index = builder.phi(I64)
     index.add_incoming(I64(0), before)
-    carried: Carried = {}
+    carried: CarriedVectors = {}
     for name, values in starts.items():
         carried[name] = [builder.phi(start.type) for start in values]
         for phi, start in zip(carried[name], values, strict=True):
             phi.add_incoming(start, before)
     now = {name: list(phis) for name, phis in carried.items()}
     turn(index, now)
-    following = builder.add(index, I64(STEPS * LANES))
+    following = builder.add(index, I64(STEPS_A_TURN * LANES))
     index.add_incoming(following, loop)
     for name, phis in carried.items():
         for phi, value in zip(phis, now[name], strict=True):
