@@ -79,7 +79,7 @@ def written_at(key: str) -> tuple[str, ...]:
 
 def differing_nodes(pair: FactPair) -> frozenset[str]:
     """The nodes that are drawn as different because of this difference."""
-    if pair.same or pair.key in _MARKS_NOTHING:
+    if not pair.differs or pair.key in _MARKS_NOTHING:
         return frozenset()
     return frozenset(_MARKS_ONLY.get(pair.key, _AT.get(pair.key, ())))
 

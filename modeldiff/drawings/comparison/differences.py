@@ -48,7 +48,7 @@ def find_differences(
     ``bare`` are the slots of frames and sublayers that one side lacks altogether: what is in them
     has no marks of its own.
     """
-    different = [pair for pair in pairs if not pair.same]
+    different = [pair for pair in pairs if pair.differs]
     marking = read_marking(different)
     cards = _cards_by_frame(slots)
     notes = _fact_notes(different, slots)
