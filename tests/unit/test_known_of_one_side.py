@@ -16,7 +16,7 @@ from modeldiff.architectures.facts.diagram_anchors import in_brief
 from modeldiff.checkpoints.references import demo_folder
 from modeldiff.cli import main
 from modeldiff.comparison import Comparison
-from modeldiff.drawings.comparison.differences import find_differences
+from modeldiff.drawings.comparison.side_by_side import side_by_side, similarity_text
 from modeldiff.findings.architecture_headline import architecture_headline
 
 
@@ -37,8 +37,10 @@ def test_what_is_not_known_is_neither_none_nor_a_difference(bare: str) -> None:
     assert "known of one side only" in said
     headline = architecture_headline(comparison.facts, comparison.pairs)
     assert headline == "Same architecture, as far as it is known of both."
-    drawn = find_differences((), [facts["heads"], facts["activation"]], ())
-    assert not drawn.boxes
+    models = comparison.base.architecture, comparison.target.architecture
+    drawing = side_by_side(*models, comparison.facts)
+    assert not drawing.differences.boxes
+    assert "as far as it is known of both" in similarity_text(drawing)
 
 
 def test_what_a_known_model_lacks_is_a_difference() -> None:

@@ -84,6 +84,11 @@ def differing_nodes(pair: FactPair) -> frozenset[str]:
     return frozenset(_MARKS_ONLY.get(pair.key, _AT.get(pair.key, ())))
 
 
+def unclear_nodes(pair: FactPair) -> frozenset[str]:
+    """The nodes that this fact is about, where it is known of one side only."""
+    return frozenset() if pair.same or pair.differs else frozenset(_AT.get(pair.key, ()))
+
+
 def is_of_size(pair: FactPair) -> bool:
     """Whether a difference is one of numbers alone: built alike, otherwise large.
 
