@@ -53,6 +53,11 @@ class FactPair:
     absence_told: bool = True
 
     @property
+    def differs(self) -> bool:
+        """Whether the models differ in this: both sides' values are known and are not the same."""
+        return not self.same and self.absence_told
+
+    @property
     def meaning_beside_label(self) -> str:
         """``meaning`` for where the label stands beside it, and need not stand before it too."""
         return self.meaning.removeprefix(f"{self.label}: ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from modeldiff.architectures import FactPair
 from modeldiff.architectures.graph.data_order import DataOrder
 from modeldiff.changes import Change, ChangeTable, Pair, Shard, Statistics, Status
 from modeldiff.changes.alignment.align import layers_of_one_side
@@ -80,15 +81,21 @@ def report_inspection(model: Model, terminal: Terminal) -> None:
     _table(terminal, headers, rows, right=(2, 5))
 
 
+def _mark(fact: FactPair) -> str:
+    """Whether it differs, or is known of one side only."""
+    return "" if fact.same else "*" if fact.differs else "?"
+
+
 def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
     """Facts side by side, those that differ marked and explained, then how the tensors pair up, and
     what differs beyond the weights."""
     facts = comparison.facts
     terminal.line(" → ".join(comparison.references))
-    terminal.heading("Architecture (* differs)")
+    unknown = any(not fact.same and not fact.differs for fact in facts)
+    terminal.heading(f"Architecture (* differs{', ? known of one side only' if unknown else ''})")
     rows = [
         (
-            "" if fact.same else "*",
+            _mark(fact),
             fact.label,
             fact.base.text if fact.base else "–",
             fact.target.text if fact.target else "–",
@@ -98,7 +105,7 @@ def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
     _table(terminal, ("", "fact", "base", "target"), rows, at_most=_PAGE)
     for fact in facts:
         if fact.meaning:
-            sentence = f"* {fact.label}: {fact.meaning_beside_label}"
+            sentence = f"{_mark(fact)} {fact.label}: {fact.meaning_beside_label}"
             for line in sentence_lines(sentence, terminal.width, 2):
                 terminal.line(line)
     terminal.heading("Tensors")

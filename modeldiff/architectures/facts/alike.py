@@ -41,6 +41,19 @@ def in_one_line(facts: Known) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def how_many_differ(pairs: Sequence[FactPair]) -> str:
+    """``2 of 34 facts differ, 10 are known of one side only``; empty where all are the same."""
+    different = sum(pair.differs for pair in pairs)
+    unknown = sum(not pair.same for pair in pairs) - different
+    parts = [f"{different} of {len(pairs)} facts differ"] if different else []
+    if unknown and different:
+        parts.append(f"{unknown} {'is' if unknown == 1 else 'are'} known of one side only")
+    elif unknown:
+        verb = "is" if unknown == 1 else "are"
+        parts = [f"No fact differs, {unknown} of {len(pairs)} {verb} known of one side only"]
+    return ", ".join(parts)
+
+
 def _text(key: str) -> Callable[[Known], str]:
     return lambda facts: facts[key].text.partition(": ")[0]
 

@@ -79,9 +79,14 @@ def written_at(key: str) -> tuple[str, ...]:
 
 def differing_nodes(pair: FactPair) -> frozenset[str]:
     """The nodes that are drawn as different because of this difference."""
-    if pair.same or pair.key in _MARKS_NOTHING:
+    if not pair.differs or pair.key in _MARKS_NOTHING:
         return frozenset()
     return frozenset(_MARKS_ONLY.get(pair.key, _AT.get(pair.key, ())))
+
+
+def unclear_nodes(pair: FactPair) -> frozenset[str]:
+    """The nodes that this fact is about, where it is known of one side only."""
+    return frozenset() if pair.same or pair.differs else frozenset(_AT.get(pair.key, ()))
 
 
 def is_of_size(pair: FactPair) -> bool:

@@ -136,7 +136,7 @@ def telling(pairs: Iterable[FactPair]) -> tuple[FactPair, ...]:
 
 def news(pairs: Iterable[FactPair]) -> tuple[FactPair, ...]:
     """The differences that do not just follow from another one, in the order of their weight."""
-    different = {pair.key: pair for pair in pairs if not pair.same}
+    different = {pair.key: pair for pair in pairs if pair.differs}
     own = [
         pair
         for key, pair in different.items()

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, TypeVar
 
 from modeldiff.architectures.architecture import FactPair
-from modeldiff.architectures.facts.diagram_anchors import differing_nodes, is_of_size
+from modeldiff.architectures.facts.diagram_anchors import (
+    differing_nodes,
+    is_of_size,
+    unclear_nodes,
+)
 from modeldiff.drawings.diagram.boxes import Card
 from modeldiff.processes.late_dataclass import dataclass
 
@@ -20,10 +24,13 @@ _EXPERTS = "one of several experts"
 
 @dataclass(frozen=True)
 class Marking:
-    """The components that different facts are about: built otherwise, or only of other numbers."""
+    """The components that different facts are about: built otherwise, or only of other numbers;
+    and those (``unclear``) of which something is known of one side only, whose words therefore
+    differ."""
 
     builds: frozenset[str]
     numbers: frozenset[str]
+    unclear: frozenset[str] = frozenset()
 
     def of(self, card: Card, other: Card | None) -> Mark | None:
         """The mark of a node whose counterpart is ``other``; None where the two are alike."""
@@ -33,9 +40,14 @@ class Marking:
         if other is None:
             return "only"
         same = other.node
+        unclear = node.id in self.unclear and node.id not in self.builds | self.numbers
+        if unclear and node.kind == "operation":
+            return None
         if _build(card) != _build(other) or node.id in self.builds:
             return "built"
         if node.kind == "operation" and node.id != same.id:
+            return None
+        if unclear and node.shape == same.shape:
             return None
         if (node.shape, node.detail) != (same.shape, same.detail) or node.id in self.numbers:
             return "number"
@@ -46,9 +58,11 @@ def read_marking(pairs: Iterable[FactPair]) -> Marking:
     """The marking by two models' facts, compared."""
     builds: set[str] = set()
     numbers: set[str] = set()
+    unclear: set[str] = set()
     for pair in pairs:
         (numbers if is_of_size(pair) else builds).update(differing_nodes(pair))
-    return Marking(frozenset(builds), frozenset(numbers))
+        unclear |= unclear_nodes(pair)
+    return Marking(frozenset(builds), frozenset(numbers), frozenset(unclear))
 
 
 def counterpart(id: str, there: Mapping[str, _T]) -> _T | None:

@@ -34,10 +34,11 @@ class DifferenceNote:
 @dataclass(frozen=True)
 class Differences:
     """``boxes`` has each marked box's mark, by side and number of the slot and component;
-    ``notes`` the notes of each slot."""
+    ``notes`` the notes of each slot. ``unclear``: something is known of one side only."""
 
     boxes: Mapping[tuple[int, int, str], Mark]
     notes: Mapping[int, tuple[DifferenceNote, ...]]
+    unclear: bool = False
 
 
 def find_differences(
@@ -48,8 +49,9 @@ def find_differences(
     ``bare`` are the slots of frames and sublayers that one side lacks altogether: what is in them
     has no marks of its own.
     """
-    different = [pair for pair in pairs if not pair.same]
-    marking = read_marking(different)
+    pairs = tuple(pairs)
+    different = [pair for pair in pairs if pair.differs]
+    marking = read_marking(pairs)
     cards = _cards_by_frame(slots)
     notes = _fact_notes(different, slots)
     boxes: dict[tuple[int, int, str], Mark] = {}
@@ -69,7 +71,8 @@ def find_differences(
             alone = [one.card.label for one in marked if one.mark == "only" and all(slot.boxes)]
             if alone:
                 notes[number].append(DifferenceNote(f"only in {_SIDES[side]}", ", ".join(alone)))
-    return Differences(boxes, {number: tuple(each) for number, each in notes.items() if each})
+    told = {number: tuple(each) for number, each in notes.items() if each}
+    return Differences(boxes, told, any(not pair.same and not pair.differs for pair in pairs))
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,8 @@ def similarity_text(drawing: SideBySide) -> str:
     )
     named = ", ".join(labels)
     if not marks and not labels and not drawing.gaps:
-        return "Both are built the same, step by step and in every size."
+        so_far = ", as far as it is known of both" if drawing.differences.unclear else ""
+        return f"Both are built the same, step by step and in every size{so_far}."
     if _stores_alike(drawing):
         return (
             "Every parameter has the same place and the same shape in both. "

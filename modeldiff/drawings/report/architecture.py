@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modeldiff.architectures import FactPair
+from modeldiff.architectures.facts.alike import how_many_differ
 from modeldiff.drawings.charts.parameter_shares import Parts
 from modeldiff.drawings.report.html import sentence, text
 from modeldiff.text.formatting import MISSING, format_count, format_share
@@ -27,10 +28,9 @@ def facts_html(facts: Sequence[FactPair]) -> str:
 def different_facts_html(facts: Sequence[FactPair]) -> str:
     """A table of the facts that differ, each with what that means; nothing where none does."""
     different = "".join(_difference(fact) for fact in facts if not fact.same)
-    count = sum(not fact.same for fact in facts)
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Fact", "Base", "Target", "Meaning"))
     return (
-        f'<div class="scroll"><table class="facts"><caption>{count} of {len(facts)} facts differ'
+        f'<div class="scroll"><table class="facts"><caption>{how_many_differ(facts)}'
         f"</caption><thead><tr>{head}</tr></thead><tbody>{different}</tbody></table></div>"
         if different
         else ""

@@ -43,7 +43,7 @@ def side_by_side_html(
     base: Architecture, target: Architecture, facts: Sequence[FactPair], names: tuple[str, str]
 ) -> str:
     """Both models row by row, what differs outlined; nothing where they are built alike."""
-    if all(fact.same for fact in facts) or why_not_drawn(base, target):
+    if not any(fact.differs for fact in facts) or why_not_drawn(base, target):
         return ""
     drawing = side_by_side_svg(side_by_side(base, target, facts), names, palette=REPORT_PALETTE)
     # Rules of an inline drawing hold for the whole page: this one's are kept to itself.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from modeldiff.architectures import Fact, FactPair
-from modeldiff.architectures.facts.alike import own_facts
+from modeldiff.architectures.facts.alike import how_many_differ, own_facts
 from modeldiff.text.formatting import counted
 from modeldiff.ui.widgets.markdown import plain
 
@@ -16,12 +16,12 @@ def facts_title(pairs: Sequence[FactPair]) -> str:
     """How many of the facts differ, as on every page, and how many entries of the configs beside
     them: ``3 of 34 facts differ, and 1 entry of the configs``."""
     facts = own_facts(pairs)
-    different = sum(not pair.same for pair in facts)
-    entries = sum(not pair.same for pair in pairs) - different
-    title = f"{different} of {len(facts)} facts differ" if different else "All facts are the same"
+    told = how_many_differ(facts)
+    entries = sum(not pair.same for pair in pairs) - sum(not pair.same for pair in facts)
+    title = told or "All facts are the same"
     if not entries:
         return title
-    link = "and" if different else "but not"
+    link = "and" if told else "but not"
     return f"{title}, {link} {counted(entries, 'entry', 'entries')} of the configs"
 
 
@@ -61,7 +61,8 @@ def _label(pair: FactPair) -> str:
     """The fact's name, and under it what the difference means: beside it, a phone has no room."""
     if pair.same:
         return f":gray[{plain(pair.label)}]"
-    label = f":blue[**≠**] **{plain(pair.label)}**"
+    mark = ":blue[**≠**]" if pair.differs else ":gray[?]"
+    label = f"{mark} **{plain(pair.label)}**"
     return f"{label}\n\n{plain(pair.meaning_beside_label)}" if pair.meaning else label
 
 

@@ -113,16 +113,21 @@ def same_line(comparison: Comparison) -> None:
 def same_words(comparison: Comparison) -> tuple[str, str]:
     """What both have in common: how the line begins, and the rest of it."""
     facts = own_facts(comparison.facts)
-    whole = all(pair.same for pair in facts) and not tensors_apart(comparison.pairs)
+    apart = any(pair.differs for pair in facts) or tensors_apart(comparison.pairs)
     alike = alike_in_one_line(facts)
-    lead = "Same architecture:" if whole else "Otherwise the same:"
+    if apart:
+        lead = "Otherwise the same:"
+    elif all(pair.same for pair in facts):
+        lead = "Same architecture:"
+    else:
+        lead = "Same architecture, as far as it is known of both:"
     return lead, f"{alike}." if alike else "little."
 
 
 def structure_entries(comparison: Comparison) -> Iterator[LinkedEntry]:
     """The differences of how both are built, as entries of a list."""
     facts = own_facts(comparison.facts)
-    different = sum(not pair.same for pair in facts)
+    different = sum(pair.differs for pair in facts)
     heading = f"Architecture: {different} of {len(facts)} facts"
     link = Link("pages/architecture.py", link_query())
     differences = structure_differences(facts)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from modeldiff.architectures import Fact, FactPair
-from modeldiff.architectures.facts.alike import own_facts
+from modeldiff.architectures.facts.alike import how_many_differ, own_facts
 from modeldiff.architectures.facts.diagram_anchors import value_in_brief
 from modeldiff.architectures.facts.lineage import telling
 from modeldiff.comparison import Comparison
@@ -34,7 +34,7 @@ def facts_slide(comparison: Comparison) -> Slide:
     shown, used = _that_fit(ordered)
     more = len(ordered) - len(shown)
     same = [pair.base for pair in facts if pair.same and pair.base is not None]
-    title = f"{len(different)} of {len(facts)} facts differ" if different else "All facts are equal"
+    title = how_many_differ(facts) or "All facts are equal"
     parts = [_table(comparison, shown) if shown else ""]
     if more:
         parts.append(f"<p>{more} more on the Architecture page.</p>")
