@@ -359,7 +359,7 @@ class TestSingularValues:
         wanted = np.linalg.svd(target - base, compute_uv=False)
         assert np.abs(got.values - wanted).max() <= got.error + 1e-12
 
-    @pytest.mark.parametrize("rank", [1, 2, 4, 16, 64])
+    @pytest.mark.parametrize("rank", [1, 4, 64])
     @pytest.mark.parametrize("dtype", ["BF16", "F32"])
     @pytest.mark.parametrize("planted", ["dense", "faint", "rows", "uneven"])
     def test_a_planted_rank_is_found_through_the_rounding(
