@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.test_formats import DATA, only_our_errors, require_readable, saved
+from tests.support.fuzzed import DATA, only_our_errors, require_readable, saved
 
 FUZZ = settings.get_profile("fuzz")
 NUMBERS = (0, 1, -1, 3, 255, 2**15, 2**31 - 1, 2**31, 2**40, 2**62, 2**63, 2**64, -(2**63), 10**300)
