@@ -3,56 +3,20 @@ in its files, or with one of our errors and a word on what to do."""
 
 from __future__ import annotations
 
-import io
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import gguf
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modeldiff.checkpoints import open_checkpoint, read_tokens
-from modeldiff.errors import ModeldiffError
 from tests.fuzz.bending import bent_bytes
-from tests.support.opened_values import bytes_of
+from tests.support.fuzzed import DATA, only_our_errors, require_readable, saved
 
 FUZZ = settings.get_profile("fuzz")
-DATA = Path(__file__).parents[1] / "data"
-TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.ones(4).bfloat16()}
-MOST_BYTES = 1 << 20
-
-
-@contextmanager
-def only_our_errors() -> Iterator[None]:
-    try:
-        yield
-    except ModeldiffError as error:
-        assert error.hint
-        assert error.message.isprintable()
-        assert len(error.message) < 2000
-
-
-def require_readable(path: Path) -> None:
-    """Its tensors lie in its files, so that all of what it promises can be read."""
-    checkpoint = open_checkpoint(str(path))
-    for tensor in checkpoint.tensors:
-        for piece in tensor.pieces:
-            assert 0 <= piece.offset <= checkpoint.files[piece.file]
-            assert piece.offset + piece.nbytes <= checkpoint.files[piece.file] or piece.strides
-        if tensor.elements < MOST_BYTES and tensor.recipe is None and len(tensor.pieces) == 1:
-            bytes_of(checkpoint, tensor)
-
-
-def saved(*, zipped: bool) -> bytes:
-    file = io.BytesIO()
-    content = {"model": TENSORS, "optimizer": {"state": [torch.zeros(2)]}, "step": 3}
-    torch.save(content, file, _use_new_zipfile_serialization=zipped)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -16,7 +16,10 @@ def number(fact: Fact | None) -> float | None:
     value = fact.value if fact is not None else None
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number in JSON may be longer than any float
+        return None
 
 
 def positive_numbers(base: Fact, target: Fact) -> tuple[float, float] | None:

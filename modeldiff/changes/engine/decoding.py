@@ -35,14 +35,25 @@ class Decoders:
 
         Raises what reading raises.
         """
-        self._fill(*self._decoder(tensor), tensor, first, buffer)
+        with np.errstate(all="ignore"):  # what is broken in a file is shown, not warned of
+            self._fill(*self._decoder(tensor), tensor, first, buffer)
 
     def fill_runs(
         self, tensor: TensorInfo, firsts: Sequence[int], buffer: npt.NDArray[np.uint8]
     ) -> None:
         """Fill the buffer with as many equal runs of the tensor's values, each from an element on.
         Raises what reading raises."""
-        decoder, grain = self._decoder(tensor)
+        with np.errstate(all="ignore"):
+            self._fill_runs(*self._decoder(tensor), tensor, firsts, buffer)
+
+    def _fill_runs(
+        self,
+        decoder: Decoder,
+        grain: int,
+        tensor: TensorInfo,
+        firsts: Sequence[int],
+        buffer: npt.NDArray[np.uint8],
+    ) -> None:
         runs = buffer.reshape(len(firsts), -1)
         width = STORED_TYPES[tensor.values].bits // 8
         count = runs.shape[1] // width

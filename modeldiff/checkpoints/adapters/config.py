@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
@@ -27,6 +28,7 @@ _OTHERS = {
 """Variants that are no low-rank update of the base's weights alone."""
 _CHANGE_THE_BASE = ("pissa", "olora", "corda", "mica", "loftq", "lora_ga")
 """Ways to begin that subtract from base's weights what the factors begin with."""
+_LARGEST = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,8 @@ def _require_lora(config: Mapping[str, Any], where: str) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(float(value))  # type: ignore[arg-type]
+    """Whether it is one that a float can hold; JSON's whole numbers have any length."""
+    return isinstance(value, int | float) and type(value) is not bool and abs(value) <= _LARGEST
 
 
 def _text(value: object) -> str:

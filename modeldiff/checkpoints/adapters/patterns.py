@@ -17,7 +17,7 @@ from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import quoted
 
 _LITERAL = re.compile(r"(?:[\w/-]|\\?\.)+", re.ASCII)
-_LONGEST = 200
+_LONGEST, _LONGEST_NAME = 200, 4000
 _MOST_ALTERNATIVES = 64
 _MOST_STEPS = 5_000_000
 """Patterns times names that are looked at."""
@@ -63,7 +63,7 @@ class Patterns:
         self._literal: list[tuple[int, str, float]] = []
         self._others: list[tuple[int, _Way, float]] = []
         for order, (pattern, value) in enumerate(values.items()):
-            if _LITERAL.fullmatch(pattern):
+            if len(pattern) <= _LONGEST_NAME and _LITERAL.fullmatch(pattern):
                 self._literal.append((order, pattern.replace("\\", ""), value))
             else:
                 self._others.append((order, self._understood(pattern), value))

@@ -19,6 +19,7 @@ from modeldiff.checkpoints.quantised.named_tensors import (
     require_numbers,
 )
 from modeldiff.checkpoints.recipes.groups import (
+    MAX_BLOCK,
     MAX_STATE,
     Groups,
     StoredNumbers,
@@ -53,7 +54,8 @@ def read_bitsandbytes(name: str, stored: NamedTensors) -> TensorInfo | None:
     require_fit(codes.values == "U8" and state.values == "U8", "its codes are no bytes")
     entries = _state(name, codes, state, stored)
     shape, block = _shape(entries), entries.get("blocksize")
-    require_fit(type(block) is int and block > 0 and block % 2 == 0, "its blocks have no size")
+    sound = type(block) is int and 0 < block <= MAX_BLOCK and block % 2 == 0
+    require_fit(sound, "its blocks have no size")
     assert isinstance(block, int)
     require_fit(
         -(-prod(shape) // 2) == codes.elements and scale.elements == -(-prod(shape) // block),

@@ -20,6 +20,8 @@ GroupNumbers = Callable[[int, int], Float32s]
 """The numbers of groups ``first`` to ``last``, in float32."""
 MAX_STATE = 4096
 """Longest description of a tensor that is read."""
+MAX_BLOCK = 1 << 20
+"""The most elements that share a number by such a description."""
 _TILE = (128, 4)
 
 
@@ -188,9 +190,11 @@ class TwiceQuantised:
         """As ``Groups`` has it."""
         state = read_state(read, self.state)
         size, offset = state.get("nested_blocksize"), state.get("nested_offset")
-        block = size if type(size) is int and size > 0 else 0
+        block = size if type(size) is int and 0 < size <= MAX_BLOCK else 0
         fits = block and -(-self.codes.elements // block) == self.scales.elements
-        if not fits or not isinstance(offset, int | float):
+        # A whole number in JSON may be longer than any float.
+        number = type(offset) is float or (type(offset) is int and abs(offset) <= MAX_BLOCK)
+        if not fits or not number:
             raise TensorUnreadable("its quant_state does not fit its nested scales")
         table, scales = read_all(read, self.table), read_all(read, self.scales)
 

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modeldiff.checkpoints.source import ByteReader
-from modeldiff.checkpoints.stores.streams import AHEAD, Place, Streams
+from modeldiff.checkpoints.stores.streams import AHEAD, Step, Streams
 
 FAR_BLOCK = 4 << 20
 MOST_BLOCKS = 16
@@ -220,14 +220,14 @@ class ReadAhead:
         if known is not None and not ahead:
             return known
         with self._lock:
-            place = self._streams.advance(number) if ahead else Place(number, 0, moved=True)
-        share = self._shared.share(self, goes_on=place.moved)
+            step = self._streams.advance(number) if ahead else Step(number, 0, moved=True)
+        share = self._shared.share(self, goes_on=step.moved)
         if not share:
             self.keep(0)
             return known
         with self._lock:
-            ahead = min(ahead, place.most, share // (2 * self._streams.count))
-            wanted = [number, *range(place.head + 1, min(place.head + ahead, last) + 1)]
+            ahead = min(ahead, step.most, share // (2 * self._streams.count))
+            wanted = [number, *range(step.head + 1, min(step.head + ahead, last) + 1)]
             for each in wanted:
                 if each not in self._blocks:
                     self._blocks[each] = _requests().submit(

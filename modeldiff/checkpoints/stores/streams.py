@@ -15,7 +15,7 @@ _BEHIND, _BEFORE = 8, 2
 share a tensor, each at a chunk of its own."""
 
 
-class Place(NamedTuple):
+class Step(NamedTuple):
     """How far a stream has come, as a number of a block, how many blocks are to be asked for ahead
     of that at most, and whether it has ``moved``."""
 
@@ -37,7 +37,7 @@ class Streams:
         """How many there are; one at least."""
         return max(len(self._heads), 1)
 
-    def advance(self, number: int) -> Place:
+    def advance(self, number: int) -> Step:
         """A block is read, and its stream is there. Each step makes what is to be asked for ahead
         twice as much, as where nothing goes on none is wanted."""
         self._turn += 1
@@ -50,7 +50,7 @@ class Streams:
         for each, (turn, _) in list(self._heads.items()):
             if turn <= self._turn - _TURNS:
                 del self._heads[each]
-        return Place(head, most, moved=head != near)
+        return Step(head, most, moved=head != near)
 
     def has_others(self, number: int) -> bool:
         """Whether there are streams that a block is not of."""

@@ -140,9 +140,12 @@ def _parsed(value: str | None) -> object:
 
 def _number(value: str | None) -> float | None:
     number = _parsed(value)
-    return (
-        float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None
-    )
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return None
+    try:
+        return float(number)
+    except OverflowError:  # a whole number in JSON may be longer than any float
+        return None
 
 
 def _meaning(name: str, entry: EntryPair, sides: _Sides) -> str:
