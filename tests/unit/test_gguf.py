@@ -258,6 +258,47 @@ class TestAgainstSafetensors:
         assert "stores as w and the other as 1 + w" in words
         assert "times 2" not in words
 
+    def test_norms_of_some_layers_alone_are_no_convention(
+        self, llama: Path, tmp_path: Path
+    ) -> None:
+        converted = {
+            name: values + np.float32(1) if "blk.1" in name and "norm" in name else values
+            for name, values in llama_tensors(llama_weights(), HEADS, KV_HEADS).items()
+        }
+        target = write_gguf(tmp_path / "plus.gguf", "llama", converted, "Q4_0", ENTRIES)
+        said = narrate(changes_between(llama / "hf", target)).likeness[0]
+        assert "one of the two sides is at odds with itself" in said and "convention" not in said
+
+    @pytest.mark.parametrize("kind", ["F32", "Q8_0"])
+    def test_keys_converted_by_the_number_of_queries_are_named(
+        self, llama: Path, tmp_path: Path, kind: str
+    ) -> None:
+        weights = llama_weights()
+        stored = dict(llama_tensors(weights, HEADS, KV_HEADS))
+        for layer in range(LAYERS):
+            keys = weights[f"model.layers.{layer}.self_attn.k_proj.weight"]
+            stored[f"blk.{layer}.attn_k.weight"] = in_pairs(keys, HEADS)
+        path = write_gguf(tmp_path / "wrong.gguf", "llama", stored, kind, ENTRIES)
+        narrative = narrate(changes_between(llama / "hf", path))
+        assert "back into halves by heads of another, 32 the shorter" in " ".join(narrative.facts)
+        assert "converted by the number of query heads" in narrative.likeness[0]
+
+    @pytest.mark.parametrize("kind", ["F32", "Q4_0"])
+    @pytest.mark.parametrize("stored", [False, True])
+    def test_a_head_that_is_the_embedding_is_named(
+        self, llama: Path, tmp_path: Path, kind: str, *, stored: bool
+    ) -> None:
+        """Left out, so that the embedding stands in for it, or stored over it."""
+        converted = dict(llama_tensors(llama_weights(), HEADS, KV_HEADS))
+        head = converted.pop("output.weight")
+        if stored:
+            converted["output.weight"] = converted["token_embd.weight"]
+            assert not np.array_equal(converted["output.weight"], head)
+        path = write_gguf(tmp_path / "tied.gguf", "llama", converted, kind, ENTRIES)
+        narrative = narrate(changes_between(llama / "hf", path))
+        assert "lm_head is base's embed_tokens" in " ".join(narrative.facts)
+        assert narrative.likeness[0].startswith("A head that is base's embedding is not training")
+
     def test_a_result_that_was_kept_says_the_stored_type(self, llama: Path) -> None:
         changes = changes_between(llama / "hf", llama / "llama-Q8_0.gguf")
         again = ChangeTable(changes_of(table_of(changes)))
