@@ -561,8 +561,8 @@ def test_tensors_are_ranked_as_gguf_tools_ranks_them(
     kinds: tuple[str, str], tmp_path: Path
 ) -> None:
     """antirez/gguf-tools#9: ``gguf-tools compare`` lists for each tensor how far it moved beside
-    its mean magnitude. That is relative Frobenius with means in place of norms, and of tensors
-    whose weights are spread in other ways by far more than that both give one order."""
+    its mean magnitude: relative Frobenius with means in place of norms. Of weights that are spread
+    in five ways, both give one order."""
     random = np.random.default_rng(7)
     tensors = {
         f"blk.0.{part}.weight": (10.0 ** random.uniform(-3, 0) * spread(random)).astype(np.float32)
