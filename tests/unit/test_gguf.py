@@ -585,11 +585,13 @@ def test_tensors_are_ranked_as_gguf_tools_ranks_them(
         LLAMA_NAMES.name(name): as_gguf_tools_compares(decoded[0][name], decoded[1][name])
         for name in tensors
     }
-    ours, means = {}, {}
+    ours: dict[str, float] = {}
+    means: dict[str, float | None] = {}
     for change in changes_between(base, target):
         assert change.pair.base is not None and change.statistics is not None
         name, statistics = change.pair.base.name, change.statistics
-        ours[name], means[name] = statistics.rel_frobenius_pct, statistics.mean_abs_delta
+        ours[name] = statistics.rel_frobenius_pct or 0.0
+        means[name] = statistics.mean_abs_delta
     assert sorted(ours, key=ours.__getitem__) == sorted(theirs, key=theirs.__getitem__)
     assert means == pytest.approx(
         {

@@ -116,8 +116,12 @@ def _other_heads(at: RowIndices, origins: RowIndices, length: int) -> int:
     """Of rows that were put into rotary pairs by heads of one length and back into halves by heads
     of another, the shorter length; else 0."""
     sizes = [s for s in _divisors(length) if s % 2 == 0 and s >= _LEAST_HEAD]
+    ways: tuple[tuple[OrderPattern, OrderPattern], ...] = (
+        ("interleaved", "halved"),
+        ("halved", "interleaved"),
+    )
     for size, other in permutations(sizes, 2):
-        for first, second in (("interleaved", "halved"), ("halved", "interleaved")):
+        for first, second in ways:
             rows = whole_order(first, size, whole_order(second, other, at))
             if np.array_equal(origins, rows):
                 return min(size, other)

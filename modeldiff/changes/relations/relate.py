@@ -192,7 +192,7 @@ class _Search:
             base = np.concatenate([each.elements.base.reshape(-1, 1) for each in all_samples])
         own, target = (side.reshape(-1, 1) for side in samples.elements)
         relation = mixed_vector(mix, base, target, own)
-        return relation and Answer(relation)
+        return None if relation is None else Answer(relation)
 
     def _look_together(self, group: PlaceGroup, rows: Sequence[Change]) -> None:
         answers = self._answers.setdefault(group, {})
