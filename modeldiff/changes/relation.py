@@ -21,7 +21,9 @@ RelationKind = Literal[
     "adapters",
 ]
 RelationAxis = Literal["rows", "columns", "elements", "blocks"]
-OrderPattern = Literal["", "interleaved", "halved", "blocks", "reversed", "codes", "codes_in_base"]
+OrderPattern = Literal[
+    "", "interleaved", "halved", "other_heads", "blocks", "reversed", "codes", "codes_in_base"
+]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class Relation:
 
     - ``order``: target has base's rows (or columns) in another order. ``pattern`` is what is known
       of it: ``interleaved``, target has rotary pairs side by side where base has them half a head
-      apart; ``halved``, the other way round; ``blocks``, whole blocks moved; ``reversed``; else
+      apart; ``halved``, the other way round; ``other_heads``, one way by heads of one
+      length and back by heads of another; ``blocks``, whole blocks moved; ``reversed``; else
       empty. ``size`` is the length of a head or a block.
     - ``factors``: each row (column, element, or block of values that share a scale) is base's
       times a factor of its own, from ``low`` to ``high``. With the ``pattern`` ``codes`` target's

@@ -258,6 +258,47 @@ class TestAgainstSafetensors:
         assert "stores as w and the other as 1 + w" in words
         assert "times 2" not in words
 
+    def test_norms_of_some_layers_alone_are_no_convention(
+        self, llama: Path, tmp_path: Path
+    ) -> None:
+        converted = {
+            name: values + np.float32(1) if "blk.1" in name and "norm" in name else values
+            for name, values in llama_tensors(llama_weights(), HEADS, KV_HEADS).items()
+        }
+        target = write_gguf(tmp_path / "plus.gguf", "llama", converted, "Q4_0", ENTRIES)
+        said = narrate(changes_between(llama / "hf", target)).likeness[0]
+        assert "one of the two sides is at odds with itself" in said and "convention" not in said
+
+    @pytest.mark.parametrize("kind", ["F32", "Q8_0"])
+    def test_keys_converted_by_the_number_of_queries_are_named(
+        self, llama: Path, tmp_path: Path, kind: str
+    ) -> None:
+        weights = llama_weights()
+        stored = dict(llama_tensors(weights, HEADS, KV_HEADS))
+        for layer in range(LAYERS):
+            keys = weights[f"model.layers.{layer}.self_attn.k_proj.weight"]
+            stored[f"blk.{layer}.attn_k.weight"] = in_pairs(keys, HEADS)
+        path = write_gguf(tmp_path / "wrong.gguf", "llama", stored, kind, ENTRIES)
+        narrative = narrate(changes_between(llama / "hf", path))
+        assert "back into halves by heads of another, 32 the shorter" in " ".join(narrative.facts)
+        assert "converted by the number of query heads" in narrative.likeness[0]
+
+    @pytest.mark.parametrize("kind", ["F32", "Q4_0"])
+    @pytest.mark.parametrize("stored", [False, True])
+    def test_a_head_that_is_the_embedding_is_named(
+        self, llama: Path, tmp_path: Path, kind: str, *, stored: bool
+    ) -> None:
+        """Left out, so that the embedding stands in for it, or stored over it."""
+        converted = dict(llama_tensors(llama_weights(), HEADS, KV_HEADS))
+        head = converted.pop("output.weight")
+        if stored:
+            converted["output.weight"] = converted["token_embd.weight"]
+            assert not np.array_equal(converted["output.weight"], head)
+        path = write_gguf(tmp_path / "tied.gguf", "llama", converted, kind, ENTRIES)
+        narrative = narrate(changes_between(llama / "hf", path))
+        assert "lm_head is base's embed_tokens" in " ".join(narrative.facts)
+        assert narrative.likeness[0].startswith("A head that is base's embedding is not training")
+
     def test_a_result_that_was_kept_says_the_stored_type(self, llama: Path) -> None:
         changes = changes_between(llama / "hf", llama / "llama-Q8_0.gguf")
         again = ChangeTable(changes_of(table_of(changes)))
@@ -520,8 +561,8 @@ def test_tensors_are_ranked_as_gguf_tools_ranks_them(
     kinds: tuple[str, str], tmp_path: Path
 ) -> None:
     """antirez/gguf-tools#9: ``gguf-tools compare`` lists for each tensor how far it moved beside
-    its mean magnitude. That is relative Frobenius with means in place of norms, and of tensors
-    whose weights are spread in other ways by far more than that both give one order."""
+    its mean magnitude: relative Frobenius with means in place of norms. Of weights that are spread
+    in five ways, both give one order."""
     random = np.random.default_rng(7)
     tensors = {
         f"blk.0.{part}.weight": (10.0 ** random.uniform(-3, 0) * spread(random)).astype(np.float32)
@@ -544,11 +585,13 @@ def test_tensors_are_ranked_as_gguf_tools_ranks_them(
         LLAMA_NAMES.name(name): as_gguf_tools_compares(decoded[0][name], decoded[1][name])
         for name in tensors
     }
-    ours, means = {}, {}
+    ours: dict[str, float] = {}
+    means: dict[str, float | None] = {}
     for change in changes_between(base, target):
         assert change.pair.base is not None and change.statistics is not None
         name, statistics = change.pair.base.name, change.statistics
-        ours[name], means[name] = statistics.rel_frobenius_pct, statistics.mean_abs_delta
+        ours[name] = statistics.rel_frobenius_pct or 0.0
+        means[name] = statistics.mean_abs_delta
     assert sorted(ours, key=ours.__getitem__) == sorted(theirs, key=theirs.__getitem__)
     assert means == pytest.approx(
         {

@@ -85,7 +85,7 @@ def dealt(tensors: Tensors, parts: tuple[str, ...], deal: Callable[..., torch.Te
         names = [f"model.layers.{layer}.{part}_proj.weight" for part in parts]
         matrices = [tensors[name] for name in names]
         fused = deal(*matrices)
-        cuts = fused.split([len(matrix) for matrix in matrices])
+        cuts = torch.split(fused, [len(matrix) for matrix in matrices])
         changed |= {name: cut.contiguous() for name, cut in zip(names, cuts, strict=True)}
     return changed
 

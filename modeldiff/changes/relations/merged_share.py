@@ -80,7 +80,8 @@ def type_steps(values: _Floats, kind: str) -> _Floats:
     """The distance between neighbouring values of a type at each of ``values``."""
     least = _LEAST_EXPONENT[kind]
     exponents = np.where(values == 0, least, np.frexp(values)[1] - 1)
-    return np.ldexp(1.0, np.maximum(exponents, least) - 23 + _BITS_LOST[kind])
+    steps: _Floats = np.ldexp(1.0, np.maximum(exponents, least) - 23 + _BITS_LOST[kind])
+    return steps
 
 
 def _square(values: _Floats) -> float:

@@ -39,7 +39,7 @@ class _Lines(NamedTuple):
     that ``spread`` gives."""
 
     place: Place
-    count: int
+    number: int
     length: int
     base: Callable[[], SampledValues]
     target: Callable[[], SampledValues]
@@ -60,7 +60,7 @@ def match_mixed(samples: Sequence[PairSamples]) -> Mapping[Place, tuple[Relation
         ]
         for length in {lines.length for lines in every}:
             alike = [lines for lines in every if lines.length == length]
-            if len(alike) > 1 and sum(lines.count for lines in alike) <= LONGEST_AXIS:
+            if len(alike) > 1 and sum(lines.number for lines in alike) <= LONGEST_AXIS:
                 found.update(_match(alike, axis))
     return found
 
@@ -87,11 +87,11 @@ def _columns_of(samples: PairSamples) -> _Lines:
 
 def _match(every: Sequence[_Lines], axis: RelationAxis) -> Mapping[Place, tuple[Relation, Mix]]:
     members = tuple(lines.place for lines in every)
-    starts = np.cumsum([0, *(lines.count for lines in every)])
+    starts = np.cumsum([0, *(lines.number for lines in every)])
     base = np.concatenate([lines.base() for lines in every])
     found = {}
     for start, stop, own in zip(starts, starts[1:], every, strict=False):
-        at, target = spread(own.count), own.target()
+        at, target = spread(own.number), own.target()
         origins = nearest_rows(base, target, at + start)
         known = origins >= 0
         foreign = known & ((origins < start) | (origins >= stop))
@@ -104,7 +104,7 @@ def _match(every: Sequence[_Lines], axis: RelationAxis) -> Mapping[Place, tuple[
         numbers = np.unique(np.searchsorted(starts, origins, side="right") - 1)
         columns = tuple(dict.fromkeys(members[number].column for number in numbers))
         relation = Relation(
-            "mixed", axis, len(at), int(known.size), own.count, 100 * rest, partners=columns
+            "mixed", axis, len(at), int(known.size), own.number, 100 * rest, partners=columns
         )
         found[own.place] = relation, Mix(at, origins, members)
     return found

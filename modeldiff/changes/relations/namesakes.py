@@ -10,13 +10,17 @@ from modeldiff.changes.relations.orders import distance
 from modeldiff.changes.relations.sampling import RUN_LENGTH, PairSamples
 
 
-def match_names(samples: Sequence[PairSamples]) -> dict[Place, Relation]:
+def match_names(
+    samples: Sequence[PairSamples], beside: Sequence[PairSamples]
+) -> dict[Place, Relation]:
     """By place which other tensor of base's it is, of those that are one. ``samples`` are of
-    matrices of one layer; only those of one shape are compared, and what is left beside the other
-    is at most half of target and of what is left beside any of base's but that one."""
+    matrices of one layer, ``beside`` of such that may be what these are; only those of one shape
+    are compared, and what is left beside the other is at most half of target and of what is left
+    beside any of base's but that one."""
     relations = {}
+    every = (*samples, *beside)
     for own in samples:
-        alike = [each for each in samples if (each.rows, each.columns) == (own.rows, own.columns)]
+        alike = [each for each in every if (each.rows, each.columns) == (own.rows, own.columns)]
         target = own.fingerprints.target if len(alike) > 1 else None
         if target is None or target.size < RUN_LENGTH:
             continue

@@ -3,6 +3,7 @@ that makes."""
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ _BETTER = 0.5
 """What is left is at most this share of target, and of what is left in place."""
 _LEAST_HEAD = 8
 """In shorter heads a rotary order may be any."""
+_LEAST_BLOCKS = 8
 _AT_ONCE = 1 << 22
 _UNKNOWN = -1
 _FEW = 8
@@ -102,8 +104,28 @@ def pattern_of(order: Order) -> tuple[OrderPattern, int]:
             return "halved", size
     for size in reversed(_divisors(length)):
         if 1 < size < length and _moves_blocks(at, origins, size):
-            return "blocks", size
+            # Of few blocks such an order may be any.
+            other = _other_heads(at, origins, length) if length >= _LEAST_BLOCKS * size else 0
+            return ("other_heads", other) if other else ("blocks", size)
+    if other := _other_heads(at, origins, length):
+        return "other_heads", other
     return "", 0
+
+
+def _other_heads(at: RowIndices, origins: RowIndices, length: int) -> int:
+    """Of rows that were put into rotary pairs by heads of one length and back into halves by heads
+    of another, the shorter length; else 0."""
+    sizes = [s for s in _divisors(length) if s % 2 == 0 and s >= _LEAST_HEAD]
+    ways: tuple[tuple[OrderPattern, OrderPattern], ...] = (
+        ("interleaved", "halved"),
+        ("halved", "interleaved"),
+    )
+    for size, other in permutations(sizes, 2):
+        for first, second in ways:
+            rows = whole_order(first, size, whole_order(second, other, at))
+            if np.array_equal(origins, rows):
+                return min(size, other)
+    return 0
 
 
 def whole_order(pattern: OrderPattern, size: int, at: RowIndices) -> RowIndices:

@@ -31,10 +31,14 @@ from modeldiff.changes.relations.sampling import (
     can_be_sampled,
 )
 from modeldiff.changes.relations.suspects import (
+    PlaceGroup,
+    by_group,
     by_layer,
     first_looks,
     is_moved_vector,
     is_suspect,
+    of_their_shapes,
+    place_group,
 )
 from modeldiff.changes.table.change_table import ChangeTable
 from modeldiff.checkpoints import Checkpoint
@@ -49,8 +53,6 @@ _MOST_OF_A_LAYER = 64
 """Among more tensors in one place no partners are looked for."""
 
 _Fetching = Callable[[int, int], None]
-_Group = tuple[str, int | None, int | None]
-"""Tower, layer and expert."""
 
 
 def relate(
@@ -102,14 +104,14 @@ class _Search:
         looking: Callable[[], None],
     ) -> None:
         self._changes = changes
-        self._suspects: dict[_Group, list[Change]] = {}
-        for change in suspects:
-            self._suspects.setdefault(_group(change), []).append(change)
+        known = {change.pair.place for change in suspects}
+        self._suspects = by_group(suspects)
+        self._calm = by_group(c for c in changes if c.pair.place not in known)
         self._checkpoints = checkpoints
         self._budget = Budget(0)
         self._fetching = fetching
         self._looking = looking
-        self._answers: dict[_Group, dict[Place, Answer]] = {}
+        self._answers: dict[PlaceGroup, dict[Place, Answer]] = {}
 
     @contextmanager
     def spending(self, nbytes: int) -> Iterator[None]:
@@ -144,10 +146,7 @@ class _Search:
         for change in {c.pair.place.column: c for c in of_experts}.values():
             if not self._is_answered(change):
                 self._match_experts(change)
-        groups: dict[_Group, list[Change]] = {}
-        for change in rows:
-            groups.setdefault(_group(change), []).append(change)
-        for group, members in groups.items():
+        for group, members in by_group(rows).items():
             for some in _few_at_once(members):
                 self._look_together(group, some)
             whole = self._suspects[group]
@@ -156,10 +155,10 @@ class _Search:
 
     def look_at_vectors(self) -> None:
         """Look at norms and biases of layers in which matrices were answered."""
-        vectors: dict[_Group, list[Change]] = {}
+        vectors: dict[PlaceGroup, list[Change]] = {}
         for change in self._changes:
-            if self._answers.get(_group(change)) and is_moved_vector(change):
-                vectors.setdefault(_group(change), []).append(change)
+            if self._answers.get(place_group(change)) and is_moved_vector(change):
+                vectors.setdefault(place_group(change), []).append(change)
         for group, rows in vectors.items():
             answers = self._answers[group]
             of_matrices = _last(answers)
@@ -193,14 +192,12 @@ class _Search:
             base = np.concatenate([each.elements.base.reshape(-1, 1) for each in all_samples])
         own, target = (side.reshape(-1, 1) for side in samples.elements)
         relation = mixed_vector(mix, base, target, own)
-        return relation and Answer(relation)
+        return None if relation is None else Answer(relation)
 
-    def _look_together(self, group: _Group, rows: Sequence[Change]) -> None:
+    def _look_together(self, group: PlaceGroup, rows: Sequence[Change]) -> None:
         answers = self._answers.setdefault(group, {})
         with self._samples(rows) as all_samples:
-            with suppress(TensorUnreadable):
-                named = match_names([s for s in all_samples if s.pair.place not in answers])
-                answers.update((place, Answer(relation)) for place, relation in named.items())
+            self._match_names(answers, all_samples)
             for check in CHECKS:
                 for samples in all_samples:
                     place = samples.pair.place
@@ -208,8 +205,25 @@ class _Search:
                         if place not in answers and (answer := check(samples, _last(answers))):
                             answers[place] = answer
             self._match_mixed(answers, all_samples)
+            beside = of_their_shapes(
+                self._calm.get(group, ()), [row for row in rows if row.pair.place not in answers]
+            )
+            if 0 < len(beside) <= _TOGETHER:
+                with self._samples(beside) as others:
+                    self._match_names(answers, all_samples, others)
 
-    def _look_beyond(self, group: _Group, rows: Sequence[Change]) -> None:
+    def _match_names(
+        self,
+        answers: dict[Place, Answer],
+        all_samples: Sequence[PairSamples],
+        beside: Sequence[PairSamples] = (),
+    ) -> None:
+        left = [each for each in all_samples if each.pair.place not in answers]
+        with suppress(TensorUnreadable):
+            named = match_names(left, beside)
+            answers.update((place, Answer(relation)) for place, relation in named.items())
+
+    def _look_beyond(self, group: PlaceGroup, rows: Sequence[Change]) -> None:
         """Look at all suspects of a layer, of which some alone were chosen, for rows that they have
         of each other."""
         with self._samples([c for c in rows if not self._is_answered(c)]) as all_samples:
@@ -258,12 +272,7 @@ class _Search:
                 each.close()
 
     def _is_answered(self, change: Change) -> bool:
-        return change.pair.place in self._answers.get(_group(change), {})
-
-
-def _group(change: Change) -> _Group:
-    place = change.pair.place
-    return place.tower, place.layer, place.expert
+        return change.pair.place in self._answers.get(place_group(change), {})
 
 
 def _few_at_once(rows: Sequence[Change]) -> Iterator[Sequence[Change]]:

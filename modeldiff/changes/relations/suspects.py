@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from modeldiff.changes.change import Change, Sums
 from modeldiff.changes.relations.sampling import can_be_sampled
 
 Layer = tuple[str, int | None]
 """Tower and layer; None outside the layers."""
+
+PlaceGroup = tuple[str, int | None, int | None]
+"""Tower, layer and expert."""
 
 _FAR = 0.2
 """From this relative Frobenius change on rows may be other ones: 2 of 64 heads that change places
@@ -87,6 +90,35 @@ def by_layer(rows: Sequence[Change]) -> Iterator[Sequence[Change]]:
 def layer_of(change: Change) -> Layer:
     """The tower and layer of a row."""
     return change.pair.place.tower, change.pair.place.layer
+
+
+def place_group(change: Change) -> PlaceGroup:
+    """The tower, layer and expert of a row."""
+    place = change.pair.place
+    return place.tower, place.layer, place.expert
+
+
+def by_group(rows: Iterable[Change]) -> dict[PlaceGroup, list[Change]]:
+    """The rows of each group."""
+    groups: dict[PlaceGroup, list[Change]] = {}
+    for change in rows:
+        groups.setdefault(place_group(change), []).append(change)
+    return groups
+
+
+def of_their_shapes(rows: Iterable[Change], chosen: Sequence[Change]) -> Sequence[Change]:
+    """Those measured matrices among the ``rows`` of a layer that the ``chosen`` may be by their
+    shapes: a head may be the embedding, which stands still."""
+    shapes = {row.pair.base.shape for row in chosen if row.pair.base is not None}
+    return [
+        change
+        for change in rows
+        if change.statistics
+        and change.pair.base is not None
+        and len(change.pair.base.shape) > 1
+        and change.pair.base.shape in shapes
+        and can_be_sampled(change.pair)
+    ]
 
 
 def _finite_sums(change: Change) -> Sums | None:

@@ -27,6 +27,10 @@ _ROTARY = (
     "one side was converted between pairs side by side (as in Meta's files) and half a head apart "
     "(as in transformers), and the other was not."
 )
+_OTHER_HEADS = (
+    "Rows in such an order are not training: this is how keys look that were converted by the "
+    "number of query heads, or read so, where fewer key heads are shared."
+)
 _SCALED = (
     "Factors along rows or columns change the scale of a tensor, not what it holds: this is what "
     "rescaled neurons look like, and rows whose quantiser's scales were lost."
@@ -38,6 +42,14 @@ _RESCALED = (
 _CODES = (
     "Whole numbers or 8-bit floats in place of weights, in proportion to the other side's: this is "
     "how codes whose scales were dropped look, and without its scales no model can be run."
+)
+_MIXED_UP = (
+    "Tensors under each other's names are not training: one of the two sides was written, or is "
+    "read, with names mixed up."
+)
+_HEAD_IS_EMBEDDING = (
+    "A head that is base's embedding is not training: target ties what base has two of, or its own "
+    "head was lost when it was saved, converted or read."
 )
 _FOLDED = (
     "This is how a model looks whose norms were folded into the matrices that follow them, or "
@@ -81,6 +93,13 @@ def _order(rows: list[_Row]) -> Witness:
                 "apart in target: the halved rotary order in place of the interleaved one."
             )
             likeness = _ROTARY
+        case "other_heads":
+            known = (
+                " It is the order that is left where rows were put into rotary pairs by heads of "
+                f"one length and back into halves by heads of another, {relation.size} the shorter "
+                "of them."
+            )
+            likeness = _OTHER_HEADS
         case "blocks":
             size = math.gcd(*(row.relation.size for row in rows))
             known = f" Whole blocks of {size} {relation.axis} changed places."
@@ -154,8 +173,7 @@ def _name(rows: list[_Row]) -> Witness:
         rows,
         f"{_tensors(rows, 'is another tensor', 'are other tensors')} of base{where} "
         f"({_evidence(rows, 'is so')}): {_places(rows)} ({', '.join(words[:MOST_NAMED] + more)}).",
-        "Tensors under each other's names are not training: one of the two sides was "
-        "written, or is read, with names mixed up.",
+        _HEAD_IS_EMBEDDING if set(named) == {("lm_head", "embed_tokens")} else _MIXED_UP,
     )
 
 

@@ -18,7 +18,7 @@ from modeldiff.changes.statistics.statistics import cosine_distance
 from modeldiff.findings.evidence import is_moved, kind_of, nonfinite_of
 from modeldiff.findings.quantised.floors import floor_of, lossy_types
 from modeldiff.findings.witnesses.witness import Witness, explained_places
-from modeldiff.findings.words import MOST_NAMED, but_for, enumeration, places_words
+from modeldiff.findings.words import MOST_NAMED, but_for, columns_words, enumeration, places_words
 from modeldiff.text.formatting import counted, format_layers, format_small
 
 _LEAST_ELEMENTS = 16
@@ -42,7 +42,8 @@ _ONE = 0.01
 
 def table_witnesses(changes: Iterable[Change]) -> tuple[Witness, ...]:
     """What the sums of single rows prove of how target came from base."""
-    moved = [c for c in changes if is_moved(c) and nonfinite_of(c) == (0, 0)]
+    compared = [c for c in changes if c.statistics is not None and nonfinite_of(c) == (0, 0)]
+    moved = [c for c in compared if is_moved(c)]
     zeros = list(_zeros(moved))
     known = explained_places(zeros)
     rest = [c for c in moved if c.pair.place not in known]
@@ -53,7 +54,7 @@ def table_witnesses(changes: Iterable[Change]) -> tuple[Witness, ...]:
     # Norms are near 1, so that one more is nearly twice as much: what fits them better is said.
     known |= {change.pair.place for change in offset}
     factors = _factors(c for c in moved if c.pair.place not in known)
-    return (*zeros, *factors, *_offset_norms(offset))
+    return (*zeros, *factors, *_offset_norms(offset, compared))
 
 
 def _zeros(moved: Sequence[Change]) -> Iterator[Witness]:
@@ -142,16 +143,29 @@ def _factor(change: Change) -> tuple[float, float] | None:
     return sums.product / sums.base_squared, rest
 
 
-def _offset_norms(rows: list[Change]) -> Iterator[Witness]:
-    """Norms whose every element moved by 1, as the two conventions of storing them are apart."""
-    if rows:
-        yield _witness(
-            rows,
-            f"{_verb(rows, 'differs', 'differ')} by 1 in every element (mean and largest "
-            "difference are the same)",
-            "This is how a norm looks that one side stores as w and the other as 1 + w: a "
-            "convention that the code running the model must know.",
+def _offset_norms(rows: list[Change], others: Iterable[Change]) -> Iterator[Witness]:
+    """Norms whose every element moved by 1, as the two conventions of storing them are apart; of
+    each component all of them, or some among ``others`` that did not."""
+    if not rows:
+        return
+    columns = {change.pair.place.column for change in rows}
+    apart = {c.pair.place.column for c in others if c not in rows} & columns
+    likeness = (
+        "This is how a norm looks that one side stores as w and the other as 1 + w: a convention "
+        "that the code running the model must know."
+    )
+    if apart:
+        likeness = (
+            "This is how a norm looks that one side stores as w and the other as 1 + w. Others of "
+            f"{columns_words(sorted(apart))} do not differ so: one of the two sides is at odds "
+            "with itself."
         )
+    yield _witness(
+        rows,
+        f"{_verb(rows, 'differs', 'differ')} by 1 in every element (mean and largest difference "
+        "are the same)",
+        likeness,
+    )
 
 
 def _is_offset_norm(change: Change) -> bool:
