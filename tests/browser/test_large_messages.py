@@ -9,6 +9,7 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from scripts.serving import Server
 
@@ -23,7 +24,7 @@ def message(nbytes: int) -> bytes:
     said = BackMsg()
     said.rerun_script.query_string = "x" * (nbytes - 64)
     said.rerun_script.query_string += "x" * (nbytes - said.ByteSize())
-    return said.SerializeToString()
+    return bytes(said.SerializeToString())
 
 
 @pytest.mark.parametrize(("nbytes", "closes"), [(MOST - 100, False), (MOST + 100, True)])
@@ -31,7 +32,7 @@ def test_a_message_has_at_most_what_the_settings_say(
     server: Server, nbytes: int, closes: bool
 ) -> None:
     address = server.url.replace("http", "ws", 1) + "/_stcore/stream"
-    with connect(address, max_size=None, origin=server.url) as socket:
+    with connect(address, max_size=None, origin=Origin(server.url)) as socket:
         socket.send(message(nbytes))
         if not closes:
             assert socket.recv(timeout=60)  # the page's first words

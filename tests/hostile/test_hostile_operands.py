@@ -41,9 +41,9 @@ def adapted(folder: Path, factors: dict[str, torch.Tensor] = FACTORS, **changes:
 @pytest.mark.parametrize("number", [LONGEST, -LONGEST, float("inf"), float("nan")])
 @pytest.mark.parametrize("where", ["lora_alpha", "alpha_pattern"])
 def test_an_alpha_that_is_no_number(where: str, number: float, tmp_path: Path) -> None:
-    value = number if where == "lora_alpha" else {"down_proj": number}
+    value: Any = number if where == "lora_alpha" else {"down_proj": number}
     with pytest.raises(DamagedCheckpoint, match=r"adapter_config\.json"):
-        adapted(tmp_path, **{where: value})
+        adapted(tmp_path, FACTORS, **{where: value})
 
 
 def test_a_pattern_that_is_longer_than_any_name(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class Far:
 
 
 def far(checkpoint: Checkpoint, counts: list[int]) -> Checkpoint:
-    return replace(checkpoint, source=Far(checkpoint.source, counts))  # type: ignore[arg-type]
+    return replace(checkpoint, source=Far(checkpoint.source, counts))
 
 
 def write(folder: Path, tensors: Tensors, config: Mapping[str, Any]) -> Path:
@@ -215,8 +215,8 @@ def test_each_stored_byte_comes_once(
     assert len(pairs) == LAYERS
     counts: list[list[int]] = [[], []]
     sides = comparison.base.checkpoint, comparison.target.checkpoint
-    opened = [far(side, own) for side, own in zip(sides, counts, strict=True)]
-    changes = list(walk(pairs, *opened, CpuBackend(2, 1 << 17)))
+    base_far, target_far = (far(side, own) for side, own in zip(sides, counts, strict=True))
+    changes = list(walk(pairs, base_far, target_far, CpuBackend(2, 1 << 17)))
     assert all(change.statistics is not None for change in changes)
     for side, own in zip(sides, counts, strict=True):
         assert side.nbytes <= sum(own) <= 1.1 * side.nbytes + 8 * read_ahead.FAR_BLOCK
