@@ -53,8 +53,11 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
         text=True,
         timeout=570,
     )
-    logs = {path.name: path.read_text(errors="replace")[-500:] for path in folder.glob("*.log")}
-    assert played.returncode == 0, (played.stderr[-3000:], logs)
+    logs = [
+        f"{path.name}: {path.read_text('utf-8', 'replace')[-500:]}" for path in folder.glob("*.log")
+    ]
+    # A text, since of anything else pytest shows the beginning alone.
+    assert played.returncode == 0, "\n".join([played.stderr[-6000:], *logs])
     assert played.stdout == "", "Ray's own words would stand in a document"
     scenes: dict[str, Scene] = json.loads(told.read_text())
     return scenes
