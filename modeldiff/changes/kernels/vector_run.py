@@ -78,8 +78,8 @@ def can_compress() -> bool:
 
 
 _SUMS = [NO_SUMS] * VECTORS_A_STEP
-_SQUARES = {BASE_SQUARED: _SUMS, TARGET_SQUARED: _SUMS, PRODUCT: _SUMS}
-_CHANGES = {
+_SQUARES: CarriedVectors = {BASE_SQUARED: _SUMS, TARGET_SQUARED: _SUMS, PRODUCT: _SUMS}
+_CHANGES: CarriedVectors = {
     DELTA_SQUARED: _SUMS,
     ABS_DELTA: _SUMS,
     LARGEST: [every_word(0)],
@@ -87,7 +87,13 @@ _CHANGES = {
     HIGHEST: [every_word(0)],
 }
 _KEPT = "kept"
-_REDUCED = {LARGEST: "umax", LOWEST: "umin", HIGHEST: "smax", FLIPS: "add", ZEROS: "add"}
+_REDUCED: dict[int | str, str] = {
+    LARGEST: "umax",
+    LOWEST: "umin",
+    HIGHEST: "smax",
+    FLIPS: "add",
+    ZEROS: "add",
+}
 
 
 def store_sums(lanes: RunBuilder, now: CarriedVectors, sums: ir.Value, paired: bool) -> None:
@@ -124,8 +130,8 @@ class _Run:
     def make(self) -> None:
         """All instructions; they return how many words are kept."""
         counts = [ir.Constant(HALVES, [0] * LANES) if self.halves else every_word(0)]
-        squares = {**_SQUARES, FLIPS: counts, ZEROS: counts}
-        changes = {**_CHANGES, _KEPT: [self.size]}
+        squares: CarriedVectors = {**_SQUARES, FLIPS: counts, ZEROS: counts}
+        changes: CarriedVectors = {**_CHANGES, _KEPT: [self.size]}
         if RUN_PASSES == 1:
             now = self._pass({**squares, **changes}, (self._add_squares, self._add_changes), 0)
         else:

@@ -27,9 +27,13 @@ def describe_spread(evidence: Evidence) -> Iterator[str]:
             (f"In the {counted(len(many), 'matrix', 'matrices')} that moved most", _moved(many)),
             (f"In the {counted(len(few), 'other')}", _moved(few)),
         ]
-    cast = any(_is_cast(change.pair) for change in evidence.moved)
+    like = ""
+    if any(change.relation is None for change in evidence.moved):
+        like = ", as in a small dense update that rounds away"
+        if any(_is_cast(change.pair) for change in evidence.moved):
+            like += ", or the same values in another type"
     for where, moved in parts:
-        if moved is not None and (sentence := _sentence(where, moved, cast=cast)):
+        if moved is not None and (sentence := _sentence(where, moved, like)):
             yield sentence
 
 
@@ -42,7 +46,8 @@ def _moved(statistics: list[Statistics]) -> Moved | None:
     return Moved.of(merge_statistics(statistics))
 
 
-def _sentence(where: str, moved: Moved, *, cast: bool) -> str:
+def _sentence(where: str, moved: Moved, like: str) -> str:
+    """``like`` is what steps of the stored type are as in, where that is not known otherwise."""
     statistics = moved.statistics
     median, frobenius = statistics.median_pct, statistics.rel_frobenius_pct
     unchanged = statistics.unchanged_pct
@@ -63,8 +68,7 @@ def _sentence(where: str, moved: Moved, *, cast: bool) -> str:
     elif moved.rounds_away:
         text = (
             f"{share} of the elements moved, most by no more than a step or two of the stored type "
-            f"(median {step}), as in a small dense update that rounds away"
-            + (", or the same values in another type" if cast else "")
+            f"(median {step}){like}"
         )
     elif frobenius > 1.5 * median:
         text = (

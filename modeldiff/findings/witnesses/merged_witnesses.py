@@ -1,5 +1,6 @@
 """What merging an adapter explains but for roundings: one side's tensors are the other's base with
-its adapter merged, and few elements lie a rounding beside it.
+its adapter merged, and few elements lie a rounding beside it. Of updates that are hardly more than
+a rounding samples tell nothing (``merged_share``); all elements do.
 
 Where sums are taken in another order (by another library, on another processor) one rounding of
 some hundred thousand falls to the neighbouring value.
@@ -24,9 +25,10 @@ elements is 0.02 %."""
 
 
 def merged_witnesses(changes: Iterable[Change]) -> Iterator[Witness]:
-    """Of each side that has an adapter the tensors that it was merged into here, where the other
-    side's are the same but for roundings; none where all are equal, or one is not."""
-    rows = [change for change in changes if change.statistics is not None]
+    """Of each side that has an adapter the tensors that it was merged into here and of which no
+    sample told anything, where the other side's are the same but for roundings; none where all are
+    equal, or one is not."""
+    rows = [c for c in changes if c.statistics is not None and c.relation is None]
     for side, other in (("base", "target"), ("target", "base")):
         merged = [c for c in rows if f"{side}: {MERGED_HERE}" in c.pair.reason]
         moved = list(filter(is_moved, merged))
@@ -35,9 +37,9 @@ def merged_witnesses(changes: Iterable[Change]) -> Iterator[Witness]:
 
 
 def _is_rounded_otherwise(change: Change) -> bool:
-    """Whether no more differs than roundings do, and no sample tells it otherwise."""
+    """Whether no more differs than roundings do."""
     statistics = change.statistics
-    if statistics is None or statistics.sums is None or change.relation is not None:
+    if statistics is None or statistics.sums is None:
         return False
     size, sums = statistics.rel_frobenius_pct, statistics.sums
     if nonfinite_of(change) != (0, 0) or size is None or size > _FURTHEST_PCT:
