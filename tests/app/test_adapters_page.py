@@ -43,4 +43,4 @@ def test_an_adapter_whose_base_is_gone(open_page: OpenPage, sides: tuple[str, st
     base, adapter = sides
     Path(base).rename(f"{base}-moved")
     app = open_page("compare", base=adapter, target=f"{base}-moved")
-    assert "BASE + ADAPTER" in plain_words(app)
+    assert "in place of BASE" in plain_words(app)
