@@ -26,6 +26,8 @@ ADAPTER_KINDS = (
 )
 """The kinds of relations that are told here."""
 _SIDES = ("base", "target")
+_NEAR_ONE = 0.1
+"""Shares so near 1 are told with a digit more: they are others than 1."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ def known_adapter(evidence: Evidence) -> tuple[str, ...]:
     beside = [c for c in evidence.moved if c.relation is None and c.pair.place not in told]
     rounded = [c for c in beside if rounding_type(c)]
     beside = [c for c in beside if c not in rounded]
-    if "adapters" in kinds:
+    if "adapters" in kinds or (len(adapted) > 1 and not told):
         more = kinds - {"adapters", "adapter_on", "adapter_off"}
         return () if more else (_both_adapted(evidence, beside, rounded),)
     if len(adapted) != 1:
@@ -275,7 +277,9 @@ def _by_share(rows: Sequence[Change]) -> list[tuple[str, Sequence[Change]]]:
     groups: dict[float, list[Change]] = {}
     for change in rows:
         if change.relation:
-            groups.setdefault(float(f"{change.relation.low:.2g}"), []).append(change)
+            share = change.relation.low
+            digits = 3 if abs(share - 1) < _NEAR_ONE else 2
+            groups.setdefault(float(f"{share:.{digits}g}"), []).append(change)
     return [(f"about {format_small(share)} times", groups[share]) for share in sorted(groups)]
 
 

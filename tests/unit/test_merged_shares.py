@@ -98,6 +98,10 @@ def strangers(models: Models) -> Tensors:
         (lambda m: m.share(2), "Like {side}'s adapter merged into its base with about 2 times its"),
         (lambda m: m.share(0.5), "Like {side}'s adapter merged into its base with about 0.5 times"),
         (lambda m: m.share(-1), "Like {side}'s adapter merged into its base with about -1 times"),
+        (
+            lambda m: m.share(1.03),
+            "Like {side}'s adapter merged into its base with about 1.03 times",
+        ),
         (lambda m: merged(m.base, m.adapter, torch.float32), "But for rounding, {side}'s adapter "),
         (
             partly,
@@ -142,6 +146,17 @@ def test_an_adapter_of_zeros_changes_nothing(models: Models) -> None:
     assert said.facts[0].startswith("The adapter of target (rank 8) changes nothing in 14 tensors")
     assert said.likeness[0].startswith("Nothing but target's adapter stands between them, and that")
     assert "adapter merged" not in " ".join((*said.facts, *said.likeness))
+
+
+def test_two_adapters_of_other_matrices(models: Models) -> None:
+    keys, values = (
+        write_adapter(models.base, models.folder / name, target_modules=[name])
+        for name in ("k_proj", "v_proj")
+    )
+    assert narrative_of(keys, values).likeness == (
+        "All that moved is what adapters on both sides update: without them, these and all others "
+        "are the same weights.",
+    )
 
 
 def test_two_adapters_of_one_base(models: Models) -> None:
