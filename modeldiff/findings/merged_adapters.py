@@ -65,6 +65,7 @@ def _adapted(evidence: Evidence) -> Iterator[_Adapted]:
             kinds.setdefault(_kind(change), []).append(change)
         shares, untold = kinds.get("adapter_share", []), kinds.get("", [])
         few = [c for c in untold if c.pair.place in evidence.explained and is_rounded_otherwise(c)]
+        few_places = {c.pair.place for c in few}
         off = "adapter_off" if side == "base" else "adapter_on"
         # Of slices of a fused matrix no reason is kept.
         off_rows = [c for c in evidence.moved if _kind(c) == off]
@@ -78,7 +79,7 @@ def _adapted(evidence: Evidence) -> Iterator[_Adapted]:
                 [c for c in shares if c.relation and c.relation.low != 1.0],
                 off_rows,
                 kinds.get("adapter_rounded", []),
-                [c for c in untold if c not in few],
+                [c for c in untold if c.pair.place not in few_places],
                 kinds.get("adapter_idle", []),
             )
 
