@@ -49,7 +49,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
         "pairs": [pair_row(pair) for pair in pairs],
         "summary": {
             "facts_same": sum(fact.same for fact in facts),
-            "facts_different": sum(not fact.same for fact in facts),
+            "facts_different": sum(fact.differs for fact in facts),
             "statuses": dict(comparison.unmeasured.statuses),
             "bytes_to_compare": comparison.nbytes,
         },

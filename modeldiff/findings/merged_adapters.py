@@ -11,6 +11,7 @@ from modeldiff.changes import Change
 from modeldiff.findings.coverage import Coverage
 from modeldiff.findings.evidence import Evidence, is_equal
 from modeldiff.findings.rounded_types import rounding_type
+from modeldiff.findings.witnesses.merged_witnesses import is_rounded_otherwise
 from modeldiff.findings.words import enumeration, places_words
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted, format_pct, format_small
@@ -25,19 +26,23 @@ ADAPTER_KINDS = (
 )
 """The kinds of relations that are told here."""
 _SIDES = ("base", "target")
+_NEAR_ONE = 0.1
+"""Shares so near 1 are told with a digit more: they are others than 1."""
 
 
 @dataclass(frozen=True)
 class _Adapted:
     """The rows that the adapter of ``side`` alone updates, by what they are on the ``other`` side:
-    ``merged`` exactly, or ``nearly``, but for rounding; ``scaled``, with another share of the
-    update; ``off``, without it; ``rounded``, merged onto a coarse grid; ``unlike``, none of
-    these. Of ``idle`` ones all are equal, since the update changes nothing."""
+    ``merged`` exactly, or ``nearly``, but for rounding; ``otherwise``, the same but for a few
+    elements, which a witness tells of; ``scaled``, with another share of the update; ``off``,
+    without it; ``rounded``, merged onto a coarse grid; ``unlike``, none of these. Of ``idle`` ones
+    all are equal, since the update changes nothing."""
 
     side: str
     other: str
     merged: Sequence[Change]
     nearly: Sequence[Change]
+    otherwise: Sequence[Change]
     scaled: Sequence[Change]
     off: Sequence[Change]
     rounded: Sequence[Change]
@@ -47,7 +52,7 @@ class _Adapted:
     @property
     def told(self) -> int:
         """How many rows are one of these."""
-        known = (self.merged, self.nearly, self.scaled, self.off, self.rounded)
+        known = (self.merged, self.nearly, self.otherwise, self.scaled, self.off, self.rounded)
         return sum(map(len, known))
 
 
@@ -58,7 +63,9 @@ def _adapted(evidence: Evidence) -> Iterator[_Adapted]:
         kinds: dict[str, list[Change]] = {}
         for change in rows:
             kinds.setdefault(_kind(change), []).append(change)
-        shares = kinds.get("adapter_share", [])
+        shares, untold = kinds.get("adapter_share", []), kinds.get("", [])
+        few = [c for c in untold if c.pair.place in evidence.explained and is_rounded_otherwise(c)]
+        few_places = {c.pair.place for c in few}
         off = "adapter_off" if side == "base" else "adapter_on"
         # Of slices of a fused matrix no reason is kept.
         off_rows = [c for c in evidence.moved if _kind(c) == off]
@@ -68,10 +75,11 @@ def _adapted(evidence: Evidence) -> Iterator[_Adapted]:
                 other,
                 kinds.get("equal", []),
                 [c for c in shares if c.relation and c.relation.low == 1.0],
+                few,
                 [c for c in shares if c.relation and c.relation.low != 1.0],
                 off_rows,
                 kinds.get("adapter_rounded", []),
-                kinds.get("", []),
+                [c for c in untold if c.pair.place not in few_places],
                 kinds.get("adapter_idle", []),
             )
 
@@ -103,7 +111,7 @@ def merged_facts(evidence: Evidence, coverage: Coverage) -> Iterator[str]:
 def _facts_of(own: _Adapted, *, whole: bool) -> Iterator[str]:
     side, other = own.side, own.other
     if own.off:
-        all_of_it = not (own.merged or own.nearly or own.scaled or own.rounded or own.unlike)
+        all_of_it = len(own.off) == own.told and not own.unlike
         where = f"In {other}" if all_of_it else "There"
         yield (
             f"{_of(own.off, other)} what {side} is without its adapter ({_ranks(own.off)}; "
@@ -150,9 +158,10 @@ def merged_whole(evidence: Evidence) -> str:
     (own,) = adapted
     if own.idle and not own.merged:
         return (
-            f"Nothing but {own.side}'s adapter stands between them, and that changes nothing: its "
-            f"update is zero, or too small for the stored type. {own.other.capitalize()} is both "
-            "what merging it gives and what it was put on."
+            f"Nothing but {own.side}'s adapter stands between them, and that changes nothing in "
+            "any element looked at: its update is zero there, or too small for the stored type. "
+            f"{own.other.capitalize()} is what merging it gives, and as far as was looked at what "
+            "it was put on."
         )
     return (
         f"Exactly {own.side}'s adapter merged into its base: all weights of {own.other} are what "
@@ -168,10 +177,11 @@ def known_adapter(evidence: Evidence) -> tuple[str, ...]:
     adapted = [own for own in _adapted(evidence) if own.told > len(own.merged)]
     if not kinds or others:
         return ()
-    beside = [c for c in evidence.moved if c.relation is None]
+    told = {c.pair.place for own in adapted for c in own.otherwise}
+    beside = [c for c in evidence.moved if c.relation is None and c.pair.place not in told]
     rounded = [c for c in beside if rounding_type(c)]
     beside = [c for c in beside if c not in rounded]
-    if "adapters" in kinds:
+    if "adapters" in kinds or (len(adapted) > 1 and not told):
         more = kinds - {"adapters", "adapter_on", "adapter_off"}
         return () if more else (_both_adapted(evidence, beside, rounded),)
     if len(adapted) != 1:
@@ -183,9 +193,10 @@ def known_adapter(evidence: Evidence) -> tuple[str, ...]:
 def _gist(own: _Adapted, evidence: Evidence, beside: Sequence[Change]) -> str:
     """What was done with an adapter, in the first sentence."""
     side, other = own.side, own.other
-    exactly = "" if own.merged and not own.nearly else " but for rounding"
+    nearly = [*own.nearly, *own.otherwise]
+    exactly = "" if own.merged and not nearly else " but for rounding"
     parts = [
-        ([*own.merged, *own.nearly], f"as merging it gives{exactly}"),
+        ([*own.merged, *nearly], f"as merging it gives{exactly}"),
         (own.scaled, "with another share of its update"),
         (own.rounded, "with its update on weights rounded to a coarse grid"),
         (own.off, "without it"),
@@ -267,7 +278,9 @@ def _by_share(rows: Sequence[Change]) -> list[tuple[str, Sequence[Change]]]:
     groups: dict[float, list[Change]] = {}
     for change in rows:
         if change.relation:
-            groups.setdefault(float(f"{change.relation.low:.2g}"), []).append(change)
+            share = change.relation.low
+            digits = 3 if abs(share - 1) < _NEAR_ONE else 2
+            groups.setdefault(float(f"{share:.{digits}g}"), []).append(change)
     return [(f"about {format_small(share)} times", groups[share]) for share in sorted(groups)]
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from modeldiff.changes.backends.cpu import CpuBackend
 from modeldiff.changes.engine import decoding
-from modeldiff.changes.engine.engine import walk
+from modeldiff.changes.engine.engine import _Walk, walk
 from modeldiff.changes.engine.work_units import _spans
 from modeldiff.changes.kernels.bins import LEAF
 from modeldiff.checkpoints import ByteReader, Checkpoint
@@ -220,3 +220,24 @@ def test_each_stored_byte_comes_once(
     assert all(change.statistics is not None for change in changes)
     for side, own in zip(sides, counts, strict=True):
         assert side.nbytes <= sum(own) <= 1.1 * side.nbytes + 8 * read_ahead.FAR_BLOCK
+
+
+def test_targets_whose_values_lie_otherwise_are_measured_together(
+    base: Path, tmp_path: Path
+) -> None:
+    """One has halves of each matrix in the same words, which no whole number of chunks fits into,
+    and one has them in order."""
+    forms = ("HQQ4", "plain")
+    folders = [write(tmp_path / form.lower(), *FORMS[form]()) for form in forms]
+    comparisons = [Comparison.open(str(base), str(folder)) for folder in folders]
+    targets = [
+        (each.target.checkpoint, [pair for pair in each.pairs if pair.status == "compared"])
+        for each in comparisons
+    ]
+    backend = CpuBackend(2, 5 * LEAF * 2)
+    found = list(_Walk(comparisons[0].base.checkpoint, targets, backend, None).changes())
+    assert sorted(number for number, _ in found) == [0] * LAYERS + [1] * LAYERS
+    for number, (_, pairs) in enumerate(targets):
+        alone = walk(pairs, comparisons[0].base.checkpoint, targets[number][0], backend)
+        together = [change.statistics for side, change in found if side == number]
+        assert together == [change.statistics for change in alone]

@@ -17,6 +17,7 @@ from modeldiff.checkpoints.references import demo_folder
 from modeldiff.cli import main
 from modeldiff.comparison import Comparison
 from modeldiff.drawings.comparison.side_by_side import side_by_side, similarity_text
+from modeldiff.drawings.poster.words import _same
 from modeldiff.findings.architecture_headline import architecture_headline
 
 
@@ -55,6 +56,18 @@ def test_the_command_line_marks_them_apart(bare: str, capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert "? known of one side only" in out
     assert "?  Attention heads" in out and "? Attention heads: The base: 8; not known of" in out
+
+
+def test_scripts_and_posters_do_not_count_them_as_differences(
+    bare: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", "demo:base", bare, "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)["summary"]
+    comparison = Comparison.open("demo:base", bare)
+    assert summary["facts_different"] == sum(pair.differs for pair in comparison.facts)
+    assert f"of {len(comparison.facts)} facts are known to be the same" in _same(
+        comparison.facts, "a model"
+    )
 
 
 def test_metas_names_say_what_their_code_computes(tmp_path: Path) -> None:

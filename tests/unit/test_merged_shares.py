@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 
 from modeldiff import diff
 from modeldiff.changes.relations.merged_share import merged_share, type_steps
+from modeldiff.changes.relations.sampling import spread
 from modeldiff.findings.narrative import Narrative, narrate
-from tests.support.adapters import merged, write_adapter, write_base
+from tests.support.adapters import SMALL, merged, write_adapter, write_base
 
 Tensors = dict[str, torch.Tensor]
 MODULES = 14
@@ -97,6 +98,10 @@ def strangers(models: Models) -> Tensors:
         (lambda m: m.share(2), "Like {side}'s adapter merged into its base with about 2 times its"),
         (lambda m: m.share(0.5), "Like {side}'s adapter merged into its base with about 0.5 times"),
         (lambda m: m.share(-1), "Like {side}'s adapter merged into its base with about -1 times"),
+        (
+            lambda m: m.share(1.03),
+            "Like {side}'s adapter merged into its base with about 1.03 times",
+        ),
         (lambda m: merged(m.base, m.adapter, torch.float32), "But for rounding, {side}'s adapter "),
         (
             partly,
@@ -143,6 +148,17 @@ def test_an_adapter_of_zeros_changes_nothing(models: Models) -> None:
     assert "adapter merged" not in " ".join((*said.facts, *said.likeness))
 
 
+def test_two_adapters_of_other_matrices(models: Models) -> None:
+    keys, values = (
+        write_adapter(models.base, models.folder / name, target_modules=[name])
+        for name in ("k_proj", "v_proj")
+    )
+    assert narrative_of(keys, values).likeness == (
+        "All that moved is what adapters on both sides update: without them, these and all others "
+        "are the same weights.",
+    )
+
+
 def test_two_adapters_of_one_base(models: Models) -> None:
     other = write_adapter(models.base, models.folder / "two", target_modules=["q_proj", "v_proj"])
     said = narrative_of(models.adapter, other)
@@ -153,6 +169,101 @@ def test_two_adapters_of_one_base(models: Models) -> None:
         "All that moved is what adapters on both sides update: without them, these and all others "
         "are the same weights."
     )
+
+
+@pytest.fixture(scope="module")
+def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    """Two of many rows trained anew, which a sample spread over the matrix misses, and no update
+    of anything else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SMALL, "vocab_size", 4000)
+        patch.setitem(SMALL, "intermediate_size", 1120)
+        models = Models(tmp_path_factory.mktemp("rows"))
+        models.adapter = write_adapter(
+            models.base, models.folder / "rows", target_modules=["q_proj"], **TOKENS
+        )
+    file = models.adapter / "adapter_model.safetensors"
+    tensors = load_file(file)
+    zeros = {n: torch.zeros_like(t) if "lora_B" in n else t for n, t in tensors.items()}
+    save_file(zeros, file, {"format": "pt"})
+    models.whole = merged(models.base, models.adapter)
+    return models
+
+
+TOKENS: dict[str, Any] = {"trainable_token_indices": [3, 9]}
+EMBEDDING = "model.embed_tokens.weight"
+
+
+def test_rows_trained_anew_are_looked_at_wherever_they_stand(few_rows: Models) -> None:
+    said = narrative_of(few_rows.write(few_rows.whole), few_rows.adapter)
+    assert said.likeness[0].startswith("Exactly target's adapter merged into its base")
+    said = narrative_of(few_rows.base, few_rows.adapter)
+    assert said.likeness[0].startswith("All that moved is the adapter on target (rows and biases)")
+
+
+@pytest.mark.parametrize("row", ["plain", "trained on"])
+def test_rows_of_which_one_alone_was_merged_are_neither(few_rows: Models, row: str) -> None:
+    embedding = few_rows.whole[EMBEDDING].clone()
+    embedding[9] = few_rows.plain[EMBEDDING][9] if row == "plain" else 1.5 * embedding[9]
+    said = narrative_of(few_rows.write({**few_rows.whole, EMBEDDING: embedding}), few_rows.adapter)
+    words = " ".join((*said.facts, *said.likeness))
+    assert "not merged" not in words and "coarse grid" not in words
+    assert "All that moved" not in words and "adapter merged" not in words
+
+
+QUERIES = "model.layers.0.self_attn.q_proj.weight"
+
+
+def nearly_merged(tensors: Tensors, steps: int) -> Tensors:
+    """With one element so many steps of its type beside what it was."""
+    own = tensors[QUERIES].clone()
+    values = own.view(-1)
+    at = int(((values > 0.004) & (values < 0.006)).nonzero()[0])
+    values.view(torch.int16)[at] += steps
+    return {**tensors, QUERIES: own}
+
+
+def hardly_updated(models: Models) -> Path:
+    """The adapter with an update of queries of the first layer that is hardly more than a rounding,
+    so that samples tell no share of it."""
+
+    def weaken(_: dict[str, Any], tensors: Tensors) -> None:
+        (name,) = (n for n in tensors if "layers.0.self_attn.q_proj.lora_B" in n)
+        tensors[name] = tensors[name] * 2.0**-9
+
+    return models.changed_adapter(weaken)
+
+
+def test_what_all_elements_tell_goes_with_what_samples_tell(models: Models) -> None:
+    """One matrix merged but for a rounding, all others not: both are said, and no more."""
+    adapter = hardly_updated(models)
+    whole = merged(models.base, adapter)
+    other = nearly_merged({**models.plain, QUERIES: whole[QUERIES]}, 1)
+    said = narrative_of(adapter, models.write(other))
+    assert said.likeness == (
+        "Of 14 tensors that base's adapter updates target has 1 as merging it gives but for "
+        "rounding and 13 without it: it was not merged into all alike.",
+    )
+    assert "In target, this adapter is not merged" not in " ".join(said.facts)
+
+
+def test_what_moved_further_than_roundings_do_is_no_merge(models: Models) -> None:
+    adapter = hardly_updated(models)
+    folder = models.write(nearly_merged(merged(models.base, adapter), 8))
+    assert "so few roundings" not in " ".join(narrative_of(adapter, folder).likeness)
+
+
+def test_an_element_that_no_sample_saw_may_be_no_rounding(few_rows: Models) -> None:
+    """As far as all samples show it is merged; by how far all elements moved it is not."""
+    modules = few_rows.folder / "gates"
+    adapter = write_adapter(few_rows.base, modules, target_modules=["gate_proj"])
+    whole = merged(few_rows.base, adapter, torch.float32)
+    assert narrative_of(adapter, few_rows.write(whole)).likeness[0].startswith("But for rounding")
+    gate = whole["model.layers.1.mlp.gate_proj.weight"].view(-1)
+    (unseen,) = np.setdiff1d(np.arange(gate.numel() // 64), spread(gate.numel() // 64))[:1]
+    gate[64 * int(unseen)] = 1.0
+    said = narrative_of(adapter, few_rows.write(whole))
+    assert not any(words.startswith("But for rounding") for words in said.likeness)
 
 
 @pytest.mark.parametrize("kind", ["BF16", "F16", "F32"])

@@ -273,6 +273,15 @@ def test_tensors_under_each_others_names(tmp_path: Path) -> None:
     assert sum(change.relation is not None for change in changes) == 8
 
 
+def test_a_tensor_that_is_there_twice_has_not_changed_places(tmp_path: Path) -> None:
+    base = model()
+    keys, values = (f"model.layers.1.self_attn.{name}_proj.weight" for name in "kv")
+    text = words(compared(tmp_path, base, {**base, keys: base[values]}))
+    assert "self_attn.k_proj is base's self_attn.v_proj" in text
+    assert "with a tensor under a name that is not its own" in text
+    assert "each other's names" not in text
+
+
 def test_hidden_dimensions_numbered_anew(tmp_path: Path) -> None:
     """Everything that reads or writes the hidden state, and the norms between."""
     base = model()

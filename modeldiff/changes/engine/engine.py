@@ -25,6 +25,7 @@ from modeldiff.changes.engine.work_units import (
     Task,
     Whole,
     beside_each_other,
+    chunk_spans,
     chunks,
     plan_jobs,
     sort_out,
@@ -332,8 +333,8 @@ class _Walk:
         if isinstance(median, PartialMedian):
             passes.search = MedianSearch(median)
             with self._state:
-                size = self._backend.chunk_elements(task.types)
-                self._urgent.extend((chunk,) for chunk in chunks(task, passes, size))
+                spans = chunk_spans((task,), self._backend.chunk_elements(task.types))
+                self._urgent.extend((chunk,) for chunk in chunks(task, passes, spans))
                 self._state.notify_all()
             return
         self._finish([(task, Change(task.pair, passes.accumulator.statistics(median)))])

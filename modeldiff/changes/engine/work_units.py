@@ -254,10 +254,10 @@ def _batches(columns: Sequence[Column]) -> Jobs:
 def _large(column: Column, size: int) -> Iterator[Jobs]:
     """The samples and the first pass of tasks of more than ``size`` elements, a chunk."""
     samples: list[Job] = []
-    passes = []
+    passes, spans = [], chunk_spans(column, size)
     for task in column:
         task.passes = own = Passes(Accumulator(task.elements, task.types))
-        passes.append(chunks(task, own, size))
+        passes.append(chunks(task, own, spans))
         if task.types.precision == "float32":
             samples.append(Sample(task, own))
         else:
@@ -267,11 +267,20 @@ def _large(column: Column, size: int) -> Iterator[Jobs]:
     yield from zip(*passes, strict=True)
 
 
-def chunks(task: Task, passes: Passes, size: int) -> list[Chunk]:
-    """A large task's next pass, in chunks of ``size`` elements: those whose values are in the same
-    words one after the other."""
-    walk = task.walk
-    spans = _spans(task.elements, size, walk.run if walk is not None else 0)
+Spans = Sequence[tuple[int, int]]
+"""Where chunks begin and end."""
+
+
+def chunk_spans(column: Column, size: int) -> Spans:
+    """Those of large tasks, of ``size`` elements each, and the same for all of them: values that
+    are in the same words come one after the other."""
+    walks = (task.walk for task in column)
+    runs = [walk.run for walk in walks if walk is not None and walk.run]
+    return _spans(column[0].elements, size, min(runs, default=0))
+
+
+def chunks(task: Task, passes: Passes, spans: Spans) -> list[Chunk]:
+    """A large task's next pass, in chunks."""
     passes.left = len(spans)
     return [Chunk(task, passes, start, stop) for start, stop in spans]
 

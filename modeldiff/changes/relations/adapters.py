@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -26,7 +27,11 @@ from modeldiff.changes.relations.orders import distance
 from modeldiff.changes.relations.rounded_base import rounded_base, rounded_rows
 from modeldiff.changes.relations.sampling import LONGEST_AXIS, RUN_LENGTH, spread
 from modeldiff.checkpoints import STORED_TYPES, Checkpoint, TensorInfo
-from modeldiff.checkpoints.recipes.adapted.without_update import rank_of_update, without_update
+from modeldiff.checkpoints.recipes.adapted.without_update import (
+    rank_of_update,
+    replaced_rows,
+    without_update,
+)
 from modeldiff.checkpoints.recipes.floats import rounded
 from modeldiff.checkpoints.tensor import TensorUnreadable
 
@@ -35,6 +40,9 @@ _Floats = npt.NDArray[Any]
 _ROWS, _IN_ROWS = 8, 1 << 15
 """So many whole rows are looked at, at least, for steps that each row has of its own; of short rows
 so many values."""
+
+_FURTHEST = 2.0
+"""Roundings move a tensor by no more than so many steps of its type, as relative Frobenius."""
 
 
 class _Adapted(NamedTuple):
@@ -64,7 +72,7 @@ def relate_adapters(
             continue
         looking()
         relation = _compared(row, checkpoints, fetching)
-        if relation is not None:
+        if relation is not None and _is_borne_out(relation, change):
             relations[change.pair.place] = relation
     return relations
 
@@ -93,8 +101,7 @@ def _compared(
     side, moved, own, bare, other = row
     first = side or 0
     size = min(RUN_LENGTH, own.elements)
-    runs = max(own.elements // size, 1)
-    firsts = (spread(runs) * size).tolist()
+    firsts = _places(own, size)
     files = (
         OpenFiles(checkpoints[first], [own]),
         OpenFiles(checkpoints[1 - first], [other]),
@@ -128,7 +135,9 @@ def _compared(
             idle = np.array_equal(plain, whole)
             relation = replace(found, kind="adapter_idle") if idle else None
         elif _are_same(plain, bare.values, merged, other.values):
-            relation = replace(found, rest_pct=_apart_pct(plain, merged))
+            # What is the same with the update and without does not tell the one from the other.
+            told = side is None or not np.array_equal(plain, whole)
+            relation = replace(found, rest_pct=_apart_pct(plain, merged)) if told else None
         elif side is None:
             relation = None
         elif share := merged_share(plain, whole, merged, (own.values, other.values)):
@@ -159,6 +168,24 @@ def _compared(
         for each in files:
             each.close()
     return relation
+
+
+def _places(own: TensorInfo, size: int) -> list[int]:
+    """Where runs of so many values are looked at: spread over the tensor, and in rows that the
+    adapter trained anew, which these may all miss."""
+    runs, columns = max(own.elements // size, 1), prod(own.shape[1:])
+    rows = np.array(sorted(replaced_rows(own)), np.int64)
+    within = (rows[spread(rows.size)] * columns + columns // 2) // size
+    numbers = np.union1d(spread(runs), np.minimum(within, runs - 1))
+    return [int(number) * size for number in numbers]
+
+
+def _is_borne_out(relation: Relation, change: Change) -> bool:
+    """Whether all elements are as near as the sample has it, where it tells of roundings alone."""
+    if relation.kind != "adapter_share" or relation.low != 1.0 or change.statistics is None:
+        return True
+    far, step = change.statistics.rel_frobenius_pct, change.statistics.resolution_pct
+    return far is not None and step is not None and far <= _FURTHEST * step
 
 
 def _values(files: OpenFiles, tensor: TensorInfo, places: Sequence[int], length: int) -> _Floats:

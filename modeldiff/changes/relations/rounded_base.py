@@ -21,6 +21,10 @@ _STORED = 2.0**-8
 """The largest error of rounding to bf16, in shares of a value; finer types have smaller ones."""
 _LEAST_FAR, _MOST_FAR = 0.005, 0.35
 """Relative Frobenius changes that quantisation to 8 to 3 bits makes of most weights."""
+_EVEN = 0.1
+"""A run is moved by at least this share of how far all are ..."""
+_MOVED = 0.5
+"""... in so many of them: rounding leaves few out, and what changed some rows is none."""
 _FLOATS = (1 / 17, 1 / 9)
 """How far rounding to E4M3 and to E5M2 moves a value at most, in shares of the value."""
 _SMALL = 0.02
@@ -104,6 +108,9 @@ def _update_taken_off(
     left = merged - (whole - plain)
     far = float(np.linalg.norm(left - plain) / np.linalg.norm(plain))
     if not _LEAST_FAR <= far <= _MOST_FAR:
+        return None
+    moved = np.linalg.norm(left - plain, axis=1) >= _EVEN * far * np.linalg.norm(plain, axis=1)
+    if moved.mean() < _MOVED:
         return None
     largest = np.maximum.reduce([np.abs(plain), np.abs(whole), np.abs(merged)])
     return left, 1.5 * _STORED * largest, far

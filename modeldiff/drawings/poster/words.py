@@ -85,4 +85,6 @@ def _same(facts: Sequence[FactPair], title: str) -> str:
     same = sum(pair.same for pair in facts)
     if same == len(facts):
         return f"Built the same: {title}, all {same} facts."
+    if any(not pair.same and not pair.differs for pair in facts):
+        return f"{same} of {len(facts)} facts are known to be the same: {title}."
     return f"The other {same} facts are the same: {title}."

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from modeldiff.architectures.naming.merged_updates import MERGED_HERE
 from modeldiff.changes import Change
-from modeldiff.findings.evidence import is_moved, nonfinite_of
+from modeldiff.findings.evidence import Moved, is_moved, nonfinite_of
 from modeldiff.findings.witnesses.witness import Witness
 from modeldiff.findings.words import places_words
 from modeldiff.text.formatting import counted, format_pct
@@ -24,30 +24,48 @@ _FURTHEST_PCT = 0.05
 elements is 0.02 %."""
 
 
+_FEW_STEPS = 4.0
+"""99 % of these moved by no more than so many of their type's steps: a rounding, and one more where
+update and value cancel each other."""
+_AS_MERGED = ("adapter_idle", "adapter_share")
+
+
 def merged_witnesses(changes: Iterable[Change]) -> Iterator[Witness]:
     """Of each side that has an adapter the tensors that it was merged into here and of which no
     sample told anything, where the other side's are the same but for roundings; none where all are
     equal, or one is not."""
-    rows = [c for c in changes if c.statistics is not None and c.relation is None]
+    rows = [c for c in changes if c.statistics is not None]
     for side, other in (("base", "target"), ("target", "base")):
         merged = [c for c in rows if f"{side}: {MERGED_HERE}" in c.pair.reason]
-        moved = list(filter(is_moved, merged))
-        if moved and all(map(_is_rounded_otherwise, merged)):
-            yield _witness(side, other, merged, moved)
+        untold = [c for c in merged if c.relation is None]
+        moved = list(filter(is_moved, untold))
+        if moved and all(map(is_rounded_otherwise, untold)):
+            yield _witness(side, other, untold, moved, whole=all(map(_may_be_merged, merged)))
 
 
-def _is_rounded_otherwise(change: Change) -> bool:
-    """Whether no more differs than roundings do."""
+def is_rounded_otherwise(change: Change) -> bool:
+    """Whether no more of a row differs than roundings do, and no further."""
     statistics = change.statistics
     if statistics is None or statistics.sums is None:
         return False
-    size, sums = statistics.rel_frobenius_pct, statistics.sums
+    size, sums, moved = statistics.rel_frobenius_pct, statistics.sums, Moved.of(statistics)
     if nonfinite_of(change) != (0, 0) or size is None or size > _FURTHEST_PCT:
+        return False
+    step = statistics.resolution_pct or 0.0
+    if moved is not None and moved.most_steps_pct > _FEW_STEPS * step:
         return False
     return sums.n - sums.unchanged <= max(1, _MOST_OTHERWISE * sums.n)
 
 
-def _witness(side: str, other: str, merged: Sequence[Change], moved: Sequence[Change]) -> Witness:
+def _may_be_merged(change: Change) -> bool:
+    """Whether no sample told that a row has no update, or another share of it."""
+    relation = change.relation
+    return relation is None or (relation.kind in _AS_MERGED and relation.low == 1.0)
+
+
+def _witness(
+    side: str, other: str, merged: Sequence[Change], moved: Sequence[Change], *, whole: bool
+) -> Witness:
     known = [change.statistics for change in merged if change.statistics]
     sums = [statistics.sums for statistics in known if statistics.sums]
     differ, elements = sum(s.n - s.unchanged for s in sums), sum(s.n for s in sums)
@@ -59,5 +77,7 @@ def _witness(side: str, other: str, merged: Sequence[Change], moved: Sequence[Ch
         f"{elements:,} elements (relative Frobenius {format_pct(furthest)} at most).",
         frozenset(change.pair.place for change in moved),
         f"Like {side}'s adapter merged into its base: so few roundings differ where sums are taken "
-        "in another order, as by another library or processor.",
+        "in another order, as by another library or processor."
+        if whole
+        else "",
     )

@@ -47,6 +47,10 @@ _MIXED_UP = (
     "Tensors under each other's names are not training: one of the two sides was written, or is "
     "read, with names mixed up."
 )
+_MISPLACED = (
+    "A tensor in place of another is not training: one of the two sides was written, or is read, "
+    "with a tensor under a name that is not its own."
+)
 _HEAD_IS_EMBEDDING = (
     "A head that is base's embedding is not training: target ties what base has two of, or its own "
     "head was lost when it was saved, converted or read."
@@ -173,8 +177,16 @@ def _name(rows: list[_Row]) -> Witness:
         rows,
         f"{_tensors(rows, 'is another tensor', 'are other tensors')} of base{where} "
         f"({_evidence(rows, 'is so')}): {_places(rows)} ({', '.join(words[:MOST_NAMED] + more)}).",
-        _HEAD_IS_EMBEDDING if set(named) == {("lm_head", "embed_tokens")} else _MIXED_UP,
+        _name_likeness(set(named)),
     )
+
+
+def _name_likeness(named: set[tuple[str, str]]) -> str:
+    """What it is like that target's columns are base's; they need not have changed places."""
+    if named == {("lm_head", "embed_tokens")}:
+        return _HEAD_IS_EMBEDDING
+    changed_places = {own for own, _ in named} == {other for _, other in named}
+    return _MIXED_UP if changed_places else _MISPLACED
 
 
 def _mixed(rows: list[_Row]) -> Witness:

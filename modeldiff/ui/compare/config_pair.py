@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import streamlit as st
 
 from modeldiff.architectures import Fact, FactPair
-from modeldiff.architectures.facts.alike import own_facts
+from modeldiff.architectures.facts.alike import how_many_differ, own_facts
 from modeldiff.architectures.facts.diagram_anchors import is_of_size, value_in_brief
 from modeldiff.architectures.facts.lineage import telling
 from modeldiff.comparison import Comparison
@@ -37,9 +37,7 @@ def config_pair(comparison: Comparison) -> None:
     with st.container(key="config_answer", gap=None):
         st.markdown(plain(architecture_headline(facts, comparison.pairs)))
         with st.container(key="likeness"):
-            st.markdown(
-                f":gray[{_how_many(different, facts)} {without_weights(comparison)}] {_OPEN}"
-            )
+            st.markdown(f":gray[{_how_many(facts)} {without_weights(comparison)}] {_OPEN}")
     turns = read_turns(comparison.base, comparison.target)
     if turns is None:
         _differences(comparison, different)
@@ -77,11 +75,8 @@ def no_weights_panel(comparison: Comparison, what: str) -> None:
             st.page_link(f"pages/{page}.py", label=label, query_params=link_query())
 
 
-def _how_many(different: Sequence[FactPair], facts: Sequence[FactPair]) -> str:
-    if not different:
-        return f"All {len(facts)} facts are the same."
-    verb = "differs" if len(different) == 1 else "differ"
-    return f"{len(different)} of {len(facts)} facts {verb}."
+def _how_many(facts: Sequence[FactPair]) -> str:
+    return f"{how_many_differ(facts) or f'All {len(facts)} facts are the same'}."
 
 
 def _differences(comparison: Comparison, different: Sequence[FactPair]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+
 from modeldiff.checkpoints.recipes.adapted.low_rank import LowRankUpdate
 from modeldiff.checkpoints.recipes.adapted.trained_whole import AddedVector, ReplacedRows
 from modeldiff.checkpoints.recipes.element_slice import ElementSlice, slice_elements
@@ -34,3 +36,14 @@ def rank_of_update(tensor: TensorInfo) -> int:
         own = recipe.rank if isinstance(recipe, LowRankUpdate) else 0
         return own + rank_of_update(recipe.base)
     return rank_of_update(recipe.tensor) if isinstance(recipe, ElementSlice | SelectedRows) else 0
+
+
+def replaced_rows(tensor: TensorInfo) -> AbstractSet[int]:
+    """The numbers of the rows of a tensor that an adapter trained anew: few among many others."""
+    recipe = tensor.recipe
+    if isinstance(recipe, _UPDATES):
+        own = recipe.numbers if isinstance(recipe, ReplacedRows) else ()
+        return {*own, *replaced_rows(recipe.base)}
+    if isinstance(recipe, SelectedRows) and (within := replaced_rows(recipe.tensor)):
+        return {row for row, number in enumerate(recipe.numbers.tolist()) if number in within}
+    return frozenset()
