@@ -6,19 +6,16 @@ from typing import Literal
 
 from modeldiff.processes.late_dataclass import dataclass
 
-RelationKind = Literal[
-    "order",
-    "factors",
-    "transposed",
-    "expert",
-    "name",
-    "mixed",
+AdapterRelationKind = Literal[
     "adapter_on",
     "adapter_off",
     "adapter_share",
     "adapter_rounded",
     "adapter_idle",
     "adapters",
+]
+RelationKind = Literal[
+    "order", "factors", "transposed", "expert", "name", "mixed", AdapterRelationKind
 ]
 RelationAxis = Literal["rows", "columns", "elements", "blocks"]
 OrderPattern = Literal[

@@ -5,9 +5,11 @@ nothing; or that the other side has an adapter of its own on the same weights.""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import get_args
 
 from modeldiff.architectures.naming.merged_updates import MERGED_HERE
 from modeldiff.changes import Change
+from modeldiff.changes.relation import AdapterRelationKind
 from modeldiff.findings.coverage import Coverage
 from modeldiff.findings.evidence import Evidence, is_equal
 from modeldiff.findings.rounded_types import rounding_type
@@ -16,14 +18,7 @@ from modeldiff.findings.words import enumeration, places_words
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted, format_pct, format_small
 
-ADAPTER_KINDS = (
-    "adapter_on",
-    "adapter_off",
-    "adapter_share",
-    "adapter_rounded",
-    "adapter_idle",
-    "adapters",
-)
+ADAPTER_KINDS = get_args(AdapterRelationKind)
 """The kinds of relations that are told here."""
 _SIDES = ("base", "target")
 _NEAR_ONE = 0.1

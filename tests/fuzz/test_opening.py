@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +17,14 @@ from modeldiff.comparison import Comparison
 from modeldiff.errors import ModeldiffError
 from modeldiff.model import Model
 from tests.fuzz.bending import bent_bytes, bent_json
+from tests.support.fuzzed import only_our_errors
 from tests.support.results import write_model
 from tests.support.safetensors_files import write_sharded
 from tests.support.written_headers import metadata, parse, tensors, write
 
 FUZZ = settings.get_profile("fuzz")
+LONGEST_MESSAGE = 1000
 CONFIG: dict[str, Any] = json.loads(Path("demo/base/config.json").read_text())
-
-
-@contextmanager
-def only_our_errors() -> Iterator[None]:
-    try:
-        yield
-    except ModeldiffError as error:
-        assert error.hint
-        assert error.message.isprintable()
-        assert len(error.message) < 1000
 
 
 @FUZZ
@@ -65,7 +55,7 @@ def test_indexes(sharded: Path, data: st.DataObject) -> None:
     sound = index.read_bytes()
     try:
         index.write_bytes(data.draw(bent_json(json.loads(sound)) | bent_bytes(sound)))
-        with only_our_errors():
+        with only_our_errors(LONGEST_MESSAGE):
             model = Model.open(str(sharded))
             assert {"a1", "b1", "a2", "b2"} >= {info.name for info in model.checkpoint.tensors}
     finally:
@@ -88,7 +78,7 @@ def test_configs_beside_weights(models: tuple[Path, Path], data: st.DataObject) 
     config = target / "config.json"
     config.write_bytes(data.draw(bent_json(CONFIG) | bent_bytes(sound)))
     (base / "config.json").write_bytes(sound)
-    with only_our_errors():
+    with only_our_errors(LONGEST_MESSAGE):
         comparison = Comparison.open(str(base), str(target))
         assert len(list(comparison.facts)) > 0
         assert len(comparison.unmeasured) == 11
@@ -99,7 +89,7 @@ def test_configs_beside_weights(models: tuple[Path, Path], data: st.DataObject) 
 def test_configs_alone(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / "config.json"
     path.write_bytes(data.draw(bent_json(CONFIG, most=2)))
-    with only_our_errors():
+    with only_our_errors(LONGEST_MESSAGE):
         Model.open(str(path))
 
 

@@ -19,13 +19,14 @@ MOST_BYTES = 1 << 20
 
 
 @contextmanager
-def only_our_errors() -> Iterator[None]:
+def only_our_errors(longest: int = 2000) -> Iterator[None]:
+    """No other error, and of ours one that helps, in fewer than ``longest`` characters."""
     try:
         yield
     except ModeldiffError as error:
         assert error.hint
         assert error.message.isprintable()
-        assert len(error.message) < 2000
+        assert len(error.message) < longest
 
 
 def require_readable(path: Path) -> None:
