@@ -15,7 +15,7 @@ import hashlib
 import importlib
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -41,9 +41,16 @@ _CTYPES: dict[str, Any] = {"i64": ctypes.c_int64, "u32": ctypes.c_uint32, "u64":
 Kernel = Callable[..., int]
 OnStep = Callable[[int, int], None]
 
-_ENGINES: list[Any] = []
-"""What owns the machine code. It stays for as long as the process lives: whoever took a kernel may
-call it when its library is gone, and code that was given back is a crash."""
+
+@dataclass(frozen=True)
+class PlainCode:
+    """``functions`` that C calls, beside kernels in their object file, as LLVM's own ``assembly``.
+    They call ``called`` of the C library, and ``variables`` are at these addresses."""
+
+    assembly: str
+    functions: tuple[str, ...]
+    called: tuple[str, ...]
+    variables: Mapping[str, int]
 
 
 @dataclass(eq=False)
@@ -54,7 +61,8 @@ class KernelLibrary:
     ``name`` is how messages call them. ``sources`` are the folders of modules whose content says
     whether they are still the same. ``module`` has them as plain functions; it is imported only to
     compile, for it imports Numba. ``signatures`` are the kernels and their arguments; each returns
-    an int64. ``exact``: every operation rounds as it is written.
+    an int64. ``exact``: every operation rounds as it is written. ``plain`` is what else is in the
+    object file.
     """
 
     name: str
@@ -62,8 +70,10 @@ class KernelLibrary:
     module: str
     signatures: Mapping[str, str]
     exact: bool = False
+    plain: PlainCode | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _loaded: Mapping[str, Kernel] | None = field(default=None, repr=False)
+    _addresses: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     def load(self, on_step: OnStep | None = None) -> Mapping[str, Kernel]:
         """The kernels by name, from this process, the cache folder or the compiler, whichever comes
@@ -78,6 +88,10 @@ class KernelLibrary:
                     _store(file, object_code)
                 self._loaded = self._link(object_code)
             return self._loaded
+
+    def address(self, function: str) -> int:
+        """Where a function of ``plain`` begins. To be called after ``load``."""
+        return self._addresses[function]
 
     def is_compiled(self) -> bool:
         """Whether ``load()`` would return without compiling."""
@@ -105,20 +119,28 @@ class KernelLibrary:
         library = ctypes.CDLL(None)
         outside = {
             name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
-            for name in _FROM_C
+            for name in self._called()
         }
+        functions = (*self.signatures, *(self.plain.functions if self.plain else ()))
+        if self.plain:
+            outside |= self.plain.variables
         try:
             code = CodeInMemory(object_code, outside)
-            addresses = code.addresses(self.signatures)
-            _ENGINES.append(code)
+            self._addresses = code.addresses(functions)
+            keep_for_good(code)
         except (NotCodeAlone, OSError):
-            addresses = self._link_by_llvm(object_code, outside)
+            self._addresses = self._link_by_llvm(object_code, functions, outside)
         return {
-            name: _function(addresses[name], signature)
+            name: _function(self._addresses[name], signature)
             for name, signature in self.signatures.items()
         }
 
-    def _link_by_llvm(self, object_code: bytes, outside: Mapping[str, int]) -> dict[str, int]:
+    def _called(self) -> tuple[str, ...]:
+        return (*_FROM_C, *(self.plain.called if self.plain else ()))
+
+    def _link_by_llvm(
+        self, object_code: bytes, functions: Collection[str], outside: Mapping[str, int]
+    ) -> dict[str, int]:
         import llvmlite.binding as llvm
 
         llvm.initialize_native_target()
@@ -128,8 +150,8 @@ class KernelLibrary:
         engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
         engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
         engine.finalize_object()
-        _ENGINES.append(engine)
-        return {name: engine.get_function_address(name) for name in self.signatures}
+        keep_for_good(engine)
+        return {name: engine.get_function_address(name) for name in functions}
 
     def _compile(self, on_step: OnStep) -> bytes:
         """Machine code for this processor: one object file that holds the kernels under their
@@ -159,6 +181,8 @@ class KernelLibrary:
                 elif not function.is_declaration:
                     function.linkage = "internal"
             linked.link_in(module)
+        if self.plain:
+            linked.link_in(llvm.parse_assembly(self.plain.assembly))
         on_step(steps - 1, steps)
         machine = _target_machine()
         builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options())
@@ -170,9 +194,16 @@ class KernelLibrary:
             for function in linked.functions
             if function.is_declaration and not function.name.startswith("llvm.")
         }
-        if not called <= set(_FROM_C):
+        if not called <= set(self._called()):
             raise AssertionError(f"the kernels call {sorted(called)}")
         return bytes(machine.emit_object(linked))
+
+
+def keep_for_good(owner: object) -> None:
+    """Keeps what owns machine code for as long as the process lives, modules that are imported anew
+    notwithstanding: whoever took a kernel may call it when its library is gone, the system calls
+    what it was told to, and code that was given back is a crash."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))
 
 
 def _unheard(done: int, steps: int) -> None:

@@ -292,8 +292,10 @@ class TestFilesThatChange:
         read = os.preadv
         harmed = threading.Event()
 
-        def harmful(descriptor: int, buffers: list[memoryview], offset: int) -> int:
-            count = read(descriptor, buffers, offset)
+        def harmful(
+            descriptor: int, buffers: list[memoryview], offset: int, flags: int = 0
+        ) -> int:
+            count = read(descriptor, buffers, offset, flags)
             if not harmed.is_set():
                 harmed.set()
                 harm(tmp_path / "base" / "model.safetensors")
@@ -310,14 +312,16 @@ class TestDisksThatFail:
         read = os.preadv
         failing: dict[int, str] = {}
 
-        def failing_read(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+        def failing_read(
+            descriptor: int, buffers: list[memoryview], offset: int, flags: int = 0
+        ) -> int:
             name = failing.setdefault(
                 descriptor, str(Path(f"/proc/self/fd/{descriptor}").readlink())
             )
             inside = offset <= last and offset + len(buffers[0]) > first
             if inside and "/base/" in name:
                 raise OSError(5, "Input/output error")
-            return read(descriptor, buffers, offset)
+            return read(descriptor, buffers, offset, flags)
 
         monkeypatch.setattr(os, "preadv", failing_read)
 

@@ -106,12 +106,14 @@ def bad_spot(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> str:
     )
     read = os.preadv
 
-    def failing_read(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+    def failing_read(
+        descriptor: int, buffers: list[memoryview], offset: int, flags: int = 0
+    ) -> int:
         name = str(Path(f"/proc/self/fd/{descriptor}").readlink())
         inside = offset <= tensor.offset < offset + len(buffers[0])
         if inside and name.endswith(f"/base/{tensor.file}"):
             raise OSError(5, "Input/output error")
-        return read(descriptor, buffers, offset)
+        return read(descriptor, buffers, offset, flags)
 
     monkeypatch.setattr(os, "preadv", failing_read)
     return tensor.name

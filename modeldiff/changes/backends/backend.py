@@ -31,6 +31,16 @@ class Worker(Protocol):
         """The buffer for target's bytes, as ``base``."""
         ...
 
+    @property
+    def reads_in_place(self) -> bool:
+        """Whether values may stand elsewhere than in its buffers, see ``look_at``."""
+        ...
+
+    def look_at(self, side: int, values: npt.NDArray[np.uint8]) -> None:
+        """Measure these bytes of values in place of base's buffer (0) or target's (1), until that
+        is asked for again."""
+        ...
+
     def decodes(self, types: DtypePair) -> frozenset[CodeKind]:
         """The kinds of codes that may stand in the buffers in place of values of these types, of a
         tensor that is measured whole or part by part."""

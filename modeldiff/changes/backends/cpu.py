@@ -68,21 +68,22 @@ class CpuWorker:
     ) -> None:
         room = max(room, LEAF * 8)
         self.use(*(buffers or (_lines(room), _lines(room))))
+        size = self._buffers[0].size
         self._kernels = kernels()
         # Room for every r of a chunk: four bytes for each element of at least one byte, or eight
         # for each of eight. Memory that is never written is never taken.
-        self._kept = np.empty(self.base.size + 2, np.uint32)
+        self._kept = np.empty(size + 2, np.uint32)
         self._scratch = _lines(6 * BLOCK * 4).view(np.uint32)
         self._tables = np.zeros((TABLES, KEYS32 + 64), np.uint32)
         self._wide_table = np.zeros(KEYS64, np.uint32)
         self._fine = np.zeros(65536, np.uint32)
         self._counts = np.zeros(8, np.int64)
-        self._accumulators = OwnAccumulators(self.base.size)
+        self._accumulators = OwnAccumulators(size)
         self._sample = np.empty((2, LEAF * 4), np.uint8)
         self._batch_histogram = np.zeros(KEYS32, np.int64)
         # Room for a bucket an element; what is not written is not taken, and not given back either.
-        self._buckets = np.empty(self.base.size, np.uint16)
-        self._bucket_counts = np.empty(self.base.size, np.int64)
+        self._buckets = np.empty(size, np.uint16)
+        self._bucket_counts = np.empty(size, np.int64)
         self._batch_leaves = np.empty((BATCHED // LEAF, 6))
         self._kept_at, self._scratch_at = self._kept.ctypes.data, self._scratch.ctypes.data
         self._tables_at, self._fine_at = self._tables.ctypes.data, self._fine.ctypes.data
@@ -93,8 +94,33 @@ class CpuWorker:
 
     def use(self, base: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> None:
         """Measure what stands in these buffers from now on; neither is larger than those before."""
-        self.base, self.target = base, target
-        self._base_at, self._target_at = base.ctypes.data, target.ctypes.data
+        self._buffers = (base, target)
+        self._values = [base, target]
+        self._buffers_at = (base.ctypes.data, target.ctypes.data)
+        self._at = [*self._buffers_at]
+
+    @property
+    def base(self) -> npt.NDArray[np.uint8]:
+        """The buffer for base's bytes, which is looked at from now on."""
+        return self._to_fill(0)
+
+    @property
+    def target(self) -> npt.NDArray[np.uint8]:
+        """The buffer for target's bytes, which is looked at from now on."""
+        return self._to_fill(1)
+
+    def _to_fill(self, side: int) -> npt.NDArray[np.uint8]:
+        self._at[side] = self._buffers_at[side]
+        self._values[side] = self._buffers[side]
+        return self._buffers[side]
+
+    reads_in_place = True
+
+    def look_at(self, side: int, values: npt.NDArray[np.uint8]) -> None:
+        """Measure these bytes in place of base's buffer (0) or target's (1), until that is asked
+        for again."""
+        self._at[side], _ = values.__array_interface__["data"]
+        self._values[side] = values
 
     def measure_batch(self, types: DtypePair, sizes: Sequence[int]) -> list[Statistics]:
         """The statistics of small tensors that stand in the buffers one after the other.
@@ -112,7 +138,7 @@ class CpuWorker:
             array.ctypes.data for array in (sums, counts, quantiles)
         )
         listed = self._kernels.measure_batch(
-            *self._sides(types, self._base_at, self._target_at),
+            *self._sides(types, *self._at),
             lengths.ctypes.data,
             batch,
             self._scratch_at,
@@ -167,7 +193,7 @@ class CpuWorker:
     def bracket(self, types: DtypePair) -> Bracket:
         """A bracket for the median of a tensor of which a sample, a leaf in clusters, stands in
         the buffers."""
-        return self._bracket(types, self._base_at, self._target_at)
+        return self._bracket(types, *self._at)
 
     def measure_part(self, types: DtypePair, n: int, accumulator: Accumulator, first: int) -> None:
         """Adds a chunk that begins at element ``first``, on a leaf, to its tensor's accumulator."""
@@ -176,7 +202,7 @@ class CpuWorker:
     def refine(self, types: DtypePair, n: int, search: MedianSearch) -> None:
         """Counts a median's next sixteen bits in the chunk that stands in the buffers."""
         self._fine[:] = 0
-        chunk = (*self._sides(types, self._base_at, self._target_at), n)
+        chunk = (*self._sides(types, *self._at), n)
         if types.precision == "float64":
             self._kernels.refine64(
                 *chunk, search.prefix, search.shift, self._scratch_at, self._fine_at
@@ -212,8 +238,8 @@ class CpuWorker:
         whole."""
         sample = self._sample
         for side, stored, clusters in (
-            (self.base, types.base, sample[0]),
-            (self.target, types.target, sample[1]),
+            (self._values[0], types.base, sample[0]),
+            (self._values[1], types.target, sample[1]),
         ):
             width = stored.bits // 8
             parts = side[: n // CLUSTERS * CLUSTERS * width].reshape(CLUSTERS, -1)
@@ -236,13 +262,13 @@ class CpuWorker:
         """Measures ``n`` elements into the accumulator; the bits of the ``r`` that were kept, in a
         buffer that is used again."""
         if types.precision == "equality":
-            base = self.base[: n * types.base.bits // 8]
-            target = self.target[: n * types.target.bits // 8]
+            base = self._values[0][: n * types.base.bits // 8]
+            target = self._values[1][: n * types.target.bits // 8]
             equal = equal_elements(base, target, types)
             with accumulator.lock:
                 accumulator.counts[:2] += n, equal
             return self._kept[:0]
-        chunk = (*self._sides(types, self._base_at, self._target_at), n)
+        chunk = (*self._sides(types, *self._at), n)
         if types.precision == "float64":
             return self._measure64(chunk, accumulator, first)
         return self._measure32(chunk, accumulator, first, bracket)

@@ -151,6 +151,12 @@ class TorchWorker:
         self.base, self.target = base.numpy(), target.numpy()
         self.cpu.use(self.base, self.target)
 
+    reads_in_place = False
+
+    def look_at(self, side: int, values: npt.NDArray[np.uint8]) -> None:
+        """Never called: a device copies from its own buffers."""
+        raise NotImplementedError
+
     def decodes(self, types: DtypePair) -> frozenset[CodeKind]:
         """None: its buffers have values."""
         return self.cpu.decodes(types)

@@ -267,8 +267,11 @@ class _Walk:
         try:
             if job.batch:
                 loader.batch(job.tasks)
+                results = worker.measure_batch(types, sizes)
             else:
-                loader.chunk(job.tasks[0], 0, job.tasks[0].elements)
+                loader.chunk(job.tasks[0], 0, *sizes)
+                results = [worker.measure_whole(types, *sizes)]
+            loader.confirm()
         except TensorUnreadable as error:
             if len(job.tasks) > 1:
                 for task in job.tasks:
@@ -276,10 +279,6 @@ class _Walk:
                 return
             changes = [unreadable(job.tasks[0].pair, str(error))]
         else:
-            if job.batch:
-                results = worker.measure_batch(types, sizes)
-            else:
-                results = [worker.measure_whole(types, *sizes)]
             changes = [
                 Change(task.pair, statistics)
                 for task, statistics in zip(job.tasks, results, strict=True)
@@ -309,6 +308,7 @@ class _Walk:
                     worker.measure_part(task.types, n, passes.accumulator, job.start)
                 else:
                     worker.refine(task.types, n, passes.search)
+                loader.confirm()
         except TensorUnreadable as error:
             passes.trouble = str(error)
         worker.after(lambda: self._chunk_done(job))

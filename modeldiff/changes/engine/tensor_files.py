@@ -16,6 +16,8 @@ from modeldiff.changes.engine.boxes import fill_from_boxes
 from modeldiff.changes.engine.decoding import Decoders
 from modeldiff.changes.engine.strided_read import gather
 from modeldiff.checkpoints import STORED_TYPES, ByteReader, Checkpoint, FetchProgress, TensorInfo
+from modeldiff.checkpoints.local.mapped_file import FileView
+from modeldiff.checkpoints.local.reader import LocalReader
 from modeldiff.checkpoints.tensor import Piece, TensorUnreadable
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ _BEHIND = 8 << 20
 """How much of what lies before the bytes just read is given up: more than was read at once, since
 the system holds a file in pieces of up to 2 MiB, gives up whole ones only, and takes long over
 those that are cut."""
+_WORTH_A_VIEW = 1 << 18
+"""Fewer bytes are read as fast as they are mapped."""
 
 
 def physical_memory() -> int:
@@ -82,6 +86,20 @@ class OpenFiles:
         if self._evict_page_cache and buffer.size:
             self._forget_behind(tensor, first)
 
+    def view(self, tensor: TensorInfo, first: int, nbytes: int) -> FileView | None:
+        """The bytes of the tensor's values from element ``first`` on where the system holds them;
+        None where they are to be read. Raises as ``fill`` does."""
+        piece = tensor.only_piece
+        if piece is None or piece.strides or nbytes < _WORTH_A_VIEW:
+            return None
+        reader = self._local_reader(piece)
+        bits = STORED_TYPES[piece.dtype].bits
+        offset = piece.offset + first * bits // 8
+        # Kernels load elements where elements can begin.
+        if reader is None or offset % max(bits // 8, 1):
+            return None
+        return reader.view(offset, nbytes)
+
     def read_codes(
         self,
         tensor: TensorInfo,
@@ -114,10 +132,13 @@ class OpenFiles:
         if piece is not None and not piece.strides:
             bits = STORED_TYPES[piece.dtype].bits
             reader, view = self._readers[piece.file], buffer.data
+            offsets = [piece.offset + first * bits // 8 for first in firsts]
+            local = self._local_reader(piece)
+            if local and local.copy_runs(offsets, buffer):
+                return
             with _naming(piece):
-                for number, first in enumerate(firsts):
-                    part = view[number * size : (number + 1) * size]
-                    reader.readinto(part, piece.offset + first * bits // 8)
+                for number, offset in enumerate(offsets):
+                    reader.readinto(view[number * size : (number + 1) * size], offset)
             return
         for first, run in zip(firsts, buffer.reshape(len(firsts), -1), strict=True):
             self._fill(tensor, first, run)
@@ -150,6 +171,11 @@ class OpenFiles:
         """Close what is still open."""
         for reader in self._readers.values():
             reader.close()
+
+    def _local_reader(self, piece: Piece) -> LocalReader | None:
+        """Who reads this piece, where it lies on this machine and may stay in its memory."""
+        reader = self._readers[piece.file]
+        return reader if isinstance(reader, LocalReader) and not self._evict_page_cache else None
 
     def _expect(self, tensor: TensorInfo, firsts: Sequence[int], nbytes: int) -> None:
         """Tell the reader of runs that are about to be read, each of so many bytes of values."""

@@ -48,6 +48,8 @@ def make_equal_run(code: int) -> Callable[..., Any]:
         def look(index: ir.Value, now: CarriedVectors) -> None:
             for step in range(STEPS_A_TURN):
                 at = b.add(index, I64(step * LANES))
+                for side in (x, y):
+                    lanes.ask_ahead(side, at, step)
                 words = [lanes.load(side, at, paired) for side in (x, y)]
                 for part, (values, _) in enumerate(lanes.floats(*words)):
                     differing = b.xor(words[0][part], words[1][part])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from modeldiff.native.bus_errors import ANSWER, HANDLER, answer_by
 from modeldiff.native.library import Kernel, KernelLibrary, OnStep
 
 _SIDES = "raw i64 u32* raw i64 u32*"
@@ -26,6 +27,7 @@ MEASURING_KERNELS = KernelLibrary(
     (Path(__file__).parent,),
     "modeldiff.changes.kernels.entry_points",
     SIGNATURES,
+    plain=ANSWER,
 )
 
 
@@ -34,6 +36,8 @@ class Kernels:
 
     def __init__(self, on_step: OnStep | None = None) -> None:
         functions = MEASURING_KERNELS.load(on_step)
+        if ANSWER:
+            answer_by(MEASURING_KERNELS.address(HANDLER))
         self.measure32: Kernel = functions["measure32"]
         self.measure_batch: Kernel = functions["measure_batch"]
         self.refine32: Kernel = functions["refine32"]

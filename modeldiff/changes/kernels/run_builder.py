@@ -55,6 +55,11 @@ VECTOR_WORDS, VECTOR_FLOATS = (
     ir.VectorType(I32, VECTOR_WIDTH),
     ir.VectorType(ir.FloatType(), VECTOR_WIDTH),
 )
+_AHEAD = 1024
+"""So many elements before they are loaded, memory is asked for them: the bytes of a mapped file,
+or of a buffer that is larger than the cache, arrive as they are needed, where the processor's own
+guesses end with every page."""
+_LINE = 64
 NO_SUMS = ir.Constant(VECTOR_FLOATS, [0.0] * VECTOR_WIDTH)
 LOADED_AS: Mapping[int, ir.Type] = {BF16: I16, F16: ir.HalfType(), F32: I32}
 """What a side's elements are loaded as, by how they are stored."""
@@ -104,6 +109,17 @@ class RunBuilder:
                     words if word == I32 else b.shl(b.zext(words, VECTOR_WORDS), every_word(16))
                 )
         return found
+
+    def ask_ahead(self, elements: ir.Value, index: ir.Value, step: int) -> None:
+        """Asks for the elements that a loop comes to later, a line of the cache at a time; ``step``
+        says which sixteen elements of a turn begin at ``index``. Nothing need be there."""
+        b, word = self.builder, elements.type.pointee
+        nbytes = LANES * (4 if word == I32 else 2)
+        if step * nbytes % _LINE == 0:
+            ahead = b.gep(elements, [b.add(index, I64(_AHEAD))])
+            at = b.bitcast(ahead, ir.IntType(8).as_pointer())
+            read, keep, data = I32(0), I32(3), I32(1)
+            self.call("prefetch.p0", ir.VoidType(), at, read, keep, data)
 
     def floats(self, *sides: list[ir.Value]) -> Iterator[tuple[ir.Value, ...]]:
         """The sides' vectors of words as float32, those of the same elements together."""

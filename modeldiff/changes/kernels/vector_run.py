@@ -152,6 +152,9 @@ class _Run:
         def turn(index: ir.Value, now: CarriedVectors) -> None:
             for step in range(STEPS_A_TURN):
                 at = b.add(index, I64(step * LANES))
+                if number == 0:
+                    for side in self.sides:
+                        self.lanes.ask_ahead(side, at, step)
                 for add in added:
                     add(at, now, step)
                 self._count(at, range(number * share, (number + 1) * share))

@@ -7,6 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
+from modeldiff.checkpoints.local.mapped_file import FileView, MappedFile
 from modeldiff.errors import CheckpointChanged
 
 
@@ -25,6 +29,8 @@ class LocalReader:
         self._reference = reference
         self._lock = threading.Lock()
         self._descriptor: int | None = None
+        self._mapped: MappedFile | None = None
+        self._can_be_mapped = True
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
@@ -38,6 +44,24 @@ class LocalReader:
             buffer = buffer[count:]
             offset += count
 
+    def view(self, offset: int, nbytes: int) -> FileView | None:
+        """These bytes where the system holds them; None where it does not, and they are to be
+        read. Raises as ``readinto`` does where the file cannot be opened."""
+        mapped = self._as_mapped()
+        return mapped.view(offset, nbytes) if mapped else None
+
+    def copy_runs(self, offsets: Sequence[int], buffer: npt.NDArray[np.uint8]) -> bool:
+        """Fills the buffer with equal runs of bytes, from these offsets on, if the system holds
+        them; otherwise False, and they are to be read. Raises as ``view`` does."""
+        mapped = self._as_mapped()
+        size = buffer.size // len(offsets)
+        begin, end = min(offsets), max(offsets) + size
+        if mapped is None or not mapped.lies_in_memory(begin, end - begin):
+            return False
+        for number, offset in enumerate(offsets):
+            mapped.copy(offset, buffer[number * size : (number + 1) * size])
+        return mapped.is_sound(begin, end - begin)
+
     def expect(self, ranges: Sequence[tuple[int, int]]) -> None:
         """Everything is here."""
 
@@ -49,9 +73,25 @@ class LocalReader:
     def close(self) -> None:
         """Close the file, if it is open."""
         with self._lock:
+            if self._mapped is not None:
+                self._mapped.close()
+                self._mapped = None
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None
+
+    def _as_mapped(self) -> MappedFile | None:
+        mapped = self._mapped
+        if mapped is None and self._can_be_mapped:
+            descriptor = self._opened()
+            with self._lock:
+                if self._mapped is None and self._descriptor == descriptor:
+                    try:
+                        self._mapped = MappedFile(descriptor, self._size)
+                    except OSError:
+                        self._can_be_mapped = False
+                mapped = self._mapped
+        return mapped
 
     def _opened(self) -> int:
         with self._lock:

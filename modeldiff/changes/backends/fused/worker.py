@@ -99,6 +99,12 @@ class FusedWorker:
         """A buffer for target's next bytes, which nothing reads from."""
         return self._sides[1].to_fill(self._land_up_to)
 
+    reads_in_place = False
+
+    def look_at(self, side: int, values: npt.NDArray[np.uint8]) -> None:
+        """Never called: a device copies from its own buffers."""
+        raise NotImplementedError
+
     def decodes(self, types: DtypePair) -> frozenset[CodeKind]:
         """The codes that may stand in the buffers in place of values of these types."""
         if self._program is None or types.precision != "float32":

@@ -1,0 +1,132 @@
+"""A file's bytes where the system holds them, to be looked at without a copy.
+
+Only what lies in the system's memory already is looked at so, and a file system that cannot tell is
+left alone, as those of a network mostly are: what has to come from a disk is read, for that comes
+in larger pieces and says what fails. A file that is cut short while it is looked at gives zeros,
+which ``FileView.is_sound`` knows of (``native/bus_errors.py``).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import threading
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from modeldiff.native.bus_errors import list_range
+from modeldiff.processes.late_dataclass import dataclass
+
+_PAGE = mmap.PAGESIZE
+
+
+@dataclass(frozen=True)
+class FileView:
+    """A file's bytes from ``offset`` on, which are ``octets``, at an address ``at``."""
+
+    file: MappedFile
+    offset: int
+    octets: npt.NDArray[np.uint8]
+
+    def is_sound(self) -> bool:
+        """Whether all that was read of it so far were the file's bytes."""
+        return self.file.is_sound(self.offset, self.octets.size)
+
+    def release(self) -> None:
+        """Its pages need not be this process's any more. To be called before the file is closed;
+        whoever looks at it again gets them again."""
+        self.file.release(self.offset, self.octets.size)
+
+
+class MappedFile:
+    """The open file ``descriptor`` of ``size`` bytes, mapped until it is closed. Any thread may
+    look at it; nobody may when it is closed. Raises ``OSError`` where it cannot be mapped."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor = descriptor
+        self._size = size
+        libc = _libc()
+        at = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_PRIVATE, descriptor, 0)
+        if at is None or at == ctypes.c_void_p(-1).value:
+            raise OSError(ctypes.get_errno(), "cannot be mapped")
+        listed = list_range(at, at + -(-size // _PAGE) * _PAGE)
+        if listed is None:
+            libc.munmap(at, size)
+            raise OSError("there is no answer to bus errors here")
+        self._at = at
+        self._listed = listed
+        octets = (ctypes.c_uint8 * size).from_address(at)
+        self._octets = np.frombuffer(memoryview(octets).cast("B"), np.uint8)
+        self._lock = threading.Lock()
+        self._is_open = True
+
+    def view(self, offset: int, nbytes: int) -> FileView | None:
+        """These bytes; None where the system does not hold them, or part of them was lost."""
+        if not (self.lies_in_memory(offset, nbytes) and self.is_sound(offset, nbytes)):
+            return None
+        return FileView(self, offset, self._octets[offset : offset + nbytes])
+
+    def lies_in_memory(self, offset: int, nbytes: int) -> bool:
+        """Whether the system holds the first and the last of these bytes; False where it does not
+        say."""
+        octet = bytearray(1)
+        try:
+            return all(
+                os.preadv(self._descriptor, [octet], at, os.RWF_NOWAIT)
+                for at in (offset, offset + nbytes - 1)
+            )
+        except OSError:
+            return False
+
+    def copy(self, offset: int, octets: npt.NDArray[np.uint8]) -> None:
+        """Copies bytes from ``offset`` on; zeros where there are none, see ``is_sound``."""
+        octets[:] = self._octets[offset : offset + octets.size]
+
+    def is_sound(self, offset: int, nbytes: int) -> bool:
+        """Whether all that was read of these bytes so far were the file's."""
+        # The page in which a file ends has zeros behind it, which are no error.
+        if os.fstat(self._descriptor).st_size < self._size:
+            return False
+        return not self._listed.faults(self._at + offset, self._at + offset + nbytes)
+
+    def release(self, offset: int, nbytes: int) -> None:
+        """Takes the pages of these bytes out of this process's memory; the system keeps them."""
+        begin, length = _whole_pages(offset, nbytes)
+        with self._lock:
+            if self._is_open:
+                _libc().madvise(self._at + begin, length, mmap.MADV_DONTNEED)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        with self._lock:
+            if self._is_open:
+                self._is_open = False
+                self._listed.strike()
+                _libc().munmap(self._at, self._size)
+
+
+def _whole_pages(offset: int, nbytes: int) -> tuple[int, int]:
+    """The pages of these bytes: where the first begins, and the bytes of all."""
+    begin = offset // _PAGE * _PAGE
+    return begin, offset + nbytes - begin
+
+
+@cache
+def _libc() -> Any:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = (
+        ctypes.c_void_p,
+        ctypes.c_size_t,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.c_int,
+        ctypes.c_int64,
+    )
+    libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+    libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return libc
