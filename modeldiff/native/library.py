@@ -116,14 +116,8 @@ class KernelLibrary:
         return digest.hexdigest()[:32]
 
     def _link(self, object_code: bytes) -> Mapping[str, Kernel]:
-        library = ctypes.CDLL(None)
-        outside = {
-            name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
-            for name in self._called()
-        }
+        outside = self._outside()
         functions = (*self.signatures, *(self.plain.functions if self.plain else ()))
-        if self.plain:
-            outside |= self.plain.variables
         try:
             code = CodeInMemory(object_code, outside)
             self._addresses = code.addresses(functions)
@@ -137,6 +131,15 @@ class KernelLibrary:
 
     def _called(self) -> tuple[str, ...]:
         return (*_FROM_C, *(self.plain.called if self.plain else ()))
+
+    def _outside(self) -> dict[str, int]:
+        """The addresses of all that the object code names and does not have."""
+        library = ctypes.CDLL(None)
+        called = {
+            name: ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
+            for name in self._called()
+        }
+        return {**called, **(self.plain.variables if self.plain else {})}
 
     def _link_by_llvm(
         self, object_code: bytes, functions: Collection[str], outside: Mapping[str, int]

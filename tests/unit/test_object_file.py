@@ -20,6 +20,7 @@ from modeldiff.changes.backends.cpu import CpuWorker
 from modeldiff.changes.dtype_pairs import dtype_pair
 from modeldiff.changes.kernels.object_code import MEASURING_KERNELS, SIGNATURES
 from modeldiff.native import library, processor
+from modeldiff.native.bus_errors import HANDLER
 from modeldiff.native.library import Kernel, _function, _stored, _target_machine
 from modeldiff.native.object_file import CodeInMemory, NotCodeAlone
 
@@ -44,9 +45,7 @@ def object_code() -> bytes:
 
 
 def outside() -> dict[str, int]:
-    libc = ctypes.CDLL(None)
-    names = ("memset", "memcpy", "memmove")
-    return {name: ctypes.cast(getattr(libc, name), ctypes.c_void_p).value or 0 for name in names}
+    return MEASURING_KERNELS._outside()
 
 
 def measured(kernels: Mapping[str, Kernel], stored: str) -> list[object]:
@@ -73,7 +72,7 @@ def measured(kernels: Mapping[str, Kernel], stored: str) -> list[object]:
 def test_the_kernels_say_the_same(object_code: bytes, stored: str) -> None:
     code = CodeInMemory(object_code, outside())
     here = code.addresses(SIGNATURES)
-    by_llvm = MEASURING_KERNELS._link_by_llvm(object_code, outside())
+    by_llvm = MEASURING_KERNELS._link_by_llvm(object_code, SIGNATURES, outside())
     ours, theirs = (
         {name: _function(addresses[name], SIGNATURES[name]) for name in SIGNATURES}
         for addresses in (here, by_llvm)
@@ -191,8 +190,20 @@ def test_where_the_system_refuses_llvm_links(
         raise OSError(13, "Permission denied")
 
     monkeypatch.setattr(CodeInMemory, "_make_executable", refused)
-    linked = MEASURING_KERNELS._link(object_code)
-    assert type(library._ENGINES[-1]).__name__ == "ExecutionEngine"
+    kept: list[str] = []
+    keep = library.keep_for_good
+
+    def watched(owner: object) -> None:
+        kept.append(type(owner).__name__)
+        keep(owner)
+
+    monkeypatch.setattr(library, "keep_for_good", watched)
+    here = MEASURING_KERNELS.address(HANDLER)
+    with monkeypatch.context() as patched:
+        patched.setattr(MEASURING_KERNELS, "_addresses", {})
+        linked = MEASURING_KERNELS._link(object_code)
+        assert kept == ["ExecutionEngine"]
+        assert MEASURING_KERNELS.address(HANDLER) not in (0, here)
     assert measured(linked, "BF16") == measured(MEASURING_KERNELS.load(), "BF16")
 
 
