@@ -77,9 +77,10 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     look_at = CpuWorker.look_at
 
-    def watched(worker: CpuWorker, side: int, values: Any) -> None:
+    def watched(worker: CpuWorker, side: int, values: Any, at: int) -> None:
+        assert at == values.ctypes.data
         found.append(values.size)
-        look_at(worker, side, values)
+        look_at(worker, side, values, at)
 
     monkeypatch.setattr(tensor_files, "_WORTH_A_VIEW", 0)
     monkeypatch.setattr(CpuWorker, "look_at", watched)
@@ -205,8 +206,11 @@ def test_zeros_of_a_moment_are_no_statistics(
     ]
 
 
-def test_pages_are_given_back_chunk_by_chunk(tmp_path: Path, looks: list[int]) -> None:
+def test_pages_are_given_back(
+    tmp_path: Path, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process does not hold the files that it has looked at."""
+    monkeypatch.setattr("modeldiff.checkpoints.local.mapped_file._MOST_HELD", 4 * CHUNK)
     size = 64 * LEAF
     pair = (
         write_aligned(tmp_path / "base", {"w": ("BF16", encode(normal(size, 1), "BF16"))}),

@@ -36,9 +36,9 @@ class Worker(Protocol):
         """Whether values may stand elsewhere than in its buffers, see ``look_at``."""
         ...
 
-    def look_at(self, side: int, values: npt.NDArray[np.uint8]) -> None:
-        """Measure these bytes of values in place of base's buffer (0) or target's (1), until that
-        is asked for again."""
+    def look_at(self, side: int, values: npt.NDArray[np.uint8], at: int) -> None:
+        """Measure these bytes of values, which begin at this address, in place of base's buffer (0)
+        or target's (1), until that is asked for again."""
         ...
 
     def decodes(self, types: DtypePair) -> frozenset[CodeKind]:

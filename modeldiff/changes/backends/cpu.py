@@ -116,10 +116,10 @@ class CpuWorker:
 
     reads_in_place = True
 
-    def look_at(self, side: int, values: npt.NDArray[np.uint8]) -> None:
-        """Measure these bytes in place of base's buffer (0) or target's (1), until that is asked
-        for again."""
-        self._at[side], _ = values.__array_interface__["data"]
+    def look_at(self, side: int, values: npt.NDArray[np.uint8], at: int) -> None:
+        """Measure these bytes, which begin at this address, in place of base's buffer (0) or
+        target's (1), until that is asked for again."""
+        self._at[side] = at
         self._values[side] = values
 
     def measure_batch(self, types: DtypePair, sizes: Sequence[int]) -> list[Statistics]:

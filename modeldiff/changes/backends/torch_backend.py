@@ -153,7 +153,7 @@ class TorchWorker:
 
     reads_in_place = False
 
-    def look_at(self, side: int, values: npt.NDArray[np.uint8]) -> None:
+    def look_at(self, side: int, values: npt.NDArray[np.uint8], at: int) -> None:
         """Never called: a device copies from its own buffers."""
         raise NotImplementedError
 

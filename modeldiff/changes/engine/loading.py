@@ -81,18 +81,15 @@ class Loader:
         Raises ``CheckpointChanged`` and ``TensorUnreadable`` as ``OpenFiles.fill`` does.
         """
         for number, seen in enumerate(self._in_place):
-            if seen is None:
+            if seen is None or seen.view.is_sound():
                 continue
-            is_sound = seen.view.is_sound()
-            seen.view.release()
-            if not is_sound:
-                self._kept = None
-                # To read it says what is wrong with it, mostly.
-                seen.files.fill(seen.tensor, seen.first, self._buffer(number)[: seen.nbytes])
-                raise TensorUnreadable(
-                    f"{seen.tensor.files[0]} could not be read for a moment, or was cut short and "
-                    "written again, while it was compared"
-                )
+            self._kept = None
+            # To read it says what is wrong with it, mostly.
+            seen.files.fill(seen.tensor, seen.first, self._buffer(number)[: seen.nbytes])
+            raise TensorUnreadable(
+                f"{seen.tensor.files[0]} could not be read for a moment, or was cut short and "
+                "written again, while it was compared"
+            )
 
     def _looked_at(
         self, number: int, files: OpenFiles, tensor: TensorInfo, first: int, nbytes: int
@@ -104,7 +101,7 @@ class Loader:
         view = files.view(tensor, first, nbytes)
         if view is None:
             return False
-        self._worker.look_at(number, view.octets)
+        self._worker.look_at(number, view.octets, view.at)
         self._in_place[number] = _InPlace(view, files, tensor, first, nbytes)
         return True
 

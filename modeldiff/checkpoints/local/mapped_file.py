@@ -24,22 +24,23 @@ from modeldiff.processes.late_dataclass import dataclass
 _PAGE = mmap.PAGESIZE
 
 
+_MOST_HELD = 64 << 20
+"""Bytes of a file that are looked at before its pages are given back: all at once, since each time
+every processor has to forget what it knows of this process's memory."""
+
+
 @dataclass(frozen=True)
 class FileView:
-    """A file's bytes from ``offset`` on, which are ``octets``, at an address ``at``."""
+    """A file's bytes from ``offset`` on, which are ``octets``, at the address ``at``."""
 
     file: MappedFile
     offset: int
     octets: npt.NDArray[np.uint8]
+    at: int
 
     def is_sound(self) -> bool:
         """Whether all that was read of it so far were the file's bytes."""
         return self.file.is_sound(self.offset, self.octets.size)
-
-    def release(self) -> None:
-        """Its pages need not be this process's any more. To be called before the file is closed;
-        whoever looks at it again gets them again."""
-        self.file.release(self.offset, self.octets.size)
 
 
 class MappedFile:
@@ -63,22 +64,21 @@ class MappedFile:
         self._octets = np.frombuffer(memoryview(octets).cast("B"), np.uint8)
         self._lock = threading.Lock()
         self._is_open = True
+        self._looked_at = 0
 
     def view(self, offset: int, nbytes: int) -> FileView | None:
         """These bytes; None where the system does not hold them, or part of them was lost."""
-        if not (self.lies_in_memory(offset, nbytes) and self.is_sound(offset, nbytes)):
+        at = self._at + offset
+        if self._listed.faults(at, at + nbytes) or not self.lies_in_memory(offset + nbytes - 1):
             return None
-        return FileView(self, offset, self._octets[offset : offset + nbytes])
+        self._count(nbytes)
+        return FileView(self, offset, self._octets[offset : offset + nbytes], at)
 
-    def lies_in_memory(self, offset: int, nbytes: int) -> bool:
-        """Whether the system holds the first and the last of these bytes; False where it does not
-        say."""
-        octet = bytearray(1)
+    def lies_in_memory(self, offset: int) -> bool:
+        """Whether the system holds this byte; False where it does not say. What is read in a file's
+        order is there up to some place, so one byte tells of those before it."""
         try:
-            return all(
-                os.preadv(self._descriptor, [octet], at, os.RWF_NOWAIT)
-                for at in (offset, offset + nbytes - 1)
-            )
+            return os.preadv(self._descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
         except OSError:
             return False
 
@@ -93,12 +93,14 @@ class MappedFile:
             return False
         return not self._listed.faults(self._at + offset, self._at + offset + nbytes)
 
-    def release(self, offset: int, nbytes: int) -> None:
-        """Takes the pages of these bytes out of this process's memory; the system keeps them."""
-        begin, length = _whole_pages(offset, nbytes)
+    def _count(self, nbytes: int) -> None:
+        """Takes the file's pages out of this process's memory now and then; the system keeps them,
+        and who looks at them again gets them again."""
         with self._lock:
-            if self._is_open:
-                _libc().madvise(self._at + begin, length, mmap.MADV_DONTNEED)
+            self._looked_at += nbytes
+            if self._looked_at > _MOST_HELD and self._is_open:
+                self._looked_at = nbytes
+                _libc().madvise(self._at, self._size, mmap.MADV_DONTNEED)
 
     def close(self) -> None:
         """Give the memory back."""
@@ -107,12 +109,6 @@ class MappedFile:
                 self._is_open = False
                 self._listed.strike()
                 _libc().munmap(self._at, self._size)
-
-
-def _whole_pages(offset: int, nbytes: int) -> tuple[int, int]:
-    """The pages of these bytes: where the first begins, and the bytes of all."""
-    begin = offset // _PAGE * _PAGE
-    return begin, offset + nbytes - begin
 
 
 @cache

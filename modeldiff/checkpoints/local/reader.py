@@ -56,7 +56,7 @@ class LocalReader:
         mapped = self._as_mapped()
         size = buffer.size // len(offsets)
         begin, end = min(offsets), max(offsets) + size
-        if mapped is None or not mapped.lies_in_memory(begin, end - begin):
+        if mapped is None or not all(mapped.lies_in_memory(at) for at in (begin, end - 1)):
             return False
         for number, offset in enumerate(offsets):
             mapped.copy(offset, buffer[number * size : (number + 1) * size])

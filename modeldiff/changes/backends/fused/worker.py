@@ -101,7 +101,7 @@ class FusedWorker:
 
     reads_in_place = False
 
-    def look_at(self, side: int, values: npt.NDArray[np.uint8]) -> None:
+    def look_at(self, side: int, values: npt.NDArray[np.uint8], at: int) -> None:
         """Never called: a device copies from its own buffers."""
         raise NotImplementedError
 
