@@ -10,7 +10,8 @@ import numpy as np
 
 from modeldiff.architectures import Place
 from modeldiff.changes.relation import Relation, RelationAxis
-from modeldiff.changes.relations.orders import distance, nearest_rows
+from modeldiff.changes.relations.nearest_rows import NO_ROW, Directions, nearest_rows
+from modeldiff.changes.relations.orders import distance
 from modeldiff.changes.relations.sampling import (
     LONGEST_AXIS,
     PairSamples,
@@ -80,8 +81,8 @@ def _columns_of(samples: PairSamples) -> _Lines:
         samples.pair.place,
         samples.columns,
         samples.rows,
-        lambda: samples.column_runs.base,
-        lambda: samples.column_runs.target[spread(samples.columns)],
+        lambda: samples.base_columns,
+        lambda: samples.column_runs.target,
     )
 
 
@@ -89,13 +90,17 @@ def _match(every: Sequence[_Lines], axis: RelationAxis) -> Mapping[Place, tuple[
     members = tuple(lines.place for lines in every)
     starts = np.cumsum([0, *(lines.number for lines in every)])
     base = np.concatenate([lines.base() for lines in every])
+    directions = Directions(base)
     found = {}
     for start, stop, own in zip(starts, starts[1:], every, strict=False):
         at, target = spread(own.number), own.target()
-        origins = nearest_rows(base, target, at + start)
-        known = origins >= 0
+        least = _LEAST_FOREIGN * len(at)
+        origins = nearest_rows(directions, target, at + start, least)
+        if origins is None:
+            continue
+        known = origins != NO_ROW
         foreign = known & ((origins < start) | (origins >= stop))
-        if known.sum() < _LEAST_MATCHED * len(at) or foreign.sum() < _LEAST_FOREIGN * len(at):
+        if known.sum() < _LEAST_MATCHED * len(at) or foreign.sum() < least:
             continue
         at, origins, values = at[known], origins[known], target[known]
         rest = _rest(base[origins], values, base[at + start])
