@@ -27,12 +27,13 @@ _BETTER = 0.5
 
 
 class Mix(NamedTuple):
-    """Target's rows ``at`` are rows ``origins`` of base's ``members``, one below the other; of
-    matrices that are stored the other way round, columns are."""
+    """Target's rows ``at`` are rows ``origins`` of base's ``members``, one below the other, of so
+    many rows each; of matrices that are stored the other way round, columns are."""
 
     at: RowIndices
     origins: RowIndices
     members: tuple[Place, ...]
+    rows: tuple[int, ...]
 
 
 class _Lines(NamedTuple):
@@ -88,7 +89,8 @@ def _columns_of(samples: PairSamples) -> _Lines:
 
 def _match(every: Sequence[_Lines], axis: RelationAxis) -> Mapping[Place, tuple[Relation, Mix]]:
     members = tuple(lines.place for lines in every)
-    starts = np.cumsum([0, *(lines.number for lines in every)])
+    numbers = tuple(lines.number for lines in every)
+    starts = np.cumsum([0, *numbers])
     base = np.concatenate([lines.base() for lines in every])
     directions = Directions(base)
     found = {}
@@ -106,12 +108,12 @@ def _match(every: Sequence[_Lines], axis: RelationAxis) -> Mapping[Place, tuple[
         rest = _rest(base[origins], values, base[at + start])
         if rest is None or len(np.unique(origins)) < len(origins):
             continue
-        numbers = np.unique(np.searchsorted(starts, origins, side="right") - 1)
-        columns = tuple(dict.fromkeys(members[number].column for number in numbers))
+        others = np.unique(np.searchsorted(starts, origins, side="right") - 1)
+        columns = tuple(dict.fromkeys(members[other].column for other in others))
         relation = Relation(
             "mixed", axis, len(at), int(known.size), own.number, 100 * rest, partners=columns
         )
-        found[own.place] = relation, Mix(at, origins, members)
+        found[own.place] = relation, Mix(at, origins, members, numbers)
     return found
 
 

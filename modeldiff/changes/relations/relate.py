@@ -196,6 +196,9 @@ class _Search:
         if len(rows) < len(mix.members) or not all(can_be_sampled(row.pair) for row in rows):
             return None
         with self._samples(rows) as all_samples:
+            # A vector has an element a row, which columns that are others' do not tell of.
+            if tuple(each.rows for each in all_samples) != mix.rows:
+                return None
             base = np.concatenate([each.elements.base.reshape(-1, 1) for each in all_samples])
         own, target = (side.reshape(-1, 1) for side in samples.elements)
         relation = mixed_vector(mix, base, target, own)
