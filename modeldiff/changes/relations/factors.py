@@ -71,7 +71,8 @@ def find_factors(
     known = (squares > 0) & np.any(theirs != 0, axis=1)
     if not known.any() or known.sum() < _LEAST_MATCHED * len(at):
         return None
-    ours, theirs = ours[known], theirs[known]
+    if not known.all():
+        ours, theirs = ours[known], theirs[known]
     factors = np.einsum("ij,ij->i", ours, theirs) / squares[known]
     rest = distance(factors[:, None] * ours, theirs)
     # Of most rows the first tells already.

@@ -159,17 +159,18 @@ class PairSamples:
     def column_runs(self) -> SampledSides:
         """A run of each column that ``spread`` gives."""
         at = spread(self.columns)
-        return SampledSides(*(self._columns_at(side, at) for side in (0, 1)))
+        some = (np.take(raw, at, axis=1) for raw in self._across)
+        return SampledSides(*(self._as_columns(side, raw) for side, raw in enumerate(some)))
 
     @cached_property
     def base_columns(self) -> SampledValues:
         """A run of each of base's columns."""
-        return self._columns_at(0, slice(None))
+        return self._as_columns(0, self._across.base)
 
     @cached_property
     def target_columns(self) -> SampledValues:
         """A run of each of target's columns."""
-        return self._columns_at(1, slice(None))
+        return self._as_columns(1, self._across.target)
 
     @cached_property
     def elements(self) -> SampledSides:
@@ -237,17 +238,20 @@ class PairSamples:
 
     @cached_property
     def _across(self) -> SampledSides:
-        """What columns are taken from: as many neighbouring rows as a run of one is long."""
+        """What columns are taken from: as many neighbouring rows as a run of one is long, as they
+        are stored."""
         run = min(RUN_LENGTH, self.rows)
         start = (self.rows - run) // 2
         sides = []
-        for side in (0, 1):
+        for side, tensor in enumerate(self._tensors):
             raw = self._raw(side, [start * self.columns], run * self.columns)
-            sides.append(self._decoded(side, raw.reshape(run, -1), _APART))
+            width = STORED_TYPES[tensor.values].bits // 8
+            sides.append(raw.view(f"u{width}").reshape(run, -1))
         return SampledSides(*sides)
 
-    def _columns_at(self, side: int, numbers: RowIndices | slice) -> SampledValues:
-        return np.ascontiguousarray(self._across[side][:, numbers].T)
+    def _as_columns(self, side: int, stored: SampledValues) -> SampledValues:
+        """The values of what stands in rows, a row each of what stands in a column."""
+        return np.ascontiguousarray(self._decoded(side, stored.view(np.uint8), _APART).T)
 
     def _stretch(self, side: int, stop: int) -> SampledValues:
         """A run of each row up to ``stop``, from whole rows where these are short."""
