@@ -93,8 +93,6 @@ def _steps_at_blocks(samples: PairSamples, axis: int) -> bool:
         return False
     at = spread((samples.rows, samples.columns)[axis])
     base, target = samples.column_runs if axis else samples.row_runs
-    if axis:
-        base, target = base[at], target[at]
     return has_steps(base, target, at // lengths[axis])
 
 
@@ -102,16 +100,14 @@ def _scaled_columns(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
     if not samples.has_columns:
         return None
     at = spread(samples.columns)
-    base, target = (side[at] for side in samples.column_runs)
-    return as_scaled(find_factors(base, target, at, samples.columns), "columns")
+    return as_scaled(find_factors(*samples.column_runs, at, samples.columns), "columns")
 
 
 def _ordered_columns(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
     if not samples.has_columns:
         return None
-    at = spread(samples.columns)
-    base, target = samples.column_runs
-    return as_ordered(find_order(base, target[at], at, samples.columns), "columns")
+    at, target = spread(samples.columns), samples.column_runs.target
+    return as_ordered(find_order(samples.base_columns, target, at, samples.columns), "columns")
 
 
 def _scaled_rows(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
@@ -168,11 +164,10 @@ def _first_rows(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
 def _transposed(samples: PairSamples, _: Sequence[Answer]) -> Answer | None:
     if samples.rows != samples.columns or not (samples.has_rows and samples.has_columns):
         return None
-    target = samples.column_runs.target
-    rest, in_place = (
-        distance(base, target) for base in (samples.base_rows, samples.column_runs.base)
-    )
-    if not rest <= min(0.5, in_place / 2):
+    target = samples.target_columns
+    rest = distance(samples.base_rows, target)
+    # Of most matrices the first tells already.
+    if not rest <= 0.5 or not rest <= min(0.5, distance(samples.base_columns, target) / 2):
         return None
     seen = samples.columns
     return Answer(Relation("transposed", "columns", seen, seen, seen, 100 * rest))

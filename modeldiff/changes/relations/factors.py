@@ -71,11 +71,12 @@ def find_factors(
     known = (squares > 0) & np.any(theirs != 0, axis=1)
     if not known.any() or known.sum() < _LEAST_MATCHED * len(at):
         return None
-    ours, theirs = ours[known], theirs[known]
+    if not known.all():
+        ours, theirs = ours[known], theirs[known]
     factors = np.einsum("ij,ij->i", ours, theirs) / squares[known]
     rest = distance(factors[:, None] * ours, theirs)
-    change = distance(ours, theirs)
-    if not rest <= min(_REST, _OF_CHANGE * change):
+    # Of most rows the first tells already.
+    if not rest <= _REST or not rest <= min(_REST, _OF_CHANGE * distance(ours, theirs)):
         return None
     if np.ptp(factors) <= _ALIKE * np.abs(factors).max():
         return None
@@ -134,10 +135,10 @@ def find_scale_of_codes(
     """The factor of each row, where one side alone holds codes of 8 bits, and whether that is
     target; None where they are not the other side's times a number. As ``find_factors``
     otherwise."""
-    ours, theirs = base.astype(np.float64), target.astype(np.float64)
-    of_target = _are_codes(theirs)
-    if _are_codes(ours) == of_target:
+    of_target = _are_codes(target)
+    if _are_codes(base) == of_target:
         return None
+    ours, theirs = base.astype(np.float64), target.astype(np.float64)
     squares = np.einsum("ij,ij->i", ours, ours)
     known = squares > 0
     if known.sum() < _LEAST_MATCHED * len(at):
@@ -149,7 +150,7 @@ def find_scale_of_codes(
     return (Scaling(at[known], factors, length, len(at), rest), of_target) if fits else None
 
 
-def _are_codes(values: Factors) -> bool:
+def _are_codes(values: SampledValues) -> bool:
     """Whether these are whole numbers of 8 bits, or values of an 8-bit float, too large and too
     many different ones for weights."""
     largest = np.abs(values).max(initial=0.0)

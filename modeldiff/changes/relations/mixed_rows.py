@@ -10,7 +10,8 @@ import numpy as np
 
 from modeldiff.architectures import Place
 from modeldiff.changes.relation import Relation, RelationAxis
-from modeldiff.changes.relations.orders import distance, nearest_rows
+from modeldiff.changes.relations.nearest_rows import NO_ROW, Directions, nearest_rows
+from modeldiff.changes.relations.orders import distance
 from modeldiff.changes.relations.sampling import (
     LONGEST_AXIS,
     PairSamples,
@@ -26,12 +27,13 @@ _BETTER = 0.5
 
 
 class Mix(NamedTuple):
-    """Target's rows ``at`` are rows ``origins`` of base's ``members``, one below the other; of
-    matrices that are stored the other way round, columns are."""
+    """Target's rows ``at`` are rows ``origins`` of base's ``members``, one below the other, of so
+    many rows each; of matrices that are stored the other way round, columns are."""
 
     at: RowIndices
     origins: RowIndices
     members: tuple[Place, ...]
+    rows: tuple[int, ...]
 
 
 class _Lines(NamedTuple):
@@ -80,33 +82,38 @@ def _columns_of(samples: PairSamples) -> _Lines:
         samples.pair.place,
         samples.columns,
         samples.rows,
-        lambda: samples.column_runs.base,
-        lambda: samples.column_runs.target[spread(samples.columns)],
+        lambda: samples.base_columns,
+        lambda: samples.column_runs.target,
     )
 
 
 def _match(every: Sequence[_Lines], axis: RelationAxis) -> Mapping[Place, tuple[Relation, Mix]]:
     members = tuple(lines.place for lines in every)
-    starts = np.cumsum([0, *(lines.number for lines in every)])
+    numbers = tuple(lines.number for lines in every)
+    starts = np.cumsum([0, *numbers])
     base = np.concatenate([lines.base() for lines in every])
+    directions = Directions(base)
     found = {}
     for start, stop, own in zip(starts, starts[1:], every, strict=False):
         at, target = spread(own.number), own.target()
-        origins = nearest_rows(base, target, at + start)
-        known = origins >= 0
+        least = _LEAST_FOREIGN * len(at)
+        origins = nearest_rows(directions, target, at + start, least)
+        if origins is None:
+            continue
+        known = origins != NO_ROW
         foreign = known & ((origins < start) | (origins >= stop))
-        if known.sum() < _LEAST_MATCHED * len(at) or foreign.sum() < _LEAST_FOREIGN * len(at):
+        if known.sum() < _LEAST_MATCHED * len(at) or foreign.sum() < least:
             continue
         at, origins, values = at[known], origins[known], target[known]
         rest = _rest(base[origins], values, base[at + start])
         if rest is None or len(np.unique(origins)) < len(origins):
             continue
-        numbers = np.unique(np.searchsorted(starts, origins, side="right") - 1)
-        columns = tuple(dict.fromkeys(members[number].column for number in numbers))
+        others = np.unique(np.searchsorted(starts, origins, side="right") - 1)
+        columns = tuple(dict.fromkeys(members[other].column for other in others))
         relation = Relation(
             "mixed", axis, len(at), int(known.size), own.number, 100 * rest, partners=columns
         )
-        found[own.place] = relation, Mix(at, origins, members)
+        found[own.place] = relation, Mix(at, origins, members, numbers)
     return found
 
 

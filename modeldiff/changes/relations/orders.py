@@ -7,15 +7,11 @@ from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from modeldiff.changes.relation import OrderPattern
+from modeldiff.changes.relations.nearest_rows import NO_ROW, Directions, nearest_rows
 from modeldiff.changes.relations.sampling import RowIndices, SampledValues
 
-ALIKE = 0.9
-"""Rows with at least this cosine, about the mean row, are one: at a change of 45 % it is less."""
-_MARGIN = 0.1
-"""By so much a row is less like any other."""
 _LEAST_MATCHED = 0.9
 """At least this share of the rows looked at has one partner each."""
 _LEAST_MOVED = 0.02
@@ -24,11 +20,6 @@ _BETTER = 0.5
 _LEAST_HEAD = 8
 """In shorter heads a rotary order may be any."""
 _LEAST_BLOCKS = 8
-_AT_ONCE = 1 << 22
-_UNKNOWN = -1
-_FEW = 8
-
-Directions = npt.NDArray[np.float32]
 
 
 class Order(NamedTuple):
@@ -57,8 +48,10 @@ def find_order(
     ``base`` is [rows, run], the first or all of ``length`` rows; ``target`` are target's rows
     ``at`` of these.
     """
-    origins = nearest_rows(base, target, at)
-    known = origins != _UNKNOWN
+    origins = nearest_rows(Directions(base), target, at, _least_moved(at))
+    if origins is None:
+        return None
+    known = origins != NO_ROW
     if known.sum() < _LEAST_MATCHED * len(at) or _is_in_place(at[known], origins[known]):
         return None
     if len(np.unique(origins[known])) < known.sum():
@@ -85,7 +78,12 @@ def check_order(
 
 def _is_in_place(at: RowIndices, origins: RowIndices) -> bool:
     """Whether so few rows moved that it is no other order."""
-    return int(np.count_nonzero(at != origins)) < max(_LEAST_MOVED * len(at), 2)
+    return int(np.count_nonzero(at != origins)) < _least_moved(at)
+
+
+def _least_moved(at: RowIndices) -> float:
+    """Where fewer of these rows moved it is no other order."""
+    return max(_LEAST_MOVED * len(at), 2)
 
 
 def pattern_of(order: Order) -> tuple[OrderPattern, int]:
@@ -148,51 +146,9 @@ def _divisors(length: int) -> list[int]:
     return [size for size in range(2, min(length, 1024) + 1) if length % size == 0]
 
 
-def nearest_rows(base: SampledValues, target: SampledValues, at: RowIndices) -> RowIndices:
-    """For each of target's rows ``at`` the one row of base that is like it: that in its place, or
-    the likest of all; -1 where none or several are, and for all where not even half of a few are
-    like one."""
-    ours, theirs = _directions(base), _directions(target)
-    in_place = np.einsum("ij,ij->i", ours[at], theirs) >= ALIKE
-    origins = np.where(in_place, at, _UNKNOWN)
-    left = np.flatnonzero(~in_place)
-    few = left[np.linspace(0, len(left) - 1, min(_FEW, len(left)), dtype=np.int64)]
-    if np.count_nonzero(_plain(ours, theirs[few]) != _UNKNOWN) < max(len(few) / 2, 1):
-        return origins
-    step = max(_AT_ONCE // len(base), 1)
-    for start in range(0, len(left), step):
-        some = left[start : start + step]
-        origins[some] = _plain(ours, theirs[some])
-    return origins
-
-
-def _plain(ours: Directions, theirs: Directions) -> RowIndices:
-    """For each of ``theirs`` the one of ``ours`` that is plainly it, else -1."""
-    # A few rows by NumPy's own loops: its threads cost more than they save.
-    few = len(theirs) <= _FEW
-    cosines = np.einsum("ij,kj->ik", theirs, ours) if few else theirs @ ours.T
-    rows = np.arange(len(cosines))
-    best = cosines.argmax(axis=1)
-    likeness = cosines[rows, best]
-    cosines[rows, best] = -1.0
-    plain = (likeness >= ALIKE) & (cosines.max(axis=1) <= likeness - _MARGIN)
-    return np.where(plain, best, _UNKNOWN)
-
-
-def _directions(rows: SampledValues) -> Directions:
-    """The rows less their mean, of length 1; zero where nothing is left."""
-    largest = float(np.abs(rows).max(initial=0.0)) or 1.0
-    scaled = rows / largest
-    centred = (scaled - scaled.mean(axis=0)).astype(np.float32)
-    lengths = np.sqrt(np.einsum("ij,ij->i", centred, centred))[:, None]
-    directions: Directions = np.zeros_like(centred)
-    np.divide(centred, lengths, out=directions, where=lengths > 0)
-    return directions
-
-
 def distance(base: SampledValues, target: SampledValues) -> float:
     """The norm of the difference as a share of target's; infinite where target is zero."""
-    theirs = target.astype(np.float64)
+    theirs = target.astype(np.float64, copy=False)
     norm = _length_of(theirs)
     return _length_of(theirs - base) / norm if norm else float("inf")
 

@@ -18,7 +18,6 @@ from modeldiff.architectures.place import Place
 from modeldiff.changes.change import Change
 from modeldiff.changes.engine.tensor_files import OpenFiles
 from modeldiff.changes.relation import Relation
-from modeldiff.changes.relations.adapters import relate_adapters
 from modeldiff.changes.relations.checks import CHECKS, Answer, check_vector
 from modeldiff.changes.relations.experts import match_experts
 from modeldiff.changes.relations.mixed_rows import Mix, match_mixed, mixed_vector
@@ -35,6 +34,7 @@ from modeldiff.changes.relations.suspects import (
     by_group,
     by_layer,
     first_looks,
+    has_recipe,
     is_moved_vector,
     is_suspect,
     of_their_shapes,
@@ -69,7 +69,12 @@ def relate(
     ``CheckpointChanged``, and what fetching raises.
     """
     looking = looking or (lambda: None)
-    of_adapters = relate_adapters(changes, (base, target), fetching, looking)
+    of_adapters: Mapping[Place, Relation] = {}
+    if any(map(has_recipe, changes)):
+        # Late: of most pairs neither is an adapter.
+        from modeldiff.changes.relations.adapters import relate_adapters
+
+        of_adapters = relate_adapters(changes, (base, target), fetching, looking)
     suspects = [c for c in changes if is_suspect(c) and c.pair.place not in of_adapters]
     if not suspects and not of_adapters:
         return changes
@@ -85,6 +90,8 @@ def relate(
                 search.look_at(rows)
             search.look_at_vectors()
     relations = {**search.relations(), **of_adapters}
+    if not relations:
+        return changes
     return changes.with_measured(
         replace(change, relation=relations[change.pair.place])
         for change in changes
@@ -189,6 +196,9 @@ class _Search:
         if len(rows) < len(mix.members) or not all(can_be_sampled(row.pair) for row in rows):
             return None
         with self._samples(rows) as all_samples:
+            # A vector has an element a row, which columns that are others' do not tell of.
+            if tuple(each.rows for each in all_samples) != mix.rows:
+                return None
             base = np.concatenate([each.elements.base.reshape(-1, 1) for each in all_samples])
         own, target = (side.reshape(-1, 1) for side in samples.elements)
         relation = mixed_vector(mix, base, target, own)

@@ -34,6 +34,9 @@ _BLOCK = 1 << 20
 _READ_AT_ONCE = 64
 """Runs that are read before somebody who wants an end is listened to: each may take the time of a
 slow disk's or a network's answer."""
+_APART = 16
+"""Rows whose columns are taken stand so many values apart: a processor's caches hold few values
+whose addresses differ by a power of two."""
 _WIDE_ROW = 1 << 16
 """Bytes of a row from which on it is cheaper to read a run of each than all rows whole."""
 
@@ -88,9 +91,12 @@ def can_be_sampled(pair: Pair) -> bool:
 
 def _grid_of(tensor: TensorInfo) -> Grid | None:
     """Which values of a matrix share a scale."""
+    recipe = tensor.recipe
+    if recipe is None:
+        return None
+    # Late: few tensors have one.
     from modeldiff.checkpoints.recipes.scaled_codes import ScaledCodes
 
-    recipe = tensor.recipe
     if not isinstance(recipe, ScaledCodes) or recipe.order is not None or len(tensor.shape) != 2:
         return None
     return recipe.grid
@@ -151,14 +157,20 @@ class PairSamples:
 
     @cached_property
     def column_runs(self) -> SampledSides:
-        """A run of each column."""
-        run = min(RUN_LENGTH, self.rows)
-        start = (self.rows - run) // 2
-        sides = []
-        for side in (0, 1):
-            values = self._values(side, [start * self.columns], run * self.columns)
-            sides.append(np.ascontiguousarray(values.reshape(run, self.columns).T))
-        return SampledSides(*sides)
+        """A run of each column that ``spread`` gives."""
+        at = spread(self.columns)
+        some = (np.take(raw, at, axis=1) for raw in self._across)
+        return SampledSides(*(self._as_columns(side, raw) for side, raw in enumerate(some)))
+
+    @cached_property
+    def base_columns(self) -> SampledValues:
+        """A run of each of base's columns."""
+        return self._as_columns(0, self._across.base)
+
+    @cached_property
+    def target_columns(self) -> SampledValues:
+        """A run of each of target's columns."""
+        return self._as_columns(1, self._across.target)
 
     @cached_property
     def elements(self) -> SampledSides:
@@ -224,6 +236,23 @@ class PairSamples:
         start, run = self._run
         return self._values(side, [int(n) * self.columns + start for n in numbers], run)
 
+    @cached_property
+    def _across(self) -> SampledSides:
+        """What columns are taken from: as many neighbouring rows as a run of one is long, as they
+        are stored."""
+        run = min(RUN_LENGTH, self.rows)
+        start = (self.rows - run) // 2
+        sides = []
+        for side, tensor in enumerate(self._tensors):
+            raw = self._raw(side, [start * self.columns], run * self.columns)
+            width = STORED_TYPES[tensor.values].bits // 8
+            sides.append(raw.view(f"u{width}").reshape(run, -1))
+        return SampledSides(*sides)
+
+    def _as_columns(self, side: int, stored: SampledValues) -> SampledValues:
+        """The values of what stands in rows, a row each of what stands in a column."""
+        return np.ascontiguousarray(self._decoded(side, stored.view(np.uint8), _APART).T)
+
     def _stretch(self, side: int, stop: int) -> SampledValues:
         """A run of each row up to ``stop``, from whole rows where these are short."""
         width = STORED_TYPES[self._tensors[side].values].bits // 8
@@ -255,9 +284,10 @@ class PairSamples:
             self._files[side].fill_clusters(tensor, firsts[some], runs[some].reshape(-1))
         return raw
 
-    def _decoded(self, side: int, raw: npt.NDArray[np.uint8]) -> SampledValues:
-        """The values of rows of bytes."""
+    def _decoded(self, side: int, raw: npt.NDArray[np.uint8], apart: int = 0) -> SampledValues:
+        """The values of rows of bytes, with room for so many between one row and the next."""
         stored = STORED_TYPES[self._tensors[side].values]
-        values = np.empty(raw.size * 8 // stored.bits, self._working)
-        decode_into(raw.reshape(-1), stored, values)
-        return values.reshape(len(raw), -1)
+        run = raw.shape[1] * 8 // stored.bits
+        values = np.empty((len(raw), run + apart), self._working)[:, :run]
+        decode_into(raw, stored, values)
+        return values

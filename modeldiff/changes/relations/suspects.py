@@ -28,8 +28,13 @@ _FEW, _SMALL = 256, 64 << 20
 def may_be_related(change: Change) -> bool:
     """Whether anything is to be found out about a row: it is a suspect, or a recipe makes one of
     its sides, which may be an adapter's."""
+    return has_recipe(change) or is_suspect(change)
+
+
+def has_recipe(change: Change) -> bool:
+    """Whether one of a row's sides is not stored as it is, but made by a recipe."""
     sides = change.pair.base, change.pair.target
-    return any(side is not None and side.recipe is not None for side in sides) or is_suspect(change)
+    return any(side is not None and side.recipe is not None for side in sides)
 
 
 def is_suspect(change: Change) -> bool:
