@@ -28,6 +28,7 @@ _REST_SECONDS = 20.0
 pages and diffs go on without it at once."""
 _LONGEST_REST_SECONDS = 300.0
 _MOST_LISTED = 100_000
+_DELETED_AT_ONCE = 1000
 _VERSION = "\n"
 """Stands in a tag between the ETag and the version, where a store has one."""
 _Answer = TypeVar("_Answer")
@@ -52,6 +53,30 @@ class SharedObject:
     written: float
 
 
+class _Rest:
+    """For how long a store is not asked after it failed, and what was wrong then."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until, self._seconds = 0.0, _REST_SECONDS
+        self.how = ""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it rests now."""
+        return time.monotonic() < self._until
+
+    def begin(self, how: str) -> None:
+        """It failed, and this is ``how``."""
+        with self._lock:
+            self._until, self.how = time.monotonic() + self._seconds, how
+            self._seconds = min(2 * self._seconds, _LONGEST_REST_SECONDS)
+
+    def end(self) -> None:
+        """It did what it was asked for."""
+        self._seconds = _REST_SECONDS
+
+
 class SharedObjects:
     """The objects below ``address`` (``s3://bucket/prefix``), for several threads. All methods
     raise ``SharedStoreError`` where the store does not answer or refuses."""
@@ -59,9 +84,7 @@ class SharedObjects:
     def __init__(self, address: str) -> None:
         self.address = address
         scheme, bucket, self._folder = address_parts(address)
-        self._lock = threading.Lock()
-        self._rests_until, self._rest = 0.0, _REST_SECONDS
-        self._failed = ""
+        self._rest, self._rest_from_writing = _Rest(), _Rest()
         try:
             self._store = open_store(scheme, bucket, "Sharing results at", _RETRIES)
         except AccessDenied as error:
@@ -109,11 +132,20 @@ class SharedObjects:
         return self._put(name, content, known)
 
     def delete(self, *names: str) -> None:
-        """Delete objects. That there are none is no error."""
+        """Delete objects, in any order. That there are none is no error."""
         import obstore
 
-        for name in names:
-            self._ask(partial(obstore.delete, self._store, self._full(name)))
+        for start in range(0, len(names), _DELETED_AT_ONCE):
+            paths = [*map(self._full, names[start : start + _DELETED_AT_ONCE])]
+
+            def delete(paths: list[str] = paths) -> bool:
+                obstore.delete(self._store, paths)
+                return True
+
+            # Some stores take the names one by one, and stop at the first that is not there.
+            if self._ask(delete, writes=True) is None:
+                for path in paths:
+                    self._ask(partial(obstore.delete, self._store, path), writes=True)
 
     def below(self, folder: str) -> tuple[SharedObject, ...]:
         """The objects below ``folder`` (``results/``), in the order of their names."""
@@ -138,6 +170,7 @@ class SharedObjects:
         return self._ask(
             lambda: self._tag(obstore.put(self._store, self._full(name), content, mode=mode)),
             may_be_absent=mode != "create",
+            writes=True,
         )
 
     def _full(self, name: str) -> str:
@@ -145,40 +178,46 @@ class SharedObjects:
 
     def _tag(self, meta: Any) -> str:
         if not meta["e_tag"]:
-            raise self._failure("gives no ETags, by which changes are noticed")
+            raise self._failure("gives no ETags, by which changes are noticed", self._rest)
         # Google's conditions on writing go by the version, the others' by the ETag.
         version = meta["version"]
         return f"{meta['e_tag']}{_VERSION}{version}" if version else str(meta["e_tag"])
 
-    def _ask(self, request: Callable[[], _Answer], *, may_be_absent: bool = True) -> _Answer | None:
+    def _ask(
+        self, request: Callable[[], _Answer], *, may_be_absent: bool = True, writes: bool = False
+    ) -> _Answer | None:
         """What a request to the store brings; None where an object is not there, or not what a
         condition says. Unless it ``may_be_absent``, its bucket is. After a failure the store rests
-        for a while, and all who ask are told."""
+        for a while, and all who ask are told: from requests that write alone where it is such a one
+        (it ``writes``) that was refused, for who may not write may well read."""
         from obstore import exceptions
 
-        if time.monotonic() < self._rests_until:
-            error = self._error(self._failed)
-            error.is_new = False
-            raise error
+        for rest in (self._rest, self._rest_from_writing) if writes else (self._rest,):
+            if rest.is_on:
+                error = self._error(rest.how)
+                error.is_new = False
+                raise error
         answer: _Answer | None = None
         try:
             answer = request()
         except (FileNotFoundError, exceptions.NotFoundError):
             if not may_be_absent:
-                raise self._failure("is not there") from None
+                raise self._failure("is not there", self._rest) from None
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
             pass
         except (PermissionError, exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
-            raise self._failure("refuses access") from None
+            if writes:
+                raise self._failure("refuses to be written to", self._rest_from_writing) from None
+            raise self._failure("refuses access", self._rest) from None
         except exceptions.BaseError:
-            raise self._failure("does not answer as it should") from None
-        self._rest = _REST_SECONDS
+            raise self._failure("does not answer as it should", self._rest) from None
+        self._rest.end()
+        if writes:
+            self._rest_from_writing.end()
         return answer
 
-    def _failure(self, how: str) -> SharedStoreError:
-        with self._lock:
-            self._rests_until, self._failed = time.monotonic() + self._rest, how
-            self._rest = min(2 * self._rest, _LONGEST_REST_SECONDS)
+    def _failure(self, how: str, rest: _Rest) -> SharedStoreError:
+        rest.begin(how)
         return self._error(how)
 
     def _error(self, how: str) -> SharedStoreError:
@@ -221,7 +260,7 @@ class _GoingOn:
         if not isinstance(error, SharedStoreError):
             return False
         if error.is_new:
-            _log.warning("%s Going on with this machine's cache alone. %s", error, error.hint)
+            _log.warning("%s Going on with this machine's cache. %s", error, error.hint)
         return True
 
 

@@ -32,6 +32,8 @@ from modeldiff.settings.table import SHARED
 _JOURNALS = "journals/"
 _SECONDS_BETWEEN_LOOKS = 2.0
 _SECONDS_BETWEEN_CALLS = 0.2
+_AT_ONCE = 8
+"""So many journals of shards are fetched at a time."""
 _log = logging.getLogger(__name__)
 
 
@@ -44,14 +46,14 @@ class Question:
 
     def publish(self) -> None:
         """Put what the journal holds now where others find it. Raises ``ResultError`` where a store
-        is shared and can't be reached."""
-        if self._shared is not None:
-            self._shared.publish()
-        elif SHARED.value() is not None:
+        is shared and does not take it, or somebody else's journal stands there by now."""
+        if SHARED.value() is None:
+            return
+        if self._shared is None or not self._shared.publish():
             raise ResultError(
-                "What was measured is kept on this machine alone: the shared store could not be "
-                "reached.",
-                hint="Run the same command again: it measures nothing twice, and puts it there.",
+                "What was measured is kept on this machine alone: the shared store did not take "
+                "it.",
+                hint="Run the same command again when it does: nothing is measured twice.",
             )
 
 
@@ -86,22 +88,32 @@ def look_ahead(folder: Path, keys: Iterable[str]) -> None:
             leases.look_at_leases(objects, [journal_path(folder, key).stem for key in keys])
 
 
-def collect_journals(folder: Path, key: str) -> None:
+def collect_journals(folder: Path, key: str) -> bool:
     """Copy the journals of this key's shards that are shared into the ``folder`` of results, but
-    those that a process here is writing."""
+    those that a process here is writing. False where a store is shared and did not give all."""
     with if_reachable():
         objects = shared_objects()
         if objects is None:
-            return
-        ending = f"/{journal_form(key)}/"
-        for pieces in segment_folders(objects, f"{_JOURNALS}{key}.shard-"):
-            stem = pieces.removeprefix(_JOURNALS).removesuffix(ending)
-            if not re.fullmatch(rf"{key}\.shard-[0-9]{{1,6}}-of-[0-9]{{1,6}}", stem):
-                continue
-            path = folder / f"{stem}.journal"
+            return True
+        ending = re.escape(journal_form(key))
+        shard = re.compile(
+            rf"{_JOURNALS}{key}/(shard-[0-9]{{1,6}}-of-[0-9]{{1,6}})/{ending}/", re.ASCII
+        )
+
+        from concurrent.futures import ThreadPoolExecutor  # late: for who joins alone
+
+        def collect(which: str) -> None:
+            path = folder / f"{key}.{which}.journal"
             with held_if_free(path.with_suffix(".lock")) as free:
                 if free:
                     SharedJournal(objects, path, key).merge()
+
+        matches = map(shard.fullmatch, segment_folders(objects, f"{_JOURNALS}{key}/"))
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="shared journals") as threads:
+            # Lists to hear of what went wrong.
+            [*threads.map(collect, [match[1] for match in matches if match])]
+        return True
+    return False
 
 
 def drop_journals(key: str) -> None:
@@ -109,7 +121,7 @@ def drop_journals(key: str) -> None:
     with if_reachable():
         objects = shared_objects()
         if objects is not None:
-            drop_shared(f"{_JOURNALS}{key}/", *segment_folders(objects, f"{_JOURNALS}{key}.shard-"))
+            drop_shared(f"{_JOURNALS}{key}/")
 
 
 def _taken(path: Path, key: str, waiting: Callable[[], None]) -> SharedJournal | None:
@@ -128,7 +140,9 @@ class SharedJournal:
     def __init__(self, objects: SharedObjects, path: Path, key: str) -> None:
         self._path, self._key = path, key
         self._lease = Lease(objects, path.stem)
-        self._pieces = Segments(objects, f"{_JOURNALS}{path.stem}/{journal_form(key)}/")
+        # All of a diff below one folder: whoever joins lists no other's.
+        which = path.stem.removeprefix(key).removeprefix(".") or "whole"
+        self._pieces = Segments(objects, f"{_JOURNALS}{key}/{which}/{journal_form(key)}/")
         self._publishing = threading.Lock()
         self._over = threading.Event()
         self._is_ours = True
@@ -163,12 +177,13 @@ class SharedJournal:
             except OSError as error:
                 raise cannot_write(self._path, error) from error
 
-    def publish(self) -> None:
-        """Put whole lines that the journal has and its copy has not into the store. Raises
-        ``SharedStoreError``."""
+    def publish(self) -> bool:
+        """Put whole lines that the journal has and its copy has not into the store; whether that is
+        this machine's still. Raises ``SharedStoreError``."""
         with self._publishing:
             while self._is_ours and (piece := self._next_piece()):
                 self._is_ours = self._pieces.add(piece)
+            return self._is_ours
 
     def end(self) -> None:
         """Give the question back; the copy goes where the journal has gone."""
@@ -187,7 +202,10 @@ class SharedJournal:
                 self._is_ours = self._lease.beat()
                 self.publish()
         if not self._is_ours:
-            _log.warning("Another machine has taken over this pair; it is measured twice.")
+            _log.warning(
+                "This pair is not held for this machine alone any more: another one may be "
+                "measuring it, too."
+            )
 
     def _follow(self) -> None:
         """Let the journal grow with its copy, unless it holds something else."""
