@@ -168,6 +168,23 @@ class TestWhatIsSaid:
         with cache_at(tmp_path / "two"), pytest.raises(ResultError, match="this machine alone"):
             run_shard(comparison, shard)
 
+    def test_a_shard_is_put_there_if_the_store_answers_at_its_end(
+        self, store: SharedObjects, comparison: Comparison, tmp_path: Path, monkeypatch: Patch
+    ) -> None:
+        take = SharedJournal.take
+        asked: list[SharedJournal] = []
+
+        def at_last(journal: SharedJournal, waiting: Any) -> None:
+            asked.append(journal)
+            if len(asked) == 1:
+                raise shared.SharedStoreError("The shared store does not answer.", hint="Wait.")
+            take(journal, waiting)
+
+        monkeypatch.setattr(SharedJournal, "take", at_last)
+        measure_shards(comparison, tmp_path / "one", 1, count=2)
+        assert len(asked) == 2
+        assert len(names(store, "journals/")) == 1 and not names(store, "leases/")
+
     def test_a_shard_that_is_measured_was_not_interrupted(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

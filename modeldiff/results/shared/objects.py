@@ -156,10 +156,11 @@ class SharedObjects:
         def read() -> list[SharedObject]:
             listed: list[SharedObject] = []
             for page in obstore.list(self._store, self._full(folder), chunk_size=1000):
-                listed += [_listed(each, start) for each in page]
                 if len(listed) >= _MOST_LISTED:
-                    _log.warning("%s holds more than is listed: %d", self.address, _MOST_LISTED)
+                    where = f"{self.address}/{folder}"
+                    _log.warning("Of %s only the first %d objects are listed.", where, len(listed))
                     break
+                listed += [_listed(each, start) for each in page]
             return listed
 
         return tuple(sorted(self._ask(read, may_be_absent=False) or (), key=lambda each: each.name))

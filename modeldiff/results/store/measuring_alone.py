@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from modeldiff.changes.engine.sharding import Shard
@@ -38,23 +39,32 @@ _log = logging.getLogger(__name__)
 
 
 class Question:
-    """A question that this process alone measures: the ``path`` of its journal in the cache."""
+    """A question ``key``, or a shard of it, that this process alone measures: the ``path`` of its
+    journal in the cache. ``waiting`` is called while another machine has it."""
 
-    def __init__(self, path: Path, shared: SharedJournal | None) -> None:
+    def __init__(self, path: Path, key: str, waiting: Callable[[], None]) -> None:
         self.path = path
-        self._shared = shared
+        self._take = partial(_taken, path, key, waiting)
+        self._shared = self._take()
 
     def publish(self) -> None:
         """Put what the journal holds now where others find it. Raises ``ResultError`` where a store
         is shared and does not take it, or somebody else's journal stands there by now."""
         if SHARED.value() is None:
             return
+        # A store that did not answer at the beginning may well do so at the end.
+        self._shared = self._shared or self._take()
         if self._shared is None or not self._shared.publish():
             raise ResultError(
                 "What was measured is kept on this machine alone: the shared store did not take "
                 "it.",
                 hint="Run the same command again when it does: nothing is measured twice.",
             )
+
+    def end(self) -> None:
+        """Give it back."""
+        if self._shared is not None:
+            self._shared.end()
 
 
 @contextmanager
@@ -70,12 +80,11 @@ def measuring_alone(
     """
     path = journal_path(folder, key, shard)
     with held_alone(path.with_suffix(".lock"), waiting):
-        shared = _taken(path, key, waiting)
+        question = Question(path, key, waiting)
         try:
-            yield Question(path, shared)
+            yield question
         finally:
-            if shared is not None:
-                shared.end()
+            question.end()
 
 
 def look_ahead(folder: Path, keys: Iterable[str]) -> None:
