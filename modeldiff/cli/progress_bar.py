@@ -35,7 +35,7 @@ class ProgressBar:
         """Take note of it, and draw it if the last drawing is a moment ago."""
         if progress.phase == "waiting":
             self._say_once(
-                "waiting", "Another process is measuring this pair: waiting for its result."
+                "waiting", "Another process has taken this pair: waiting for its result."
             )
         elif progress.resumed_bytes:
             done, total = progress.tensors_done, progress.tensors_total

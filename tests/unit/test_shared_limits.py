@@ -24,6 +24,7 @@ from modeldiff.results.shared import lease as leases
 from modeldiff.results.shared import objects as shared
 from modeldiff.results.shared.lease import Lease
 from modeldiff.results.shared.objects import SharedObjects, shared_objects
+from modeldiff.results.store import measuring_alone
 from modeldiff.results.store.measuring_alone import SharedJournal
 from tests.support import s3_server
 from tests.support.results import cache_at
@@ -243,6 +244,51 @@ class TestReadOnly:
         later = SimpleNamespace(monotonic=partial(float, time.monotonic() + 21))
         monkeypatch.setattr(shared, "time", later)
         assert store.create("leases/a.json", b"{}") is not None
+
+
+class TestWaiting:
+    """For a lease that another machine has, while the store fails."""
+
+    @pytest.fixture
+    def journal(self, store: SharedObjects, tmp_path: Path, monkeypatch: Patch) -> SharedJournal:
+        monkeypatch.setattr(measuring_alone, "_SECONDS_BETWEEN_LOOKS", 0.0)
+        return SharedJournal(store, tmp_path / f"{'a' * 64}.journal", "a" * 64)
+
+    def answers(self, monkeypatch: Patch, *answers: bool | None) -> list[bool | None]:
+        """What the store says of the lease, one after the other; None where it fails."""
+        left = [*answers]
+
+        def take(lease: Lease) -> bool:
+            answer = left.pop(0)
+            if answer is None:
+                raise shared.SharedStoreError("The shared store does not answer.", hint="Wait.")
+            return answer
+
+        monkeypatch.setattr(Lease, "take", take)
+        return left
+
+    def test_a_moment_is_waited_for(self, journal: SharedJournal, monkeypatch: Patch) -> None:
+        left = self.answers(monkeypatch, False, None, None, False, None, True)
+        journal.take(lambda: None)
+        journal.end()
+        assert not left
+
+    def test_a_store_that_never_answered_is_gone_on_without(
+        self, journal: SharedJournal, monkeypatch: Patch
+    ) -> None:
+        left = self.answers(monkeypatch, None, True)
+        with pytest.raises(shared.SharedStoreError):
+            journal.take(lambda: None)
+        assert left == [True]
+
+    def test_one_that_is_silent_for_longer_is_too(
+        self, journal: SharedJournal, monkeypatch: Patch
+    ) -> None:
+        monkeypatch.setattr(leases, "SECONDS_TO_EXPIRY", -1.0)
+        left = self.answers(monkeypatch, False, None, True)
+        with pytest.raises(shared.SharedStoreError):
+            journal.take(lambda: None)
+        assert left == [True]
 
 
 class TestSightings:

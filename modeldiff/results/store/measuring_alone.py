@@ -8,6 +8,7 @@ there to go on with. Whoever has the lease sends its journal's new lines with ev
 from __future__ import annotations
 
 import logging
+import math
 import re
 import threading
 import time
@@ -22,7 +23,12 @@ from modeldiff.files.atomic import write_atomically
 from modeldiff.files.plain_file import require_plain
 from modeldiff.results.shared import lease as leases
 from modeldiff.results.shared.lease import Lease
-from modeldiff.results.shared.objects import SharedObjects, if_reachable, shared_objects
+from modeldiff.results.shared.objects import (
+    SharedObjects,
+    SharedStoreError,
+    if_reachable,
+    shared_objects,
+)
 from modeldiff.results.shared.sealed_files import drop_shared
 from modeldiff.results.shared.segments import LARGEST_PIECE, Segments, segment_folders
 from modeldiff.results.store.folder import cannot_write
@@ -158,9 +164,22 @@ class SharedJournal:
         self._thread = threading.Thread(target=self._beat, name="modeldiff lease", daemon=True)
 
     def take(self, waiting: Callable[[], None]) -> None:
-        """Wait until no other machine has the question, and take it with what is known of it."""
-        while not self._lease.take():
-            self._follow()
+        """Wait until no other machine has the question, and take it with what is known of it.
+
+        Once another is known to have it, a store that fails for a moment is waited for, too: the
+        other goes on, and whatever is measured here meanwhile is measured twice. Raises
+        ``SharedStoreError``."""
+        answered: float | None = None
+        while True:
+            try:
+                if self._lease.take():
+                    break
+                answered = time.monotonic()
+                self._follow()
+            except SharedStoreError:
+                silent = math.inf if answered is None else time.monotonic() - answered
+                if silent > leases.SECONDS_TO_EXPIRY:
+                    raise
             looked = time.monotonic()
             while time.monotonic() - looked < _SECONDS_BETWEEN_LOOKS:
                 waiting()
