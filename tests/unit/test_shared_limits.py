@@ -3,6 +3,7 @@ and not written to, leases that nobody asks about any more."""
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -244,6 +245,41 @@ class TestReadOnly:
         later = SimpleNamespace(monotonic=partial(float, time.monotonic() + 21))
         monkeypatch.setattr(shared, "time", later)
         assert store.create("leases/a.json", b"{}") is not None
+
+
+class TestPatience:
+    def test_one_that_takes_connections_and_says_nothing_is_not_asked_for_a_result(
+        self, store: SharedObjects, tmp_path: Path, monkeypatch: Patch, caplog: Log
+    ) -> None:
+        def patient(*arguments: object, **options: object) -> None:
+            raise AssertionError("a large object is waited for")
+
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+            monkeypatch.setattr(shared, "_RETRIES", Retries(0, 1, 0.5, 0.5))
+            monkeypatch.setattr(obstore, "get", patient)
+            shared._objects.cache_clear()
+            with cache_at(tmp_path / "one"):
+                assert load_result("a" * 64) is None
+        assert "does not answer as it should" in caplog.text
+
+    def test_one_that_answers_is_asked_once_for_each_piece(
+        self, store: SharedObjects, comparison: Comparison, tmp_path: Path, monkeypatch: Patch
+    ) -> None:
+        measure_shards(comparison, tmp_path / "one", *range(1, 9), count=8)
+        heads: list[str] = []
+        head = obstore.head
+
+        def counted(client: Any, path: str) -> Any:
+            heads.append(path)
+            return head(client, path)
+
+        monkeypatch.setattr(obstore, "head", counted)
+        monkeypatch.setattr(shared, "_MOMENT_SECONDS", 1000.0)
+        with cache_at(tmp_path / "two"):
+            join_shards(comparison)
+        assert len(heads) <= 1
 
 
 class TestWaiting:

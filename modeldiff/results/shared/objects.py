@@ -22,7 +22,14 @@ from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.settings.startup import is_server
 from modeldiff.settings.table import SHARED
 
-_RETRIES = Retries(tries=2, seconds=10, answer_seconds=60, connect_seconds=5)
+_RETRIES = Retries(tries=2, seconds=10, answer_seconds=10, connect_seconds=5)
+"""For what is small, and for whether the store answers at all: pages wait for that."""
+_PATIENCE = Retries(tries=2, seconds=10, answer_seconds=120, connect_seconds=5)
+"""For large objects: a request's time includes that of its content."""
+_SMALL = 1 << 20
+"""Bytes."""
+_MOMENT_SECONDS = 10.0
+"""A store that answered so long ago is taken to answer still."""
 _REST_SECONDS = 20.0
 """So long a store that failed is not asked again, and twice as long after each further failure:
 pages and diffs go on without it at once."""
@@ -85,8 +92,12 @@ class SharedObjects:
         self.address = address
         scheme, bucket, self._folder = address_parts(address)
         self._rest, self._rest_from_writing = _Rest(), _Rest()
+        self._answered = -_MOMENT_SECONDS
         try:
-            self._store = open_store(scheme, bucket, "Sharing results at", _RETRIES)
+            self._store, self._patient_store = (
+                open_store(scheme, bucket, "Sharing results at", retries)
+                for retries in (_RETRIES, _PATIENCE)
+            )
         except AccessDenied as error:
             raise SharedStoreError(error.message, hint=error.hint) from None
 
@@ -96,10 +107,15 @@ class SharedObjects:
         import obstore
 
         def read() -> tuple[bytes, str, int]:
-            answer = obstore.get(self._store, self._full(name))
+            answer = obstore.get(self._client(most), self._full(name))
             nbytes, tag = answer.meta["size"], self._tag(answer.meta)
             return bytes(answer.bytes()) if nbytes <= most else b"", tag, nbytes
 
+        if most > _SMALL and time.monotonic() - self._answered > _MOMENT_SECONDS:
+            # One that takes connections and says nothing would be waited for with all patience.
+            there = self._ask(partial(obstore.head, self._store, self._full(name)))
+            if there is None:
+                return None
         answer = self._ask(read)
         if answer is None:
             return None
@@ -115,7 +131,7 @@ class SharedObjects:
 
         def read() -> bytes | None:
             options: Any = {"range": (start, start + count), "if_match": tag}
-            answer = obstore.get(self._store, self._full(name), options=options)
+            answer = obstore.get(self._client(count), self._full(name), options=options)
             return bytes(answer.bytes()) if answer.meta["e_tag"] == tag else None
 
         return self._ask(read)
@@ -168,11 +184,16 @@ class SharedObjects:
     def _put(self, name: str, content: bytes, mode: Any) -> str | None:
         import obstore
 
+        client = self._client(len(content))
         return self._ask(
-            lambda: self._tag(obstore.put(self._store, self._full(name), content, mode=mode)),
+            lambda: self._tag(obstore.put(client, self._full(name), content, mode=mode)),
             may_be_absent=mode != "create",
             writes=True,
         )
+
+    def _client(self, nbytes: int) -> Any:
+        """The client for a request that carries so many bytes, one way or the other."""
+        return self._store if nbytes <= _SMALL else self._patient_store
 
     def _full(self, name: str) -> str:
         return f"{self._folder}/{name}".lstrip("/")
@@ -212,6 +233,7 @@ class SharedObjects:
             raise self._failure("refuses access", self._rest) from None
         except exceptions.BaseError:
             raise self._failure("does not answer as it should", self._rest) from None
+        self._answered = time.monotonic()
         self._rest.end()
         if writes:
             self._rest_from_writing.end()
