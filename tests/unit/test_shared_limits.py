@@ -20,9 +20,10 @@ from modeldiff.checkpoints.stores.client import Retries
 from modeldiff.cli import main
 from modeldiff.comparison import Comparison
 from modeldiff.errors import ResultError
-from modeldiff.results import join_shards, load_result, run_diff, run_shard
+from modeldiff.results import join_shards, list_results, load_result, run_diff, run_shard
 from modeldiff.results.shared import lease as leases
 from modeldiff.results.shared import objects as shared
+from modeldiff.results.shared import rest
 from modeldiff.results.shared.lease import Lease
 from modeldiff.results.shared.objects import SharedObjects, shared_objects
 from modeldiff.results.store import measuring_alone
@@ -92,6 +93,8 @@ class TestManyJournals:
                 store.create(f"journals/{other * 64}/{which}/0badf00d/00000001", b"old")
             store.create(f"journals/{other * 64}.shard-1-of-3/0badf00d/00000001", b"older")
         measure_shards(comparison, tmp_path / "one", 1, 2, count=2)
+        for strange in ("shard-0-of-2", "shard-9-of-2", "shard-01-of-2", "etc", "whole"):
+            store.create(f"journals/{comparison.key}/{strange}/0badf00d/00000001", b"strange")
         monkeypatch.setattr(shared, "_MOST_LISTED", 16)  # fewer than the others have
         listed = _Listed(monkeypatch)
         with cache_at(tmp_path / "two"):
@@ -243,8 +246,40 @@ class TestReadOnly:
             store.create("leases/a.json", b"{}")
         assert not resting.value.is_new and store.get("leases/a.json", 9) is None
         later = SimpleNamespace(monotonic=partial(float, time.monotonic() + 21))
-        monkeypatch.setattr(shared, "time", later)
+        monkeypatch.setattr(rest, "time", later)
         assert store.create("leases/a.json", b"{}") is not None
+
+
+class TestForeignNames:
+    """The library takes no list with a name in it such as ``a//b``."""
+
+    def test_lists_fail_for_one_folder_and_nothing_else_does(
+        self, server: str, store: SharedObjects, tmp_path: Path, monkeypatch: Patch, caplog: Log
+    ) -> None:
+        comparison = Comparison.open("demo:base", "demo:tuned")
+        folder = store.address.removeprefix(f"s3://{s3_server.BUCKET}/")
+        s3_server.put_for_all(server, f"{folder}/results//strange", b"x")
+        s3_server.put_for_all(server, f"{folder}/journals/", b"")  # what consoles call a folder
+        measure_shards(comparison, tmp_path / "one", 1, 2, count=2)
+        with cache_at(tmp_path / "two"):
+            assert list_results() == list_results() == ()
+            join_shards(comparison)
+            assert [each.key for each in list_results()] == [comparison.key]
+        with cache_at(tmp_path / "three"):
+            assert load_result(comparison.key) is not None
+        said = [each.getMessage() for each in caplog.records if "shared store" in each.getMessage()]
+        assert len(said) == 1 and "below results/ whose name can't be read" in said[0]
+
+    def test_who_may_not_list_reads_what_is_named(
+        self, store: SharedObjects, monkeypatch: Patch
+    ) -> None:
+        def refused(*arguments: object, **options: object) -> None:
+            raise PermissionDeniedError("AccessDenied")
+
+        monkeypatch.setattr(obstore, "list", refused)
+        with pytest.raises(shared.SharedStoreError, match="refuses to be listed"):
+            store.below("results/")
+        assert store.create("results/x", b"{}") and store.get("results/x", 9) is not None
 
 
 class TestPatience:

@@ -429,7 +429,7 @@ class TestFailures:
         started = time.monotonic()
         for later in (0, 19, 25, 60, 70):  # rests until 20, and after the second failure until 65
             clock = SimpleNamespace(monotonic=partial(float, started + later))
-            monkeypatch.setattr("modeldiff.results.shared.objects.time", clock)
+            monkeypatch.setattr("modeldiff.results.shared.rest.time", clock)
             with pytest.raises(shared.SharedStoreError) as failed:
                 objects.below("results/")
             asked.append(failed.value.is_new)

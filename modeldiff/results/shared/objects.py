@@ -8,7 +8,6 @@ messages may hold addresses with signatures in them, so none of them is shown.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from functools import cache, partial
@@ -19,6 +18,7 @@ from modeldiff.checkpoints.addresses.store_names import address_parts
 from modeldiff.checkpoints.stores.client import Retries, open_store
 from modeldiff.errors import AccessDenied, ResultError
 from modeldiff.processes.late_dataclass import dataclass
+from modeldiff.results.shared.rest import Rest
 from modeldiff.settings.startup import is_server
 from modeldiff.settings.table import SHARED
 
@@ -30,10 +30,6 @@ _SMALL = 1 << 20
 """Bytes."""
 _MOMENT_SECONDS = 10.0
 """A store that answered so long ago is taken to answer still."""
-_REST_SECONDS = 20.0
-"""So long a store that failed is not asked again, and twice as long after each further failure:
-pages and diffs go on without it at once."""
-_LONGEST_REST_SECONDS = 300.0
 _MOST_LISTED = 100_000
 _DELETED_AT_ONCE = 1000
 _VERSION = "\n"
@@ -60,30 +56,6 @@ class SharedObject:
     written: float
 
 
-class _Rest:
-    """For how long a store is not asked after it failed, and what was wrong then."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._until, self._seconds = 0.0, _REST_SECONDS
-        self.how = ""
-
-    @property
-    def is_on(self) -> bool:
-        """Whether it rests now."""
-        return time.monotonic() < self._until
-
-    def begin(self, how: str) -> None:
-        """It failed, and this is ``how``."""
-        with self._lock:
-            self._until, self.how = time.monotonic() + self._seconds, how
-            self._seconds = min(2 * self._seconds, _LONGEST_REST_SECONDS)
-
-    def end(self) -> None:
-        """It did what it was asked for."""
-        self._seconds = _REST_SECONDS
-
-
 class SharedObjects:
     """The objects below ``address`` (``s3://bucket/prefix``), for several threads. All methods
     raise ``SharedStoreError`` where the store does not answer or refuses."""
@@ -91,7 +63,8 @@ class SharedObjects:
     def __init__(self, address: str) -> None:
         self.address = address
         scheme, bucket, self._folder = address_parts(address)
-        self._rest, self._rest_from_writing = _Rest(), _Rest()
+        self._rest, self._rest_from_writing = Rest(), Rest("refuses to be written to")
+        self._rests_from_listing: dict[str, Rest] = {}
         self._answered = -_MOMENT_SECONDS
         try:
             self._store, self._patient_store = (
@@ -159,9 +132,10 @@ class SharedObjects:
                 return True
 
             # Some stores take the names one by one, and stop at the first that is not there.
-            if self._ask(delete, writes=True) is None:
+            if self._ask(delete, self._rest_from_writing) is None:
                 for path in paths:
-                    self._ask(partial(obstore.delete, self._store, path), writes=True)
+                    one = partial(obstore.delete, self._store, path)
+                    self._ask(one, self._rest_from_writing)
 
     def below(self, folder: str) -> tuple[SharedObject, ...]:
         """The objects below ``folder`` (``results/``), in the order of their names."""
@@ -179,7 +153,13 @@ class SharedObjects:
                 listed += [_listed(each, start) for each in page]
             return listed
 
-        return tuple(sorted(self._ask(read, may_be_absent=False) or (), key=lambda each: each.name))
+        listed = self._ask(read, self._rest_from_listing(folder), may_be_absent=False)
+        return tuple(sorted(listed or (), key=lambda each: each.name))
+
+    def _rest_from_listing(self, folder: str) -> Rest:
+        kind = folder.partition("/")[0]
+        oddity = f"holds an object below {kind}/ whose name can't be read, so that all are unlisted"
+        return self._rests_from_listing.setdefault(kind, Rest("refuses to be listed", oddity))
 
     def _put(self, name: str, content: bytes, mode: Any) -> str | None:
         import obstore
@@ -187,8 +167,8 @@ class SharedObjects:
         client = self._client(len(content))
         return self._ask(
             lambda: self._tag(obstore.put(client, self._full(name), content, mode=mode)),
+            self._rest_from_writing,
             may_be_absent=mode != "create",
-            writes=True,
         )
 
     def _client(self, nbytes: int) -> Any:
@@ -206,15 +186,21 @@ class SharedObjects:
         return f"{meta['e_tag']}{_VERSION}{version}" if version else str(meta["e_tag"])
 
     def _ask(
-        self, request: Callable[[], _Answer], *, may_be_absent: bool = True, writes: bool = False
+        self,
+        request: Callable[[], _Answer],
+        own: Rest | None = None,
+        *,
+        may_be_absent: bool = True,
     ) -> _Answer | None:
         """What a request to the store brings; None where an object is not there, or not what a
         condition says. Unless it ``may_be_absent``, its bucket is. After a failure the store rests
-        for a while, and all who ask are told: from requests that write alone where it is such a one
-        (it ``writes``) that was refused, for who may not write may well read."""
+        for a while, and all who ask are told: from requests of this kind alone, whose ``own`` rest
+        it is then, where the failure says nothing of others, for who may not write may well read.
+        """
         from obstore import exceptions
 
-        for rest in (self._rest, self._rest_from_writing) if writes else (self._rest,):
+        own = own or self._rest
+        for rest in (self._rest, own):
             if rest.is_on:
                 error = self._error(rest.how)
                 error.is_new = False
@@ -228,18 +214,17 @@ class SharedObjects:
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
             pass
         except (PermissionError, exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
-            if writes:
-                raise self._failure("refuses to be written to", self._rest_from_writing) from None
-            raise self._failure("refuses access", self._rest) from None
+            raise self._failure(own.refusal, own) from None
+        except exceptions.InvalidPathError:
+            raise self._failure(own.oddity, own) from None
         except exceptions.BaseError:
             raise self._failure("does not answer as it should", self._rest) from None
         self._answered = time.monotonic()
         self._rest.end()
-        if writes:
-            self._rest_from_writing.end()
+        own.end()
         return answer
 
-    def _failure(self, how: str, rest: _Rest) -> SharedStoreError:
+    def _failure(self, how: str, rest: Rest) -> SharedStoreError:
         rest.begin(how)
         return self._error(how)
 
@@ -248,7 +233,8 @@ class SharedObjects:
         return SharedStoreError(
             f"The shared store{where} {how}.",
             hint=f"Check {SHARED.name}, the network, the endpoint, the region and the credentials "
-            "of the store; its bucket has to be there.",
+            "of the store, and this machine's clock, which goes into signatures; its bucket has to "
+            "be there.",
         )
 
 

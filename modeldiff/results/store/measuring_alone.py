@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -32,7 +31,12 @@ from modeldiff.results.shared.objects import (
 from modeldiff.results.shared.sealed_files import drop_shared
 from modeldiff.results.shared.segments import LARGEST_PIECE, Segments, segment_folders
 from modeldiff.results.store.folder import cannot_write
-from modeldiff.results.store.journal import journal_form, journal_path, merge_journals
+from modeldiff.results.store.journal import (
+    journal_form,
+    journal_path,
+    merge_journals,
+    shard_called,
+)
 from modeldiff.results.store.lock import held_alone, held_if_free
 from modeldiff.settings.table import SHARED
 
@@ -110,23 +114,23 @@ def collect_journals(folder: Path, key: str) -> bool:
         objects = shared_objects()
         if objects is None:
             return True
-        ending = re.escape(journal_form(key))
-        shard = re.compile(
-            rf"{_JOURNALS}{key}/(shard-[0-9]{{1,6}}-of-[0-9]{{1,6}})/{ending}/", re.ASCII
-        )
+        ending = f"/{journal_form(key)}/"
+        names = {
+            each.removeprefix(f"{_JOURNALS}{key}/").removesuffix(ending)
+            for each in segment_folders(objects, f"{_JOURNALS}{key}/")
+        }
 
         from concurrent.futures import ThreadPoolExecutor  # late: for who joins alone
 
-        def collect(which: str) -> None:
-            path = folder / f"{key}.{which}.journal"
+        def collect(shard: Shard) -> None:
+            path = journal_path(folder, key, shard)
             with held_if_free(path.with_suffix(".lock")) as free:
                 if free:
                     SharedJournal(objects, path, key).merge()
 
-        matches = map(shard.fullmatch, segment_folders(objects, f"{_JOURNALS}{key}/"))
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="shared journals") as threads:
-            # Lists to hear of what went wrong.
-            [*threads.map(collect, [match[1] for match in matches if match])]
+            # In a list, so as to hear of what went wrong.
+            [*threads.map(collect, {*filter(None, map(shard_called, names))})]
         return True
     return False
 
