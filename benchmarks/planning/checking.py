@@ -21,6 +21,7 @@ from benchmarks.planning.work import Unit, fleet, pairs_of, shards
 from benchmarks.programs import Program
 from benchmarks.report import machine
 from benchmarks.running import run
+from modeldiff.text.formatting import counted
 
 _SHARDS = 4
 _TARGETS = 3
@@ -84,7 +85,8 @@ def check_table(rounds: Sequence[Sequence[Check]]) -> str:
         )
     load = os.getloadavg()[1]
     cores = len(os.sched_getaffinity(0))
-    said = f"Medians of {len(rounds)} rounds. Load {load:.0f} on {cores} cores at their end."
+    of = counted(len(rounds), "round")
+    said = f"Medians of {of}. Load {load:.0f} on {cores} cores at their end."
     return "\n".join([*lines, "", f"{machine()} {said}"])
 
 

@@ -17,18 +17,36 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.planning.checking import check_table, checks
-from benchmarks.planning.rates import GB, Rates, measure_rates
+from benchmarks.planning.rates import GB, NoRates, Rates, measure_rates
 from benchmarks.planning.simulation import Plan, Site, simulate
 from benchmarks.planning.work import fleet, pairs_of, shards
+from benchmarks.running import ProgramFailed
 from modeldiff.checkpoints.stores.read_ahead import FAR_BLOCK
 from modeldiff.errors import InvalidOption, ModeldiffError
+from modeldiff.results.fleet.targets import MOST_TARGETS
+from modeldiff.text.formatting import counted, format_bytes
 
 _Number = TypeVar("_Number", int, float)
 
 
 def plan_command(arguments: Sequence[str]) -> int:
-    """Print what was asked for; 1 if a reference can't be opened."""
+    """Print what was asked for; 1 if a reference can't be opened, or nothing was measured."""
     options = _options(arguments)
+    try:
+        _print(options)
+    except ModeldiffError as error:
+        return _failed(f"{error.message} {error.hint}")
+    except (NoRates, ProgramFailed, OSError) as error:
+        return _failed(str(error))
+    return 0
+
+
+def _failed(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 1
+
+
+def _print(options: argparse.Namespace) -> None:
     if options.measure:
         rates = measure_rates(options.folder, options.runs)
         rates.write()
@@ -41,12 +59,7 @@ def plan_command(arguments: Sequence[str]) -> int:
             print(check_table(rounds), file=sys.stderr)
         print(check_table(rounds))
     if options.reference is not None:
-        try:
-            print(plan_table(options, Rates.kept()))
-        except ModeldiffError as error:
-            print(f"error: {error.message} {error.hint}", file=sys.stderr)
-            return 1
-    return 0
+        print(plan_table(options, Rates.kept()))
 
 
 def plan_table(options: argparse.Namespace, rates: Rates) -> str:
@@ -57,10 +70,10 @@ def plan_table(options: argparse.Namespace, rates: Rates) -> str:
             f"{options.reference} and {options.target} have no tensors to compare.",
             hint="Name a target of base's architecture, or none.",
         )
-    both = sum(each.nbytes for each in pairs) / GB
-    what = f"{both:,.0f} GB and {len(pairs):,} tensors a pair"
+    both = format_bytes(sum(each.nbytes for each in pairs))
+    what = f"{both} and {counted(len(pairs), 'tensor')} a pair"
     if options.targets:
-        what = f"{options.targets:,} targets beside one base, {what}"
+        what = f"{counted(options.targets, 'target')} beside one base, {what}"
     rates = _with_options(rates, options)
     headers = [
         "machines",
@@ -103,7 +116,7 @@ def _row(machines: int, plan: Plan, joined: float, price: float | None) -> str:
     hours = (plan.busy + joined) / 3600
     row = (
         f"| {machines} | {_time(plan.seconds + joined)} | {hours:,.2f} "
-        f"| {(plan.processor + joined) / 3600:,.2f} | {plan.read / 1000:,.2f} TB "
+        f"| {(plan.processor + joined) / 3600:,.2f} | {format_bytes(round(plan.read * GB))} "
         f"| {plan.read * GB / FAR_BLOCK:,.0f} "
         f"| {plan.limit}, {100 * plan.limits[plan.limit]:.0f} % |"
     )
@@ -143,16 +156,18 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("reference", nargs="?", help="base; a catalog: name or a config will do")
     parser.add_argument("target", nargs="?", help="target (as base, if none is given)")
-    parser.add_argument("--targets", type=_count, default=0, help="a fleet of so many targets")
+    parser.add_argument("--targets", type=_targets, default=0, help="a fleet of so many targets")
     parser.add_argument("--machines", type=_count, nargs="+", default=[1])
     parser.add_argument("--shards", type=_count, default=0, help="of one pair (one a machine)")
     parser.add_argument("--cores", type=_count, default=16, help="of one machine")
     parser.add_argument("--storage", type=_rate, default=math.inf, help="GB/s a machine gets")
     parser.add_argument("--storage-all", type=_rate, default=math.inf, help="GB/s that all get")
-    parser.add_argument("--read", type=_rate, help="processor seconds to read a GB (as measured)")
-    parser.add_argument("--kernel", type=_rate, help="processor seconds to measure a GB")
     parser.add_argument(
-        "--failures", type=_share, default=0.0, help="share of attempts that fail (0.05)"
+        "--read", type=_seconds, help="processor seconds to read a GB (as measured)"
+    )
+    parser.add_argument("--kernel", type=_seconds, help="processor seconds to measure a GB")
+    parser.add_argument(
+        "--failures", type=_share, default=0.0, help="share of attempts that fail (as 0.05)"
     )
     parser.add_argument("--restart", type=_amount, default=60.0, help="seconds until the next one")
     parser.add_argument("--price", type=_amount, help="of a machine an hour, in any currency")
@@ -171,22 +186,33 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _count(text: str) -> int:
-    return _if(int(text), int(text) >= 1, "is less than 1")
+    return _between(int(text), 1, 1_000_000)
+
+
+def _targets(text: str) -> int:
+    return _between(int(text), 1, MOST_TARGETS)
 
 
 def _rate(text: str) -> float:
-    return _if(float(text), float(text) > 0, "is not above 0")
+    """Gigabytes a second; infinity is no limit."""
+    rate = float(text)
+    return rate if rate == math.inf else _between(rate, 1e-6, 1e6)
+
+
+def _seconds(text: str) -> float:
+    return _between(float(text), 1e-6, 1e6)
 
 
 def _amount(text: str) -> float:
-    return _if(float(text), 0 <= float(text) < math.inf, "is no amount")
+    return _between(float(text), 0.0, 1e9)
 
 
 def _share(text: str) -> float:
-    return _if(float(text), 0 <= float(text) < 1, "is no share from 0 to below 1")
+    return _between(float(text), 0.0, 0.99)
 
 
-def _if(value: _Number, holds: bool, otherwise: str) -> _Number:
-    if not holds:
-        raise argparse.ArgumentTypeError(f"{value} {otherwise}")
+def _between(value: _Number, least: _Number, most: _Number) -> _Number:
+    """The value, within bounds that no real site leaves, and that the arithmetic bears."""
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"it is not from {least:,} to {most:,}")
     return value

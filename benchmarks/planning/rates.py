@@ -23,10 +23,12 @@ from benchmarks.report import machine
 from benchmarks.running import run
 from modeldiff.comparison import Comparison
 from modeldiff.files.cache_folder import user_cache
+from modeldiff.settings.table import CACHE, KERNELS, SHARED
 
 GB = 1e9
 RATES = Path(__file__).with_name("rates.json")
 _TINY = Shape(1, 64, 64, 64, 1, 64, tied=True, shard_bytes=1 << 30)
+_SECONDS = ("start", "keep", "read", "kernel", "tensor", "join")
 _PYTHON = (sys.executable, "-m", "modeldiff")
 
 
@@ -55,13 +57,30 @@ class Rates:
         """Put them into ``rates.json``."""
         RATES.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
+    def require_sense(self) -> None:
+        """Raise ``NoRates`` where one is not above zero, as differences between runs come out where
+        other work took more of the processor than what was measured."""
+        wrong = [name for name, rate in asdict(self).items() if name in _SECONDS and rate <= 0]
+        if wrong:
+            raise NoRates(
+                f"This machine's rates make no sense ({', '.join(wrong)} not above 0): it has too "
+                "much other work. Try again, with more --runs."
+            )
+
+
+class NoRates(Exception):
+    """What was measured can't be what a processor takes; the message says what and why."""
+
 
 def measure_rates(folder: Path, runs: int) -> Rates:
     """The rates of this machine, from medians of so many ``runs``. Pairs are built below
-    ``folder`` where missing. Raises ``ProgramFailed``."""
+    ``folder`` where missing. Raises ``ProgramFailed``, ``NoRates``, and ``OSError`` where the
+    folder can't be written to."""
     tiny = write_plain(_TINY, folder / "tiny")
     large, many = make_pair("1b", folder), make_pair("many", folder)
     start = _processor(diff_program(*tiny), runs)
+    with a_cache():  # its kernels may lie elsewhere than those above: compiled before they count
+        run(diff_program(*tiny, cached=True))
     kept = []
     for _ in range(runs):
         with a_cache():
@@ -79,7 +98,9 @@ def measure_rates(folder: Path, runs: int) -> Rates:
         run(diff_program(*many, "--shard", "1/1", cached=True))
         join = run(Program("join", (*_PYTHON, "join", *map(str, many), "--quiet"), ""))
     of_join = (join.processor - start - keep) / tensors2
-    return Rates(start, keep, read, kernel, tensor, of_join, machine(), os.getloadavg()[1])
+    rates = Rates(start, keep, read, kernel, tensor, of_join, machine(), os.getloadavg()[1])
+    rates.require_sense()
+    return rates
 
 
 def diff_program(base: Path, target: Path, *options: str, cached: bool = False) -> Program:
@@ -97,17 +118,20 @@ def pair_size(base: Path, target: Path) -> tuple[float, int]:
 
 @contextmanager
 def a_cache() -> Iterator[Path]:
-    """An empty cache for programs that are run in the block; kernels stay where they are."""
-    before = {name: os.environ.get(name) for name in ("MODELDIFF_CACHE", "MODELDIFF_KERNELS")}
-    os.environ["MODELDIFF_KERNELS"] = str(user_cache("modeldiff-kernels"))
+    """An empty cache for programs that are run in the block, and no store that a team shares, which
+    may know the result; kernels stay where they are."""
+    names = [each.name for each in (CACHE, KERNELS, SHARED)]
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    kernels = KERNELS.value() or user_cache("modeldiff-kernels")
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["MODELDIFF_CACHE"] = folder
+        os.environ |= {CACHE.name: folder, KERNELS.name: str(kernels)}
+        os.environ.pop(SHARED.name, None)
         try:
             yield Path(folder)
         finally:
-            for name, text in before.items():
-                os.environ.pop(name)
-                os.environ.update({name: text} if text is not None else {})
+            for name in names:
+                os.environ.pop(name, None)
+            os.environ |= before
 
 
 def _processor(program: Program, runs: int) -> float:

@@ -35,13 +35,15 @@ class ProgressBar:
         """Take note of it, and draw it if the last drawing is a moment ago."""
         if progress.phase == "waiting":
             self._say_once(
-                "waiting", "Another process is measuring this pair: waiting for its result."
+                "waiting", "Another process has taken this pair: waiting for its result."
             )
         elif progress.resumed_bytes:
+            done, total = progress.tensors_done, progress.tensors_total
             self._say_once(
                 "resumed",
-                f"Resuming an interrupted diff: {progress.tensors_done:,} of "
-                f"{progress.tensors_total:,} tensors are already measured.",
+                f"Resuming an interrupted diff: {done:,} of {total:,} tensors are already measured."
+                if done < total
+                else f"All {total:,} tensors are already measured.",
             )
         now = time.monotonic()
         self._pace.update(progress, now)

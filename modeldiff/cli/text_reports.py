@@ -322,7 +322,7 @@ def _report_statuses(changes: ChangeTable, terminal: Terminal) -> None:
     partial = sum(change.pair.shared is not None for change in changes)
     if partial:
         parts.append(f"{partial:,} of them in part")
-    terminal.line(f"{counted(len(changes), 'tensor')}: {', '.join(parts)}")
+    terminal.line(": ".join(filter(None, (counted(len(changes), "tensor"), ", ".join(parts)))))
 
 
 def _report_shared_rows(changes: ChangeTable, terminal: Terminal) -> None:

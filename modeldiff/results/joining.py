@@ -93,12 +93,13 @@ def join_shards(
         if (stored := load_result(key)) is not None:
             return as_asked(stored, comparison)
         comparison = aligned_by_depth(comparison, progress or (lambda _: None))
-        collect_journals(folder, key)
+        all_are_here = collect_journals(folder, key)
         paths = journals_of(folder, key)
         journals = {shard: read_journal(path, key) for shard, path in paths.items()}
         joined = join_journals(comparison.pairs, journals.values())
         if joined.missing:
-            raise _incomplete(comparison, joined.missing, journals, folder)
+            error = _incomplete(comparison, joined.missing, journals, folder)
+            raise error if all_are_here else _unreached(error)
         devices = ", ".join(joined.devices) or "none"
         changes = comparison.unmeasured.with_measured(joined.changes)
         changes = realigned(comparison, changes, progress=progress)
@@ -156,6 +157,15 @@ def _incomplete(
         run = f"{command} --shard I/{best.count} for each I of {numbers}"
     return ResultError(
         f"{message} They belong to {which} of {best.count}.", hint=f"Run {run}, then join again."
+    )
+
+
+def _unreached(error: ResultError) -> ResultError:
+    """The same error where the shared store, which may have what is missing, did not answer: then
+    it may be that nothing has to be measured."""
+    return ResultError(
+        f"{error.message} The shared store, which may have them, did not give all that it has.",
+        hint="Join again when it answers.",
     )
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from modeldiff.results import list_results
+from modeldiff.ui.fleet import fleet_view, kept_fleets
 from tests.app.conftest import OpenPage, words
 from tests.support.results import write_model
 
@@ -41,6 +42,17 @@ def test_rows_are_pairs_of_one_base(open_page: OpenPage, targets: list[str]) -> 
     keys = {header.key for header in list_results()}
     assert {link.partition("result=")[2] for link in links if "result=" in link} == keys
     assert sum("base=" in link and "target=" in link for link in links) == 3
+
+
+def test_a_fleet_of_more_than_are_shown_says_so(
+    open_page: OpenPage, targets: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "At most" not in words(open_page("fleet"))
+    for module in (kept_fleets, fleet_view):
+        monkeypatch.setattr(module, "MOST_PAIRS", 2)
+    app = open_page("fleet")
+    assert len(names(app)) == 2 and "At most the newest 2 are shown." in words(app)
+    assert app.selectbox(key="fleet_base").options == ["base (2 targets or more)"]
 
 
 def test_the_address_says_order_and_filter(open_page: OpenPage, targets: list[str]) -> None:

@@ -258,7 +258,7 @@ def test_a_diff_is_started_and_cancelled(open_page: OpenPage, pair: dict[str, st
         app.button(key="start_diff").click().run()
         wait_for(pair, "waiting")
         app.run()
-        assert "Another process is measuring this pair" in app.get("progress")[0].text
+        assert "Another process has taken this pair" in app.get("progress")[0].text
         app.button(key="cancel_diff").click().run()
         wait_for(pair, "cancelled")
     app.run()

@@ -475,7 +475,7 @@ class TestProgressBar:
                 bar(Progress("measuring", done, 1000, 2, 4, resumed_bytes=500))
         assert stream.getvalue() == ""
         assert capsys.readouterr().err.splitlines() == [
-            "Another process is measuring this pair: waiting for its result.",
+            "Another process has taken this pair: waiting for its result.",
             "Resuming an interrupted diff: 2 of 4 tensors are already measured.",
         ]
 

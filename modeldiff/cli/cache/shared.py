@@ -90,7 +90,8 @@ def _verify(options: Namespace, terminal: Terminal) -> int:
 
 def _share(options: Namespace, terminal: Terminal) -> int:
     there, kept = share_kept()
-    terminal.line(f"{there:,} of {files_text(kept)} kept here are at {require_shared().address}.")
+    address = require_shared().address
+    terminal.line(f"{there:,} of {files_text(kept)} kept here are known to be at {address}.")
     return 0 if there == kept else 1
 
 

@@ -42,7 +42,8 @@ def add_fleet(command: argparse.ArgumentParser) -> None:
         type=shard,
         metavar="I/N",
         help="only the I-th of N runs of the targets: run all N, on any machines that share the "
-        "targets and the results folder (MODELDIFF_CACHE), then once without it for the table",
+        "targets and the results (MODELDIFF_CACHE or MODELDIFF_SHARED), then once without it for "
+        "the table",
     )
     add_layers(command)
     command.add_argument("--device", default="auto", help="where to measure, as for diff")

@@ -50,21 +50,26 @@ def fleet_report_html(fleet: Fleet) -> str:
 
 def _table(fleet: Fleet, metric: Metric) -> str:
     tops = fleet_tops((row.key for row in fleet.rows), metric)
-    room, without, rows = _MOST_PICTURES, 0, []
+    room, left_out, gone, rows = _MOST_PICTURES, 0, 0, []
     for row in fleet.rows:
         picture = ""
-        if room > 0 and (heatmap := fleet_heatmap(row.key, metric, tops)) is not None:
+        if room <= 0:
+            left_out += 1
+        elif (heatmap := fleet_heatmap(row.key, metric, tops)) is None:
+            gone += 1
+        else:
             picture = report_svg(heatmap, FLEET_PICTURE, CellGroups(described=False), REPORT_PAINT)
             room -= len(picture)
-        without += not picture
         rows.append(_row(row, picture))
     head = "".join(f'<th scope="col">{text(name)}</th>' for name in (*FLEET_HEADERS, metric.label))
     note = (
         f"Pictures: {metric.label}. {metric.description} All share one scale: a colour is the same "
         "number in each."
     )
-    if without:
-        note += f" {counted(without, 'row')} at the end without one, to keep this file small."
+    if left_out:
+        note += f" {counted(left_out, 'row')} at the end without one, to keep this file small."
+    if gone:
+        note += f" {counted(gone, 'row')} without one, for which no result is kept any more."
     gradients = definitions(REPORT_PAINT)[1]
     return (
         f'<p class="note">{text(note, 600)}</p>'

@@ -1,5 +1,5 @@
 """What a team shares in an object store: results, drill-downs, and the journals of diffs that run.
 
-This machine's cache comes first, and the store after it. Nothing here waits for a store that does
-not answer: whoever asks goes on with what this machine has.
+This machine's cache comes first, and the store after it. Of a store that does not answer whoever
+asks first waits for some seconds; then all go on with what this machine has.
 """

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Collection
 
 from modeldiff.results.shared.objects import SharedObjects
@@ -23,9 +25,45 @@ SECONDS_TO_EXPIRY = 60.0
 """So long without a beat, and the holder counts as dead."""
 _LARGEST = 1 << 12
 _FOLDER = "leases/"
-_sightings: dict[tuple[str, str], tuple[str, float]] = {}
-"""Of leases that somebody else holds, by store and name: the tag that was seen last, and when this
-process saw it first."""
+MOST_SIGHTINGS = 1024
+"""Far more leases than one process ever waits for at a time."""
+
+
+class _Sightings:
+    """Of leases that somebody else holds, by store and name: the tag that was seen last, and when
+    this process saw it first.
+
+    They outlive whoever waited (who tries again need not begin the minute anew), so those that
+    nobody asked about for longest make room: of such a lease the minute does begin anew.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def seconds(self, which: tuple[str, str], tag: str) -> float:
+        """For how long this process has seen this lease with this very tag: for 0 seconds, if that
+        is new."""
+        now = time.monotonic()
+        with self._lock:
+            known = self._seen.pop(which, None)
+            if known is None or known[0] != tag:
+                known = tag, now
+            self._seen[which] = known
+            if len(self._seen) > MOST_SIGHTINGS:
+                self._seen.popitem(last=False)
+        return now - known[1]
+
+    def forget(self, which: tuple[str, str]) -> None:
+        """Nobody else holds this lease now."""
+        with self._lock:
+            self._seen.pop(which, None)
+
+
+SIGHTINGS = _Sightings()
 
 
 def look_at_leases(objects: SharedObjects, names: Collection[str]) -> None:
@@ -53,14 +91,14 @@ class Lease:
         if self._tag is None:
             self._tag = self._take_over()
         if self._tag is not None:
-            _sightings.pop(self._sighting, None)
+            SIGHTINGS.forget(self._sighting)
         return self._tag is not None
 
     def look(self) -> None:
         """See whether it is held: from now on is counted whether its holder lives."""
         current = self._current()
         if current is not None:
-            self._seconds_seen(current[0])
+            SIGHTINGS.seconds(self._sighting, current[0])
 
     def beat(self) -> bool:
         """Say that its holder lives; whether it is held still."""
@@ -84,21 +122,13 @@ class Lease:
         if current is None:
             return None
         tag, _ = current
-        if self._seconds_seen(tag) < SECONDS_TO_EXPIRY:
+        if SIGHTINGS.seconds(self._sighting, tag) < SECONDS_TO_EXPIRY:
             return None
         return self._objects.replace(self.path, self._content(), tag)
 
     @property
     def _sighting(self) -> tuple[str, str]:
         return self._objects.address, self.path
-
-    def _seconds_seen(self, tag: str) -> float:
-        """For how long this process has seen this very object: for 0 seconds, if it is new."""
-        now = time.monotonic()
-        known = _sightings.get(self._sighting)
-        if known is None or known[0] != tag:
-            known = _sightings[self._sighting] = tag, now
-        return now - known[1]
 
     def _if_ours(self) -> str | None:
         """The tag of the object, if it is this holder's."""

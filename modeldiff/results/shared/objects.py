@@ -8,7 +8,6 @@ messages may hold addresses with signatures in them, so none of them is shown.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from functools import cache, partial
@@ -19,15 +18,20 @@ from modeldiff.checkpoints.addresses.store_names import address_parts
 from modeldiff.checkpoints.stores.client import Retries, open_store
 from modeldiff.errors import AccessDenied, ResultError
 from modeldiff.processes.late_dataclass import dataclass
+from modeldiff.results.shared.rest import Rest
 from modeldiff.settings.startup import is_server
 from modeldiff.settings.table import SHARED
 
-_RETRIES = Retries(tries=2, seconds=10, answer_seconds=60, connect_seconds=5)
-_REST_SECONDS = 20.0
-"""So long a store that failed is not asked again, and twice as long after each further failure:
-pages and diffs go on without it at once."""
-_LONGEST_REST_SECONDS = 300.0
+_RETRIES = Retries(tries=2, seconds=10, answer_seconds=10, connect_seconds=5)
+"""For what is small, and for whether the store answers at all: pages wait for that."""
+_PATIENCE = Retries(tries=2, seconds=10, answer_seconds=120, connect_seconds=5)
+"""For large objects: a request's time includes that of its content."""
+_SMALL = 1 << 20
+"""Bytes."""
+_MOMENT_SECONDS = 10.0
+"""A store that answered so long ago is taken to answer still."""
 _MOST_LISTED = 100_000
+_DELETED_AT_ONCE = 1000
 _VERSION = "\n"
 """Stands in a tag between the ETag and the version, where a store has one."""
 _Answer = TypeVar("_Answer")
@@ -59,11 +63,14 @@ class SharedObjects:
     def __init__(self, address: str) -> None:
         self.address = address
         scheme, bucket, self._folder = address_parts(address)
-        self._lock = threading.Lock()
-        self._rests_until, self._rest = 0.0, _REST_SECONDS
-        self._failed = ""
+        self._rest, self._rest_from_writing = Rest(), Rest("refuses to be written to")
+        self._rests_from_listing: dict[str, Rest] = {}
+        self._answered = -_MOMENT_SECONDS
         try:
-            self._store = open_store(scheme, bucket, "Sharing results at", _RETRIES)
+            self._store, self._patient_store = (
+                open_store(scheme, bucket, "Sharing results at", retries)
+                for retries in (_RETRIES, _PATIENCE)
+            )
         except AccessDenied as error:
             raise SharedStoreError(error.message, hint=error.hint) from None
 
@@ -73,10 +80,15 @@ class SharedObjects:
         import obstore
 
         def read() -> tuple[bytes, str, int]:
-            answer = obstore.get(self._store, self._full(name))
+            answer = obstore.get(self._client(most), self._full(name))
             nbytes, tag = answer.meta["size"], self._tag(answer.meta)
             return bytes(answer.bytes()) if nbytes <= most else b"", tag, nbytes
 
+        if most > _SMALL and time.monotonic() - self._answered > _MOMENT_SECONDS:
+            # One that takes connections and says nothing would be waited for with all patience.
+            there = self._ask(partial(obstore.head, self._store, self._full(name)))
+            if there is None:
+                return None
         answer = self._ask(read)
         if answer is None:
             return None
@@ -92,7 +104,7 @@ class SharedObjects:
 
         def read() -> bytes | None:
             options: Any = {"range": (start, start + count), "if_match": tag}
-            answer = obstore.get(self._store, self._full(name), options=options)
+            answer = obstore.get(self._client(count), self._full(name), options=options)
             return bytes(answer.bytes()) if answer.meta["e_tag"] == tag else None
 
         return self._ask(read)
@@ -109,11 +121,21 @@ class SharedObjects:
         return self._put(name, content, known)
 
     def delete(self, *names: str) -> None:
-        """Delete objects. That there are none is no error."""
+        """Delete objects, in any order. That there are none is no error."""
         import obstore
 
-        for name in names:
-            self._ask(partial(obstore.delete, self._store, self._full(name)))
+        for start in range(0, len(names), _DELETED_AT_ONCE):
+            paths = [*map(self._full, names[start : start + _DELETED_AT_ONCE])]
+
+            def delete(paths: list[str] = paths) -> bool:
+                obstore.delete(self._store, paths)
+                return True
+
+            # Some stores take the names one by one, and stop at the first that is not there.
+            if self._ask(delete, self._rest_from_writing) is None:
+                for path in paths:
+                    one = partial(obstore.delete, self._store, path)
+                    self._ask(one, self._rest_from_writing)
 
     def below(self, folder: str) -> tuple[SharedObject, ...]:
         """The objects below ``folder`` (``results/``), in the order of their names."""
@@ -124,61 +146,86 @@ class SharedObjects:
         def read() -> list[SharedObject]:
             listed: list[SharedObject] = []
             for page in obstore.list(self._store, self._full(folder), chunk_size=1000):
-                listed += [_listed(each, start) for each in page]
                 if len(listed) >= _MOST_LISTED:
-                    _log.warning("%s holds more than is listed: %d", self.address, _MOST_LISTED)
+                    where = f"{self.address}/{folder}"
+                    _log.warning("Of %s only the first %d objects are listed.", where, len(listed))
                     break
+                listed += [_listed(each, start) for each in page]
             return listed
 
-        return tuple(sorted(self._ask(read, may_be_absent=False) or (), key=lambda each: each.name))
+        listed = self._ask(read, self._rest_from_listing(folder), may_be_absent=False)
+        return tuple(sorted(listed or (), key=lambda each: each.name))
+
+    def _rest_from_listing(self, folder: str) -> Rest:
+        kind = folder.partition("/")[0]
+        oddity = f"holds an object below {kind}/ whose name can't be read, so that all are unlisted"
+        return self._rests_from_listing.setdefault(kind, Rest("refuses to be listed", oddity))
 
     def _put(self, name: str, content: bytes, mode: Any) -> str | None:
         import obstore
 
+        client = self._client(len(content))
         return self._ask(
-            lambda: self._tag(obstore.put(self._store, self._full(name), content, mode=mode)),
+            lambda: self._tag(obstore.put(client, self._full(name), content, mode=mode)),
+            self._rest_from_writing,
             may_be_absent=mode != "create",
         )
+
+    def _client(self, nbytes: int) -> Any:
+        """The client for a request that carries so many bytes, one way or the other."""
+        return self._store if nbytes <= _SMALL else self._patient_store
 
     def _full(self, name: str) -> str:
         return f"{self._folder}/{name}".lstrip("/")
 
     def _tag(self, meta: Any) -> str:
         if not meta["e_tag"]:
-            raise self._failure("gives no ETags, by which changes are noticed")
+            raise self._failure("gives no ETags, by which changes are noticed", self._rest)
         # Google's conditions on writing go by the version, the others' by the ETag.
         version = meta["version"]
         return f"{meta['e_tag']}{_VERSION}{version}" if version else str(meta["e_tag"])
 
-    def _ask(self, request: Callable[[], _Answer], *, may_be_absent: bool = True) -> _Answer | None:
+    def _ask(
+        self,
+        request: Callable[[], _Answer],
+        own: Rest | None = None,
+        *,
+        may_be_absent: bool = True,
+    ) -> _Answer | None:
         """What a request to the store brings; None where an object is not there, or not what a
         condition says. Unless it ``may_be_absent``, its bucket is. After a failure the store rests
-        for a while, and all who ask are told."""
+        for a while, and all who ask are told: from requests of this kind alone, whose ``own`` rest
+        it is then, where the failure says nothing of others, for who may not write may well read.
+        """
         from obstore import exceptions
 
-        if time.monotonic() < self._rests_until:
-            error = self._error(self._failed)
-            error.is_new = False
-            raise error
+        own = own or self._rest
+        for rest in (self._rest, own):
+            if rest.is_on:
+                error = self._error(rest.how)
+                error.is_new = False
+                raise error
         answer: _Answer | None = None
         try:
             answer = request()
         except (FileNotFoundError, exceptions.NotFoundError):
             if not may_be_absent:
-                raise self._failure("is not there") from None
+                raise self._failure("is not there", self._rest) from None
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
             pass
         except (PermissionError, exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
-            raise self._failure("refuses access") from None
+            raise self._failure(own.refusal, own) from None
+        except exceptions.InvalidPathError:
+            raise self._failure(own.oddity, own) from None
         except exceptions.BaseError:
-            raise self._failure("does not answer as it should") from None
-        self._rest = _REST_SECONDS
+            raise self._failure("does not answer as it should", self._rest) from None
+        self._answered = time.monotonic()
+        self._rest.end()
+        own.end()
         return answer
 
-    def _failure(self, how: str) -> SharedStoreError:
-        with self._lock:
-            self._rests_until, self._failed = time.monotonic() + self._rest, how
-            self._rest = min(2 * self._rest, _LONGEST_REST_SECONDS)
+    def _failure(self, how: str, rest: Rest) -> SharedStoreError:
+        rest.begin(how)
         return self._error(how)
 
     def _error(self, how: str) -> SharedStoreError:
@@ -186,7 +233,8 @@ class SharedObjects:
         return SharedStoreError(
             f"The shared store{where} {how}.",
             hint=f"Check {SHARED.name}, the network, the endpoint, the region and the credentials "
-            "of the store; its bucket has to be there.",
+            "of the store, and this machine's clock, which goes into signatures; its bucket has to "
+            "be there.",
         )
 
 
@@ -221,7 +269,7 @@ class _GoingOn:
         if not isinstance(error, SharedStoreError):
             return False
         if error.is_new:
-            _log.warning("%s Going on with this machine's cache alone. %s", error, error.hint)
+            _log.warning("%s Going on with this machine's cache. %s", error, error.hint)
         return True
 
 

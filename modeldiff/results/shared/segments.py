@@ -59,7 +59,8 @@ class Segments:
 
     def delete(self) -> None:
         """Delete all pieces, the last one first: what is left of them is a beginning still."""
-        self.objects.delete(*(each.name for each in reversed(self.objects.below(self.folder))))
+        for each in reversed(self.objects.below(self.folder)):
+            self.objects.delete(each.name)
         self.content.clear()
         self.count = 0
 
@@ -67,9 +68,9 @@ class Segments:
         return f"{self.folder}{number:08}"
 
 
-def segment_folders(objects: SharedObjects, begin: str) -> tuple[str, ...]:
-    """The files of pieces whose folders begin with ``begin`` and end with a slash, as
-    ``Segments`` takes them."""
-    names = (each.name for each in objects.below(begin.rpartition("/")[0] + "/"))
-    folders = (match[1] for name in names if (match := re.fullmatch(r"(.*/)[0-9]{8}", name)))
-    return tuple(dict.fromkeys(each for each in folders if each.startswith(begin)))
+def segment_folders(objects: SharedObjects, folder: str) -> tuple[str, ...]:
+    """The files of pieces below ``folder``, as ``Segments`` takes them. Raises
+    ``SharedStoreError``."""
+    names = (each.name for each in objects.below(folder))
+    matches = (re.fullmatch(r"(.*/)[0-9]{8}", name) for name in names)
+    return tuple(dict.fromkeys(match[1] for match in matches if match))

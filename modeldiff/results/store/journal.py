@@ -75,17 +75,21 @@ def journal_path(folder: Path, key: str, shard: Shard | None = None) -> Path:
     return folder / f"{key}{which}.journal"
 
 
+def shard_called(name: str) -> Shard | None:
+    """The shard whose journal is called so (``shard-3-of-8``); None where that names none."""
+    numbers = re.fullmatch(r"shard-([0-9]{1,6})-of-([0-9]{1,6})", name)
+    try:
+        return Shard(number=int(numbers[1]), count=int(numbers[2])) if numbers else None
+    except InvalidOption:
+        return None
+
+
 def journals_of(folder: Path, key: str) -> dict[Shard | None, Path]:
     """The journals of this key that lie in ``folder``: the whole diff's (None) first, then those
     of shards by count and number."""
     paths: dict[Shard, Path] = {}
     for path in folder.glob(f"{key}.shard-*.journal"):
-        numbers = re.fullmatch(r"\.shard-([0-9]{1,6})-of-([0-9]{1,6})", path.stem[len(key) :])
-        if numbers is not None:
-            try:
-                shard = Shard(number=int(numbers[1]), count=int(numbers[2]))
-            except InvalidOption:
-                continue
+        if (shard := shard_called(path.stem[len(key) + 1 :])) is not None:
             paths[shard] = path
     whole = journal_path(folder, key)
     return {**({None: whole} if whole.exists() else {}), **dict(sorted(paths.items()))}

@@ -193,7 +193,7 @@ def job_stage(job: JobSnapshot, words: JobWords) -> str:
     }
     progress = job.progress
     if job.state == "waiting":
-        return f"Another process is measuring this pair, {job_share(job):.0%}"
+        return f"Another process has taken this pair, {job_share(job):.0%}"
     if job.state in stages or progress is None:
         return stages.get(job.state, words.reading)
     if progress.phase == "fetching":

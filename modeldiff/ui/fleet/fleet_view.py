@@ -22,7 +22,7 @@ from modeldiff.results.fleet.rows import FLEET_COLUMNS, Fleet, FleetRow, chosen_
 from modeldiff.text.file_names import file_slug
 from modeldiff.text.formatting import counted
 from modeldiff.ui.controls.choosers import choose_metric
-from modeldiff.ui.fleet.kept_fleets import Fleets, kept_fleets, row_of
+from modeldiff.ui.fleet.kept_fleets import MOST_PAIRS, Fleets, kept_fleets, row_of
 from modeldiff.ui.session.selected_pair import PairChoice, pair_query
 from modeldiff.ui.session.url_state import change_view, current_view
 from modeldiff.ui.widgets.error_box import show_error
@@ -68,7 +68,7 @@ def fleet_view() -> None:
     condition = _condition(text)
     rows = [row for header in headers if (row := row_of(header)) is not None]
     chosen = chosen_fleet_rows(rows, filter=condition, sort=sort, reverse=reverse)
-    _say(headers[0], metric, len(chosen), len(rows))
+    _say(headers, metric, len(chosen), len(rows))
     tops = _tops(tuple(row.key for row in rows), metric.key, metric)
     shown = _shown()
     for row in chosen[:shown]:
@@ -119,7 +119,8 @@ def _choose_base(fleets: Fleets) -> list[ResultHeader]:
             bases,
             key=_BASE,
             format_func=lambda base: (
-                f"{fleets[base][0].names[0]} ({counted(len(fleets[base]), 'target')})"
+                f"{fleets[base][0].names[0]} ({counted(len(fleets[base]), 'target')}"
+                f"{' or more' * (len(fleets[base]) >= MOST_PAIRS)})"
             ),
             on_change=lambda: change_view(fleet=st.session_state[_BASE], shown=None),
         )
@@ -179,12 +180,14 @@ def _shown() -> int:
     return min(max(number, _AT_ONCE), _MOST_SHOWN)
 
 
-def _say(header: ResultHeader, metric: Metric, chosen: int, rows: int) -> None:
+def _say(headers: Sequence[ResultHeader], metric: Metric, chosen: int, rows: int) -> None:
     which = counted(rows, "pair") if chosen == rows else f"{chosen:,} of {counted(rows, 'pair')}"
     scale = " All pictures share one scale: a colour is the same number in each."
     one_scale = metric.rises or metric.limit is not None
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{which} from {code(header.base_reference)}.{scale if one_scale else ''}")
+        newest = f" At most the newest {MOST_PAIRS:,} are shown." * (len(headers) >= MOST_PAIRS)
+        base = code(headers[0].base_reference)
+        st.caption(f"{which} from {base}.{newest}{scale if one_scale else ''}")
         how_to_read("heatmap")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import streamlit as st
 
 from modeldiff.results import ResultHeader, list_results, load_result
@@ -16,14 +18,14 @@ Fleets = dict[str, list[ResultHeader]]
 def kept_fleets() -> Fleets:
     """All of them, by the fingerprint of their base, that of the newest result first."""
     fleets = {
-        base: [
-            header
-            for header in headers[:MOST_PAIRS]
-            if may_be_listed(header.base_reference) and may_be_listed(header.target_reference)
-        ]
+        base: [*itertools.islice(filter(_may_be_listed, headers), MOST_PAIRS)]
         for base, headers in _fleets().items()
     }
     return {base: headers for base, headers in fleets.items() if len(headers) > 1}
+
+
+def _may_be_listed(header: ResultHeader) -> bool:
+    return may_be_listed(header.base_reference) and may_be_listed(header.target_reference)
 
 
 # The folder of results changes when a diff ends; who waits half a minute sees it.
