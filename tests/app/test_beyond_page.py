@@ -98,7 +98,7 @@ def test_a_template_of_one_side_and_one_that_refuses(open_page: OpenPage, tmp_pa
     target = write_companions(tmp_path / "target", {"tokenizer_config.json": config})
     app = open_page("beyond", base=str(base), target=str(target))
     assert any("this: no" in plainly(each.value) for each in app.warning)
-    assert "Only the base has a tokenizer that can be read." in plainly(words(app))
+    assert "Only the base is known to have a tokenizer that can be read." in plainly(words(app))
     bare = write_companions(tmp_path / "bare")
     app = open_page("beyond", base=str(bare), target=str(target))
     assert "It has no chat template." in words(app)

@@ -114,7 +114,9 @@ def test_other_programs_may_write_the_same(tmp_path: Path) -> None:
 def test_one_side_has_none(tmp_path: Path) -> None:
     one = write_companions(tmp_path / "one")
     other = write_companions(tmp_path / "other", {"chat_template.jinja": LLAMA_3})
-    assert parts_of(one, other)["template"].sentences == ("Only the target has a chat template.",)
+    assert parts_of(one, other)["template"].sentences == (
+        "Only the target is known to have a chat template.",
+    )
     assert parts_of(one, one)["template"].sentences == ("Neither side has a chat template.",)
     renderings = companions_of(one, other).renderings
     assert all(each.base is None and each.target is not None for each in renderings)

@@ -188,21 +188,28 @@ def differences_of(comparison: Comparison, changes: ChangeTable) -> tuple[Linked
     ]
     beside = tuple(companion_entries(comparison))
     most = _MOST_ENTRIES - len(beside)
-    shown = structure[: most - min(2, len(weights))]
+    shown = structure[: max(0, most - min(2, len(weights)))]
     return (*shown, *weights[: most - len(shown)], *beside)
 
 
 def companion_entries(comparison: Comparison) -> Iterator[LinkedEntry]:
-    """What differs beside the weights, as one entry of a list; none where nothing does."""
-    if different := comparison.differing_companions:
-        yield LinkedEntry(
-            "structure",
-            _sentence_case(enumeration(different)),
-            "differs" if len(different) == 1 else "differ",
-            "Not in the weights, and can change how the model behaves.",
-            Link("pages/beyond.py", link_query()),
-            "Beyond the weights",
-        )
+    """What differs beside the weights, and what one side alone has, as an entry of a list each."""
+    found = comparison.differing_companions
+    verb = "differs" if len(found.different) == 1 else "differ"
+    for names, value in (
+        (found.different, verb),
+        (found.only_base, "known of base only"),
+        (found.only_target, "known of target only"),
+    ):
+        if names:
+            yield LinkedEntry(
+                "structure",
+                _sentence_case(enumeration(names)),
+                value,
+                "Not in the weights, and can change how the model behaves.",
+                Link("pages/beyond.py", link_query()),
+                "Beyond the weights",
+            )
 
 
 def _sentence_case(words: str) -> str:
