@@ -11,8 +11,8 @@ from modeldiff.architectures.architecture import FactValue
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import spelt_out
 
-Side = Literal["base", "target"]
-SIDES: tuple[Side, ...] = ("base", "target")
+SideName = Literal["base", "target"]
+SIDES: tuple[SideName, ...] = ("base", "target")
 PartKey = Literal["tokenizer", "template", "generation", "config", "card"]
 _LONGEST = 300
 
@@ -29,7 +29,7 @@ class CompanionPart:
     sentences: tuple[str, ...]
     facts: tuple[FactPair, ...] = ()
     notes: tuple[str, ...] = ()
-    alone: Side | None = None
+    alone: SideName | None = None
 
     @property
     def is_absent(self) -> bool:
@@ -96,12 +96,12 @@ def entries_words(count: int) -> str:
     return f"{count:,} entr{'y' if count == 1 else 'ies'}"
 
 
-def side_alone(base: bool, target: bool) -> Side | None:
+def side_alone(base: bool, target: bool) -> SideName | None:
     """The side that alone has something, by whether ``base`` and ``target`` have it."""
     return None if base == target else "base" if base else "target"
 
 
-def known_of(alone: Side | None, facts: Iterable[FactPair]) -> tuple[FactPair, ...]:
+def known_of(alone: SideName | None, facts: Iterable[FactPair]) -> tuple[FactPair, ...]:
     """The ``facts`` of a companion; where one side ``alone`` has it, those of that side as known of
     it only: what the other lacks as a whole, it does not lack entry by entry."""
     return tuple(
@@ -112,7 +112,7 @@ def known_of(alone: Side | None, facts: Iterable[FactPair]) -> tuple[FactPair, .
     )
 
 
-def only(side: Side, what: str) -> str:
+def only(side: SideName, what: str) -> str:
     """That it is known of one side alone: ``Only the target is known to have a chat template.``
     The other's file may be one that can't be read."""
     return f"Only the {side} is known to have {what}."
