@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,20 @@ def test_compare_leads_to_it_with_the_pair(open_page: OpenPage, llamas: dict[str
     same = open_page("compare", base=llamas["base"], target=llamas["base"])
     lists = [e for e in same.get("bidi_component") if e.proto.id.endswith("-what_differs")]
     assert not any("Beyond the weights" in element.proto.json for element in lists)
+
+
+def test_what_one_side_alone_has_is_not_said_to_differ(
+    open_page: OpenPage, llamas: dict[str, str], tmp_path: Path
+) -> None:
+    bare = shutil.copy(Path(llamas["base"]) / "model.safetensors", tmp_path / "model.safetensors")
+    pair = {"base": llamas["base"], "target": str(Path(bare).parent)}
+    app = open_page("compare", **pair)
+    shown = " ".join(linked(app, "known_of_one_side").split())
+    assert "Tokenizer file, chat template, generation config and config of base" in shown
+    lists = [e for e in app.get("bidi_component") if e.proto.id.endswith("-what_differs")]
+    assert not any("Beyond the weights" in element.proto.json for element in lists)
+    title = words(open_page("architecture", **pair))
+    assert "are known of base only" in title and "entries of the configs" not in title
 
 
 def test_the_demos_have_a_tokenizer_and_no_template(open_page: OpenPage) -> None:

@@ -89,8 +89,10 @@ def test_a_step_of_a_line_tells_them_apart(pair: Comparison) -> None:
         [each for each in pair.facts if not each.key.startswith("entry.")]
     )
     steps = [each for each in read_lineage(architectures) if each is not None]
-    # The context of one is not known: it is not said to be another.
-    assert not any(any(line.changed) for line in stack_lines(steps) if line.kind == "input")
+    # The context of one is not known, nor its heads: they are not said to be others.
+    lines = stack_lines(steps)
+    assert not any(any(line.changed) for line in lines)
+    assert not [chip for line in lines for chips in line.chips for chip in chips or () if chip.mark]
 
 
 def test_what_lies_beside_is_known_of_one_side(pair: Comparison) -> None:
@@ -133,7 +135,7 @@ def test_the_command_line_marks_a_file_of_one_side(
 ) -> None:
     assert main(["compare", *pair.references]) == 0
     out = capsys.readouterr().out
-    assert "? config.json: known of the base only." in out
+    assert "? config.json: The base: " in out
     marked = [line for line in out.splitlines() if line.startswith("* ")]
     assert not marked
 

@@ -22,6 +22,7 @@ from modeldiff.architectures.config.dimensions import (
     VOCABULARY_KEYS,
 )
 from modeldiff.architectures.config.entries import ConfigEntries
+from modeldiff.text.formatting import counted
 from modeldiff.text.quoting import quoted
 
 MOST_SHOWN = 60
@@ -148,14 +149,16 @@ def _file(path: str) -> str:
 def _file_pair(file: str, base: ConfigEntries, target: ConfigEntries) -> FactPair:
     """A file of which one side alone has entries: what the other's would say is not known."""
     before, after = (_whole(file, entries) for entries in (base, target))
-    who = "base" if before is not None else "target"
-    meaning = f"{file}: known of the {who} only."
+    known, sides = before or after, ("base", "target") if before else ("target", "base")
+    meaning = f"The {sides[0]}: {known.text if known else ''}; not known of the {sides[1]}."
     return FactPair(ENTRY + file, file, before, after, False, meaning, absence_told=False)
 
 
 def _whole(file: str, entries: ConfigEntries) -> Fact | None:
     count = sum(_file(path) == file for path in entries)
-    return Fact(ENTRY + file, file, count, f"{count:,} entries", file) if count else None
+    return (
+        Fact(ENTRY + file, file, count, counted(count, "entry", "entries"), file) if count else None
+    )
 
 
 def _is_a_fact(

@@ -123,7 +123,9 @@ class _Marked:
             mark = None
             if side and before:
                 earlier = counterpart(card.node.id, before)
-                mark = _mark(marking, card, earlier) or _other_number(card, earlier, step)
+                mark = _mark(marking, card, earlier)
+                if mark is None and not marking.leaves_open(card.node.id):
+                    mark = _other_number(card, earlier, step)
             chips.append(_chip(card, cards, mark, step.architecture))
         left = items[side - 1] if side else None
         if here and left is not None:

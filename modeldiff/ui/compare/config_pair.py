@@ -81,13 +81,14 @@ def _how_many(facts: Sequence[FactPair]) -> str:
 def _differences(comparison: Comparison, facts: Sequence[FactPair]) -> None:
     st.subheader("What differs", anchor=False)
     different = [pair for pair in facts if pair.differs]
-    if different:
-        _different(comparison, different)
-    else:
+    if not different:
         st.markdown("Nothing that is known of both.")
-    if one_sided := [pair for pair in facts if pair.one_sided]:
-        with st.expander(f"{len(one_sided)} known of one side only"):
-            st.table(_columns(comparison, one_sided), border="horizontal", hide_index=True)
+    one_sided = [pair for pair in facts if pair.one_sided]
+    with st.container(key="config_differences"):
+        _different(comparison, different)
+        if one_sided:
+            with st.expander(f"{len(one_sided)} known of one side only"):
+                st.table(_columns(comparison, one_sided), border="horizontal", hide_index=True)
 
 
 def _different(comparison: Comparison, different: Sequence[FactPair]) -> None:
@@ -97,11 +98,11 @@ def _different(comparison: Comparison, different: Sequence[FactPair]) -> None:
         loud.sort(key=is_of_size)
     shown = loud[:_LOUD] if len(different) > _LOUD else [*loud, *_rest(different, loud)]
     rest = [*loud[len(shown) :], *_rest(different, loud)] if len(different) > _LOUD else []
-    with st.container(key="config_differences"):
+    if shown:
         st.table(_columns(comparison, shown), border="horizontal", hide_index=True)
-        if rest:
-            with st.expander(f"{len(rest)} more"):
-                st.table(_columns(comparison, rest), border="horizontal", hide_index=True)
+    if rest:
+        with st.expander(f"{len(rest)} more"):
+            st.table(_columns(comparison, rest), border="horizontal", hide_index=True)
 
 
 def _rest(different: Sequence[FactPair], loud: Sequence[FactPair]) -> Iterator[FactPair]:
