@@ -140,9 +140,13 @@ def _seen(
     meaning: Callable[[str | None, str | None], str],
 ) -> FactPair:
     before, after = (_read(side, read) for side in (pair.base, pair.target))
-    return _MAKE.pair(
-        name, label, before, after, meaning=lambda: meaning(before, after), source="as rendered"
-    )
+
+    def tried() -> str:
+        # A template may do otherwise with another conversation.
+        words = meaning(before, after).removesuffix(".")
+        return f"{words}, in the conversation that was tried." if words else ""
+
+    return _MAKE.pair(name, label, before, after, meaning=tried, source="as rendered")
 
 
 def _read(side: Rendering | None, read: TemplateTrait) -> str | None:
