@@ -145,3 +145,14 @@ def test_one_sided_is_neither_the_same_nor_a_difference(pair: Comparison) -> Non
         return sum((fact.same, fact.differs, fact.one_sided))
 
     assert all(kinds(fact) == 1 for fact in pair.facts)
+
+
+def test_an_estimate_of_memory_says_for_how_long_a_text(pair: Comparison) -> None:
+    memory = {fact.key: fact for fact in pair.facts}["memory_bytes"]
+    assert memory.one_sided and memory.base is not None and memory.target is not None
+    assert memory.base.text.endswith("for 512 tokens"), "its own context, which is shorter"
+    assert memory.target.text.endswith("for 8,192 tokens (its context is not known)")
+    assert "with a text of 8,192 tokens" in memory.meaning and "one of 512" in memory.meaning
+    known = Comparison.open("catalog:llama-3-8b", "catalog:qwen2-7b")
+    memory = {fact.key: fact for fact in known.facts}["memory_bytes"]
+    assert memory.differs and "with a text of 8,192 tokens: " in memory.meaning

@@ -145,6 +145,9 @@ def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture)
             f"{sentence} with a text of {theirs:,} tokens, the base {format_bytes(int(both[0]))} "
             f"with one of {ours:,}."
         )
+    # The estimate's only text: what writes nothing token by token keeps none.
+    if any(one.fact("kv_cache_bytes_per_token") for one in (before, after)):
+        sentence += f" with a text of {theirs:,} tokens"
     return f"{sentence}: {times(*both, 'much more less')} memory."
 
 
