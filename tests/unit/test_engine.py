@@ -292,9 +292,7 @@ class TestFilesThatChange:
         read = os.preadv
         harmed = threading.Event()
 
-        def harmful(
-            descriptor: int, buffers: list[memoryview], offset: int, flags: int = 0
-        ) -> int:
+        def harmful(descriptor: int, buffers: list[memoryview], offset: int, flags: int = 0) -> int:
             count = read(descriptor, buffers, offset, flags)
             if not harmed.is_set():
                 harmed.set()

@@ -269,6 +269,8 @@ class TestForeignNames:
             assert load_result(comparison.key) is not None
         said = [each.getMessage() for each in caplog.records if "shared store" in each.getMessage()]
         assert len(said) == 1 and "below results/ whose name can't be read" in said[0]
+        # Neither the network nor the credentials are what is wrong.
+        assert "the store's own tools" in said[0] and "credentials" not in said[0]
 
     def test_who_may_not_list_reads_what_is_named(
         self, store: SharedObjects, monkeypatch: Patch
