@@ -85,9 +85,9 @@ def check_table(rounds: Sequence[Sequence[Check]]) -> str:
         )
     load = os.getloadavg()[1]
     cores = len(os.sched_getaffinity(0))
-    of = counted(len(rounds), "round")
-    said = f"Medians of {of}. Load {load:.0f} on {cores} cores at their end."
-    return "\n".join([*lines, "", f"{machine()} {said}"])
+    basis = f"Medians of {counted(len(rounds), 'round')}."
+    busy = f"Load {load:.0f} on {cores} cores at their end."
+    return "\n".join([*lines, "", f"{machine()} {basis} {busy}"])
 
 
 def _check(

@@ -75,7 +75,12 @@ class NoRates(Exception):
 def measure_rates(folder: Path, runs: int) -> Rates:
     """The rates of this machine, from medians of so many ``runs``. Pairs are built below
     ``folder`` where missing. Raises ``ProgramFailed``, ``NoRates``, and ``OSError`` where the
-    folder can't be written to."""
+    folder can't be written to.
+
+    ``kernel`` is what a diff takes beyond what ``cat`` takes of the same files. A diff looks at
+    files that the system holds where they are, without ``cat``'s copy: the sum is right for such
+    files, and ``kernel`` alone too small for files that have to be read.
+    """
     tiny = write_plain(_TINY, folder / "tiny")
     large, many = make_pair("1b", folder), make_pair("many", folder)
     start = _processor(diff_program(*tiny), runs)

@@ -10,7 +10,7 @@ from modeldiff.changes import Progress
 from modeldiff.cli.terminal import Terminal, printable
 from modeldiff.cli.text_table import shorten_middle
 from modeldiff.results import Pace
-from modeldiff.text.formatting import format_bytes, format_duration, format_rate
+from modeldiff.text.formatting import counted, format_bytes, format_duration, format_rate
 
 _SECONDS_BETWEEN_DRAWINGS = 0.1
 _BAR = 20
@@ -43,7 +43,7 @@ class ProgressBar:
                 "resumed",
                 f"Resuming an interrupted diff: {done:,} of {total:,} tensors are already measured."
                 if done < total
-                else f"All {total:,} tensors are already measured.",
+                else f"All is measured already: {counted(total, 'tensor')}.",
             )
         now = time.monotonic()
         self._pace.update(progress, now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
 import signal
@@ -100,10 +99,25 @@ def test_no_more_ranges_than_there_is_room_for(mapped: Mapped) -> None:
     mapped.listed().strike()
 
 
-def test_the_table_is_as_the_handler_reads_it() -> None:
-    """Four words a range, as many ranges as the code looks through."""
-    assert f"[{len(bus_errors._RANGES)} x [4 x i64]]" in bus_errors._ASSEMBLY
-    assert ctypes.sizeof(bus_errors._RANGES) == len(bus_errors._RANGES) * 32
+def test_the_last_range_of_the_table_is_answered_too(mapped: Mapped, tmp_path: Path) -> None:
+    """The code looks through as many ranges as there are, each as long as in the table."""
+    other = Mapped(tmp_path / "other")
+    ranges: list[ListedRange] = []
+    while len(ranges) < len(bus_errors._RANGES) and (
+        listed := list_range(other.at, other.at + PAGE * PAGES)
+    ):
+        ranges.append(listed)
+    assert ranges[-1].number == len(bus_errors._RANGES) - 1
+    ranges.pop().strike()
+    last = mapped.listed()
+    try:
+        mapped.cut(0)
+        assert mapped.octets[PAGE] == 0 and last.faults(mapped.at, mapped.at + PAGES * PAGE)
+        assert not any(each.faults(other.at, other.at + PAGES * PAGE) for each in ranges)
+    finally:
+        for each in (*ranges, last):
+            each.strike()
+        other.file.close()
 
 
 PROGRAM = """

@@ -200,7 +200,7 @@ class TestWhatIsSaid:
             assert main(shard) == 0
             assert main([*shard[:-1], "900/1000"]) == 0
         captured = capsys.readouterr()
-        assert "interrupted" not in captured.err and "are already measured" in captured.err
+        assert "interrupted" not in captured.err and "All is measured already: " in captured.err
         assert "\n0 tensors\n" in captured.out
 
 
@@ -269,6 +269,8 @@ class TestForeignNames:
             assert load_result(comparison.key) is not None
         said = [each.getMessage() for each in caplog.records if "shared store" in each.getMessage()]
         assert len(said) == 1 and "below results/ whose name can't be read" in said[0]
+        # Neither the network nor the credentials are what is wrong.
+        assert "the store's own tools" in said[0] and "credentials" not in said[0]
 
     def test_who_may_not_list_reads_what_is_named(
         self, store: SharedObjects, monkeypatch: Patch

@@ -15,7 +15,9 @@ NO_ROW = -1
 _MARGIN = 0.1
 """By so much a row is less like any other."""
 _AT_ONCE = 1 << 22
+"""So many cosines stand in memory at a time."""
 _FEW = 8
+"""So many rows are looked for first: where most of these are not found, no others are."""
 
 _Directions = npt.NDArray[np.float32]
 

@@ -18,7 +18,7 @@ from modeldiff.checkpoints.addresses.store_names import address_parts
 from modeldiff.checkpoints.stores.client import Retries, open_store
 from modeldiff.errors import AccessDenied, ResultError
 from modeldiff.processes.late_dataclass import dataclass
-from modeldiff.results.shared.rest import Rest
+from modeldiff.results.shared.rest import Fault, Rest
 from modeldiff.settings.startup import is_server
 from modeldiff.settings.table import SHARED
 
@@ -34,6 +34,21 @@ _MOST_LISTED = 100_000
 _DELETED_AT_ONCE = 1000
 _VERSION = "\n"
 """Stands in a tag between the ETag and the version, where a store has one."""
+_CHECK = (
+    f"Check {SHARED.name}, the network, the endpoint, the region and the credentials of the store, "
+    "and this machine's clock, which goes into signatures; its bucket has to be there."
+)
+_REFUSED, _NOT_WRITABLE, _NOT_LISTED, _SILENT, _GONE, _WITHOUT_TAGS = (
+    Fault(how, _CHECK)
+    for how in (
+        "refuses access",
+        "refuses to be written to",
+        "refuses to be listed",
+        "does not answer as it should",
+        "is not there",
+        "gives no ETags, by which changes are noticed",
+    )
+)
 _Answer = TypeVar("_Answer")
 _log = logging.getLogger(__name__)
 
@@ -63,7 +78,8 @@ class SharedObjects:
     def __init__(self, address: str) -> None:
         self.address = address
         scheme, bucket, self._folder = address_parts(address)
-        self._rest, self._rest_from_writing = Rest(), Rest("refuses to be written to")
+        self._rest = Rest(_REFUSED, _SILENT)
+        self._rest_from_writing = Rest(_NOT_WRITABLE, _SILENT)
         self._rests_from_listing: dict[str, Rest] = {}
         self._answered = -_MOMENT_SECONDS
         try:
@@ -158,8 +174,11 @@ class SharedObjects:
 
     def _rest_from_listing(self, folder: str) -> Rest:
         kind = folder.partition("/")[0]
-        oddity = f"holds an object below {kind}/ whose name can't be read, so that all are unlisted"
-        return self._rests_from_listing.setdefault(kind, Rest("refuses to be listed", oddity))
+        oddity = Fault(
+            f"holds an object below {kind}/ whose name can't be read, so that listing fails",
+            "Delete that object with the store's own tools.",
+        )
+        return self._rests_from_listing.setdefault(kind, Rest(_NOT_LISTED, oddity))
 
     def _put(self, name: str, content: bytes, mode: Any) -> str | None:
         import obstore
@@ -180,7 +199,7 @@ class SharedObjects:
 
     def _tag(self, meta: Any) -> str:
         if not meta["e_tag"]:
-            raise self._failure("gives no ETags, by which changes are noticed", self._rest)
+            raise self._failure(_WITHOUT_TAGS, self._rest)
         # Google's conditions on writing go by the version, the others' by the ETag.
         version = meta["version"]
         return f"{meta['e_tag']}{_VERSION}{version}" if version else str(meta["e_tag"])
@@ -192,17 +211,20 @@ class SharedObjects:
         *,
         may_be_absent: bool = True,
     ) -> _Answer | None:
-        """What a request to the store brings; None where an object is not there, or not what a
-        condition says. Unless it ``may_be_absent``, its bucket is. After a failure the store rests
-        for a while, and all who ask are told: from requests of this kind alone, whose ``own`` rest
-        it is then, where the failure says nothing of others, for who may not write may well read.
+        """What a ``request`` to the store brings; None where an object is not there, or not what a
+        condition says. Where none ``may_be_absent``, an answer that something is not there is about
+        the bucket, and a failure.
+
+        After a failure the store rests for a while, and all who ask meanwhile are told. Where the
+        failure says nothing of other kinds of requests (who may not write may well read), only
+        those of this kind rest: their ``own`` rest begins.
         """
         from obstore import exceptions
 
         own = own or self._rest
         for rest in (self._rest, own):
             if rest.is_on:
-                error = self._error(rest.how)
+                error = self._error(rest.fault)
                 error.is_new = False
                 raise error
         answer: _Answer | None = None
@@ -210,7 +232,7 @@ class SharedObjects:
             answer = request()
         except (FileNotFoundError, exceptions.NotFoundError):
             if not may_be_absent:
-                raise self._failure("is not there", self._rest) from None
+                raise self._failure(_GONE, self._rest) from None
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
             pass
         except (PermissionError, exceptions.PermissionDeniedError, exceptions.UnauthenticatedError):
@@ -218,24 +240,19 @@ class SharedObjects:
         except exceptions.InvalidPathError:
             raise self._failure(own.oddity, own) from None
         except exceptions.BaseError:
-            raise self._failure("does not answer as it should", self._rest) from None
+            raise self._failure(_SILENT, self._rest) from None
         self._answered = time.monotonic()
         self._rest.end()
         own.end()
         return answer
 
-    def _failure(self, how: str, rest: Rest) -> SharedStoreError:
-        rest.begin(how)
-        return self._error(how)
+    def _failure(self, fault: Fault, rest: Rest) -> SharedStoreError:
+        rest.begin(fault)
+        return self._error(fault)
 
-    def _error(self, how: str) -> SharedStoreError:
+    def _error(self, fault: Fault) -> SharedStoreError:
         where = "" if is_server() else f" {self.address}"
-        return SharedStoreError(
-            f"The shared store{where} {how}.",
-            hint=f"Check {SHARED.name}, the network, the endpoint, the region and the credentials "
-            "of the store, and this machine's clock, which goes into signatures; its bucket has to "
-            "be there.",
-        )
+        return SharedStoreError(f"The shared store{where} {fault.how}.", hint=fault.hint)
 
 
 def _listed(meta: Any, start: int) -> SharedObject:

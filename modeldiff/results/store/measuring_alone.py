@@ -138,9 +138,7 @@ def collect_journals(folder: Path, key: str) -> bool:
 def drop_journals(key: str) -> None:
     """Delete all shared journals of this key: its result is stored."""
     with if_reachable():
-        objects = shared_objects()
-        if objects is not None:
-            drop_shared(f"{_JOURNALS}{key}/")
+        drop_shared(f"{_JOURNALS}{key}/")
 
 
 def _taken(path: Path, key: str, waiting: Callable[[], None]) -> SharedJournal | None:
