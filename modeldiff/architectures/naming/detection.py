@@ -11,7 +11,12 @@ from modeldiff.architectures.families.known.bert import BERT, DISTILBERT
 from modeldiff.architectures.families.known.cohere import COHERE, GPTJ
 from modeldiff.architectures.families.known.deepseek import DEEPSEEK
 from modeldiff.architectures.families.known.encoder_decoder import BART, T5, WHISPER
-from modeldiff.architectures.families.known.falcon import BLOOM, FALCON
+from modeldiff.architectures.families.known.falcon import (
+    BLOOM,
+    BLOOM_OR_FALCON,
+    FALCON,
+    FALCON_BIASED,
+)
 from modeldiff.architectures.families.known.gemma import GEMMA, GEMMA2, GEMMA3
 from modeldiff.architectures.families.known.glm import GLM
 from modeldiff.architectures.families.known.gpt2 import GPT2, GPT_BIGCODE, GPT_NEO
@@ -52,8 +57,10 @@ FAMILIES: tuple[Family, ...] = (
     GEMMA,
     OLMO,
     GPT_NEOX,
-    FALCON,  # knows all of BLOOM's names but one, which BLOOM always has
+    FALCON,
+    BLOOM_OR_FALCON,  # all of BLOOM's names but one
     BLOOM,
+    FALCON_BIASED,
     OPT,
     PHI,
     COHERE,
@@ -93,6 +100,8 @@ FAMILIES: tuple[Family, ...] = (
 )
 """In the order in which they are tried on names alone: the first of two equals wins."""
 
+_BY_NAME = {family.name: family for family in FAMILIES}
+
 _ENOUGH = 0.6
 """Share of the names that a description must know to be taken on names alone."""
 
@@ -128,6 +137,13 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
         return None
     equals = (family for family in FAMILIES if known[family.name] == most)
     return max(equals, key=lambda family: _known(family, names))
+
+
+def may_be(family: str, model_type: str) -> bool:
+    """Whether files with the names of the ``family``, which is called so, are a ``model_type``'s,
+    too, by what is described."""
+    described = _BY_NAME.get(family)
+    return described is not None and model_type in described.model_types.keys() | described.akin
 
 
 def tower_beside(patterns: Iterable[str]) -> Family | None:
