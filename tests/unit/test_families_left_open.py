@@ -127,3 +127,15 @@ def test_a_run_of_a_mistral_is_not_said_to_be_a_llama(tmp_path: Path) -> None:
     unknown = family_of(Comparison.open(str(folder), str(tmp_path / "odd.safetensors")).facts)
     assert unknown.one_sided
     assert unknown.meaning == "The base: Mistral; the names of the target's tensors do not say."
+
+
+def test_memory_without_a_known_cache_is_said_to_be_of_the_weights_alone(tmp_path: Path) -> None:
+    """An estimate that leaves the text out is not one of any text."""
+    odd = {f"blocks.{n}.thing.weight": torch.ones(4, 4) for n in range(3)}
+    save_file(odd, tmp_path / "odd.safetensors")
+    facts = Comparison.open("demo:base", str(tmp_path / "odd.safetensors")).facts
+    (memory,) = [pair for pair in facts if pair.key == "memory_bytes"]
+    assert memory.one_sided
+    assert memory.meaning == (
+        "An estimated 192 B for the weights alone, the base 3.48 MB with a text of 512 tokens."
+    )

@@ -157,7 +157,7 @@ def test_an_estimate_of_memory_says_for_how_long_a_text(pair: Comparison) -> Non
     assert memory.one_sided and memory.base is not None and memory.target is not None
     assert memory.base.text.endswith("for 512 tokens"), "its own context, which is shorter"
     assert memory.target.text.endswith("for 8,192 tokens (its context is not known)")
-    assert "with a text of 8,192 tokens" in memory.meaning and "one of 512" in memory.meaning
+    assert "with a text of 8,192 tokens" in memory.meaning and "of 512 tokens." in memory.meaning
     known = Comparison.open("catalog:llama-3-8b", "catalog:qwen2-7b")
     memory = {fact.key: fact for fact in known.facts}["memory_bytes"]
     assert memory.differs and "with a text of 8,192 tokens: " in memory.meaning

@@ -20,7 +20,8 @@ def companions_document(companions: Companions, facts: Sequence[FactPair]) -> di
     """The ``companions`` in words and as values; ``facts`` are both architectures'.
 
     What one side lacks is null there. A part that ``differs`` is not known to be the same on both
-    sides; ``alone`` is the side of which alone it is known, if any. ``tokens`` is null where one side's are not known.
+    sides; ``alone`` is the side of which alone it is known, if any. ``tokens`` is null where one
+    side's are not known.
     """
     parts = describe_companions(companions, facts)
     difference = companions.tokenizer.vocabulary
