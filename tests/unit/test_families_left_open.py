@@ -106,16 +106,17 @@ def family_of(pairs: tuple[FactPair, ...]) -> FactPair:
     return family
 
 
-def test_a_run_of_a_mistral_is_not_said_to_be_a_llama(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model_type", ["mistral", "gemma", "granite"])
+def test_a_run_of_another_model_is_not_said_to_be_a_llama(tmp_path: Path, model_type: str) -> None:
     folder = shutil.copytree(demo_folder("base"), tmp_path / "base")
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "model_type": "mistral"}))
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": model_type}))
     tensors = load_file(folder / "model.safetensors")
     torch.save(tensors, tmp_path / "run.pt")
     family = family_of(Comparison.open(str(folder), str(tmp_path / "run.pt")).facts)
     assert family.one_sided
     assert family.meaning == (
-        "The target's tensors may be Mistral's by their names, and no config says."
+        f"The target's tensors may be {model_type.title()}'s by their names, and no config says."
     )
     # Where the names are another family's, it is another.
     save_file({k: torch.zeros(s) for k, s in SEVEN_B.items()}, tmp_path / "falcon.safetensors")
@@ -126,7 +127,9 @@ def test_a_run_of_a_mistral_is_not_said_to_be_a_llama(tmp_path: Path) -> None:
     save_file(odd, tmp_path / "odd.safetensors")
     unknown = family_of(Comparison.open(str(folder), str(tmp_path / "odd.safetensors")).facts)
     assert unknown.one_sided
-    assert unknown.meaning == "The base: Mistral; the names of the target's tensors do not say."
+    assert unknown.meaning == (
+        f"The base: {model_type.title()}; the names of the target's tensors do not say."
+    )
 
 
 def test_memory_without_a_known_cache_is_said_to_be_of_the_weights_alone(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from modeldiff.architectures.architecture import Architecture, Fact
-from modeldiff.architectures.naming.detection import may_be
 from modeldiff.architectures.spec import UNKNOWN
 
 BY_NAMES = "tensor names"
@@ -49,9 +48,8 @@ def open_family(
         return ""
     sides = ("base", base, target, whose[0]), ("target", target, base, whose[1])
     for side, own, other, model in sides:
-        if own.source == BY_NAMES and (
-            model.family == UNKNOWN or may_be(model.family, str(other.value))
-        ):
+        is_open = model.family == UNKNOWN or other.value in model.may_be
+        if own.source == BY_NAMES and is_open:
             return side
     return ""
 

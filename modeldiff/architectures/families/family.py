@@ -53,8 +53,6 @@ class Family:
     ``mlp.experts`` whose path has no ``#`` is a stack of all experts. ``defaults`` are config
     values that hold when a config does not say them. ``norm``, ``norm_weight_plus_one`` and
     ``position`` say what neither tensors nor config do.
-    ``akin`` are further model types that have these names: a config of one is read by another
-    description.
     ``own`` are the components that the common graph lacks: a component that is in neither is a
     misspelt one, and raises ValueError when the description is made.
     ``bare_norms``: norms that compute but store nothing. ``norm_after_addition``: norms stand after
@@ -86,7 +84,6 @@ class Family:
     position: Position = "RoPE"
     parallel: bool | str = False
     embedding_scale: str = ""
-    akin: frozenset[str] = frozenset()
     own: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:

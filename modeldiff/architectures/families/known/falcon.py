@@ -68,7 +68,6 @@ BLOOM_OR_FALCON = replace(
     BLOOM,
     name="bloom_or_falcon",
     model_types={"": "BLOOM or Falcon RW"},
-    akin=frozenset({*BLOOM.model_types, *FALCON.model_types}),
     outside=_OUTSIDE,
 )
 """Layers with biases, and no config: a part of a BLOOM, or one of the oldest Falcons."""
