@@ -158,7 +158,8 @@ class Architecture:
     ``tied`` entry for each second use. ``layer_count`` is that of the tower that the facts speak
     of. ``flow`` has the order of data: it may be worked out only as it is asked for. ``entries``
     are those of the JSON files that describe the model, by file and name, as JSON; none where there
-    is no config.
+    is no config. ``may_be`` are the model types that the names of tensors leave open, where no
+    config says one.
     """
 
     family: str
@@ -168,6 +169,7 @@ class Architecture:
     layer_count: int
     flow: DataFlow = field(repr=False)
     entries: Mapping[str, str] = field(default_factory=dict)
+    may_be: frozenset[str] = frozenset()
 
     @property
     def columns(self) -> tuple[str, ...]:

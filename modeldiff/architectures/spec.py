@@ -11,7 +11,7 @@ from modeldiff.architectures.config.params_json import as_config
 from modeldiff.architectures.config.positions import Positions, read_positions
 from modeldiff.architectures.config.shapes import Shapes, read_shapes
 from modeldiff.architectures.families.family import Family
-from modeldiff.architectures.naming.detection import family_of, model_types
+from modeldiff.architectures.naming.detection import family_of, model_types, types_of_names
 from modeldiff.architectures.naming.placement import (
     name_patterns,
     read_parameters,
@@ -34,6 +34,7 @@ UNKNOWN = "unknown"
 class ModelSpec:
     """A checkpoint's names, shapes and config, read in the light of its family.
 
+    ``may_be`` are the model types that its names leave open, where no config says one.
     ``budget`` is what reading them has spent: what is worked out of them later is charged to it.
     """
 
@@ -46,6 +47,7 @@ class ModelSpec:
     positions: Positions
     composition: Composition
     budget: OpeningBudget
+    may_be: frozenset[str] = frozenset()
 
     @property
     def title(self) -> str:
@@ -104,7 +106,9 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
         names = plain_names(tuple([tensor.name for tensor in checkpoint.tensors]))
     with budget.timed(UNDERSTAND):
         quantised = read_quantisation(names.plain, checkpoint.tensors, config)
-        family = family_of(config, name_patterns(quantised.value_names(names.plain)))
+        patterns = tuple(name_patterns(quantised.value_names(names.plain)))
+        family, types = family_of(config, patterns), model_types(config)
+        may_be = frozenset() if types else types_of_names(patterns)
         settings = Settings(config, family)
     with budget.timed(UNDERSTAND):
         # Counted while they are read: to fetch hundreds of thousands from memory again takes longer
@@ -117,7 +121,6 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
         shapes = read_shapes(parameters, composition.stacks)
         dimensions = read_dimensions(shapes, settings, composition.experts)
         layers = dimensions.layers.value if dimensions.layers else 0
-        types = model_types(config)
         known = (t for t in types if family is not None and t in family.model_types)
     return ModelSpec(
         family=family,
@@ -129,6 +132,7 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
         positions=read_positions(shapes, settings, family, layers),
         composition=composition,
         budget=budget,
+        may_be=may_be,
     )
 
 

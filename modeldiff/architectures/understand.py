@@ -48,6 +48,7 @@ def _understand(checkpoint: Checkpoint) -> Architecture:
         parameters=spec.parameters,
         layer_count=spec.shapes.layers[-1] + 1 if spec.shapes.layers else 0,
         flow=ReadFlow(spec),
+        may_be=spec.may_be,
         entries={
             **read_entries(checkpoint.config, CONFIG_NAME),
             **read_entries(read_generation_config(checkpoint), GENERATION_CONFIG_NAME),

@@ -20,7 +20,8 @@ def report_companions(parts: Sequence[CompanionPart], terminal: Terminal) -> Non
         if part.is_absent:
             continue
         terminal.line()
-        terminal.line(f"{'*' if part.differs else ' '} {part.title}")
+        mark = "*" if part.differs else "?" if part.alone else " "
+        terminal.line(f"{mark} {part.title}")
         for sentence in (*part.sentences, *part.notes):
             for line in sentence_lines(f"- {sentence}", terminal.width or _PAGE, 4):
                 terminal.line(f"  {line}")

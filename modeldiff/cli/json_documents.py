@@ -30,7 +30,8 @@ def inspection_document(model: Model) -> dict[str, Any]:
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
-    """How two architectures differ. A fact that one side lacks is null there."""
+    """How two architectures differ. A fact that one side lacks is null there; ``one_sided`` says
+    that it is only not known of it."""
     facts, pairs = comparison.facts, comparison.pairs
     # Late: no other document has these.
     from modeldiff.findings.companions import companions_document
@@ -43,6 +44,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
                 "base": fact.base.value if fact.base else None,
                 "target": fact.target.value if fact.target else None,
                 "same": fact.same,
+                "one_sided": fact.one_sided,
             }
             for fact in facts
         ],
@@ -50,6 +52,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
         "summary": {
             "facts_same": sum(fact.same for fact in facts),
             "facts_different": sum(fact.differs for fact in facts),
+            "facts_one_sided": sum(fact.one_sided for fact in facts),
             "statuses": dict(comparison.unmeasured.statuses),
             "bytes_to_compare": comparison.nbytes,
         },

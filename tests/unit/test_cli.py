@@ -139,8 +139,10 @@ class TestCompare:
         assert list(shown) == ["document", "facts", "pairs", "summary", "companions"]
         parts = [part["part"] for part in shown["companions"]["parts"]]
         assert parts == ["tokenizer", "template", "generation", "config", "card"]
-        assert {"fact": "layers", "base": 3, "target": 4, "same": False} in shown["facts"]
-        assert {"fact": "hidden_size", "base": 8, "target": 8, "same": True} in shown["facts"]
+        facts = {fact.pop("fact"): fact for fact in shown["facts"]}
+        known = {"one_sided": False}
+        assert facts["layers"] == {"base": 3, "target": 4, "same": False, **known}
+        assert facts["hidden_size"] == {"base": 8, "target": 8, "same": True, **known}
         assert shown["summary"]["statuses"] == {"compared": 11, "only_in_target": 3}
         assert [pair["name"] for pair in shown["pairs"] if pair["status"] != "compared"] == [
             f"model.layers.3.{name}.weight"

@@ -109,6 +109,10 @@ def test_what_lies_beside_is_known_of_one_side(pair: Comparison) -> None:
     document = companions_document(pair.companions, pair.facts)
     differs = {part["part"]: part["differs"] for part in document["parts"]}
     assert differs["config"] and differs["generation"]
+    # And that it is not known of the other.
+    config = next(part for part in document["parts"] if part["part"] == "config")
+    assert config["alone"] == "base"
+    assert all(fact["one_sided"] for fact in config["facts"])
 
 
 def test_a_setting_that_is_gone_is_not_said_to_sample_nothing(tmp_path: Path) -> None:
@@ -126,7 +130,7 @@ def test_files_that_say_nothing_are_not_denied(tmp_path: Path) -> None:
         for name, each in (("one", {"top_k": 9}), ("other", {}))
     ]
     assert parts_of(*sides)["generation"].sentences == (
-        "Only the base is known to have a generation config.",
+        "Only the base is known to have a generation config with entries.",
     )
 
 
@@ -136,6 +140,7 @@ def test_the_command_line_marks_a_file_of_one_side(
     assert main(["compare", *pair.references]) == 0
     out = capsys.readouterr().out
     assert "? config.json: The base: " in out
+    assert "\n? Config\n" in out
     marked = [line for line in out.splitlines() if line.startswith("* ")]
     assert not marked
 
@@ -152,7 +157,7 @@ def test_an_estimate_of_memory_says_for_how_long_a_text(pair: Comparison) -> Non
     assert memory.one_sided and memory.base is not None and memory.target is not None
     assert memory.base.text.endswith("for 512 tokens"), "its own context, which is shorter"
     assert memory.target.text.endswith("for 8,192 tokens (its context is not known)")
-    assert "with a text of 8,192 tokens" in memory.meaning and "one of 512" in memory.meaning
+    assert "with a text of 8,192 tokens" in memory.meaning and "of 512 tokens." in memory.meaning
     known = Comparison.open("catalog:llama-3-8b", "catalog:qwen2-7b")
     memory = {fact.key: fact for fact in known.facts}["memory_bytes"]
     assert memory.differs and "with a text of 8,192 tokens: " in memory.meaning

@@ -255,7 +255,8 @@ def _kv_heads(
 ) -> Dimension | None:
     """How many heads have keys and values of their own."""
     setting = settings.count(*KV_HEAD_KEYS)
-    multi_query = settings.flag("multi_query")
+    # A size in the guise of a yes: without a config a family's habit is no fact.
+    multi_query = settings.flag("multi_query") if settings.given else None
     if setting is None and multi_query is not None and multi_query.value:
         setting = Setting(1, multi_query.source)
     key = _rows(shapes["self_attn.k_proj"])

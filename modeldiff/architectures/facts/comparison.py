@@ -5,7 +5,7 @@ from __future__ import annotations
 from modeldiff.architectures.architecture import Architecture, Fact, FactPair
 from modeldiff.architectures.facts.config_entries import compare_entries
 from modeldiff.architectures.facts.meanings import meaning_of
-from modeldiff.architectures.facts.one_sided import RESTS_ON, absence_is_told
+from modeldiff.architectures.facts.one_sided import RESTS_ON, absence_is_told, open_family
 from modeldiff.architectures.graph.columns import merge_columns
 
 
@@ -26,6 +26,8 @@ def compare_facts(base: Architecture, target: Architecture) -> tuple[FactPair, .
         labels = (fact.label for fact in (ours, theirs) if fact is not None)
         rests_on = RESTS_ON.get(key, key)
         told = _is_told(before.get(rests_on), after.get(rests_on), (base, target))
+        if key == "family":
+            told = not open_family(ours, theirs, (base, target))
         pairs.append(FactPair(key, next(labels), ours, theirs, same, meaning, told))
     return (*pairs, *compare_entries(base.entries, target.entries, pairs))
 

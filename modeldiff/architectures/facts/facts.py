@@ -10,6 +10,7 @@ from modeldiff.architectures.config.dimensions import Dimension
 from modeldiff.architectures.config.positions import slides
 from modeldiff.architectures.config.shapes import Stored
 from modeldiff.architectures.facts.memory import footprint_facts
+from modeldiff.architectures.facts.one_sided import BY_NAMES
 from modeldiff.architectures.families.family import Family
 from modeldiff.architectures.spec import UNKNOWN, ModelSpec
 from modeldiff.text.magnitudes import activation_name, short_count
@@ -47,7 +48,7 @@ def _stored(key: str, label: str, value: FactValue, text: str, tensor: Stored | 
 
 
 def _identity(spec: ModelSpec) -> Iterator[Fact]:
-    source = "config: model_type" if spec.model_type else "tensor names"
+    source = "config: model_type" if spec.model_type else BY_NAMES
     name = spec.model_type or (_type_told_by_names(spec.family) if spec.family else UNKNOWN)
     yield Fact("family", "Family", name, spec.title, source)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modeldiff.architectures.architecture import Architecture, Fact
 from modeldiff.architectures.config.parameter_counts import PARTS
 from modeldiff.architectures.facts.memory import ESTIMATE_TOKENS
-from modeldiff.architectures.facts.one_sided import one_sided
+from modeldiff.architectures.facts.one_sided import one_sided, open_family
 from modeldiff.architectures.facts.sentences import (
     Meaning,
     bias,
@@ -14,6 +14,7 @@ from modeldiff.architectures.facts.sentences import (
     number,
     positive_numbers,
 )
+from modeldiff.architectures.spec import UNKNOWN
 from modeldiff.checkpoints.dtypes import STORED_TYPES
 from modeldiff.text.formatting import counted, format_bytes, format_share
 from modeldiff.text.magnitudes import (
@@ -141,20 +142,29 @@ def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture)
     sentence = f"An estimated {format_bytes(int(size))}"
     ours, theirs = map(_estimated_text, (before, after))
     if ours != theirs:
-        return (
-            f"{sentence} with a text of {theirs:,} tokens, the base {format_bytes(int(both[0]))} "
-            f"with one of {ours:,}."
-        )
-    # The estimate's only text: what writes nothing token by token keeps none.
-    if any(one.fact("kv_cache_bytes_per_token") for one in (before, after)):
-        sentence += f" with a text of {theirs:,} tokens"
-    return f"{sentence}: {times(*both, 'much more less')} memory."
+        return f"{sentence}{theirs}, the base {format_bytes(int(both[0]))}{ours}."
+    return f"{sentence}{theirs}: {times(*both, 'much more less')} memory."
 
 
-def _estimated_text(architecture: Architecture) -> int:
-    """For a text of how many tokens the memory is estimated."""
+def _estimated_text(architecture: Architecture) -> str:
+    """For a text of how many tokens the memory is estimated, as the end of a sentence; of what
+    keeps no keys and values, or is not known to, the weights are all of it."""
+    if architecture.fact("kv_cache_bytes_per_token") is None:
+        return " for the weights alone"
     context = number(architecture.fact("context"))
-    return min(ESTIMATE_TOKENS, int(context)) if context is not None else ESTIMATE_TOKENS
+    tokens = min(ESTIMATE_TOKENS, int(context)) if context is not None else ESTIMATE_TOKENS
+    return f" with a text of {tokens:,} tokens"
+
+
+def _family(base: Fact, target: Fact, *whose: Architecture) -> str:
+    side = open_family(base, target, (whose[0], whose[1]))
+    if not side:
+        return ""
+    other = base if side == "target" else target
+    if whose[side == "target"].family == UNKNOWN:
+        known = "base" if side == "target" else "target"
+        return f"The {known}: {other.text}; the names of the {side}'s tensors do not say."
+    return f"The {side}'s tensors may be {other.text}'s by their names, and no config says."
 
 
 def _intermediate(base: Fact, target: Fact, before: Architecture, after: Architecture) -> str:
@@ -299,4 +309,5 @@ _MEANINGS: dict[str, Meaning] = {
     "kv_cache_bytes_per_token": compared("The KV cache per token is {times}."),
     "kv_cache_bytes": compared("With the context full, the KV cache is {times}."),
     "memory_bytes": _memory,
+    "family": _family,
 }

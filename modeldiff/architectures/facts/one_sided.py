@@ -5,6 +5,9 @@ from __future__ import annotations
 from modeldiff.architectures.architecture import Architecture, Fact
 from modeldiff.architectures.spec import UNKNOWN
 
+BY_NAMES = "tensor names"
+"""The source of a family that no config names."""
+
 RESTS_ON = {"memory_bytes": "kv_cache_bytes"}
 """What is estimated for lack of another fact: known of both sides where that is."""
 
@@ -34,6 +37,21 @@ def absence_is_told(
     one = base or target
     without = whose[1] if target is None else whose[0]
     return one is not None and one.key in _ONE_SIDED and _would_be_known(one.key, without)
+
+
+def open_family(
+    base: Fact | None, target: Fact | None, whose: tuple[Architecture, Architecture]
+) -> str:
+    """The side (``base``, ``target``) whose family the names of its tensors leave open, so that it
+    may be the other's; "" where both are known, or are known to be two."""
+    if base is None or target is None:
+        return ""
+    sides = ("base", base, target, whose[0]), ("target", target, base, whose[1])
+    for side, own, other, model in sides:
+        is_open = model.family == UNKNOWN or other.value in model.may_be
+        if own.source == BY_NAMES and is_open:
+            return side
+    return ""
 
 
 def _bias_words(bias: Fact) -> str:

@@ -11,7 +11,12 @@ from modeldiff.architectures.families.known.bert import BERT, DISTILBERT
 from modeldiff.architectures.families.known.cohere import COHERE, GPTJ
 from modeldiff.architectures.families.known.deepseek import DEEPSEEK
 from modeldiff.architectures.families.known.encoder_decoder import BART, T5, WHISPER
-from modeldiff.architectures.families.known.falcon import BLOOM, FALCON
+from modeldiff.architectures.families.known.falcon import (
+    BLOOM,
+    BLOOM_OR_FALCON,
+    FALCON,
+    FALCON_BIASED,
+)
 from modeldiff.architectures.families.known.gemma import GEMMA, GEMMA2, GEMMA3
 from modeldiff.architectures.families.known.glm import GLM
 from modeldiff.architectures.families.known.gpt2 import GPT2, GPT_BIGCODE, GPT_NEO
@@ -52,8 +57,10 @@ FAMILIES: tuple[Family, ...] = (
     GEMMA,
     OLMO,
     GPT_NEOX,
-    FALCON,  # knows all of BLOOM's names but one, which BLOOM always has
+    FALCON,
+    BLOOM_OR_FALCON,  # all of BLOOM's names but one
     BLOOM,
+    FALCON_BIASED,
     OPT,
     PHI,
     COHERE,
@@ -112,11 +119,7 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
     names. Names with numbers decide, where there are any: what stands in layers is the same
     whatever head a model has.
     """
-    names = _evenly(tuple(patterns))
-    beside = tower_beside(names)
-    if beside is not None:
-        names = tuple(n for n in names if beside.split(n)[0] == "") or names
-    counted = tuple(name for name in names if any(map(str.isdigit, name.split(".")))) or names
+    names, counted = _main_names(patterns)
     known = {family.name: _known(family, counted) for family in FAMILIES}
     most = max(known.values())
     for model_type in model_types(config):
@@ -124,10 +127,35 @@ def family_of(config: Mapping[str, Any] | None, patterns: Iterable[str]) -> Fami
         own = max(called, key=lambda family: known[family.name], default=None)
         if own is not None and known[own.name] > most / 2:
             return own
+    return next(iter(_best(names, known)), None)
+
+
+def types_of_names(patterns: Iterable[str]) -> frozenset[str]:
+    """The model types of all descriptions that know these names as well as any does: what the
+    names alone leave open. ``patterns`` as above; none where no description fits."""
+    names, counted = _main_names(patterns)
+    best = _best(names, {family.name: _known(family, counted) for family in FAMILIES})
+    return frozenset(kind for family in best for kind in family.model_types if kind)
+
+
+def _main_names(patterns: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the tower that writes, and of them those with numbers, if there are any."""
+    names = _evenly(tuple(patterns))
+    beside = tower_beside(names)
+    if beside is not None:
+        names = tuple(n for n in names if beside.split(n)[0] == "") or names
+    return names, tuple(n for n in names if any(map(str.isdigit, n.split(".")))) or names
+
+
+def _best(names: tuple[str, ...], known: Mapping[str, float]) -> list[Family]:
+    """The descriptions that know most, if that is enough: of those that are equal by what is
+    ``known`` of names with numbers, those that know most of all ``names``."""
+    most = max(known.values())
     if most < _ENOUGH:
-        return None
-    equals = (family for family in FAMILIES if known[family.name] == most)
-    return max(equals, key=lambda family: _known(family, names))
+        return []
+    equals = {f.name: _known(f, names) for f in FAMILIES if known[f.name] == most}
+    best = max(equals.values())
+    return [family for family in FAMILIES if equals.get(family.name) == best]
 
 
 def tower_beside(patterns: Iterable[str]) -> Family | None:

@@ -19,7 +19,9 @@ MOST_TOKENS = 1_000
 def companions_document(companions: Companions, facts: Sequence[FactPair]) -> dict[str, Any]:
     """The ``companions`` in words and as values; ``facts`` are both architectures'.
 
-    What one side lacks is null there. ``tokens`` is null where one side's are not known.
+    What one side lacks is null there. A part that ``differs`` is not known to be the same on both
+    sides; ``alone`` is the side of which alone it is known, if any. ``tokens`` is null where one
+    side's are not known.
     """
     parts = describe_companions(companions, facts)
     difference = companions.tokenizer.vocabulary
@@ -35,6 +37,7 @@ def _part(part: CompanionPart) -> dict[str, Any]:
     return {
         "part": part.key,
         "differs": part.differs or part.alone is not None,
+        "alone": part.alone,
         "sentences": list(part.sentences),
         "notes": list(part.notes),
         "facts": [
@@ -44,6 +47,7 @@ def _part(part: CompanionPart) -> dict[str, Any]:
                 "base": fact.base.text if fact.base else None,
                 "target": fact.target.text if fact.target else None,
                 "same": fact.same,
+                "one_sided": fact.one_sided,
                 "meaning": fact.meaning,
             }
             for fact in part.facts

@@ -34,20 +34,16 @@ _OF_EACH = {"", _NOT_IN_BASE, _NOT_IN_TARGET}
 def generation_part(companions: Companions) -> CompanionPart:
     """How both write unless whoever runs them says otherwise."""
     pair = companions.generation
-    return _part(
-        "generation",
-        "Generation config",
-        "a generation config",
-        pair,
-        companions,
-        {},
-    )
+    what = "a generation config with entries"
+    return _part("generation", "Generation config", what, pair, companions, {})
 
 
 def config_part(companions: Companions, facts: Sequence[FactPair]) -> CompanionPart:
     """Both configs entry by entry; ``facts`` are the architectures', whose meanings are taken."""
     meanings = {fact.key: fact.meaning for fact in facts if fact.meaning}
-    return _part("config", "Config", "a config", companions.config, companions, meanings)
+    return _part(
+        "config", "Config", "a config with entries", companions.config, companions, meanings
+    )
 
 
 def _part(
@@ -59,7 +55,7 @@ def _part(
     meanings: Mapping[str, str],
 ) -> CompanionPart:
     if pair.sides == (False, False):
-        return CompanionPart(key, title, (f"Neither side has {what} with entries.",))
+        return CompanionPart(key, title, (f"Neither side is known to have {what}.",))
     make = FactMaker(key)
     order = sorted(pair.entries, key=lambda entry: entry.same)
     alone = side_alone(*pair.sides)

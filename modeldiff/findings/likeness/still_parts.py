@@ -21,7 +21,9 @@ def adapters_alone(evidence: Evidence) -> tuple[str, ...]:
     if not all(".lora_" in change.pair.place.column for change in moved):
         return ()
     others = sum(".lora_" not in change.pair.place.column for change in evidence.compared)
-    beside = "no other tensor was compared" if not others else f"none of {others:,} others compared"
+    beside = f"none of {others:,} others compared"
+    if others < 2:
+        beside = "the one other compared did not" if others else "no other tensor was compared"
     return (
         f"Only the matrices of adapters (LoRA) moved, {len(moved):,} of them, and {beside}: as "
         "with two adapters of one model, or one adapter trained further.",
