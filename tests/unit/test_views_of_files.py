@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,25 @@ def test_errors_before_and_behind_are_not_its_own(
     monkeypatch.setattr(CpuWorker, "measure_part", harmful)
     assert list(walk(pairs_by_name(*opened), *opened, CpuBackend(1, CHUNK))) == wanted
     assert harmed and looks
+
+
+def test_nothing_stays_open_where_a_thread_cannot_be_started(
+    opened: tuple[Checkpoint, Checkpoint], looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the system says is what is raised, and those that were started end."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def refused(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(RuntimeError, match="can't start"):
+        list(walk(pairs_by_name(*opened), *opened, CpuBackend(2, CHUNK)))
+    assert len(started) == 2 and not any(thread.is_alive() for thread in started)
 
 
 def test_pages_are_given_back(

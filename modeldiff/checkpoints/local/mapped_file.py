@@ -129,7 +129,6 @@ _one_byte = _Vector(ctypes.addressof(_byte), 1)
 """Room for what nobody looks at: any thread may write to it."""
 
 
-@cache
 def _is_address_space_limited() -> bool:
     """Whether this process may have so much address space and no more, as batch systems have it:
     there a mapped file takes the place of memory that is needed."""
