@@ -19,7 +19,7 @@ from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.processes.once import computed_once
 
 if TYPE_CHECKING:
-    from modeldiff.companions import Companions
+    from modeldiff.companions import Companions, Glance
 
 SCHEMA = 4
 """Version of the columns and of how they are computed. Raise it when either changes: results of
@@ -96,8 +96,9 @@ class Comparison:
         return 0 if companions is None else companions.tokenizer.tokens_held
 
     @computed_once
-    def differing_companions(self) -> tuple[str, ...]:
-        """Which of the companions differ, by name: a part of ``companions``, and quick to read."""
+    def differing_companions(self) -> Glance:
+        """Which of the companions differ, and which one side alone has, by name: a part of
+        ``companions``, and quick to read."""
         from modeldiff.companions import differing_at_a_glance  # late, as above
 
         return differing_at_a_glance(*self.checkpoints)

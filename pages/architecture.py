@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from modeldiff.architectures.facts.alike import what_differs
 from modeldiff.ui.alone.model_facts import model_tables
-from modeldiff.ui.architecture.fact_table import fact_table, facts_title
+from modeldiff.ui.architecture.fact_table import fact_table
 from modeldiff.ui.architecture.key_differences import key_differences
 from modeldiff.ui.architecture.layer_view import layer_view
 from modeldiff.ui.architecture.parameter_shares_view import parts_view
@@ -19,7 +20,7 @@ enter("architecture")
 comparison = page_head(model_tables)
 
 facts = comparison.facts
-st.header(facts_title(facts), anchor=False)
+st.header(what_differs(facts), anchor=False)
 st.markdown(
     ":small[On this page: [The two blocks](#blocks) · [All facts](#facts) · "
     "[Where the parameters are](#parameters) · [Tensors](#tensors)]"

@@ -58,6 +58,11 @@ class FactPair:
         return not self.same and self.absence_told
 
     @property
+    def one_sided(self) -> bool:
+        """Whether it is known of one side only: neither the same nor a difference."""
+        return not self.same and not self.absence_told
+
+    @property
     def meaning_beside_label(self) -> str:
         """``meaning`` for where the label stands beside it, and need not stand before it too."""
         return self.meaning.removeprefix(f"{self.label}: ")

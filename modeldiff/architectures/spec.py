@@ -112,7 +112,7 @@ def read_checkpoint(checkpoint: Checkpoint) -> ModelSpec:
         read: list[Parameter] = []
         placed = read_parameters(checkpoint.tensors, names, quantised, family, settings)
         composition = read_composition(_kept(placed, read))
-        parameters = (*read, *tied_head(read, settings, family))
+        parameters = (*read, *tied_head(read, settings, family, checkpoint.tied))
     with budget.timed(UNDERSTAND):
         shapes = read_shapes(parameters, composition.stacks)
         dimensions = read_dimensions(shapes, settings, composition.experts)

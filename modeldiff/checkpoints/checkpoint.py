@@ -32,8 +32,9 @@ class Checkpoint:
     them. ``source`` is where the bytes are, pinned to what was opened. ``warnings`` are sentences
     about oddities that did not stop the opening. ``unread`` names weights that lie with these, may
     belong to the model and were not read: a subfolder's, an adapter's.
-    ``adapter`` is what updates the weights of a model that lies elsewhere; None for a model of its
-    own.
+    ``tied`` are names that the files give to the embedding's own bytes, too, and that no tensor
+    here has. ``adapter`` is what updates the weights of a model that lies elsewhere; None for a
+    model of its own.
     """
 
     reference: Reference
@@ -46,6 +47,7 @@ class Checkpoint:
     source: Source = field(repr=False)
     warnings: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    tied: tuple[str, ...] = ()
     adapter: Adapter | None = None
 
     def __repr__(self) -> str:

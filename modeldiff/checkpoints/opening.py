@@ -109,6 +109,7 @@ def open_source(source: Source, formats: Sequence[Format] = ()) -> Checkpoint:
         source=source.pinned(assembly.heads),
         warnings=(*source.warnings, *files.warnings, *assembly.warnings, *config_warnings, *unfit),
         unread=files.unread,
+        tied=assembly.tied,
     )
 
 

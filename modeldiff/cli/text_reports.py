@@ -91,7 +91,7 @@ def report_comparison(comparison: Comparison, terminal: Terminal) -> None:
     what differs beyond the weights."""
     facts = comparison.facts
     terminal.line(" → ".join(comparison.references))
-    unknown = any(not fact.same and not fact.differs for fact in facts)
+    unknown = any(fact.one_sided for fact in facts)
     terminal.heading(f"Architecture (* differs{', ? known of one side only' if unknown else ''})")
     rows = [
         (

@@ -12,21 +12,38 @@ from modeldiff.companions.chat.template import TEMPLATE_FILES, read_chat_templat
 from modeldiff.companions.entries import EntriesPair, pair_entries
 from modeldiff.companions.files import read_beside
 from modeldiff.companions.tokenizer.tokenizer import TOKENIZER_FILES
+from modeldiff.processes.late_dataclass import dataclass
 
 _WITHOUT_EFFECT = frozenset(("transformers_version", "_name_or_path"))
 """Entries that say who wrote a file, and where."""
 
 
-def differing_at_a_glance(base: Checkpoint, target: Checkpoint) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Glance:
+    """Companions by what they are called: those that are ``different``, and those that are known of
+    one side alone, ``only_base`` or ``only_target``."""
+
+    different: tuple[str, ...] = ()
+    only_base: tuple[str, ...] = ()
+    only_target: tuple[str, ...] = ()
+
+
+def differing_at_a_glance(base: Checkpoint, target: Checkpoint) -> Glance:
     """What differs of tokenizer file, chat template, generation config and config (but for what
-    the architectures' facts tell), as it is called. What is not on this machine is not looked at,
-    nor are the tokens in a GGUF, or what it does not keep of configs. Of what one side alone has
-    that is said.
+    the architectures' facts tell), and what of them ``base`` or ``target`` alone has. What is not
+    on this machine is not looked at, nor are the tokens in a GGUF, or what it does not keep of
+    configs.
     """
-    return tuple(_differing((base, target)))
+    found = list(_differing((base, target)))
+    both, only_base, only_target = (
+        tuple(name for name, has in found if has == sides)
+        for sides in ((True, True), (True, False), (False, True))
+    )
+    return Glance(both, only_base, only_target)
 
 
-def _differing(sides: tuple[Checkpoint, Checkpoint]) -> Iterator[str]:
+def _differing(sides: tuple[Checkpoint, Checkpoint]) -> Iterator[tuple[str, tuple[bool, bool]]]:
+    """What is not the same on both sides, and which of the two has it."""
     base, target = sides
     inside = any(side.format == GGUF for side in sides)
     if not inside:
@@ -34,28 +51,23 @@ def _differing(sides: tuple[Checkpoint, Checkpoint]) -> Iterator[str]:
     if not _is_away(sides, TEMPLATE_FILES) and not any(map(_is_remote_gguf, sides)):
         templates = [read_chat_template(side).sources for side in sides]
         if templates[0] != templates[1]:
-            yield f"chat template{_alone(*map(bool, templates))}"
+            yield "chat template", (bool(templates[0]), bool(templates[1]))
     config, generation = pair_entries(understand(base).entries, understand(target).entries)
-    if _entries_differ(generation, of_both=inside):
-        yield "generation config"
-    if _entries_differ(config, of_both=inside):
-        yield "config"
+    for name, pair in (("generation config", generation), ("config", config)):
+        if _entries_differ(pair, of_both=inside):
+            yield name, pair.sides
 
 
-def _tokenizer(sides: tuple[Checkpoint, Checkpoint]) -> Iterator[str]:
+def _tokenizer(sides: tuple[Checkpoint, Checkpoint]) -> Iterator[tuple[str, tuple[bool, bool]]]:
     """The tokenizer file, where one that both have differs, or one side has none; where both have
     one and no file in common, that they are in another form."""
     base, target = ({file for file in TOKENIZER_FILES if side.source.has(file)} for side in sides)
     both = base & target
     if any(_file_differs(sides, file) for file in both):
-        yield "tokenizer file"
+        yield "tokenizer file", (True, True)
     elif not both and (base or target):
-        yield f"tokenizer file{_alone(bool(base), bool(target)) or ' (of another kind)'}"
-
-
-def _alone(base: bool, target: bool) -> str:
-    """Behind the name of what one side alone has: which side that is."""
-    return "" if base == target else f" (only {'base' if base else 'target'} has one)"
+        kind = " (of another kind)" if base and target else ""
+        yield f"tokenizer file{kind}", (bool(base), bool(target))
 
 
 def _is_away(sides: tuple[Checkpoint, Checkpoint], files: tuple[str, ...]) -> bool:
@@ -77,8 +89,10 @@ def _file_differs(sides: tuple[Checkpoint, Checkpoint], file: str) -> bool:
 
 
 def _entries_differ(pair: EntriesPair, *, of_both: bool) -> bool:
-    """Whether entries differ that no fact tells. ``of_both``: those that both sides have, as where
-    one keeps a few of them."""
+    """Whether one side alone has the file, or entries differ that no fact tells. ``of_both``: those
+    that both sides have, as where one keeps a few of them."""
+    if pair.sides[0] != pair.sides[1]:
+        return not of_both
     return any(
         entry.fact is None
         and entry.name not in _WITHOUT_EFFECT

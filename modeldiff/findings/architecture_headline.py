@@ -27,7 +27,7 @@ def architecture_headline(facts: Sequence[FactPair], pairs: Sequence[Pair]) -> s
         names = [_in_a_sentence(pair.label) for pair in differences]
         return f"Built differently: {enumeration([*names, apart])}."
     if not differences:
-        unknown = any(not pair.same and not pair.differs for pair in own_facts(facts))
+        unknown = any(pair.one_sided for pair in own_facts(facts))
         return f"Same architecture{', as far as it is known of both' if unknown else ''}."
     if keys <= _OF_THE_CONTEXT and (longer := _longer(differences)):
         return f"Same architecture, made for texts {longer}."

@@ -73,7 +73,8 @@ class Evidence:
     ``compared`` have statistics, ``broken`` of them elements that are not finite. ``moved`` have an
     element that differs, ``equal`` are equal as a whole: a row may be neither, where what is not
     finite leaves it open. ``explained`` are places of which a witness says why they changed; their
-    rows are in ``moved`` and in no kind. ``remainder_pct`` is how far they moved beside that.
+    rows are in ``moved`` and in no kind. ``remainder_pct`` is how far they moved beside that;
+    ``sampled``: some are explained by what samples of them show.
     """
 
     def __init__(
@@ -81,10 +82,13 @@ class Evidence:
         changes: ChangeTable,
         explained: frozenset[Place] = frozenset(),
         remainder_pct: float = 0.0,
+        *,
+        sampled: bool = False,
     ):
         self.changes = changes
         self.explained = explained
         self.remainder_pct = remainder_pct
+        self.sampled = sampled
         self.compared = [change for change in changes if change.statistics is not None]
         self.broken = [c for c in self.compared if nonfinite_of(c) != (0, 0)]
         self.moved = [c for c in self.compared if is_moved(c)]

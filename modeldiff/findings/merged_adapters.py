@@ -14,7 +14,7 @@ from modeldiff.findings.coverage import Coverage
 from modeldiff.findings.evidence import Evidence, is_equal
 from modeldiff.findings.rounded_types import rounding_type
 from modeldiff.findings.witnesses.merged_witnesses import is_rounded_otherwise
-from modeldiff.findings.words import enumeration, places_words
+from modeldiff.findings.words import AS_FAR, enumeration, places_words
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import counted, format_pct, format_small
 
@@ -110,7 +110,8 @@ def _facts_of(own: _Adapted, *, whole: bool) -> Iterator[str]:
         where = f"In {other}" if all_of_it else "There"
         yield (
             f"{_of(own.off, other)} what {side} is without its adapter ({_ranks(own.off)}; "
-            f"{_exactly(own.off)}): {_places(own.off)}. {where}, this adapter is not merged."
+            f"{_exactly(own.off)}): {_places(own.off)}. {where}, this adapter is not merged"
+            f"{_as_far(own.off)}."
         )
     for share, rows in _by_share(own.scaled):
         yield (
@@ -120,9 +121,9 @@ def _facts_of(own: _Adapted, *, whole: bool) -> Iterator[str]:
     if own.rounded:
         far = max(c.relation.rest_pct for c in own.rounded if c.relation)
         yield (
-            f"{_of(own.rounded, other)} {side}'s adapter ({_ranks(own.rounded)}) on weights that "
-            f"had been rounded to a coarse grid, by up to {format_pct(far)} (relative Frobenius of "
-            f"a sample): {_places(own.rounded)}."
+            f"By a sample of each, {_of(own.rounded, other)} {side}'s adapter "
+            f"({_ranks(own.rounded)}) on weights that had been rounded to a coarse grid, by up to "
+            f"{format_pct(far)} (relative Frobenius): {_places(own.rounded)}."
         )
     if own.nearly:
         yield (
@@ -172,17 +173,20 @@ def known_adapter(evidence: Evidence) -> tuple[str, ...]:
     adapted = [own for own in _adapted(evidence) if own.told > len(own.merged)]
     if not kinds or others:
         return ()
+    sampled = _as_far([c for c in evidence.compared if _kind(c) in ADAPTER_KINDS])
     told = {c.pair.place for own in adapted for c in own.otherwise}
     beside = [c for c in evidence.moved if c.relation is None and c.pair.place not in told]
     rounded = [c for c in beside if rounding_type(c)]
     beside = [c for c in beside if c not in rounded]
     if "adapters" in kinds or (len(adapted) > 1 and not told):
         more = kinds - {"adapters", "adapter_on", "adapter_off"}
-        return () if more else (_both_adapted(evidence, beside, rounded),)
+        both = _both_adapted(evidence, beside, rounded)
+        return () if more else (_hedged(both, sampled),)
     if len(adapted) != 1:
         return ()
     (own,) = adapted
-    return (f"{_gist(own, evidence, beside)}{_beside(own, beside, rounded)}",)
+    gist = f"{_gist(own, evidence, beside)}{_beside(own, beside, rounded)}"
+    return (_hedged(gist, sampled),)
 
 
 def _gist(own: _Adapted, evidence: Evidence, beside: Sequence[Change]) -> str:
@@ -297,6 +301,18 @@ def _exactly(rows: Sequence[Change]) -> str:
     rest = any(c.relation.rest_pct for c in rows if c.relation)
     how = "so, once rounded to the narrower type" if rest else "exactly so"
     return f"each of {_seen(rows):,} elements looked at is {how}"
+
+
+def _as_far(rows: Sequence[Change]) -> str:
+    """What a conclusion from relations of these ends with, where not each of their elements was
+    looked at: an adapter merged into the others alone would not have been seen."""
+    whole = all(c.relation.seen >= c.relation.count for c in rows if c.relation)
+    return "" if whole else f", {AS_FAR}"
+
+
+def _hedged(text: str, sampled: str) -> str:
+    """The same sentences, which begin with it where they rest on samples: they may be cut."""
+    return f"As{AS_FAR[2:]}, {text[:1].lower()}{text[1:]}" if sampled else text
 
 
 def _within_steps(rows: Sequence[Change]) -> str:

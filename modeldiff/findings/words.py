@@ -9,6 +9,8 @@ from modeldiff.architectures import Place
 from modeldiff.text.formatting import counted, format_layers, format_pct
 
 MOST_NAMED = 3
+AS_FAR = "as far as was looked at"
+"""What a sentence says that rests on samples, where what these missed could make it false."""
 
 
 def place_words(place: Place) -> str:

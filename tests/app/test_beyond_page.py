@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,20 @@ def test_compare_leads_to_it_with_the_pair(open_page: OpenPage, llamas: dict[str
     assert not any("Beyond the weights" in element.proto.json for element in lists)
 
 
+def test_what_one_side_alone_has_is_not_said_to_differ(
+    open_page: OpenPage, llamas: dict[str, str], tmp_path: Path
+) -> None:
+    bare = shutil.copy(Path(llamas["base"]) / "model.safetensors", tmp_path / "model.safetensors")
+    pair = {"base": llamas["base"], "target": str(Path(bare).parent)}
+    app = open_page("compare", **pair)
+    shown = " ".join(linked(app, "known_of_one_side").split())
+    assert "Tokenizer file, chat template, generation config and config of base" in shown
+    lists = [e for e in app.get("bidi_component") if e.proto.id.endswith("-what_differs")]
+    assert not any("Beyond the weights" in element.proto.json for element in lists)
+    title = words(open_page("architecture", **pair))
+    assert "are known of base only" in title and "entries of the configs" not in title
+
+
 def test_the_demos_have_a_tokenizer_and_no_template(open_page: OpenPage) -> None:
     app = open_page("beyond", base="demo:base", target="demo:tuned")
     shown = plainly(words(app))
@@ -98,7 +113,7 @@ def test_a_template_of_one_side_and_one_that_refuses(open_page: OpenPage, tmp_pa
     target = write_companions(tmp_path / "target", {"tokenizer_config.json": config})
     app = open_page("beyond", base=str(base), target=str(target))
     assert any("this: no" in plainly(each.value) for each in app.warning)
-    assert "Only the base has a tokenizer that can be read." in plainly(words(app))
+    assert "Only the base is known to have a tokenizer that can be read." in plainly(words(app))
     bare = write_companions(tmp_path / "bare")
     app = open_page("beyond", base=str(bare), target=str(target))
     assert "It has no chat template." in words(app)

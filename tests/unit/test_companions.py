@@ -116,7 +116,7 @@ def test_cards_are_compared_item_by_item(tmp_path: Path) -> None:
     }
     assert parts_of(none, none)["card"].sentences == ("Neither card has metadata.",)
     bare = write_companions(tmp_path / "bare")
-    assert "Only the base has a model card." in parts_of(one, bare)["card"].sentences
+    assert "Only the base is known to have a model card." in parts_of(one, bare)["card"].sentences
 
 
 def test_configs_alone_have_no_companions_but_their_entries() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from modeldiff.checkpoints import open_checkpoint, read_tokens
 from modeldiff.checkpoints.opening import open_source
 from modeldiff.cli import main
+from modeldiff.companions import Glance
 from modeldiff.companions.tokenizer.tokenizer import compare_tokenizers
 from modeldiff.comparison import Comparison
 from modeldiff.errors import CheckpointError, CheckpointNotFound, DamagedCheckpoint
@@ -221,5 +222,5 @@ class TestTokens:
             assert {fact.label for fact in facts if not fact.same} == differing
             assert companions.tokenizer.target.special == {"bos_token": "<s>", "eos_token": "</s>"}
             assert companions.templates[0].sources == companions.templates[1].sources
-            assert comparison.differing_companions == ()
+            assert comparison.differing_companions == Glance()
             assert not companions.tokenizer.target.is_whole  # nothing says how text is cut

@@ -198,7 +198,11 @@ def test_rows_trained_anew_are_looked_at_wherever_they_stand(few_rows: Models) -
     said = narrative_of(few_rows.write(few_rows.whole), few_rows.adapter)
     assert said.likeness[0].startswith("Exactly target's adapter merged into its base")
     said = narrative_of(few_rows.base, few_rows.adapter)
-    assert said.likeness[0].startswith("All that moved is the adapter on target (rows and biases)")
+    assert said.likeness[0].startswith(
+        "As far as was looked at, all that moved is the adapter on target (rows and biases)"
+    )
+    (fact,) = (fact for fact in said.facts if "not merged" in fact)
+    assert fact.endswith("In base, this adapter is not merged, as far as was looked at.")
 
 
 @pytest.mark.parametrize("row", ["plain", "trained on"])
@@ -208,7 +212,7 @@ def test_rows_of_which_one_alone_was_merged_are_neither(few_rows: Models, row: s
     said = narrative_of(few_rows.write({**few_rows.whole, EMBEDDING: embedding}), few_rows.adapter)
     words = " ".join((*said.facts, *said.likeness))
     assert "not merged" not in words and "coarse grid" not in words
-    assert "All that moved" not in words and "adapter merged" not in words
+    assert "ll that moved" not in words and "adapter merged" not in words
 
 
 QUERIES = "model.layers.0.self_attn.q_proj.weight"
@@ -258,7 +262,8 @@ def test_an_element_that_no_sample_saw_may_be_no_rounding(few_rows: Models) -> N
     modules = few_rows.folder / "gates"
     adapter = write_adapter(few_rows.base, modules, target_modules=["gate_proj"])
     whole = merged(few_rows.base, adapter, torch.float32)
-    assert narrative_of(adapter, few_rows.write(whole)).likeness[0].startswith("But for rounding")
+    (gist,) = narrative_of(adapter, few_rows.write(whole)).likeness
+    assert gist.startswith("As far as was looked at, but for rounding")
     gate = whole["model.layers.1.mlp.gate_proj.weight"].view(-1)
     (unseen,) = np.setdiff1d(np.arange(gate.numel() // 64), spread(gate.numel() // 64))[:1]
     gate[64 * int(unseen)] = 1.0

@@ -209,7 +209,7 @@ class TestWhatIsNotRead:
         one = write_companions(tmp_path / "one")
         other = write_companions(tmp_path / "other", {"tokenizer.json": word_piece()})
         assert parts_of(one, other)["tokenizer"].sentences == (
-            "Only the target has a tokenizer that can be read.",
+            "Only the target is known to have a tokenizer that can be read.",
         )
         assert parts_of(one, one)["tokenizer"].sentences == (
             "Neither side has a tokenizer that can be read beside its weights.",

@@ -8,8 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from modeldiff.architectures.architecture import Fact, FactPair
-from modeldiff.architectures.facts.config_entries import ENTRY
+from modeldiff.architectures.facts.config_entries import (
+    ENTRY,
+    differing_entries,
+    files_of_one_side,
+)
 from modeldiff.processes.late_dataclass import dataclass
+from modeldiff.text.formatting import counted
 from modeldiff.text.magnitudes import short_count
 
 Known = Mapping[str, Fact]
@@ -44,7 +49,7 @@ def in_one_line(facts: Known) -> str:
 def how_many_differ(pairs: Sequence[FactPair]) -> str:
     """``2 of 34 facts differ, 10 are known of one side only``; empty where all are the same."""
     different = sum(pair.differs for pair in pairs)
-    unknown = sum(not pair.same for pair in pairs) - different
+    unknown = sum(pair.one_sided for pair in pairs)
     parts = [f"{different} of {len(pairs)} facts differ"] if different else []
     if unknown and different:
         parts.append(f"{unknown} {'is' if unknown == 1 else 'are'} known of one side only")
@@ -52,6 +57,22 @@ def how_many_differ(pairs: Sequence[FactPair]) -> str:
         verb = "is" if unknown == 1 else "are"
         parts = [f"No fact differs, {unknown} of {len(pairs)} {verb} known of one side only"]
     return ", ".join(parts)
+
+
+def what_differs(pairs: Sequence[FactPair]) -> str:
+    """How many of the facts differ, and what of the configs beside them: ``3 of 34 facts differ,
+    and 1 entry of the configs``; of a file that one side alone has, which side that is."""
+    told = how_many_differ(own_facts(pairs))
+    title = told or "All facts are the same"
+    if entries := differing_entries(pairs):
+        link = "and" if told else "but not"
+        title += f", {link} {counted(entries, 'entry', 'entries')} of the configs"
+    alone = files_of_one_side(pairs)
+    files = [
+        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} known of {side} only"
+        for side, names in alone.items()
+    ]
+    return "; ".join((title, *files))
 
 
 def _text(key: str) -> Callable[[Known], str]:

@@ -22,12 +22,14 @@ from modeldiff.architectures.config.dimensions import (
     VOCABULARY_KEYS,
 )
 from modeldiff.architectures.config.entries import ConfigEntries
+from modeldiff.text.formatting import counted
 from modeldiff.text.quoting import quoted
 
 MOST_SHOWN = 60
 """Entries of one comparison; how many more there are is one further line."""
 ENTRY = "entry."
 """With what the key of such a difference begins."""
+_MORE = f"{ENTRY}more"
 
 _FACT_OF_ENTRY = {
     **dict.fromkeys(LAYER_KEYS, "layers"),
@@ -99,6 +101,23 @@ def compare_entries(
     return shown
 
 
+def differing_entries(pairs: Iterable[FactPair]) -> int:
+    """How many entries differ, by ``pairs`` as ``compare_facts`` makes them: also of those that
+    these only count."""
+    entries = [pair for pair in pairs if pair.key.startswith(ENTRY) and pair.differs]
+    return sum(_count(pair) if pair.key == _MORE else 1 for pair in entries)
+
+
+def files_of_one_side(pairs: Iterable[FactPair]) -> dict[str, list[str]]:
+    """The files of which one side alone is known to have entries, by that side (``base``,
+    ``target``); ``pairs`` as above."""
+    files: dict[str, list[str]] = {}
+    for pair in pairs:
+        if pair.key.startswith(ENTRY) and pair.one_sided:
+            files.setdefault("base" if pair.target is None else "target", []).append(pair.label)
+    return files
+
+
 def fact_of_entry(path: str) -> str | None:
     """The key of the fact that tells an entry of ``config.json``; None where none does."""
     file, _, inner = path.partition(": ")
@@ -128,15 +147,18 @@ def _file(path: str) -> str:
 
 
 def _file_pair(file: str, base: ConfigEntries, target: ConfigEntries) -> FactPair:
-    """A file that only one side has."""
+    """A file of which one side alone has entries: what the other's would say is not known."""
     before, after = (_whole(file, entries) for entries in (base, target))
-    who = "base" if before is not None else "target"
-    return FactPair(ENTRY + file, file, before, after, False, f"{file}: only the {who} has one.")
+    known, sides = before or after, ("base", "target") if before else ("target", "base")
+    meaning = f"The {sides[0]}: {known.text if known else ''}; not known of the {sides[1]}."
+    return FactPair(ENTRY + file, file, before, after, False, meaning, absence_told=False)
 
 
 def _whole(file: str, entries: ConfigEntries) -> Fact | None:
     count = sum(_file(path) == file for path in entries)
-    return Fact(ENTRY + file, file, count, f"{count:,} entries", file) if count else None
+    return (
+        Fact(ENTRY + file, file, count, counted(count, "entry", "entries"), file) if count else None
+    )
 
 
 def _is_a_fact(
@@ -167,8 +189,13 @@ def _meaning(label: str, before: Fact | None, after: Fact | None) -> str:
 
 def _more(count: int) -> FactPair:
     label, text = "Further entries of the configs", f"{count:,} more differ"
-    fact = Fact(f"{ENTRY}more", label, count, text, "config.json, generation_config.json")
+    fact = Fact(_MORE, label, count, text, "config.json, generation_config.json")
     return FactPair(fact.key, label, fact, fact, False, f"{label}: {text}.")
+
+
+def _count(pair: FactPair) -> int:
+    value = pair.base.value if pair.base is not None else 0
+    return value if isinstance(value, int) else 0
 
 
 def _short(value: str) -> str:

@@ -86,7 +86,7 @@ def differing_nodes(pair: FactPair) -> frozenset[str]:
 
 def unclear_nodes(pair: FactPair) -> frozenset[str]:
     """The nodes that this fact is about, where it is known of one side only."""
-    return frozenset() if pair.same or pair.differs else frozenset(_AT.get(pair.key, ()))
+    return frozenset(_AT.get(pair.key, ())) if pair.one_sided else frozenset()
 
 
 def is_of_size(pair: FactPair) -> bool:

@@ -259,8 +259,11 @@ def _head(spec: ModelSpec) -> Iterator[Fact]:
     head, tie = spec.shapes["lm_head"], spec.settings.flag("tie_word_embeddings")
     ties = tie.value if tie is not None and tie.in_config else None
     if any(parameter.role == "tied" for parameter in spec.parameters):
-        source = tie.source if tie else "tensors"
-        yield Fact("tied_head", "Tied head", True, "yes, the embedding is the head", source)
+        source = tie.source if tie and tie.value else "tensors"
+        text = "yes, the embedding is the head" + (
+            " (config says not tied)" if ties is False else ""
+        )
+        yield Fact("tied_head", "Tied head", True, text, source)
     elif head is not None:
         text = "no, a head of its own" + (" is stored (config says tied)" if ties else "")
         yield _stored("tied_head", "Tied head", False, text, head)

@@ -81,8 +81,9 @@ class LineageStep:
     """A model of the line and what it changed from ``before`` (None: it is the first).
 
     ``start`` are the telling facts of a first one. ``telling`` are the differences that say how it
-    is built otherwise, in the order of their weight; ``rest`` are all others. ``same`` counts the
-    facts that stayed. The differences' meanings speak of "the one before" and "the new one".
+    is built otherwise, in the order of their weight; ``rest`` are all others, ``one_sided`` what is
+    known of one of the two only. ``same`` counts the facts that stayed. The differences' meanings
+    speak of "the one before" and "the new one".
     """
 
     architecture: Architecture
@@ -90,7 +91,13 @@ class LineageStep:
     start: tuple[Fact, ...]
     telling: tuple[FactPair, ...]
     rest: tuple[FactPair, ...]
+    one_sided: tuple[FactPair, ...]
     same: int
+
+    @property
+    def pairs(self) -> tuple[FactPair, ...]:
+        """All facts that are not known to be the same."""
+        return (*self.telling, *self.rest, *self.one_sided)
 
 
 def read_lineage(line: Sequence[Architecture | None]) -> tuple[LineageStep | None, ...]:
@@ -114,9 +121,9 @@ def _step(before: Architecture | None, architecture: Architecture) -> LineageSte
     if before is None:
         known = [fact for fact in architecture.facts if fact.key in _RANKS and _says(fact)]
         start = tuple(sorted(known, key=lambda fact: _RANKS[fact.key]))
-        return LineageStep(architecture, None, start, (), (), 0)
+        return LineageStep(architecture, None, start, (), (), (), 0)
     pairs = [p for p in compare_facts(before, architecture) if not p.key.startswith(ENTRY)]
-    different = [_in_a_line(pair) for pair in pairs if not pair.same]
+    different = [_in_a_line(pair) for pair in pairs if pair.differs]
     loud = telling(different)
     loud_keys = {pair.key for pair in loud}
     return LineageStep(
@@ -125,7 +132,8 @@ def _step(before: Architecture | None, architecture: Architecture) -> LineageSte
         (),
         loud,
         tuple(pair for pair in different if pair.key not in loud_keys),
-        len(pairs) - len(different),
+        tuple(_in_a_line(pair) for pair in pairs if pair.one_sided),
+        sum(pair.same for pair in pairs),
     )
 
 

@@ -139,11 +139,15 @@ def _memory(base: Fact, target: Fact, before: Architecture, after: Architecture)
     if both is None or size is None:
         return ""
     sentence = f"An estimated {format_bytes(int(size))}"
-    lengths = {_estimated_text(one) for one in (before, after)}
-    if len(lengths) > 1:
+    ours, theirs = map(_estimated_text, (before, after))
+    if ours != theirs:
         return (
-            f"{sentence}, the base {format_bytes(int(both[0]))}, at contexts of different lengths."
+            f"{sentence} with a text of {theirs:,} tokens, the base {format_bytes(int(both[0]))} "
+            f"with one of {ours:,}."
         )
+    # The estimate's only text: what writes nothing token by token keeps none.
+    if any(one.fact("kv_cache_bytes_per_token") for one in (before, after)):
+        sentence += f" with a text of {theirs:,} tokens"
     return f"{sentence}: {times(*both, 'much more less')} memory."
 
 

@@ -100,7 +100,8 @@ def _memory(spec: ModelSpec, cache: Cache | None) -> Fact:
     words = [f"weights {format_bytes(weights)}"]
     formula = ["checkpoint size"]
     if kept:
-        words.append(f"KV cache {format_bytes(kept)} for {tokens:,} tokens")
+        assumed = "" if context else " (its context is not known)"
+        words.append(f"KV cache {format_bytes(kept)} for {tokens:,} tokens{assumed}")
         formula.append(f"KV cache of {tokens:,} tokens in bf16")
     text = f"about {format_bytes(weights + kept)}: {' + '.join(words)}"
     if "experts" in spec.composition.parts:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from modeldiff.architectures.architecture import Architecture, Fact
 from modeldiff.architectures.spec import UNKNOWN
 
+RESTS_ON = {"memory_bytes": "kv_cache_bytes"}
+"""What is estimated for lack of another fact: known of both sides where that is."""
+
 
 def one_sided(
     base: Fact | None, target: Fact | None, whose: tuple[Architecture, Architecture]

@@ -52,8 +52,8 @@ FAMILIES: tuple[Family, ...] = (
     GEMMA,
     OLMO,
     GPT_NEOX,
+    FALCON,  # knows all of BLOOM's names but one, which BLOOM always has
     BLOOM,
-    FALCON,
     OPT,
     PHI,
     COHERE,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import field, replace
 from functools import cached_property
 from itertools import compress, repeat
@@ -21,6 +21,7 @@ from modeldiff.architectures.naming.plain_names import PlainNames
 from modeldiff.architectures.naming.quantised import Quantisation
 from modeldiff.architectures.naming.row_order import RowOrder
 from modeldiff.architectures.place import Parameter, ParameterRole, Place
+from modeldiff.checkpoints.formats.tied_heads import is_head
 from modeldiff.checkpoints.tensor import TensorInfo
 from modeldiff.processes.late_dataclass import dataclass
 
@@ -328,12 +329,15 @@ def _role(tensor: TensorInfo, plain: str, quantised: Quantisation) -> ParameterR
 
 
 def tied_head(
-    parameters: Iterable[Parameter], settings: Settings, family: Family | None
+    parameters: Iterable[Parameter],
+    settings: Settings,
+    family: Family | None,
+    tied: Collection[str] = (),
 ) -> tuple[Parameter, ...]:
-    """The embedding's second use as the head, if the config ties them and none of a checkpoint's
-    ``parameters`` is a head."""
-    tied = settings.flag("tie_word_embeddings")
-    if tied is None or not tied.value:
+    """The embedding's second use as the head, if the config ties them, or the files do, which call
+    its bytes by the names ``tied``, and none of a checkpoint's ``parameters`` is a head."""
+    flag = settings.flag("tie_word_embeddings")
+    if not any(map(is_head, tied)) and (flag is None or not flag.value):
         return ()
     embedding, headless = None, family is not None and family.head_optional
     for parameter in parameters:

@@ -44,6 +44,7 @@ class Assembly:
     say of themselves, ``heads`` (by file name) what was read of each. ``config`` is what they say
     of the model, in transformers' words, and a ``config.json`` beside them what they leave unsaid;
     None where they say nothing. ``usual`` is what models of that kind have where neither says.
+    ``tied`` are names left out of ``tensors``, which the files give to the embedding's own bytes.
     """
 
     tensors: tuple[TensorInfo, ...]
@@ -52,6 +53,7 @@ class Assembly:
     heads: Mapping[str, FileHead] = field(default_factory=dict)
     config: Mapping[str, Any] | None = None
     usual: Mapping[str, Any] = field(default_factory=dict)
+    tied: tuple[str, ...] = ()
 
 
 class Format(Protocol):

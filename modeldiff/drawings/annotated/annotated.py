@@ -82,7 +82,7 @@ class Drawing:
             key, own = legend_tags(self.scales(), Colours(palette), width, self._signs())
             parts.append(f'<g transform="translate(0 {y - 18:.1f})">{key}</g>')
             y += own + 12
-        if not listed:
+        if not listed or not parameters:
             return self._whole("".join(parts), width, y - 20, palette, sans, serif)
         parts.append(self._list_heading(width, y, len(parameters)))
         y += 22

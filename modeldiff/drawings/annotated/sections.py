@@ -8,7 +8,12 @@ from modeldiff.architectures.architecture import Architecture, LayerKind, Node, 
 from modeldiff.drawings.annotated.colours import Group
 from modeldiff.drawings.annotated.tiles import Tile, TileMaker
 from modeldiff.drawings.diagram.box_values import BoxValues
-from modeldiff.drawings.diagram.layout.layout import drawn_kinds, node_depths, tower_ends
+from modeldiff.drawings.diagram.layout.layout import (
+    drawn_kinds,
+    goes_out,
+    node_depths,
+    tower_ends,
+)
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.formatting import format_layers
 
@@ -91,7 +96,7 @@ def sections_of(
                 tuple(frames),
                 outside(tail),
                 "tokens" if main else "picture" if "vision" in tower else "input",
-                ("logits" if tail else "output") if main else "to the decoder",
+                goes_out(tail, main=main),
             )
         )
     return sections

@@ -40,7 +40,7 @@ class Marking:
         if other is None:
             return "only"
         same = other.node
-        unclear = node.id in self.unclear and node.id not in self.builds | self.numbers
+        unclear = self.leaves_open(node.id)
         if unclear and node.kind == "operation":
             return None
         if _build(card) != _build(other) or node.id in self.builds:
@@ -52,6 +52,11 @@ class Marking:
         if (node.shape, node.detail) != (same.shape, same.detail) or node.id in self.numbers:
             return "number"
         return None
+
+    def leaves_open(self, id: str) -> bool:
+        """Whether no fact says that the node with this ``id`` differs, and one is known of one side
+        only."""
+        return id in self.unclear and id not in self.builds | self.numbers
 
 
 def read_marking(pairs: Iterable[FactPair]) -> Marking:

@@ -72,7 +72,7 @@ def find_differences(
             if alone:
                 notes[number].append(DifferenceNote(f"only in {_SIDES[side]}", ", ".join(alone)))
     told = {number: tuple(each) for number, each in notes.items() if each}
-    return Differences(boxes, told, any(not pair.same and not pair.differs for pair in pairs))
+    return Differences(boxes, told, any(pair.one_sided for pair in pairs))
 
 
 @dataclass(frozen=True)

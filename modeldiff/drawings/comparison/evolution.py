@@ -136,7 +136,9 @@ def _words(model: EvolutionModel, column: float) -> list[tuple[str, str]]:
     """What a model brought, in lines with their classes: ideas first, then sizes."""
     words = step_words(model.step)
     if model.step.before is not None and not words.ideas and not words.sizes:
-        return [("built the same", "quiet")]
+        so_far = ", as far as it is known of both" if model.step.one_sided else ""
+        lines = REGULAR.wrap(f"built the same{so_far}", column, EVOLUTION_TEXT)
+        return [(line, "quiet") for line in lines]
     between = "," if model.step.before is None else ";"
     return [
         *((text, "idea") for text in _flow(words.ideas, column, SEMIBOLD, "")),

@@ -9,7 +9,7 @@ from dataclasses import field
 from itertools import groupby
 from typing import Literal
 
-from modeldiff.architectures.architecture import Architecture, FactPair, LayerKind, Node
+from modeldiff.architectures.architecture import Architecture, LayerKind, Node
 from modeldiff.architectures.facts.lineage import LineageStep
 from modeldiff.drawings.comparison.difference_marks import (
     Mark,
@@ -105,7 +105,7 @@ class _Marked:
         titles = tuple(item.title if item else "" for item in items)
         keys = {"input": "context", "end of frame": "layers"}
         changed = tuple(
-            side > 0 and any(pair.key == keys.get(kind) for pair in _pairs(step))
+            side > 0 and any(pair.key == keys.get(kind) for pair in step.pairs if pair.differs)
             for side, step in enumerate(self.steps)
         )
         return StackLine(kind, tuple(chips), titles, changed)
@@ -116,14 +116,16 @@ class _Marked:
         item, frame = items[side], self.frames[number]
         cards = item.cards if item else ()
         step = self.steps[side]
-        marking = read_marking(_pairs(step))
+        marking = read_marking(step.pairs)
         here, before = self.cards[side, frame], self.cards.get((side - 1, frame), {})
         chips = []
         for card in cards:
             mark = None
             if side and before:
                 earlier = counterpart(card.node.id, before)
-                mark = _mark(marking, card, earlier) or _other_number(card, earlier, step)
+                mark = _mark(marking, card, earlier)
+                if mark is None and not marking.leaves_open(card.node.id):
+                    mark = _other_number(card, earlier, step)
             chips.append(_chip(card, cards, mark, step.architecture))
         left = items[side - 1] if side else None
         if here and left is not None:
@@ -131,10 +133,6 @@ class _Marked:
             if lost:
                 chips.append(_gone(lost, left.cards, step.architecture))
         return tuple(chips) if item or chips else None
-
-
-def _pairs(step: LineageStep) -> tuple[FactPair, ...]:
-    return (*step.telling, *step.rest)
 
 
 def _items(architecture: Architecture) -> Iterator[_Item]:

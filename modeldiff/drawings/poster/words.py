@@ -66,8 +66,7 @@ def poster_words(result: Result, comparison: Comparison | None) -> PosterWords:
 
 
 def _entries(result: Result, facts: Sequence[FactPair]) -> Iterator[PosterEntry]:
-    different = [pair for pair in facts if not pair.same]
-    for pair in telling(different)[:_MOST_DIFFERENCES]:
+    for pair in telling(facts)[:_MOST_DIFFERENCES]:
         old, new = in_brief(pair)
         yield PosterEntry("structure", pair.label, f"{old} → {new}", pair.meaning_beside_label)
     whole = result.changes.whole
@@ -85,6 +84,6 @@ def _same(facts: Sequence[FactPair], title: str) -> str:
     same = sum(pair.same for pair in facts)
     if same == len(facts):
         return f"Built the same: {title}, all {same} facts."
-    if any(not pair.same and not pair.differs for pair in facts):
+    if any(pair.one_sided for pair in facts):
         return f"{same} of {len(facts)} facts are known to be the same: {title}."
     return f"The other {same} facts are the same: {title}."

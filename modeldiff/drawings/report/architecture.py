@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modeldiff.architectures import FactPair
-from modeldiff.architectures.facts.alike import how_many_differ
+from modeldiff.architectures.facts.alike import what_differs
 from modeldiff.drawings.charts.parameter_shares import Parts
 from modeldiff.drawings.report.html import sentence, text
 from modeldiff.text.formatting import MISSING, format_count, format_share
@@ -26,12 +26,16 @@ def facts_html(facts: Sequence[FactPair]) -> str:
 
 
 def different_facts_html(facts: Sequence[FactPair]) -> str:
-    """A table of the facts that differ, each with what that means; nothing where none does."""
-    different = "".join(_difference(fact) for fact in facts if not fact.same)
+    """A table of the facts that differ, each with what that means, and apart from them of those
+    that are known of one side only; nothing where all are the same."""
+    different = "".join(_difference(fact) for fact in facts if fact.differs)
+    if one_sided := "".join(_difference(fact) for fact in facts if fact.one_sided):
+        head = '<tr class="apart"><th scope="rowgroup" colspan="4">Known of one side only</th></tr>'
+        different += f"{head}{one_sided}"
     head = "".join(f'<th scope="col">{name}</th>' for name in ("Fact", "Base", "Target", "Meaning"))
     return (
-        f'<div class="scroll"><table class="facts"><caption>{how_many_differ(facts)}'
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{different}</tbody></table></div>"
+        f'<div class="scroll"><table class="facts"><caption>'
+        f"{what_differs(facts)}</caption><thead><tr>{head}</tr></thead><tbody>{different}</tbody></table></div>"
         if different
         else ""
     )

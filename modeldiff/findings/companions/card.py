@@ -7,7 +7,15 @@ from collections.abc import Iterator, Sequence
 from modeldiff.architectures import FactPair
 from modeldiff.companions import Companions
 from modeldiff.companions.card import ModelCard
-from modeldiff.findings.companions.part import CompanionPart, FactMaker, entries_words, only, some
+from modeldiff.findings.companions.part import (
+    CompanionPart,
+    FactMaker,
+    entries_words,
+    known_of,
+    only,
+    side_alone,
+    some,
+)
 
 _MAKE = FactMaker("card")
 _FIRST = (
@@ -24,13 +32,15 @@ _FIRST = (
 def card_part(companions: Companions) -> CompanionPart:
     """What both cards say in their metadata."""
     base, target = companions.cards
-    facts = tuple(_facts(base, target))
+    alone = side_alone(base.exists, target.exists)
+    facts = known_of(alone, _facts(base, target))
     notes = tuple(
         f"{name}: {problem}"
         for name, side in (("Base", base), ("Target", target))
         for problem in side.problems
     )
-    return CompanionPart("card", "Model card", tuple(_sentences(base, target, facts)), facts, notes)
+    sentences = tuple(_sentences(base, target, facts))
+    return CompanionPart("card", "Model card", sentences, facts, notes, alone)
 
 
 def _sentences(base: ModelCard, target: ModelCard, facts: Sequence[FactPair]) -> Iterator[str]:
@@ -40,8 +50,8 @@ def _sentences(base: ModelCard, target: ModelCard, facts: Sequence[FactPair]) ->
     made_from = target.entries.get("base_model")
     if made_from:
         yield f"According to its card, the target was made from {some(made_from)}."
-    if not base.exists or not target.exists:
-        yield only("base" if base.exists else "target", "a model card")
+    if alone := side_alone(base.exists, target.exists):
+        yield only(alone, "a model card")
         return
     if not base.entries and not target.entries:
         yield "Neither card has metadata."

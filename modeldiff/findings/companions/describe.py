@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from modeldiff.architectures import FactPair
 from modeldiff.companions import Companions
 from modeldiff.findings.companions.card import card_part
-from modeldiff.findings.companions.part import CompanionPart
+from modeldiff.findings.companions.part import SIDES, CompanionPart
 from modeldiff.findings.companions.settings import config_part, generation_part
 from modeldiff.findings.companions.template import template_part
 from modeldiff.findings.companions.tokenizer import tokenizer_part
@@ -28,15 +28,21 @@ def describe_companions(
 
 
 def companions_headline(parts: Sequence[CompanionPart]) -> str:
-    """Which of the ``parts`` differ, in one sentence."""
+    """Which of the ``parts`` differ, and which are known of one side only."""
     different = [_in_sentence(part.title) for part in parts if part.differs]
-    compared = [part for part in parts if part.facts]
-    if not compared:
-        return "There is nothing beside the weights to compare."
-    if not different:
-        return f"Nothing differs in {enumeration([_in_sentence(p.title) for p in compared])}."
-    words = enumeration(different)
-    return f"{words[:1].upper()}{words[1:]} differ{'s' if len(different) == 1 else ''}."
+    both = [_in_sentence(part.title) for part in parts if part.facts and part.alone is None]
+    sentences = []
+    if different:
+        words = enumeration(different)
+        verb = "differs" if len(different) == 1 else "differ"
+        sentences.append(f"{words[:1].upper()}{words[1:]} {verb}.")
+    elif both:
+        sentences.append(f"Nothing differs in {enumeration(both)}.")
+    for side in SIDES:
+        alone = [_in_sentence(p.title) for p in parts if p.alone == side and not p.differs]
+        if alone:
+            sentences.append(f"Known of the {side} only: {enumeration(alone)}.")
+    return " ".join(sentences) or "There is nothing beside the weights to compare."
 
 
 def _in_sentence(title: str) -> str:

@@ -34,7 +34,7 @@ def companions_document(companions: Companions, facts: Sequence[FactPair]) -> di
 def _part(part: CompanionPart) -> dict[str, Any]:
     return {
         "part": part.key,
-        "differs": part.differs,
+        "differs": part.differs or part.alone is not None,
         "sentences": list(part.sentences),
         "notes": list(part.notes),
         "facts": [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Literal
 
 from modeldiff.architectures import Fact, FactPair
@@ -10,6 +11,8 @@ from modeldiff.architectures.architecture import FactValue
 from modeldiff.processes.late_dataclass import dataclass
 from modeldiff.text.quoting import spelt_out
 
+SideName = Literal["base", "target"]
+SIDES: tuple[SideName, ...] = ("base", "target")
 PartKey = Literal["tokenizer", "template", "generation", "config", "card"]
 _LONGEST = 300
 
@@ -18,13 +21,15 @@ _LONGEST = 300
 class CompanionPart:
     """One kind of companion of both sides: its ``title``, ``sentences`` on what differs (one where
     nothing does, or there is nothing to compare), its ``facts`` side by side, and ``notes`` on what
-    was not read."""
+    was not read. ``alone`` is the side of which alone such a companion is known: what it says is
+    no difference."""
 
     key: PartKey
     title: str
     sentences: tuple[str, ...]
     facts: tuple[FactPair, ...] = ()
     notes: tuple[str, ...] = ()
+    alone: SideName | None = None
 
     @property
     def is_absent(self) -> bool:
@@ -33,8 +38,8 @@ class CompanionPart:
 
     @property
     def differs(self) -> bool:
-        """Whether something that was read is not the same on both sides."""
-        return any(not fact.same for fact in self.facts)
+        """Whether something that was read of both sides is not the same."""
+        return any(fact.differs for fact in self.facts)
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,26 @@ def entries_words(count: int) -> str:
     return f"{count:,} entr{'y' if count == 1 else 'ies'}"
 
 
-def only(side: Literal["base", "target"], what: str) -> str:
-    """That one side alone has it: ``Only the target has a chat template.``"""
-    return f"Only the {side} has {what}."
+def side_alone(base: bool, target: bool) -> SideName | None:
+    """The side that alone has something, by whether ``base`` and ``target`` have it."""
+    return None if base == target else "base" if base else "target"
+
+
+def known_of(alone: SideName | None, facts: Iterable[FactPair]) -> tuple[FactPair, ...]:
+    """The ``facts`` of a companion; where one side ``alone`` has it, those of that side as known of
+    it only: what the other lacks as a whole, it does not lack entry by entry."""
+    return tuple(
+        replace(fact, meaning="", absence_told=False)
+        if alone is not None and None in (fact.base, fact.target) and not fact.same
+        else fact
+        for fact in facts
+    )
+
+
+def only(side: SideName, what: str) -> str:
+    """That it is known of one side alone: ``Only the target is known to have a chat template.``
+    The other's file may be one that can't be read."""
+    return f"Only the {side} is known to have {what}."
 
 
 def _cut(text: str) -> str:

@@ -15,7 +15,9 @@ from modeldiff.findings.companions.part import (
     FactMaker,
     PartKey,
     entries_words,
+    known_of,
     only,
+    side_alone,
     some,
 )
 from modeldiff.text.quoting import quoted
@@ -32,7 +34,14 @@ _OF_EACH = {"", _NOT_IN_BASE, _NOT_IN_TARGET}
 def generation_part(companions: Companions) -> CompanionPart:
     """How both write unless whoever runs them says otherwise."""
     pair = companions.generation
-    return _part("generation", "Generation config", "a generation config", pair, companions, {})
+    return _part(
+        "generation",
+        "Generation config",
+        "a generation config",
+        pair,
+        companions,
+        {},
+    )
 
 
 def config_part(companions: Companions, facts: Sequence[FactPair]) -> CompanionPart:
@@ -50,15 +59,18 @@ def _part(
     meanings: Mapping[str, str],
 ) -> CompanionPart:
     if pair.sides == (False, False):
-        return CompanionPart(key, title, (f"Neither side has {what}.",))
+        return CompanionPart(key, title, (f"Neither side has {what} with entries.",))
     make = FactMaker(key)
     order = sorted(pair.entries, key=lambda entry: entry.same)
-    facts = tuple(_fact(make, entry, pair, companions, meanings) for entry in order[:_MOST_SHOWN])
+    alone = side_alone(*pair.sides)
+    facts = known_of(
+        alone, (_fact(make, entry, pair, companions, meanings) for entry in order[:_MOST_SHOWN])
+    )
     notes: tuple[str, ...] = ()
     if len(order) > _MOST_SHOWN:
         notes = (f"{len(order) - _MOST_SHOWN:,} further entries are not listed.",)
     sentences = tuple(_sentences(what, pair, facts))
-    return CompanionPart(key, title, sentences, tuple(_said_once(facts)), notes)
+    return CompanionPart(key, title, sentences, tuple(_said_once(facts)), notes, alone)
 
 
 def _said_once(facts: Sequence[FactPair]) -> Iterator[FactPair]:
@@ -71,8 +83,8 @@ def _said_once(facts: Sequence[FactPair]) -> Iterator[FactPair]:
 
 
 def _sentences(what: str, pair: EntriesPair, facts: Sequence[FactPair]) -> Iterator[str]:
-    if not all(pair.sides):
-        yield only("base" if pair.sides[0] else "target", what)
+    if alone := side_alone(*pair.sides):
+        yield only(alone, what)
         return
     different = [fact for fact in facts if not fact.same]
     count = len(pair.different)
@@ -177,6 +189,8 @@ def _of_both(meaning: str) -> Callable[[EntryPair], str]:
 
 
 def _sampling(entry: EntryPair) -> str:
+    if entry.target is None:
+        return ""
     if _parsed(entry.target) is True:
         return "Tokens are sampled, so answers vary."
     return "Nothing is sampled: the same prompt gets the same answer."

@@ -8,7 +8,13 @@ from modeldiff.architectures import FactPair
 from modeldiff.companions import Companions
 from modeldiff.companions.chat.rendering import RenderedPair, Rendering
 from modeldiff.companions.chat.template import ChatTemplate
-from modeldiff.findings.companions.part import CompanionPart, FactMaker, only
+from modeldiff.findings.companions.part import (
+    CompanionPart,
+    FactMaker,
+    known_of,
+    only,
+    side_alone,
+)
 from modeldiff.text.formatting import counted
 
 _MAKE = FactMaker("template")
@@ -24,7 +30,8 @@ _TOOL, _SYSTEM, _QUESTION, _DAY = (
 def template_part(companions: Companions) -> CompanionPart:
     """What both templates are, and what they write."""
     base, target = companions.templates
-    facts = tuple(_facts(companions))
+    alone = side_alone(bool(base.sources), bool(target.sources))
+    facts = known_of(alone, _facts(companions))
     notes = [
         f"{name}: {problem}"
         for name, side in (("Base", base), ("Target", target))
@@ -34,7 +41,7 @@ def template_part(companions: Companions) -> CompanionPart:
         sides = (companions.renderings[0].base, companions.renderings[0].target)
         notes += dict.fromkeys(side.problem for side in sides if side is not None)
     sentences = tuple(_sentences(base, target, facts, companions.renderings))
-    return CompanionPart("template", "Chat template", sentences, facts, tuple(notes))
+    return CompanionPart("template", "Chat template", sentences, facts, tuple(notes), alone)
 
 
 def _sentences(
@@ -46,8 +53,8 @@ def _sentences(
     if not base.sources and not target.sources:
         yield "Neither side has a chat template."
         return
-    if not base.sources or not target.sources:
-        yield only("base" if base.sources else "target", "a chat template")
+    if alone := side_alone(bool(base.sources), bool(target.sources)):
+        yield only(alone, "a chat template")
         return
     written = [each for each in renderings if _texts(each)]
     same = [each for each in written if each.same]
@@ -133,9 +140,13 @@ def _seen(
     meaning: Callable[[str | None, str | None], str],
 ) -> FactPair:
     before, after = (_read(side, read) for side in (pair.base, pair.target))
-    return _MAKE.pair(
-        name, label, before, after, meaning=lambda: meaning(before, after), source="as rendered"
-    )
+
+    def tried() -> str:
+        # A template may do otherwise with another conversation.
+        words = meaning(before, after).removesuffix(".")
+        return f"{words}, in the conversation that was tried." if words else ""
+
+    return _MAKE.pair(name, label, before, after, meaning=tried, source="as rendered")
 
 
 def _read(side: Rendering | None, read: TemplateTrait) -> str | None:

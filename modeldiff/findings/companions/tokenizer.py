@@ -9,7 +9,14 @@ from modeldiff.companions import Companions
 from modeldiff.companions.tokenizer.encoding import same_encoding
 from modeldiff.companions.tokenizer.tokenizer import Tokenizer
 from modeldiff.companions.tokenizer.vocabulary import VocabularyDifference
-from modeldiff.findings.companions.part import CompanionPart, only, some, tokens_words
+from modeldiff.findings.companions.part import (
+    CompanionPart,
+    known_of,
+    only,
+    side_alone,
+    some,
+    tokens_words,
+)
 from modeldiff.findings.companions.tokenizer_facts import STAGES, tokenizer_facts, with_row
 from modeldiff.text.formatting import counted
 
@@ -18,7 +25,8 @@ def tokenizer_part(companions: Companions) -> CompanionPart:
     """What both tokenizers are and what became of the tokens."""
     pair = companions.tokenizer
     base, target = pair.base, pair.target
-    facts = tuple(tokenizer_facts(companions))
+    alone = side_alone(base.tokens is not None, target.tokens is not None)
+    facts = known_of(alone, tokenizer_facts(companions))
     notes = [
         f"{name}: {problem}"
         for name, side in (("Base", base), ("Target", target))
@@ -27,7 +35,7 @@ def tokenizer_part(companions: Companions) -> CompanionPart:
     for encoding in companions.encodings[0] if companions.encodings else ():
         notes += [encoding.problem] if encoding.problem not in ("", *notes) else []
     return CompanionPart(
-        "tokenizer", "Tokenizer", tuple(_sentences(companions, facts)), facts, tuple(notes)
+        "tokenizer", "Tokenizer", tuple(_sentences(companions, facts)), facts, tuple(notes), alone
     )
 
 

@@ -37,7 +37,7 @@ from modeldiff.findings.likeness.still_parts import adapters_alone, parts_stood_
 from modeldiff.findings.likeness.strangers import all_unrelated, partners_lost
 from modeldiff.findings.merged_adapters import known_adapter
 from modeldiff.findings.quantised.describe import lossy_likeness
-from modeldiff.findings.words import enumeration, places_words
+from modeldiff.findings.words import AS_FAR, enumeration, places_words
 from modeldiff.text.formatting import counted, format_cosine, format_pct
 
 _WELL_BEYOND = 2.0
@@ -58,14 +58,17 @@ def _all_explained(evidence: Evidence) -> tuple[str, ...]:
     """Nothing is left to say where a witness explains all that moved."""
     if any(c.pair.place not in evidence.explained for c in evidence.moved):
         return ()
+    explained = "All that moved is explained"
+    if evidence.sampled:
+        explained += f", {AS_FAR}"
     if any(c.statistics and c.statistics.rms_base == 0.0 for c in evidence.moved):
-        return ("All that moved is explained, or was zero in base; no kind of training is named.",)
+        return (f"{explained}, or was zero in base; no kind of training is named.",)
     if evidence.remainder_pct:
         return (
-            f"All that moved is explained but for up to {format_pct(evidence.remainder_pct)}; no "
-            "kind of training is named for that.",
+            f"{explained}, but for up to {format_pct(evidence.remainder_pct)}; no kind of training "
+            "is named for that.",
         )
-    return ("All that moved is explained; no training shows in it.",)
+    return (f"{explained}; no training shows in it.",)
 
 
 def _lossy_types(evidence: Evidence) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from modeldiff.architectures.naming.merged_updates import MERGED_HERE
+from modeldiff.architectures.naming.plain_names import BESIDE_ADAPTER
 from modeldiff.changes import Change
 from modeldiff.findings.evidence import Evidence, is_equal, is_moved, kind_of
 from modeldiff.findings.likeness.rounding import few_flips
@@ -18,9 +20,11 @@ def adapters_alone(evidence: Evidence) -> tuple[str, ...]:
     moved = evidence.moved
     if not all(".lora_" in change.pair.place.column for change in moved):
         return ()
+    others = sum(".lora_" not in change.pair.place.column for change in evidence.compared)
+    beside = "no other tensor was compared" if not others else f"none of {others:,} others compared"
     return (
-        f"Only the matrices of adapters (LoRA) moved, {len(moved):,} of them, and none of the "
-        "weights that they adapt: two adapters of one model, or one adapter trained further.",
+        f"Only the matrices of adapters (LoRA) moved, {len(moved):,} of them, and {beside}: as "
+        "with two adapters of one model, or one adapter trained further.",
     )
 
 
@@ -50,6 +54,13 @@ def parts_stood_still(evidence: Evidence) -> tuple[str, ...]:
         )
     no = "training did not move all weights alike" if rounded else "not all weights were trained"
     return (f"{lead}, so {no}: {_kind_of_part(evidence, moved)}",)
+
+
+def _adapters_are_known(evidence: Evidence) -> bool:
+    """Whether adapters lie beside weights that were compared, or were merged into them here: what
+    else moved was moved by something else."""
+    reasons = (change.pair.reason for change in evidence.compared)
+    return any(MERGED_HERE in reason or BESIDE_ADAPTER in reason for reason in reasons)
 
 
 def _where(still: Sequence[Change], moved: Sequence[Change], rows: int) -> str:
@@ -92,8 +103,9 @@ def _kind_of_part(evidence: Evidence, moved: Sequence[Change]) -> str:
     if layers == {c.pair.place.layer for c in rows} and all(map(is_moved, rows)):
         if small or None in layers:
             return "the same components moved in all layers, as when the others are frozen."
+        merged = "" if _adapters_are_known(evidence) else "adapters (LoRA) are merged into them, "
         return (
-            "the same components moved in all layers, as when adapters (LoRA) are merged into "
-            "them, the others are frozen, or only these are quantised."
+            f"the same components moved in all layers, as when {merged}the others are frozen, or "
+            "only these are quantised."
         )
     return "as if a part had been frozen, or weights edited."

@@ -64,6 +64,7 @@ def alignment_facts(changes: ChangeTable) -> Iterator[str]:
             yield _tower(tower) + _sentence(
                 f"target's {', '.join(named)}; ranges of layers use base's numbers here"
             )
+        yield f"{_tower(tower)}Samples of their matrices say which layer is which."
     doubts: dict[str, set[int]] = {}
     for change in changes:
         _, doubted, why = change.pair.reason.partition(DOUBT)

@@ -256,4 +256,7 @@ def _witness(rows: list[_Row], sentence: str, likeness: str) -> Witness:
         and row.relation.rest_pct > 2 * (row.change.statistics.resolution_pct or 0.0)
     ]
     places = frozenset(row.change.pair.place for row in rows)
-    return Witness(sentence, places, likeness, max(beside, default=0.0))
+    # Of each row or column that was looked at, no more than some elements were.
+    relations = [row.relation for row in rows]
+    sampled = any(one.axis != "elements" or one.seen < one.count for one in relations)
+    return Witness(sentence, places, likeness, max(beside, default=0.0), sampled)

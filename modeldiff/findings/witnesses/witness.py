@@ -16,12 +16,14 @@ from modeldiff.processes.late_dataclass import dataclass
 class Witness:
     """``sentence`` says what was seen and by which numbers; ``places`` are of the rows that it
     explains. ``likeness``, if any, says what such a finding is like. ``remainder_pct`` is how far,
-    in percent, these rows moved beside it, where that is more than rounding."""
+    in percent, these rows moved beside it, where that is more than rounding. ``sampled``: not all
+    of their elements were looked at."""
 
     sentence: str
     places: frozenset[Place]
     likeness: str = ""
     remainder_pct: float = 0.0
+    sampled: bool = False
 
 
 def explained_places(witnesses: Sequence[Witness]) -> frozenset[Place]:

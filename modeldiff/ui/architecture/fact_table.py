@@ -7,27 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from modeldiff.architectures import Fact, FactPair
-from modeldiff.architectures.facts.alike import how_many_differ, own_facts
-from modeldiff.text.formatting import counted
 from modeldiff.ui.widgets.markdown import plain
-
-
-def facts_title(pairs: Sequence[FactPair]) -> str:
-    """How many of the facts differ, as on every page, and how many entries of the configs beside
-    them: ``3 of 34 facts differ, and 1 entry of the configs``."""
-    facts = own_facts(pairs)
-    told = how_many_differ(facts)
-    entries = sum(not pair.same for pair in pairs) - sum(not pair.same for pair in facts)
-    title = told or "All facts are the same"
-    if not entries:
-        return title
-    link = "and" if told else "but not"
-    return f"{title}, {link} {counted(entries, 'entry', 'entries')} of the configs"
 
 
 def fact_table(pairs: Sequence[FactPair]) -> None:
     """Draw the facts in their own order, each difference with what it means."""
-    different = [pair for pair in pairs if not pair.same]
+    different = [pair for pair in pairs if pair.differs]
     with st.container(horizontal=True, gap="medium"):
         only = bool(different) and st.toggle(
             "Differences only", key="facts_different", disabled=len(different) == len(pairs)

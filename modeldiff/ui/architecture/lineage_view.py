@@ -157,7 +157,7 @@ def _words(side: Model, step: LineageStep, before: Model | None) -> None:
     if before is None:
         st.markdown("\n".join(f"- {_fact(fact)}" for fact in step.start))
         return
-    if not step.telling and not step.rest:
+    if not step.pairs:
         st.markdown(f"All {step.same} facts are equal.")
     for pair in step.telling[:_LOUD]:
         # Two spaces: a new line in the same paragraph.
@@ -166,8 +166,11 @@ def _words(side: Model, step: LineageStep, before: Model | None) -> None:
     if lid:
         with st.expander(f"{len(lid)} more, {step.same} the same"):
             st.markdown("\n".join(f"- {_change(pair)}" for pair in lid))
-    elif step.telling:
+    elif step.pairs:
         st.caption(f"{step.same} facts are the same.")
+    if step.one_sided:
+        with st.expander(f"{len(step.one_sided)} known of one side only"):
+            st.markdown("\n".join(f"- {_change(pair)}" for pair in step.one_sided))
     st.page_link(
         "pages/compare.py",
         label="Compare with the previous model",

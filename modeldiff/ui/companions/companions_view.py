@@ -89,10 +89,13 @@ def _part(part: CompanionPart) -> None:
         st.warning(plain(note), icon=":material/warning:")
     if part.key in _NOTES and part.facts:
         st.caption(_NOTES[part.key])
-    different = [fact for fact in part.facts if not fact.same]
+    different = [fact for fact in part.facts if fact.differs]
+    one_sided = [fact for fact in part.facts if fact.one_sided]
     same = [fact for fact in part.facts if fact.same]
     if different:
         _table(different, f"{part.title}: what differs")
+    if one_sided:
+        _table(one_sided, f"{part.title}: known of one side only")
     if same:
         with st.expander(f"The same in both: {len(same)}"):
             _table(same, f"{part.title}: the same in both")

@@ -33,18 +33,17 @@ _OPEN = "Open a folder or a repository that holds the weights under **Pair**."
 def config_pair(comparison: Comparison) -> None:
     """Draw the page below its head."""
     facts = own_facts(comparison.facts)
-    different = [pair for pair in facts if not pair.same]
     with st.container(key="config_answer", gap=None):
         st.markdown(plain(architecture_headline(facts, comparison.pairs)))
         with st.container(key="likeness"):
             st.markdown(f":gray[{_how_many(facts)} {without_weights(comparison)}] {_OPEN}")
     turns = read_turns(comparison.base, comparison.target)
     if turns is None:
-        _differences(comparison, different)
+        _differences(comparison, facts)
     else:
         table, picture = st.columns([1.74, 1], gap="medium")
         with table:
-            _differences(comparison, different)
+            _differences(comparison, facts)
         with picture:
             st.subheader("RoPE: tokens for one turn", anchor=False)
             svg = rope_turns_svg(*turns, palette=CSS_PALETTE, font="inherit")
@@ -79,22 +78,31 @@ def _how_many(facts: Sequence[FactPair]) -> str:
     return f"{how_many_differ(facts) or f'All {len(facts)} facts are the same'}."
 
 
-def _differences(comparison: Comparison, different: Sequence[FactPair]) -> None:
+def _differences(comparison: Comparison, facts: Sequence[FactPair]) -> None:
     st.subheader("What differs", anchor=False)
+    different = [pair for pair in facts if pair.differs]
     if not different:
-        st.markdown("Nothing that the configs say.")
-        return
+        st.markdown("Nothing that is known of both.")
+    one_sided = [pair for pair in facts if pair.one_sided]
+    with st.container(key="config_differences"):
+        _different(comparison, different)
+        if one_sided:
+            with st.expander(f"{len(one_sided)} known of one side only"):
+                st.table(_columns(comparison, one_sided), border="horizontal", hide_index=True)
+
+
+def _different(comparison: Comparison, different: Sequence[FactPair]) -> None:
     loud = list(telling(different))
     if len(loud) > _LOUD:
         # Ideas first: a size says little where another mechanism took its place.
         loud.sort(key=is_of_size)
     shown = loud[:_LOUD] if len(different) > _LOUD else [*loud, *_rest(different, loud)]
     rest = [*loud[len(shown) :], *_rest(different, loud)] if len(different) > _LOUD else []
-    with st.container(key="config_differences"):
+    if shown:
         st.table(_columns(comparison, shown), border="horizontal", hide_index=True)
-        if rest:
-            with st.expander(f"{len(rest)} more"):
-                st.table(_columns(comparison, rest), border="horizontal", hide_index=True)
+    if rest:
+        with st.expander(f"{len(rest)} more"):
+            st.table(_columns(comparison, rest), border="horizontal", hide_index=True)
 
 
 def _rest(different: Sequence[FactPair], loud: Sequence[FactPair]) -> Iterator[FactPair]:
@@ -103,16 +111,14 @@ def _rest(different: Sequence[FactPair], loud: Sequence[FactPair]) -> Iterator[F
 
 
 def copy_facts(comparison: Comparison, *sentences: str) -> None:
-    """Draw the menu that copies these sentences and what differs."""
-    rows = [
-        [
-            pair.label,
-            value_in_brief(pair.base) if pair.base else "",
-            value_in_brief(pair.target) if pair.target else "",
-        ]
-        for pair in comparison.facts
-        if not pair.same
-    ]
+    """Draw the menu that copies these sentences, what differs, and what is known of one side
+    only."""
+    rows = []
+    for pair in sorted(comparison.facts, key=lambda pair: pair.one_sided):
+        lacking = "not known" if pair.one_sided else ""
+        sides = (value_in_brief(side) if side else lacking for side in (pair.base, pair.target))
+        if not pair.same:
+            rows.append([pair.label, *sides])
     copy_menu(
         (comparison.names_text, *sentences), ("Fact", *comparison.names), rows, key="copy_facts"
     )

@@ -4,7 +4,7 @@ how much of it was measured. Every state of a diff has the same places."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import streamlit as st
 
@@ -69,6 +69,9 @@ def first_screen(comparison: Comparison, state: DiffState) -> None:
             linked_entries(entries, key="what_differs")
         else:
             st.caption(_NOTHING[state.result is not None])
+        if alone := tuple(one_sided_entries(comparison)):
+            st.subheader("Known of one side only", anchor=False)
+            linked_entries(alone, key="known_of_one_side")
     same_line(comparison)
     with st.container(key="status"):
         if state.result is not None:
@@ -194,15 +197,33 @@ def differences_of(comparison: Comparison, changes: ChangeTable) -> tuple[Linked
 
 def companion_entries(comparison: Comparison) -> Iterator[LinkedEntry]:
     """What differs beside the weights, as one entry of a list; none where nothing does."""
-    if different := comparison.differing_companions:
-        yield LinkedEntry(
-            "structure",
-            _sentence_case(enumeration(different)),
-            "differs" if len(different) == 1 else "differ",
-            "Not in the weights, and can change how the model behaves.",
-            Link("pages/beyond.py", link_query()),
-            "Beyond the weights",
-        )
+    if different := comparison.differing_companions.different:
+        yield _beside(different, "differs" if len(different) == 1 else "differ")
+
+
+def one_sided_entries(comparison: Comparison) -> Iterator[LinkedEntry]:
+    """What of that one side alone is known to have, an entry for each side."""
+    for side, names in one_sided_companions(comparison):
+        yield _beside(names, f"of {side}")
+
+
+def one_sided_companions(comparison: Comparison) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The side, and what lies beside its weights alone, by name."""
+    found = comparison.differing_companions
+    for side, names in (("base", found.only_base), ("target", found.only_target)):
+        if names:
+            yield side, names
+
+
+def _beside(names: Sequence[str], value: str) -> LinkedEntry:
+    return LinkedEntry(
+        "structure",
+        _sentence_case(enumeration(names)),
+        value,
+        "Not in the weights, and can change how the model behaves.",
+        Link("pages/beyond.py", link_query()),
+        "Beyond the weights",
+    )
 
 
 def _sentence_case(words: str) -> str:

@@ -10,6 +10,7 @@ from modeldiff.comparison import Comparison
 from modeldiff.drawings.comparison.rope_turns import read_turns, rope_turns_svg
 from modeldiff.drawings.heatmap.options import PHONE, HeatmapSize
 from modeldiff.findings.architecture_headline import architecture_headline
+from modeldiff.findings.words import enumeration
 from modeldiff.results import Result
 from modeldiff.ui.compare.first_screen import (
     answer_of,
@@ -17,6 +18,7 @@ from modeldiff.ui.compare.first_screen import (
     differences_of,
     likeness_gist,
     measured_sentences,
+    one_sided_companions,
     same_words,
     saved_differences,
     structure_entries,
@@ -55,6 +57,8 @@ def answer_slide(
     if state.error is not None:
         lines = [state.error.message]
     findings = [finding("=", *same_words(comparison))]
+    for side, names in one_sided_companions(comparison):
+        findings.append(finding("?", f"Known of {side} only:", f"{enumeration(names)}."))
     if state.result is not None:
         sign, text = coverage_words(state.result)
         findings.append(finding(sign, "", text))

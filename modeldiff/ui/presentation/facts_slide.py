@@ -27,7 +27,7 @@ _MOST_SENTENCES = 12
 def facts_slide(comparison: Comparison) -> Slide:
     """What differs in how two models are built, then what is the same."""
     facts = own_facts(comparison.facts)
-    different = [pair for pair in facts if not pair.same]
+    different = [pair for pair in facts if pair.differs]
     loud = telling(different)
     keys = {pair.key for pair in loud}
     ordered = [*loud, *(pair for pair in different if pair.key not in keys)]

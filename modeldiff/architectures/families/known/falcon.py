@@ -13,11 +13,9 @@ from modeldiff.architectures.families.fused import QKV_BY_HEAD
 
 _LAYER = {
     "input_layernorm": "input_layernorm",
-    "ln_attn": "input_layernorm",
     "self_attention.query_key_value": "self_attn.qkv_proj",
     "self_attention.dense": "self_attn.o_proj",
     "post_attention_layernorm": "post_attention_layernorm",
-    "ln_mlp": "post_attention_layernorm",
     "mlp.dense_h_to_4h": "mlp.up_proj",
     "mlp.dense_4h_to_h": "mlp.down_proj",
 }
@@ -28,7 +26,7 @@ FALCON = Family(
     name="falcon",
     model_types={"falcon": "Falcon", "RefinedWeb": "Falcon", "RefinedWebModel": "Falcon"},
     lists=("h",),
-    layer=_LAYER,
+    layer={**_LAYER, "ln_attn": "input_layernorm", "ln_mlp": "post_attention_layernorm"},
     outside=_OUTSIDE,
     fused=_FUSED,
     defaults={

@@ -36,7 +36,8 @@ def assemble_gguf(headers: Mapping[str, GgufHeader], where: str) -> Assembly:
     _refuse_other_kinds(first.metadata, where)
     model = ModelMetadata(first.metadata, first.counts)
     converted = conversion_of(model.architecture, model.count("expert_count"))
-    reader = TensorReader(converted, model)
+    names = (each.name for header in headers.values() for each in header.tensors)
+    reader = TensorReader(converted, model, names)
     tensors: dict[str, TensorInfo] = {}
     stored = set()
     for file, header in headers.items():

@@ -103,7 +103,7 @@ CONVERTED: Mapping[str, Converted] = {
     "gpt2": Converted("gpt2", names.GPT2_NAMES, activation="gelu_new"),
     "gptneox": Converted("gpt_neox", names.GPT_NEOX_NAMES, sorted_qkv=True, activation="gelu"),
     "bloom": Converted("bloom", names.BLOOM_NAMES, sorted_qkv=True, activation="gelu_pytorch_tanh"),
-    "falcon": Converted("falcon", names.BLOOM_NAMES, sorted_qkv=True, activation="gelu"),
+    "falcon": Converted("falcon", names.FALCON_NAMES, sorted_qkv=True, activation="gelu"),
     "mamba": Converted("mamba", names.MAMBA_NAMES, mixer=True),
     "jamba": Converted("jamba", names.JAMBA_NAMES, mixer=True),
 }

@@ -8,8 +8,9 @@ of an architecture that has no table all names stay as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import field
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
 
 from modeldiff.processes.late_dataclass import dataclass
 
@@ -128,12 +129,23 @@ class Naming:
     """The names of one architecture: ``outside`` the layers, and in a ``layer`` below ``stack`` and
     its number. ``#`` stands for an expert's number; a name that ends with ``:`` takes no parameter
     behind it. ``beyond`` is for layers that the model does not count, which predict tokens further
-    on: below ``mtp.layers``, counted anew, and what is called here, below ``mtp``."""
+    on: below ``mtp.layers``, counted anew, and what is called here, below ``mtp``. ``beside``:
+    what other names of a layer mean where the file has this one, too."""
 
     layer: Mapping[str, str]
     outside: Mapping[str, str] = field(default_factory=lambda: _MODEL)
     stack: str = "model.layers"
     beyond: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def of_file(self, stored: Iterable[str]) -> Naming:
+        """The names of a file that has those ``stored``."""
+        if not self.beside:
+            return self
+        matches = (_HEADLESS.fullmatch(name) for name in stored)
+        there = {match["path"].partition(".")[0] for match in matches if match}
+        other = [names for name, names in self.beside.items() if name in there]
+        return replace(self, layer=dict(ChainMap(*map(dict, other), dict(self.layer))))
 
     def name(self, stored: str, layers: int = 0) -> str:
         """What transformers' files call the tensor that the file calls ``stored``; ``layers`` are
@@ -234,7 +246,6 @@ GPT_NEOX_NAMES = Naming(
 BLOOM_NAMES = Naming(
     {
         "attn_norm": "input_layernorm",
-        "attn_norm_2": "ln_attn",
         "attn_qkv": "self_attention.query_key_value",
         "attn_output": "self_attention.dense",
         "ffn_norm": "post_attention_layernorm",
@@ -248,6 +259,9 @@ BLOOM_NAMES = Naming(
         "output": "lm_head",
     },
     "transformer.h",
+)
+FALCON_NAMES = replace(
+    BLOOM_NAMES, beside={"attn_norm_2": {"attn_norm": "ln_mlp", "attn_norm_2": "ln_attn"}}
 )
 MAMBA_NAMES = Naming(
     {

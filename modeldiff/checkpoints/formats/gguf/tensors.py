@@ -7,6 +7,7 @@ recipe.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from math import prod
 
 import numpy as np
@@ -28,10 +29,14 @@ EMBEDDING, HEAD = "token_embd.weight", "output.weight"
 
 
 class TensorReader:
-    """Reads the tensors of one model, that was ``converted`` so and has this ``model`` metadata."""
+    """Reads the tensors of one model, that was ``converted`` so and has this ``model`` metadata and
+    the names that are ``stored``."""
 
-    def __init__(self, converted: Converted, model: ModelMetadata) -> None:
+    def __init__(
+        self, converted: Converted, model: ModelMetadata, stored: Iterable[str] = ()
+    ) -> None:
         self._converted, self._model = converted, model
+        self._naming = converted.naming and converted.naming.of_file(stored)
         self._heads = model.count("attention.head_count")
         self._kv_heads = model.count("attention.head_count_kv") or self._heads
         self._layers = model.own_layers
@@ -50,7 +55,7 @@ class TensorReader:
 
     def read(self, stored: StoredTensor, file: str) -> TensorInfo:
         """The tensor, under transformers' name."""
-        naming = self._converted.naming
+        naming = self._naming
         name = naming.name(stored.name, self._layers) if naming else stored.name
         tensor = _stored_tensor(name, stored, file, self._row_order(stored))
         if self._converted.sorted_qkv and _FUSED.fullmatch(stored.name):

@@ -74,18 +74,26 @@ class PyTorch:
         headers: dict[str, Header] = {}
         heads: dict[str, FileHead] = {}
         warnings: list[str] = []
+        tied: list[str] = []
         for file in files.files:
-            headers[file], heads[file], words = _read_header(source, file, budget)
+            headers[file], heads[file], names, words = _read_header(source, file, budget)
             warnings += words
+            tied += names
         shared = files.index is not None and may_share_embedding(source)
         assembly = assemble(headers, files.index, source.where(source.named), shared=shared)
-        return replace(assembly, heads=heads, warnings=(*warnings, *assembly.warnings))
+        return replace(
+            assembly,
+            heads=heads,
+            warnings=(*warnings, *assembly.warnings),
+            tied=tuple(dict.fromkeys(tied)),
+        )
 
 
 def _read_header(
     source: Source, file: str, budget: OpeningBudget
-) -> tuple[Header, FileHead, list[str]]:
-    """A file's tensors, which bytes of the file said so, and warnings."""
+) -> tuple[Header, FileHead, list[str], list[str]]:
+    """A file's tensors, which bytes of the file said so, names of the embedding's own bytes, and
+    warnings."""
     where, tag = source.where(file), source.reference.tag if source.named else ""
     with placing_errors(path=source.path(file)):
         data = ByteRange.whole(source, file)
@@ -103,7 +111,7 @@ def _read_header(
         header = Header(tensors, part.settings, archive.head_bytes)
         budget.take_tensors([tensor.name for tensor in header.tensors])
         head = FileHead(data.stat, archive.head_bytes, sha256(data.read(0, archive.head_bytes)))
-    return header, head, _warnings(tag, archive, parts, part, tied)
+    return header, head, tied, _warnings(tag, archive, parts, part, tied)
 
 
 def _no_weights(archive: Archive, where: str) -> NoWeights:

@@ -98,7 +98,7 @@ class Zero:
             tensors, tied = without_aliases(reading.tensors())
         budget.take_tensors([tensor.name for tensor in tensors])
         warnings = (*states.warnings, *tied_warning(tied))
-        return Assembly(tensors, {}, warnings, states.heads)
+        return Assembly(tensors, {}, warnings, states.heads, tied=tuple(tied))
 
 
 def _chosen(source: Source, folders: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
+from itertools import zip_longest
 
 from modeldiff.drawings.annotated.composition import (
     LED_ON,
@@ -43,24 +44,27 @@ class PagePainter:
         """The bands, ``width`` pixels wide, and how high they are."""
         y = 0.0
         before: tuple[float, float] | None = None
-        for band in bands:
+        for band, after in zip_longest(bands, bands[1:]):
+            leads_on = after is not None and after.goes_on
             if across:
                 breadth = breadth_of(band)
                 x = LED_ON if len(bands) > 1 else (width - band.length(True)) / 2
                 plane = Plane(True, x, y + TITLE + 2, breadth)
                 if before and band.goes_on:
                     self._lead_on(before, plane, y - _BANDS_APART / 2, width)
-                end = self._band(place_panels(band, breadth), plane)
+                end = self._band(place_panels(band, breadth), plane, leads_on=leads_on)
                 before = plane.point(end, plane.stream)
                 y = plane.y + plane.stream + 22 + _BANDS_APART
             else:
                 plane = Plane(False, 44, y, width - STREAM_ASIDE)
-                y += self._band(place_panels(band, plane.breadth), plane) + _BETWEEN
+                placed = place_panels(band, plane.breadth)
+                y += self._band(placed, plane, leads_on=leads_on) + _BETWEEN
         y -= _BANDS_APART if across else _BETWEEN
         return self.sheet.svg(), y
 
-    def _band(self, band: Band, plane: Plane) -> float:
-        """All of a band; return where it ends along."""
+    def _band(self, band: Band, plane: Plane, *, leads_on: bool) -> float:
+        """All of a band, from which the stream ``leads_on`` to the next or not; return where it
+        ends along."""
         at, begun, frame_start, tap = 0.0, False, 0.0, 0.0
         panels = PanelPainter(self.sheet, self.tiles, self.sharing, self.stream)
         for number, part in enumerate(band.parts):
@@ -68,7 +72,8 @@ class PagePainter:
             if isinstance(part, ColumnPart):
                 after = band.parts[number + 1] if number + 1 < len(band.parts) else None
                 self._column(part, plane, at, at + length)
-                self._add_tables(part, after, plane, at + length)
+                if after is not None or leads_on:
+                    self._add_tables(part, after, plane, at + length)
                 if begun or number:
                     self.sheet.stream(plane, at - _BETWEEN, at)
                 begun = True

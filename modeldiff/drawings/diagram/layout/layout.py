@@ -122,7 +122,7 @@ def _section(
         names=[_input_name(_box_at(before, entry[-1])) for entry in before.entries],
         kinds=kinds,
         tail=after,
-        out="to the decoder" if tower != towers[0] else "logits" if tail else "output",
+        out=goes_out(tail, main=tower == towers[0]),
         layer_count=max((number for kind in own for number in kind.layers), default=-1) + 1,
     )
 
@@ -139,6 +139,14 @@ def tower_ends(
     own = [node for node in architecture.stem if node.id.startswith(start)]
     early = [is_before_layers(node.id.removeprefix(start)) for node in own]
     return list(compress(own, early)), list(compress(own, map(not_, early)))
+
+
+def goes_out(tail: Sequence[Node], *, main: bool) -> str:
+    """What comes out of a tower that ends with ``tail``: of the ``main`` one logits, where that has
+    the head of a language model; of others what the main one takes in."""
+    if not main:
+        return "to the decoder"
+    return "logits" if any(node.id == "lm_head" for node in tail) else "output"
 
 
 def _branch(sublayer: Sublayer, layers: Layers, cards: CardMaker) -> Branch:
