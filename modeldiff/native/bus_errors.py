@@ -5,7 +5,7 @@ could fail: where the file was cut short meanwhile, the system sends SIGBUS inst
 process. So those who map files list the memory here, and a handler looks where the error was::
 
     kernel reads ── page is gone ── SIGBUS ──┬── in a listed range: a page of zeros is put there,
-         ^                                   │   and the place noted; reading goes on
+         ^                                   │   once the place is noted; reading goes on
          └── goes on ────────────────────────┤
                                              └── anywhere else: what it was before
 
@@ -22,6 +22,7 @@ import mmap
 import signal
 import sys
 import threading
+from functools import cache
 
 from modeldiff.native.library import PlainCode, keep_for_good
 from modeldiff.processes.late_dataclass import dataclass
@@ -77,30 +78,33 @@ look:
   %range = getelementptr [4 x i64], ptr @modeldiff_mapped_ranges, i64 %number
   %range_begin = load atomic i64, ptr %range acquire, align 8
   %end_field = getelementptr i64, ptr %range, i64 {_END}
-  %range_end = load i64, ptr %end_field
+  %range_end = load atomic i64, ptr %end_field acquire, align 8
+  %begin_again = load atomic i64, ptr %range acquire, align 8
   %is_used = icmp ne i64 %range_begin, 0
   %is_behind = icmp uge i64 %at, %range_begin
   %is_before = icmp ult i64 %at, %range_end
   %is_within = and i1 %is_behind, %is_before
-  %is_ours = and i1 %is_used, %is_within
-  br i1 %is_ours, label %fill, label %next
+  ; Another thread may list another range here meanwhile: its end goes with its own begin alone.
+  %is_same = icmp eq i64 %range_begin, %begin_again
+  %is_one = and i1 %is_used, %is_same
+  %is_ours = and i1 %is_one, %is_within
+  br i1 %is_ours, label %note, label %next
 next:
   %following = add i64 %number, 1
   %more = icmp ult i64 %following, {_MOST_RANGES}
   br i1 %more, label %look, label %not_ours
-fill:
-  ; PROT_READ; MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS
-  %where = inttoptr i64 %first to ptr
-  %zeros = call ptr @mmap(ptr %where, i64 %page, i32 1, i32 50, i32 -1, i64 0)
-  %is_there = icmp eq ptr %zeros, %where
-  br i1 %is_there, label %note, label %not_ours
 note:
+  ; Before the zeros are there: another thread that reads them meets no error, and asks for this.
   %lowest_field = getelementptr i64, ptr %range, i64 {_LOWEST}
   %highest_field = getelementptr i64, ptr %range, i64 {_HIGHEST}
   %last = add i64 %first, %page
   %lower = atomicrmw umin ptr %lowest_field, i64 %first seq_cst, align 8
   %higher = atomicrmw umax ptr %highest_field, i64 %last seq_cst, align 8
-  ret void
+  ; PROT_READ; MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS
+  %where = inttoptr i64 %first to ptr
+  %zeros = call ptr @mmap(ptr %where, i64 %page, i32 1, i32 50, i32 -1, i64 0)
+  %is_there = icmp eq ptr %zeros, %where
+  br i1 %is_there, label %leave, label %not_ours
 not_ours:
   ; What was done before is done now: the same instruction fails again, or the signal comes again.
   ; Should that lead here, too, it ends the process as the system has it.
@@ -151,7 +155,9 @@ class ListedRange:
     def strike(self) -> None:
         """Takes the range off the list: before the memory is given back."""
         with _lock:
-            _RANGES[self.number][_BEGIN] = 0
+            # No end is left for whoever lists the next range: half of one range and half of the
+            # other would be a third one.
+            _RANGES[self.number][_BEGIN] = _RANGES[self.number][_END] = 0
 
 
 def answer_by(handler: int) -> None:
@@ -164,12 +170,13 @@ def answer_by(handler: int) -> None:
 
 def list_range(begin: int, end: int) -> ListedRange | None:
     """Answers bus errors in memory from one address to before another. None where that is not
-    possible: the kernels are not loaded, the table is full, or this is another system."""
+    possible: the kernels are not loaded, the table is full, this thread has blocked the signal (as
+    others have whom the same thread began), or this is another system."""
     if not _handler:
         return None
     with _lock:
         number = next((n for n, listed in enumerate(_RANGES) if not listed[_BEGIN]), None)
-        if number is None or not _be_asked():
+        if number is None or _is_blocked() or not _be_asked():
             return None
         listed = _RANGES[number]
         listed[_END], listed[_LOWEST], listed[_HIGHEST] = end, _NOWHERE, 0
@@ -177,9 +184,22 @@ def list_range(begin: int, end: int) -> ListedRange | None:
         return ListedRange(number, begin, end)
 
 
+def stay_asked() -> None:
+    """Takes the handler's place again, if somebody took it since a range was listed: a library that
+    was loaded meanwhile, or one that had its own bus error."""
+    with _lock:
+        _be_asked()
+
+
+def _is_blocked() -> bool:
+    """Whether this thread has blocked the signal, as it may have been begun: then the system asks
+    no handler, and ends the process."""
+    return signal.SIGBUS in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 def _be_asked() -> bool:
     """Makes the handler the one that the system calls, whoever took its place since."""
-    libc = ctypes.CDLL(None)
+    libc = _libc()
     current = _Action()
     if libc.sigaction(signal.SIGBUS, None, ctypes.byref(current)):
         return False
@@ -188,3 +208,8 @@ def _be_asked() -> bool:
     ctypes.memmove(ctypes.byref(_BEFORE), ctypes.byref(current), ctypes.sizeof(_Action))
     own = _Action(handler=_handler, flags=_WITH_INFO | _ON_OWN_STACK)
     return bool(libc.sigaction(signal.SIGBUS, ctypes.byref(own), None) == 0)
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)

@@ -292,8 +292,8 @@ class TestFilesThatChange:
         read = os.preadv
         harmed = threading.Event()
 
-        def harmful(descriptor: int, buffers: list[memoryview], offset: int, flags: int = 0) -> int:
-            count = read(descriptor, buffers, offset, flags)
+        def harmful(descriptor: int, buffers: list[memoryview], offset: int) -> int:
+            count = read(descriptor, buffers, offset)
             if not harmed.is_set():
                 harmed.set()
                 harm(tmp_path / "base" / "model.safetensors")
@@ -310,16 +310,14 @@ class TestDisksThatFail:
         read = os.preadv
         failing: dict[int, str] = {}
 
-        def failing_read(
-            descriptor: int, buffers: list[memoryview], offset: int, flags: int = 0
-        ) -> int:
+        def failing_read(descriptor: int, buffers: list[memoryview], offset: int) -> int:
             name = failing.setdefault(
                 descriptor, str(Path(f"/proc/self/fd/{descriptor}").readlink())
             )
             inside = offset <= last and offset + len(buffers[0]) > first
             if inside and "/base/" in name:
                 raise OSError(5, "Input/output error")
-            return read(descriptor, buffers, offset, flags)
+            return read(descriptor, buffers, offset)
 
         monkeypatch.setattr(os, "preadv", failing_read)
 

@@ -106,14 +106,12 @@ def bad_spot(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> str:
     )
     read = os.preadv
 
-    def failing_read(
-        descriptor: int, buffers: list[memoryview], offset: int, flags: int = 0
-    ) -> int:
+    def failing_read(descriptor: int, buffers: list[memoryview], offset: int) -> int:
         name = str(Path(f"/proc/self/fd/{descriptor}").readlink())
         inside = offset <= tensor.offset < offset + len(buffers[0])
         if inside and name.endswith(f"/base/{tensor.file}"):
             raise OSError(5, "Input/output error")
-        return read(descriptor, buffers, offset, flags)
+        return read(descriptor, buffers, offset)
 
     monkeypatch.setattr(os, "preadv", failing_read)
     return tensor.name

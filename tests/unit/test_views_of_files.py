@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from modeldiff.checkpoints import Checkpoint, open_checkpoint
 from modeldiff.checkpoints.local.mapped_file import MappedFile
 from modeldiff.checkpoints.local.reader import LocalReader
 from modeldiff.errors import CheckpointChanged
+from modeldiff.native import bus_errors
 from tests.support.slow_statistics import encode
 from tests.support.small_checkpoints import (
     Stored,
@@ -220,6 +222,49 @@ def test_zeros_of_a_moment_are_no_statistics(
     assert [change for change in got if change.statistics] == [
         change for change in wanted if change.pair.base != bad[0].pair.base
     ]
+
+
+def test_errors_before_and_behind_are_not_its_own(
+    opened: tuple[Checkpoint, Checkpoint],
+    looks: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a file's errors the first and the last place are known; what lies between and is measured
+    meanwhile is as readable as ever."""
+    wanted = read_into_buffers(opened)
+    measure_part = CpuWorker.measure_part
+    harmed: list[bool] = []
+
+    def harmful(worker: CpuWorker, *arguments: Any) -> None:
+        measure_part(worker, *arguments)
+        for listed in bus_errors._RANGES:
+            if listed[0]:
+                harmed.append(True)
+                listed[2], listed[3] = listed[0], listed[1]
+
+    monkeypatch.setattr(CpuWorker, "measure_part", harmful)
+    assert list(walk(pairs_by_name(*opened), *opened, CpuBackend(1, CHUNK))) == wanted
+    assert harmed and looks
+
+
+def test_nothing_stays_open_where_a_thread_cannot_be_started(
+    opened: tuple[Checkpoint, Checkpoint], looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the system says is what is raised, and those that were started end."""
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def refused(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(RuntimeError, match="can't start"):
+        list(walk(pairs_by_name(*opened), *opened, CpuBackend(2, CHUNK)))
+    assert len(started) == 2 and not any(thread.is_alive() for thread in started)
 
 
 def test_pages_are_given_back(

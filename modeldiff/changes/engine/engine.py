@@ -152,7 +152,8 @@ class _Walk:
         finally:
             self._stop()
             for thread in threads:
-                thread.join()
+                if thread.ident is not None:  # the system may have refused to start it
+                    thread.join()
             for files in (self._base, *self._targets):
                 files.close()
 

@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from modeldiff.native.bus_errors import list_range
+from modeldiff.native.bus_errors import list_range, stay_asked
 from modeldiff.processes.late_dataclass import dataclass
 
 _PAGE = mmap.PAGESIZE
-
-
+_ONLY_IN_MEMORY = 8
+"""Linux's ``RWF_NOWAIT``, which Python has not where it was compiled for older systems than it
+runs on, as those are that are made to run on many."""
 _MOST_HELD = 64 << 20
 """Bytes of a file that are looked at before its pages are given back: all at once, since each time
 every processor has to forget what it knows of this process's memory."""
@@ -51,6 +52,10 @@ class MappedFile:
         self._descriptor = descriptor
         self._size = size
         libc = _libc()
+        if not hasattr(libc, "preadv2"):
+            raise OSError("there is no word of what the system holds")
+        if _is_address_space_limited():
+            raise OSError("what is mapped is missing elsewhere")
         at = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_PRIVATE, descriptor, 0)
         if at is None or at == ctypes.c_void_p(-1).value:
             raise OSError(ctypes.get_errno(), "cannot be mapped")
@@ -77,10 +82,10 @@ class MappedFile:
     def lies_in_memory(self, offset: int) -> bool:
         """Whether the system holds this byte; False where it does not say. What is read in a file's
         order is there up to some place, so one byte tells of those before it."""
-        try:
-            return os.preadv(self._descriptor, [bytearray(1)], offset, os.RWF_NOWAIT) == 1
-        except OSError:
-            return False
+        there = _libc().preadv2(
+            self._descriptor, ctypes.byref(_one_byte), 1, offset, _ONLY_IN_MEMORY
+        )
+        return bool(there == 1)
 
     def copy(self, offset: int, octets: npt.NDArray[np.uint8]) -> None:
         """Copies bytes from ``offset`` on; zeros where there are none, see ``is_sound``."""
@@ -95,11 +100,13 @@ class MappedFile:
 
     def _count(self, nbytes: int) -> None:
         """Takes the file's pages out of this process's memory now and then; the system keeps them,
-        and who looks at them again gets them again."""
+        and who looks at them again gets them again. As often it is seen to that bus errors are
+        still answered."""
         with self._lock:
             self._looked_at += nbytes
             if self._looked_at > _MOST_HELD and self._is_open:
                 self._looked_at = nbytes
+                stay_asked()
                 _libc().madvise(self._at, self._size, mmap.MADV_DONTNEED)
 
     def close(self) -> None:
@@ -109,6 +116,25 @@ class MappedFile:
                 self._is_open = False
                 self._listed.strike()
                 _libc().munmap(self._at, self._size)
+
+
+class _Vector(ctypes.Structure):
+    """``struct iovec``: where bytes go to, and how many."""
+
+    _fields_ = (("at", ctypes.c_void_p), ("size", ctypes.c_size_t))
+
+
+_byte = ctypes.c_uint8()
+_one_byte = _Vector(ctypes.addressof(_byte), 1)
+"""Room for what nobody looks at: any thread may write to it."""
+
+
+def _is_address_space_limited() -> bool:
+    """Whether this process may have so much address space and no more, as batch systems have it:
+    there a mapped file takes the place of memory that is needed."""
+    import resource  # not there on Windows
+
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 @cache
@@ -123,6 +149,15 @@ def _libc() -> Any:
         ctypes.c_int,
         ctypes.c_int64,
     )
+    if hasattr(libc, "preadv2"):
+        libc.preadv2.restype = ctypes.c_ssize_t
+        libc.preadv2.argtypes = (
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.c_int,
+            ctypes.c_int64,
+            ctypes.c_int,
+        )
     libc.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
     libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     return libc
