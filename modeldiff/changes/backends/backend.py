@@ -22,8 +22,9 @@ class Worker(Protocol):
 
     @property
     def base(self) -> npt.NDArray[np.uint8]:
-        """The buffer for base's bytes. To be asked for each time it is filled: it may be another
-        one then, as long as this one is being copied from."""
+        """The buffer for base's bytes, which is measured from now on in place of what ``look_at``
+        gave. To be asked for each time it is filled: it may be another one then, as long as this
+        one is being copied from."""
         ...
 
     @property

@@ -61,6 +61,8 @@ class CpuWorker:
     own or lent to it.
     """
 
+    reads_in_place = True
+
     def __init__(
         self,
         room: int = CHUNK_BYTES,
@@ -113,8 +115,6 @@ class CpuWorker:
         self._at[side] = self._buffers_at[side]
         self._values[side] = self._buffers[side]
         return self._buffers[side]
-
-    reads_in_place = True
 
     def look_at(self, side: int, values: npt.NDArray[np.uint8], at: int) -> None:
         """Measure these bytes, which begin at this address, in place of base's buffer (0) or

@@ -270,8 +270,9 @@ class _Walk:
                 loader.batch(job.tasks)
                 results = worker.measure_batch(types, sizes)
             else:
-                loader.chunk(job.tasks[0], 0, *sizes)
-                results = [worker.measure_whole(types, *sizes)]
+                (elements,) = sizes
+                loader.chunk(job.tasks[0], 0, elements)
+                results = [worker.measure_whole(types, elements)]
             loader.confirm()
         except TensorUnreadable as error:
             if len(job.tasks) > 1:

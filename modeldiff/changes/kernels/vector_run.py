@@ -152,7 +152,7 @@ class _Run:
         def turn(index: ir.Value, now: CarriedVectors) -> None:
             for step in range(STEPS_A_TURN):
                 at = b.add(index, I64(step * LANES))
-                if number == 0:
+                if number == 0:  # the second loop finds them in the cache
                     for side in self.sides:
                         self.lanes.ask_ahead(side, at, step)
                 for add in added:

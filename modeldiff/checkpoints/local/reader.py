@@ -51,8 +51,9 @@ class LocalReader:
         return mapped.view(offset, nbytes) if mapped else None
 
     def copy_runs(self, offsets: Sequence[int], buffer: npt.NDArray[np.uint8]) -> bool:
-        """Fills the buffer with equal runs of bytes, from these offsets on, if the system holds
-        them; otherwise False, and they are to be read. Raises as ``view`` does."""
+        """Fills the buffer with equal runs of bytes, from these offsets on, if the system holds the
+        first and the last of them; otherwise False, and they are to be read. Raises as ``view``
+        does."""
         mapped = self._as_mapped()
         size = buffer.size // len(offsets)
         begin, end = min(offsets), max(offsets) + size
