@@ -50,7 +50,12 @@ class _Action(ctypes.Structure):
 
 
 _BEFORE = _Action()
+_CALLED = ctypes.c_void_p()
+"""The handler before, where it can be called in the system's place: so this one stays where it is,
+when a library has bus errors of its own and lives on."""
 _WITH_INFO, _ON_OWN_STACK = 4, 0x08000000
+_BY_SYSTEM_ALONE = 0x40000000 | 0x80000000
+"""``SA_NODEFER`` and ``SA_RESETHAND``: what the system does for a handler beside calling it."""
 
 HANDLER = "answer_bus_error"
 """The handler's name in the kernels' object file."""
@@ -58,6 +63,7 @@ _ASSEMBLY = f"""
 @modeldiff_mapped_ranges = external global [{_MOST_RANGES} x [4 x i64]]
 @modeldiff_page_size = external global i64
 @modeldiff_action_before = external global i8
+@modeldiff_called_before = external global ptr
 declare ptr @mmap(ptr, i64, i32, i32, i32, i64)
 declare i32 @sigaction(i32, ptr, ptr)
 declare i32 @raise(i32)
@@ -106,6 +112,13 @@ note:
   %is_there = icmp eq ptr %zeros, %where
   br i1 %is_there, label %leave, label %not_ours
 not_ours:
+  %before = load ptr, ptr @modeldiff_called_before
+  %can_be_called = icmp ne ptr %before, null
+  br i1 %can_be_called, label %pass_on, label %give_up
+pass_on:
+  call void %before(i32 %signal, ptr %info, ptr %context)
+  ret void
+give_up:
   ; What was done before is done now: the same instruction fails again, or the signal comes again.
   ; Should that lead here, too, it ends the process as the system has it.
   %done = call i32 @sigaction(i32 %signal, ptr @modeldiff_action_before, ptr null)
@@ -127,6 +140,7 @@ ANSWER = (
             "modeldiff_mapped_ranges": ctypes.addressof(_RANGES),
             "modeldiff_page_size": ctypes.addressof(_PAGE),
             "modeldiff_action_before": ctypes.addressof(_BEFORE),
+            "modeldiff_called_before": ctypes.addressof(_CALLED),
         },
     )
     if sys.platform == "linux" and sys.maxsize >> 32 > 0
@@ -136,6 +150,7 @@ ANSWER = (
 
 _lock = threading.Lock()
 _handler = 0
+_was_asked = False
 
 
 @dataclass(frozen=True)
@@ -163,7 +178,7 @@ class ListedRange:
 def answer_by(handler: int) -> None:
     """From now on ranges can be listed: the handler's code is at this address."""
     global _handler
-    for variable in (_RANGES, _PAGE, _BEFORE):
+    for variable in (_RANGES, _PAGE, _BEFORE, _CALLED):
         keep_for_good(variable)
     _handler = handler
 
@@ -199,15 +214,26 @@ def _is_blocked() -> bool:
 
 def _be_asked() -> bool:
     """Makes the handler the one that the system calls, whoever took its place since."""
+    global _was_asked
     libc = _libc()
     current = _Action()
     if libc.sigaction(signal.SIGBUS, None, ctypes.byref(current)):
         return False
     if current.handler == _handler:
         return True
+    # Whoever took this handler's place may call it in turn: two that call each other never end.
+    can_be_called = not _was_asked and _can_be_called(current)
+    _CALLED.value = current.handler if can_be_called else None
+    _was_asked = True
     ctypes.memmove(ctypes.byref(_BEFORE), ctypes.byref(current), ctypes.sizeof(_Action))
     own = _Action(handler=_handler, flags=_WITH_INFO | _ON_OWN_STACK)
     return bool(libc.sigaction(signal.SIGBUS, ctypes.byref(own), None) == 0)
+
+
+def _can_be_called(action: _Action) -> bool:
+    """Whether an action is a function, and all that the system does is to call it."""
+    default_or_ignored = (None, 1)
+    return action.handler not in default_or_ignored and not action.flags & _BY_SYSTEM_ALONE
 
 
 @cache
