@@ -57,6 +57,7 @@ def dtype_pair(base: str, target: str) -> DtypePair | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def decoder(stored: StoredType) -> tuple[int, int]:
     """A kernel's two arguments that say how to decode: a code, and the address of a table."""
     code = _CODES.get(stored.name)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import signal
 import sys
 import threading
@@ -39,7 +40,7 @@ _PAGE = ctypes.c_uint64(mmap.PAGESIZE)
 
 
 class _Action(ctypes.Structure):
-    """``struct sigaction`` of Linux's C libraries, where an address has 64 bits."""
+    """``struct sigaction`` of Linux's C libraries on the processors of ``_MACHINES``."""
 
     _fields_ = (
         ("handler", ctypes.c_void_p),
@@ -49,6 +50,7 @@ class _Action(ctypes.Structure):
     )
 
 
+_MACHINES = ("x86_64", "aarch64")
 _BEFORE = _Action()
 _CALLED = ctypes.c_void_p()
 """The handler before, where it can be called in the system's place: so this one stays where it is,
@@ -143,7 +145,7 @@ ANSWER = (
             "modeldiff_called_before": ctypes.addressof(_CALLED),
         },
     )
-    if sys.platform == "linux" and sys.maxsize >> 32 > 0
+    if sys.platform == "linux" and sys.maxsize >> 32 > 0 and os.uname().machine in _MACHINES
     else None
 )
 """The handler's code; None where its signals are others."""

@@ -90,6 +90,7 @@ class Loader:
             seen.files.fill(seen.tensor, seen.first, read)
             if np.array_equal(read, seen.view.octets):
                 continue
+            seen.files.verify(seen.tensor)
             raise TensorUnreadable(
                 f"{seen.tensor.files[0]} could not be read for a moment, or was cut short and "
                 "written again, while it was compared"

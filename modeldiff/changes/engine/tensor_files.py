@@ -167,6 +167,12 @@ class OpenFiles:
             self._readers[file].close()
             self._readers[file].verify()
 
+    def verify(self, tensor: TensorInfo) -> None:
+        """Raises ``CheckpointChanged`` where a file of the tensor is not the one that was
+        opened."""
+        for file in tensor.files:
+            self._readers[file].verify()
+
     def close(self) -> None:
         """Close what is still open."""
         for reader in self._readers.values():

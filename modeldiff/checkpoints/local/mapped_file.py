@@ -1,9 +1,10 @@
 """A file's bytes where the system holds them, to be looked at without a copy.
 
-Only what lies in the system's memory already is looked at so, and a file system that cannot tell is
-left alone, as those of a network mostly are: what has to come from a disk is read, for that comes
-in larger pieces and says what fails. A file that is cut short while it is looked at gives zeros,
-which ``FileView.is_sound`` knows of (``native/bus_errors.py``).
+Only what the system seems to hold in its memory already (the last byte is asked for) is looked at
+so, and a file system that cannot tell is left alone, as RAM disks and those of a network mostly
+are: what has to come from a disk is read, for that comes in larger pieces and says what fails. A
+file that is cut short while it is looked at gives zeros, which ``FileView.is_sound`` knows of
+(``native/bus_errors.py``).
 """
 
 from __future__ import annotations
