@@ -39,6 +39,7 @@ def _hold_back(gate: Path) -> None:
         LocalReader.readinto = read  # type: ignore[method-assign]
         read(self, buffer, offset)
 
+    LocalReader.may_be_mapped = False  # all that is measured is read
     LocalReader.readinto = wait_and_read  # type: ignore[method-assign]
 
 

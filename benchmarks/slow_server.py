@@ -22,6 +22,7 @@ def main() -> None:
         quick(self, buffer, offset)
 
     kernels()  # else the first diff compiles them, and everybody waits
+    LocalReader.may_be_mapped = False  # all that is measured is read
     LocalReader.readinto = slow  # type: ignore[method-assign]
     sys.argv = ["streamlit", "run", "streamlit_app.py", *sys.argv[2:]]
     cli.main()

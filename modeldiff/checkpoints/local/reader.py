@@ -6,18 +6,23 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from modeldiff.checkpoints.local.mapped_file import FileView, MappedFile
 from modeldiff.errors import CheckpointChanged
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from modeldiff.checkpoints.local.mapped_file import FileView, MappedFile
 
 
 class LocalReader:
     """Reads ``path``, which is ``file``, of ``size`` bytes, of what ``reference`` names; opened at
     the first read. ``verify`` raises ``CheckpointChanged`` if it is no longer the file that was
-    opened."""
+    opened. ``may_be_mapped``: what the system holds of it may be looked at where that lies."""
+
+    may_be_mapped = True
 
     def __init__(
         self, path: Path, size: int, file: str, reference: str, verify: Callable[[], None]
@@ -30,7 +35,6 @@ class LocalReader:
         self._lock = threading.Lock()
         self._descriptor: int | None = None
         self._mapped: MappedFile | None = None
-        self._can_be_mapped = True
 
     def readinto(self, buffer: memoryview, offset: int) -> None:
         """As ``ByteReader`` has it."""
@@ -83,14 +87,17 @@ class LocalReader:
 
     def _as_mapped(self) -> MappedFile | None:
         mapped = self._mapped
-        if mapped is None and self._can_be_mapped:
+        if mapped is None and self.may_be_mapped:
+            # Readers are made wherever files are opened, most of them to read a few bytes.
+            from modeldiff.checkpoints.local.mapped_file import MappedFile
+
             descriptor = self._opened()
             with self._lock:
                 if self._mapped is None and self._descriptor == descriptor:
                     try:
                         self._mapped = MappedFile(descriptor, self._size)
                     except OSError:
-                        self._can_be_mapped = False
+                        self.may_be_mapped = False
                 mapped = self._mapped
         return mapped
 
