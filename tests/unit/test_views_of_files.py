@@ -305,17 +305,15 @@ def resident() -> int:
     return found
 
 
-def test_what_a_disk_has_to_give_is_read(tmp_path: Path, tells: None) -> None:
-    size = 1 << 20
-    path = tmp_path / "file"
-    path.touch()
-    os.truncate(path, size)  # nothing of it was written, so nothing of it lies in memory
-    with path.open("rb") as file:
-        mapped = MappedFile(file.fileno(), size)
-        assert mapped.view(0, size) is None
-        assert os.pread(file.fileno(), size, 0) == bytes(size)
-        assert mapped.view(0, size) is not None
-        mapped.close()
+def test_what_a_disk_has_to_give_is_read(
+    opened: tuple[Checkpoint, Checkpoint], looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's word is taken for it: where a file lies the system decides from moment to
+    moment, and to ask for a byte may bring it."""
+    wanted = read_into_buffers(opened)
+    monkeypatch.setattr(MappedFile, "lies_in_memory", lambda *_: False)
+    assert list(walk(pairs_by_name(*opened), *opened, CpuBackend(2, CHUNK))) == wanted
+    assert not looks
 
 
 def test_a_file_that_cannot_be_mapped_is_read(

@@ -82,7 +82,8 @@ class MappedFile:
 
     def lies_in_memory(self, offset: int) -> bool:
         """Whether the system holds this byte; False where it does not say. What is read in a file's
-        order is there up to some place, so one byte tells of those before it."""
+        order is there up to some place, so one byte tells of those before it. To ask may have the
+        system begin to read it."""
         there = _libc().preadv2(
             self._descriptor, ctypes.byref(_one_byte), 1, offset, _ONLY_IN_MEMORY
         )
