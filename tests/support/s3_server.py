@@ -16,9 +16,17 @@ from obstore.store import S3Store
 
 BUCKET = "models"
 SECRET = "s3cr3t-and-never-shown"
+# A store writes an object on a condition or does not; moto looks first and writes then, so that two
+# threads may both create one. Hence one write at a time.
 _START = (
-    "import sys\n"
+    "import sys, threading\n"
+    "from moto.s3.responses import S3Response\n"
     "from moto.server import ThreadedMotoServer\n"
+    "put, lock = S3Response.put_object, threading.Lock()\n"
+    "def put_alone(self):\n"
+    "    with lock:\n"
+    "        return put(self)\n"
+    "S3Response.put_object = put_alone\n"
     "server = ThreadedMotoServer('127.0.0.1', 0, verbose=False)\n"
     "server.start()\n"
     "print(server.get_host_and_port()[1], flush=True)\n"
