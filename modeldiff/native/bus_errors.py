@@ -157,12 +157,9 @@ _was_asked = False
 
 @dataclass(frozen=True)
 class ListedRange:
-    """A range of memory in which bus errors are answered, from ``begin`` to before ``end``; its
-    ``number`` in the table."""
+    """A range of memory in which bus errors are answered, by its ``number`` in the table."""
 
     number: int
-    begin: int
-    end: int
 
     def faults(self, begin: int, end: int) -> bool:
         """Whether zeros may stand in place of bytes from this address to before that one."""
@@ -198,7 +195,7 @@ def list_range(begin: int, end: int) -> ListedRange | None:
         listed = _RANGES[number]
         listed[_END], listed[_LOWEST], listed[_HIGHEST] = end, _NOWHERE, 0
         listed[_BEGIN] = begin
-        return ListedRange(number, begin, end)
+        return ListedRange(number)
 
 
 def stay_asked() -> None:
